@@ -1,0 +1,1 @@
+//! The contract: generated code, conversions and Peer, the one client.

@@ -1,0 +1,1 @@
+//! Numerics on slices: statistics, metadata, forecasts; pure.

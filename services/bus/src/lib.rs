@@ -1,0 +1,1 @@
+//! The message port: how result records reach the storage.

@@ -1,0 +1,1 @@
+//! Extract, transform, publish: runs, schedule, samples.

@@ -1,0 +1,1 @@
+//! The read side, shaped for screens.

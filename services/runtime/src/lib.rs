@@ -1,0 +1,1 @@
+//! What every service process needs: telemetry, shutdown, gRPC server, error to Status.

@@ -1,0 +1,1 @@
+//! SLA sets, evaluation, violations past, present and to come.

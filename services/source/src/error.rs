@@ -1,0 +1,216 @@
+//! What can go wrong while reading, typed: each error says what was tried, what the other side answered, and what to do.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest piece of a foreign answer quoted in an error, in characters.
+pub const MAX_EXCERPT_CHARS: usize = 300;
+
+/// A kept cause; shared so that one failed request can be reported for each of its series.
+pub type Cause = Arc<dyn Error + Send + Sync>;
+
+/// Why a source could not answer. `tried` names method and redacted address.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SourceError {
+    /// No connection, or it broke.
+    #[error("cannot reach the source: {tried}")]
+    Unreachable {
+        /// What was tried.
+        tried: String,
+        /// The transport's error.
+        #[source]
+        cause: Cause,
+    },
+    /// No full answer in time.
+    #[error("no full answer within {} ms: {tried}", after.as_millis())]
+    Timeout {
+        /// What was tried.
+        tried: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The caller gave up.
+    #[error("cancelled: {tried}")]
+    Cancelled {
+        /// What was under way.
+        tried: String,
+    },
+    /// 401 or 403.
+    #[error("the source refused the credentials (HTTP {status}): {tried}")]
+    Unauthorized {
+        /// What was tried.
+        tried: String,
+        /// 401 or 403.
+        status: u16,
+    },
+    /// 404: the address has no such API.
+    #[error("nothing there (HTTP 404): {tried}")]
+    NotFound {
+        /// What was tried.
+        tried: String,
+    },
+    /// Something answered, but not the Prometheus API.
+    #[error("the answer is not from the Prometheus API: {tried} answered {saw}")]
+    NotPrometheus {
+        /// What was tried.
+        tried: String,
+        /// What came instead.
+        saw: String,
+    },
+    /// The server (or the replay) refuses the selector or expression.
+    #[error("query refused: {message}")]
+    BadQuery {
+        /// The query.
+        query: String,
+        /// The judge's own words.
+        message: String,
+        /// Characters from the start of the query, 0-based, when the judge named a place.
+        position: Option<usize>,
+    },
+    /// An answer would exceed the cap and could not be split further.
+    #[error("the answer is larger than the cap of {limit_bytes} bytes: {tried}")]
+    TooLarge {
+        /// What was tried.
+        tried: String,
+        /// The cap.
+        limit_bytes: u64,
+    },
+    /// More series than allowed.
+    #[error("{found} series match, at most {limit} are allowed")]
+    TooManySeries {
+        /// How many match (at least).
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The server answered with an error of its own.
+    #[error("the source answered HTTP {status}: {excerpt} ({tried})")]
+    Server {
+        /// What was tried.
+        tried: String,
+        /// HTTP status.
+        status: u16,
+        /// Prometheus' `errorType`, if it sent one, for example `execution`.
+        kind: Option<String>,
+        /// The start of what it said, control characters removed.
+        excerpt: String,
+    },
+    /// The answer breaks its own format.
+    #[error("broken answer, {what}: {tried}")]
+    Decode {
+        /// What was tried.
+        tried: String,
+        /// What is wrong and where.
+        what: String,
+        /// The decoder's error, when there is one.
+        #[source]
+        cause: Option<Cause>,
+    },
+    /// The configuration of the source is unusable.
+    #[error("source option `{field}` = {value}: {rule}")]
+    BadOption {
+        /// Which option.
+        field: &'static str,
+        /// Its value, secrets removed.
+        value: String,
+        /// What is expected and how to fix it.
+        rule: String,
+        /// The underlying error, when there is one.
+        #[source]
+        cause: Option<Cause>,
+    },
+}
+
+impl SourceError {
+    /// Whether trying the same again later may help.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } => true,
+            Self::Server { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
+            // A truncated body is a broken connection in disguise.
+            Self::Decode { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the source as a whole is away (as opposed to one question being bad).
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::Unauthorized { .. }
+            | Self::NotFound { .. }
+            | Self::NotPrometheus { .. } => true,
+            Self::Server { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
+            _ => false,
+        }
+    }
+
+    /// A stable word for the kind of error, for logs, gRPC reasons and `docs/errors`.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "SOURCE_UNREACHABLE",
+            Self::Timeout { .. } => "SOURCE_TIMEOUT",
+            Self::Cancelled { .. } => "CANCELLED",
+            Self::Unauthorized { .. } => "SOURCE_UNAUTHORIZED",
+            Self::NotFound { .. } => "SOURCE_NOT_FOUND",
+            Self::NotPrometheus { .. } => "SOURCE_NOT_PROMETHEUS",
+            Self::BadQuery { .. } => "QUERY_INVALID",
+            Self::TooLarge { .. } => "SOURCE_ANSWER_TOO_LARGE",
+            Self::TooManySeries { .. } => "TOO_MANY_SERIES",
+            Self::Server { .. } => "SOURCE_ERROR",
+            Self::Decode { .. } => "SOURCE_ANSWER_BROKEN",
+            Self::BadOption { .. } => "SOURCE_OPTION_INVALID",
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unreachable { .. } => "check that the server runs, and the host, port and scheme of its URL".into(),
+            Self::Timeout { .. } => "the server is slow or the network drops packets; narrow the selector or raise the timeout".into(),
+            Self::Cancelled { .. } => "start it again when you want it".into(),
+            Self::Unauthorized { .. } => "check user, password or token of the source, and its tenant header if it has one".into(),
+            Self::NotFound { .. } => "the URL needs the path under which the API lives, for example http://host/prometheus".into(),
+            Self::NotPrometheus { .. } => "the URL must be that of a Prometheus-compatible API; a login page or another program answered".into(),
+            Self::BadQuery { position: Some(at), .. } => format!("correct the query at character {}", at + 1),
+            Self::BadQuery { .. } => "correct the query; the server is the judge of it".into(),
+            Self::TooLarge { .. } => "narrow the selector or the time range, or raise the body cap of the source".into(),
+            Self::TooManySeries { .. } => "add labels to the selector, or raise max_series of the source".into(),
+            Self::Server { status: 429, .. } => "the server limits its clients; lower the query budget".into(),
+            Self::Server { status: 422, .. } => "the query asks for more than the server allows; narrow it".into(),
+            Self::Server { .. } => "see the server's own log".into(),
+            Self::Decode { .. } => "a proxy may cut or change answers; read the server directly to compare".into(),
+            Self::BadOption { rule, .. } => rule.clone(),
+        }
+    }
+
+    /// Shorthand for a broken answer without a deeper cause.
+    pub(crate) fn decode(tried: &str, what: impl Into<String>) -> Self {
+        Self::Decode {
+            tried: tried.to_owned(),
+            what: what.into(),
+            cause: None,
+        }
+    }
+}
+
+/// The start of foreign text, fit for an error: one line, no control characters, at most [`MAX_EXCERPT_CHARS`].
+pub fn excerpt(text: &str) -> String {
+    let mut out = String::new();
+    let mut space = true;
+    for c in text.chars() {
+        let c = if c.is_control() || c.is_whitespace() { ' ' } else { c };
+        if c == ' ' && space {
+            continue;
+        }
+        space = c == ' ';
+        out.push(c);
+        if out.chars().count() >= MAX_EXCERPT_CHARS {
+            out.push('…');
+            break;
+        }
+    }
+    out.trim_end().to_owned()
+}

@@ -1,0 +1,25 @@
+//! Where samples come from: the port [`MetricSource`], its adapters for Prometheus-compatible servers and for replayed
+//! estates, and the compressed cache of raw samples behind [`CachedReader`].
+//!
+//! Invariant: every read is bounded in time, bytes and series, and can be cancelled; what comes from outside is checked
+//! before memory is reserved for it; samples leave exactly as the source holds them, or with a flag that says otherwise.
+
+pub mod error;
+pub mod options;
+pub mod port;
+pub mod prometheus;
+pub mod replay;
+pub mod reply;
+pub mod xor;
+
+pub use error::SourceError;
+pub use options::{Credentials, Secret, SourceOptions, TlsOptions};
+pub use port::{
+    Call, ExpressionRequest, LongViewRequest, MetricSource, Progress, ProgressSink, ReadLimits, ReadRequest, Targets,
+};
+pub use prometheus::PrometheusSource;
+pub use replay::{Replay, ReplayOptions};
+pub use reply::{
+    ExpressionRead, LongSeries, LongView, MetricFamily, MetricNames, RawRead, RawSeries, SeriesData, SeriesFailure,
+    SourceInfo, Way, XorChunk,
+};

@@ -1,0 +1,1 @@
+//! The only role that opens the database.
