@@ -22,9 +22,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files = Vec::new();
     protos(Path::new("sla"), &mut files)?;
     let descriptors = protox::compile(&files, ["."])?;
+    #[expect(clippy::disallowed_methods, reason = "cargo hands the folder over in no other way")]
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     // For reflection.
-    fs::write(out.join("descriptors.bin"), protox::prost::Message::encode_to_vec(&descriptors))?;
-    tonic_prost_build::configure().build_transport(false).compile_fds(descriptors)?;
+    fs::write(
+        out.join("descriptors.bin"),
+        protox::prost::Message::encode_to_vec(&descriptors),
+    )?;
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .compile_fds(descriptors)?;
     Ok(())
 }

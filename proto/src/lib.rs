@@ -3,6 +3,12 @@
 //! Invariant: everything that crosses a process boundary is defined in `proto/sla/`; nothing here does IO of its own
 //! beyond carrying a call.
 
+pub mod convert;
 pub mod generated;
+pub mod peer;
 
 pub use generated::*;
+pub use peer::{LateRoutes, Peer, PeerChannel, PeerError};
+
+/// Grows when an older console can no longer talk to a newer instance, or the other way round.
+pub const API_LEVEL: u32 = 1;

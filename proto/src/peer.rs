@@ -1,0 +1,162 @@
+//! `Peer`: the one client of all services. Consoles and roles use the same type, over a Unix socket, TCP or inside the
+//! process; only the transport below differs.
+
+mod channel;
+mod deadline;
+mod late;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tonic::transport::{Channel, Endpoint, Uri};
+
+pub use channel::{BoxError, PeerChannel, PeerService};
+pub use deadline::{DeadlineClass, deadline_class};
+pub use late::LateRoutes;
+
+use crate::{etl, retrieval, server, set, storage, violation};
+
+/// The largest answer a peer accepts, in bytes. Lists are paged far below it.
+pub const MAX_ANSWER_BYTES: usize = 16 << 20;
+/// How long a connection attempt may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// HTTP/2 keep-alive: a ping after this much silence …
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+/// … and the connection is given up when no answer comes for this long.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why no peer could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    /// The socket or address did not answer.
+    #[error("no instance answers at {address}")]
+    Connect {
+        /// What was tried.
+        address: String,
+        /// Why it failed.
+        #[source]
+        source: tonic::transport::Error,
+    },
+    /// The address is not one.
+    #[error("{address:?} is not an address: give http://host:port or https://host:port")]
+    Address {
+        /// What was given.
+        address: String,
+        /// Why it failed.
+        #[source]
+        source: tonic::transport::Error,
+    },
+}
+
+/// A cheap handle on one or more roles. Clone it freely.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    channel: PeerChannel,
+}
+
+macro_rules! clients {
+    ($($(#[$doc:meta])* $name:ident: $noun:ident :: $module:ident :: $client:ident;)*) => {
+        impl Peer {$(
+            $(#[$doc])*
+            pub fn $name(&self) -> $noun::v1::$module::$client<PeerChannel> {
+                $noun::v1::$module::$client::new(self.channel.clone())
+                    .max_decoding_message_size(MAX_ANSWER_BYTES)
+                    .max_encoding_message_size(MAX_ANSWER_BYTES)
+            }
+        )*}
+    };
+}
+
+clients! {
+    /// Version, roles, catalogues.
+    server: server::server_service_client::ServerServiceClient;
+    /// Launching and watching runs.
+    runs: etl::run_service_client::RunServiceClient;
+    /// When runs start by themselves.
+    schedule: etl::schedule_service_client::ScheduleServiceClient;
+    /// What the metric source offers.
+    source: etl::source_service_client::SourceServiceClient;
+    /// Raw samples.
+    samples: etl::sample_service_client::SampleServiceClient;
+    /// Analysis on demand.
+    analysis: etl::analysis_service_client::AnalysisServiceClient;
+    /// Stored results.
+    results: storage::result_store_service_client::ResultStoreServiceClient;
+    /// Stored sets.
+    set_store: storage::set_store_service_client::SetStoreServiceClient;
+    /// Stored runs.
+    run_store: storage::run_store_service_client::RunStoreServiceClient;
+    /// Stored violations, forecasts and models.
+    ledger: storage::ledger_store_service_client::LedgerStoreServiceClient;
+    /// Editing agreements.
+    sets: set::set_service_client::SetServiceClient;
+    /// Violations past, present and to come.
+    violations: violation::violation_service_client::ViolationServiceClient;
+    /// The read side of the screens.
+    retrieval: retrieval::retrieval_service_client::RetrievalServiceClient;
+}
+
+impl Peer {
+    /// A peer over any service that carries gRPC requests: the roles of this process, with their layers.
+    pub fn local(service: impl PeerService) -> Self {
+        Self {
+            channel: PeerChannel::new(service),
+        }
+    }
+
+    /// A peer whose service is filled in later: roles of one process that call each other. Until then each call answers
+    /// UNAVAILABLE, and again once the [`LateRoutes`] is dropped.
+    pub fn late() -> (Self, LateRoutes) {
+        let (routes, service) = late::pair();
+        (Self::local(service), routes)
+    }
+
+    /// Connects to the Unix socket of an instance on this host.
+    pub async fn connect_unix(path: &Path) -> Result<Self, PeerError> {
+        let path: PathBuf = path.to_owned();
+        let address = format!("unix:{}", path.display());
+        let connector = tower::service_fn(move |_: Uri| {
+            let path = path.clone();
+            async move {
+                tokio::net::UnixStream::connect(path)
+                    .await
+                    .map(hyper_util::rt::TokioIo::new)
+            }
+        });
+        // The URI is never looked up: the connector dials the socket.
+        let channel = endpoint("http://sla.local")?
+            .connect_with_connector(connector)
+            .await
+            .map_err(|source| PeerError::Connect { address, source })?;
+        Ok(Self::over(channel))
+    }
+
+    /// Connects to `http://host:port` or `https://host:port`.
+    pub async fn connect_tcp(address: &str) -> Result<Self, PeerError> {
+        let channel = endpoint(address)?
+            .connect()
+            .await
+            .map_err(|source| PeerError::Connect {
+                address: address.to_owned(),
+                source,
+            })?;
+        Ok(Self::over(channel))
+    }
+
+    fn over(channel: Channel) -> Self {
+        Self::local(channel)
+    }
+}
+
+fn endpoint(address: &str) -> Result<Endpoint, PeerError> {
+    let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|source| PeerError::Address {
+        address: address.to_owned(),
+        source,
+    })?;
+    Ok(endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true))
+}

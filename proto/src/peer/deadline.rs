@@ -1,0 +1,127 @@
+//! How long each rpc may take (DESIGN §4): 2 s for what is stored, 10 s for writes, 15 s for what reads the source.
+
+/// The deadline class of an rpc.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeadlineClass {
+    /// Answers from memory or the database: 2 s.
+    Stored,
+    /// Is durable when it answers: 10 s.
+    Write,
+    /// Reads the metric source: 15 s, with progress and cancel.
+    Source,
+    /// Lives by its heartbeat or ends by itself.
+    Stream,
+}
+
+const WRITES: &[&str] = &[
+    "/sla.etl.v1.RunService/StartRun",
+    "/sla.etl.v1.RunService/CancelRun",
+    "/sla.etl.v1.ScheduleService/UpdateSchedule",
+    "/sla.storage.v1.ResultStoreService/ApplyBatch",
+    "/sla.storage.v1.ResultStoreService/ReplayDeadLetter",
+    "/sla.storage.v1.SetStoreService/PutStoredSet",
+    "/sla.storage.v1.SetStoreService/PutStoredSets",
+    "/sla.storage.v1.SetStoreService/DeleteStoredSet",
+    "/sla.storage.v1.RunStoreService/CreateRun",
+    "/sla.storage.v1.RunStoreService/UpdateRun",
+    "/sla.storage.v1.RunStoreService/PutStoredSchedule",
+    "/sla.storage.v1.LedgerStoreService/PutViolations",
+    "/sla.storage.v1.LedgerStoreService/RetireObjectives",
+    "/sla.storage.v1.LedgerStoreService/PutForecasts",
+    "/sla.storage.v1.LedgerStoreService/ScoreForecasts",
+    "/sla.storage.v1.LedgerStoreService/PutModels",
+    "/sla.set.v1.SetService/CreateSet",
+    "/sla.set.v1.SetService/UpdateSet",
+    "/sla.set.v1.SetService/DeleteSet",
+    "/sla.set.v1.SetService/DuplicateSet",
+    "/sla.server.v1.ServerService/StopServer",
+];
+
+const SOURCE_READS: &[&str] = &[
+    "/sla.etl.v1.RunService/EstimateRun",
+    "/sla.etl.v1.SourceService/ListMetricNames",
+    "/sla.etl.v1.SourceService/ListSeries",
+    "/sla.etl.v1.SourceService/CheckQuery",
+    "/sla.etl.v1.SourceService/RetrySource",
+    "/sla.set.v1.SetService/ApplySets",
+    "/sla.set.v1.SetService/ValidateSet",
+    "/sla.set.v1.SetService/SuggestRange",
+    "/sla.violation.v1.ViolationService/Evaluate",
+    "/sla.violation.v1.ViolationService/EvaluateNow",
+    // May wait for the first evaluation when asked to.
+    "/sla.violation.v1.ViolationService/GetOverview",
+    "/sla.retrieval.v1.RetrievalService/ListSeriesRows",
+    "/sla.retrieval.v1.RetrievalService/GetSeriesDetail",
+    "/sla.retrieval.v1.RetrievalService/GetChart",
+    "/sla.retrieval.v1.RetrievalService/ExportSamples",
+];
+
+const STREAMS: &[&str] = &[
+    "/sla.etl.v1.RunService/WatchRun",
+    "/sla.etl.v1.SampleService/ReadSamples",
+    "/sla.etl.v1.AnalysisService/AnalyzeSeries",
+    "/sla.violation.v1.ViolationService/WatchViolations",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+];
+
+/// The class of the rpc at `path` (`/package.Service/Method`).
+pub fn deadline_class(path: &str) -> DeadlineClass {
+    if STREAMS.contains(&path) {
+        DeadlineClass::Stream
+    } else if SOURCE_READS.contains(&path) {
+        DeadlineClass::Source
+    } else if WRITES.contains(&path) {
+        DeadlineClass::Write
+    } else {
+        DeadlineClass::Stored
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message as _;
+    use prost_types::FileDescriptorSet;
+
+    /// Every (path, server streaming) of the contract.
+    fn rpcs() -> Vec<(String, bool)> {
+        let set = FileDescriptorSet::decode(crate::DESCRIPTORS).unwrap();
+        let mut rpcs = Vec::new();
+        for file in set.file {
+            let package = file.package().to_owned();
+            for service in &file.service {
+                for method in &service.method {
+                    let path = format!("/{package}.{}/{}", service.name(), method.name());
+                    rpcs.push((path, method.server_streaming()));
+                }
+            }
+        }
+        rpcs
+    }
+
+    #[test]
+    fn streams_and_only_streams_have_no_deadline() {
+        let rpcs = rpcs();
+        assert!(rpcs.len() > 50, "the contract was not found");
+        for (path, streaming) in rpcs {
+            assert_eq!(deadline_class(&path) == DeadlineClass::Stream, streaming, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_path_of_the_table_is_in_the_contract() {
+        let rpcs = rpcs();
+        for path in WRITES
+            .iter()
+            .chain(SOURCE_READS)
+            .chain(STREAMS)
+            .filter(|path| path.starts_with("/sla."))
+        {
+            assert!(
+                rpcs.iter().any(|(have, _)| have == path),
+                "{path} is no longer in the contract"
+            );
+        }
+    }
+}
