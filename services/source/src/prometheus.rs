@@ -1,0 +1,90 @@
+//! The adapter for Prometheus and servers that speak its HTTP API.
+
+mod budget;
+mod client;
+mod expression;
+mod json;
+mod metadata;
+mod plan;
+mod probe;
+mod read;
+mod tls;
+
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use sla_domain::{Labels, SourceId};
+
+use crate::error::SourceError;
+use crate::options::SourceOptions;
+use crate::port::{Call, ExpressionRequest, LongViewRequest, MetricSource, ReadRequest};
+use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
+
+use client::Client;
+
+/// A Prometheus-compatible server.
+pub struct PrometheusSource {
+    client: Client,
+    info: Mutex<Option<SourceInfo>>,
+}
+
+impl PrometheusSource {
+    /// For the server the options name. Checks the options' URL; sends nothing yet.
+    /// A TLS provider for `rustls` must be installed in the process before the first request.
+    pub fn new(options: SourceOptions) -> Result<Self, SourceError> {
+        Ok(Self {
+            client: Client::new(options)?,
+            info: Mutex::new(None),
+        })
+    }
+
+    fn known_info(&self) -> Option<SourceInfo> {
+        self.info.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, info: SourceInfo) {
+        *self.info.lock().unwrap_or_else(PoisonError::into_inner) = Some(info);
+    }
+}
+
+#[async_trait]
+impl MetricSource for PrometheusSource {
+    fn id(&self) -> &SourceId {
+        &self.client.options.id
+    }
+
+    async fn probe(&self, call: &Call) -> Result<SourceInfo, SourceError> {
+        self.info(call).await
+    }
+
+    async fn metric_names(&self, limit: usize, call: &Call) -> Result<MetricNames, SourceError> {
+        self.find_names(limit, call).await
+    }
+
+    async fn series(
+        &self,
+        selectors: &[String],
+        start_ms: i64,
+        end_ms: i64,
+        limit: usize,
+        call: &Call,
+    ) -> Result<Vec<Labels>, SourceError> {
+        self.find_series(selectors, start_ms, end_ms, limit, call).await
+    }
+
+    async fn read(&self, request: &ReadRequest, call: &Call) -> Result<RawRead, SourceError> {
+        self.read_bulk(request, call).await
+    }
+
+    async fn read_expression(&self, request: &ExpressionRequest, call: &Call) -> Result<ExpressionRead, SourceError> {
+        self.evaluate(request, call).await
+    }
+
+    async fn check_query(&self, expression: &str, call: &Call) -> Result<(), SourceError> {
+        self.judge(expression, call).await
+    }
+
+    async fn long_view(&self, request: &LongViewRequest, call: &Call) -> Result<LongView, SourceError> {
+        self.view_long(request, call).await
+    }
+}

@@ -1,0 +1,337 @@
+//! The JSON answers of the HTTP API. Source: prometheus.io/docs/prometheus/latest/querying/api.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use sla_domain::{Labels, Samples};
+
+use super::client::Answer;
+use crate::error::{SourceError, excerpt};
+
+/// What an API error says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// `errorType`, for example `bad_data`.
+    pub(super) kind: String,
+    /// `error`.
+    pub(super) message: String,
+}
+
+/// The API's own error in `body`, if it is one.
+pub(super) fn refused(body: &[u8]) -> Option<Refused> {
+    #[derive(Deserialize)]
+    struct Wire {
+        status: String,
+        #[serde(rename = "errorType", default)]
+        kind: String,
+        #[serde(default)]
+        error: String,
+    }
+    let wire: Wire = serde_json::from_slice(body).ok()?;
+    (wire.status == "error").then_some(Refused {
+        kind: wire.kind,
+        message: wire.error,
+    })
+}
+
+/// The place `message` complains about, as a 0-based count of characters in `query`. Prometheus writes
+/// `… 1:5: parse error: …` with 1-based line and column (column in characters).
+pub(super) fn position(message: &str, query: &str) -> Option<usize> {
+    let before = &message[..message.find(": parse error")?];
+    let place = before.rsplit([' ', '"']).next()?;
+    let (line, column) = place.split_once(':')?;
+    let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
+    let start: usize = query
+        .split('\n')
+        .take(line.checked_sub(1)?)
+        .map(|text| text.chars().count() + 1)
+        .sum();
+    let at = start + column.checked_sub(1)?;
+    (at <= query.chars().count()).then_some(at)
+}
+
+/// A success with its `data`, and the server's warnings and infos.
+#[derive(Debug)]
+pub(super) struct Success<T> {
+    pub(super) data: T,
+    pub(super) warnings: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a, T> {
+    #[serde(borrow)]
+    status: Cow<'a, str>,
+    data: Option<T>,
+    #[serde(default)]
+    warnings: Vec<String>,
+    #[serde(default)]
+    infos: Vec<String>,
+}
+
+/// Takes an answer apart. Anything but JSON of the API's shape is an error that shows how the answer starts.
+pub(super) fn success<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<Success<T>, SourceError> {
+    let start = answer.body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if start != Some(&b'{') {
+        let saw = excerpt(&String::from_utf8_lossy(&answer.body[..answer.body.len().min(600)]));
+        return Err(SourceError::NotPrometheus {
+            tried: answer.tried.clone(),
+            saw: if saw.is_empty() { "nothing".into() } else { format!("`{saw}`") },
+        });
+    }
+    let wire: Envelope<'a, T> = serde_json::from_slice(&answer.body).map_err(|cause| SourceError::Decode {
+        tried: answer.tried.clone(),
+        what: format!("JSON at line {} column {}", cause.line(), cause.column()),
+        cause: Some(Arc::new(cause)),
+    })?;
+    if wire.status != "success" {
+        return Err(SourceError::decode(&answer.tried, "its status is not `success`"));
+    }
+    let Some(data) = wire.data else {
+        return Err(SourceError::decode(&answer.tried, "it has no data"));
+    };
+    let mut warnings = wire.warnings;
+    warnings.extend(wire.infos);
+    for text in &mut warnings {
+        *text = excerpt(text);
+    }
+    Ok(Success { data, warnings })
+}
+
+/// A label set.
+pub(super) struct WireLabels(pub(super) Labels);
+
+impl<'de> Deserialize<'de> for WireLabels {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Labels;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of label names to values")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
+                let mut pairs: Vec<(String, String)> = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Labels::from_pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Pairs).map(Self)
+    }
+}
+
+/// A number as the API writes it: text, with `NaN`, `+Inf`, `-Inf`.
+struct WireValue(f64);
+
+impl<'de> Deserialize<'de> for WireValue {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = f64;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number in quotes")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<f64, E> {
+                text.parse().map_err(|_| E::custom("not a number"))
+            }
+        }
+        deserializer.deserialize_str(Text).map(Self)
+    }
+}
+
+/// Unix seconds as a JSON number, to milliseconds.
+fn milliseconds(seconds: f64) -> Option<i64> {
+    // 2^53 ms is the year 287396.
+    let ms = (seconds * 1000.0).round();
+    (ms.abs() < 9e15).then_some(ms as i64)
+}
+
+/// One `[seconds, "value"]`.
+pub(super) struct WirePoint(pub(super) i64, pub(super) f64);
+
+impl<'de> Deserialize<'de> for WirePoint {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (seconds, value): (f64, WireValue) = Deserialize::deserialize(deserializer)?;
+        let time = milliseconds(seconds).ok_or_else(|| D::Error::custom("time out of range"))?;
+        Ok(Self(time, value.0))
+    }
+}
+
+/// `[[seconds, "value"], …]`, straight into columns.
+#[derive(Default)]
+struct WireColumns(Samples);
+
+impl<'de> Deserialize<'de> for WireColumns {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Columns;
+        impl<'de> Visitor<'de> for Columns {
+            type Value = Samples;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of [seconds, \"value\"]")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Samples, A::Error> {
+                let mut out = Samples::default();
+                while let Some(WirePoint(time, value)) = list.next_element()? {
+                    out.times_ms.push(time);
+                    out.values.push(value);
+                }
+                Ok(Samples::from_columns(out.times_ms, out.values))
+            }
+        }
+        deserializer.deserialize_seq(Columns).map(Self)
+    }
+}
+
+/// One result series.
+pub(super) struct ResultSeries {
+    pub(super) labels: Labels,
+    /// The matrix' values, or the vector's one.
+    pub(super) samples: Samples,
+    /// Whether it carries native histograms, which are left out.
+    pub(super) has_histograms: bool,
+}
+
+impl<'de> Deserialize<'de> for ResultSeries {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Wire {
+            metric: WireLabels,
+            #[serde(default)]
+            values: WireColumns,
+            value: Option<WirePoint>,
+            histograms: Option<IgnoredAny>,
+            histogram: Option<IgnoredAny>,
+        }
+        let wire = Wire::deserialize(deserializer)?;
+        let mut samples = wire.values.0;
+        if let Some(WirePoint(time, value)) = wire.value {
+            samples.push(time, value);
+        }
+        Ok(Self {
+            labels: wire.metric.0,
+            samples,
+            has_histograms: wire.histograms.is_some() || wire.histogram.is_some(),
+        })
+    }
+}
+
+/// `data` of query and query_range. A scalar or string result becomes one series without labels.
+pub(super) struct QueryData {
+    pub(super) series: Vec<ResultSeries>,
+}
+
+impl<'de> Deserialize<'de> for QueryData {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Data;
+        impl<'de> Visitor<'de> for Data {
+            type Value = QueryData;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("resultType and result")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<QueryData, A::Error> {
+                let (mut kind, mut series) = (None::<String>, None);
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    match &*key {
+                        "resultType" => kind = Some(map.next_value()?),
+                        // Prometheus and its kin write resultType first; the type decides how to read the result.
+                        "result" => match kind.as_deref() {
+                            Some("matrix" | "vector") => series = Some(map.next_value()?),
+                            Some("scalar") => {
+                                let WirePoint(time, value) = map.next_value()?;
+                                series = Some(vec![ResultSeries {
+                                    labels: Labels::default(),
+                                    samples: Samples::from_columns(vec![time], vec![value]),
+                                    has_histograms: false,
+                                }]);
+                            }
+                            Some("string") => {
+                                map.next_value::<IgnoredAny>()?;
+                                series = Some(Vec::new());
+                            }
+                            _ => return Err(A::Error::custom("result without a known resultType before it")),
+                        },
+                        _ => {
+                            map.next_value_seed(Skip)?;
+                        }
+                    }
+                }
+                Ok(QueryData {
+                    series: series.ok_or_else(|| A::Error::missing_field("result"))?,
+                })
+            }
+        }
+        deserializer.deserialize_map(Data)
+    }
+}
+
+/// Reads past a value (statistics and the like).
+struct Skip;
+
+impl<'de> DeserializeSeed<'de> for Skip {
+    type Value = ();
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(body: &str) -> Answer {
+        Answer {
+            body: body.as_bytes().to_vec(),
+            tried: "POST http://x/api/v1/query".into(),
+        }
+    }
+
+    #[test]
+    fn a_matrix_becomes_columns() {
+        let body = r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up","a":"b"},
+            "values":[[1700000000.123,"1"],[1700000015.124,"NaN"],[1700000030,"+Inf"],[1700000045.5,"-1.5e-3"]]}]},
+            "warnings":["part\nmissing"],"infos":["hint"]}"#;
+        let answer = answer(body);
+        let read: Success<QueryData> = success(&answer).unwrap();
+        assert_eq!(read.warnings, ["part missing", "hint"]);
+        let one = &read.data.series[0];
+        assert_eq!(one.labels, Labels::from_pairs([("__name__", "up"), ("a", "b")]));
+        assert_eq!(
+            one.samples.times_ms,
+            [1_700_000_000_123, 1_700_000_015_124, 1_700_000_030_000, 1_700_000_045_500]
+        );
+        assert!(one.samples.values[1].is_nan());
+        assert_eq!(one.samples.values[2], f64::INFINITY);
+        assert_eq!(one.samples.values[3], -1.5e-3);
+    }
+
+    #[test]
+    fn what_is_not_the_api_is_named() {
+        for body in ["<html>login</html>", "", "OK", "[1]"] {
+            let error = success::<QueryData>(&answer(body)).err().unwrap();
+            assert!(matches!(error, SourceError::NotPrometheus { .. }), "{error}");
+        }
+        for body in [
+            "{}",
+            r#"{"status":"success"}"#,
+            r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1e300,"1"]]}]}}"#,
+            r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"x"]]}]}}"#,
+            r#"{"status":"success","data":{"result":[]}}"#,
+            r#"{"status":"success","data":{"resultType":"matrix","result":["#,
+        ] {
+            let error = success::<QueryData>(&answer(body)).err().unwrap();
+            assert!(matches!(error, SourceError::Decode { .. }), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_position_of_a_complaint() {
+        let message = "invalid parameter \"query\": 2:3: parse error: unexpected \"}\"";
+        assert_eq!(position(message, "up\nab}"), Some(5));
+        assert_eq!(position("1:4: parse error: x", "up{"), Some(3));
+        assert_eq!(position("1:400: parse error: x", "up{"), None);
+        assert_eq!(position("nothing of the kind", "up{"), None);
+    }
+}

@@ -1,0 +1,164 @@
+//! Which series and metrics exist.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use sla_domain::{Labels, METRIC_NAME};
+
+use super::PrometheusSource;
+use super::client::Question;
+use super::json::{self, QueryData, Success, WireLabels};
+use super::read::seconds;
+use crate::error::{SourceError, excerpt};
+use crate::port::Call;
+use crate::reply::{MetricFamily, MetricNames};
+
+/// Counts the present series of each name.
+const COUNT_QUERY: &str = r#"count by (__name__) ({__name__!=""})"#;
+
+impl PrometheusSource {
+    pub(super) async fn find_series(
+        &self,
+        selectors: &[String],
+        start_ms: i64,
+        end_ms: i64,
+        limit: usize,
+        call: &Call,
+    ) -> Result<Vec<Labels>, SourceError> {
+        let mut found = BTreeSet::new();
+        for selector in selectors {
+            let question = Question::Form {
+                path: "api/v1/series",
+                parameters: vec![
+                    ("match[]", selector.clone()),
+                    ("start", seconds(start_ms)),
+                    ("end", seconds(end_ms)),
+                    // Honoured by 3.x; others send all, which the body cap bounds.
+                    ("limit", (limit + 1).to_string()),
+                ],
+            };
+            let answer = self.client.ask(&question, call).await?;
+            let read: Success<Vec<WireLabels>> = json::success(&answer)?;
+            found.extend(read.data.into_iter().map(|labels| labels.0));
+        }
+        if found.len() > limit {
+            return Err(SourceError::TooManySeries {
+                found: found.len(),
+                limit,
+            });
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    pub(super) async fn find_names(&self, limit: usize, call: &Call) -> Result<MetricNames, SourceError> {
+        let mut out = MetricNames::default();
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        let question = Question::Form {
+            path: "api/v1/query",
+            parameters: vec![("query", COUNT_QUERY.into())],
+        };
+        let answer = match self.client.ask(&question, call).await {
+            Ok(answer) => Some(answer),
+            // Too many series for the server to count: names without counts are better than nothing.
+            Err(SourceError::Server { status: 422, .. } | SourceError::Timeout { .. } | SourceError::TooLarge { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(answer) = answer {
+            let read: Success<QueryData> = json::success(&answer)?;
+            out.warnings = read.warnings;
+            for one in read.data.series {
+                let count = one.samples.values.last().copied().unwrap_or(0.0) as u64;
+                out.total_series += count;
+                counts.insert(one.labels.metric_name().to_owned(), count);
+            }
+        } else {
+            let question = Question::Get {
+                path: "api/v1/label/__name__/values",
+                parameters: vec![("limit", (limit + 1).to_string())],
+            };
+            let answer = self.client.ask(&question, call).await?;
+            let read: Success<Vec<String>> = json::success(&answer)?;
+            out.warnings = read.warnings;
+            out.warnings.push("the server could not count the series of each name".into());
+            counts = read.data.into_iter().map(|name| (name, 0)).collect();
+        }
+        out.truncated = counts.len() > limit;
+        let about = self.about(call).await?;
+        out.families = counts
+            .into_iter()
+            .take(limit)
+            .map(|(name, series)| {
+                let about = about.get(&name).or_else(|| about.get(family(&name)));
+                MetricFamily {
+                    kind: about.map(|about| about.kind.clone()).filter(|text| !text.is_empty()),
+                    help: about.map(|about| about.help.clone()).filter(|text| !text.is_empty()),
+                    unit: about.map(|about| about.unit.clone()).filter(|text| !text.is_empty()),
+                    name,
+                    series,
+                }
+            })
+            .collect();
+        Ok(out)
+    }
+
+    /// Type, help and unit by family name; empty where the server does not tell.
+    async fn about(&self, call: &Call) -> Result<BTreeMap<String, About>, SourceError> {
+        let question = Question::Get {
+            path: "api/v1/metadata",
+            parameters: vec![("limit_per_metric", "1".into())],
+        };
+        let answer = match self.client.ask(&question, call).await {
+            Ok(answer) => answer,
+            Err(error @ (SourceError::Cancelled { .. } | SourceError::Unreachable { .. })) => return Err(error),
+            Err(_) => return Ok(BTreeMap::new()),
+        };
+        let read: Success<BTreeMap<String, Vec<About>>> = match json::success(&answer) {
+            Ok(read) => read,
+            Err(_) => return Ok(BTreeMap::new()),
+        };
+        Ok(read
+            .data
+            .into_iter()
+            .filter_map(|(name, list)| {
+                let about = list.into_iter().next()?;
+                Some((
+                    name,
+                    About {
+                        kind: excerpt(&about.kind),
+                        help: excerpt(&about.help),
+                        unit: excerpt(&about.unit),
+                    },
+                ))
+            })
+            .collect())
+    }
+
+    /// Metric names of `series`, each with the labels of its series.
+    pub(super) fn by_metric(series: Vec<Labels>) -> BTreeMap<String, Vec<Labels>> {
+        let mut out: BTreeMap<String, Vec<Labels>> = BTreeMap::new();
+        for labels in series {
+            out.entry(labels.get(METRIC_NAME).unwrap_or("").to_owned())
+                .or_default()
+                .push(labels);
+        }
+        out
+    }
+}
+
+#[derive(Deserialize)]
+struct About {
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    help: String,
+    #[serde(default)]
+    unit: String,
+}
+
+/// The family a histogram's or summary's series belongs to.
+fn family(name: &str) -> &str {
+    ["_bucket", "_count", "_sum", "_total"]
+        .iter()
+        .find_map(|suffix| name.strip_suffix(suffix))
+        .unwrap_or(name)
+}

@@ -1,0 +1,286 @@
+//! What a metric source answers with.
+
+use bytes::Bytes;
+use sla_domain::{Labels, Samples};
+
+use crate::error::SourceError;
+use crate::xor;
+
+/// A way of reading samples, fastest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Way {
+    /// Remote read, response type `STREAMED_XOR_CHUNKS`.
+    RemoteReadChunks,
+    /// Remote read, response type `SAMPLES`.
+    RemoteReadSamples,
+    /// Instant query `selector[12h]`, JSON. Hides stale markers.
+    InstantQuery,
+    /// Range query on a grid; expressions only.
+    QueryRange,
+    /// A generated or recorded estate in this process.
+    Replay,
+}
+
+impl Way {
+    /// The word shown to people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RemoteReadChunks => "remote read (chunks)",
+            Self::RemoteReadSamples => "remote read (samples)",
+            Self::InstantQuery => "instant query",
+            Self::QueryRange => "range query",
+            Self::Replay => "replay",
+        }
+    }
+
+    /// Whether reading this way loses stale markers, so that gaps are seen only at the cap of the last sample.
+    pub fn hides_stale(self) -> bool {
+        matches!(self, Self::InstantQuery | Self::QueryRange)
+    }
+}
+
+/// What a source is and can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceInfo {
+    /// Product and version as the server tells them; not to be relied on, for display only.
+    pub version: String,
+    /// The ways raw samples can be read, fastest first; found by trying, not by version.
+    pub ways: Vec<Way>,
+    /// The address without user info; for a replay a description.
+    pub url: String,
+    /// Whether this is generated or recorded data (the header says DEMO then).
+    pub is_replay: bool,
+    /// Remarks for the operator, for example that TLS checks are off.
+    pub notices: Vec<String>,
+}
+
+/// One metric name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricFamily {
+    /// The metric name.
+    pub name: String,
+    /// Present series with this name.
+    pub series: u64,
+    /// `counter`, `gauge`, `histogram`, `summary`, `unknown`, … from the metadata API; `None` when it says nothing.
+    pub kind: Option<String>,
+    /// The help text from the metadata API.
+    pub help: Option<String>,
+    /// The unit from the metadata API.
+    pub unit: Option<String>,
+}
+
+impl MetricFamily {
+    /// Whether the values only rise (until a reset): by type, else by the name's ending (SEMANTICS rule 9).
+    pub fn is_counter(&self) -> bool {
+        match self.kind.as_deref() {
+            Some("counter") => true,
+            // `x_sum`, `x_count` and `x_bucket` of these are counters though the family's type says otherwise.
+            Some("histogram" | "summary") | None => has_counter_suffix(&self.name),
+            // Old exporters leave counters untyped.
+            Some("unknown" | "untyped") => has_counter_suffix(&self.name),
+            Some(_) => false,
+        }
+    }
+}
+
+/// Whether a metric name ends the way counters do.
+pub fn has_counter_suffix(name: &str) -> bool {
+    ["_total", "_sum", "_count", "_bucket"]
+        .iter()
+        .any(|suffix| name.ends_with(suffix))
+}
+
+/// Names and counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MetricNames {
+    /// Sorted by name.
+    pub families: Vec<MetricFamily>,
+    /// All present series of the source, listed or not.
+    pub total_series: u64,
+    /// Whether names were left out because of the limit.
+    pub truncated: bool,
+    /// The server's warnings: partial data is not full data.
+    pub warnings: Vec<String>,
+}
+
+/// One XOR chunk as the server sent it: 2-byte big-endian count, then Gorilla bits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct XorChunk {
+    /// Time of the first sample, Unix milliseconds.
+    pub min_ms: i64,
+    /// Time of the last sample, Unix milliseconds.
+    pub max_ms: i64,
+    /// The chunk's bytes.
+    pub bytes: Bytes,
+}
+
+/// Samples in the form they came in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SeriesData {
+    /// Checked chunks in time order; they may reach beyond the asked range.
+    Chunks(Vec<XorChunk>),
+    /// Plain samples, already clipped.
+    Plain(Samples),
+}
+
+/// One series read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawSeries {
+    /// Its labels.
+    pub labels: Labels,
+    /// Its samples.
+    pub data: SeriesData,
+}
+
+impl RawSeries {
+    /// The samples in (`after_ms`, `until_ms`], decoded. Chunks were checked when they came in; should one be broken
+    /// all the same, what precedes the fault is returned and the fault is named.
+    pub fn samples(&self, after_ms: i64, until_ms: i64) -> Result<Samples, xor::XorError> {
+        match &self.data {
+            SeriesData::Plain(samples) => {
+                let (times, values) = samples.between(after_ms, until_ms);
+                Ok(Samples {
+                    times_ms: times.to_vec(),
+                    values: values.to_vec(),
+                })
+            }
+            SeriesData::Chunks(chunks) => {
+                let mut out = Samples::default();
+                for chunk in chunks {
+                    if chunk.max_ms <= after_ms || chunk.min_ms > until_ms {
+                        continue;
+                    }
+                    xor::decode_range(&chunk.bytes, after_ms, until_ms, &mut out)?;
+                }
+                Ok(out)
+            }
+        }
+    }
+}
+
+/// A series that could not be read.
+#[derive(Debug, Clone)]
+pub struct SeriesFailure {
+    /// Its labels.
+    pub labels: Labels,
+    /// Why.
+    pub error: SourceError,
+}
+
+/// The answer to a bulk read.
+#[derive(Debug, Clone)]
+pub struct RawRead {
+    /// The range asked for, start excluded, Unix milliseconds.
+    pub after_ms: i64,
+    /// The range asked for, end included, Unix milliseconds.
+    pub until_ms: i64,
+    /// What was read; a series that exists but has no sample in the range is left out.
+    pub series: Vec<RawSeries>,
+    /// What could not be read, series by series.
+    pub failures: Vec<SeriesFailure>,
+    /// The slowest way that was used.
+    pub way: Way,
+    /// Bytes of all bodies, as they came over the wire.
+    pub bytes: u64,
+    /// Samples in `series`, those of chunks that reach beyond the range included.
+    pub samples: u64,
+    /// Requests made.
+    pub requests: u32,
+    /// Warnings and infos of the server: partial data is not full data.
+    pub warnings: Vec<String>,
+    /// Whether stale markers are missing; gaps then start at the cap of the last sample.
+    pub hides_stale: bool,
+    /// Chunks of native histograms that were left out.
+    pub histograms_skipped: u64,
+}
+
+impl RawRead {
+    /// An empty answer for (`after_ms`, `until_ms`].
+    pub fn empty(way: Way, after_ms: i64, until_ms: i64) -> Self {
+        Self {
+            after_ms,
+            until_ms,
+            series: Vec::new(),
+            failures: Vec::new(),
+            way,
+            bytes: 0,
+            samples: 0,
+            requests: 0,
+            warnings: Vec::new(),
+            hides_stale: way.hides_stale(),
+            histograms_skipped: 0,
+        }
+    }
+
+    /// Adds what another request of the same read brought.
+    pub fn absorb(&mut self, other: Self) {
+        self.series.extend(other.series);
+        self.failures.extend(other.failures);
+        self.way = self.way.max(other.way);
+        self.bytes += other.bytes;
+        self.samples += other.samples;
+        self.requests += other.requests;
+        for warning in other.warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+        self.hides_stale |= other.hides_stale;
+        self.histograms_skipped += other.histograms_skipped;
+    }
+
+    /// Every series with its samples in the asked range, decoded.
+    pub fn decoded(&self) -> Result<Vec<(Labels, Samples)>, xor::XorError> {
+        self.series
+            .iter()
+            .map(|one| Ok((one.labels.clone(), one.samples(self.after_ms, self.until_ms)?)))
+            .collect()
+    }
+}
+
+/// The answer to an expression.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExpressionRead {
+    /// One entry a result series; instants without a value are absent.
+    pub series: Vec<(Labels, Samples)>,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Requests made.
+    pub requests: u32,
+    /// Warnings and infos of the server.
+    pub warnings: Vec<String>,
+}
+
+/// One series over days.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LongSeries {
+    /// Its labels, with the metric name.
+    pub labels: Labels,
+    /// End of each point's 5 min, included, Unix milliseconds, strictly increasing; spans without samples are absent.
+    pub times_ms: Vec<i64>,
+    /// Averages; NaN where the server's average was poisoned by a NaN sample.
+    pub avg: Vec<f64>,
+    /// Minima.
+    pub min: Vec<f64>,
+    /// Maxima.
+    pub max: Vec<f64>,
+}
+
+/// The long view of several series.
+#[derive(Debug, Clone, Default)]
+pub struct LongView {
+    /// Width of a point in milliseconds.
+    pub step_ms: i64,
+    /// Each series.
+    pub series: Vec<LongSeries>,
+    /// What could not be read.
+    pub failures: Vec<SeriesFailure>,
+    /// The queries the server evaluated, for the operator to copy; empty when nothing was evaluated on a server.
+    pub queries: Vec<String>,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Requests made.
+    pub requests: u32,
+    /// Warnings and infos of the server.
+    pub warnings: Vec<String>,
+}
