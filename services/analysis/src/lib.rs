@@ -1,1 +1,18 @@
-//! Numerics on slices: statistics, metadata, forecasts; pure.
+//! Numerics on slices: statistics, metadata and forecasts of a series.
+//!
+//! Samples come in as `&[f64]` (with `&[i64]` milliseconds where spacing matters), typed results go out; learned parameters are
+//! values passed in and returned.
+//!
+//! Invariant: every public function is pure (same input, same bits), returns a typed [`Degenerate`] reason instead of a NaN,
+//! never panics on any input, and its cost is bounded by the length of the input.
+
+pub mod acf;
+pub mod adf;
+pub mod degenerate;
+pub mod normal;
+mod products;
+mod scaling;
+pub mod statistics;
+
+pub use degenerate::Degenerate;
+pub mod pool;
