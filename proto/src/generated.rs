@@ -8,7 +8,7 @@ macro_rules! package {
         #[doc = concat!("Package `sla.", stringify!($noun), "`.")]
         pub mod $noun {
             #[doc = concat!("Version 1 of `sla.", stringify!($noun), "`; the comments live in the .proto files.")]
-            #[expect(missing_docs, clippy::pedantic, reason = "generated code; fields are commented in the .proto files")]
+            #[allow(missing_docs, clippy::pedantic, clippy::large_enum_variant, reason = "generated code; fields are commented in the .proto files")]
             #[allow(clippy::allow_attributes_without_reason, reason = "generated code carries its own attributes")]
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/sla.", stringify!($noun), ".v1.rs"));

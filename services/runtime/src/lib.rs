@@ -1,1 +1,18 @@
-//! What every service process needs: telemetry, shutdown, gRPC server, error to Status.
+//! What every service process needs: telemetry, orderly shutdown, a bounded CPU pool, the gRPC server with its layers,
+//! and the one way from an error to a `tonic::Status`.
+//!
+//! Invariant: knows no service. Whatever differs between roles comes in as an argument.
+
+pub mod caller;
+pub mod layer;
+pub mod page;
+pub mod pool;
+pub mod server;
+pub mod server_info;
+pub mod shutdown;
+pub mod status;
+pub mod telemetry;
+
+pub use pool::{CpuPool, PoolError};
+pub use shutdown::Shutdown;
+pub use status::{Problem, ToStatus, reason};

@@ -1,0 +1,220 @@
+//! The layers every call passes through, over a socket or inside the process: who calls, how long it may take, what
+//! happens on a panic, how much runs at once.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use sla_proto::peer::deadline_class;
+use tokio::sync::Semaphore;
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower_service::Service;
+
+use crate::caller::Caller;
+use crate::pool::panic_text;
+use crate::status::{Problem, reason};
+
+/// Calls that may run at once in a process; more are refused with RESOURCE_EXHAUSTED. Streams count only until they
+/// have started.
+pub const MAX_CALLS: usize = 512;
+/// What the server grants on top of the deadline of the rpc's class.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Wraps the services of a process with [`Guarded`].
+#[derive(Debug, Clone)]
+pub struct GuardLayer {
+    calls: Arc<Semaphore>,
+}
+
+impl GuardLayer {
+    /// For one process: its services share the limit of calls.
+    pub fn new(max_calls: usize) -> Self {
+        Self {
+            calls: Arc::new(Semaphore::new(max_calls)),
+        }
+    }
+}
+
+impl Default for GuardLayer {
+    fn default() -> Self {
+        Self::new(MAX_CALLS)
+    }
+}
+
+impl<S> tower_layer::Layer<S> for GuardLayer {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Guarded {
+            inner,
+            calls: self.calls.clone(),
+        }
+    }
+}
+
+/// A service behind the layers.
+#[derive(Debug, Clone)]
+pub struct Guarded<S> {
+    inner: S,
+    calls: Arc<Semaphore>,
+}
+
+impl<S> Service<http::Request<Body>> for Guarded<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let Ok(permit) = self.calls.clone().try_acquire_owned() else {
+            let problem = Problem::new(Code::ResourceExhausted, reason::OVERLOADED, "too many calls at once")
+                .hint("try again in a moment");
+            return Box::pin(async move { Ok(problem.status().into_http()) });
+        };
+        let caller = Caller::of(request.extensions());
+        request.extensions_mut().insert(caller);
+        // A clone is not yet ready; the service that was polled is used and its clone stays behind.
+        let fresh = self.inner.clone();
+        let mut ready = std::mem::replace(&mut self.inner, fresh);
+        let path = request.uri().path().to_owned();
+        let limit = time_limit(&request);
+        Box::pin(async move {
+            let answer = AssertUnwindSafe(async { ready.call(request).await }).catch_unwind();
+            let answer = match limit {
+                None => answer.await,
+                Some(limit) => match tokio::time::timeout(limit, answer).await {
+                    Ok(answer) => answer,
+                    Err(_) => return Ok(too_slow(limit).into_http()),
+                },
+            };
+            drop(permit);
+            answer.unwrap_or_else(|panic| {
+                let text = panic_text(&*panic);
+                tracing::error!(rpc = path, panic = text, "a call crashed");
+                let words = "this part has crashed; the log has the story";
+                Ok(Problem::new(Code::Internal, reason::INTERNAL, words)
+                    .status()
+                    .into_http())
+            })
+        })
+    }
+}
+
+fn too_slow(limit: Duration) -> Status {
+    let words = format!("not done within {} s", limit.as_secs());
+    Problem::new(Code::DeadlineExceeded, reason::TOO_SLOW, words).status()
+}
+
+/// The shorter of what the caller grants (`grpc-timeout`) and what the class of the rpc allows.
+fn time_limit(request: &http::Request<Body>) -> Option<Duration> {
+    let class = deadline_class(request.uri().path()).limit().map(|limit| limit + GRACE);
+    let asked = request
+        .headers()
+        .get("grpc-timeout")
+        .and_then(|value| parse_timeout(value.to_str().ok()?));
+    match (class, asked) {
+        (Some(class), Some(asked)) => Some(class.min(asked)),
+        (class, asked) => class.or(asked),
+    }
+}
+
+/// Reads a `grpc-timeout` header: at most eight digits and a unit (gRPC over HTTP/2, "Requests").
+fn parse_timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.len() > 8 {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(number * 3600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sla_proto::Peer;
+    use sla_proto::server::v1::server_service_server::{ServerService, ServerServiceServer};
+    use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse, StopServerRequest, StopServerResponse};
+    use tonic::{Request, Response};
+    use tower_layer::Layer as _;
+
+    struct Clumsy;
+
+    #[tonic::async_trait]
+    impl ServerService for Clumsy {
+        async fn get_server_info(
+            &self,
+            request: Request<GetServerInfoRequest>,
+        ) -> Result<Response<GetServerInfoResponse>, Status> {
+            assert_eq!(crate::caller::user(request.extensions()), crate::caller::SYSTEM);
+            panic!("clumsy");
+        }
+
+        async fn stop_server(&self, _: Request<StopServerRequest>) -> Result<Response<StopServerResponse>, Status> {
+            std::future::pending().await
+        }
+    }
+
+    fn peer(max_calls: usize) -> Peer {
+        let routes = tonic::service::Routes::new(ServerServiceServer::new(Clumsy));
+        Peer::local(GuardLayer::new(max_calls).layer(routes))
+    }
+
+    #[tokio::test]
+    async fn a_panic_becomes_internal_and_the_caller_lives() {
+        let status = peer(4)
+            .server()
+            .get_server_info(GetServerInfoRequest {})
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), Code::Internal);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_hangs_ends_at_its_deadline() {
+        let status = peer(4)
+            .server()
+            .stop_server(StopServerRequest::default())
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    }
+
+    #[tokio::test]
+    async fn more_calls_than_the_limit_are_refused() {
+        let status = peer(0)
+            .server()
+            .get_server_info(GetServerInfoRequest {})
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), Code::ResourceExhausted);
+    }
+
+    #[test]
+    fn timeouts_are_read_as_the_protocol_writes_them() {
+        assert_eq!(parse_timeout("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(parse_timeout("3S"), Some(Duration::from_secs(3)));
+        for garbage in ["", "S", "123456789S", "5x", "ü", "-1S"] {
+            assert_eq!(parse_timeout(garbage), None, "{garbage}");
+        }
+    }
+}

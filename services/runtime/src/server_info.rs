@@ -1,0 +1,86 @@
+//! The role every process has: says what runs here, and ends it when asked from this host.
+
+use std::sync::Arc;
+
+use sla_domain::Clock;
+use sla_proto::Peer;
+use sla_proto::convert;
+use sla_proto::etl::v1::GetSourceRequest;
+use sla_proto::server::v1::server_service_server::{ServerService, ServerServiceServer};
+use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse, StopServerRequest, StopServerResponse};
+use tonic::{Code, Request, Response, Status};
+
+use crate::caller::Caller;
+use crate::shutdown::Shutdown;
+use crate::status::{Problem, reason};
+
+/// What does not change while a process runs.
+#[derive(Debug, Clone, Default)]
+pub struct ServerFacts {
+    /// Everything but `source` and `now`.
+    pub info: GetServerInfoResponse,
+    /// Whether the role etl is here and can be asked about its source.
+    pub has_source: bool,
+}
+
+/// The service behind `sla.server.v1`.
+pub struct ServerInfo {
+    facts: ServerFacts,
+    peer: Peer,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+}
+
+impl ServerInfo {
+    /// The tonic server. `peer` is asked for the state of the source.
+    pub fn server(
+        facts: ServerFacts,
+        peer: Peer,
+        clock: Arc<dyn Clock>,
+        shutdown: Shutdown,
+    ) -> ServerServiceServer<Self> {
+        ServerServiceServer::new(Self {
+            facts,
+            peer,
+            clock,
+            shutdown,
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl ServerService for ServerInfo {
+    async fn get_server_info(
+        &self,
+        _: Request<GetServerInfoRequest>,
+    ) -> Result<Response<GetServerInfoResponse>, Status> {
+        let mut info = self.facts.info.clone();
+        info.now = Some(convert::timestamp(self.clock.now_ms()));
+        if self.facts.has_source {
+            // The answer is useful without it: a source that cannot be told about is left out.
+            info.source = self
+                .peer
+                .source()
+                .get_source(GetSourceRequest {})
+                .await
+                .ok()
+                .and_then(|answer| answer.into_inner().status);
+        }
+        Ok(Response::new(info))
+    }
+
+    async fn stop_server(&self, request: Request<StopServerRequest>) -> Result<Response<StopServerResponse>, Status> {
+        if request.extensions().get::<Caller>().is_some_and(|caller| !caller.local) {
+            return Err(Problem::new(
+                Code::PermissionDenied,
+                reason::WRONG_STATE,
+                "an instance can be stopped from its own host only",
+            )
+            .hint("run `sla stop` there")
+            .status());
+        }
+        tracing::info!(user = crate::caller::user(request.extensions()), "asked to stop");
+        self.shutdown.begin();
+        Ok(Response::new(StopServerResponse {}))
+    }
+}

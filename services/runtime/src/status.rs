@@ -1,0 +1,203 @@
+//! From an error to a `tonic::Status`, once, at the edge: a code, a stable reason word, what is wrong in which field, and
+//! what to do. The words follow google.rpc's ErrorInfo, BadRequest and Help (AIP-193).
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+/// The domain of the reason words.
+pub const DOMAIN: &str = "sla";
+
+/// Stable words a program may branch on; each has a page in `docs/errors/`.
+pub mod reason {
+    /// A field of the request breaks a rule; the field violations say which.
+    pub const INVALID_FIELD: &str = "INVALID_FIELD";
+    /// There is no such thing.
+    pub const NOT_FOUND: &str = "NOT_FOUND";
+    /// A name is taken.
+    pub const NAME_TAKEN: &str = "NAME_TAKEN";
+    /// Someone saved a newer version.
+    pub const STALE_VERSION: &str = "STALE_VERSION";
+    /// A page token belongs to another list.
+    pub const BAD_PAGE_TOKEN: &str = "BAD_PAGE_TOKEN";
+    /// A selector or expression cannot be parsed.
+    pub const BAD_QUERY: &str = "BAD_QUERY";
+    /// More series than the limit.
+    pub const TOO_MANY_SERIES: &str = "TOO_MANY_SERIES";
+    /// The metric source does not answer.
+    pub const SOURCE_UNREACHABLE: &str = "SOURCE_UNREACHABLE";
+    /// The metric source refuses our credentials.
+    pub const SOURCE_UNAUTHORIZED: &str = "SOURCE_UNAUTHORIZED";
+    /// The address answers, but not as a Prometheus.
+    pub const SOURCE_NOT_PROMETHEUS: &str = "SOURCE_NOT_PROMETHEUS";
+    /// The metric source answers with an error or with something undecodable.
+    pub const SOURCE_FAILED: &str = "SOURCE_FAILED";
+    /// The database cannot be written: disk full or read-only.
+    pub const STORAGE_READ_ONLY: &str = "STORAGE_READ_ONLY";
+    /// The database failed.
+    pub const STORAGE_FAILED: &str = "STORAGE_FAILED";
+    /// A stream's position moved under its reader.
+    pub const ZOMBIE_READER: &str = "ZOMBIE_READER";
+    /// Too much work at once.
+    pub const OVERLOADED: &str = "OVERLOADED";
+    /// It took too long.
+    pub const TOO_SLOW: &str = "TOO_SLOW";
+    /// A part crashed; the log has the story.
+    pub const INTERNAL: &str = "INTERNAL";
+    /// The process is going down or a role is not here.
+    pub const UNAVAILABLE: &str = "UNAVAILABLE";
+    /// It cannot be done in this state.
+    pub const WRONG_STATE: &str = "WRONG_STATE";
+
+    /// All of them, for the documentation test.
+    pub const ALL: &[&str] = &[
+        INVALID_FIELD,
+        NOT_FOUND,
+        NAME_TAKEN,
+        STALE_VERSION,
+        BAD_PAGE_TOKEN,
+        BAD_QUERY,
+        TOO_MANY_SERIES,
+        SOURCE_UNREACHABLE,
+        SOURCE_UNAUTHORIZED,
+        SOURCE_NOT_PROMETHEUS,
+        SOURCE_FAILED,
+        STORAGE_READ_ONLY,
+        STORAGE_FAILED,
+        ZOMBIE_READER,
+        OVERLOADED,
+        TOO_SLOW,
+        INTERNAL,
+        UNAVAILABLE,
+        WRONG_STATE,
+    ];
+}
+
+/// Implemented by each service's error type, in its `error.rs`.
+pub trait ToStatus {
+    /// The status a caller gets.
+    fn to_status(&self) -> Status;
+}
+
+/// A status in the making.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    reason: &'static str,
+    message: String,
+    hint: String,
+    fields: Vec<FieldViolation>,
+    metadata: HashMap<String, String>,
+}
+
+impl Problem {
+    /// A problem with its gRPC code, its reason word (see [`reason`]) and a sentence.
+    pub fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            reason,
+            message: message.into(),
+            hint: String::new(),
+            fields: Vec::new(),
+            metadata: HashMap::new(),
+        }
+    }
+
+    /// Bad input; add the fields.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Code::InvalidArgument, reason::INVALID_FIELD, message)
+    }
+
+    /// There is no `what` called `name`.
+    pub fn not_found(what: &str, name: &str) -> Self {
+        Self::new(
+            Code::NotFound,
+            reason::NOT_FOUND,
+            format!("there is no {what} {name:?}"),
+        )
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// A field that breaks a rule: its path, and value, rule and fix in words.
+    #[must_use]
+    pub fn field(mut self, path: impl Into<String>, description: impl Into<String>) -> Self {
+        self.fields.push(FieldViolation::new(path, description));
+        self
+    }
+
+    /// A machine-readable detail.
+    #[must_use]
+    pub fn detail(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.metadata.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// The status, with google.rpc details.
+    pub fn status(self) -> Status {
+        let mut metadata = self.metadata;
+        if !self.hint.is_empty() {
+            metadata.insert("hint".to_owned(), self.hint);
+        }
+        let mut details = ErrorDetails::new();
+        details.set_error_info(self.reason, DOMAIN, metadata);
+        if !self.fields.is_empty() {
+            details.set_bad_request(self.fields);
+        }
+        Status::with_error_details(self.code, self.message, details)
+    }
+}
+
+impl ToStatus for Problem {
+    fn to_status(&self) -> Status {
+        self.clone().status()
+    }
+}
+
+impl From<Problem> for Status {
+    fn from(problem: Problem) -> Self {
+        problem.status()
+    }
+}
+
+/// The whole chain of an error in one line, for the log at the edge.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_carries_reason_field_and_hint() {
+        let status = Problem::invalid("the set cannot be saved")
+            .field("objectives[2].range.min", "5 is above max 4; give min ≤ max")
+            .hint("swap the bounds")
+            .status();
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!(
+            (info.reason.as_str(), info.domain.as_str()),
+            (reason::INVALID_FIELD, DOMAIN)
+        );
+        assert_eq!(info.metadata["hint"], "swap the bounds");
+        assert_eq!(
+            details.bad_request().unwrap().field_violations[0].field,
+            "objectives[2].range.min"
+        );
+    }
+}

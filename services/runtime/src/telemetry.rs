@@ -1,0 +1,63 @@
+//! Logs: to a file that rolls daily, never to the terminal (it would ruin a screen). Old files are deleted.
+
+use std::path::Path;
+
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+
+/// Daily log files kept.
+const MAX_LOG_FILES: usize = 7;
+
+/// Why logging could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The log file cannot be made.
+    #[error("cannot write logs in {folder}: choose another folder with `log.dir`")]
+    Folder {
+        /// The folder.
+        folder: String,
+        /// Why.
+        #[source]
+        source: InitError,
+    },
+    /// The filter is not one.
+    #[error("`log.level` {filter:?} is not a filter: give error, warn, info, debug, trace or target=level")]
+    Filter {
+        /// What was given.
+        filter: String,
+        /// Why.
+        #[source]
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// Logging was started twice.
+    #[error("logging is already running")]
+    Running(#[source] TryInitError),
+}
+
+/// Logs to `<folder>/<name>.<date>.log`; keep the guard, it flushes when dropped.
+pub fn to_file(folder: &Path, name: &str, filter: &str) -> Result<WorkerGuard, TelemetryError> {
+    let filter = EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter {
+        filter: filter.to_owned(),
+        source,
+    })?;
+    let file = RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix(name)
+        .filename_suffix("log")
+        .max_log_files(MAX_LOG_FILES)
+        .build(folder)
+        .map_err(|source| TelemetryError::Folder {
+            folder: folder.display().to_string(),
+            source,
+        })?;
+    let (writer, guard) = tracing_appender::non_blocking(file);
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer))
+        .try_init()
+        .map_err(TelemetryError::Running)?;
+    Ok(guard)
+}
