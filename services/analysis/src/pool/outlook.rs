@@ -1,0 +1,314 @@
+//! The forecast itself: paths of all experts, weighed, counted and cut into bands.
+
+use super::experts::{Artist, EXPERTS, NAMES};
+use super::history::History;
+use super::learning::{learn_on, scaled, slots_of};
+use super::question::{Bands, FirstCrossing, LEVELS, PoolError, PoolForecast, Question, Side};
+use super::random::Random;
+use super::state::PoolState;
+use super::terrain::Terrain;
+use std::fmt::Write as _;
+
+/// Paths per expert in a forecast.
+const PATHS: usize = 32;
+/// Steps at which bands stand, beside the horizons.
+const KNOTS: usize = 32;
+/// History below which the answer is flagged, in seconds.
+const CONFIDENT_SPAN_S: f64 = 3_600.0;
+/// Fewest slots of history for confidence.
+const CONFIDENT_SLOTS: usize = 30;
+
+/// Forecasts the series: probabilities, first crossings and bands for every horizon and threshold of the question.
+///
+/// With `state` (from [`super::learn`] or an earlier forecast) the weights are taken as they are and cost nothing; without it they are learned from
+/// the history first. Returns the forecast and the state to store.
+///
+/// # Errors
+/// [`PoolError::BadQuestion`] when the question is outside its limits.
+pub fn forecast(
+    history: &History,
+    question: &Question,
+    state: Option<&PoolState>,
+    seed: u64,
+) -> Result<(PoolForecast, PoolState), PoolError> {
+    question.check()?;
+    let horizons = slots_of(history, question);
+    let longest = horizons.iter().copied().max().unwrap_or(1);
+    let terrain = Terrain::new(&history.slots, history.step_ms, longest, state.map(|s| s.alpha));
+    let state = match state {
+        Some(state) => state.clone(),
+        None => learn_on(&terrain, history, question, &horizons, None, seed),
+    };
+    Ok((
+        Outlook::draw(&terrain, history, question, &horizons, &state, seed),
+        state,
+    ))
+}
+
+/// Per-path quantities at the knots, path-major within a knot: `[knot * paths + path]`.
+struct Outlook {
+    knots: Vec<usize>,
+    value: Vec<f64>,
+    mean: Vec<f64>,
+    high: Vec<f64>,
+    low: Vec<f64>,
+    experts: Vec<u8>,
+}
+
+impl Outlook {
+    fn draw(
+        terrain: &Terrain,
+        history: &History,
+        question: &Question,
+        horizons: &[usize],
+        state: &PoolState,
+        seed: u64,
+    ) -> PoolForecast {
+        let longest = horizons.iter().copied().max().unwrap_or(1);
+        let origin = terrain.x.len() - 1;
+        let knots = knots(longest, horizons);
+        let capacity = EXPERTS * PATHS;
+        let mut outlook = Self {
+            value: vec![0.0; knots.len() * capacity],
+            mean: vec![0.0; knots.len() * capacity],
+            high: vec![0.0; knots.len() * capacity],
+            low: vec![0.0; knots.len() * capacity],
+            experts: Vec::with_capacity(capacity),
+            knots,
+        };
+        let mut artist = Artist::default();
+        let mut path = vec![0.0; longest];
+        for expert in 0..EXPERTS {
+            let mut random = Random::new(seed, (origin * EXPERTS + expert) as u64 + 1);
+            artist.draw(terrain, expert, origin, PATHS, &mut path, &mut random, |path| {
+                outlook.take(path, capacity, expert);
+            });
+        }
+        outlook.answer(terrain, history, question, horizons, state)
+    }
+
+    fn take(&mut self, path: &[f64], capacity: usize, expert: usize) {
+        let column = self.experts.len();
+        let (mut high, mut low, mut sum, mut done) = (f64::NEG_INFINITY, f64::INFINITY, 0.0, 0);
+        for (k, &knot) in self.knots.iter().enumerate() {
+            for &v in &path[done..knot] {
+                high = high.max(v);
+                low = low.min(v);
+                sum += v;
+            }
+            done = knot;
+            let cell = k * capacity + column;
+            self.value[cell] = path[knot - 1];
+            self.mean[cell] = sum / knot as f64;
+            self.high[cell] = high;
+            self.low[cell] = low;
+        }
+        self.experts.push(expert as u8);
+    }
+
+    fn answer(
+        &self,
+        terrain: &Terrain,
+        history: &History,
+        question: &Question,
+        horizons: &[usize],
+        state: &PoolState,
+    ) -> PoolForecast {
+        let capacity = EXPERTS * PATHS;
+        let paths = self.experts.len();
+        let mut drawn = [0.0_f64; EXPERTS];
+        for &expert in &self.experts {
+            drawn[usize::from(expert)] += 1.0;
+        }
+        // Weight per path for a horizon of `slots`: the expert's weight shared by its paths.
+        let weigh = |slots: usize| {
+            let weights = state.weights_for(slots as i64 * history.step_ms);
+            let present: f64 = (0..EXPERTS).filter(|&i| drawn[i] > 0.0).map(|i| weights[i]).sum();
+            let mut per_path = Vec::with_capacity(paths);
+            for &expert in &self.experts {
+                let i = usize::from(expert);
+                per_path.push(if present > 0.0 {
+                    weights[i] / present / drawn[i]
+                } else {
+                    1.0 / paths as f64
+                });
+            }
+            per_path
+        };
+        let constant = terrain.ceiling <= terrain.floor || terrain.x.iter().all(|v| v.is_nan() || *v == terrain.x[0]);
+        let mut probability = vec![Vec::with_capacity(question.thresholds.len()); horizons.len()];
+        let mut expert_probability = vec![Vec::with_capacity(question.thresholds.len()); horizons.len()];
+        let mut first_crossing = Vec::with_capacity(question.thresholds.len());
+        let knot_weights: Vec<Vec<f64>> = self.knots.iter().map(|&knot| weigh(knot)).collect();
+        for threshold in &question.thresholds {
+            let threshold = scaled(*threshold, terrain.unit);
+            let mut cumulative = Vec::with_capacity(self.knots.len());
+            let mut before = 0.0_f64;
+            let mut hits = vec![[0.0_f64; EXPERTS]; self.knots.len()];
+            for (k, &knot) in self.knots.iter().enumerate() {
+                let mut crossed = 0.0;
+                for path in 0..paths {
+                    let cell = k * capacity + path;
+                    let left = match threshold.side {
+                        Side::Upper => self.high[cell] > threshold.value + terrain.grain,
+                        Side::Lower => self.low[cell] < threshold.value - terrain.grain,
+                    };
+                    if left {
+                        crossed += knot_weights[k][path];
+                        hits[k][usize::from(self.experts[path])] += 1.0;
+                    }
+                }
+                // Weights differ between horizons; a longer horizon still contains the shorter one.
+                before = before.max(tempered(crossed));
+                cumulative.push((knot, before));
+            }
+            for (i, &horizon) in horizons.iter().enumerate() {
+                let at = self
+                    .knots
+                    .partition_point(|&knot| knot < horizon)
+                    .min(self.knots.len() - 1);
+                probability[i].push(cumulative[at].1);
+                expert_probability[i].push(std::array::from_fn(|e| {
+                    if drawn[e] > 0.0 {
+                        hits[at][e] / drawn[e]
+                    } else {
+                        f64::NAN
+                    }
+                }));
+            }
+            let total = cumulative.last().map_or(0.0, |last| last.1);
+            let median = cumulative
+                .iter()
+                .find(|(_, p)| *p >= total / 2.0)
+                .map(|&(knot, _)| knot);
+            first_crossing.push(FirstCrossing {
+                median_step: median.filter(|_| total > 0.01).map(|knot| steps_of(history, knot)),
+                cumulative: cumulative
+                    .into_iter()
+                    .map(|(knot, p)| (steps_of(history, knot), p))
+                    .collect(),
+            });
+        }
+        let longest_steps = question.horizons_steps.iter().copied().max().unwrap_or(1);
+        let steps: Vec<usize> = self
+            .knots
+            .iter()
+            .map(|&knot| steps_of(history, knot).min(longest_steps))
+            .collect();
+        let factor = if state.band_factor > 0.0 {
+            state.band_factor
+        } else {
+            1.0
+        };
+        let bands = |cells: &[f64]| self.bands(cells, &knot_weights, factor, terrain.unit);
+        let longest = horizons.iter().copied().max().unwrap_or(1);
+        let low_confidence = constant
+            || history.span_s() < CONFIDENT_SPAN_S
+            || history.slots.len() < CONFIDENT_SLOTS
+            || history.slots.len() < 2 * longest;
+        PoolForecast {
+            probability,
+            expert_probability,
+            first_crossing,
+            steps,
+            value: bands(&self.value),
+            running_mean: bands(&self.mean),
+            running_max: bands(&self.high),
+            running_min: bands(&self.low),
+            low_confidence,
+            constant,
+            method: method(state, longest as i64 * history.step_ms),
+        }
+    }
+
+    fn bands(&self, cells: &[f64], weights: &[Vec<f64>], factor: f64, unit: f64) -> Bands {
+        let capacity = EXPERTS * PATHS;
+        let paths = self.experts.len();
+        let mut rows = vec![Vec::with_capacity(self.knots.len()); LEVELS.len()];
+        let mut sorted: Vec<(f64, f64)> = Vec::with_capacity(paths);
+        for k in 0..self.knots.len() {
+            sorted.clear();
+            for path in 0..paths {
+                sorted.push((cells[k * capacity + path], weights[k][path]));
+            }
+            sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+            let mut quantiles = [0.0; LEVELS.len()];
+            weighted_quantiles(&sorted, &mut quantiles);
+            let median = quantiles[LEVELS.len() / 2];
+            for (row, q) in rows.iter_mut().zip(quantiles) {
+                // Headroom beyond 1e308 would overflow.
+                row.push(((median + (q - median) * factor) * unit).clamp(f64::MIN, f64::MAX));
+            }
+        }
+        Bands { rows }
+    }
+}
+
+/// Quantiles at [`LEVELS`] of values with weights (sorted by value, weights sum 1): linear between the mid-points of the weights.
+fn weighted_quantiles(sorted: &[(f64, f64)], out: &mut [f64; LEVELS.len()]) {
+    let mut next = 0;
+    let (mut sum, mut left) = (0.0, (0.0, f64::NAN));
+    for &(value, weight) in sorted {
+        if weight <= 0.0 {
+            continue;
+        }
+        let middle = sum + weight / 2.0;
+        while next < LEVELS.len() && LEVELS[next] <= middle {
+            let share = if left.1.is_nan() {
+                1.0
+            } else {
+                (LEVELS[next] - left.0) / (middle - left.0)
+            };
+            out[next] = if left.1.is_nan() {
+                value
+            } else {
+                left.1 + (value - left.1) * share
+            };
+            next += 1;
+        }
+        sum += weight;
+        left = (middle, value);
+    }
+    while next < LEVELS.len() {
+        out[next] = left.1;
+        next += 1;
+    }
+}
+
+/// Keeps a share of paths off 0 and 1.
+fn tempered(share: f64) -> f64 {
+    share.clamp(0.0, 1.0) * 0.99 + 0.003
+}
+
+fn steps_of(history: &History, slots: usize) -> usize {
+    ((slots as f64 * history.steps_per_slot).round() as usize).max(1)
+}
+
+/// Knots in slots: every one up to [`KNOTS`], beyond that growing, always with the horizons.
+fn knots(longest: usize, horizons: &[usize]) -> Vec<usize> {
+    let mut knots: Vec<usize> = if longest <= KNOTS {
+        (1..=longest).collect()
+    } else {
+        // Quadratic: dense where the paths still spread fast.
+        (1..=KNOTS)
+            .map(|i| 1 + (longest - 1) * i * i / (KNOTS * KNOTS))
+            .chain([1])
+            .collect()
+    };
+    knots.extend_from_slice(horizons);
+    knots.sort_unstable();
+    knots.dedup();
+    knots
+}
+
+fn method(state: &PoolState, horizon_ms: i64) -> String {
+    let weights = state.weights_for(horizon_ms);
+    let mut order: Vec<usize> = (0..EXPERTS).collect();
+    order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
+    let mut text = String::from("pool:");
+    for &i in order.iter().take(4) {
+        let _ = write!(text, " {} {:.2}", NAMES[i], weights[i]); // writing to a String cannot fail
+    }
+    text.push_str(" …");
+    text
+}

@@ -1,0 +1,251 @@
+//! The history prepared for drawing paths: scaled exactly, with the state of the series at every slot.
+
+/// Features of the state at a slot: level, then four that do not change when the series is shifted.
+pub(crate) const FEATURES: usize = 5;
+/// Weights of the features when a shifted copy will be drawn: shape only.
+pub(crate) const SHAPE: [f64; FEATURES] = [0.0, 1.0, 1.0, 0.7, 0.5];
+/// Weights of the features when the level matters.
+pub(crate) const LEVEL: [f64; FEATURES] = [1.5, 0.8, 0.6, 0.4, 0.3];
+/// Smoothing constants tried for simple exponential smoothing.
+const ALPHAS: [f64; 6] = [0.05, 0.12, 0.25, 0.5, 0.8, 1.0];
+/// Lags at which the persistence is measured; between them it is linear.
+const PERSISTENCE_KNOTS: usize = 14;
+/// Share of samples on the very minimum (maximum) from which it counts as a floor (ceiling) that is never left.
+const WALL_SHARE: f64 = 0.02;
+/// How far beyond the seen range a path may go, in units of that range.
+const HEADROOM: f64 = 0.5;
+
+/// Everything the experts need to know about the history up to each slot. All arrays have the length of the history.
+#[derive(Debug)]
+pub(crate) struct Terrain {
+    /// Values divided by `unit`, NaN in gaps.
+    pub(crate) x: Vec<f64>,
+    /// Power of two by which values were divided, so that 1e300 and subnormals behave alike; exact.
+    pub(crate) unit: f64,
+    /// Valid slots that follow without a gap.
+    pub(crate) run: Vec<u32>,
+    /// State features, each divided by its mean absolute size.
+    pub(crate) features: Vec<[f64; FEATURES]>,
+    /// Level of simple exponential smoothing.
+    pub(crate) level: Vec<f64>,
+    /// One-step error of the smoothing (0 in gaps).
+    pub(crate) error: Vec<f64>,
+    /// Slow slope per slot (exponentially weighted).
+    pub(crate) slope: Vec<f64>,
+    /// Smoothing constant of `level`.
+    pub(crate) alpha: f64,
+    /// Persistence: share of a deviation from the mean that is left after j slots, j = 0…horizon.
+    pub(crate) persistence: Vec<f64>,
+    /// Paths are kept inside these.
+    pub(crate) floor: f64,
+    pub(crate) ceiling: f64,
+    /// Smallest difference that counts, for comparison with a threshold after shifting.
+    pub(crate) grain: f64,
+    /// Slots in four hours and in a day, at least 8.
+    pub(crate) four_hours: usize,
+    pub(crate) day: usize,
+}
+
+impl Terrain {
+    /// Prepares `slots` (first and last finite) for paths of `horizon` slots. `alpha` is a smoothing constant learned before.
+    pub(crate) fn new(slots: &[f64], step_ms: i64, horizon: usize, alpha: Option<f64>) -> Self {
+        let n = slots.len();
+        let largest = slots
+            .iter()
+            .filter(|v| v.is_finite())
+            .fold(0.0_f64, |a, v| a.max(v.abs()));
+        let unit = power_of_two(largest);
+        let x: Vec<f64> = slots.iter().map(|v| v / unit).collect();
+        let mut run = vec![0_u32; n];
+        for i in (0..n.saturating_sub(1)).rev() {
+            run[i] = if x[i + 1].is_nan() { 0 } else { run[i + 1] + 1 };
+        }
+        let finite: Vec<f64> = x.iter().copied().filter(|v| v.is_finite()).collect();
+        let count = finite.len() as f64;
+        let (mut low, mut high, mut sum) = (f64::INFINITY, f64::NEG_INFINITY, 0.0);
+        for &v in &finite {
+            low = low.min(v);
+            high = high.max(v);
+            sum += v;
+        }
+        let mean = sum / count;
+        let range = high - low;
+        let at_low = finite.iter().filter(|&&v| v == low).count() as f64;
+        let at_high = finite.iter().filter(|&&v| v == high).count() as f64;
+        let mut floor = if at_low / count >= WALL_SHARE {
+            low
+        } else {
+            low - HEADROOM * range
+        };
+        if low >= 0.0 {
+            floor = floor.max(0.0);
+        }
+        let ceiling = if at_high / count >= WALL_SHARE {
+            high
+        } else {
+            high + HEADROOM * range
+        };
+        let features = features(&x, mean);
+        let alpha = alpha.filter(|a| ALPHAS.contains(a)).unwrap_or_else(|| best_alpha(&x));
+        let slots_per_hour = (3_600_000.0 / step_ms as f64).max(1.0);
+        let (level, error, slope) = smooth(&x, alpha, slots_per_hour);
+        let persistence = persistence(&x, mean, horizon);
+        Self {
+            unit,
+            run,
+            features,
+            level,
+            error,
+            slope,
+            alpha,
+            persistence,
+            floor,
+            ceiling,
+            grain: 1e-9 * (range + f64::MIN_POSITIVE) + 4.0 * f64::EPSILON * high.abs().max(low.abs()),
+            four_hours: ((slots_per_hour * 4.0) as usize).max(8),
+            day: ((slots_per_hour * 24.0) as usize).max(8),
+            x,
+        }
+    }
+
+    /// Slots that may be copied after `source` by one who stands at `origin` and must not see beyond it.
+    pub(crate) fn ahead(&self, source: usize, origin: usize) -> usize {
+        (self.run[source] as usize).min(origin.saturating_sub(source))
+    }
+
+    /// Distance of two states under `weights`, abandoned once it exceeds `limit`.
+    pub(crate) fn distance(&self, a: usize, b: usize, weights: &[f64; FEATURES], limit: f64) -> f64 {
+        let (left, right) = (&self.features[a], &self.features[b]);
+        let mut sum = 0.0;
+        for i in 0..FEATURES {
+            sum += weights[i] * (left[i] - right[i]).abs();
+            if sum > limit {
+                return f64::INFINITY;
+            }
+        }
+        sum
+    }
+}
+
+/// The power of two at or below `largest`, so that division is exact; 1 for zero.
+fn power_of_two(largest: f64) -> f64 {
+    if largest > 0.0 {
+        f64::exp2(largest.log2().floor().clamp(-1021.0, 1023.0))
+    } else {
+        1.0
+    }
+}
+
+/// Level, distance from the short mean, and differences of means over 4, 16 and 64 slots, and the size of recent changes.
+fn features(x: &[f64], mean: f64) -> Vec<[f64; FEATURES]> {
+    let mut out = Vec::with_capacity(x.len());
+    let first = x.iter().copied().find(|v| v.is_finite()).unwrap_or(0.0);
+    let (mut m4, mut m16, mut m64, mut change, mut last) = (first, first, first, 0.0_f64, first);
+    let mut sizes = [0.0_f64; FEATURES];
+    for &v in x {
+        if v.is_finite() {
+            m4 += (v - m4) * 0.4;
+            m16 += (v - m16) * (2.0 / 17.0);
+            m64 += (v - m64) * (2.0 / 65.0);
+            change += ((v - last).abs() - change) * (2.0 / 17.0);
+            last = v;
+        }
+        let row = [last - mean, last - m4, m4 - m16, m16 - m64, change];
+        for i in 0..FEATURES {
+            sizes[i] += row[i].abs();
+        }
+        out.push(row);
+    }
+    let count = x.len() as f64;
+    let factors = sizes.map(|size| if size / count > 1e-300 { count / size } else { 0.0 });
+    for row in &mut out {
+        for i in 0..FEATURES {
+            row[i] *= factors[i];
+        }
+    }
+    out
+}
+
+/// The smoothing constant with the least squared one-step error.
+fn best_alpha(x: &[f64]) -> f64 {
+    let mut levels = [x[0]; ALPHAS.len()];
+    let mut losses = [0.0_f64; ALPHAS.len()];
+    for &v in x.iter().filter(|v| v.is_finite()) {
+        for i in 0..ALPHAS.len() {
+            let error = v - levels[i];
+            losses[i] += error * error;
+            levels[i] += ALPHAS[i] * error;
+        }
+    }
+    let best = (0..ALPHAS.len()).fold(0, |best, i| if losses[i] < losses[best] { i } else { best });
+    ALPHAS[best]
+}
+
+fn smooth(x: &[f64], alpha: f64, slots_per_hour: f64) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+    let n = x.len();
+    let (mut levels, mut errors, mut slopes) = (Vec::with_capacity(n), Vec::with_capacity(n), Vec::with_capacity(n));
+    let gain = (2.0 / (slots_per_hour + 1.0)).min(0.2);
+    let (mut level, mut slope, mut slow) = (x[0], 0.0, x[0]);
+    for &v in x {
+        let mut error = 0.0;
+        if v.is_finite() {
+            error = v - level;
+            level += alpha * error;
+            // Double smoothing over the last hour (Brown): the slope that explains how far the slow mean lags.
+            let before = slow;
+            slow += gain * (v - slow);
+            slope += gain * ((slow - before) - slope);
+        }
+        levels.push(level);
+        errors.push(error);
+        slopes.push(slope);
+    }
+    (levels, errors, slopes)
+}
+
+/// Autocorrelation at geometric lags up to the horizon, clipped to [0, 1], not increasing, linear in between.
+fn persistence(x: &[f64], mean: f64, horizon: usize) -> Vec<f64> {
+    let n = x.len();
+    let mut knots: Vec<(usize, f64)> = vec![(0, 1.0)];
+    let ratio = (horizon.max(2) as f64).powf(1.0 / (PERSISTENCE_KNOTS - 1) as f64);
+    let mut lag_exact = 1.0_f64;
+    for _ in 0..PERSISTENCE_KNOTS {
+        let lag = (lag_exact.round() as usize).min(horizon.max(1));
+        lag_exact *= ratio;
+        if lag <= knots[knots.len() - 1].0 {
+            continue;
+        }
+        let (mut product, mut square) = (0.0, 0.0);
+        if lag < n {
+            for t in 0..n - lag {
+                let (a, b) = (x[t] - mean, x[t + lag] - mean);
+                if a.is_finite() && b.is_finite() {
+                    product += a * b;
+                    square += a * a;
+                }
+            }
+        }
+        let before = knots[knots.len() - 1].1;
+        let value = if square > 0.0 {
+            (product / square).clamp(0.0, before)
+        } else {
+            0.0
+        };
+        knots.push((lag, value));
+    }
+    let mut out = Vec::with_capacity(horizon + 1);
+    let mut right = 1.min(knots.len() - 1);
+    for lag in 0..=horizon {
+        while right + 1 < knots.len() && knots[right].0 < lag {
+            right += 1;
+        }
+        let ((l0, v0), (l1, v1)) = (knots[right.saturating_sub(1)], knots[right]);
+        let share = if l1 > l0 {
+            ((lag as f64 - l0 as f64) / (l1 - l0) as f64).clamp(0.0, 1.0)
+        } else {
+            1.0
+        };
+        out.push(v0 + (v1 - v0) * share);
+    }
+    out
+}

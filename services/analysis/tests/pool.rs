@@ -1,0 +1,215 @@
+//! The pool on hostile and ordinary input: no panic, no NaN, monotone, bounded, the same bits every time.
+
+use proptest::prelude::*;
+use sla_analysis::pool::{History, LEVELS, PoolError, PoolForecast, PoolState, Question, Threshold, forecast, learn};
+
+/// Values 0…1008 without order (SplitMix64's mixer).
+fn scattered(i: u64) -> f64 {
+    let z = i.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    ((z ^ (z >> 27)) % 1_009) as f64
+}
+
+fn question(values: &[f64]) -> Question {
+    let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let middle = low / 2.0 + high / 2.0;
+    Question {
+        horizons_steps: vec![3, 12, 1],
+        thresholds: [low, middle, high]
+            .into_iter()
+            .flat_map(|v| [Threshold::upper(v), Threshold::lower(v)])
+            .collect(),
+    }
+}
+
+fn check(forecast: &PoolForecast) {
+    for row in &forecast.probability {
+        assert!(row.iter().all(|p| *p > 0.0 && *p < 1.0), "{row:?}");
+        // Upper thresholds ascend, lower thresholds ascend: the probability falls for the first and rises for the second.
+        assert!(row[0] >= row[2] && row[2] >= row[4], "{row:?}");
+        assert!(row[1] <= row[3] && row[3] <= row[5], "{row:?}");
+    }
+    for threshold in 0..6 {
+        let p = |horizon: usize| forecast.probability[horizon][threshold];
+        assert!(p(2) <= p(0) && p(0) <= p(1));
+    }
+    for bands in [
+        &forecast.value,
+        &forecast.running_mean,
+        &forecast.running_max,
+        &forecast.running_min,
+    ] {
+        assert_eq!(bands.rows.len(), LEVELS.len());
+        for column in 0..forecast.steps.len() {
+            let quantiles: Vec<f64> = bands.rows.iter().map(|row| row[column]).collect();
+            assert!(quantiles.iter().all(|q| q.is_finite()), "{quantiles:?}");
+            assert!(quantiles.is_sorted(), "{quantiles:?}");
+        }
+    }
+    assert_eq!(forecast.steps.last(), Some(&12));
+    assert_eq!(forecast.value_per_step()[0].len(), 12);
+}
+
+fn hostile() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        6 => -1e3..1e3_f64,
+        2 => Just(0.0),
+        1 => Just(f64::NAN),
+        1 => Just(f64::INFINITY),
+        1 => Just(f64::NEG_INFINITY),
+        1 => Just(1e300),
+        1 => Just(-1.7e308),
+        1 => Just(5e-324),
+        1 => Just(1e-310),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_series_gives_finite_bounded_answers(
+        values in prop::collection::vec(hostile(), 0..160),
+        times in prop::collection::vec(prop_oneof![20 => 0..100_000_i64, 1 => Just(i64::MAX), 1 => Just(i64::MIN)], 160),
+        seed in any::<u64>(),
+    ) {
+        let times = &times[..values.len()];
+        for history in [History::new(times, &values), History::regular(&values, 15_000)] {
+            let Ok(history) = history else { continue };
+            let question = question(&values);
+            let (first, state) = forecast(&history, &question, None, seed).unwrap();
+            check(&first);
+            let (second, again) = forecast(&history, &question, Some(&state), seed).unwrap();
+            check(&second);
+            prop_assert_eq!(&state, &again);
+            prop_assert_eq!(&first.probability, &second.probability, "stored state gives the same forecast");
+            prop_assert_eq!(&first.value, &second.value);
+            prop_assert_eq!(PoolState::from_flat(&state.to_flat()), Some(state));
+        }
+    }
+
+    #[test]
+    fn another_unit_changes_no_probability(stretch in -60..60_i32, seed in 0..50_u64) {
+        let values: Vec<f64> = (0..200).map(|i| scattered(i + 1_000 * seed) - 500.0).collect();
+        let factor = f64::exp2(f64::from(stretch));
+        let moved: Vec<f64> = values.iter().map(|v| v * factor).collect();
+        let ask = |values: &[f64]| forecast(&History::regular(values, 60_000).unwrap(), &question(values), None, 1).unwrap().0;
+        prop_assert_eq!(ask(&values).probability, ask(&moved).probability);
+    }
+}
+
+#[test]
+fn a_constant_series_says_so_and_expects_no_change() {
+    let history = History::regular(&[7.0; 300], 15_000).unwrap();
+    let question = Question {
+        horizons_steps: vec![40],
+        thresholds: vec![Threshold::upper(7.0), Threshold::upper(6.0)],
+    };
+    let (answer, _) = forecast(&history, &question, None, 1).unwrap();
+    assert!(answer.constant && answer.low_confidence);
+    assert!(
+        answer.probability[0][0] < 0.05,
+        "at the bound is not beyond it: {:?}",
+        answer.probability
+    );
+    assert!(
+        answer.probability[0][1] > 0.95,
+        "already beyond and never moved: {:?}",
+        answer.probability
+    );
+    assert!(answer.value.rows.iter().flatten().all(|q| *q == 7.0));
+}
+
+#[test]
+fn gaps_are_not_filled_in() {
+    let mut values: Vec<f64> = (0..200).map(|i| f64::from(i % 10)).collect();
+    values[100..150].fill(f64::NAN);
+    values[20] = f64::NAN;
+    let history = History::regular(&values, 60_000).unwrap();
+    assert_eq!(history.slots.len(), 200);
+    assert_eq!(history.slots[20], 9.0, "one missing sample: the value before holds");
+    assert_eq!(
+        history.slots.iter().filter(|v| v.is_nan()).count(),
+        49,
+        "a longer gap stays a gap"
+    );
+}
+
+#[test]
+fn repeated_samples_are_removed_and_coarse_values_are_not() {
+    // A 15 s scrape read at 5 s: every value three times.
+    let scraped: Vec<f64> = (0..100).map(scattered).collect();
+    let read: Vec<f64> = scraped.iter().flat_map(|v| [*v; 3]).collect();
+    let history = History::regular(&read, 5_000).unwrap();
+    assert!(
+        (history.steps_per_slot - 3.0).abs() < 0.05,
+        "{}",
+        history.steps_per_slot
+    );
+    assert!((history.step_ms - 15_000).abs() < 200);
+    assert_eq!(history.slots_of_steps(6), 2);
+    // A quantised walk: runs of many lengths.
+    let coarse: Vec<f64> = scraped.iter().map(|v| if *v < 700.0 { 0.0 } else { 1.0 }).collect();
+    assert_eq!(History::regular(&coarse, 5_000).unwrap().steps_per_slot, 1.0);
+    let noisy: Vec<f64> = scraped.iter().map(|v| (v / 200.0).floor()).collect();
+    assert_eq!(History::regular(&noisy, 5_000).unwrap().steps_per_slot, 1.0);
+}
+
+#[test]
+fn a_question_outside_its_limits_is_refused_in_words() {
+    let history = History::regular(&[1.0, 2.0, 3.0, 4.0, 5.0], 1_000).unwrap();
+    let ask = |horizons: Vec<usize>, threshold: f64| {
+        forecast(
+            &history,
+            &Question {
+                horizons_steps: horizons,
+                thresholds: vec![Threshold::upper(threshold)],
+            },
+            None,
+            1,
+        )
+    };
+    assert!(matches!(
+        ask(vec![], 1.0),
+        Err(PoolError::BadQuestion {
+            field: "horizons_steps",
+            ..
+        })
+    ));
+    assert!(matches!(ask(vec![0], 1.0), Err(PoolError::BadQuestion { .. })));
+    assert!(matches!(
+        ask(vec![1], f64::NAN),
+        Err(PoolError::BadQuestion {
+            field: "thresholds",
+            ..
+        })
+    ));
+    assert!(matches!(
+        History::regular(&[f64::NAN; 9], 1_000),
+        Err(PoolError::TooShort { samples: 0, .. })
+    ));
+    assert!(matches!(History::new(&[1], &[]), Err(PoolError::LengthMismatch { .. })));
+}
+
+#[test]
+fn a_threshold_is_sure_where_the_series_lives_and_rare_where_it_never_was() {
+    let values: Vec<f64> = (0..1_000)
+        .map(|i| 50.0 + 10.0 * (f64::from(i) / 20.0).sin() + f64::from((i * 7) % 5))
+        .collect();
+    let history = History::regular(&values, 60_000).unwrap();
+    let question = Question {
+        horizons_steps: vec![120],
+        thresholds: vec![Threshold::upper(55.0), Threshold::upper(90.0)],
+    };
+    let (answer, state) = forecast(&history, &question, None, 1).unwrap();
+    assert!(
+        answer.probability[0][0] > 0.9 && answer.probability[0][1] < 0.05,
+        "{:?}",
+        answer.probability
+    );
+    assert!(!answer.low_confidence);
+    assert!(answer.first_crossing[0].median_step.is_some_and(|step| step <= 120));
+    assert_eq!(learn(&history, &question, None, 1).unwrap(), state);
+}
