@@ -3,11 +3,32 @@
 //! Invariant: synchronous and pure. No IO, no async; time comes in as an argument or as [`Clock`].
 
 pub mod clock;
+pub mod duration;
+pub mod evaluation;
+pub mod invalid;
+pub mod objective;
+pub mod query;
+pub mod range;
+pub mod safe_text;
 pub mod sample;
+pub mod selector;
 pub mod series;
+pub mod set;
+pub mod span;
+pub mod target;
 pub mod window;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use evaluation::{Evaluation, Interval, Judgement, Reading, evaluate, evaluate_windows, state_at};
+pub use invalid::Invalid;
+pub use objective::{CounterMode, MissingPolicy, Objective, ObjectiveId};
+pub use query::{Expression, Query, QueryError};
+pub use range::{AllowedRange, RangeError, Side, Verdict};
+pub use safe_text::SafeText;
 pub use sample::{STALE_NAN_BITS, Samples, is_stale};
+pub use selector::{MatchOp, Matcher, Selector};
 pub use series::{Labels, METRIC_NAME, SeriesId, SourceId};
+pub use set::{ObjectiveChange, SetId, SetPlan, SlaSet};
+pub use span::Span;
+pub use target::Target;
 pub use window::Window;
