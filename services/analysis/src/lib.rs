@@ -10,9 +10,9 @@ pub mod acf;
 pub mod adf;
 pub mod degenerate;
 pub mod normal;
+pub mod pool;
 mod products;
 mod scaling;
 pub mod statistics;
 
 pub use degenerate::Degenerate;
-pub mod pool;

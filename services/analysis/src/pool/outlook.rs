@@ -84,6 +84,11 @@ impl Outlook {
                 outlook.take(path, capacity, expert);
             });
         }
+        if outlook.experts.is_empty() {
+            // Too little contiguous history for any expert: the last value stands, and the answer is flagged.
+            path.fill(terrain.x[origin]);
+            outlook.take(&path, capacity, 0);
+        }
         outlook.answer(terrain, history, question, horizons, state)
     }
 
