@@ -169,14 +169,24 @@ impl SourceError {
     pub fn hint(&self) -> String {
         match self {
             Self::Unreachable { .. } => "check that the server runs, and the host, port and scheme of its URL".into(),
-            Self::Timeout { .. } => "the server is slow or the network drops packets; narrow the selector or raise the timeout".into(),
+            Self::Timeout { .. } => {
+                "the server is slow or the network drops packets; narrow the selector or raise the timeout".into()
+            }
             Self::Cancelled { .. } => "start it again when you want it".into(),
-            Self::Unauthorized { .. } => "check user, password or token of the source, and its tenant header if it has one".into(),
-            Self::NotFound { .. } => "the URL needs the path under which the API lives, for example http://host/prometheus".into(),
-            Self::NotPrometheus { .. } => "the URL must be that of a Prometheus-compatible API; a login page or another program answered".into(),
+            Self::Unauthorized { .. } => {
+                "check user, password or token of the source, and its tenant header if it has one".into()
+            }
+            Self::NotFound { .. } => {
+                "the URL needs the path under which the API lives, for example http://host/prometheus".into()
+            }
+            Self::NotPrometheus { .. } => {
+                "the URL must be that of a Prometheus-compatible API; a login page or another program answered".into()
+            }
             Self::BadQuery { position: Some(at), .. } => format!("correct the query at character {}", at + 1),
             Self::BadQuery { .. } => "correct the query; the server is the judge of it".into(),
-            Self::TooLarge { .. } => "narrow the selector or the time range, or raise the body cap of the source".into(),
+            Self::TooLarge { .. } => {
+                "narrow the selector or the time range, or raise the body cap of the source".into()
+            }
             Self::TooManySeries { .. } => "add labels to the selector, or raise max_series of the source".into(),
             Self::Server { status: 429, .. } => "the server limits its clients; lower the query budget".into(),
             Self::Server { status: 422, .. } => "the query asks for more than the server allows; narrow it".into(),

@@ -8,7 +8,7 @@ pub mod error;
 pub mod options;
 pub mod port;
 pub mod prometheus;
-//pub mod replay;
+pub mod replay;
 pub mod reply;
 pub mod xor;
 
@@ -18,7 +18,7 @@ pub use port::{
     Call, ExpressionRequest, LongViewRequest, MetricSource, Progress, ProgressSink, ReadLimits, ReadRequest, Targets,
 };
 pub use prometheus::PrometheusSource;
-//pub use replay::{Replay, ReplayOptions};
+pub use replay::{Replay, ReplayOptions};
 pub use reply::{
     ExpressionRead, LongSeries, LongView, MetricFamily, MetricNames, RawRead, RawSeries, SeriesData, SeriesFailure,
     SourceInfo, Way, XorChunk,

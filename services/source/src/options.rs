@@ -169,7 +169,9 @@ impl SourceOptions {
         let mut url = reqwest::Url::parse(self.url.trim())
             .map_err(|_| bad("must be a URL such as http://localhost:9090 or https://host/prometheus"))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(bad("the scheme must be http or https, for example http://localhost:9090"));
+            return Err(bad(
+                "the scheme must be http or https, for example http://localhost:9090",
+            ));
         }
         if url.host_str().is_none_or(str::is_empty) {
             return Err(bad("must name a host, for example http://localhost:9090"));
@@ -253,7 +255,13 @@ mod tests {
 
     #[test]
     fn bad_urls_name_the_rule_and_hide_the_password() {
-        for url in ["localhost:9090", "ftp://a:CANARY@h", "http://", "http://a:CANARY@h/?x=1", "a:CANARY@h:99999/x"] {
+        for url in [
+            "localhost:9090",
+            "ftp://a:CANARY@h",
+            "http://",
+            "http://a:CANARY@h/?x=1",
+            "a:CANARY@h:99999/x",
+        ] {
             let error = SourceOptions::new("x", url).base().unwrap_err();
             let text = format!("{error} {error:?}");
             assert!(text.contains("url"), "{text}");
@@ -273,7 +281,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         let secret = Secret::File(path.clone());
-        assert!(matches!(secret.read("bearer").await, Err(SourceError::BadOption { .. })));
+        assert!(matches!(
+            secret.read("bearer").await,
+            Err(SourceError::BadOption { .. })
+        ));
         std::fs::write(&path, "one\n").unwrap();
         assert_eq!(secret.read("bearer").await.unwrap(), "one");
         std::fs::write(&path, "two\n").unwrap();

@@ -60,13 +60,14 @@ impl<'a> BitReader<'a> {
 
     /// Brings `have` to at least 56, or to all that is left.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "50 M samples a second hang on this staying in registers")]
+    #[expect(
+        clippy::inline_always,
+        reason = "50 M samples a second hang on this staying in registers"
+    )]
     fn refill(&mut self) {
         if let Some(next) = self.data.get(self.at..self.at + 8) {
             // The bits beyond `have` are the right ones too, so or-ing them in again later changes nothing.
-            let word = u64::from_be_bytes([
-                next[0], next[1], next[2], next[3], next[4], next[5], next[6], next[7],
-            ]);
+            let word = u64::from_be_bytes([next[0], next[1], next[2], next[3], next[4], next[5], next[6], next[7]]);
             self.window |= word >> self.have;
             let bytes = (63 - self.have) >> 3;
             self.at += bytes as usize;
@@ -204,7 +205,11 @@ impl<'a> XorIter<'a> {
             return None;
         }
         let bits = self.bits.take(width)? as i64;
-        Some(if bits > 1 << (width - 1) { bits - (1 << width) } else { bits })
+        Some(if bits > 1 << (width - 1) {
+            bits - (1 << width)
+        } else {
+            bits
+        })
     }
 
     #[inline(always)]

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
-use futures::future::BoxFuture;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio::time::Instant;
 
@@ -283,7 +283,10 @@ impl Client {
                 if !parameters.is_empty() {
                     url.query_pairs_mut().extend_pairs(parameters);
                 }
-                transport.http.request(Method::GET, url).header(ACCEPT, "application/json")
+                transport
+                    .http
+                    .request(Method::GET, url)
+                    .header(ACCEPT, "application/json")
             }
             Question::RemoteRead { body } => transport
                 .http
@@ -357,7 +360,10 @@ impl Client {
                     .and_then(|value| value.to_str().ok());
                 return SourceError::NotPrometheus {
                     tried,
-                    saw: format!("a redirect to {}; use that address if it is the right one", redact_url(to.unwrap_or("nowhere"))),
+                    saw: format!(
+                        "a redirect to {}; use that address if it is the right one",
+                        redact_url(to.unwrap_or("nowhere"))
+                    ),
                 };
             }
             _ => {}

@@ -181,9 +181,7 @@ impl PrometheusSource {
                             end_ms,
                             step_ms: LONG_VIEW_STEP_MS,
                             // More than the wanted may match; they are dropped below.
-                            limits: crate::port::ReadLimits {
-                                max_series: usize::MAX,
-                            },
+                            limits: crate::port::ReadLimits { max_series: usize::MAX },
                         },
                         call,
                     )

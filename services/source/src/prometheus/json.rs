@@ -78,7 +78,11 @@ pub(super) fn success<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<Succ
         let saw = excerpt(&String::from_utf8_lossy(&answer.body[..answer.body.len().min(600)]));
         return Err(SourceError::NotPrometheus {
             tried: answer.tried.clone(),
-            saw: if saw.is_empty() { "nothing".into() } else { format!("`{saw}`") },
+            saw: if saw.is_empty() {
+                "nothing".into()
+            } else {
+                format!("`{saw}`")
+            },
         });
     }
     let wire: Envelope<'a, T> = serde_json::from_slice(&answer.body).map_err(|cause| SourceError::Decode {
@@ -300,7 +304,12 @@ mod tests {
         assert_eq!(one.labels, Labels::from_pairs([("__name__", "up"), ("a", "b")]));
         assert_eq!(
             one.samples.times_ms,
-            [1_700_000_000_123, 1_700_000_015_124, 1_700_000_030_000, 1_700_000_045_500]
+            [
+                1_700_000_000_123,
+                1_700_000_015_124,
+                1_700_000_030_000,
+                1_700_000_045_500
+            ]
         );
         assert!(one.samples.values[1].is_nan());
         assert_eq!(one.samples.values[2], f64::INFINITY);

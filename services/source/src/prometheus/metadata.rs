@@ -60,7 +60,9 @@ impl PrometheusSource {
         let answer = match self.client.ask(&question, call).await {
             Ok(answer) => Some(answer),
             // Too many series for the server to count: names without counts are better than nothing.
-            Err(SourceError::Server { status: 422, .. } | SourceError::Timeout { .. } | SourceError::TooLarge { .. }) => None,
+            Err(
+                SourceError::Server { status: 422, .. } | SourceError::Timeout { .. } | SourceError::TooLarge { .. },
+            ) => None,
             Err(error) => return Err(error),
         };
         if let Some(answer) = answer {
@@ -79,7 +81,8 @@ impl PrometheusSource {
             let answer = self.client.ask(&question, call).await?;
             let read: Success<Vec<String>> = json::success(&answer)?;
             out.warnings = read.warnings;
-            out.warnings.push("the server could not count the series of each name".into());
+            out.warnings
+                .push("the server could not count the series of each name".into());
             counts = read.data.into_iter().map(|name| (name, 0)).collect();
         }
         out.truncated = counts.len() > limit;

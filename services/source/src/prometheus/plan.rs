@@ -62,7 +62,11 @@ pub(super) fn text(selection: &Selection) -> String {
         let (name, value) = matcher.name_and_text();
         let classic = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        let operator = if matches!(matcher, Matcher::Equal(..)) { "=" } else { "=~" };
+        let operator = if matches!(matcher, Matcher::Equal(..)) {
+            "="
+        } else {
+            "=~"
+        };
         let value = quoted(&value);
         // Writing to a String cannot fail.
         let _ = if classic {
@@ -237,8 +241,16 @@ mod tests {
                     .iter()
                     .map(|labels| selections.iter().filter(|one| covers(one, labels)).count())
                     .sum();
-                assert!(wanted.iter().all(|labels| selections.iter().any(|one| covers(one, labels))));
-                assert!(matched <= wanted.len() * MAX_SURPLUS_FACTOR, "{keep}: {matched} of {}", wanted.len());
+                assert!(
+                    wanted
+                        .iter()
+                        .all(|labels| selections.iter().any(|one| covers(one, labels)))
+                );
+                assert!(
+                    matched <= wanted.len() * MAX_SURPLUS_FACTOR,
+                    "{keep}: {matched} of {}",
+                    wanted.len()
+                );
             }
         }
     }

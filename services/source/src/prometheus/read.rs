@@ -27,9 +27,7 @@ impl PrometheusSource {
         call: &Call,
     ) -> Result<Vec<Labels>, SourceError> {
         match targets {
-            Targets::Selectors(selectors) => {
-                self.find_series(selectors, after_ms, until_ms, max_series, call).await
-            }
+            Targets::Selectors(selectors) => self.find_series(selectors, after_ms, until_ms, max_series, call).await,
             Targets::Series(series) if series.len() > max_series => Err(SourceError::TooManySeries {
                 found: series.len(),
                 limit: max_series,
@@ -55,7 +53,12 @@ impl PrometheusSource {
         let mut first_error = None;
         let parts = plan::batches(series).into_iter().map(|batch| {
             let size = batch.len();
-            async move { (size, self.read_batch(batch, after_ms, until_ms, MAX_HALVINGS, call).await) }
+            async move {
+                (
+                    size,
+                    self.read_batch(batch, after_ms, until_ms, MAX_HALVINGS, call).await,
+                )
+            }
         });
         let parts: Vec<BoxFuture<'_, (usize, RawRead)>> = parts.map(|part| Box::pin(part) as _).collect();
         let mut parts = futures::stream::iter(parts).buffer_unordered(self.client.options.concurrency.max(1));
@@ -153,7 +156,10 @@ impl PrometheusSource {
             let question = Question::Form {
                 path: "api/v1/query",
                 parameters: vec![
-                    ("query", format!("{}[{}ms]", plan::text(&selection), until_ms - after_ms)),
+                    (
+                        "query",
+                        format!("{}[{}ms]", plan::text(&selection), until_ms - after_ms),
+                    ),
                     ("time", seconds(until_ms)),
                     ("timeout", format!("{}ms", self.client.options.timeout.as_millis())),
                 ],
@@ -195,7 +201,9 @@ pub(super) fn is_too_much(error: &SourceError) -> bool {
         SourceError::Server { status: 413, .. } => true,
         SourceError::Server { status: 422, kind, .. } => kind.as_deref() == Some("execution"),
         // 400 "exceeded sample limit" of remote read.
-        SourceError::Server { status: 400, excerpt, .. } => excerpt.contains("limit"),
+        SourceError::Server {
+            status: 400, excerpt, ..
+        } => excerpt.contains("limit"),
         _ => false,
     }
 }
@@ -214,5 +222,10 @@ pub(super) fn clipped(samples: Samples, after_ms: i64, until_ms: i64) -> Samples
 
 /// Unix milliseconds as the API's seconds.
 pub(super) fn seconds(ms: i64) -> String {
-    format!("{}{}.{:03}", if ms < 0 { "-" } else { "" }, ms.unsigned_abs() / 1000, ms.unsigned_abs() % 1000)
+    format!(
+        "{}{}.{:03}",
+        if ms < 0 { "-" } else { "" },
+        ms.unsigned_abs() / 1000,
+        ms.unsigned_abs() % 1000
+    )
 }

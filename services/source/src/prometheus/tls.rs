@@ -56,7 +56,12 @@ pub(super) async fn http_client(
         let authorities = Certificate::from_pem_bundle(&pem)
             .map_err(|cause| bad_file("tls.ca_file", path, "must hold PEM certificates", Some(cause)))?;
         if authorities.is_empty() {
-            return Err(bad_file("tls.ca_file", path, "must hold at least one PEM certificate", None));
+            return Err(bad_file(
+                "tls.ca_file",
+                path,
+                "must hold at least one PEM certificate",
+                None,
+            ));
         }
         builder = builder.tls_certs_only(authorities);
     }

@@ -34,16 +34,20 @@ fn times_and_bits() -> impl Strategy<Value = Vec<(i64, u64)>> {
         Just(f64::NAN.to_bits()),
         Just(1.5_f64.to_bits()),
     ];
-    (-(1_i64 << 42)..(1_i64 << 42), prop::collection::vec((delta, value), 0..200)).prop_map(|(start, steps)| {
-        let mut time = start;
-        steps
-            .into_iter()
-            .map(|(delta, bits)| {
-                time += delta;
-                (time, bits)
-            })
-            .collect()
-    })
+    (
+        -(1_i64 << 42)..(1_i64 << 42),
+        prop::collection::vec((delta, value), 0..200),
+    )
+        .prop_map(|(start, steps)| {
+            let mut time = start;
+            steps
+                .into_iter()
+                .map(|(delta, bits)| {
+                    time += delta;
+                    (time, bits)
+                })
+                .collect()
+        })
 }
 
 proptest! {
@@ -96,11 +100,33 @@ proptest! {
 fn the_first_bytes_are_those_of_prometheus() {
     // Count 3, t0 = 1 (zigzag 2), v = 1.0; delta 15000 (uvarint 98 75), same value '0'; then dod 0 '0', value 2.0:
     // xor = 0x7ff0…0, leading 1, 11 significant bits.
-    let encoder = encode(&[(1, 1.0_f64.to_bits()), (15_001, 1.0_f64.to_bits()), (30_001, 2.0_f64.to_bits())]);
+    let encoder = encode(&[
+        (1, 1.0_f64.to_bits()),
+        (15_001, 1.0_f64.to_bits()),
+        (30_001, 2.0_f64.to_bits()),
+    ]);
     assert_eq!(
         encoder.bytes(),
         // 0 | 0 | 11 00001 001011 11111111111
-        [0, 3, 2, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0x98, 0x75, 0b0011_0000, 0b1001_0111, 0b1111_1111, 0b1100_0000]
+        [
+            0,
+            3,
+            2,
+            0x3f,
+            0xf0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0x98,
+            0x75,
+            0b0011_0000,
+            0b1001_0111,
+            0b1111_1111,
+            0b1100_0000
+        ]
     );
 }
 
@@ -134,5 +160,8 @@ fn empty_and_tiny_inputs() {
     assert_eq!(check(&[7]), Ok(None));
     assert_eq!(check(&[0, 0]), Ok(None));
     assert_eq!(check(&[0, 1]), Err(XorError::Truncated { sample: 0 }));
-    assert_eq!(check(&[0, 1, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1]), Err(XorError::Varint { sample: 0 }));
+    assert_eq!(
+        check(&[0, 1, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1]),
+        Err(XorError::Varint { sample: 0 })
+    );
 }
