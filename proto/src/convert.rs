@@ -1,7 +1,11 @@
 //! Conversions between the contract's messages and the words of the domain. Each says which field is wrong.
 
+mod objective;
 mod series;
 mod time;
 
+pub use objective::{
+    NEW_ID, objective, objective_message, query, query_message, range, range_message, set, set_message,
+};
 pub use series::{labels, query_text, series_id, series_message};
 pub use time::{duration, duration_ms, millis, timestamp};
