@@ -8,7 +8,8 @@ mod late;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tonic::transport::{Channel, Endpoint, Uri};
+use futures::future::BoxFuture;
+use tonic::transport::{Endpoint, Uri};
 
 pub use channel::{BoxError, PeerChannel, PeerService};
 pub use deadline::{DeadlineClass, deadline_class};
@@ -113,22 +114,25 @@ impl Peer {
 
     /// Connects to the Unix socket of an instance on this host.
     pub async fn connect_unix(path: &Path) -> Result<Self, PeerError> {
-        let path: PathBuf = path.to_owned();
         let address = format!("unix:{}", path.display());
-        let connector = tower::service_fn(move |_: Uri| {
-            let path = path.clone();
-            async move {
-                tokio::net::UnixStream::connect(path)
-                    .await
-                    .map(hyper_util::rt::TokioIo::new)
-            }
-        });
         // The URI is never looked up: the connector dials the socket.
         let channel = endpoint("http://sla.local")?
-            .connect_with_connector(connector)
+            .connect_with_connector(tower::service_fn(dialer(path)))
             .await
             .map_err(|source| PeerError::Connect { address, source })?;
-        Ok(Self::over(channel))
+        Ok(Self::local(channel))
+    }
+
+    /// A peer that dials the socket when it is first used, and again whenever the connection was lost: for consoles,
+    /// which must draw before there is anything to talk to. Needs a running runtime.
+    pub fn lazy_unix(path: &Path) -> Result<Self, PeerError> {
+        let channel = endpoint("http://sla.local")?.connect_with_connector_lazy(tower::service_fn(dialer(path)));
+        Ok(Self::local(channel))
+    }
+
+    /// The same for `http://host:port` or `https://host:port`.
+    pub fn lazy_tcp(address: &str) -> Result<Self, PeerError> {
+        Ok(Self::local(endpoint(address)?.connect_lazy()))
     }
 
     /// Connects to `http://host:port` or `https://host:port`.
@@ -140,11 +144,22 @@ impl Peer {
                 address: address.to_owned(),
                 source,
             })?;
-        Ok(Self::over(channel))
+        Ok(Self::local(channel))
     }
+}
 
-    fn over(channel: Channel) -> Self {
-        Self::local(channel)
+type Socket = hyper_util::rt::TokioIo<tokio::net::UnixStream>;
+
+/// Dials `path` whatever URI it is asked for.
+fn dialer(path: &Path) -> impl Fn(Uri) -> BoxFuture<'static, std::io::Result<Socket>> + Clone + use<> {
+    let path: PathBuf = path.to_owned();
+    move |_| {
+        let path = path.clone();
+        Box::pin(async move {
+            tokio::net::UnixStream::connect(path)
+                .await
+                .map(hyper_util::rt::TokioIo::new)
+        })
     }
 }
 
