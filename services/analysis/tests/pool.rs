@@ -15,13 +15,13 @@ fn question(values: &[f64]) -> Question {
     let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
     let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let middle = low / 2.0 + high / 2.0;
-    Question {
-        horizons_steps: vec![3, 12, 1],
-        thresholds: [low, middle, high]
+    Question::new(
+        vec![3, 12, 1],
+        [low, middle, high]
             .into_iter()
             .flat_map(|v| [Threshold::upper(v), Threshold::lower(v)])
             .collect(),
-    }
+    )
 }
 
 fn check(forecast: &PoolForecast) {
@@ -103,10 +103,7 @@ proptest! {
 #[test]
 fn a_constant_series_says_so_and_expects_no_change() {
     let history = History::regular(&[7.0; 300], 15_000).unwrap();
-    let question = Question {
-        horizons_steps: vec![40],
-        thresholds: vec![Threshold::upper(7.0), Threshold::upper(6.0)],
-    };
+    let question = Question::new(vec![40], vec![Threshold::upper(7.0), Threshold::upper(6.0)]);
     let (answer, _) = forecast(&history, &question, None, 1).unwrap();
     assert!(answer.constant && answer.low_confidence);
     assert!(
@@ -163,10 +160,7 @@ fn a_question_outside_its_limits_is_refused_in_words() {
     let ask = |horizons: Vec<usize>, threshold: f64| {
         forecast(
             &history,
-            &Question {
-                horizons_steps: horizons,
-                thresholds: vec![Threshold::upper(threshold)],
-            },
+            &Question::new(horizons, vec![Threshold::upper(threshold)]),
             None,
             1,
         )
@@ -199,10 +193,7 @@ fn a_threshold_is_sure_where_the_series_lives_and_rare_where_it_never_was() {
         .map(|i| 50.0 + 10.0 * (f64::from(i) / 20.0).sin() + f64::from((i * 7) % 5))
         .collect();
     let history = History::regular(&values, 60_000).unwrap();
-    let question = Question {
-        horizons_steps: vec![120],
-        thresholds: vec![Threshold::upper(55.0), Threshold::upper(90.0)],
-    };
+    let question = Question::new(vec![120], vec![Threshold::upper(55.0), Threshold::upper(90.0)]);
     let (answer, state) = forecast(&history, &question, None, 1).unwrap();
     assert!(
         answer.probability[0][0] > 0.9 && answer.probability[0][1] < 0.05,

@@ -1,10 +1,10 @@
 //! The experts: each draws paths of what may come, from the history up to an origin.
 
 use super::random::Random;
-use super::terrain::{FEATURES, LEVEL, SHAPE, Terrain};
+use super::terrain::{FEATURES, LEVEL, SHAPE, Terrain, Track, advance};
 
 /// Number of experts in the pool.
-pub const EXPERTS: usize = 12;
+pub const EXPERTS: usize = 13;
 /// Names, in the order of every weight vector.
 pub const NAMES: [&str; EXPERTS] = [
     "near-4h",
@@ -19,6 +19,7 @@ pub const NAMES: [&str; EXPERTS] = [
     "climate-24h",
     "project-24h",
     "season",
+    "recursion",
 ];
 /// Candidates looked at when a path jumps to another place of the history.
 const JUMP_CANDIDATES: usize = 10;
@@ -98,6 +99,7 @@ impl Artist {
                 offset: Offset::Fading,
                 piece: horizon,
             },
+            12 => return Self::recursion(terrain, origin, near, count, path, random, take),
             _ => return Self::season(terrain, origin, count, path, random, take),
         };
         if origin < rule.from + 2 {
@@ -199,6 +201,48 @@ impl Artist {
                 slope *= damping;
                 *out = (level + error).clamp(terrain.floor, terrain.ceiling);
                 level += terrain.alpha * error;
+            }
+            take(path);
+        }
+        true
+    }
+
+    /// Simulates the autoregression with its own errors, half of the paths with errors of the last hours, half with errors of the whole history.
+    fn recursion(
+        terrain: &Terrain,
+        origin: usize,
+        near: usize,
+        count: usize,
+        path: &mut [f64],
+        random: &mut Random,
+        mut take: impl FnMut(&[f64]),
+    ) -> bool {
+        if origin < 12 {
+            return false;
+        }
+        let recursion = &terrain.recursion;
+        let coefficients = recursion.at(origin);
+        // The state at the origin, replayed over what the longest mean remembers.
+        let from = origin.saturating_sub(256);
+        let mut start = Track::start(&terrain.x[from..]);
+        for &v in terrain.x[from..=origin].iter().filter(|v| v.is_finite()) {
+            advance(&mut start, v);
+        }
+        for i in 0..count {
+            let first = if i % 2 == 0 { near.max(1) } else { 1 };
+            let mut track = start;
+            let mut source = first;
+            for (j, out) in path.iter_mut().enumerate() {
+                if j % BLOCK == 0 {
+                    source = first + random.below(origin + 1 - first);
+                }
+                let error = terrain.recursion.errors[source];
+                source = if source == origin { first } else { source + 1 };
+                let expected = recursion.expect(coefficients, &track, &terrain.x[..=origin], origin + j);
+                let change = expected + if error.is_finite() { error } else { 0.0 };
+                let value = (track.last + change).clamp(terrain.floor, terrain.ceiling);
+                advance(&mut track, value);
+                *out = value;
             }
             take(path);
         }

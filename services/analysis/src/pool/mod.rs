@@ -15,6 +15,7 @@ mod learning;
 mod outlook;
 mod question;
 mod random;
+mod recursion;
 mod state;
 mod terrain;
 

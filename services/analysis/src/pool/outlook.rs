@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 /// Paths per expert in a forecast.
 const PATHS: usize = 32;
 /// Steps at which bands stand, beside the horizons.
-const KNOTS: usize = 32;
+const KNOTS: usize = 16;
 /// History below which the answer is flagged, in seconds.
 const CONFIDENT_SPAN_S: f64 = 3_600.0;
 /// Fewest slots of history for confidence.
@@ -206,6 +206,13 @@ impl Outlook {
             1.0
         };
         let bands = |cells: &[f64]| self.bands(cells, &knot_weights, factor, terrain.unit);
+        let running = |cells: &[f64]| {
+            if question.running_bands {
+                bands(cells)
+            } else {
+                Bands::default()
+            }
+        };
         let longest = horizons.iter().copied().max().unwrap_or(1);
         let low_confidence = constant
             || history.span_s() < CONFIDENT_SPAN_S
@@ -217,9 +224,9 @@ impl Outlook {
             first_crossing,
             steps,
             value: bands(&self.value),
-            running_mean: bands(&self.mean),
-            running_max: bands(&self.high),
-            running_min: bands(&self.low),
+            running_mean: running(&self.mean),
+            running_max: running(&self.high),
+            running_min: running(&self.low),
             low_confidence,
             constant,
             method: method(state, longest as i64 * history.step_ms),

@@ -95,9 +95,20 @@ pub struct Question {
     pub horizons_steps: Vec<usize>,
     /// Bounds whose violation is asked for; may be empty when only bands are wanted.
     pub thresholds: Vec<Threshold>,
+    /// Whether bands of the running mean, maximum and minimum are wanted beside those of the value; they cost as much as all the rest.
+    pub running_bands: bool,
 }
 
 impl Question {
+    /// A question for probabilities and all bands.
+    pub fn new(horizons_steps: Vec<usize>, thresholds: Vec<Threshold>) -> Self {
+        Self {
+            horizons_steps,
+            thresholds,
+            running_bands: true,
+        }
+    }
+
     /// Checks the limits.
     ///
     /// # Errors
@@ -162,7 +173,7 @@ pub struct PoolForecast {
     pub steps: Vec<usize>,
     /// Quantiles of the value at each step.
     pub value: Bands,
-    /// Quantiles of the running mean up to each step.
+    /// Quantiles of the running mean up to each step; empty rows when not asked for, as the next two.
     pub running_mean: Bands,
     /// Quantiles of the running maximum up to each step.
     pub running_max: Bands,

@@ -3,7 +3,9 @@
 use super::experts::EXPERTS;
 
 /// Weights before anything was learned, in the order of [`super::NAMES`].
-pub const PRIOR: [f64; EXPERTS] = [0.12, 0.10, 0.12, 0.16, 0.08, 0.10, 0.08, 0.04, 0.05, 0.05, 0.06, 0.04];
+pub const PRIOR: [f64; EXPERTS] = [
+    0.12, 0.10, 0.12, 0.16, 0.08, 0.10, 0.08, 0.04, 0.05, 0.05, 0.06, 0.04, 0.10,
+];
 /// Learning rate of the exponential weights, per unit of squared error.
 pub const LEARNING_RATE: f64 = 4.0;
 /// Share of weight that flows back to the prior at every update, so that an expert can come back (Herbster & Warmuth 1998).
@@ -119,7 +121,6 @@ impl PoolState {
                 h.scored = chunk[1];
                 h.weights.copy_from_slice(&chunk[2..2 + EXPERTS]);
                 h.loss.copy_from_slice(&chunk[2 + EXPERTS..]);
-                h.weights = sane(&h.weights);
                 h
             })
             .collect();

@@ -1,5 +1,7 @@
 //! The history prepared for drawing paths: scaled exactly, with the state of the series at every slot.
 
+use super::recursion::Recursion;
+
 /// Features of the state at a slot: level, then four that do not change when the series is shifted.
 pub(crate) const FEATURES: usize = 5;
 /// Weights of the features when a shifted copy will be drawn: shape only.
@@ -32,6 +34,8 @@ pub(crate) struct Terrain {
     pub(crate) error: Vec<f64>,
     /// Slow slope per slot (exponentially weighted).
     pub(crate) slope: Vec<f64>,
+    /// Autoregression of the next change.
+    pub(crate) recursion: Recursion,
     /// Smoothing constant of `level`.
     pub(crate) alpha: f64,
     /// Persistence: share of a deviation from the mean that is left after j slots, j = 0…horizon.
@@ -85,13 +89,15 @@ impl Terrain {
         } else {
             high + HEADROOM * range
         };
-        let features = features(&x, mean);
+        let (features, _) = features(&x, mean);
         let alpha = alpha.filter(|a| ALPHAS.contains(a)).unwrap_or_else(|| best_alpha(&x));
         let slots_per_hour = (3_600_000.0 / step_ms as f64).max(1.0);
         let (level, error, slope) = smooth(&x, alpha, slots_per_hour);
         let persistence = persistence(&x, mean, horizon);
+        let day = ((slots_per_hour * 24.0) as usize).max(8);
         Self {
             unit,
+            recursion: Recursion::fit(&x, mean, day),
             run,
             features,
             level,
@@ -103,7 +109,7 @@ impl Terrain {
             ceiling,
             grain: 1e-9 * (range + f64::MIN_POSITIVE) + 4.0 * f64::EPSILON * high.abs().max(low.abs()),
             four_hours: ((slots_per_hour * 4.0) as usize).max(8),
-            day: ((slots_per_hour * 24.0) as usize).max(8),
+            day,
             x,
         }
     }
@@ -136,21 +142,61 @@ fn power_of_two(largest: f64) -> f64 {
     }
 }
 
-/// Level, distance from the short mean, and differences of means over 4, 16 and 64 slots, and the size of recent changes.
-fn features(x: &[f64], mean: f64) -> Vec<[f64; FEATURES]> {
+/// Exponential means over 4, 16 and 64 slots and the recent changes, as the series goes by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Track {
+    pub(crate) last: f64,
+    pub(crate) mean4: f64,
+    pub(crate) mean16: f64,
+    pub(crate) mean64: f64,
+    pub(crate) change: f64,
+    pub(crate) change_before: f64,
+    size: f64,
+}
+
+impl Track {
+    /// Before the first value.
+    pub(crate) fn start(x: &[f64]) -> Self {
+        let first = x.iter().copied().find(|v| v.is_finite()).unwrap_or(0.0);
+        Self {
+            last: first,
+            mean4: first,
+            mean16: first,
+            mean64: first,
+            change: 0.0,
+            change_before: 0.0,
+            size: 0.0,
+        }
+    }
+}
+
+/// Takes the next value in.
+pub(crate) fn advance(track: &mut Track, value: f64) {
+    track.change_before = track.change;
+    track.change = value - track.last;
+    track.mean4 += (value - track.mean4) * 0.4;
+    track.mean16 += (value - track.mean16) * (2.0 / 17.0);
+    track.mean64 += (value - track.mean64) * (2.0 / 65.0);
+    track.size += (track.change.abs() - track.size) * (2.0 / 17.0);
+    track.last = value;
+}
+
+/// Level, distance from the short mean, differences of means over 4, 16 and 64 slots, and the size of recent changes; with the track at the end.
+fn features(x: &[f64], mean: f64) -> (Vec<[f64; FEATURES]>, Track) {
     let mut out = Vec::with_capacity(x.len());
-    let first = x.iter().copied().find(|v| v.is_finite()).unwrap_or(0.0);
-    let (mut m4, mut m16, mut m64, mut change, mut last) = (first, first, first, 0.0_f64, first);
+    let mut track = Track::start(x);
     let mut sizes = [0.0_f64; FEATURES];
     for &v in x {
         if v.is_finite() {
-            m4 += (v - m4) * 0.4;
-            m16 += (v - m16) * (2.0 / 17.0);
-            m64 += (v - m64) * (2.0 / 65.0);
-            change += ((v - last).abs() - change) * (2.0 / 17.0);
-            last = v;
+            advance(&mut track, v);
         }
-        let row = [last - mean, last - m4, m4 - m16, m16 - m64, change];
+        let row = [
+            track.last - mean,
+            track.last - track.mean4,
+            track.mean4 - track.mean16,
+            track.mean16 - track.mean64,
+            track.size,
+        ];
         for i in 0..FEATURES {
             sizes[i] += row[i].abs();
         }
@@ -163,7 +209,7 @@ fn features(x: &[f64], mean: f64) -> Vec<[f64; FEATURES]> {
             row[i] *= factors[i];
         }
     }
-    out
+    (out, track)
 }
 
 /// The smoothing constant with the least squared one-step error.
