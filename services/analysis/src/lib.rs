@@ -8,7 +8,9 @@
 
 pub mod acf;
 pub mod adf;
+pub mod bins;
 pub mod degenerate;
+pub mod holt_winters;
 pub mod normal;
 pub mod pool;
 mod products;

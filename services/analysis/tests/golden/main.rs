@@ -4,5 +4,6 @@
 
 mod acf;
 mod adf;
+mod holt_winters;
 mod reference;
 mod statistics;
