@@ -1,0 +1,261 @@
+//! What all screens share: time, connection, the overview of what is wrong, and the way out (effects).
+
+use std::collections::HashMap;
+
+use sla_proto::objective::v1::AllowedRange;
+use sla_proto::series::v1::SourceStatus;
+use sla_proto::server::v1::GetServerInfoResponse;
+use sla_proto::violation::v1::{
+    ObjectiveStatus, Overview, WatchViolationsResponse, watch_violations_response::Event,
+};
+
+use super::log_ring::LogRing;
+use super::remote::Remote;
+use super::request::{Effect, Request, RequestId, Slot};
+use super::toast::{Level, Toasts};
+use super::wire::{self, State};
+use crate::format::Zone;
+use crate::shell::caps::Caps;
+use crate::theme::Theme;
+
+/// Window lengths before the server has told its own, milliseconds.
+const WINDOWS_MS: [i64; 4] = sla_domain::Window::DEFAULT_LENGTHS_MS;
+/// Data older than this are called old, milliseconds. The stream brings a heartbeat every 10 s.
+pub(crate) const STALE_MS: i64 = 60_000;
+
+/// An instant: wall clock for data, monotonic for everything that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Now {
+    /// Unix milliseconds.
+    pub(crate) wall_ms: i64,
+    /// Milliseconds since the console started.
+    pub(crate) mono_ms: i64,
+}
+
+/// How the instance is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Connection {
+    /// An attempt is being made; `true` when there was a connection before.
+    Connecting(bool),
+    Connected,
+    /// No connection: why, since when and when it is tried again (monotonic milliseconds).
+    Lost { why: String, since_wall_ms: i64, retry_at_ms: i64 },
+}
+
+/// A place another screen is asked to show.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Jump {
+    /// The chart of a series around a moment.
+    Chart { query: sla_proto::series::v1::Query, series_id: Vec<u8>, title: String, at_ms: Option<i64> },
+    /// New objectives for the open set: query and name.
+    AddObjectives(Vec<(sla_proto::series::v1::Query, String)>),
+    /// The ledger of one objective.
+    Past { set_id: String, objective_id: String },
+}
+
+/// What an objective says about a series.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Agreed {
+    pub(crate) state: State,
+    pub(crate) range: AllowedRange,
+}
+
+/// Shared by all screens.
+pub(crate) struct Context {
+    pub(crate) now: Now,
+    pub(crate) size: (u16, u16),
+    pub(crate) theme: Theme,
+    pub(crate) zone: Zone,
+    pub(crate) connection: Connection,
+    pub(crate) server: Remote<GetServerInfoResponse>,
+    pub(crate) overview: Remote<Overview>,
+    /// By series id: the worst that any objective says about it.
+    pub(crate) agreed: HashMap<Vec<u8>, Agreed>,
+    pub(crate) toasts: Toasts,
+    pub(crate) log: LogRing,
+    pub(crate) target: String,
+    pub(crate) jump: Option<Jump>,
+    windows_ms: Vec<i64>,
+    window_ms: i64,
+    effects: Vec<Effect>,
+    next_id: u64,
+}
+
+impl Context {
+    pub(crate) fn new(caps: Caps, size: (u16, u16), zone: Zone, log: LogRing, target: String, now: Now) -> Self {
+        Self {
+            now,
+            size,
+            theme: Theme::new(caps),
+            zone,
+            connection: Connection::Connecting(false),
+            server: Remote::default(),
+            overview: Remote::default(),
+            agreed: HashMap::new(),
+            toasts: Toasts::default(),
+            log,
+            target,
+            jump: None,
+            windows_ms: WINDOWS_MS.to_vec(),
+            window_ms: WINDOWS_MS[1],
+            effects: Vec::new(),
+            next_id: 1,
+        }
+    }
+
+    /// Asks for something; an older request of the slot is cancelled by the link.
+    pub(crate) fn call(&mut self, slot: Slot, request: Request) -> RequestId {
+        let id = RequestId(self.next_id);
+        self.next_id += 1;
+        self.effects.push(Effect::Call { slot, id, request });
+        id
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    pub(crate) fn say(&mut self, text: impl Into<String>) {
+        self.toasts.push(Level::Info, text, self.now.mono_ms);
+    }
+
+    pub(crate) fn complain(&mut self, text: impl Into<String>) {
+        self.toasts.push(Level::Error, text, self.now.mono_ms);
+    }
+
+    /// A text for the user's clipboard.
+    pub(crate) fn copy(&mut self, text: String) {
+        let short: String = text.chars().take(60).collect();
+        self.effects.push(Effect::Copy(text));
+        self.say(format!("copied: {short}"));
+    }
+
+    pub(crate) fn windows_ms(&self) -> &[i64] {
+        &self.windows_ms
+    }
+
+    pub(crate) fn window_ms(&self) -> i64 {
+        self.window_ms
+    }
+
+    /// Takes a length when the server offers it.
+    pub(crate) fn choose_window_ms(&mut self, length_ms: i64) -> bool {
+        let known = self.windows_ms.contains(&length_ms);
+        if known {
+            self.window_ms = length_ms;
+        }
+        known
+    }
+
+    /// The next or previous window length.
+    pub(crate) fn turn_window(&mut self, by: isize) {
+        let count = self.windows_ms.len().max(1) as isize;
+        let at = self.windows_ms.iter().position(|w| *w == self.window_ms).unwrap_or(0) as isize;
+        if let Some(length) = self.windows_ms.get((at + by).rem_euclid(count) as usize) {
+            self.window_ms = *length;
+        }
+    }
+
+    /// The server has introduced itself.
+    pub(crate) fn server_known(&mut self) {
+        let Some(server) = self.server.get() else { return };
+        let windows: Vec<i64> = server.windows.iter().map(sla_proto::convert::time::duration_ms).filter(|w| *w > 0).collect();
+        if !windows.is_empty() {
+            if !windows.contains(&self.window_ms) {
+                self.window_ms = windows[windows.len().min(2) - 1];
+            }
+            self.windows_ms = windows;
+        }
+    }
+
+    /// The time of the newest data: what the screen means by "now". A frozen demo lives in its own time.
+    pub(crate) fn data_now_ms(&self) -> i64 {
+        let server = self.server.get();
+        if server.is_some_and(|s| s.frozen)
+            && let Some(now) = server.and_then(|s| wire::ms(s.now.as_ref()))
+        {
+            return now;
+        }
+        self.now.wall_ms
+    }
+
+    /// The metric source as it was last told, by whoever told it last.
+    pub(crate) fn source(&self) -> Option<&SourceStatus> {
+        let overview = self.overview.get().and_then(|o| o.source.as_ref());
+        overview.or_else(|| self.server.get().and_then(|s| s.source.as_ref()))
+    }
+
+    /// Takes an event of the violations stream; true when figures changed.
+    pub(crate) fn watch(&mut self, response: WatchViolationsResponse) -> bool {
+        let now_ms = self.now.wall_ms;
+        match response.event {
+            Some(Event::Snapshot(overview)) => self.overview.put(overview, now_ms),
+            Some(Event::Update(update)) => {
+                let mut overview = self.overview.get().cloned().unwrap_or_default();
+                for status in update.objectives {
+                    let same = |have: &ObjectiveStatus| {
+                        have.set_id == status.set_id
+                            && have.objective.as_ref().map(|o| &o.id) == status.objective.as_ref().map(|o| &o.id)
+                    };
+                    match overview.objectives.iter_mut().find(|have| same(have)) {
+                        Some(have) => *have = status,
+                        None => overview.objectives.push(status),
+                    }
+                }
+                overview.counts = update.counts.or(overview.counts);
+                overview.evaluated = update.evaluated.or(overview.evaluated);
+                overview.source = update.source.or(overview.source);
+                overview.headlines = update.headlines;
+                overview.objectives.sort_by_key(|o| std::cmp::Reverse(State::of(o.state())));
+                self.overview.put(overview, now_ms);
+            }
+            Some(Event::Opened(violation)) => {
+                let name = violation.series.as_ref().map(wire::series_name).unwrap_or_default();
+                let side = wire::side_word(violation.side());
+                self.complain(format!("{name} is {side} {}", crate::format::number(violation.bound)));
+                return false;
+            }
+            Some(Event::Closed(violation)) => {
+                let name = violation.series.as_ref().map(wire::series_name).unwrap_or_default();
+                self.say(format!("{name} is back in its range after {}", crate::format::duration(violation.duration_ms)));
+                return false;
+            }
+            Some(Event::Heartbeat(_)) | None => return false,
+        }
+        self.index_agreed();
+        true
+    }
+
+    fn index_agreed(&mut self) {
+        self.agreed.clear();
+        let Some(overview) = self.overview.get() else { return };
+        for status in &overview.objectives {
+            let range = status.objective.as_ref().and_then(|o| o.range).unwrap_or_default();
+            for series in &status.series {
+                let Some(id) = series.series.as_ref().map(|s| s.id.clone()) else { continue };
+                let state = State::of(series.state());
+                let worse = self.agreed.get(&id).is_none_or(|have| have.state < state);
+                if worse {
+                    self.agreed.insert(id, Agreed { state, range });
+                }
+            }
+        }
+    }
+
+    /// When something here moves by itself, monotonic milliseconds.
+    pub(crate) fn deadline_ms(&self) -> Option<i64> {
+        let countdown = match &self.connection {
+            Connection::Lost { retry_at_ms, .. } if *retry_at_ms > self.now.mono_ms => {
+                // The countdown changes once a second, in step with its end.
+                let left = retry_at_ms - self.now.mono_ms;
+                Some(self.now.mono_ms + (left - 1).rem_euclid(1000) + 1)
+            }
+            _ => None,
+        };
+        [countdown, self.toasts.deadline_ms()].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,184 @@
+//! Reading the contract's messages: times, names, states, safe texts.
+
+use prost_types::{Duration, Timestamp};
+use sla_domain::SafeText;
+use sla_proto::convert::time;
+use sla_proto::objective::v1::{AllowedRange, Objective};
+use sla_proto::series::v1::{Query, Series, query};
+use sla_proto::violation::v1 as violation;
+
+use crate::format::{maybe, number};
+use crate::theme::Role;
+
+/// Unix milliseconds of an optional time.
+pub(crate) fn ms(time: Option<&Timestamp>) -> Option<i64> {
+    time.map(time::millis)
+}
+
+/// Milliseconds of an optional duration.
+pub(crate) fn span_ms(duration: Option<&Duration>) -> Option<i64> {
+    duration.map(time::duration_ms)
+}
+
+/// The state of the instant; the order is that of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum State {
+    Excluded,
+    Ok,
+    AtRisk,
+    NoData,
+    Violated,
+}
+
+impl State {
+    /// Of a message; what is not told is not known.
+    pub(crate) fn of(state: violation::State) -> Self {
+        match state {
+            violation::State::Ok => Self::Ok,
+            violation::State::AtRisk => Self::AtRisk,
+            violation::State::Violated => Self::Violated,
+            violation::State::Excluded => Self::Excluded,
+            violation::State::NoData | violation::State::Unspecified => Self::NoData,
+        }
+    }
+
+    pub(crate) fn mark(self) -> char {
+        match self {
+            Self::Ok => '✓',
+            Self::AtRisk => '▲',
+            Self::Violated => '✗',
+            Self::NoData => '?',
+            Self::Excluded => '–',
+        }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::AtRisk => "at risk",
+            Self::Violated => "violated",
+            Self::NoData => "no data",
+            Self::Excluded => "excluded",
+        }
+    }
+
+    /// The word that filters, JSON and config use, and its rank.
+    pub(crate) fn ranked(self) -> (&'static str, u8) {
+        crate::filter::STATE_RANKS[self as usize]
+    }
+
+    pub(crate) fn role(self) -> Role {
+        match self {
+            Self::Ok => Role::Ok,
+            Self::AtRisk => Role::AtRisk,
+            Self::Violated => Role::Violated,
+            Self::NoData => Role::NoData,
+            Self::Excluded => Role::Excluded,
+        }
+    }
+}
+
+/// The metric name of a series, or its expression.
+pub(crate) fn series_name(series: &Series) -> SafeText {
+    let name = series.labels.iter().find(|l| l.name == "__name__").map_or("", |l| l.value.as_str());
+    if name.is_empty() { SafeText::new(&series.expression) } else { SafeText::new(name) }
+}
+
+/// Labels without the name, those that tell series apart first: `host-1 node` rather than `instance="host-1",job="node"`.
+pub(crate) fn series_labels(series: &Series) -> SafeText {
+    let mut labels: Vec<&sla_proto::series::v1::Label> = series.labels.iter().filter(|l| l.name != "__name__").collect();
+    labels.sort_by_key(|l| match l.name.as_str() {
+        "instance" | "host" | "node" | "pod" => 0,
+        "job" | "namespace" | "cluster" => 2,
+        _ => 1,
+    });
+    let values: Vec<&str> = labels.iter().map(|l| l.value.as_str()).collect();
+    SafeText::new(&values.join(" "))
+}
+
+/// `name{a="b"}` as PromQL writes it, to copy and to show in full.
+pub(crate) fn series_promql(series: &Series) -> String {
+    if series.expression.is_empty() {
+        sla_proto::convert::series::labels(series).to_string()
+    } else {
+        series.expression.clone()
+    }
+}
+
+/// A query that reads exactly this series.
+pub(crate) fn series_query(series: &Series) -> Query {
+    let text = series_promql(series);
+    let query = if series.expression.is_empty() { query::Query::Selector(text) } else { query::Query::Expression(text) };
+    Query { query: Some(query), step_ms: 0 }
+}
+
+/// The text of a query.
+pub(crate) fn query_text(query: Option<&Query>) -> &str {
+    query.map_or("", sla_proto::convert::series::query_text)
+}
+
+/// A query from what was typed: a selector when it looks like one, else an expression. The server has the last word.
+pub(crate) fn query_from_text(text: &str) -> Query {
+    let text = text.trim();
+    let name_end = text.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | ':'))).unwrap_or(text.len());
+    let rest = text[name_end..].trim();
+    let plain = (rest.is_empty() && name_end > 0) || (rest.starts_with('{') && rest.ends_with('}') && rest.matches('{').count() == 1);
+    let query = if plain { query::Query::Selector(text.to_owned()) } else { query::Query::Expression(text.to_owned()) };
+    Query { query: Some(query), step_ms: 0 }
+}
+
+/// What an objective is called.
+pub(crate) fn objective_name(objective: &Objective) -> SafeText {
+    if objective.name.is_empty() {
+        SafeText::new(query_text(objective.query.as_ref()))
+    } else {
+        SafeText::new(&objective.name)
+    }
+}
+
+/// `[1, 4]`, `≤ 4`, `≥ 1`.
+pub(crate) fn range_text(range: Option<&AllowedRange>) -> String {
+    match range.map(|r| (r.min, r.max)) {
+        Some((Some(min), Some(max))) => format!("[{}, {}]", number(min), number(max)),
+        Some((Some(min), None)) => format!("≥ {}", number(min)),
+        Some((None, Some(max))) => format!("≤ {}", number(max)),
+        _ => maybe(None),
+    }
+}
+
+/// `above` or `below`.
+pub(crate) fn side_word(side: violation::Side) -> &'static str {
+    match side {
+        violation::Side::Above => "above",
+        violation::Side::Below => "below",
+        violation::Side::Unspecified => "outside",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typed_queries_are_told_apart() {
+        for (text, selector) in [
+            ("up", true),
+            ("node_load1{job=\"node\"}", true),
+            ("{__name__=~\"node.*\"}", true),
+            ("rate(http_requests_total[5m])", false),
+            ("a{x=\"1\"} / b{x=\"1\"}", false),
+            ("1 - up", false),
+        ] {
+            let query = query_from_text(text).query.unwrap();
+            assert_eq!(matches!(query, query::Query::Selector(_)), selector, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_worst_state_is_the_greatest() {
+        assert!(State::Violated > State::NoData && State::NoData > State::AtRisk && State::AtRisk > State::Ok);
+        for state in [State::Excluded, State::Ok, State::AtRisk, State::NoData, State::Violated] {
+            assert_eq!(state.ranked().0.replace('_', " "), state.word());
+        }
+    }
+}

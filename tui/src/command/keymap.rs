@@ -1,0 +1,118 @@
+//! From keys to commands: the registry's defaults, changed by the config.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crokey::{KeyCombination, KeyCombinationFormat};
+use crossterm::event::KeyEvent;
+
+use super::{COMMANDS, Cmd, Command, Scope};
+
+/// Why a rebinding was refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum KeymapError {
+    /// No such command.
+    #[error("keys.{id}: there is no command of this name; `?` lists all names")]
+    UnknownCommand {
+        /// As it was given.
+        id: String,
+    },
+    /// Not a key.
+    #[error("keys.{id}: `{chord}` is no key; write keys like `ctrl-d`, `shift-f5`, `G` or `space`")]
+    BadChord {
+        /// The command.
+        id: String,
+        /// As it was given.
+        chord: String,
+    },
+    /// Two commands of one scope on one key.
+    #[error("keys.{id}: `{chord}` already means `{other}` there; give that one another key")]
+    Conflict {
+        /// The command.
+        id: String,
+        /// The key.
+        chord: String,
+        /// Who has it.
+        other: String,
+    },
+}
+
+/// Which key does what, in which scope.
+#[derive(Debug, Clone)]
+pub(crate) struct Keymap {
+    bound: HashMap<(Scope, KeyCombination), Cmd>,
+    shown: HashMap<Cmd, Vec<String>>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        // The defaults are proved free of conflicts by a test.
+        Self::build(&BTreeMap::new()).unwrap_or_else(|_| Self { bound: HashMap::new(), shown: HashMap::new() })
+    }
+}
+
+impl Keymap {
+    /// `overrides`: command id → its keys, which replace the defaults; an empty list unbinds.
+    pub(crate) fn build(overrides: &BTreeMap<String, Vec<String>>) -> Result<Self, KeymapError> {
+        if let Some(id) = overrides.keys().find(|id| COMMANDS.iter().all(|command| command.id != id.as_str())) {
+            return Err(KeymapError::UnknownCommand { id: id.clone() });
+        }
+        let mut map = Self { bound: HashMap::new(), shown: HashMap::new() };
+        for command in COMMANDS {
+            let chords: Vec<&str> = match overrides.get(command.id) {
+                Some(own) => own.iter().map(String::as_str).collect(),
+                None => command.chords.to_vec(),
+            };
+            for chord in chords {
+                map.bind(command, chord)?;
+            }
+        }
+        Ok(map)
+    }
+
+    fn bind(&mut self, command: &Command, chord: &str) -> Result<(), KeymapError> {
+        let id = command.id.to_owned();
+        let key = parse_chord(chord).ok_or_else(|| KeymapError::BadChord { id: id.clone(), chord: chord.to_owned() })?;
+        if let Some(other) = self.bound.insert((command.scope, key), command.cmd)
+            && other != command.cmd
+        {
+            let other = COMMANDS.iter().find(|c| c.cmd == other).map_or("?", |c| c.id).to_owned();
+            return Err(KeymapError::Conflict { id, chord: chord.to_owned(), other });
+        }
+        self.shown.entry(command.cmd).or_default().push(show_chord(key));
+        Ok(())
+    }
+
+    /// What `key` means when `scopes` are active, innermost first.
+    pub(crate) fn lookup(&self, scopes: &[Scope], key: KeyEvent) -> Option<Cmd> {
+        let key = KeyCombination::from(key).normalized();
+        scopes.iter().find_map(|scope| self.bound.get(&(*scope, key)).copied())
+    }
+
+    /// The keys of a command as people read them, the most important first.
+    pub(crate) fn keys(&self, cmd: Cmd) -> &[String] {
+        self.shown.get(&cmd).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// `G` is shift-g; everything else as crokey writes it.
+pub(crate) fn parse_chord(text: &str) -> Option<KeyCombination> {
+    let mut chars = text.chars();
+    let text = match (chars.next(), chars.next()) {
+        (Some(c), None) if c.is_ascii_uppercase() => format!("shift-{}", c.to_ascii_lowercase()),
+        _ => text.to_owned(),
+    };
+    crokey::parse(&text).ok().map(KeyCombination::normalized)
+}
+
+fn show_chord(key: KeyCombination) -> String {
+    let text = KeyCombinationFormat::default().with_lowercase_modifiers().with_implicit_shift().to_string(key);
+    match text.as_str() {
+        "Up" => "↑".to_owned(),
+        "Down" => "↓".to_owned(),
+        "Left" => "←".to_owned(),
+        "Right" => "→".to_owned(),
+        "Hyphen" => "-".to_owned(),
+        "BackTab" | "shift-BackTab" => "S-Tab".to_owned(),
+        _ => text,
+    }
+}

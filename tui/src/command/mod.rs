@@ -1,0 +1,160 @@
+//! One registry of everything the console can do. Keys, footer, `?` help, `:` palette, man page, docs table, rebinding and
+//! tests are all derived from it.
+
+mod docs;
+pub(crate) mod keymap;
+pub(crate) mod palette;
+mod registry;
+
+pub use docs::{commands_markdown, commands_roff};
+pub(crate) use registry::COMMANDS;
+
+use crate::app::App;
+
+/// What can be done. The names are those of the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Cmd {
+    Quit,
+    Help,
+    Palette,
+    Back,
+    Refresh,
+    Redraw,
+    Suspend,
+    Zone,
+    Log,
+    EvaluateNow,
+    Go(crate::app::Tab),
+    NextTab,
+    PreviousTab,
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+    Open,
+    Select,
+    SelectAll,
+    Filter,
+    Sort,
+    SortReverse,
+    Window,
+    WindowBack,
+    Copy,
+    Export,
+    Show,
+    Names,
+    AddToSet,
+    Preview,
+    DetailNext,
+    DetailPrevious,
+    ZoomIn,
+    ZoomOut,
+    PanLeft,
+    PanRight,
+    CursorLeft,
+    CursorRight,
+    Range,
+    NewObjective,
+    EditObjective,
+    DeleteObjective,
+    BoundUp,
+    BoundDown,
+    OtherBound,
+    Undo,
+    Save,
+    Suggest,
+    NewSet,
+    RenameSet,
+    DuplicateSet,
+    DeleteSet,
+    ActivateSet,
+    NextSet,
+    Samples,
+    NextPane,
+    NewRun,
+    CancelRun,
+    RetryFailed,
+    PauseSchedule,
+    Submit,
+    NextField,
+    PreviousField,
+    Yes,
+    No,
+}
+
+/// Where a command works. The active scopes form a stack, the innermost is asked first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Scope {
+    /// Everywhere that nothing is being typed.
+    Global,
+    /// Any list.
+    List,
+    Metrics,
+    Detail,
+    Sets,
+    Past,
+    Future,
+    Runs,
+    /// A form or a line that is being typed.
+    Form,
+    /// A question.
+    Confirm,
+}
+
+impl Scope {
+    /// As config, help and docs write it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::List => "list",
+            Self::Metrics => "metrics",
+            Self::Detail => "detail",
+            Self::Sets => "sets",
+            Self::Past => "past",
+            Self::Future => "future",
+            Self::Runs => "runs",
+            Self::Form => "form",
+            Self::Confirm => "confirm",
+        }
+    }
+}
+
+/// What cannot be undone asks first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Danger {
+    None,
+    /// Asks before it is done.
+    Confirm,
+}
+
+/// One entry of the registry.
+#[derive(Debug)]
+pub(crate) struct Command {
+    pub(crate) cmd: Cmd,
+    /// Stable name, used in `:` and in the config.
+    pub(crate) id: &'static str,
+    /// Two or three words for footer and palette.
+    pub(crate) title: &'static str,
+    /// A sentence.
+    pub(crate) help: &'static str,
+    pub(crate) scope: Scope,
+    /// Default keys, the first is shown.
+    pub(crate) chords: &'static [&'static str],
+    /// Name of the argument that `:id …` takes.
+    pub(crate) argument: Option<&'static str>,
+    pub(crate) danger: Danger,
+    /// Rank in the footer; 0 = not there.
+    pub(crate) footer: u8,
+    /// Why it cannot be done now.
+    pub(crate) enabled: fn(&App) -> Result<(), String>,
+}
+
+/// The entry of `cmd`.
+pub(crate) fn command(cmd: Cmd) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.cmd == cmd)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,43 @@
+//! What the console remembers between two starts: a small TOML file.
+
+use serde::{Deserialize, Serialize};
+
+/// A file beyond this size is not ours.
+pub(crate) const REMEMBERED_BYTES_MAX: u64 = 64 * 1024;
+
+/// The state that is restored. Unknown and broken fields fall back to their defaults: this file is never a reason not to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Remembered {
+    pub(crate) tab: usize,
+    pub(crate) window_ms: i64,
+    pub(crate) local_time: bool,
+    pub(crate) metrics_filter: String,
+    pub(crate) metrics_sort: usize,
+    pub(crate) metrics_down: bool,
+    /// Queries shown, as they were typed.
+    pub(crate) metrics_queries: Vec<String>,
+}
+
+impl Remembered {
+    pub(crate) fn from_toml(text: &str) -> Self {
+        toml::from_str(text).unwrap_or_default()
+    }
+
+    pub(crate) fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back_and_garbage_is_forgiven() {
+        let state = Remembered { tab: 3, window_ms: 10_800_000, metrics_filter: "a\"b\n=".into(), ..Remembered::default() };
+        assert_eq!(Remembered::from_toml(&state.to_toml()), state);
+        assert_eq!(Remembered::from_toml("tab = 'x'"), Remembered::default());
+        assert_eq!(Remembered::from_toml("\u{0}\u{1}"), Remembered::default());
+    }
+}

@@ -1,0 +1,127 @@
+//! Where keys come from: the terminal, or a script in tests.
+
+use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::keys::{InputEvent, KeyParser};
+
+/// Chunks read from the terminal that may wait for the loop.
+const CHUNKS_MAX: usize = 64;
+/// Bytes read at once.
+const CHUNK_BYTES: usize = 4096;
+
+/// A source of input. `next` may be dropped at any await without losing input.
+pub(crate) trait InputSource {
+    /// The next event; after [`InputEvent::Closed`] it never returns again.
+    fn next(&mut self) -> impl Future<Output = InputEvent>;
+    /// Stops reading (an editor takes the terminal) or goes on.
+    fn pause(&mut self, paused: bool);
+}
+
+/// Standard input, read by a thread of its own: no parser and no other library sees these bytes.
+pub(crate) struct TerminalInput {
+    bytes: mpsc::Receiver<Vec<u8>>,
+    parser: KeyParser,
+    started: Instant,
+    wake: PipeWriter,
+    paused: Arc<AtomicBool>,
+    closed: bool,
+}
+
+impl TerminalInput {
+    /// Starts the reader. `esc_hold_ms`: see [`KeyParser::new`].
+    pub(crate) fn start(esc_hold_ms: i64) -> std::io::Result<Self> {
+        let (wake_read, wake) = std::io::pipe()?;
+        let (send, bytes) = mpsc::channel(CHUNKS_MAX);
+        let paused = Arc::new(AtomicBool::new(false));
+        let theirs = Arc::clone(&paused);
+        std::thread::Builder::new()
+            .name("terminal-input".to_owned())
+            .spawn(move || read_terminal(&send, &wake_read, &theirs))?;
+        Ok(Self { bytes, parser: KeyParser::new(esc_hold_ms), started: Instant::now(), wake, paused, closed: false })
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.started.elapsed().as_millis() as i64
+    }
+}
+
+impl InputSource for TerminalInput {
+    async fn next(&mut self) -> InputEvent {
+        loop {
+            if let Some(event) = self.parser.next() {
+                return event;
+            }
+            if self.closed {
+                std::future::pending::<()>().await;
+            }
+            let until = self.parser.deadline_ms().map(|ms| self.started + std::time::Duration::from_millis(ms as u64));
+            tokio::select! {
+                chunk = self.bytes.recv() => if let Some(chunk) = chunk {
+                    let now = self.now_ms();
+                    self.parser.feed(&chunk, now);
+                } else {
+                    self.closed = true;
+                    return InputEvent::Closed;
+                },
+                () = sleep_until(until) => {
+                    let now = self.now_ms();
+                    self.parser.expire(now);
+                }
+            }
+        }
+    }
+
+    fn pause(&mut self, paused: bool) {
+        self.paused.store(paused, Ordering::SeqCst);
+        // One byte wakes the reader so that it looks at the flag.
+        let _ = self.wake.write(b".");
+    }
+}
+
+/// Sleeps until then, or for ever.
+pub(crate) async fn sleep_until(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn read_terminal(send: &mpsc::Sender<Vec<u8>>, mut wake: &PipeReader, paused: &AtomicBool) {
+    let stdin = rustix::stdio::stdin();
+    let mut chunk = vec![0_u8; CHUNK_BYTES];
+    loop {
+        let wanted = if paused.load(Ordering::SeqCst) { PollFlags::empty() } else { PollFlags::IN };
+        let mut fds = [PollFd::from_borrowed_fd(stdin, wanted), PollFd::new(&wake, PollFlags::IN)];
+        match poll(&mut fds, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return,
+        }
+        let (terminal, woken) = (fds[0].revents(), fds[1].revents());
+        if woken.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+            return;
+        }
+        if woken.contains(PollFlags::IN) {
+            let _ = wake.read(&mut chunk);
+        }
+        if terminal.contains(PollFlags::IN) {
+            match rustix::io::read(stdin, &mut chunk[..]) {
+                Ok(0) => return,
+                Ok(count) => {
+                    if send.blocking_send(chunk[..count].to_vec()).is_err() {
+                        return;
+                    }
+                }
+                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
+                Err(_) => return,
+            }
+        } else if terminal.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What things mean, and how that looks on the terminal at hand.
+//!
+//! Screens name roles, never colours. Colour-blind safe: good is blue, bad is orange, and every state also has a shape and a word.
+
+mod glyph;
+
+pub(crate) use glyph::to_ascii;
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::shell::caps::{Background, Caps, ColourDepth};
+
+/// What a piece of text or a mark means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Role {
+    Text,
+    Strong,
+    Dim,
+    Title,
+    Accent,
+    Key,
+    Border,
+    Selected,
+    Ok,
+    AtRisk,
+    Violated,
+    NoData,
+    Excluded,
+    Banner,
+    Error,
+    Line,
+    Band50,
+    Band80,
+    Band95,
+    Bound,
+    Now,
+    Cursor,
+    Input,
+    Tab,
+    TabActive,
+}
+
+impl Role {
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 25] = [
+        Self::Text,
+        Self::Strong,
+        Self::Dim,
+        Self::Title,
+        Self::Accent,
+        Self::Key,
+        Self::Border,
+        Self::Selected,
+        Self::Ok,
+        Self::AtRisk,
+        Self::Violated,
+        Self::NoData,
+        Self::Excluded,
+        Self::Banner,
+        Self::Error,
+        Self::Line,
+        Self::Band50,
+        Self::Band80,
+        Self::Band95,
+        Self::Bound,
+        Self::Now,
+        Self::Cursor,
+        Self::Input,
+        Self::Tab,
+        Self::TabActive,
+    ];
+}
+
+/// The palette of one terminal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Theme {
+    caps: Caps,
+}
+
+/// One colour in every depth: 24 bit, 256, 16; dark background, then light.
+struct Hue {
+    rgb: (u8, u8, u8),
+    indexed: u8,
+    ansi: Color,
+}
+
+const fn hue(rgb: (u8, u8, u8), indexed: u8, ansi: Color) -> Hue {
+    Hue { rgb, indexed, ansi }
+}
+
+impl Theme {
+    pub(crate) fn new(caps: Caps) -> Self {
+        Self { caps }
+    }
+
+    /// Whether glyphs beyond ASCII may be drawn.
+    pub(crate) fn unicode(&self) -> bool {
+        self.caps.unicode
+    }
+
+    /// How `role` looks here.
+    pub(crate) fn style(&self, role: Role) -> Style {
+        let modifier = modifier_of(role, self.caps.colour == ColourDepth::Mono);
+        let style = Style::new().add_modifier(modifier);
+        match self.hue(role) {
+            Some(hue) if self.caps.colour != ColourDepth::Mono => style.fg(self.colour(&hue)),
+            _ => style,
+        }
+    }
+
+    fn colour(&self, hue: &Hue) -> Color {
+        match self.caps.colour {
+            ColourDepth::Mono => Color::Reset,
+            ColourDepth::Ansi16 => hue.ansi,
+            ColourDepth::Ansi256 => Color::Indexed(hue.indexed),
+            ColourDepth::True => Color::Rgb(hue.rgb.0, hue.rgb.1, hue.rgb.2),
+        }
+    }
+
+    /// The hue of a role; `None` keeps the terminal's own foreground.
+    fn hue(&self, role: Role) -> Option<Hue> {
+        let dark = self.caps.background == Background::Dark;
+        let pick = |on_dark: Hue, on_light: Hue| Some(if dark { on_dark } else { on_light });
+        match role {
+            Role::Text | Role::Strong | Role::Selected | Role::Tab | Role::Input | Role::Cursor | Role::TabActive => None,
+            Role::Dim | Role::Border | Role::Excluded => {
+                pick(hue((138, 138, 138), 245, Color::DarkGray), hue((108, 108, 108), 242, Color::DarkGray))
+            }
+            Role::Title | Role::Accent | Role::Key | Role::Now => {
+                pick(hue((95, 215, 215), 80, Color::Cyan), hue((0, 95, 135), 24, Color::Cyan))
+            }
+            Role::Ok | Role::Line => {
+                pick(hue((95, 175, 255), 75, Color::LightBlue), hue((0, 95, 215), 26, Color::Blue))
+            }
+            Role::AtRisk => pick(hue((255, 215, 95), 221, Color::LightYellow), hue((135, 95, 0), 94, Color::Yellow)),
+            Role::Violated | Role::Bound | Role::Error | Role::Banner => {
+                pick(hue((255, 135, 0), 208, Color::LightRed), hue((175, 63, 0), 130, Color::Red))
+            }
+            Role::NoData => pick(hue((175, 135, 215), 140, Color::LightMagenta), hue((95, 0, 135), 54, Color::Magenta)),
+            Role::Band50 => pick(hue((135, 175, 215), 110, Color::Blue), hue((95, 135, 175), 67, Color::Blue)),
+            Role::Band80 => pick(hue((95, 135, 175), 67, Color::Blue), hue((135, 175, 215), 110, Color::Blue)),
+            Role::Band95 => pick(hue((88, 108, 138), 60, Color::DarkGray), hue((175, 195, 225), 146, Color::DarkGray)),
+        }
+    }
+}
+
+fn modifier_of(role: Role, mono: bool) -> Modifier {
+    match role {
+        Role::Strong | Role::Title | Role::Selected => Modifier::BOLD,
+        Role::Violated | Role::Error => Modifier::BOLD,
+        Role::Banner | Role::TabActive => Modifier::BOLD.union(Modifier::REVERSED),
+        Role::Cursor => Modifier::REVERSED,
+        Role::Input => Modifier::UNDERLINED,
+        Role::AtRisk | Role::Key if mono => Modifier::BOLD,
+        Role::NoData if mono => Modifier::UNDERLINED,
+        Role::Dim | Role::Excluded | Role::Border if mono => Modifier::DIM,
+        _ => Modifier::empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn theme(colour: ColourDepth, background: Background) -> Theme {
+        Theme::new(Caps { colour, background, unicode: true })
+    }
+
+    #[test]
+    fn mono_uses_no_colour_at_all() {
+        for role in Role::ALL {
+            let style = theme(ColourDepth::Mono, Background::Dark).style(role);
+            assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
+        }
+    }
+
+    #[test]
+    fn each_depth_uses_only_its_own_colours() {
+        for role in Role::ALL {
+            for background in [Background::Dark, Background::Light] {
+                let fg = |depth| theme(depth, background).style(role).fg;
+                assert!(!matches!(fg(ColourDepth::Ansi16), Some(Color::Indexed(_) | Color::Rgb(..))), "{role:?}");
+                assert!(matches!(fg(ColourDepth::Ansi256), None | Some(Color::Indexed(_))), "{role:?}");
+                assert!(matches!(fg(ColourDepth::True), None | Some(Color::Rgb(..))), "{role:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn good_and_bad_differ_in_blue_against_orange() {
+        for background in [Background::Dark, Background::Light] {
+            let rgb = |role| match theme(ColourDepth::True, background).style(role).fg {
+                Some(Color::Rgb(r, _, b)) => (r, b),
+                other => panic!("{other:?}"),
+            };
+            let (ok, bad) = (rgb(Role::Ok), rgb(Role::Violated));
+            assert!(ok.1 > ok.0 && bad.0 > bad.1, "blue for good, orange for bad");
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! The chart: layers over one time axis, on a braille raster.
+
+use super::canvas::{Align, Canvas};
+use super::raster::Raster;
+use super::ticks::{time_ticks, value_ticks};
+use crate::format::{Zone, number};
+use crate::theme::Role;
+
+/// Columns for the labels of the value axis.
+const VALUE_LABEL_WIDTH: u16 = 7;
+/// Columns that one label of the time axis needs.
+const TIME_LABEL_WIDTH: u16 = 12;
+
+/// What one drawn column of samples holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Extent {
+    /// The column's middle, Unix milliseconds.
+    pub(crate) time_ms: i64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+    pub(crate) last: f64,
+}
+
+/// One layer, drawn in order.
+#[derive(Debug, Clone)]
+pub(crate) enum Layer {
+    /// Samples, each column with its lowest and highest value; columns further apart than `gap_ms` are not joined.
+    Samples { extents: Vec<Extent>, gap_ms: i64 },
+    /// A line through points.
+    Line { points: Vec<(i64, f64)>, role: Role },
+    /// The area between two lines: time, low, high.
+    Band { points: Vec<(i64, f64, f64)>, role: Role },
+    /// A bound of the allowed range.
+    Bound { value: f64, label: String },
+}
+
+/// A chart ready to be drawn.
+#[derive(Debug, Clone)]
+pub(crate) struct Chart {
+    /// (after, until], Unix milliseconds.
+    pub(crate) after_ms: i64,
+    pub(crate) until_ms: i64,
+    /// Zoomed value range; `None` fits the data.
+    pub(crate) values: Option<(f64, f64)>,
+    pub(crate) layers: Vec<Layer>,
+    /// Where the present is drawn.
+    pub(crate) now_ms: Option<i64>,
+    /// The crosshair.
+    pub(crate) cursor_ms: Option<i64>,
+    pub(crate) zone: Zone,
+    /// The data are old: the plot is hatched.
+    pub(crate) stale: bool,
+}
+
+struct Scale {
+    low: f64,
+    high: f64,
+    after_ms: i64,
+    span_ms: i64,
+    dots_x: i32,
+    dots_y: i32,
+}
+
+impl Scale {
+    fn x(&self, time_ms: i64) -> i32 {
+        let share = (time_ms - self.after_ms) as f64 / self.span_ms as f64;
+        (share * f64::from(self.dots_x)).floor().clamp(-1e6, 1e6) as i32
+    }
+
+    fn y(&self, value: f64) -> i32 {
+        // Divided before the difference is taken, so that ±1e308 does not overflow.
+        let share = (value / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0);
+        ((1.0 - share) * f64::from(self.dots_y - 1)).round().clamp(-1e6, 1e6) as i32
+    }
+}
+
+impl Chart {
+    /// Draws into all of `canvas`: value axis at the left, time axis in the last row.
+    pub(crate) fn draw(&self, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        let label = VALUE_LABEL_WIDTH.min(width / 4);
+        if width < 12 || height < 3 || self.until_ms <= self.after_ms {
+            canvas.field(0, 0, width, "too small for a chart", Align::Left, Role::Dim);
+            return;
+        }
+        let (columns, rows) = (width - label - 1, height - 1);
+        let Some((low, high)) = self.range() else {
+            canvas.field(0, height / 2, width, "no samples in this range", Align::Centre, Role::Dim);
+            self.draw_time_axis(canvas, label, columns, rows);
+            return;
+        };
+        let mut raster = Raster::new(columns, rows);
+        let scale = Scale {
+            low,
+            high,
+            after_ms: self.after_ms,
+            span_ms: self.until_ms - self.after_ms,
+            dots_x: raster.dots_x(),
+            dots_y: raster.dots_y(),
+        };
+        for layer in &self.layers {
+            self.draw_layer(layer, &scale, &mut raster);
+        }
+        self.draw_value_axis(canvas, &scale, label, rows);
+        self.draw_time_axis(canvas, label, columns, rows);
+        let mut plot = canvas.part(label + 1, 0, columns, rows);
+        self.draw_marks(&mut plot, &scale, &raster, columns, rows);
+        let unicode = plot.theme().unicode();
+        for (x, y, c, role) in raster.drawn(unicode) {
+            plot.glyph(x, y, c, role);
+        }
+        self.draw_cursor(&mut plot, &scale, rows);
+    }
+
+    /// The value range drawn: that of the data with a little air; a bound is included when it is not too far away.
+    fn range(&self) -> Option<(f64, f64)> {
+        if let Some((low, high)) = self.values
+            && low < high
+        {
+            return Some((low, high));
+        }
+        let mut low = f64::INFINITY;
+        let mut high = f64::NEG_INFINITY;
+        let mut take = |value: f64| {
+            if value.is_finite() {
+                low = low.min(value);
+                high = high.max(value);
+            }
+        };
+        for layer in &self.layers {
+            match layer {
+                Layer::Samples { extents, .. } => extents.iter().for_each(|e| {
+                    take(e.min);
+                    take(e.max);
+                }),
+                Layer::Line { points, .. } => points.iter().for_each(|(_, v)| take(*v)),
+                // The widest band may dwarf everything else: only its median half counts for the axis.
+                Layer::Band { points, role } if *role != Role::Band95 => points.iter().for_each(|(_, l, h)| {
+                    take(*l);
+                    take(*h);
+                }),
+                Layer::Band { .. } | Layer::Bound { .. } => {}
+            }
+        }
+        if low > high {
+            return None;
+        }
+        let span = (high - low).max(high.abs().max(low.abs()) * 1e-3).max(1e-9);
+        for layer in &self.layers {
+            if let Layer::Bound { value, .. } = layer
+                && *value > low - span * 1.5
+                && *value < high + span * 1.5
+            {
+                low = low.min(*value);
+                high = high.max(*value);
+            }
+        }
+        let air = ((high - low) * 0.05).max(span * 0.05);
+        let floor = if low >= 0.0 && low - air < 0.0 { 0.0 } else { low - air };
+        (floor.is_finite() && (high + air).is_finite()).then_some((floor, high + air))
+    }
+
+    fn bounds(&self) -> (f64, f64) {
+        // Bounds are labelled min and max; warnings do not colour samples.
+        self.layers.iter().fold((f64::NEG_INFINITY, f64::INFINITY), |(low, high), layer| match layer {
+            Layer::Bound { value, label } if label.starts_with("min") => (*value, high),
+            Layer::Bound { value, label } if label.starts_with("max") => (low, *value),
+            _ => (low, high),
+        })
+    }
+
+    fn draw_layer(&self, layer: &Layer, scale: &Scale, raster: &mut Raster) {
+        match layer {
+            Layer::Samples { extents, gap_ms } => self.draw_samples(extents, *gap_ms, scale, raster),
+            Layer::Line { points, role } => {
+                for pair in points.windows(2) {
+                    if pair[0].1.is_finite() && pair[1].1.is_finite() {
+                        let end = |(t, v): (i64, f64)| (scale.x(t), scale.y(v));
+                        raster.line(end(pair[0]), end(pair[1]), *role);
+                    }
+                }
+            }
+            Layer::Band { points, role } => draw_band(points, *role, scale, raster),
+            Layer::Bound { .. } => {}
+        }
+    }
+
+    fn draw_samples(&self, extents: &[Extent], gap_ms: i64, scale: &Scale, raster: &mut Raster) {
+        let (bound_low, bound_high) = self.bounds();
+        let mut previous: Option<Extent> = None;
+        for extent in extents.iter().filter(|e| e.min.is_finite() && e.max.is_finite()) {
+            let x = scale.x(extent.time_ms);
+            let outside = extent.min < bound_low || extent.max > bound_high;
+            let role = if outside { Role::Violated } else { Role::Line };
+            if let Some(before) = previous
+                && extent.time_ms - before.time_ms <= gap_ms
+            {
+                let entry = before.last.clamp(extent.min, extent.max);
+                raster.line((scale.x(before.time_ms), scale.y(before.last)), (x, scale.y(entry)), role);
+            }
+            raster.vertical(x, scale.y(extent.min), scale.y(extent.max), role);
+            previous = Some(*extent);
+        }
+    }
+
+    fn draw_value_axis(&self, canvas: &mut Canvas<'_>, scale: &Scale, label: u16, rows: u16) {
+        for row in 0..rows {
+            canvas.glyph(label, row, '│', Role::Border);
+        }
+        let wanted = usize::from(rows / 2).clamp(1, 8);
+        for tick in value_ticks(scale.low, scale.high, wanted) {
+            let y = scale.y(tick) / 4;
+            if (0..i32::from(rows)).contains(&y) {
+                canvas.field(0, y as u16, label, &number(tick), Align::Right, Role::Dim);
+                canvas.glyph(label, y as u16, '┤', Role::Border);
+            }
+        }
+    }
+
+    fn draw_time_axis(&self, canvas: &mut Canvas<'_>, label: u16, columns: u16, rows: u16) {
+        canvas.glyph(label, rows, '└', Role::Border);
+        canvas.run(label + 1, rows, columns, '─', Role::Border);
+        let (ticks, step) = time_ticks(self.after_ms, self.until_ms, usize::from(columns / TIME_LABEL_WIDTH).max(1));
+        for tick in ticks {
+            let share = (tick - self.after_ms) as f64 / (self.until_ms - self.after_ms) as f64;
+            let text = if step < 60_000 {
+                self.zone.clock(tick)
+            } else if step >= 86_400_000 {
+                self.zone.day(tick)
+            } else {
+                self.zone.minute(tick)
+            };
+            let at = (share * f64::from(columns)) as u16;
+            let start = at.saturating_sub(text.len() as u16 / 2);
+            if start + text.len() as u16 <= columns {
+                canvas.text(label + 1 + start, rows, &text, Role::Dim);
+            }
+        }
+    }
+
+    fn draw_marks(&self, plot: &mut Canvas<'_>, scale: &Scale, raster: &Raster, columns: u16, rows: u16) {
+        if self.stale {
+            for y in 0..rows {
+                for x in (y % 4..columns).step_by(4) {
+                    if !raster.is_set(x, y) {
+                        plot.glyph(x, y, '·', Role::Dim);
+                    }
+                }
+            }
+            plot.text(columns.saturating_sub(6), 0, "STALE", Role::Error);
+        }
+        if let Some(now) = self.now_ms {
+            let x = scale.x(now) / 2;
+            if (0..i32::from(columns)).contains(&x) {
+                for y in 0..rows {
+                    plot.glyph(x as u16, y, '┊', Role::Now);
+                }
+            }
+        }
+        for layer in &self.layers {
+            let Layer::Bound { value, label } = layer else { continue };
+            let dot = scale.y(*value);
+            if (0..scale.dots_y).contains(&dot) {
+                let y = (dot / 4) as u16;
+                plot.run(0, y, columns, '─', Role::Bound);
+                let text = format!(" {label} ");
+                plot.text(columns / 3, y, &text, Role::Bound);
+            } else {
+                let (y, arrow) = if dot < 0 { (0, '↑') } else { (rows - 1, '↓') };
+                plot.text(1, y, &format!("{arrow} {label}"), Role::Bound);
+            }
+        }
+    }
+
+    fn draw_cursor(&self, plot: &mut Canvas<'_>, scale: &Scale, rows: u16) {
+        let Some(cursor) = self.cursor_ms else { return };
+        let x = scale.x(cursor) / 2;
+        if (0..i32::from(plot.width())).contains(&x) {
+            for y in 0..rows {
+                plot.glyph(x as u16, y, '│', Role::Cursor);
+            }
+        }
+    }
+
+    /// The value under `time_ms` in words: `14:21:05  6.02` or `no sample here`.
+    pub(crate) fn reading(&self, time_ms: i64, now_ms: i64) -> String {
+        let when = self.zone.moment(time_ms, now_ms);
+        let width = (self.until_ms - self.after_ms) / 100;
+        let mut parts = Vec::new();
+        for layer in &self.layers {
+            match layer {
+                Layer::Samples { extents, .. } => {
+                    let near = extents.iter().min_by_key(|e| (e.time_ms - time_ms).abs());
+                    if let Some(e) = near.filter(|e| (e.time_ms - time_ms).abs() <= width) {
+                        parts.push(if e.min == e.max {
+                            number(e.last)
+                        } else {
+                            format!("{} to {}", number(e.min), number(e.max))
+                        });
+                    }
+                }
+                Layer::Band { points, role: Role::Band95 } => {
+                    let near = points.iter().min_by_key(|(t, _, _)| (t - time_ms).abs());
+                    if let Some((_, low, high)) = near.filter(|(t, _, _)| (t - time_ms).abs() <= width.max(60_000)) {
+                        parts.push(format!("95 % expected in [{}, {}]", number(*low), number(*high)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        if parts.is_empty() { format!("{when}  no sample here") } else { format!("{when}  {}", parts.join("  ")) }
+    }
+}
+
+fn draw_band(points: &[(i64, f64, f64)], role: Role, scale: &Scale, raster: &mut Raster) {
+    for pair in points.windows(2) {
+        let ((t0, low0, high0), (t1, low1, high1)) = (pair[0], pair[1]);
+        if ![low0, high0, low1, high1].iter().all(|v| v.is_finite()) || t1 <= t0 {
+            continue;
+        }
+        let (from, to) = (scale.x(t0).max(0), scale.x(t1).min(scale.dots_x - 1));
+        for x in from..=to {
+            let share = (f64::from(x - scale.x(t0)) / f64::from((scale.x(t1) - scale.x(t0)).max(1))).clamp(0.0, 1.0);
+            let low = scale.y(low0 + (low1 - low0) * share).min(scale.dots_y - 1);
+            let high = scale.y(high0 + (high1 - high0) * share).max(0);
+            for y in high..=low {
+                // Ink rises with confidence: the three fans stay apart without colour.
+                let ink = match role {
+                    Role::Band95 => x % 4 == 0 && y % 2 == 0,
+                    Role::Band80 => (x + y) % 2 == 0,
+                    _ => true,
+                };
+                if ink {
+                    raster.set(x, y, role);
+                }
+            }
+        }
+    }
+}
+
+/// Folds more columns than dots into `dots` columns, keeping every peak.
+pub(crate) fn decimate(extents: &[Extent], dots: usize) -> Vec<Extent> {
+    if extents.len() <= dots || dots == 0 {
+        return extents.to_vec();
+    }
+    let mut out: Vec<Extent> = Vec::with_capacity(dots);
+    let mut slot = usize::MAX;
+    for (at, extent) in extents.iter().enumerate() {
+        let into = at * dots / extents.len();
+        match out.last_mut() {
+            Some(last) if into == slot => {
+                last.min = last.min.min(extent.min);
+                last.max = last.max.max(extent.max);
+                last.last = extent.last;
+            }
+            _ => out.push(*extent),
+        }
+        slot = into;
+    }
+    out
+}
+
+#[cfg(test)]
+#[path = "chart_tests.rs"]
+mod tests;

@@ -1,0 +1,115 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::frame::picture;
+use crate::shell::caps::Caps;
+
+fn extents(values: &[(i64, f64)]) -> Vec<Extent> {
+    values.iter().map(|&(t, v)| Extent { time_ms: t * 1000, min: v, max: v, last: v }).collect()
+}
+
+fn chart(layers: Vec<Layer>) -> Chart {
+    Chart {
+        after_ms: 0,
+        until_ms: 600_000,
+        values: None,
+        layers,
+        now_ms: None,
+        cursor_ms: None,
+        zone: Zone::Utc,
+        stale: false,
+    }
+}
+
+fn ascii() -> Caps {
+    Caps { unicode: false, ..Caps::default() }
+}
+
+fn drawn(chart: &Chart, caps: Caps) -> Vec<String> {
+    picture(60, 12, caps, |canvas| chart.draw(canvas))
+}
+
+#[test]
+fn axis_and_bound_are_labelled() {
+    let samples: Vec<(i64, f64)> = (0..40).map(|n| (n * 15, 2.0 + (n as f64 / 5.0).sin())).collect();
+    let lines = drawn(
+        &chart(vec![
+            Layer::Bound { value: 4.0, label: "max 4".into() },
+            Layer::Samples { extents: extents(&samples), gap_ms: 30_000 },
+        ]),
+        Caps::default(),
+    );
+    let text = lines.join("\n");
+    assert!(text.contains(" max 4 "), "{text}");
+    assert!(text.contains("00:05"), "{text}");
+    assert!(lines.iter().any(|l| l.trim_start().starts_with("2┤")), "{text}");
+}
+
+#[test]
+fn a_gap_is_not_joined() {
+    let samples: Vec<(i64, f64)> = (0..10).chain(30..40).map(|n| (n * 15, 1.0)).collect();
+    let lines = drawn(&chart(vec![Layer::Samples { extents: extents(&samples), gap_ms: 30_000 }]), ascii());
+    let row = lines.iter().find(|l| l.contains("**") || l.contains(",,") || l.contains("''")).unwrap();
+    assert!(row.trim_end().contains("          "), "a hole between the two parts: {row}");
+}
+
+#[test]
+fn what_is_outside_the_range_is_marked_without_colour() {
+    let samples: Vec<(i64, f64)> = (0..40).map(|n| (n * 15, if n > 30 { 6.0 } else { 2.0 })).collect();
+    let lines = drawn(
+        &chart(vec![
+            Layer::Bound { value: 4.0, label: "max 4".into() },
+            Layer::Samples { extents: extents(&samples), gap_ms: 30_000 },
+        ]),
+        ascii(),
+    );
+    assert!(lines.join("\n").contains('#'));
+}
+
+#[test]
+fn a_peak_survives_decimation() {
+    let mut many: Vec<Extent> = extents(&(0..10_000).map(|n| (n, 0.0)).collect::<Vec<_>>());
+    many[7_777].max = 99.0;
+    let few = decimate(&many, 100);
+    assert_eq!(few.len(), 100);
+    assert_eq!(few.iter().map(|e| e.max).fold(0.0, f64::max), 99.0);
+}
+
+#[test]
+fn the_crosshair_reads_in_words() {
+    let c = chart(vec![Layer::Samples { extents: extents(&[(300, 6.02)]), gap_ms: 30_000 }]);
+    assert_eq!(c.reading(300_000, 600_000), "00:05:00  6.02");
+    assert_eq!(c.reading(10_000, 600_000), "00:00:10  no sample here");
+}
+
+#[test]
+fn stale_is_said_in_words() {
+    let mut c = chart(vec![Layer::Samples { extents: extents(&[(300, 6.02)]), gap_ms: 30_000 }]);
+    c.stale = true;
+    assert!(drawn(&c, Caps::default()).join("\n").contains("STALE"));
+}
+
+proptest! {
+    #[test]
+    fn no_values_break_it(
+        values in proptest::collection::vec((0i64..600, any::<f64>()), 0..60),
+        bound in any::<f64>(),
+        width in 0u16..90,
+        height in 0u16..20,
+        unicode in any::<bool>(),
+    ) {
+        let mut values = values;
+        values.sort_by_key(|v| v.0);
+        let c = Chart {
+            now_ms: Some(300_000),
+            cursor_ms: Some(1_000),
+            ..chart(vec![
+                Layer::Bound { value: bound, label: "max".into() },
+                Layer::Band { points: values.iter().map(|&(t, v)| (t * 1000, v - 1.0, v + 1.0)).collect(), role: Role::Band80 },
+                Layer::Samples { extents: extents(&values), gap_ms: 30_000 },
+                Layer::Line { points: values.iter().map(|&(t, v)| (t * 1000, v)).collect(), role: Role::Accent },
+            ])
+        };
+        picture(width, height, Caps { unicode, ..Caps::default() }, |canvas| c.draw(canvas));
+    }
+}

@@ -1,0 +1,11 @@
+//! Parts that screens are made of. They know nothing of screens, nor of the wire.
+
+pub(crate) mod bars;
+pub(crate) mod canvas;
+pub(crate) mod chart;
+pub(crate) mod field;
+pub(crate) mod progress;
+mod raster;
+pub(crate) mod spark;
+pub(crate) mod table;
+mod ticks;
