@@ -258,7 +258,8 @@ impl Artist {
         random: &mut Random,
         mut take: impl FnMut(&[f64]),
     ) -> bool {
-        let days = origin / terrain.day;
+        let jitter = (terrain.day / 96).max(1);
+        let days = (origin + jitter) / terrain.day;
         if days == 0 {
             return false;
         }
@@ -268,7 +269,6 @@ impl Artist {
             offset: Offset::Fading,
             piece: path.len(),
         };
-        let jitter = (terrain.day / 96).max(1);
         let mut drawn = false;
         for i in 0..count {
             let back = (1 + i % days) * terrain.day;

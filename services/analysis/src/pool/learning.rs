@@ -37,6 +37,9 @@ pub struct Lesson {
     pub probabilities: [f64; EXPERTS],
     /// Whether the threshold was left.
     pub violated: bool,
+    /// Share of an independent future this outcome counts for: origins closer than the horizon share most of their future, and so do the
+    /// thresholds asked at one origin.
+    pub importance: f64,
 }
 
 /// Asks every expert at rolling origins inside the history; each sees only what lay before its origin.
@@ -88,12 +91,11 @@ pub(crate) fn learn_on(
         learned.band_factor = 1.0;
     }
     for &horizon in horizons {
-        learned.horizon_mut(horizon as i64 * history.step_ms);
+        learned.record_mut(horizon as i64 * history.step_ms);
     }
-    let per_origin = (question.thresholds.len() + TEACHING_QUANTILES.len()) as f64;
     for lesson in ask(terrain, question, horizons, seed) {
-        let entry = learned.horizon_mut(horizons[lesson.horizon] as i64 * history.step_ms);
-        entry.observe(&lesson.probabilities, lesson.violated, 1.0 / per_origin);
+        let entry = learned.record_mut(horizons[lesson.horizon] as i64 * history.step_ms);
+        entry.observe(&lesson.probabilities, lesson.violated, lesson.importance);
     }
     learned
 }
@@ -111,6 +113,7 @@ fn ask(terrain: &Terrain, question: &Question, horizons: &[usize], seed: u64) ->
     let affordable = LESSON_BUDGET / (EXPERTS * LESSON_PATHS * longest);
     let origins = LESSON_ORIGINS.min(affordable.max(FEWEST_ORIGINS)).min(last - first + 1);
     let thresholds = teaching_thresholds(terrain, question);
+    let spacing = (last - first + 1) as f64 / origins as f64;
     let mut artist = Artist::default();
     let mut path = vec![0.0; longest];
     let mut order: Vec<usize> = (0..horizons.len()).collect();
@@ -169,6 +172,7 @@ fn ask(terrain: &Terrain, question: &Question, horizons: &[usize], seed: u64) ->
                     threshold: unscaled(*threshold, terrain.unit),
                     probabilities,
                     violated,
+                    importance: (spacing / horizon as f64).min(1.0) / thresholds.len() as f64,
                 });
             }
         }

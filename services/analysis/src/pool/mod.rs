@@ -27,4 +27,4 @@ pub use question::{
     Bands, FirstCrossing, LEVELS, MAX_HORIZON_STEPS, MAX_HORIZONS, MAX_THRESHOLDS, PoolError, PoolForecast, Question,
     Side, Threshold,
 };
-pub use state::{FIXED_SHARE, HorizonWeights, LEARNING_RATE, PRIOR, PoolState};
+pub use state::{FORGETTING, HorizonRecord, LEARNING_RATE, PRIOR_LONG, PRIOR_SHORT, PoolState, prior};

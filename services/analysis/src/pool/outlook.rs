@@ -13,6 +13,12 @@ use std::fmt::Write as _;
 const PATHS: usize = 32;
 /// Steps at which bands stand, beside the horizons.
 const KNOTS: usize = 16;
+/// Probabilities stay this far from 0 and 1.
+const LEAST: f64 = 0.002;
+/// How strongly a probability is pulled off 0 and 1 where the horizon is long against the history.
+const PULL: f64 = 0.5;
+/// How much bands are widened where the horizon is long against the history.
+const WIDENING: f64 = 2.5;
 /// History below which the answer is flagged, in seconds.
 const CONFIDENT_SPAN_S: f64 = 3_600.0;
 /// Fewest slots of history for confidence.
@@ -121,13 +127,15 @@ impl Outlook {
     ) -> PoolForecast {
         let capacity = EXPERTS * PATHS;
         let paths = self.experts.len();
+        let seen = terrain.x.len();
+        let history_ms = history.span_s() * 1000.0;
         let mut drawn = [0.0_f64; EXPERTS];
         for &expert in &self.experts {
             drawn[usize::from(expert)] += 1.0;
         }
         // Weight per path for a horizon of `slots`: the expert's weight shared by its paths.
         let weigh = |slots: usize| {
-            let weights = state.weights_for(slots as i64 * history.step_ms);
+            let weights = state.weights_for(slots as i64 * history.step_ms, history_ms);
             let present: f64 = (0..EXPERTS).filter(|&i| drawn[i] > 0.0).map(|i| weights[i]).sum();
             let mut per_path = Vec::with_capacity(paths);
             for &expert in &self.experts {
@@ -164,7 +172,7 @@ impl Outlook {
                     }
                 }
                 // Weights differ between horizons; a longer horizon still contains the shorter one.
-                before = before.max(tempered(crossed));
+                before = before.max(tempered(crossed, unseen(knot, seen)));
                 cumulative.push((knot, before));
             }
             for (i, &horizon) in horizons.iter().enumerate() {
@@ -205,7 +213,7 @@ impl Outlook {
         } else {
             1.0
         };
-        let bands = |cells: &[f64]| self.bands(cells, &knot_weights, factor, terrain.unit);
+        let bands = |cells: &[f64]| self.bands(cells, &knot_weights, factor, terrain);
         let running = |cells: &[f64]| {
             if question.running_bands {
                 bands(cells)
@@ -229,11 +237,11 @@ impl Outlook {
             running_min: running(&self.low),
             low_confidence,
             constant,
-            method: method(state, longest as i64 * history.step_ms),
+            method: method(&state.weights_for(longest as i64 * history.step_ms, history_ms)),
         }
     }
 
-    fn bands(&self, cells: &[f64], weights: &[Vec<f64>], factor: f64, unit: f64) -> Bands {
+    fn bands(&self, cells: &[f64], weights: &[Vec<f64>], factor: f64, terrain: &Terrain) -> Bands {
         let capacity = EXPERTS * PATHS;
         let paths = self.experts.len();
         let mut rows = vec![Vec::with_capacity(self.knots.len()); LEVELS.len()];
@@ -247,9 +255,12 @@ impl Outlook {
             let mut quantiles = [0.0; LEVELS.len()];
             weighted_quantiles(&sorted, &mut quantiles);
             let median = quantiles[LEVELS.len() / 2];
+            let factor = factor * (1.0 + WIDENING * unseen(self.knots[k], terrain.x.len()));
+            let (low, high) = (terrain.floor.min(quantiles[0]), terrain.ceiling.max(quantiles[LEVELS.len() - 1]));
             for (row, q) in rows.iter_mut().zip(quantiles) {
                 // Headroom beyond 1e308 would overflow.
-                row.push(((median + (q - median) * factor) * unit).clamp(f64::MIN, f64::MAX));
+                let widened = (median + (q - median) * factor).clamp(low, high);
+                row.push((widened * terrain.unit).clamp(f64::MIN, f64::MAX));
             }
         }
         Bands { rows }
@@ -287,9 +298,17 @@ fn weighted_quantiles(sorted: &[(f64, f64)], out: &mut [f64; LEVELS.len()]) {
     }
 }
 
-/// Keeps a share of paths off 0 and 1.
-fn tempered(share: f64) -> f64 {
-    share.clamp(0.0, 1.0) * 0.99 + 0.003
+/// Share of the unseen: a horizon of `slots` after a history of `seen` slots is this part of the whole.
+fn unseen(slots: usize, seen: usize) -> f64 {
+    slots as f64 / (slots + seen) as f64
+}
+
+/// Keeps a share of paths off 0 and 1, the further the less history there is: what never happened in a short history may still happen (rule
+/// of succession, Laplace).
+fn tempered(share: f64, unseen: f64) -> f64 {
+    let pull = PULL * unseen;
+    let share = share.clamp(0.0, 1.0);
+    LEAST + (1.0 - 2.0 * LEAST) * (share + (1.0 - share) * pull) * (1.0 - pull)
 }
 
 fn steps_of(history: &History, slots: usize) -> usize {
@@ -313,8 +332,7 @@ fn knots(longest: usize, horizons: &[usize]) -> Vec<usize> {
     knots
 }
 
-fn method(state: &PoolState, horizon_ms: i64) -> String {
-    let weights = state.weights_for(horizon_ms);
+fn method(weights: &[f64; EXPERTS]) -> String {
     let mut order: Vec<usize> = (0..EXPERTS).collect();
     order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
     let mut text = String::from("pool:");
