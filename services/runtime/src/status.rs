@@ -183,6 +183,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_reason_has_a_page() {
+        let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors"));
+        for word in reason::ALL {
+            let page = std::fs::read_to_string(folder.join(format!("{word}.md"))).unwrap_or_default();
+            assert!(page.contains("**What to do.**"), "docs/errors/{word}.md says what to do");
+        }
+        let pages = std::fs::read_dir(folder).unwrap().count();
+        assert_eq!(pages, reason::ALL.len() + 1, "a page of a word that is gone");
+    }
+
+    #[test]
     fn a_status_carries_reason_field_and_hint() {
         let status = Problem::invalid("the set cannot be saved")
             .field("objectives[2].range.min", "5 is above max 4; give min ≤ max")

@@ -1,0 +1,362 @@
+//! The command line. Help, completions and the man page are made from these definitions.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Flags, Span};
+
+/// Service-level agreements in the terminal: were they kept, are they kept, will they be kept.
+#[derive(Debug, Parser)]
+#[command(name = "sla", version, about, long_about = None, disable_help_subcommand = true)]
+#[command(after_help = "Without a command the console opens. Exit codes: 0 ok, 1 at risk, 2 violated, 3 no data,\n\
+                        64 usage, 65 bad input, 69 service or source away, 70 internal error, 78 bad configuration.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Flags every command knows.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Read this Prometheus-compatible server.
+    #[arg(long, global = true, value_name = "URL", help_heading = "Instance")]
+    pub(crate) prometheus: Option<String>,
+    /// Name of the local instance; several can run side by side.
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Instance")]
+    pub(crate) instance: Option<String>,
+    /// Folder of all instances' data.
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Instance")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Talk to a gateway or a remote instance instead of a local one.
+    #[arg(long, global = true, value_name = "URL", help_heading = "Instance")]
+    pub(crate) connect: Option<String>,
+    /// Configuration file.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Instance")]
+    pub(crate) config: Option<PathBuf>,
+    /// Answer in JSON (docs/reference/json.md).
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+impl Global {
+    /// The part that is configuration.
+    pub(crate) fn flags(&self) -> Flags {
+        Flags {
+            file: self.config.clone(),
+            url: self.prometheus.clone(),
+            instance: self.instance.clone(),
+            data_dir: self.data_dir.clone(),
+        }
+    }
+}
+
+/// An instant.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct At {
+    /// The instant to look at: RFC 3339 or Unix seconds; default now.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) at: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Open the console on a generated, labelled estate: nothing to install, nothing left behind.
+    Demo(DemoArgs),
+    /// Run an instance in the foreground; it stays until it is stopped.
+    Serve(ServeArgs),
+    /// Stop the local instance.
+    Stop,
+    /// Start an ETL run: statistics, metadata and forecasts.
+    Run(RunArgs),
+    /// Say the state of a set now, with an exit code for monitoring systems.
+    Check(CheckArgs),
+    /// Statistics, metadata and forecast of series; without a selector those of the sets in use.
+    Metrics(MetricsArgs),
+    /// List, show, export, apply and delete SLA sets.
+    Sets(SetsArgs),
+    /// Violations per objective and window, and the ledger.
+    Violations(ViolationsArgs),
+    /// What will be violated in the next minutes, and how likely that is; or forecast tasks in bulk.
+    Forecast(ForecastArgs),
+    /// Past and present ETL runs.
+    Runs(RunsArgs),
+    /// Judge a range against a selector or a CSV file, without storing anything.
+    Evaluate(EvaluateArgs),
+    /// Every quantity the engine knows about one series.
+    Analyze(AnalyzeArgs),
+    /// How good the forecasts would have been: rolling origins, no look-ahead.
+    Backtest(BacktestArgs),
+    /// The configuration and where each value comes from.
+    Config(ConfigArgs),
+    /// Print the completions of a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page.
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The clock stands still: nothing changes.
+    #[arg(long)]
+    pub(crate) frozen: bool,
+    /// Distance of live samples.
+    #[arg(long, value_name = "DURATION", default_value = "15s")]
+    pub(crate) step: Span,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// End after this long without a console.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) idle_exit: Option<Span>,
+    /// Leave the terminal: a process of its own, started by a console.
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
+    /// Serve the demo from this folder, and remove it at the end.
+    #[arg(long, hide = true, value_name = "DIR")]
+    pub(crate) demo_dir: Option<PathBuf>,
+    /// The demo's clock stands still.
+    #[arg(long, hide = true, requires = "demo_dir")]
+    pub(crate) frozen: bool,
+    /// Distance of the demo's live samples.
+    #[arg(long, hide = true, requires = "demo_dir", default_value = "15s")]
+    pub(crate) step: Span,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Selectors or expressions to cover; without any, the sets in use.
+    #[arg(value_name = "SELECTOR")]
+    pub(crate) queries: Vec<String>,
+    /// Steps: statistics, metadata, forecast; default all.
+    #[arg(long, value_delimiter = ',', value_name = "STEP")]
+    pub(crate) steps: Vec<String>,
+    /// Also cover the sets in use.
+    #[arg(long)]
+    pub(crate) sets: bool,
+    /// Wait for the end and show progress.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Only say what it would read.
+    #[arg(long)]
+    pub(crate) estimate: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Name or id of a set; default all active sets.
+    pub(crate) set: Option<String>,
+    /// One line with performance data, as Nagios plugins print it.
+    #[arg(long)]
+    pub(crate) nagios: bool,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MetricsArgs {
+    /// A PromQL selector or expression.
+    pub(crate) selector: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Only these steps: statistics, metadata, forecast; default all.
+    #[arg(long, value_delimiter = ',', value_name = "STEP")]
+    pub(crate) steps: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetsArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<SetsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SetsAction {
+    /// All sets.
+    List,
+    /// One set with its objectives.
+    Show {
+        /// Name or id; default the default set.
+        set: Option<String>,
+    },
+    /// Write sets as TOML, to a file or to stdout.
+    Export {
+        /// Names or ids; default all.
+        sets: Vec<String>,
+        /// The file to write.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Make the sets of a TOML file true: shows the plan, asks, applies all or nothing.
+    Apply {
+        /// The file; - for stdin.
+        file: PathBuf,
+        /// Delete sets the file does not name.
+        #[arg(long)]
+        prune: bool,
+        /// Only show the plan.
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Delete a set; its violations are kept.
+    Delete {
+        /// Name or id.
+        set: String,
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ViolationsArgs {
+    /// Name or id of a set; default all active sets.
+    pub(crate) set: Option<String>,
+    /// The ledger: every stored violation, newest first.
+    #[arg(long)]
+    pub(crate) ledger: bool,
+    /// Only violations that go on.
+    #[arg(long, requires = "ledger")]
+    pub(crate) open: bool,
+    /// How far back the ledger goes.
+    #[arg(long, value_name = "DURATION", default_value = "7d")]
+    pub(crate) since: Span,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForecastArgs {
+    /// Name or id of a set; default all active sets.
+    pub(crate) set: Option<String>,
+    /// Forecast tasks in bulk, one JSON object a line; - for stdin. Needs no instance.
+    #[arg(long, value_name = "FILE.jsonl", conflicts_with = "set")]
+    pub(crate) tasks: Option<PathBuf>,
+    /// How far ahead.
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    pub(crate) horizon: Span,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {
+    /// Number or id of a run: show it whole.
+    pub(crate) run: Option<String>,
+    /// How many.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// A PromQL selector or expression.
+    #[arg(required_unless_present = "csv", conflicts_with = "csv")]
+    pub(crate) selector: Option<String>,
+    /// Samples from a file instead: `timestamp,value`; - for stdin. Needs no instance.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Least allowed value.
+    #[arg(long, allow_hyphen_values = true, value_name = "VALUE")]
+    pub(crate) min: Option<f64>,
+    /// Greatest allowed value.
+    #[arg(long, allow_hyphen_values = true, value_name = "VALUE")]
+    pub(crate) max: Option<f64>,
+    /// The window.
+    #[arg(long, value_name = "DURATION", default_value = "12h")]
+    pub(crate) window: Span,
+    /// How long a sample holds at most; default twice the spacing.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) cap: Option<Span>,
+    /// What unknown time counts as: gap, good, bad, zero or hold(10m).
+    #[arg(long, value_name = "POLICY", default_value = "gap")]
+    pub(crate) missing: sla_domain::MissingPolicy,
+    /// Judge a counter's own value instead of its rate.
+    #[arg(long)]
+    pub(crate) raw: bool,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// Where numbers come from without a stored agreement: a source, a CSV file, a JSON file.
+#[derive(Debug, Args)]
+pub(crate) struct Input {
+    /// A PromQL selector or expression.
+    #[arg(required_unless_present_any = ["csv", "values"], conflicts_with_all = ["csv", "values"])]
+    pub(crate) selector: Option<String>,
+    /// Samples from a file: `timestamp,value`; - for stdin. Needs no instance.
+    #[arg(long, value_name = "FILE", conflicts_with = "values")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Values from a JSON file: an array, or an object with `values` and `step_seconds`; - for stdin. Needs no instance.
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) values: Option<PathBuf>,
+    /// Distance of the values; for --values without `step_seconds`.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) step: Option<Span>,
+    /// How much history is read from the source.
+    #[arg(long, value_name = "DURATION", default_value = "12h")]
+    pub(crate) window: Span,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AnalyzeArgs {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Fit ARIMA of this order: p,d,q.
+    #[arg(long, value_delimiter = ',', value_name = "p,d,q", num_args = 1..)]
+    pub(crate) arima: Vec<usize>,
+    /// Holt–Winters on bins of this length with a season of M bins: 120s,5.
+    #[arg(long, value_name = "BIN,M")]
+    pub(crate) holt_winters: Option<String>,
+    /// Given parameters instead of fitted ones, for --arima or --holt-winters.
+    #[arg(long, value_delimiter = ',', allow_hyphen_values = true, value_name = "a,b,…")]
+    pub(crate) params: Vec<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BacktestArgs {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// How far ahead.
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    pub(crate) horizon: Span,
+    /// Only these methods; default all.
+    #[arg(long, value_delimiter = ',', value_name = "METHOD")]
+    pub(crate) methods: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) action: ConfigAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Every value and where it comes from.
+    Show,
+    /// The path of the configuration file.
+    Path,
+}
+
+/// How the console answers when it is not to draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns.
+    Table,
+    /// One JSON document.
+    Json,
+    /// Comma separated values.
+    Csv,
+}

@@ -1,0 +1,30 @@
+//! `sla serve`.
+
+use color_eyre::eyre::{Report, WrapErr as _};
+
+use super::Session;
+use crate::cli::ServeArgs;
+use crate::exit::{Exit, Failure};
+use crate::instance::{self, Demo, Paths, Serve};
+
+/// Runs an instance in this process until it is stopped.
+pub(crate) async fn serve(session: Session, arguments: &ServeArgs) -> Result<Exit, Report> {
+    if arguments.detached {
+        // A session of its own: neither Ctrl-C nor a hang-up of the console's terminal ends the watch.
+        rustix::process::setsid().wrap_err("cannot leave the terminal's session")?;
+    }
+    let idle_exit = arguments.idle_exit.map(|idle| idle.duration());
+    let config = session.loaded.config;
+    if let Some(folder) = &arguments.demo_dir {
+        let demo = Demo { folder: folder.clone(), frozen: arguments.frozen, step_ms: arguments.step.ms() };
+        let paths = Paths::inside(folder);
+        instance::serve(config, paths, Serve { idle_exit, demo: Some(demo) }).await?;
+        return Ok(Exit::OK);
+    }
+    if config.source.url.is_empty() {
+        let words = "no metric source is configured: give --prometheus URL or set source.url in the configuration file";
+        return Err(Failure::new(Exit::CONFIG, words).into());
+    }
+    instance::serve(config, session.paths, Serve { idle_exit, demo: None }).await?;
+    Ok(Exit::OK)
+}

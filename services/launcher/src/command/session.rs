@@ -1,0 +1,72 @@
+//! What every command starts from: flags, configuration, paths, and a way to the instance.
+
+use std::time::Duration;
+
+use color_eyre::eyre::Report;
+use sla_proto::Peer;
+use sla_proto::server::v1::GetServerInfoRequest;
+
+use crate::cli::Global;
+use crate::config::{Config, Loaded};
+use crate::exit::{Exit, Failure};
+use crate::instance::{self, Paths, Wanted};
+
+/// How long an instance that a one-shot command started stays without a console.
+const ONE_SHOT_IDLE: Duration = Duration::from_secs(600);
+
+/// One invocation.
+pub(crate) struct Session {
+    /// Flags of the command line.
+    pub(crate) global: Global,
+    /// All layers of the configuration.
+    pub(crate) loaded: Loaded,
+    /// Where the instance lives.
+    pub(crate) paths: Paths,
+}
+
+impl Session {
+    /// From the command line and the configuration.
+    pub(crate) fn new(global: Global, loaded: Loaded) -> Result<Self, Report> {
+        let paths = Paths::of(&loaded.config)?;
+        Ok(Self { global, loaded, paths })
+    }
+
+    /// The configuration.
+    pub(crate) fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+
+    /// A client of the instance, started when none runs; waits until it answers.
+    pub(crate) async fn peer(&self) -> Result<Peer, Report> {
+        if let Some(address) = &self.global.connect {
+            let peer = Peer::connect_tcp(address).await?;
+            peer.server().get_server_info(GetServerInfoRequest {}).await?;
+            return Ok(peer);
+        }
+        if instance::find_running(&self.paths).is_none() && self.config().source.url.is_empty() {
+            let words = "no metric source is configured and no instance runs: give --prometheus URL, set source.url in the \
+                         configuration file, or try `sla demo`";
+            return Err(Failure::new(Exit::USAGE, words).into());
+        }
+        Ok(instance::attach(&self.paths, &self.wanted(ONE_SHOT_IDLE)).await?.peer)
+    }
+
+    /// What is expected of the instance, and how one is started.
+    pub(crate) fn wanted(&self, idle: Duration) -> Wanted {
+        let mut serve = vec!["serve".to_owned(), "--detached".to_owned()];
+        let mut flag = |name: &str, value: String| serve.extend([name.to_owned(), value]);
+        flag("--idle-exit", sla_domain::duration::format_ms(idle.as_millis() as i64));
+        flag("--instance", self.config().instance.name.clone());
+        if let Some(folder) = &self.global.data_dir {
+            // The background process has another working directory.
+            flag("--data-dir", std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display().to_string());
+        }
+        if let Some(file) = &self.global.config {
+            flag("--config", std::path::absolute(file).unwrap_or_else(|_| file.clone()).display().to_string());
+        }
+        if !self.config().source.url.is_empty() {
+            flag("--prometheus", self.config().source.url.clone());
+        }
+        Wanted { source_url: self.global.prometheus.clone().unwrap_or_default(), serve }
+    }
+}

@@ -1,0 +1,10 @@
+//! The configuration: defaults → file → environment → flags, complete and checked before anything runs.
+//! `sla config show` tells where each value came from.
+
+mod error;
+mod layers;
+mod schema;
+
+pub(crate) use error::ConfigError;
+pub(crate) use layers::{Flags, Loaded, environment, user_config_file};
+pub(crate) use schema::{Config, SourceConfig, Span};

@@ -1,0 +1,153 @@
+//! The layers and where each value came from.
+
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format as _, Serialized, Toml};
+use figment::value::{Dict, Value};
+
+use super::{Config, ConfigError};
+
+/// Prefix of environment variables: `SLA_SOURCE__URL` sets `source.url`.
+const PREFIX: &str = "SLA_";
+/// Keys whose values are never shown.
+const SECRET_KEYS: &[&str] = &["source.password", "source.bearer_token"];
+
+/// What the command line sets.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Flags {
+    /// `--config`.
+    pub(crate) file: Option<PathBuf>,
+    /// `--prometheus`.
+    pub(crate) url: Option<String>,
+    /// `--instance`.
+    pub(crate) instance: Option<String>,
+    /// `--data-dir`.
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// The configuration and its origins.
+pub(crate) struct Loaded {
+    /// All values, checked.
+    pub(crate) config: Config,
+    figment: Figment,
+}
+
+/// A variable of the environment.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "the launcher's one reading of the environment")]
+    let value = std::env::var(name);
+    value.ok().filter(|value| !value.is_empty())
+}
+
+/// Where the configuration file is looked for: `--config`, SLA_CONFIG, the user's, the system's.
+pub(crate) fn config_file(flags: &Flags) -> Result<Option<PathBuf>, ConfigError> {
+    if let Some(path) = flags.file.clone().or_else(|| environment("SLA_CONFIG").map(PathBuf::from)) {
+        return match std::fs::metadata(&path) {
+            Ok(_) => Ok(Some(path)),
+            Err(source) => Err(ConfigError::Missing { path, source }),
+        };
+    }
+    let system = PathBuf::from("/etc/sla/config.toml");
+    Ok(user_config_file().into_iter().chain([system]).find(|path| path.is_file()))
+}
+
+/// Where the user's own file is or would be.
+pub(crate) fn user_config_file() -> Option<PathBuf> {
+    let folder = environment("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| environment("HOME").map(|home| Path::new(&home).join(".config")))?;
+    Some(folder.join("sla").join("config.toml"))
+}
+
+impl Loaded {
+    /// Reads all layers and checks the result.
+    pub(crate) fn read(flags: &Flags) -> Result<Self, ConfigError> {
+        let mut figment = Figment::new().merge(Serialized::defaults(Config::default()));
+        if let Some(path) = config_file(flags)? {
+            let text = std::fs::read_to_string(&path)
+                .map_err(|source| ConfigError::Missing { path: path.clone(), source })?;
+            // Parsed by itself first: toml's errors carry line and column, a merged value's do not.
+            if let Err(error) = toml::from_str::<Config>(&text) {
+                return Err(ConfigError::File { path, message: error.to_string() });
+            }
+            figment = figment.merge(Toml::file_exact(&path));
+        }
+        let variables = Env::prefixed(PREFIX).split("__").filter(|key| key.as_str().contains('.'));
+        figment = figment.merge(variables);
+        for (key, value) in [
+            ("source.url", flags.url.clone()),
+            ("instance.name", flags.instance.clone()),
+            ("instance.data_dir", flags.data_dir.as_ref().map(|path| path.display().to_string())),
+        ] {
+            if let Some(value) = value {
+                figment = figment.merge(figment::providers::Serialized::default(key, value));
+            }
+        }
+        let config: Config = figment.extract().map_err(|error| value_error(&error))?;
+        config.check()?;
+        Ok(Self { config, figment })
+    }
+
+    /// Every key with its value and origin, sorted by key; secrets are hidden.
+    pub(crate) fn rows(&self) -> Vec<(String, String, String)> {
+        let Ok(values) = self.figment.extract::<Dict>() else { return Vec::new() };
+        let mut rows = Vec::new();
+        flatten("", &values, &mut rows);
+        rows.into_iter()
+            .map(|(key, value)| {
+                let origin = self.origin(&key);
+                let hidden = SECRET_KEYS.contains(&key.as_str()) || key.starts_with("source.headers.");
+                let shown = if hidden && value != "\"\"" { "(hidden)".to_owned() } else { value };
+                (key, shown, origin)
+            })
+            .collect()
+    }
+
+    fn origin(&self, key: &str) -> String {
+        let Some(metadata) = self.figment.find_metadata(key) else { return "default".to_owned() };
+        if metadata.name.contains("environment") {
+            return format!("{PREFIX}{}", key.replace('.', "__").to_uppercase());
+        }
+        match &metadata.source {
+            Some(figment::Source::File(path)) => path.display().to_string(),
+            _ if self.is_flag(key) => "command line".to_owned(),
+            _ => "default".to_owned(),
+        }
+    }
+
+    /// Defaults and flags are both serialized values; a flag differs from the default.
+    fn is_flag(&self, key: &str) -> bool {
+        let default = Figment::from(Serialized::defaults(Config::default())).find_value(key).ok();
+        let value = self.figment.find_value(key).ok();
+        match (default, value) {
+            (Some(default), Some(value)) => shown(&default) != shown(&value),
+            (None, Some(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+fn flatten(prefix: &str, values: &Dict, rows: &mut Vec<(String, String)>) {
+    for (name, value) in values {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Dict(_, inner) => flatten(&key, inner, rows),
+            other => rows.push((key, shown(other))),
+        }
+    }
+}
+
+fn shown(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn value_error(error: &figment::Error) -> ConfigError {
+    let key = error.path.join(".");
+    let origin = match error.metadata.as_ref().map(|metadata| metadata.name.to_string()) {
+        Some(name) if name.contains("environment") => format!("{PREFIX}{}", key.replace('.', "__").to_uppercase()),
+        _ if key.is_empty() => "configuration".to_owned(),
+        _ => key,
+    };
+    ConfigError::Value { origin, message: error.kind.to_string() }
+}

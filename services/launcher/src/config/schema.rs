@@ -1,0 +1,280 @@
+//! Every key of the configuration, its default and its rules. The reference in `docs/reference/config.md` is made from
+//! the table at the end, and a test holds the two together.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sla_domain::duration::{format_ms, parse_ms};
+
+use super::ConfigError;
+
+/// A duration as people write it: `15s`, `10m`, `1h30m`, `7d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) i64);
+
+impl Span {
+    /// Milliseconds.
+    pub(crate) fn ms(self) -> i64 {
+        self.0
+    }
+
+    /// As the standard library has it.
+    pub(crate) fn duration(self) -> Duration {
+        Duration::from_millis(self.0.max(0) as u64)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format_ms(self.0))
+    }
+}
+
+impl std::str::FromStr for Span {
+    type Err = sla_domain::Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse_ms(text).map(Self)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format_ms(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_ms(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// All of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where the samples come from.
+    pub(crate) source: SourceConfig,
+    /// The local instance.
+    pub(crate) instance: InstanceConfig,
+    /// Logs.
+    pub(crate) log: LogConfig,
+    /// Judging.
+    pub(crate) evaluation: EvaluationConfig,
+    /// ETL runs.
+    pub(crate) etl: EtlConfig,
+    /// The console.
+    pub(crate) console: ConsoleConfig,
+}
+
+/// `[source]`: a Prometheus-compatible server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SourceConfig {
+    /// Base URL, a path prefix is kept; empty = not configured.
+    pub(crate) url: String,
+    /// Name of the source on screens and in series ids; empty = host and port of the URL.
+    pub(crate) name: String,
+    /// User of HTTP basic authentication.
+    pub(crate) username: String,
+    /// Its password; better in `password_file`.
+    pub(crate) password: String,
+    /// File with the password, read again at every use.
+    pub(crate) password_file: Option<PathBuf>,
+    /// Bearer token; better in `bearer_token_file`.
+    pub(crate) bearer_token: String,
+    /// File with the bearer token, read again at every use.
+    pub(crate) bearer_token_file: Option<PathBuf>,
+    /// Further headers, for example X-Scope-OrgID.
+    pub(crate) headers: BTreeMap<String, String>,
+    /// Certificate authority of the server (PEM).
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Our own certificate (PEM).
+    pub(crate) cert_file: Option<PathBuf>,
+    /// The key of our own certificate (PEM).
+    pub(crate) key_file: Option<PathBuf>,
+    /// Name the server's certificate must carry, when it is not the host of the URL.
+    pub(crate) server_name: String,
+    /// Accept any certificate. Loud: every screen says so.
+    pub(crate) insecure_skip_verify: bool,
+    /// Limit of one request.
+    pub(crate) timeout: Span,
+    /// Ask for compressed answers: saves network, costs the server CPU.
+    pub(crate) compression: bool,
+    /// Requests at once.
+    pub(crate) concurrency: usize,
+}
+
+impl Default for SourceConfig {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            name: String::new(),
+            username: String::new(),
+            password: String::new(),
+            password_file: None,
+            bearer_token: String::new(),
+            bearer_token_file: None,
+            headers: BTreeMap::new(),
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
+            server_name: String::new(),
+            insecure_skip_verify: false,
+            timeout: Span(10_000),
+            compression: false,
+            concurrency: 2,
+        }
+    }
+}
+
+/// `[instance]`: the background process and its data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct InstanceConfig {
+    /// Name of the instance; several can run side by side.
+    pub(crate) name: String,
+    /// Folder of all instances; empty = `$XDG_DATA_HOME/sla` or `~/.local/share/sla`.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// How long an instance that a console started stays without a console.
+    pub(crate) idle_exit: Span,
+}
+
+impl Default for InstanceConfig {
+    fn default() -> Self {
+        Self { name: "default".to_owned(), data_dir: None, idle_exit: Span(600_000) }
+    }
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LogConfig {
+    /// error, warn, info, debug, trace, or target=level pairs.
+    pub(crate) level: String,
+    /// Folder of the log files; empty = `log` in the instance's folder.
+    pub(crate) dir: Option<PathBuf>,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), dir: None }
+    }
+}
+
+/// `[evaluation]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EvaluationConfig {
+    /// Objectives are judged every max(spacing, floor).
+    pub(crate) floor: Span,
+    /// The windows, shortest first.
+    pub(crate) windows: Vec<Span>,
+    /// How far ahead is looked.
+    pub(crate) horizon: Span,
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self {
+            floor: Span(15_000),
+            windows: sla_domain::Window::DEFAULT_LENGTHS_MS.map(Span).to_vec(),
+            horizon: Span(600_000),
+        }
+    }
+}
+
+/// `[etl]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EtlConfig {
+    /// Most series of one read or run.
+    pub(crate) max_series: usize,
+    /// Statistics and forecasts by themselves.
+    pub(crate) results_every: Span,
+    /// Metadata by themselves.
+    pub(crate) metadata_every: Span,
+    /// Threads for numerics; 0 = one a core.
+    pub(crate) threads: usize,
+}
+
+impl Default for EtlConfig {
+    fn default() -> Self {
+        Self { max_series: 2_000, results_every: Span(300_000), metadata_every: Span(86_400_000), threads: 0 }
+    }
+}
+
+/// `[console]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ConsoleConfig {
+    /// auto, truecolor, 256, 16 or mono.
+    pub(crate) colour: String,
+    /// auto, dark or light.
+    pub(crate) background: String,
+    /// auto, true or false: draw with Unicode.
+    pub(crate) unicode: String,
+    /// Times in UTC rather than local.
+    pub(crate) utc: bool,
+    /// Listen to the mouse.
+    pub(crate) mouse: bool,
+    /// How long a lone Esc waits for the rest of a sequence.
+    pub(crate) esc_hold: Span,
+    /// Other keys for commands: `"metrics.filter" = "ctrl-f"`.
+    pub(crate) keys: BTreeMap<String, String>,
+}
+
+impl Default for ConsoleConfig {
+    fn default() -> Self {
+        Self {
+            colour: "auto".to_owned(),
+            background: "auto".to_owned(),
+            unicode: "auto".to_owned(),
+            utc: true,
+            mouse: false,
+            esc_hold: Span(40),
+            keys: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Refuses what parses but cannot work.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let rule = |key, value: String, rule: &str, fix: &str| {
+            Err(ConfigError::Rule { key, value, rule: rule.to_owned(), fix: fix.to_owned() })
+        };
+        let name = &self.instance.name;
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
+            let words = "a name has 1 to 40 letters, digits, - or _";
+            return rule("instance.name", name.clone(), words, "choose a simple name such as prod-eu");
+        }
+        if self.evaluation.windows.is_empty() {
+            return rule("evaluation.windows", "[]".to_owned(), "at least one window is needed", "give [\"1h\", \"3h\"]");
+        }
+        if self.evaluation.windows.windows(2).any(|pair| pair[0].ms() >= pair[1].ms()) {
+            let given = self.evaluation.windows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return rule("evaluation.windows", given, "windows grow from left to right", "sort them, shortest first");
+        }
+        for (key, value, words) in [
+            ("console.colour", &self.console.colour, &["auto", "truecolor", "256", "16", "mono"][..]),
+            ("console.background", &self.console.background, &["auto", "dark", "light"][..]),
+            ("console.unicode", &self.console.unicode, &["auto", "true", "false"][..]),
+        ] {
+            if !words.contains(&value.as_str()) {
+                let fix = format!("give one of {}", words.join(", "));
+                return rule(key, value.clone(), "unknown word", &fix);
+            }
+        }
+        if self.source.concurrency == 0 {
+            return rule("source.concurrency", "0".to_owned(), "at least one request must be possible", "leave it out for 2");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! Exit codes that mean something: 0 to 3 are the states monitoring systems expect, 64 and above follow sysexits.h.
+
+use std::process::ExitCode;
+
+use color_eyre::eyre::Report;
+use sla_domain::Invalid;
+
+use crate::config::ConfigError;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Exit(u8);
+
+impl Exit {
+    /// All is well.
+    pub(crate) const OK: Self = Self(0);
+    /// An objective is at risk.
+    pub(crate) const AT_RISK: Self = Self(1);
+    /// An objective is violated.
+    pub(crate) const VIOLATED: Self = Self(2);
+    /// There are no data to judge by.
+    pub(crate) const NO_DATA: Self = Self(3);
+    /// The command line is wrong (EX_USAGE).
+    pub(crate) const USAGE: Self = Self(64);
+    /// The input is wrong (EX_DATAERR).
+    pub(crate) const DATA: Self = Self(65);
+    /// A service or the metric source is away (EX_UNAVAILABLE).
+    pub(crate) const UNAVAILABLE: Self = Self(69);
+    /// Something broke here (EX_SOFTWARE).
+    pub(crate) const SOFTWARE: Self = Self(70);
+    /// The configuration is wrong (EX_CONFIG).
+    pub(crate) const CONFIG: Self = Self(78);
+
+    /// The code for an error that ended a command.
+    pub(crate) fn of_report(report: &Report) -> Self {
+        for cause in report.chain() {
+            if cause.downcast_ref::<ConfigError>().is_some() {
+                return Self::CONFIG;
+            }
+            if cause.downcast_ref::<Invalid>().is_some() {
+                return Self::DATA;
+            }
+            if let Some(status) = cause.downcast_ref::<tonic::Status>() {
+                return Self::of_status(status);
+            }
+            if cause.downcast_ref::<Failure>().is_some_and(|failure| failure.exit != Self::OK) {
+                return cause.downcast_ref::<Failure>().map_or(Self::SOFTWARE, |failure| failure.exit);
+            }
+        }
+        Self::SOFTWARE
+    }
+
+    fn of_status(status: &tonic::Status) -> Self {
+        use tonic::Code;
+        match status.code() {
+            Code::InvalidArgument | Code::NotFound | Code::AlreadyExists | Code::OutOfRange | Code::Aborted => Self::DATA,
+            Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::FailedPrecondition => {
+                Self::UNAVAILABLE
+            }
+            _ => Self::SOFTWARE,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.0)
+    }
+}
+
+/// An error of a command with the exit code it shall have.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Failure {
+    /// The code.
+    pub(crate) exit: Exit,
+    /// What went wrong and what to do.
+    pub(crate) message: String,
+}
+
+impl Failure {
+    /// A failure with `exit` and a sentence.
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+}

@@ -1,0 +1,13 @@
+//! An instance: a running set of roles with a data directory and a Unix socket. Consoles attach to it and start it when
+//! there is none.
+
+mod attach;
+mod paths;
+mod roles;
+mod serve;
+mod source;
+
+pub(crate) use attach::{Attached, Wanted, attach, attach_lazily, find_running};
+pub(crate) use paths::Paths;
+pub(crate) use serve::{Serve, serve};
+pub(crate) use source::source_options;

@@ -1,0 +1,147 @@
+//! Finding a running instance, or starting one in the background.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use color_eyre::eyre::{Report, WrapErr as _, eyre};
+use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse};
+use sla_proto::{API_LEVEL, Peer};
+use sla_source::redact_url;
+
+use super::Paths;
+use crate::exit::{Exit, Failure};
+
+/// How long a started instance may take to answer.
+const START_LIMIT: Duration = Duration::from_secs(10);
+/// Pause between two looks at its socket.
+const START_POLL: Duration = Duration::from_millis(15);
+/// Longest part of a failed start's last words that is repeated.
+const LAST_WORDS_BYTES: usize = 4096;
+
+/// What the caller expects of the instance.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    /// Address of the source it should read; empty = any.
+    pub(crate) source_url: String,
+    /// Arguments for a `sla serve` that is started when none runs.
+    pub(crate) serve: Vec<String>,
+}
+
+/// A connection to an instance.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    /// The client.
+    pub(crate) peer: Peer,
+    /// What it says of itself.
+    pub(crate) info: GetServerInfoResponse,
+}
+
+/// The socket of the running instance, if there is one.
+pub(crate) fn find_running(paths: &Paths) -> Option<PathBuf> {
+    paths.candidates.iter().find(|path| std::os::unix::net::UnixStream::connect(path).is_ok()).cloned()
+}
+
+/// Attaches to the running instance or starts one, and waits until it answers.
+pub(crate) async fn attach(paths: &Paths, wanted: &Wanted) -> Result<Attached, Report> {
+    let socket = match find_running(paths) {
+        Some(socket) => socket,
+        None => {
+            let mut started = start(paths, &wanted.serve)?;
+            wait_for(&paths.socket, &mut started).await?;
+            paths.socket.clone()
+        }
+    };
+    let peer = Peer::connect_unix(&socket).await?;
+    let info = peer.server().get_server_info(GetServerInfoRequest {}).await?.into_inner();
+    check(&info, wanted)?;
+    Ok(Attached { peer, info })
+}
+
+/// The same without waiting: the console draws while the instance comes up. Starts one when none runs.
+pub(crate) async fn attach_lazily(paths: &Paths, wanted: &Wanted) -> Result<Peer, Report> {
+    if let Some(socket) = find_running(paths) {
+        let peer = Peer::connect_unix(&socket).await?;
+        let info = peer.server().get_server_info(GetServerInfoRequest {}).await?.into_inner();
+        check(&info, wanted)?;
+        return Ok(Peer::lazy_unix(&socket)?);
+    }
+    start(paths, &wanted.serve)?;
+    Ok(Peer::lazy_unix(&paths.socket)?)
+}
+
+fn check(info: &GetServerInfoResponse, wanted: &Wanted) -> Result<(), Report> {
+    if info.api_level != API_LEVEL {
+        let words = format!(
+            "instance {:?} runs version {} (API level {}), this is {} (API level {API_LEVEL}); stop it with `sla stop`, \
+             or start another one with `--instance NAME`",
+            info.instance,
+            info.version,
+            info.api_level,
+            env!("CARGO_PKG_VERSION"),
+        );
+        return Err(Failure::new(Exit::UNAVAILABLE, words).into());
+    }
+    let running = info.source.as_ref().map_or("", |source| source.address.as_str());
+    let asked = redact_url(&wanted.source_url);
+    if !wanted.source_url.is_empty() && asked.trim_end_matches('/') != running.trim_end_matches('/') {
+        let words = format!(
+            "instance {:?} reads {running}, not {asked}; look at it without a source, stop it with `sla stop`, or run \
+             another one beside it with `--instance NAME`",
+            info.instance,
+        );
+        return Err(Failure::new(Exit::USAGE, words).into());
+    }
+    Ok(())
+}
+
+/// A started process and the file that holds its last words.
+struct Started {
+    child: Child,
+    words: PathBuf,
+}
+
+/// Starts `sla serve` as a process of its own that outlives this one.
+fn start(paths: &Paths, arguments: &[String]) -> Result<Started, Report> {
+    let program = std::env::current_exe().wrap_err("cannot find the program to start in the background")?;
+    std::fs::create_dir_all(&paths.log).wrap_err_with(|| format!("cannot make {}", paths.log.display()))?;
+    let words = paths.log.join("start.log");
+    let output = File::create(&words).wrap_err_with(|| format!("cannot write {}", words.display()))?;
+    let child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(output)
+        .current_dir("/")
+        .spawn()
+        .wrap_err("cannot start an instance in the background")?;
+    Ok(Started { child, words })
+}
+
+async fn wait_for(socket: &Path, started: &mut Started) -> Result<(), Report> {
+    let begun = Instant::now();
+    loop {
+        if std::os::unix::net::UnixStream::connect(socket).is_ok() {
+            return Ok(());
+        }
+        if let Ok(Some(status)) = started.child.try_wait() {
+            // Someone else may have been faster: theirs answers then.
+            if std::os::unix::net::UnixStream::connect(socket).is_ok() {
+                return Ok(());
+            }
+            return Err(eyre!("the instance ended at its start ({status}): {}", last_words(&started.words)));
+        }
+        if begun.elapsed() > START_LIMIT {
+            let limit = START_LIMIT.as_secs();
+            return Err(Failure::new(Exit::UNAVAILABLE, format!("the instance did not answer within {limit} s")).into());
+        }
+        tokio::time::sleep(START_POLL).await;
+    }
+}
+
+fn last_words(file: &Path) -> String {
+    let text = std::fs::read(file).unwrap_or_default();
+    let from = text.len().saturating_sub(LAST_WORDS_BYTES);
+    String::from_utf8_lossy(&text[from..]).trim().to_owned()
+}

@@ -1,0 +1,116 @@
+//! The composition root: makes the roles, gives each what it needs, and joins their services.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use color_eyre::eyre::Report;
+use sla_domain::{Clock, SourceId};
+use sla_etl::{EtlOptions, EtlService};
+use sla_manager::{SlaOptions, SlaService};
+use sla_proto::server::v1::GetServerInfoResponse;
+use sla_proto::{API_LEVEL, LateRoutes, Peer, convert};
+use sla_retrieval::{RetrievalOptions, RetrievalService};
+use sla_runtime::pool::CpuPool;
+use sla_runtime::server_info::{ServerFacts, ServerInfo};
+use sla_runtime::shutdown::Shutdown;
+use sla_source::{MetricSource, Prometheus, Replay, ReplayOptions};
+use sla_storage::{StorageOptions, StorageService};
+use tonic::service::Routes;
+
+use super::{Paths, Serve, source_options};
+use crate::config::Config;
+
+/// What the roles are made from.
+pub(super) struct Wiring<'a> {
+    pub(super) config: &'a Config,
+    pub(super) paths: &'a Paths,
+    pub(super) run: &'a Serve,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) shutdown: &'a Shutdown,
+}
+
+/// All roles of this process.
+pub(super) struct Roles {
+    pub(super) routes: Routes,
+    pub(super) late: LateRoutes,
+}
+
+/// Starts all roles. They reach each other through a late peer, filled once all are there.
+pub(super) async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
+    let Wiring { config, paths, run, clock, shutdown } = wiring;
+    let (peer, late) = Peer::late();
+    let pool = match config.etl.threads {
+        0 => CpuPool::per_core(),
+        threads => CpuPool::new(threads),
+    };
+    let storage = StorageService::start(StorageOptions::in_dir(&paths.data), clock.clone(), shutdown.clone()).await?;
+    let source = source(config, run, clock.clone())?;
+    let etl_options = etl_options(config, paths);
+    let etl = EtlService::start(etl_options, source, peer.clone(), clock.clone(), pool.clone(), shutdown.clone()).await?;
+    let manager =
+        SlaService::start(sla_options(config, run), peer.clone(), clock.clone(), pool, shutdown.clone()).await?;
+    let retrieval = RetrievalService::start(RetrievalOptions::default(), peer.clone(), clock.clone(), shutdown.clone())?;
+    let facts = ServerFacts { info: facts(config, paths, run, clock.as_ref()), has_source: true };
+    let routes = Routes::new(ServerInfo::server(facts, peer, clock, shutdown.clone()));
+    let routes = retrieval.routes(manager.routes(etl.routes(storage.routes(routes))));
+    Ok(Roles { routes: sla_runtime::server::with_reflection(routes)?, late })
+}
+
+fn source(config: &Config, run: &Serve, clock: Arc<dyn Clock>) -> Result<Arc<dyn MetricSource>, Report> {
+    if let Some(demo) = &run.demo {
+        let options = ReplayOptions { step_ms: demo.step_ms, ..ReplayOptions::default() };
+        return Ok(Arc::new(Replay::demo(SourceId("demo".to_owned()), clock, options)));
+    }
+    let options = source_options(&config.source, config.etl.max_series);
+    Ok(Arc::new(Prometheus::new(options)?))
+}
+
+fn etl_options(config: &Config, paths: &Paths) -> EtlOptions {
+    EtlOptions {
+        max_series: config.etl.max_series,
+        windows_ms: windows(config),
+        horizon_ms: config.evaluation.horizon.ms(),
+        results_every_ms: config.etl.results_every.ms(),
+        metadata_every_ms: config.etl.metadata_every.ms(),
+        log_directory: Some(paths.log.clone()),
+        ..EtlOptions::default()
+    }
+}
+
+fn sla_options(config: &Config, run: &Serve) -> SlaOptions {
+    // A demo with finer samples than the floor is judged as often as they come.
+    let floor_ms = run.demo.as_ref().map_or(config.evaluation.floor.ms(), |demo| {
+        config.evaluation.floor.ms().min(demo.step_ms.max(sla_manager::MIN_FLOOR_MS))
+    });
+    SlaOptions {
+        floor_ms,
+        windows_ms: windows(config),
+        horizon_ms: config.evaluation.horizon.ms(),
+        max_series: config.etl.max_series as u32,
+        ..SlaOptions::default()
+    }
+}
+
+fn windows(config: &Config) -> Vec<i64> {
+    config.evaluation.windows.iter().map(|window| window.ms()).collect()
+}
+
+fn facts(config: &Config, paths: &Paths, run: &Serve, clock: &dyn Clock) -> GetServerInfoResponse {
+    GetServerInfoResponse {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        api_level: API_LEVEL,
+        roles: ["etl", "storage", "sla", "retrieval"].map(str::to_owned).to_vec(),
+        instance: if run.demo.is_some() { "demo".to_owned() } else { config.instance.name.clone() },
+        pid: std::process::id(),
+        started: Some(convert::timestamp(clock.now_ms())),
+        windows: windows(config).into_iter().map(convert::duration).collect(),
+        statistics: ["n", "mean", "min", "max", "std", "median", "p95", "p99"].map(str::to_owned).to_vec(),
+        steps: ["statistics", "metadata", "forecast"].map(str::to_owned).to_vec(),
+        demo: run.demo.is_some(),
+        frozen: run.demo.as_ref().is_some_and(|demo| demo.frozen),
+        idle_exit: run.idle_exit.map(|idle| convert::duration(idle.as_millis() as i64)),
+        data_dir: Path::display(&paths.data).to_string(),
+        horizon: Some(convert::duration(config.evaluation.horizon.ms())),
+        ..GetServerInfoResponse::default()
+    }
+}

@@ -1,0 +1,68 @@
+//! What commands write: answers to stdout, complaints to stderr. All outside text is made harmless first.
+
+use std::io::{self, Write as _};
+
+use color_eyre::eyre::Report;
+use sla_domain::SafeText;
+use tonic_types::StatusExt as _;
+
+/// Writes an answer. A reader that has gone away (`| head`) is no error.
+pub(crate) fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    if !text.ends_with('\n') {
+        let _ = out.write_all(b"\n");
+    }
+    let _ = out.flush();
+}
+
+/// Writes a value as one line of JSON, or indented for people who look at it in a terminal.
+pub(crate) fn print_json(value: &serde_json::Value) {
+    use std::io::IsTerminal as _;
+    let text = if io::stdout().is_terminal() { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+    print(&text.unwrap_or_default());
+}
+
+/// Writes a remark that is not part of the answer.
+pub(crate) fn remark(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Writes an error with its causes and, where a service gave one, the fields and the hint.
+pub(crate) fn complain(report: &Report) {
+    let mut text = String::from("sla: ");
+    let mut last = String::new();
+    for (depth, cause) in report.chain().enumerate() {
+        let words = cause.downcast_ref::<tonic::Status>().map_or_else(|| cause.to_string(), status_words);
+        // Errors that repeat their cause in their own words are said once.
+        if last.contains(&words) {
+            continue;
+        }
+        if depth > 0 {
+            text.push_str("\n  because: ");
+        }
+        text.push_str(&harmless(&words));
+        last = words;
+    }
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+fn status_words(status: &tonic::Status) -> String {
+    let details = status.get_error_details();
+    let mut words = status.message().to_owned();
+    if let Some(bad) = details.bad_request() {
+        for violation in &bad.field_violations {
+            words.push_str(&format_args!("\n  {}: {}", violation.field, violation.description).to_string());
+        }
+    }
+    if let Some(hint) = details.error_info().and_then(|info| info.metadata.get("hint")) {
+        words.push_str("\n  hint: ");
+        words.push_str(hint);
+    }
+    words
+}
+
+/// Each line made harmless by itself: our own line breaks stay.
+fn harmless(text: &str) -> String {
+    text.lines().map(|line| SafeText::new(line).into_string()).collect::<Vec<_>>().join("\n")
+}
