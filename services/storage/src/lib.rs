@@ -1,1 +1,25 @@
-//! The only role that opens the database.
+//! The only role that opens the database: the store ports ([`ResultStore`], [`SetStore`], [`RunStore`], [`LedgerStore`]),
+//! their SQLite adapter, and the four services of `sla.storage.v1` in front of them.
+//!
+//! Invariant: nothing is acknowledged before it is durable, and applying the same batch twice leaves the same database:
+//! rows have natural keys and a stream's position moves in the transaction of the rows that it stands for.
+
+pub mod dialect;
+pub mod error;
+mod grpc;
+pub mod metrics;
+pub mod options;
+mod payload;
+pub mod port;
+pub mod record;
+pub mod service;
+pub mod sqlite;
+mod statement;
+
+pub use error::StoreError;
+pub use grpc::CONFLICT_METADATA;
+pub use metrics::{StorageMetrics, StorageSnapshot};
+pub use options::{RetentionOptions, StorageOptions};
+pub use port::{LedgerStore, ResultStore, RunStore, SetStore};
+pub use service::StorageService;
+pub use sqlite::SqliteStore;

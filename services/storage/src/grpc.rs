@@ -1,0 +1,127 @@
+//! The four services of `sla.storage.v1` in front of the ports.
+
+mod ledger;
+mod results;
+mod runs;
+mod sets;
+
+use std::sync::Arc;
+
+use prost::Message as _;
+use sla_domain::SeriesId;
+use sla_proto::objective::v1::SlaSet;
+use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreServiceServer;
+use sla_proto::storage::v1::result_store_service_server::ResultStoreServiceServer;
+use sla_proto::storage::v1::run_store_service_server::RunStoreServiceServer;
+use sla_proto::storage::v1::set_store_service_server::SetStoreServiceServer;
+use sla_runtime::{ToStatus as _, page, status};
+use tonic::metadata::MetadataValue;
+use tonic::service::Routes;
+use tonic::{Code, Status};
+
+use crate::error::StoreError;
+use crate::metrics::StorageMetrics;
+use crate::port::{LedgerStore, Page, ResultStore, RunStore, SetStore};
+
+/// Metadata key of an ABORTED `STALE_VERSION`: the stored `sla.objective.v1.SlaSet`, encoded. Left out when the set was
+/// deleted or is larger than [`MAX_CONFLICT_BYTES`]; then read it by its id.
+pub const CONFLICT_METADATA: &str = "sla-conflict-bin";
+/// HTTP/2 peers accept 16 KiB of headers, and these bytes travel as base64.
+const MAX_CONFLICT_BYTES: usize = 8 << 10;
+
+/// One undecodable record of 10 MiB must still reach the dead letters.
+const MAX_BATCH_MESSAGE_BYTES: usize = 12 << 20;
+/// Sets come in tens, each at most 1 MiB.
+const MAX_PUT_MESSAGE_BYTES: usize = 8 << 20;
+/// Everything else.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
+
+/// The services, over any store.
+#[derive(Debug)]
+pub(crate) struct StorageGrpc<S> {
+    store: S,
+    metrics: Arc<StorageMetrics>,
+}
+
+impl<S: Clone> Clone for StorageGrpc<S> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+}
+
+impl<S> StorageGrpc<S>
+where
+    S: ResultStore + SetStore + RunStore + LedgerStore + Clone,
+{
+    pub(crate) fn new(store: S, metrics: Arc<StorageMetrics>) -> Self {
+        Self { store, metrics }
+    }
+
+    pub(crate) fn routes(&self, routes: Routes) -> Routes {
+        routes
+            .add_service(ResultStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_BATCH_MESSAGE_BYTES))
+            .add_service(SetStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_PUT_MESSAGE_BYTES))
+            .add_service(RunStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
+            .add_service(LedgerStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_PUT_MESSAGE_BYTES))
+    }
+}
+
+/// The status of an error; failures of the store itself are logged here, once, with their causes.
+fn refuse(error: StoreError) -> Status {
+    let status = error.to_status();
+    let ours = matches!(status.code(), Code::Internal | Code::ResourceExhausted | Code::Unknown)
+        || matches!(error, StoreError::ReadOnly(_));
+    if ours {
+        tracing::error!(error = status::chain(&error), "the store could not serve a request");
+    }
+    status
+}
+
+/// Attaches the stored set to a conflict.
+pub(crate) fn with_conflict(mut status: Status, stored: Option<&SlaSet>) -> Status {
+    if let Some(bytes) = stored
+        .map(SlaSet::encode_to_vec)
+        .filter(|bytes| bytes.len() <= MAX_CONFLICT_BYTES)
+    {
+        status
+            .metadata_mut()
+            .insert_bin(CONFLICT_METADATA, MetadataValue::from_bytes(&bytes));
+    }
+    status
+}
+
+fn missing(field: &'static str) -> Status {
+    StoreError::invalid(field, "", "must be given", "fill this field").to_status()
+}
+
+fn series_ids(ids: &[Vec<u8>]) -> Result<Vec<SeriesId>, Status> {
+    ids.iter()
+        .enumerate()
+        .map(|(at, id)| {
+            SeriesId::from_slice(id).ok_or_else(|| {
+                StoreError::invalid(
+                    format!("series_ids[{at}]"),
+                    format!("{} bytes", id.len()),
+                    "must have 16 bytes",
+                    "give series ids as they were answered",
+                )
+                .to_status()
+            })
+        })
+        .collect()
+}
+
+/// A page as the ports want it; `filter` names the list completely.
+fn wanted(size: u32, token: &str, filter: &str) -> Result<Page, Status> {
+    Ok(Page {
+        size: page::size(size),
+        after: page::Token::decode(token, filter)?,
+    })
+}
+
+fn token(next: Option<String>, filter: &str) -> String {
+    next.map_or_else(String::new, |key| page::Token::encode(filter, &key))
+}

@@ -1,0 +1,147 @@
+//! `LedgerStoreService`.
+
+use sla_proto::convert;
+use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreService;
+use sla_proto::storage::v1::{
+    GetModelsRequest, GetModelsResponse, ListForecastsRequest, ListForecastsResponse, ListStoredViolationsRequest,
+    ListStoredViolationsResponse, PutForecastsRequest, PutForecastsResponse, PutModelsRequest, PutModelsResponse,
+    PutViolationsRequest, PutViolationsResponse, RetireObjectivesRequest, RetireObjectivesResponse,
+    ScoreForecastsRequest, ScoreForecastsResponse,
+};
+use tonic::{Request, Response, Status};
+
+use super::{StorageGrpc, refuse, series_ids, token, wanted};
+use crate::port::{ForecastFilter, LedgerStore, ResultStore, RunStore, SetStore, ViolationFilter};
+
+/// A request without its page, as text: what its tokens are bound to.
+fn filter_of(list: &str, request: &impl prost::Message) -> String {
+    let mut text = format!("{list}/");
+    for byte in request.encode_to_vec() {
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}
+
+#[tonic::async_trait]
+impl<S> LedgerStoreService for StorageGrpc<S>
+where
+    S: ResultStore + SetStore + RunStore + LedgerStore + Clone,
+{
+    async fn put_violations(
+        &self,
+        request: Request<PutViolationsRequest>,
+    ) -> Result<Response<PutViolationsResponse>, Status> {
+        let written = self
+            .store
+            .put_violations(request.into_inner().violations)
+            .await
+            .map_err(refuse)?;
+        Ok(Response::new(PutViolationsResponse {
+            inserted: written.inserted,
+            updated: written.updated,
+        }))
+    }
+
+    async fn list_stored_violations(
+        &self,
+        request: Request<ListStoredViolationsRequest>,
+    ) -> Result<Response<ListStoredViolationsResponse>, Status> {
+        let request = request.into_inner();
+        let bound_to = ListStoredViolationsRequest {
+            page_size: 0,
+            page_token: String::new(),
+            ..request.clone()
+        };
+        let bound_to = filter_of("violations", &bound_to);
+        let page = wanted(request.page_size, &request.page_token, &bound_to)?;
+        let filter = ViolationFilter {
+            set_id: request.set_id,
+            objective_id: request.objective_id,
+            series: request.series_id,
+            after_ms: request.after.as_ref().map(convert::millis),
+            until_ms: request.until.as_ref().map(convert::millis),
+            open_only: request.open_only,
+            with_retired: request.with_retired,
+        };
+        let found = self.store.list_violations(&filter, page).await.map_err(refuse)?;
+        Ok(Response::new(ListStoredViolationsResponse {
+            violations: found.rows,
+            next_page_token: token(found.next, &bound_to),
+        }))
+    }
+
+    async fn retire_objectives(
+        &self,
+        request: Request<RetireObjectivesRequest>,
+    ) -> Result<Response<RetireObjectivesResponse>, Status> {
+        let RetireObjectivesRequest { set_id, objective_ids } = request.into_inner();
+        self.store
+            .retire_objectives(&set_id, &objective_ids)
+            .await
+            .map_err(refuse)?;
+        Ok(Response::new(RetireObjectivesResponse {}))
+    }
+
+    async fn put_forecasts(
+        &self,
+        request: Request<PutForecastsRequest>,
+    ) -> Result<Response<PutForecastsResponse>, Status> {
+        let inserted = self
+            .store
+            .put_forecasts(request.into_inner().forecasts)
+            .await
+            .map_err(refuse)?;
+        Ok(Response::new(PutForecastsResponse { inserted }))
+    }
+
+    async fn score_forecasts(
+        &self,
+        request: Request<ScoreForecastsRequest>,
+    ) -> Result<Response<ScoreForecastsResponse>, Status> {
+        let updated = self
+            .store
+            .score_forecasts(request.into_inner().forecasts)
+            .await
+            .map_err(refuse)?;
+        Ok(Response::new(ScoreForecastsResponse { updated }))
+    }
+
+    async fn list_forecasts(
+        &self,
+        request: Request<ListForecastsRequest>,
+    ) -> Result<Response<ListForecastsResponse>, Status> {
+        let request = request.into_inner();
+        let bound_to = ListForecastsRequest {
+            page_size: 0,
+            page_token: String::new(),
+            ..request.clone()
+        };
+        let bound_to = filter_of("forecasts", &bound_to);
+        let page = wanted(request.page_size, &request.page_token, &bound_to)?;
+        let filter = ForecastFilter {
+            objective_id: request.objective_id,
+            series: request.series_id,
+            due_before_ms: request.due_before.as_ref().map(convert::millis),
+            scored_only: request.scored_only,
+        };
+        let found = self.store.list_forecasts(&filter, page).await.map_err(refuse)?;
+        Ok(Response::new(ListForecastsResponse {
+            forecasts: found.rows,
+            next_page_token: token(found.next, &bound_to),
+        }))
+    }
+
+    async fn put_models(&self, request: Request<PutModelsRequest>) -> Result<Response<PutModelsResponse>, Status> {
+        self.store
+            .put_models(request.into_inner().models)
+            .await
+            .map_err(refuse)?;
+        Ok(Response::new(PutModelsResponse {}))
+    }
+
+    async fn get_models(&self, request: Request<GetModelsRequest>) -> Result<Response<GetModelsResponse>, Status> {
+        let GetModelsRequest { kind, series_ids: ids } = request.into_inner();
+        let models = self.store.models(&kind, &series_ids(&ids)?).await.map_err(refuse)?;
+        Ok(Response::new(GetModelsResponse { models }))
+    }
+}

@@ -1,0 +1,124 @@
+//! `ResultStoreService`.
+
+use sla_proto::storage::v1::result_store_service_server::ResultStoreService;
+use sla_proto::storage::v1::{
+    ApplyBatchRequest, ApplyBatchResponse, GetPositionRequest, GetPositionResponse, ListDeadLettersRequest,
+    ListDeadLettersResponse, ListRunResultsRequest, ListRunResultsResponse, ReadLatestResultsRequest,
+    ReadLatestResultsResponse, ReplayDeadLetterRequest, ReplayDeadLetterResponse,
+};
+use tonic::{Request, Response, Status};
+
+use super::{StorageGrpc, refuse, series_ids, token, wanted};
+use crate::port::{Batch, LedgerStore, RawRecord, ResultStore, RunStore, SetStore};
+
+#[tonic::async_trait]
+impl<S> ResultStoreService for StorageGrpc<S>
+where
+    S: ResultStore + SetStore + RunStore + LedgerStore + Clone,
+{
+    async fn apply_batch(&self, request: Request<ApplyBatchRequest>) -> Result<Response<ApplyBatchResponse>, Status> {
+        let ApplyBatchRequest {
+            source,
+            partition,
+            records,
+        } = request.into_inner();
+        let records = records
+            .into_iter()
+            .map(|record| RawRecord {
+                offset: record.offset,
+                body: record.body,
+            })
+            .collect();
+        let applied = self
+            .store
+            .apply(Batch {
+                source,
+                partition,
+                records,
+            })
+            .await
+            .map_err(|error| {
+                self.metrics.write_failed();
+                refuse(error)
+            })?;
+        self.metrics
+            .applied(applied.inserted, applied.duplicates, applied.dead_letters);
+        Ok(Response::new(ApplyBatchResponse {
+            inserted: applied.inserted,
+            duplicates: applied.duplicates,
+            dead_letters: applied.dead_letters,
+            next_offset: applied.next_offset,
+        }))
+    }
+
+    async fn get_position(
+        &self,
+        request: Request<GetPositionRequest>,
+    ) -> Result<Response<GetPositionResponse>, Status> {
+        let GetPositionRequest { source, partition } = request.into_inner();
+        let next_offset = self.store.position(&source, partition).await.map_err(refuse)?;
+        Ok(Response::new(GetPositionResponse { next_offset }))
+    }
+
+    async fn read_latest_results(
+        &self,
+        request: Request<ReadLatestResultsRequest>,
+    ) -> Result<Response<ReadLatestResultsResponse>, Status> {
+        let ids = series_ids(&request.into_inner().series_ids)?;
+        let results = self.store.latest(&ids).await.map_err(refuse)?;
+        Ok(Response::new(ReadLatestResultsResponse { results }))
+    }
+
+    async fn list_run_results(
+        &self,
+        request: Request<ListRunResultsRequest>,
+    ) -> Result<Response<ListRunResultsResponse>, Status> {
+        let ListRunResultsRequest {
+            run_id,
+            page_size,
+            page_token,
+            failures_only,
+        } = request.into_inner();
+        let filter = format!("run-results/{failures_only}/{run_id}");
+        let page = wanted(page_size, &page_token, &filter)?;
+        let found = self
+            .store
+            .run_results(&run_id, failures_only, page)
+            .await
+            .map_err(refuse)?;
+        Ok(Response::new(ListRunResultsResponse {
+            results: found.rows,
+            next_page_token: token(found.next, &filter),
+        }))
+    }
+
+    async fn list_dead_letters(
+        &self,
+        request: Request<ListDeadLettersRequest>,
+    ) -> Result<Response<ListDeadLettersResponse>, Status> {
+        let ListDeadLettersRequest { page_size, page_token } = request.into_inner();
+        let filter = "dead-letters";
+        let page = wanted(page_size, &page_token, filter)?;
+        let (found, total) = self.store.dead_letters(page).await.map_err(refuse)?;
+        Ok(Response::new(ListDeadLettersResponse {
+            letters: found.rows,
+            next_page_token: token(found.next, filter),
+            total,
+        }))
+    }
+
+    async fn replay_dead_letter(
+        &self,
+        request: Request<ReplayDeadLetterRequest>,
+    ) -> Result<Response<ReplayDeadLetterResponse>, Status> {
+        let replayed = self
+            .store
+            .replay(&request.into_inner().body_hash)
+            .await
+            .map_err(refuse)?;
+        Ok(Response::new(ReplayDeadLetterResponse {
+            applied: replayed.applied,
+            reason: replayed.reason,
+        }))
+    }
+}

@@ -1,0 +1,74 @@
+//! `SetStoreService`.
+
+use sla_proto::storage::v1::set_store_service_server::SetStoreService;
+use sla_proto::storage::v1::{
+    DeleteStoredSetRequest, DeleteStoredSetResponse, GetStoredSetRequest, GetStoredSetResponse, ListStoredSetsRequest,
+    ListStoredSetsResponse, PutStoredSetRequest, PutStoredSetResponse, PutStoredSetsRequest, PutStoredSetsResponse,
+};
+use tonic::{Request, Response, Status};
+
+use super::{StorageGrpc, missing, refuse};
+use crate::port::{LedgerStore, ResultStore, RunStore, SetDelete, SetPut, SetStore};
+
+fn put(request: PutStoredSetRequest) -> Result<SetPut, Status> {
+    let PutStoredSetRequest { set, expected_version } = request;
+    Ok(SetPut {
+        set: set.ok_or_else(|| missing("set"))?,
+        expected_version,
+    })
+}
+
+#[tonic::async_trait]
+impl<S> SetStoreService for StorageGrpc<S>
+where
+    S: ResultStore + SetStore + RunStore + LedgerStore + Clone,
+{
+    async fn list_stored_sets(
+        &self,
+        _request: Request<ListStoredSetsRequest>,
+    ) -> Result<Response<ListStoredSetsResponse>, Status> {
+        let sets = self.store.list_sets().await.map_err(refuse)?;
+        Ok(Response::new(ListStoredSetsResponse { sets }))
+    }
+
+    async fn get_stored_set(
+        &self,
+        request: Request<GetStoredSetRequest>,
+    ) -> Result<Response<GetStoredSetResponse>, Status> {
+        let set = self.store.set(&request.into_inner().id).await.map_err(refuse)?;
+        Ok(Response::new(GetStoredSetResponse { set: Some(set) }))
+    }
+
+    async fn put_stored_set(
+        &self,
+        request: Request<PutStoredSetRequest>,
+    ) -> Result<Response<PutStoredSetResponse>, Status> {
+        let put = put(request.into_inner())?;
+        let mut sets = self.store.put_sets(vec![put], Vec::new()).await.map_err(refuse)?;
+        Ok(Response::new(PutStoredSetResponse { set: sets.pop() }))
+    }
+
+    async fn put_stored_sets(
+        &self,
+        request: Request<PutStoredSetsRequest>,
+    ) -> Result<Response<PutStoredSetsResponse>, Status> {
+        let PutStoredSetsRequest { puts, deletes } = request.into_inner();
+        let puts = puts.into_iter().map(put).collect::<Result<_, _>>()?;
+        let deletes: Vec<SetDelete> = deletes
+            .into_iter()
+            .map(|DeleteStoredSetRequest { id, expected_version }| SetDelete { id, expected_version })
+            .collect();
+        let deleted = deletes.len() as u32;
+        let sets = self.store.put_sets(puts, deletes).await.map_err(refuse)?;
+        Ok(Response::new(PutStoredSetsResponse { sets, deleted }))
+    }
+
+    async fn delete_stored_set(
+        &self,
+        request: Request<DeleteStoredSetRequest>,
+    ) -> Result<Response<DeleteStoredSetResponse>, Status> {
+        let DeleteStoredSetRequest { id, expected_version } = request.into_inner();
+        self.store.delete_set(&id, expected_version).await.map_err(refuse)?;
+        Ok(Response::new(DeleteStoredSetResponse {}))
+    }
+}

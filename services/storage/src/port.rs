@@ -1,0 +1,246 @@
+//! The ports: what a store can do, whatever database stands behind it. Messages are those of the contract.
+
+use async_trait::async_trait;
+use sla_domain::SeriesId;
+use sla_proto::etl::v1::{Run, Schedule};
+use sla_proto::objective::v1::SlaSet;
+use sla_proto::result::v1::SeriesResult;
+use sla_proto::storage::v1::{DeadLetter, LatestResult, Model, ScoredForecast};
+use sla_proto::violation::v1::Violation;
+
+use crate::error::StoreError;
+
+/// Records of one batch at most.
+pub const MAX_BATCH_RECORDS: usize = 500;
+/// Bytes of one batch at most; a single record may be larger and then becomes a dead letter.
+pub const MAX_BATCH_BYTES: usize = 512 << 10;
+/// Violations, forecasts or models of one write at most.
+pub const MAX_LEDGER_ROWS: usize = 500;
+/// Series of one read at most.
+pub const MAX_READ_SERIES: usize = 1000;
+/// Numbers of a model at most.
+pub const MAX_MODEL_NUMBERS: usize = 4096;
+/// Sets at most.
+pub const MAX_SETS: usize = 1000;
+/// The stream of the embedded mode; it begins at offset 0.
+pub const LOCAL_SOURCE: &str = "local";
+
+/// One record of a stream, still encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawRecord {
+    /// Position in the stream.
+    pub offset: u64,
+    /// An encoded `sla.result.v1.Record`, or garbage.
+    pub body: Vec<u8>,
+}
+
+/// A piece of a stream: rising offsets without holes, at most [`MAX_BATCH_RECORDS`] and [`MAX_BATCH_BYTES`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// [`LOCAL_SOURCE`] or a topic's name.
+    pub source: String,
+    /// The partition of the topic; 0 for `local`.
+    pub partition: u32,
+    /// What was read.
+    pub records: Vec<RawRecord>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Applied {
+    /// Records that were new.
+    pub inserted: u32,
+    /// Records that were there already or lay below the position.
+    pub duplicates: u32,
+    /// Records kept as dead letters.
+    pub dead_letters: u32,
+    /// Where the stream goes on.
+    pub next_offset: u64,
+}
+
+/// How far a run's records have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Series records that are stored.
+    pub done: u32,
+    /// How many of them are failures.
+    pub failed: u32,
+    /// What the producer announced; `None` before its closing word.
+    pub expected: Option<u32>,
+}
+
+impl Progress {
+    /// Whether everything announced has arrived.
+    pub fn is_complete(&self) -> bool {
+        self.expected == Some(self.done)
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Rows at most, 1 to 1000.
+    pub size: usize,
+    /// Goes on after this key, as it came in [`Paged::next`].
+    pub after: Option<String>,
+}
+
+impl Page {
+    /// The first page.
+    pub fn first(size: usize) -> Self {
+        Self { size, after: None }
+    }
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Paged<T> {
+    /// In the list's order.
+    pub rows: Vec<T>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// What became of a dead letter that was tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replayed {
+    /// Whether it is a result now; else it stays a dead letter.
+    pub applied: bool,
+    /// Why it stays; empty when applied.
+    pub reason: String,
+}
+
+/// A set to be written, and the version it replaces.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetPut {
+    /// Its `version` is given by the store.
+    pub set: SlaSet,
+    /// 0 inserts; else the stored version must be this one.
+    pub expected_version: u64,
+}
+
+/// A set to be deleted, and the version that must be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetDelete {
+    /// The set.
+    pub id: String,
+    /// Its version.
+    pub expected_version: u64,
+}
+
+/// Which violations are wanted. Empty text and bytes mean all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ViolationFilter {
+    /// Of this set.
+    pub set_id: String,
+    /// Of this objective.
+    pub objective_id: String,
+    /// Of this series (16 bytes).
+    pub series: Vec<u8>,
+    /// That overlap (after, until], Unix milliseconds.
+    pub after_ms: Option<i64>,
+    /// See `after_ms`.
+    pub until_ms: Option<i64>,
+    /// Only such that go on.
+    pub open_only: bool,
+    /// Also of deleted objectives.
+    pub with_retired: bool,
+}
+
+/// Which forecasts are wanted. Empty text and bytes mean all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ForecastFilter {
+    /// Of this objective.
+    pub objective_id: String,
+    /// Of this series (16 bytes).
+    pub series: Vec<u8>,
+    /// Without an outcome and due before this instant, Unix milliseconds.
+    pub due_before_ms: Option<i64>,
+    /// With an outcome.
+    pub scored_only: bool,
+}
+
+/// How many rows of a ledger write were new and how many changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    /// New rows.
+    pub inserted: u32,
+    /// Rows that were there and changed.
+    pub updated: u32,
+}
+
+/// Results of runs: applied exactly once, read back by series.
+#[async_trait]
+pub trait ResultStore: Send + Sync + 'static {
+    /// Applies records and moves the position of their stream in one transaction. Safe to repeat.
+    async fn apply(&self, batch: Batch) -> Result<Applied, StoreError>;
+    /// The next offset of a stream; 0 when nothing was applied yet.
+    async fn position(&self, source: &str, partition: u32) -> Result<u64, StoreError>;
+    /// The newest parts of each series, in the order asked; series without a result are left out.
+    async fn latest(&self, series: &[SeriesId]) -> Result<Vec<LatestResult>, StoreError>;
+    /// All results of a run, in a stable order.
+    async fn run_results(
+        &self,
+        run_id: &str,
+        failures_only: bool,
+        page: Page,
+    ) -> Result<Paged<SeriesResult>, StoreError>;
+    /// How far a run's records have come; `None` when nothing of it was seen.
+    async fn progress(&self, run_id: &str) -> Result<Option<Progress>, StoreError>;
+    /// Dead letters, newest first, and how many there are.
+    async fn dead_letters(&self, page: Page) -> Result<(Paged<DeadLetter>, u32), StoreError>;
+    /// Tries a dead letter again.
+    async fn replay(&self, body_hash: &[u8]) -> Result<Replayed, StoreError>;
+}
+
+/// SLA sets, durable and versioned.
+#[async_trait]
+pub trait SetStore: Send + Sync + 'static {
+    /// All sets, by name.
+    async fn list_sets(&self) -> Result<Vec<SlaSet>, StoreError>;
+    /// One set.
+    async fn set(&self, id: &str) -> Result<SlaSet, StoreError>;
+    /// Deletes, then writes: all or none. Gives back the written sets with their new versions.
+    async fn put_sets(&self, puts: Vec<SetPut>, deletes: Vec<SetDelete>) -> Result<Vec<SlaSet>, StoreError>;
+    /// Deletes the version named.
+    async fn delete_set(&self, id: &str, expected_version: u64) -> Result<(), StoreError>;
+}
+
+/// Runs and the schedule, durable.
+#[async_trait]
+pub trait RunStore: Send + Sync + 'static {
+    /// Inserts a run under its request id and numbers it; `true` when that request id was there, with the run it started.
+    async fn create_run(&self, request_id: &str, run: Run) -> Result<(Run, bool), StoreError>;
+    /// Replaces what changes while a run goes on; a run that has ended stays as it is.
+    async fn update_run(&self, run: Run) -> Result<(), StoreError>;
+    /// One run.
+    async fn run(&self, id: &str) -> Result<Run, StoreError>;
+    /// Runs, newest first.
+    async fn list_runs(&self, unfinished_only: bool, page: Page) -> Result<Paged<Run>, StoreError>;
+    /// The schedule; `None` when it was never changed.
+    async fn schedule(&self) -> Result<Option<Schedule>, StoreError>;
+    /// Replaces the schedule.
+    async fn put_schedule(&self, schedule: Schedule) -> Result<(), StoreError>;
+}
+
+/// Violations as they were opened and closed, forecasts as they were made and scored.
+#[async_trait]
+pub trait LedgerStore: Send + Sync + 'static {
+    /// Upserts by natural key (objective, generation, series, start). Safe to repeat and to reorder: closed wins over
+    /// open, longer over shorter.
+    async fn put_violations(&self, violations: Vec<Violation>) -> Result<Written, StoreError>;
+    /// Newest first.
+    async fn list_violations(&self, filter: &ViolationFilter, page: Page) -> Result<Paged<Violation>, StoreError>;
+    /// Marks the violations of deleted objectives.
+    async fn retire_objectives(&self, set_id: &str, objective_ids: &[String]) -> Result<(), StoreError>;
+    /// Inserts forecasts; one that is there stays as it is. Gives the number of new ones.
+    async fn put_forecasts(&self, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError>;
+    /// Writes outcomes; a forecast that has one keeps it. Gives the number of changed ones.
+    async fn score_forecasts(&self, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError>;
+    /// Newest first.
+    async fn list_forecasts(&self, filter: &ForecastFilter, page: Page) -> Result<Paged<ScoredForecast>, StoreError>;
+    /// Replaces models that are not newer.
+    async fn put_models(&self, models: Vec<Model>) -> Result<(), StoreError>;
+    /// The models of these series, in the order asked; series without one are left out.
+    async fn models(&self, kind: &str, series: &[SeriesId]) -> Result<Vec<Model>, StoreError>;
+}

@@ -1,0 +1,64 @@
+//! The role `storage`: one open database, the services in front of it, and the retention behind it.
+
+use std::sync::Arc;
+
+use sla_domain::Clock;
+use sla_runtime::Shutdown;
+use tonic::service::Routes;
+
+use crate::error::StoreError;
+use crate::grpc::StorageGrpc;
+use crate::metrics::StorageMetrics;
+use crate::options::StorageOptions;
+use crate::sqlite::SqliteStore;
+
+/// The running role. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct StorageService {
+    store: SqliteStore,
+    metrics: Arc<StorageMetrics>,
+}
+
+impl StorageService {
+    /// Opens the database (makes and migrates it as needed) and starts retention, which ends with `shutdown`.
+    pub async fn start(
+        options: StorageOptions,
+        clock: Arc<dyn Clock>,
+        shutdown: &Shutdown,
+    ) -> Result<Self, StoreError> {
+        let StorageOptions {
+            data_dir,
+            readers,
+            retention: _,
+        } = options;
+        let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&data_dir, readers, clock));
+        let store = opening
+            .await
+            .map_err(|error| StoreError::Crashed(error.to_string()))??;
+        let metrics = Arc::new(StorageMetrics::default());
+        let _ = shutdown;
+        Ok(Self { store, metrics })
+    }
+
+    /// Adds the four services of `sla.storage.v1`.
+    #[must_use]
+    pub fn routes(&self, routes: Routes) -> Routes {
+        StorageGrpc::new(self.store.clone(), Arc::clone(&self.metrics)).routes(routes)
+    }
+
+    /// The store itself.
+    pub fn store(&self) -> &SqliteStore {
+        &self.store
+    }
+
+    /// The counters.
+    pub fn metrics(&self) -> &StorageMetrics {
+        &self.metrics
+    }
+
+    /// Closes the database after the writes that wait: the last step of a graceful end, when nobody writes any more.
+    /// A process that dies without it loses nothing; the next start checks the file.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+}
