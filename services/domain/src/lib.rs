@@ -2,33 +2,49 @@
 //!
 //! Invariant: synchronous and pure. No IO, no async; time comes in as an argument or as [`Clock`].
 
+pub mod budget;
+pub mod calendar;
 pub mod clock;
+pub mod counter;
 pub mod duration;
 pub mod evaluation;
+pub mod fraction;
 pub mod invalid;
+pub mod ledger;
+pub mod merge;
 pub mod objective;
 pub mod query;
 pub mod range;
+pub mod run;
 pub mod safe_text;
 pub mod sample;
 pub mod selector;
 pub mod series;
 pub mod set;
+pub mod spacing;
 pub mod span;
+pub mod state;
+pub mod suggestion;
 pub mod target;
+pub mod track;
 pub mod window;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use evaluation::{Evaluation, Interval, Judgement, Reading, evaluate, evaluate_windows, state_at};
 pub use invalid::Invalid;
+pub use ledger::{LedgerKey, Transitions, Violation, transitions};
+pub use merge::{Merged, Part, merge};
 pub use objective::{CounterMode, MissingPolicy, Objective, ObjectiveId};
 pub use query::{Expression, Query, QueryError};
 pub use range::{AllowedRange, RangeError, Side, Verdict};
+pub use run::{RunCounts, RunId, RunState, Step};
 pub use safe_text::SafeText;
 pub use sample::{STALE_NAN_BITS, Samples, is_stale};
 pub use selector::{MatchOp, Matcher, Selector};
 pub use series::{Labels, METRIC_NAME, SeriesId, SourceId};
 pub use set::{ObjectiveChange, SetId, SetPlan, SlaSet};
 pub use span::Span;
+pub use state::{Risk, RiskReason, State, state_of};
 pub use target::Target;
+pub use track::{Standing, TrackRecord};
 pub use window::Window;

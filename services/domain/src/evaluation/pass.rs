@@ -215,6 +215,15 @@ impl Account {
 
     fn violated(&mut self, held: &Held, run: Run, excess: f64) {
         let Some(part) = self.part(held) else {
+            // No sample stands behind this stretch, but what it assumes carries the run on over the window's edge.
+            let edge_ms = self.window.end_ms;
+            if held.from_ms == edge_ms
+                && let Some(last) = self.intervals.last_mut()
+                && last.end_ms == edge_ms
+                && last.began_ms == run.began_ms
+            {
+                last.open_end = true;
+            }
             return;
         };
         let counted = self.counts(held);

@@ -134,6 +134,11 @@ fn hold_lengthens_the_cap_and_zero_judges_nought() {
         (now.verdict, now.assumed, now.value()),
         (Some(Verdict::Outside(Side::Below)), true, Some(0.0))
     );
+    // The cap ends exactly at the window's end: what is assumed from there on goes on with the run.
+    let above = Judgement::new(AllowedRange::at_most(-1.0).unwrap(), 120_000).with_missing(MissingPolicy::Zero);
+    let edge = evaluate(&samples(&[(0, 0.0)]), &above, window(0, 120));
+    assert_eq!(listed(&edge), [(0, 120, 0.0, 0)]);
+    assert!(edge.intervals[0].open_end);
     let never = evaluate(&Samples::default(), &least, window(0, 60));
     assert!(never.intervals[0].open_start && never.intervals[0].open_end);
     assert_eq!(never.intervals[0].began_ms, 0);
