@@ -16,7 +16,9 @@ const KNOTS: usize = 16;
 /// Probabilities stay this far from 0 and 1.
 const LEAST: f64 = 0.002;
 /// How strongly a probability is pulled off 0 and 1 where the horizon is long against the history.
-const PULL: f64 = 0.5;
+const PULL: f64 = 3.0;
+/// And at most this much.
+const MOST_PULL: f64 = 0.2;
 /// How much bands are widened where the horizon is long against the history.
 const WIDENING: f64 = 2.5;
 /// History below which the answer is flagged, in seconds.
@@ -172,7 +174,7 @@ impl Outlook {
                     }
                 }
                 // Weights differ between horizons; a longer horizon still contains the shorter one.
-                before = before.max(tempered(crossed, unseen(knot, seen)));
+                before = before.max(tempered(crossed, if constant { 0.0 } else { unseen(knot, seen) }));
                 cumulative.push((knot, before));
             }
             for (i, &horizon) in horizons.iter().enumerate() {
@@ -256,7 +258,10 @@ impl Outlook {
             weighted_quantiles(&sorted, &mut quantiles);
             let median = quantiles[LEVELS.len() / 2];
             let factor = factor * (1.0 + WIDENING * unseen(self.knots[k], terrain.x.len()));
-            let (low, high) = (terrain.floor.min(quantiles[0]), terrain.ceiling.max(quantiles[LEVELS.len() - 1]));
+            let (low, high) = (
+                terrain.floor.min(quantiles[0]),
+                terrain.ceiling.max(quantiles[LEVELS.len() - 1]),
+            );
             for (row, q) in rows.iter_mut().zip(quantiles) {
                 // Headroom beyond 1e308 would overflow.
                 let widened = (median + (q - median) * factor).clamp(low, high);
@@ -306,7 +311,7 @@ fn unseen(slots: usize, seen: usize) -> f64 {
 /// Keeps a share of paths off 0 and 1, the further the less history there is: what never happened in a short history may still happen (rule
 /// of succession, Laplace).
 fn tempered(share: f64, unseen: f64) -> f64 {
-    let pull = PULL * unseen;
+    let pull = (PULL * unseen * unseen).min(MOST_PULL);
     let share = share.clamp(0.0, 1.0);
     LEAST + (1.0 - 2.0 * LEAST) * (share + (1.0 - share) * pull) * (1.0 - pull)
 }

@@ -4,11 +4,13 @@ use super::experts::EXPERTS;
 
 /// Weights before anything was learned about the series, in the order of [`super::NAMES`], where the history is long against the horizon.
 /// Fitted once to the squared error over some hundred server series, never to one series.
-pub const PRIOR_LONG: [f64; EXPERTS] =
-    [0.04, 0.38, 0.08, 0.04, 0.17, 0.04, 0.03, 0.03, 0.03, 0.01, 0.02, 0.10, 0.03];
+pub const PRIOR_LONG: [f64; EXPERTS] = [
+    0.04, 0.38, 0.08, 0.04, 0.17, 0.04, 0.03, 0.03, 0.03, 0.01, 0.02, 0.10, 0.03,
+];
 /// The same where the history is hardly longer than the horizon.
-pub const PRIOR_SHORT: [f64; EXPERTS] =
-    [0.03, 0.02, 0.05, 0.12, 0.12, 0.18, 0.05, 0.05, 0.03, 0.02, 0.15, 0.12, 0.06];
+pub const PRIOR_SHORT: [f64; EXPERTS] = [
+    0.03, 0.02, 0.05, 0.12, 0.12, 0.18, 0.05, 0.05, 0.03, 0.02, 0.15, 0.12, 0.06,
+];
 /// History length in horizons at which both priors count half.
 const HALF_WAY: f64 = 10.0;
 /// Learning rate of the exponential weights, per unit of squared error.
@@ -48,7 +50,12 @@ pub struct HorizonRecord {
 impl HorizonRecord {
     /// Nothing learned yet.
     pub fn new(horizon_ms: i64) -> Self {
-        Self { horizon_ms, gain: [0.0; EXPERTS], scored: 0.0, loss: [0.0; EXPERTS] }
+        Self {
+            horizon_ms,
+            gain: [0.0; EXPERTS],
+            scored: 0.0,
+            loss: [0.0; EXPERTS],
+        }
     }
 
     /// One outcome: what each expert had said (NaN: nothing) and whether the threshold was left. `importance` is the share of this
@@ -56,7 +63,10 @@ impl HorizonRecord {
     pub fn observe(&mut self, probabilities: &[f64; EXPERTS], violated: bool, importance: f64) {
         let outcome = f64::from(u8::from(violated));
         let losses = probabilities.map(|p| (p - outcome) * (p - outcome));
-        let (sum, count) = losses.iter().filter(|loss| loss.is_finite()).fold((0.0, 0.0), |(s, c), l| (s + l, c + 1.0));
+        let (sum, count) = losses
+            .iter()
+            .filter(|loss| loss.is_finite())
+            .fold((0.0, 0.0), |(s, c), l| (s + l, c + 1.0));
         if count == 0.0 || !importance.is_finite() {
             return;
         }
@@ -101,13 +111,20 @@ impl PoolState {
         self.horizons
             .iter()
             .min_by(|a, b| distance(a).total_cmp(&distance(b)))
-            .map_or_else(|| prior(history_ms, horizon_ms as f64), |record| record.weights(history_ms))
+            .map_or_else(
+                || prior(history_ms, horizon_ms as f64),
+                |record| record.weights(history_ms),
+            )
     }
 
     /// The record of a horizon, empty when there was none.
     pub fn record_mut(&mut self, horizon_ms: i64) -> &mut HorizonRecord {
         let at = self.horizons.partition_point(|record| record.horizon_ms < horizon_ms);
-        if self.horizons.get(at).is_none_or(|record| record.horizon_ms != horizon_ms) {
+        if self
+            .horizons
+            .get(at)
+            .is_none_or(|record| record.horizon_ms != horizon_ms)
+        {
             self.horizons.insert(at, HorizonRecord::new(horizon_ms));
         }
         &mut self.horizons[at]
@@ -146,7 +163,11 @@ impl PoolState {
                 record
             })
             .collect();
-        Some(Self { alpha: flat[2], band_factor: flat[3], horizons })
+        Some(Self {
+            alpha: flat[2],
+            band_factor: flat[3],
+            horizons,
+        })
     }
 }
 
