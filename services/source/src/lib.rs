@@ -4,20 +4,26 @@
 //! Invariant: every read is bounded in time, bytes and series, and can be cancelled; what comes from outside is checked
 //! before memory is reserved for it; samples leave exactly as the source holds them, or with a flag that says otherwise.
 
+pub mod cache;
+#[cfg(feature = "test-support")]
+pub mod conformance;
 pub mod error;
 pub mod options;
 pub mod port;
 pub mod prometheus;
+pub mod reader;
 pub mod replay;
 pub mod reply;
 pub mod xor;
 
+pub use cache::{CacheFill, CachedSeries, SampleCache};
 pub use error::SourceError;
 pub use options::{Credentials, Secret, SourceOptions, TlsOptions};
 pub use port::{
     Call, ExpressionRequest, LongViewRequest, MetricSource, Progress, ProgressSink, ReadLimits, ReadRequest, Targets,
 };
 pub use prometheus::PrometheusSource;
+pub use reader::{CachedReader, ReaderOptions, Refreshed, SourceHealth};
 pub use replay::{Replay, ReplayOptions};
 pub use reply::{
     ExpressionRead, LongSeries, LongView, MetricFamily, MetricNames, RawRead, RawSeries, SeriesData, SeriesFailure,

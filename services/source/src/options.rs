@@ -8,6 +8,7 @@ use sla_domain::SourceId;
 
 use crate::error::SourceError;
 use crate::port::DEFAULT_MAX_SERIES;
+use crate::reply::Way;
 
 /// Time limit of one request unless configured otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -136,6 +137,8 @@ pub struct SourceOptions {
     pub concurrency: usize,
     /// Most series one read may cover.
     pub max_series: usize,
+    /// Ways of reading samples that may be used, those the server lacks left out by themselves; all by default.
+    pub ways: Vec<Way>,
     /// Whether the proxy variables of the environment (`HTTPS_PROXY`, `NO_PROXY`, …) are honoured.
     pub system_proxy: bool,
 }
@@ -154,6 +157,7 @@ impl SourceOptions {
             compression: false,
             concurrency: DEFAULT_CONCURRENCY,
             max_series: DEFAULT_MAX_SERIES,
+            ways: vec![Way::RemoteReadChunks, Way::RemoteReadSamples, Way::InstantQuery],
             system_proxy: true,
         }
     }

@@ -8,12 +8,15 @@ mod metadata;
 mod plan;
 mod probe;
 mod read;
+mod remote_read;
 mod tls;
+mod wire;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 use sla_domain::{Labels, SourceId};
+use tokio::time::Instant;
 
 use crate::error::SourceError;
 use crate::options::SourceOptions;
@@ -25,7 +28,9 @@ use client::Client;
 /// A Prometheus-compatible server.
 pub struct PrometheusSource {
     client: Client,
-    info: Mutex<Option<SourceInfo>>,
+    info: Mutex<Option<(Instant, SourceInfo)>>,
+    /// Labels the server adds to remote reads; `None` until an answer showed some.
+    external: Mutex<Option<Labels>>,
 }
 
 impl PrometheusSource {
@@ -35,15 +40,8 @@ impl PrometheusSource {
         Ok(Self {
             client: Client::new(options)?,
             info: Mutex::new(None),
+            external: Mutex::new(None),
         })
-    }
-
-    fn known_info(&self) -> Option<SourceInfo> {
-        self.info.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn remember(&self, info: SourceInfo) {
-        *self.info.lock().unwrap_or_else(PoisonError::into_inner) = Some(info);
     }
 }
 

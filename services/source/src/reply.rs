@@ -1,6 +1,7 @@
 //! What a metric source answers with.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use sla_domain::{Labels, Samples};
 
 use crate::error::SourceError;
@@ -31,6 +32,11 @@ impl Way {
             Self::QueryRange => "range query",
             Self::Replay => "replay",
         }
+    }
+
+    /// Whether it goes through the remote read API.
+    pub fn is_remote_read(self) -> bool {
+        matches!(self, Self::RemoteReadChunks | Self::RemoteReadSamples)
     }
 
     /// Whether reading this way loses stale markers, so that gaps are seen only at the cap of the last sample.
@@ -111,7 +117,17 @@ pub struct XorChunk {
     /// Time of the last sample, Unix milliseconds.
     pub max_ms: i64,
     /// The chunk's bytes.
-    pub bytes: Bytes,
+    pub bytes: Arc<[u8]>,
+}
+
+impl XorChunk {
+    /// How many samples it holds.
+    pub fn count(&self) -> u64 {
+        match *self.bytes {
+            [high, low, ..] => u64::from(u16::from_be_bytes([high, low])),
+            _ => 0,
+        }
+    }
 }
 
 /// Samples in the form they came in.

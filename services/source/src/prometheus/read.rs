@@ -39,7 +39,8 @@ impl PrometheusSource {
     pub(super) async fn read_bulk(&self, request: &ReadRequest, call: &Call) -> Result<RawRead, SourceError> {
         let (after_ms, until_ms) = (request.after_ms, request.until_ms);
         let ways = self.raw_ways(call).await?;
-        let mut whole = RawRead::empty(ways[0], after_ms, until_ms);
+        let fastest = ways.first().copied().unwrap_or(Way::InstantQuery);
+        let mut whole = RawRead::empty(fastest, after_ms, until_ms);
         if until_ms <= after_ms {
             return Ok(whole);
         }
@@ -106,6 +107,7 @@ impl PrometheusSource {
                 read.absorb(self.read_batch(right, after_ms, until_ms, halvings - 1, call).await);
                 return read;
             }
+            // The fastest way, so that a batch that brought nothing does not change what the others say.
             let mut failed = RawRead::empty(Way::RemoteReadChunks, after_ms, until_ms);
             failed.failures = batch
                 .into_iter()
@@ -129,17 +131,42 @@ impl PrometheusSource {
         let mut last = None;
         for way in ways {
             let read = match way {
+                Way::RemoteReadChunks | Way::RemoteReadSamples => {
+                    self.read_remote(way, batch, after_ms, until_ms, call).await
+                }
                 Way::InstantQuery => self.read_by_query(batch, after_ms, until_ms, call).await,
-                _ => continue,
+                Way::QueryRange | Way::Replay => continue,
             };
             match read {
                 Ok(read) => return Ok(read),
-                Err(error) => last = Some(error),
+                // A slower way would not help: the server is away, the batch too big, or nobody waits any more.
+                Err(error) if !self.may_differ(way, &error) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(source = %self.client.options.id.0, way = way.as_str(), %error, "this way of reading fails; trying the next");
+                    self.give_up(way);
+                    last = Some(error);
+                }
             }
         }
         Err(last.unwrap_or_else(|| SourceError::NotFound {
             tried: format!("reading samples from {}", self.client.shown_url()),
         }))
+    }
+
+    /// Whether `error` may be one of this way of reading only.
+    fn may_differ(&self, way: Way, error: &SourceError) -> bool {
+        if way == Way::InstantQuery || is_too_much(error) {
+            return false;
+        }
+        match error {
+            SourceError::Decode { .. }
+            | SourceError::NotFound { .. }
+            | SourceError::NotPrometheus { .. }
+            | SourceError::Unauthorized { .. }
+            | SourceError::BadQuery { .. } => true,
+            SourceError::Server { status, .. } => !matches!(status, 429 | 502 | 503 | 504),
+            _ => false,
+        }
     }
 
     /// Instant queries `selector[range]` at the end of the range.
@@ -203,7 +230,7 @@ pub(super) fn is_too_much(error: &SourceError) -> bool {
         // 400 "exceeded sample limit" of remote read.
         SourceError::Server {
             status: 400, excerpt, ..
-        } => excerpt.contains("limit"),
+        } => excerpt.contains("sample limit"),
         _ => false,
     }
 }

@@ -230,7 +230,7 @@ impl EstateSeries {
             Shape::Up => f64::from(u8::from(!down)),
             Shape::Constant(value) => value,
             Shape::Gauge(gauge) => self.gauge(gauge, second, random, 0.0),
-            Shape::Sensor(_) if random.is_multiple_of(997) => f64::NAN,
+            Shape::Sensor(_) if random.is_multiple_of(499) => f64::NAN,
             Shape::Sensor(gauge) => self.gauge(gauge, second, random, 0.0),
             Shape::Loaded(gauge, ramp_s) => {
                 let at = (second + 540.0).rem_euclid(6.0 * HOUR_S);

@@ -1,0 +1,277 @@
+//! The few protobuf messages of remote read. Requests are written with `prost`; answers are walked field by field, so
+//! that nothing is reserved for what a hostile answer merely claims to hold.
+//! Source: Prometheus `prompb/remote.proto`, `prompb/types.proto`.
+
+use sla_domain::{Labels, Samples};
+
+use super::plan::{Matcher, Selection};
+
+/// Most labels of one series.
+pub(super) const MAX_LABELS: usize = 1_000;
+
+/// `prometheus.ReadRequest`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ReadRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) queries: Vec<Query>,
+    #[prost(enumeration = "ResponseType", repeated, tag = "2")]
+    pub(super) accepted_response_types: Vec<i32>,
+}
+
+/// `prometheus.ReadRequest.ResponseType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub(super) enum ResponseType {
+    /// One snappy-compressed `ReadResponse`.
+    Samples = 0,
+    /// Frames of `ChunkedReadResponse`.
+    StreamedXorChunks = 1,
+}
+
+/// `prometheus.Query`; both ends of the range are included.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Query {
+    #[prost(int64, tag = "1")]
+    pub(super) start_timestamp_ms: i64,
+    #[prost(int64, tag = "2")]
+    pub(super) end_timestamp_ms: i64,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) matchers: Vec<LabelMatcher>,
+}
+
+/// `prometheus.LabelMatcher`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct LabelMatcher {
+    /// 0 `=`, 1 `!=`, 2 `=~`, 3 `!~`.
+    #[prost(int32, tag = "1")]
+    pub(super) kind: i32,
+    #[prost(string, tag = "2")]
+    pub(super) name: String,
+    #[prost(string, tag = "3")]
+    pub(super) value: String,
+}
+
+impl Query {
+    /// What `selection` matches in (`after_ms`, `until_ms`].
+    pub(super) fn new(selection: &Selection, after_ms: i64, until_ms: i64) -> Self {
+        Self {
+            start_timestamp_ms: after_ms.saturating_add(1),
+            end_timestamp_ms: until_ms,
+            matchers: selection
+                .iter()
+                .map(|matcher| {
+                    let (name, value) = matcher.name_and_text();
+                    LabelMatcher {
+                        kind: if matches!(matcher, Matcher::Equal(..)) { 0 } else { 2 },
+                        name: name.to_owned(),
+                        value,
+                    }
+                })
+                .collect(),
+        }
+    }
+}
+
+/// One field's content.
+#[derive(Debug, Clone, Copy)]
+enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+}
+
+/// Walks the fields of one message.
+struct Fields<'a>(&'a [u8]);
+
+/// Reads a base-128 number from the front of `bytes`. `Ok(None)` when it goes on beyond the end.
+pub(super) fn uvarint(bytes: &[u8]) -> Result<Option<(u64, usize)>, &'static str> {
+    let mut out = 0_u64;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if at == 9 && byte > 1 || at > 9 {
+            return Err("number longer than 64 bits");
+        }
+        out |= u64::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Ok(Some((out, at + 1)));
+        }
+    }
+    if bytes.len() > 9 {
+        return Err("number longer than 64 bits");
+    }
+    Ok(None)
+}
+
+impl<'a> Fields<'a> {
+    fn number(&mut self) -> Result<u64, &'static str> {
+        let (number, length) = uvarint(self.0)?.ok_or("ends inside a number")?;
+        self.0 = &self.0[length..];
+        Ok(number)
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], &'static str> {
+        if length > self.0.len() {
+            return Err("a length points beyond its message");
+        }
+        let (taken, rest) = self.0.split_at(length);
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    /// The next field's number and content.
+    fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, &'static str> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let tag = self.number()?;
+        let value = match tag & 7 {
+            0 => Value::Number(self.number()?),
+            1 => Value::Number(u64::from_le_bytes(
+                self.take(8)?.try_into().map_err(|_| "ends inside a number")?,
+            )),
+            2 => {
+                let length = usize::try_from(self.number()?).map_err(|_| "a length points beyond its message")?;
+                Value::Bytes(self.take(length)?)
+            }
+            5 => Value::Number(u64::from(u32::from_le_bytes(
+                self.take(4)?.try_into().map_err(|_| "ends inside a number")?,
+            ))),
+            _ => return Err("unknown wire type"),
+        };
+        Ok(Some((tag >> 3, value)))
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, &'static str> {
+    std::str::from_utf8(bytes).map_err(|_| "text that is not UTF-8")
+}
+
+/// `prometheus.Label`.
+fn label(bytes: &[u8]) -> Result<(&str, &str), &'static str> {
+    let (mut name, mut value) = ("", "");
+    let mut fields = Fields(bytes);
+    while let Some(field) = fields.next()? {
+        match field {
+            (1, Value::Bytes(bytes)) => name = text(bytes)?,
+            (2, Value::Bytes(bytes)) => value = text(bytes)?,
+            _ => {}
+        }
+    }
+    Ok((name, value))
+}
+
+/// The labels (field 1) of a `TimeSeries` or `ChunkedSeries`.
+fn labels(bytes: &[u8]) -> Result<Labels, &'static str> {
+    let mut pairs = Vec::new();
+    let mut fields = Fields(bytes);
+    while let Some(field) = fields.next()? {
+        if let (1, Value::Bytes(bytes)) = field {
+            if pairs.len() == MAX_LABELS {
+                return Err("a series with more than 1000 labels");
+            }
+            pairs.push(label(bytes)?);
+        }
+    }
+    Ok(Labels::from_pairs(pairs))
+}
+
+/// One chunk of a frame.
+pub(super) struct WireChunk<'a> {
+    /// 1 = XOR; anything else is a histogram.
+    pub(super) encoding: u64,
+    /// Count and bits.
+    pub(super) data: &'a [u8],
+}
+
+/// Walks a `ChunkedReadResponse`: calls `each` for every chunk with the query's index and the series' labels.
+/// Labels are decoded once a series and frame.
+pub(super) fn chunked_response<'a>(
+    message: &'a [u8],
+    mut each: impl FnMut(u64, &Labels, WireChunk<'a>) -> Result<(), &'static str>,
+) -> Result<(), &'static str> {
+    let mut query = 0;
+    let mut fields = Fields(message);
+    // The index is written after the series it belongs to.
+    while let Some(field) = fields.next()? {
+        if let (2, Value::Number(index)) = field {
+            query = index;
+        }
+    }
+    let mut fields = Fields(message);
+    while let Some(field) = fields.next()? {
+        let (1, Value::Bytes(series)) = field else {
+            continue;
+        };
+        let labels = labels(series)?;
+        let mut fields = Fields(series);
+        while let Some(field) = fields.next()? {
+            let (2, Value::Bytes(chunk)) = field else {
+                continue;
+            };
+            let mut one = WireChunk { encoding: 0, data: &[] };
+            let mut fields = Fields(chunk);
+            while let Some(field) = fields.next()? {
+                match field {
+                    (3, Value::Number(encoding)) => one.encoding = encoding,
+                    (4, Value::Bytes(data)) => one.data = data,
+                    _ => {}
+                }
+            }
+            each(query, &labels, one)?;
+        }
+    }
+    Ok(())
+}
+
+/// Walks a `ReadResponse`: calls `each` for every series with the query's index, its labels, its samples when `wanted`
+/// says yes to the labels, and the count of its native histograms.
+pub(super) fn sample_response(
+    message: &[u8],
+    wanted: impl Fn(&Labels) -> bool,
+    mut each: impl FnMut(u64, Labels, Samples, u64) -> Result<(), &'static str>,
+) -> Result<(), &'static str> {
+    let mut results = Fields(message);
+    let mut query = 0;
+    while let Some(field) = results.next()? {
+        let (1, Value::Bytes(result)) = field else {
+            continue;
+        };
+        let mut list = Fields(result);
+        while let Some(field) = list.next()? {
+            let (1, Value::Bytes(series)) = field else {
+                continue;
+            };
+            let labels = labels(series)?;
+            if !wanted(&labels) {
+                continue;
+            }
+            let mut samples = Samples::default();
+            let mut histograms = 0;
+            let mut fields = Fields(series);
+            while let Some(field) = fields.next()? {
+                match field {
+                    (2, Value::Bytes(sample)) => {
+                        let (mut time, mut value) = (0_i64, 0.0);
+                        let mut fields = Fields(sample);
+                        while let Some(field) = fields.next()? {
+                            match field {
+                                (1, Value::Number(bits)) => value = f64::from_bits(bits),
+                                (2, Value::Number(ms)) => time = ms as i64,
+                                _ => {}
+                            }
+                        }
+                        if !samples.push(time, value) {
+                            return Err("samples whose times do not rise");
+                        }
+                    }
+                    (4, Value::Bytes(_)) => histograms += 1,
+                    _ => {}
+                }
+            }
+            each(query, labels, samples, histograms)?;
+        }
+        query += 1;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(super) mod tests;
