@@ -1,0 +1,319 @@
+//! What is known now, for every screen: objectives worst first, counts, headlines.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use sla_domain::safe_text::SafeText;
+use sla_domain::{Labels, SeriesId};
+use sla_proto::convert::{self, millis, timestamp};
+use sla_proto::series::v1::SourceStatus;
+use sla_proto::violation::v1 as pb;
+
+use crate::evaluation::status::severity;
+use crate::options::MAX_HEADLINES;
+use crate::wording;
+
+/// The state of all active sets at one instant. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// The instant, Unix milliseconds; `None` before the first evaluation.
+    pub at_ms: Option<i64>,
+    /// Worst first.
+    pub objectives: Vec<Arc<pb::ObjectiveStatus>>,
+    /// How the source does.
+    pub source: SourceStatus,
+    /// What keeps this role from its work, in words; empty when nothing does.
+    pub problem: String,
+}
+
+impl Snapshot {
+    /// Orders the objectives.
+    pub fn new(
+        at_ms: i64,
+        mut objectives: Vec<Arc<pb::ObjectiveStatus>>,
+        source: SourceStatus,
+        problem: String,
+    ) -> Self {
+        objectives.sort_by(|a, b| worst_first(a, b));
+        Self {
+            at_ms: Some(at_ms),
+            objectives,
+            source,
+            problem,
+        }
+    }
+
+    /// The objectives of one set (by id), or all.
+    pub fn of_set<'a>(&'a self, set_id: Option<&'a str>) -> impl Iterator<Item = &'a Arc<pb::ObjectiveStatus>> {
+        self.objectives
+            .iter()
+            .filter(move |o| set_id.is_none_or(|id| o.set_id == id))
+    }
+
+    /// The overview of one set, or of all.
+    pub fn overview(&self, set_id: Option<&str>) -> pb::Overview {
+        pb::Overview {
+            counts: Some(counts(self.of_set(set_id).map(Arc::as_ref))),
+            objectives: self.of_set(set_id).map(|objective| (**objective).clone()).collect(),
+            evaluated: self.at_ms.map(timestamp),
+            source: Some(self.source.clone()),
+            headlines: self.headlines(set_id),
+        }
+    }
+
+    /// What changed since `before`, for one set or all; `None` when nothing did, not even the instant.
+    pub fn update(&self, before: &Self, set_id: Option<&str>) -> Option<pb::OverviewUpdate> {
+        if self.at_ms == before.at_ms && self.source == before.source && self.problem == before.problem {
+            return None;
+        }
+        let changed = self
+            .of_set(set_id)
+            .filter(|now| {
+                !before
+                    .objectives
+                    .iter()
+                    .any(|then| Arc::ptr_eq(then, now) || same_figures(then, now))
+            })
+            .map(|objective| (**objective).clone())
+            .collect();
+        Some(pb::OverviewUpdate {
+            counts: Some(counts(self.of_set(set_id).map(Arc::as_ref))),
+            objectives: changed,
+            evaluated: self.at_ms.map(timestamp),
+            source: Some(self.source.clone()),
+            headlines: self.headlines(set_id),
+        })
+    }
+
+    /// Whether both know the same objectives: otherwise a watcher needs a whole snapshot.
+    pub fn same_objectives(&self, other: &Self) -> bool {
+        let ids = |snapshot: &Self| {
+            let mut ids: Vec<(String, String, u32)> = snapshot
+                .objectives
+                .iter()
+                .map(|o| {
+                    let objective = o.objective.as_ref();
+                    let id = objective.map(|objective| objective.id.clone()).unwrap_or_default();
+                    (
+                        o.set_id.clone(),
+                        id,
+                        objective.map_or(0, |objective| objective.generation),
+                    )
+                })
+                .collect();
+            ids.sort_unstable();
+            ids
+        };
+        ids(self) == ids(other)
+    }
+
+    /// What is wrong now, in words, worst first.
+    pub fn headlines(&self, set_id: Option<&str>) -> Vec<String> {
+        let mut lines = Vec::new();
+        if !self.problem.is_empty() {
+            lines.push(self.problem.clone());
+        }
+        let now_ms = self.at_ms.unwrap_or(0);
+        for objective in self.of_set(set_id) {
+            if lines.len() >= MAX_HEADLINES {
+                break;
+            }
+            headlines_of(objective, now_ms, &mut lines);
+        }
+        lines.truncate(MAX_HEADLINES);
+        lines
+    }
+}
+
+/// Objectives by state.
+pub fn counts<'a>(objectives: impl Iterator<Item = &'a pb::ObjectiveStatus>) -> pb::StateCounts {
+    let mut counts = pb::StateCounts::default();
+    for objective in objectives {
+        *match objective.state() {
+            pb::State::Violated => &mut counts.violated,
+            pb::State::NoData | pb::State::Unspecified => &mut counts.no_data,
+            pb::State::AtRisk => &mut counts.at_risk,
+            pb::State::Ok => &mut counts.ok,
+            pb::State::Excluded => &mut counts.excluded,
+        } += 1;
+    }
+    counts
+}
+
+/// By state; among violated ones by how far outside in units of the bound, then by who started first; then by name.
+fn worst_first(a: &pb::ObjectiveStatus, b: &pb::ObjectiveStatus) -> Ordering {
+    let name = |o: &pb::ObjectiveStatus| o.objective.as_ref().map(|o| o.name.to_lowercase()).unwrap_or_default();
+    severity(a.state())
+        .cmp(&severity(b.state()))
+        .then_with(|| gravity(b).total_cmp(&gravity(a)))
+        .then_with(|| since(a).cmp(&since(b)))
+        .then_with(|| (&a.set_name, name(a)).cmp(&(&b.set_name, name(b))))
+}
+
+/// Excess over the bound, relative to the bound, of the worst violation that goes on; 0 without one.
+fn gravity(objective: &pb::ObjectiveStatus) -> f64 {
+    objective
+        .series
+        .iter()
+        .filter_map(|series| series.open.as_ref())
+        .map(|open| open.excess / open.bound.abs().max(f64::MIN_POSITIVE))
+        .fold(0.0, f64::max)
+        .min(1e12)
+}
+
+fn since(objective: &pb::ObjectiveStatus) -> i64 {
+    objective
+        .series
+        .iter()
+        .filter_map(|series| series.open.as_ref()?.start.as_ref().map(millis))
+        .min()
+        .unwrap_or(i64::MAX)
+}
+
+/// Everything but the instant.
+fn same_figures(a: &pb::ObjectiveStatus, b: &pb::ObjectiveStatus) -> bool {
+    let bare = |o: &pb::ObjectiveStatus| pb::ObjectiveStatus {
+        evaluated: None,
+        ..o.clone()
+    };
+    a.set_id == b.set_id && a.objective == b.objective && a.state == b.state && bare(a) == bare(b)
+}
+
+fn headlines_of(objective: &pb::ObjectiveStatus, now_ms: i64, lines: &mut Vec<String>) {
+    let name = objective.objective.as_ref().map(|o| o.name.clone()).unwrap_or_default();
+    if matches!(objective.state(), pb::State::Ok | pb::State::Excluded) {
+        return;
+    }
+    if objective.series.is_empty() {
+        let why = if objective.problem.is_empty() {
+            &objective.why
+        } else {
+            &objective.problem
+        };
+        lines.push(format!(
+            "{} no data: {}",
+            SafeText::with_limit(&name, 80),
+            SafeText::with_limit(why, 160)
+        ));
+        return;
+    }
+    let labels: Vec<Labels> = objective
+        .series
+        .iter()
+        .map(|series| series.series.as_ref().map(convert::labels).unwrap_or_default())
+        .collect();
+    let sisters: Vec<&Labels> = labels.iter().collect();
+    for (series, labels) in objective.series.iter().zip(&labels) {
+        if lines.len() >= MAX_HEADLINES {
+            return;
+        }
+        let words = wording::series_name(&name, labels, &sisters);
+        match series.state() {
+            pb::State::Violated => lines.push(match &series.open {
+                Some(open) => wording::violated(&wording::OpenViolationWords {
+                    series: &words,
+                    side: if open.side() == pb::Side::Below {
+                        "below"
+                    } else {
+                        "above"
+                    },
+                    bound: open.bound,
+                    start_ms: open.start.as_ref().map_or(now_ms, millis),
+                    now_ms,
+                    worst: open.worst,
+                }),
+                None => format!("{words} violated"),
+            }),
+            pb::State::NoData | pb::State::Unspecified => {
+                let newest = series.last.as_ref().and_then(|last| last.time.as_ref()).map(millis);
+                lines.push(wording::no_data(&words, newest, now_ms));
+            }
+            pb::State::AtRisk => lines.push(wording::at_risk(&words, &series.why)),
+            pb::State::Ok | pb::State::Excluded => {}
+        }
+    }
+}
+
+/// The fingerprint of a series status, if it has one.
+pub fn series_of(status: &pb::SeriesStatus) -> Option<SeriesId> {
+    status.series.as_ref().and_then(convert::series_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::judge::judge;
+    use crate::evaluation::judge::tests::{asked, held, known};
+    use crate::evaluation::status::objective_status;
+    use sla_domain::range::AllowedRange;
+    use sla_proto::series::v1::SeriesKind;
+    use std::collections::HashMap;
+
+    fn status(name: &str, points: &[(i64, f64)]) -> Arc<pb::ObjectiveStatus> {
+        let known = known(name, AllowedRange::at_most(4.0).unwrap());
+        let judged = judge(
+            &known,
+            vec![held(name, "host-3", SeriesKind::Gauge, 60_000, points)],
+            &asked(720),
+            &HashMap::new(),
+        );
+        Arc::new(objective_status(&judged, 600_000, false, ""))
+    }
+
+    fn snapshot() -> Snapshot {
+        Snapshot::new(
+            720_000,
+            vec![
+                status("fine", &[(700_000, 1.0)]),
+                status("silent", &[(100_000, 1.0)]),
+                status(
+                    "load",
+                    &[(480_000, 5.0), (540_000, 7.2), (600_000, 6.0), (660_000, 6.0)],
+                ),
+                status("worse", &[(660_000, 40.0)]),
+            ],
+            SourceStatus::default(),
+            String::new(),
+        )
+    }
+
+    #[test]
+    fn the_first_line_says_what_is_wrong_worst_first() {
+        assert_eq!(
+            snapshot().headlines(None),
+            [
+                "worse host-3 above 4 since 00:11 (1m) worst 40",
+                "load host-3 above 4 since 00:08 (4m) worst 7.2",
+                "silent host-3 no data: newest sample 00:01 (10m)",
+            ]
+        );
+        let overview = snapshot().overview(None);
+        let counts = overview.counts.unwrap();
+        assert_eq!((counts.violated, counts.no_data, counts.ok), (2, 1, 1));
+        assert_eq!(overview.objectives.len(), 4);
+        assert!(snapshot().overview(Some("another")).objectives.is_empty());
+    }
+
+    #[test]
+    fn a_problem_of_the_role_comes_before_everything() {
+        let mut snapshot = snapshot();
+        snapshot.problem = "the ledger cannot be written since 00:10".into();
+        assert_eq!(snapshot.headlines(None)[0], snapshot.problem);
+    }
+
+    #[test]
+    fn an_update_carries_only_what_changed() {
+        let before = snapshot();
+        let mut objectives = before.objectives.clone();
+        let fine = objectives
+            .iter()
+            .position(|o| o.series[0].state() == pb::State::Ok)
+            .unwrap();
+        objectives[fine] = status("fine", &[(700_000, 3.0)]);
+        let after = Snapshot::new(720_001, objectives, SourceStatus::default(), String::new());
+        let update = after.update(&before, None).unwrap();
+        assert_eq!(update.objectives.len(), 1);
+        assert!(after.same_objectives(&before));
+        assert!(after.update(&after, None).is_none());
+    }
+}

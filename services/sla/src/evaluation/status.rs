@@ -1,0 +1,328 @@
+//! Judgements as the contract tells them.
+
+use sla_domain::evaluation::Evaluation;
+use sla_domain::merge::Merged;
+use sla_domain::range::Side;
+use sla_domain::state::{RiskReason, State};
+use sla_domain::{Labels, Samples};
+use sla_proto::convert::timestamp;
+use sla_proto::series::v1::Point;
+use sla_proto::violation::v1 as pb;
+
+use crate::evaluation::judge::{JudgedObjective, JudgedSeries};
+use crate::options::{MAX_SAMPLES_PER_INTERVAL, MAX_SERIES_PER_STATUS};
+use crate::wording;
+
+/// A state in the contract.
+pub fn state_message(state: State) -> pb::State {
+    match state {
+        State::Ok => pb::State::Ok,
+        State::AtRisk => pb::State::AtRisk,
+        State::Violated => pb::State::Violated,
+        State::NoData => pb::State::NoData,
+        State::Excluded => pb::State::Excluded,
+    }
+}
+
+/// Its place in "worst first": violated 0, no data 1, at risk 2, ok 3, excluded 4.
+pub fn severity(state: pb::State) -> u8 {
+    match state {
+        pb::State::Violated => 0,
+        pb::State::NoData | pb::State::Unspecified => 1,
+        pb::State::AtRisk => 2,
+        pb::State::Ok => 3,
+        pb::State::Excluded => 4,
+    }
+}
+
+/// A side in the contract.
+pub fn side_message(side: Side) -> pb::Side {
+    match side {
+        Side::Above => pb::Side::Above,
+        Side::Below => pb::Side::Below,
+    }
+}
+
+/// One window of one series.
+fn window(evaluation: &Evaluation, judged: &Samples, floor: f64, with_intervals: bool) -> pb::WindowResult {
+    pb::WindowResult {
+        window_ms: evaluation.window.length_ms,
+        violations: evaluation.intervals.len() as u64,
+        violated_ms: evaluation.violated_ms,
+        covered_ms: evaluation.covered_ms,
+        unknown_ms: evaluation.unknown_ms,
+        bad_ms: evaluation.bad_ms,
+        judged_ms: evaluation.judged_ms(),
+        coverage: evaluation.coverage(),
+        samples: evaluation.samples,
+        samples_violating: evaluation.samples_violating,
+        samples_nan: evaluation.n_nan,
+        percent_good: evaluation
+            .is_covered(floor)
+            .then(|| evaluation.good_ratio())
+            .flatten()
+            .map(|ratio| ratio * 100.0),
+        worst: evaluation.worst().map(|interval| interval.worst),
+        intervals: if with_intervals {
+            evaluation
+                .intervals
+                .iter()
+                .map(|interval| interval_message(interval, judged))
+                .collect()
+        } else {
+            Vec::new()
+        },
+    }
+}
+
+fn interval_message(interval: &sla_domain::Interval, judged: &Samples) -> pb::Interval {
+    let times = &interval.sample_times_ms[..interval.sample_times_ms.len().min(MAX_SAMPLES_PER_INTERVAL)];
+    let first = times
+        .first()
+        .map_or(0, |&time| judged.times_ms.partition_point(|&t| t < time));
+    let mut values = Vec::with_capacity(times.len());
+    let mut at = first;
+    for &time in times {
+        while judged.times_ms.get(at).is_some_and(|&t| t < time) {
+            at += 1;
+        }
+        values.push(judged.values.get(at).copied().unwrap_or(interval.worst));
+    }
+    pb::Interval {
+        start: Some(timestamp(interval.start_ms)),
+        end: Some(timestamp(interval.end_ms)),
+        open_start: interval.open_start,
+        open_end: interval.open_end,
+        side: side_message(interval.side).into(),
+        worst: interval.worst,
+        excess: interval.excess,
+        samples: interval.samples,
+        sample_times: times.iter().map(|&time| timestamp(time)).collect(),
+        sample_values: values,
+    }
+}
+
+/// One window of an objective.
+fn merged_window(merged: &Merged, floor: f64) -> pb::WindowResult {
+    pb::WindowResult {
+        window_ms: merged.window.length_ms,
+        violations: merged.violations,
+        violated_ms: merged.violated_ms,
+        covered_ms: merged.covered_ms,
+        unknown_ms: merged.unknown_ms,
+        bad_ms: merged.bad_ms,
+        judged_ms: merged.judged_ms,
+        coverage: merged.coverage(),
+        samples: merged.samples,
+        samples_violating: merged.samples_violating,
+        samples_nan: merged.n_nan,
+        percent_good: merged
+            .is_covered(floor)
+            .then(|| merged.good_ratio())
+            .flatten()
+            .map(|ratio| ratio * 100.0),
+        worst: merged.worst.map(|(worst, _, _)| worst),
+        intervals: Vec::new(),
+    }
+}
+
+/// Why a series is at risk or without data, in words; empty otherwise.
+pub fn why(judged: &JudgedSeries, at_ms: i64, horizon_ms: i64) -> String {
+    match (judged.state, judged.risk) {
+        (State::AtRisk, Some(RiskReason::WarningBand(side))) => match side {
+            Side::Above => "above the warning bound".to_owned(),
+            Side::Below => "below the warning bound".to_owned(),
+        },
+        (State::AtRisk, Some(RiskReason::Forecast { probability })) => format!(
+            "{} to leave the range within {}",
+            wording::percent(probability),
+            sla_domain::duration::format_short_ms(horizon_ms)
+        ),
+        (State::NoData, _) => match judged.longest().and_then(|longest| longest.reading.newest) {
+            Some((newest, _)) => wording::silence(newest, at_ms),
+            None => "no data: only NaN or infinite samples".to_owned(),
+        },
+        _ => String::new(),
+    }
+}
+
+/// The violation that goes on at the instant, as far back as the samples reach.
+fn open_violation(objective: &JudgedObjective, judged: &JudgedSeries) -> Option<pb::Violation> {
+    let interval = judged
+        .longest()?
+        .intervals
+        .last()
+        .filter(|interval| interval.open_end)?;
+    let range = &objective.known.objective.range;
+    Some(pb::Violation {
+        set_id: objective.known.set_id.clone(),
+        objective_id: objective.known.objective.id.as_str().to_owned(),
+        generation: objective.known.objective.generation,
+        series: Some(judged.held.series.clone()),
+        start: Some(timestamp(interval.began_ms)),
+        end: None,
+        side: side_message(interval.side).into(),
+        worst: interval.worst,
+        excess: interval.excess,
+        samples: interval.samples,
+        retired: false,
+        duration_ms: interval.end_ms - interval.began_ms,
+        bound: match interval.side {
+            Side::Above => range.max(),
+            Side::Below => range.min(),
+        }
+        .unwrap_or(interval.worst),
+    })
+}
+
+/// One series of an objective.
+pub fn series_status(
+    objective: &JudgedObjective,
+    judged: &JudgedSeries,
+    horizon_ms: i64,
+    with_intervals: bool,
+) -> pb::SeriesStatus {
+    let floor = objective.known.objective.coverage_floor;
+    let newest = judged.longest().and_then(|longest| longest.reading.newest);
+    pb::SeriesStatus {
+        series: Some(judged.held.series.clone()),
+        state: state_message(judged.state).into(),
+        why: why(judged, objective.at_ms, horizon_ms),
+        last: newest.map(|(time, value)| Point {
+            time: Some(timestamp(time)),
+            value,
+        }),
+        windows: judged
+            .evaluations
+            .iter()
+            .map(|evaluation| window(evaluation, &judged.judged, floor, with_intervals))
+            .collect(),
+        open: open_violation(objective, judged),
+        outlook: None,
+        rate: judged.rate,
+        cap_ms: judged.cap_ms,
+    }
+}
+
+/// An objective with its series, worst first.
+pub fn objective_status(
+    objective: &JudgedObjective,
+    horizon_ms: i64,
+    with_intervals: bool,
+    problem: &str,
+) -> pb::ObjectiveStatus {
+    let floor = objective.known.objective.coverage_floor;
+    let series: Vec<pb::SeriesStatus> = objective
+        .series
+        .iter()
+        .take(MAX_SERIES_PER_STATUS)
+        .map(|judged| series_status(objective, judged, horizon_ms, with_intervals))
+        .collect();
+    let seen = objective.merged.first().map_or(0, |merged| merged.series_seen);
+    let why = match objective.series.first() {
+        None if problem.is_empty() => "no series matches the query".to_owned(),
+        None => "nothing was read yet".to_owned(),
+        Some(worst) => {
+            let words = why(worst, objective.at_ms, horizon_ms);
+            if words.is_empty() || objective.series.len() == 1 {
+                words
+            } else {
+                let sisters: Vec<&Labels> = objective.series.iter().map(|s| &s.held.labels).collect();
+                format!("{}: {words}", wording::telling_labels(&worst.held.labels, &sisters))
+            }
+        }
+    };
+    pb::ObjectiveStatus {
+        set_id: objective.known.set_id.clone(),
+        set_name: objective.known.set_name.clone(),
+        objective: Some(objective.known.message.clone()),
+        state: state_message(objective.state).into(),
+        why,
+        windows: objective
+            .merged
+            .iter()
+            .map(|merged| merged_window(merged, floor))
+            .collect(),
+        series,
+        series_seen: seen as u32,
+        series_known: objective.series.len() as u32,
+        outlook: None,
+        evaluated: Some(timestamp(objective.at_ms)),
+        problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::judge::judge;
+    use crate::evaluation::judge::tests::{asked, held, known};
+    use sla_domain::range::AllowedRange;
+    use sla_proto::series::v1::SeriesKind;
+    use std::collections::HashMap;
+
+    #[test]
+    fn intervals_carry_their_samples_and_the_coverage_floor_hides_the_percent() {
+        let known = known("x", AllowedRange::at_most(80.0).unwrap());
+        let points = [
+            (60_000, 90.0),
+            (120_000, 95.0),
+            (180_000, 70.0),
+            (600_000, 85.0),
+            (660_000, 60.0),
+        ];
+        let judged = judge(
+            &known,
+            vec![held("x", "a", SeriesKind::Gauge, 60_000, &points)],
+            &asked(720),
+            &HashMap::new(),
+        );
+        let status = objective_status(&judged, 600_000, true, "");
+        let window = &status.series[0].windows[0];
+        assert_eq!(window.intervals.len(), 2);
+        assert_eq!(window.intervals[0].sample_values, [90.0, 95.0]);
+        assert_eq!(window.intervals[0].sample_times[1], timestamp(120_000));
+        assert_eq!(window.intervals[0].side(), pb::Side::Above);
+        assert!(
+            window.coverage < 0.9 && window.percent_good.is_none(),
+            "7/12 is below the floor"
+        );
+        assert_eq!(status.windows[0].violations, 2);
+        assert!(status.series[0].open.is_none());
+    }
+
+    #[test]
+    fn silence_and_absence_are_told() {
+        let known = known("x", AllowedRange::at_most(80.0).unwrap());
+        let silent = held("x", "a", SeriesKind::Gauge, 60_000, &[(60_000, 1.0)]);
+        let judged = judge(&known, vec![silent], &asked(720), &HashMap::new());
+        let status = objective_status(&judged, 600_000, false, "");
+        assert_eq!(status.why, "no data: newest sample 00:01 (11m)");
+        let none = judge(&known, Vec::new(), &asked(720), &HashMap::new());
+        assert_eq!(
+            objective_status(&none, 600_000, false, "").why,
+            "no series matches the query"
+        );
+        assert_eq!(
+            objective_status(&none, 600_000, false, "503").state(),
+            pb::State::NoData
+        );
+    }
+
+    #[test]
+    fn a_violation_that_goes_on_is_told_with_its_start() {
+        let known = known("x", AllowedRange::at_most(80.0).unwrap());
+        let bad = held("x", "a", SeriesKind::Gauge, 60_000, &[(600_000, 81.0), (660_000, 99.0)]);
+        let status = objective_status(
+            &judge(&known, vec![bad], &asked(700), &HashMap::new()),
+            600_000,
+            false,
+            "",
+        );
+        let open = status.series[0].open.as_ref().unwrap();
+        assert_eq!(
+            (open.start, open.worst, open.bound, open.duration_ms),
+            (Some(timestamp(600_000)), 99.0, 80.0, 100_000)
+        );
+    }
+}

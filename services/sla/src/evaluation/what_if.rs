@@ -1,0 +1,212 @@
+//! Stateless evaluation: what an objective did, or would have done, at any instant.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sla_domain::invalid::Invalid;
+use sla_domain::objective::ObjectiveId;
+use sla_domain::safe_text::SafeText;
+use sla_proto::convert;
+use sla_proto::violation::v1 as pb;
+
+use crate::error::SlaError;
+use crate::evaluation::cadence::wanted;
+use crate::evaluation::judge::{Asked, JudgedObjective, judge};
+use crate::evaluation::memory::HeldSeries;
+use crate::evaluation::reader::{ReadPlan, Reading, read};
+use crate::evaluation::status::objective_status;
+use crate::options::{MAX_INLINE_OBJECTIVES, MAX_WINDOW_MS, MAX_WINDOWS};
+use crate::service::Core;
+use crate::sets::catalog::KnownObjective;
+
+/// The longest cap that may be asked for, milliseconds (31 d, as the longest setting of an objective).
+const MAX_CAP_MS: i64 = sla_domain::Objective::MAX_DURATION_MS;
+/// History before the longest window, milliseconds: a value from before carries in.
+const BEFORE_MS: i64 = 10 * 60_000;
+const CANNOT_EVALUATE: &str = "this cannot be evaluated";
+
+/// For the rpc.
+pub async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Result<pb::EvaluateResponse, SlaError> {
+    core.metrics.what_ifs(1);
+    let asked = asked(core, &request)?;
+    let objectives = objectives(core, &request).await?;
+    let queries = wanted(&objectives);
+    let carry_ms = asked.cap_ms.unwrap_or(BEFORE_MS).max(BEFORE_MS).min(MAX_WINDOW_MS);
+    let plan = ReadPlan {
+        queries: queries.iter().map(|want| want.message.clone()).collect(),
+        after_ms: asked.at_ms.saturating_sub(asked.longest_ms()).saturating_sub(carry_ms),
+        until_ms: asked.at_ms,
+        max_series: core.options.max_series,
+        cached_only: request.cached_only,
+    };
+    let reading = if queries.is_empty() {
+        Reading::default()
+    } else {
+        read(&core.peer, &core.pool, &plan).await?
+    };
+    let source = reading.status.clone();
+    let work: Vec<_> = objectives
+        .into_iter()
+        .map(|known| {
+            let (series, problem) = answers(&known, &queries, &reading);
+            (known, series, problem)
+        })
+        .collect();
+    let (with_intervals, horizon_ms, asked_here) = (request.with_intervals, core.options.horizon_ms, asked.clone());
+    let judged: Vec<(JudgedObjective, pb::ObjectiveStatus)> = core
+        .pool
+        .run(move || {
+            work.into_iter()
+                .map(|(known, series, problem)| {
+                    let judged = judge(&known, series, &asked_here, &HashMap::new());
+                    let status = objective_status(&judged, horizon_ms, with_intervals, &problem);
+                    (judged, status)
+                })
+                .collect()
+        })
+        .await?;
+    let told = judged.into_iter().map(|(_, status)| status).collect();
+    Ok(pb::EvaluateResponse {
+        at: Some(convert::timestamp(asked.at_ms)),
+        objectives: told,
+        source: Some(source),
+    })
+}
+
+fn asked(core: &Core, request: &pb::EvaluateRequest) -> Result<Asked, SlaError> {
+    let refuse = |field: &str, value: i64, rule: String, fix: &str| {
+        let invalid = Invalid::new(field, &sla_domain::duration::format_ms(value), rule, fix);
+        Err(SlaError::invalid(CANNOT_EVALUATE, invalid))
+    };
+    let windows_ms: Vec<i64> = if request.windows.is_empty() {
+        core.options.windows_ms.clone()
+    } else {
+        request.windows.iter().map(convert::duration_ms).collect()
+    };
+    if windows_ms.len() > MAX_WINDOWS {
+        let invalid = Invalid::new(
+            "windows",
+            &windows_ms.len().to_string(),
+            format!("at most {MAX_WINDOWS} windows can be asked for"),
+            "ask for fewer",
+        );
+        return Err(SlaError::invalid(CANNOT_EVALUATE, invalid));
+    }
+    for (at, &window) in windows_ms.iter().enumerate() {
+        if !(1..=MAX_WINDOW_MS).contains(&window) {
+            let rule = format!(
+                "must lie above 0 and at most at {}",
+                sla_domain::duration::format_ms(MAX_WINDOW_MS)
+            );
+            return refuse(&format!("windows[{at}]"), window, rule, "give a window such as 12h");
+        }
+    }
+    let cap_ms = request.cap.as_ref().map(convert::duration_ms);
+    if let Some(cap) = cap_ms
+        && !(1..=MAX_CAP_MS).contains(&cap)
+    {
+        return refuse(
+            "cap",
+            cap,
+            "must lie above 0 and at most at 31d".to_owned(),
+            "give a cap such as 120s",
+        );
+    }
+    Ok(Asked {
+        at_ms: request.at.as_ref().map_or_else(|| core.clock.now_ms(), convert::millis),
+        windows_ms,
+        cap_ms,
+    })
+}
+
+async fn objectives(core: &Core, request: &pb::EvaluateRequest) -> Result<Vec<Arc<KnownObjective>>, SlaError> {
+    if request.objectives.is_empty() {
+        let sets = core.sets().await?;
+        let set = sets.find(&request.set)?;
+        if request.objective_id.is_empty() {
+            return Ok(set.objectives.clone());
+        }
+        let one = set
+            .objectives
+            .iter()
+            .find(|known| known.objective.id.as_str() == request.objective_id)
+            .or_else(|| {
+                set.objectives
+                    .iter()
+                    .find(|known| known.objective.name == request.objective_id)
+            });
+        return one.map(|known| vec![known.clone()]).ok_or_else(|| SlaError::NotFound {
+            what: "objective",
+            name: SafeText::new(&request.objective_id),
+        });
+    }
+    if request.objectives.len() > MAX_INLINE_OBJECTIVES {
+        let invalid = Invalid::new(
+            "objectives",
+            &request.objectives.len().to_string(),
+            format!("at most {MAX_INLINE_OBJECTIVES} objectives can be evaluated at once"),
+            "ask in several calls",
+        );
+        return Err(SlaError::invalid(CANNOT_EVALUATE, invalid));
+    }
+    let mut known = Vec::with_capacity(request.objectives.len());
+    let mut problems = Vec::new();
+    for (at, asked) in request.objectives.iter().enumerate() {
+        match convert::objective(asked) {
+            Ok(mut objective) => {
+                // Nothing that is stored nowhere may be mistaken for something stored.
+                if asked.id.is_empty()
+                    && let Ok(id) = ObjectiveId::new(format!("what-if-{at}"))
+                {
+                    objective.id = id;
+                }
+                known.push(Arc::new(KnownObjective::new("", "", objective, asked)));
+            }
+            Err(found) => {
+                let path = format!("objectives[{at}]");
+                problems.extend(found.into_iter().map(|invalid| invalid.within(&path)));
+            }
+        }
+    }
+    if problems.is_empty() {
+        return Ok(known);
+    }
+    Err(SlaError::Invalid {
+        what: CANNOT_EVALUATE,
+        problems,
+    })
+}
+
+/// The series that answer an objective, and why its query failed.
+fn answers(
+    known: &KnownObjective,
+    queries: &[crate::evaluation::memory::Wanted],
+    reading: &Reading,
+) -> (Vec<HeldSeries>, String) {
+    let index = queries.iter().position(|want| want.key == known.wanted.key);
+    let series = reading
+        .series
+        .iter()
+        .filter(|series| {
+            Some(series.query_index) == index
+                || known
+                    .wanted
+                    .query
+                    .selector()
+                    .is_some_and(|selector| series.series.expression.is_empty() && selector.matches(&series.labels))
+        })
+        .map(|series| HeldSeries {
+            series: series.series.clone(),
+            id: series.id,
+            labels: series.labels.clone(),
+            spacing_ms: series.spacing_ms,
+            samples: Arc::new(series.samples.clone()),
+        })
+        .collect();
+    let failure = reading
+        .failures
+        .iter()
+        .find(|failure| Some(failure.query_index as usize) == index);
+    let words = failure.map_or(reading.status.problem.as_str(), |failure| failure.message.as_str());
+    (series, SafeText::new(words).to_string())
+}

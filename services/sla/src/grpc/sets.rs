@@ -1,0 +1,126 @@
+//! `sla.set.v1.SetService`.
+
+use std::sync::Arc;
+
+use sla_proto::set::v1 as pb;
+use sla_proto::set::v1::set_service_server::SetService;
+use sla_runtime::caller;
+use sla_runtime::status::ToStatus as _;
+use tonic::{Request, Response, Status};
+
+use crate::error::SlaError;
+use crate::service::Core;
+use crate::sets::suggestion;
+use crate::sets::validation;
+
+/// The edge: messages in, messages out.
+#[derive(Debug, Clone)]
+pub(crate) struct SetsApi(pub(crate) Arc<Core>);
+
+fn refused(error: &SlaError) -> Status {
+    error.to_status()
+}
+
+#[tonic::async_trait]
+impl SetService for SetsApi {
+    async fn list_sets(&self, _: Request<pb::ListSetsRequest>) -> Result<Response<pb::ListSetsResponse>, Status> {
+        let sets = self.0.sets().await.map_err(|e| refused(&e))?;
+        let sets = sets.all.iter().map(|set| set.message.clone()).collect();
+        Ok(Response::new(pb::ListSetsResponse { sets }))
+    }
+
+    async fn get_set(&self, request: Request<pb::GetSetRequest>) -> Result<Response<pb::GetSetResponse>, Status> {
+        let sets = self.0.sets().await.map_err(|e| refused(&e))?;
+        let set = sets.find(&request.into_inner().set).map_err(|e| refused(&e))?;
+        Ok(Response::new(pb::GetSetResponse {
+            set: Some(set.message.clone()),
+        }))
+    }
+
+    async fn create_set(
+        &self,
+        request: Request<pb::CreateSetRequest>,
+    ) -> Result<Response<pb::CreateSetResponse>, Status> {
+        let author = caller::user(request.extensions());
+        let wanted = request.into_inner().set.unwrap_or_default();
+        let set = self.0.editor.create(wanted, &author).await.map_err(|e| refused(&e))?;
+        Ok(Response::new(pb::CreateSetResponse { set: Some(set) }))
+    }
+
+    async fn update_set(
+        &self,
+        request: Request<pb::UpdateSetRequest>,
+    ) -> Result<Response<pb::UpdateSetResponse>, Status> {
+        let author = caller::user(request.extensions());
+        let wanted = request.into_inner().set.unwrap_or_default();
+        let set = self.0.editor.update(wanted, &author).await.map_err(|e| refused(&e))?;
+        Ok(Response::new(pb::UpdateSetResponse { set: Some(set) }))
+    }
+
+    async fn delete_set(
+        &self,
+        request: Request<pb::DeleteSetRequest>,
+    ) -> Result<Response<pb::DeleteSetResponse>, Status> {
+        let request = request.into_inner();
+        self.0
+            .editor
+            .delete(&request.id, request.version)
+            .await
+            .map_err(|e| refused(&e))?;
+        Ok(Response::new(pb::DeleteSetResponse {}))
+    }
+
+    async fn duplicate_set(
+        &self,
+        request: Request<pb::DuplicateSetRequest>,
+    ) -> Result<Response<pb::DuplicateSetResponse>, Status> {
+        let author = caller::user(request.extensions());
+        let request = request.into_inner();
+        let set = self
+            .0
+            .editor
+            .duplicate(&request.id, &request.new_name, &author)
+            .await
+            .map_err(|e| refused(&e))?;
+        Ok(Response::new(pb::DuplicateSetResponse { set: Some(set) }))
+    }
+
+    async fn validate_set(
+        &self,
+        request: Request<pb::ValidateSetRequest>,
+    ) -> Result<Response<pb::ValidateSetResponse>, Status> {
+        let wanted = request.into_inner().set.unwrap_or_default();
+        let problems = self.0.editor.validate(&wanted).await.map_err(|e| refused(&e))?;
+        Ok(Response::new(pb::ValidateSetResponse {
+            problems: problems.iter().map(validation::field_problem).collect(),
+        }))
+    }
+
+    async fn apply_sets(
+        &self,
+        request: Request<pb::ApplySetsRequest>,
+    ) -> Result<Response<pb::ApplySetsResponse>, Status> {
+        let author = caller::user(request.extensions());
+        let request = request.into_inner();
+        let plan = self
+            .0
+            .editor
+            .apply(&request.sets, request.prune, request.dry_run, &author)
+            .await
+            .map_err(|e| refused(&e))?;
+        Ok(Response::new(pb::ApplySetsResponse {
+            plan,
+            applied: !request.dry_run,
+        }))
+    }
+
+    async fn suggest_range(
+        &self,
+        request: Request<pb::SuggestRangeRequest>,
+    ) -> Result<Response<pb::SuggestRangeResponse>, Status> {
+        let answer = suggestion::suggest(&self.0, request.into_inner())
+            .await
+            .map_err(|e| refused(&e))?;
+        Ok(Response::new(answer))
+    }
+}

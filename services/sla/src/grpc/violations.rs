@@ -1,0 +1,246 @@
+//! `sla.violation.v1.ViolationService`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sla_domain::invalid::Invalid;
+use sla_proto::convert::{self, timestamp};
+use sla_proto::storage::v1::ListStoredViolationsRequest;
+use sla_proto::violation::v1 as pb;
+use sla_proto::violation::v1::violation_service_server::ViolationService;
+use sla_runtime::status::{Problem, ToStatus as _, reason};
+use tokio::sync::oneshot;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Request, Response, Status};
+
+use crate::error::SlaError;
+use crate::evaluation::cadence::NOW_TIMEOUT;
+use crate::evaluation::snapshot::{Snapshot, counts};
+use crate::evaluation::what_if;
+use crate::ledger;
+use crate::options::MAX_OVERVIEW_WAIT;
+use crate::outlook::board::breaks_first;
+use crate::service::Core;
+use crate::watch;
+
+/// The edge: messages in, messages out.
+#[derive(Debug, Clone)]
+pub(crate) struct ViolationsApi(pub(crate) Arc<Core>);
+
+impl ViolationsApi {
+    /// The id of a set named by id or name; `None` for all.
+    async fn set_id(&self, set: &str) -> Result<Option<String>, SlaError> {
+        if set.is_empty() {
+            return Ok(None);
+        }
+        let sets = self.0.sets().await?;
+        Ok(Some(sets.find(set)?.message.id.clone()))
+    }
+
+    async fn overview(&self, request: pb::GetOverviewRequest) -> Result<pb::Overview, SlaError> {
+        let wait = request
+            .wait
+            .as_ref()
+            .map_or(Duration::ZERO, |wait| {
+                Duration::from_millis(convert::duration_ms(wait).max(0).unsigned_abs())
+            })
+            .min(MAX_OVERVIEW_WAIT);
+        let deadline = tokio::time::Instant::now() + wait;
+        // On the first start even the set may still be in the making.
+        let set_id = loop {
+            match self.set_id(&request.set).await {
+                Ok(found) => break found,
+                Err(error) if tokio::time::Instant::now() >= deadline => return Err(error),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        };
+        let mut snapshots = self.0.board.snapshots();
+        let ready =
+            |snapshot: &Arc<Snapshot>| snapshot.at_ms.is_some() && snapshot.of_set(set_id.as_deref()).next().is_some();
+        // What is known when the time is over is the answer, whatever it is.
+        let _ = tokio::time::timeout_at(deadline, snapshots.wait_for(ready)).await;
+        let mut overview = self.0.board.snapshot().overview(set_id.as_deref());
+        if let Some(set) = self.inactive(set_id.as_deref()) {
+            overview
+                .headlines
+                .insert(0, format!("{set} is not active: it is not evaluated"));
+        }
+        Ok(overview)
+    }
+
+    fn inactive(&self, set_id: Option<&str>) -> Option<String> {
+        let sets = self.0.catalog.sets().ok()?;
+        let set = sets.by_id(set_id?)?;
+        let name = sla_domain::SafeText::new(&set.message.name).to_string();
+        (!set.message.active).then_some(name)
+    }
+
+    async fn stored(&self, request: pb::ListViolationsRequest) -> Result<pb::ListViolationsResponse, SlaError> {
+        let set_id = match self.set_id(&request.set).await {
+            Ok(id) => id.unwrap_or_default(),
+            // A deleted set is still in the ledger, by its id.
+            Err(SlaError::NotFound { .. }) if request.with_retired => request.set.clone(),
+            Err(error) => return Err(error),
+        };
+        let page_size = sla_runtime::page::size(request.page_size) as u32;
+        let answer = self
+            .0
+            .peer
+            .ledger()
+            .list_stored_violations(ListStoredViolationsRequest {
+                set_id,
+                objective_id: request.objective_id,
+                series_id: request.series_id,
+                after: request.after,
+                until: request.until,
+                open_only: request.open_only,
+                with_retired: request.with_retired,
+                page_size,
+                page_token: request.page_token,
+            })
+            .await
+            .map_err(|status| SlaError::upstream("read the ledger", status))?
+            .into_inner();
+        Ok(pb::ListViolationsResponse {
+            violations: answer
+                .violations
+                .into_iter()
+                .filter(|row| !ledger::is_withdrawn(row))
+                .collect(),
+            next_page_token: answer.next_page_token,
+        })
+    }
+
+    async fn future(&self, request: pb::ListFutureViolationsRequest) -> Result<Vec<pb::FutureRow>, SlaError> {
+        let set_id = self.set_id(&request.set).await?;
+        if let Some(horizon) = &request.horizon {
+            let asked_ms = convert::duration_ms(horizon);
+            if asked_ms != self.0.options.horizon_ms {
+                let have = sla_domain::duration::format_short_ms(self.0.options.horizon_ms);
+                let invalid = Invalid::new(
+                    "horizon",
+                    &sla_domain::duration::format_ms(asked_ms),
+                    format!("forecasts are kept for a horizon of {have}"),
+                    "leave it out, or configure another horizon",
+                );
+                return Err(SlaError::invalid("no forecasts of that horizon", invalid));
+            }
+        }
+        let snapshot = self.0.board.snapshot();
+        let mut rows: Vec<pb::FutureRow> = Vec::new();
+        for objective in snapshot.of_set(set_id.as_deref()) {
+            let objective = self.0.outlooks.attach(objective, true);
+            rows.extend(objective.series.iter().map(|series| pb::FutureRow {
+                set_id: objective.set_id.clone(),
+                objective: objective.objective.clone(),
+                series: Some(series.clone()),
+            }));
+        }
+        let none = pb::Outlook::default();
+        let outlook = |row: &pb::FutureRow| {
+            row.series
+                .as_ref()
+                .and_then(|series| series.outlook.clone())
+                .unwrap_or(none.clone())
+        };
+        rows.sort_by_cached_key(|row| FirstBroken(outlook(row)));
+        Ok(rows)
+    }
+
+    async fn now(&self) -> Result<pb::EvaluateNowResponse, Status> {
+        let (tell, told) = oneshot::channel();
+        let closing = || SlaError::Closing.to_status();
+        self.0
+            .now_requests
+            .send_timeout(tell, NOW_TIMEOUT)
+            .await
+            .map_err(|_| closing())?;
+        let outcome = tokio::time::timeout(NOW_TIMEOUT, told)
+            .await
+            .map_err(|_| SlaError::SourceSlow { after: NOW_TIMEOUT }.to_status())?
+            .map_err(|_| closing())?;
+        outcome.map_err(|words| Problem::new(Code::Unavailable, reason::UNAVAILABLE, words).status())?;
+        let snapshot = self.0.board.snapshot();
+        Ok(pb::EvaluateNowResponse {
+            evaluated: snapshot.at_ms.map(timestamp),
+            counts: Some(counts(snapshot.of_set(None).map(Arc::as_ref))),
+        })
+    }
+}
+
+/// Orders outlooks by what breaks first.
+struct FirstBroken(pb::Outlook);
+
+impl PartialEq for FirstBroken {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+impl Eq for FirstBroken {}
+impl PartialOrd for FirstBroken {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for FirstBroken {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        breaks_first(&self.0, &other.0)
+    }
+}
+
+fn refused(error: &SlaError) -> Status {
+    error.to_status()
+}
+
+#[tonic::async_trait]
+impl ViolationService for ViolationsApi {
+    type WatchViolationsStream = ReceiverStream<Result<pb::WatchViolationsResponse, Status>>;
+
+    async fn get_overview(
+        &self,
+        request: Request<pb::GetOverviewRequest>,
+    ) -> Result<Response<pb::GetOverviewResponse>, Status> {
+        let overview = self.overview(request.into_inner()).await.map_err(|e| refused(&e))?;
+        Ok(Response::new(pb::GetOverviewResponse {
+            overview: Some(overview),
+        }))
+    }
+
+    async fn watch_violations(
+        &self,
+        request: Request<pb::WatchViolationsRequest>,
+    ) -> Result<Response<Self::WatchViolationsStream>, Status> {
+        let set_id = self.set_id(&request.into_inner().set).await.map_err(|e| refused(&e))?;
+        Ok(Response::new(watch::stream(&self.0, set_id)))
+    }
+
+    async fn list_violations(
+        &self,
+        request: Request<pb::ListViolationsRequest>,
+    ) -> Result<Response<pb::ListViolationsResponse>, Status> {
+        let answer = self.stored(request.into_inner()).await.map_err(|e| refused(&e))?;
+        Ok(Response::new(answer))
+    }
+
+    async fn evaluate(&self, request: Request<pb::EvaluateRequest>) -> Result<Response<pb::EvaluateResponse>, Status> {
+        let answer = what_if::evaluate(&self.0, request.into_inner())
+            .await
+            .map_err(|e| refused(&e))?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_future_violations(
+        &self,
+        request: Request<pb::ListFutureViolationsRequest>,
+    ) -> Result<Response<pb::ListFutureViolationsResponse>, Status> {
+        let rows = self.future(request.into_inner()).await.map_err(|e| refused(&e))?;
+        Ok(Response::new(pb::ListFutureViolationsResponse { rows }))
+    }
+
+    async fn evaluate_now(
+        &self,
+        _: Request<pb::EvaluateNowRequest>,
+    ) -> Result<Response<pb::EvaluateNowResponse>, Status> {
+        Ok(Response::new(self.now().await?))
+    }
+}

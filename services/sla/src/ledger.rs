@@ -1,0 +1,361 @@
+//! The stored violations of active objectives, mirrored so that each evaluation writes only what changed.
+//!
+//! Natural keys (objective, generation, series, start) make every write safe to repeat: after a crash the same samples
+//! give the same rows.
+
+use std::collections::HashMap;
+
+use sla_domain::evaluation::Evaluation;
+use sla_domain::ledger::{LedgerKey, Violation, transitions};
+use sla_domain::objective::ObjectiveId;
+use sla_domain::range::{AllowedRange, Side};
+use sla_proto::Peer;
+use sla_proto::convert::{self, millis, timestamp};
+use sla_proto::series::v1::Series;
+use sla_proto::storage::v1::{ListStoredViolationsRequest, PutViolationsRequest};
+use sla_proto::violation::v1 as pb;
+
+use crate::error::SlaError;
+use crate::evaluation::judge::JudgedObjective;
+use crate::evaluation::status::side_message;
+use crate::options::{LATE_SAMPLES_MS, MAX_LEDGER_ROWS_PER_WRITE};
+
+/// Rows of a page when the ledger is read.
+const PAGE_ROWS: u32 = 1_000;
+/// Most pages read at the start: what is older is closed and does not change any more.
+const MAX_PAGES: usize = 50;
+/// Figures of a violation that merely goes on are written this often, milliseconds; its opening and closing at once.
+const PROGRESS_EVERY_MS: i64 = 60_000;
+
+/// What a write to the ledger has to announce.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Announcement {
+    /// A violation began.
+    Opened(pb::Violation),
+    /// A violation ended.
+    Closed(pb::Violation),
+}
+
+/// Rows to write, and what they mean.
+#[derive(Debug, Default)]
+pub struct Pending {
+    rows: Vec<(Violation, pb::Violation)>,
+    announcements: Vec<Announcement>,
+}
+
+impl Pending {
+    /// Whether nothing is to be written.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Mirrored {
+    violation: Violation,
+    written_ms: i64,
+}
+
+/// The mirror. Empty until [`LedgerMirror::load`] has read the store.
+#[derive(Debug, Default)]
+pub struct LedgerMirror {
+    by_key: HashMap<LedgerKey, Vec<Mirrored>>,
+    loaded: bool,
+}
+
+impl LedgerMirror {
+    /// Whether the store was read.
+    pub fn is_loaded(&self) -> bool {
+        self.loaded
+    }
+
+    /// Reads what is open and what ended after `after_ms`.
+    pub async fn load(&mut self, peer: &Peer, after_ms: i64) -> Result<(), SlaError> {
+        let mut by_key: HashMap<LedgerKey, Vec<Mirrored>> = HashMap::new();
+        for open_only in [true, false] {
+            let mut page_token = String::new();
+            for _ in 0..MAX_PAGES {
+                let request = ListStoredViolationsRequest {
+                    after: (!open_only).then(|| timestamp(after_ms)),
+                    open_only,
+                    page_size: PAGE_ROWS,
+                    page_token,
+                    ..ListStoredViolationsRequest::default()
+                };
+                let answer = peer
+                    .ledger()
+                    .list_stored_violations(request)
+                    .await
+                    .map_err(|status| SlaError::upstream("read the ledger", status))?
+                    .into_inner();
+                for stored in answer.violations {
+                    if let Some(violation) = from_message(&stored) {
+                        let list = by_key.entry(violation.key.clone()).or_default();
+                        if !list.iter().any(|have| have.violation.start_ms == violation.start_ms) {
+                            list.push(Mirrored {
+                                violation,
+                                written_ms: 0,
+                            });
+                        }
+                    }
+                }
+                page_token = answer.next_page_token;
+                if page_token.is_empty() {
+                    break;
+                }
+            }
+        }
+        self.by_key = by_key;
+        self.loaded = true;
+        Ok(())
+    }
+
+    /// Forgets violations that ended before `before_ms`, and those of objectives that are active no more.
+    pub fn forget(&mut self, before_ms: i64, is_active: impl Fn(&ObjectiveId) -> bool) {
+        self.by_key.retain(|key, list| {
+            list.retain(|have| have.violation.end_ms.is_none_or(|end| end > before_ms));
+            !list.is_empty() && is_active(&key.objective)
+        });
+    }
+
+    /// What a judgement changes. Nothing is taken over before it was written: see [`LedgerMirror::written`].
+    pub fn compare(&self, objective: &JudgedObjective, pending: &mut Pending) {
+        let known = &objective.known;
+        for judged in &objective.series {
+            let Some(longest) = judged.longest() else { continue };
+            let key = LedgerKey::new(&known.objective, judged.held.id);
+            self.compare_series(&key, &known.objective.range, longest, pending, &|violation| {
+                message(violation, &known.set_id, &judged.held.series)
+            });
+        }
+    }
+
+    fn compare_series(
+        &self,
+        key: &LedgerKey,
+        range: &AllowedRange,
+        longest: &Evaluation,
+        pending: &mut Pending,
+        message: &dyn Fn(&Violation) -> pb::Violation,
+    ) {
+        let none = Vec::new();
+        let mirrored = self.by_key.get(key).unwrap_or(&none);
+        let stored: Vec<Violation> = mirrored.iter().map(|have| have.violation.clone()).collect();
+        let changes = transitions(key, range, &stored, longest);
+        let now_ms = longest.window.end_ms;
+        for violation in changes.opened {
+            let row = message(&violation);
+            pending.announcements.push(Announcement::Opened(row.clone()));
+            pending.rows.push((violation, row));
+        }
+        for violation in changes.closed {
+            let row = message(&violation);
+            // History found at first sight is stored, but it is no news.
+            let was_open = mirrored
+                .iter()
+                .any(|have| have.violation.start_ms == violation.start_ms);
+            if was_open || violation.end_ms.is_none_or(|end| end > now_ms - LATE_SAMPLES_MS) {
+                pending.announcements.push(Announcement::Closed(row.clone()));
+            }
+            pending.rows.push((violation, row));
+        }
+        for violation in changes.updated {
+            let due = mirrored
+                .iter()
+                .find(|have| have.violation.start_ms == violation.start_ms)
+                .is_none_or(|have| {
+                    !violation.is_open()
+                        || !have.violation.is_open()
+                        || !(0..PROGRESS_EVERY_MS).contains(&(now_ms - have.written_ms))
+                });
+            if due {
+                let row = message(&violation);
+                pending.rows.push((violation, row));
+            }
+        }
+        for violation in changes.withdrawn {
+            let row = message(&violation);
+            pending.rows.push((violation, row));
+        }
+    }
+
+    /// Takes over what was written at `now_ms`.
+    pub fn written(&mut self, pending: Pending, now_ms: i64) -> Vec<Announcement> {
+        for (violation, _) in pending.rows {
+            let list = self.by_key.entry(violation.key.clone()).or_default();
+            list.retain(|have| have.violation.start_ms != violation.start_ms);
+            if !violation.is_withdrawn() {
+                list.push(Mirrored {
+                    violation,
+                    written_ms: now_ms,
+                });
+            }
+        }
+        pending.announcements
+    }
+}
+
+/// Writes rows; durable when it returns.
+pub async fn write(peer: &Peer, pending: &Pending) -> Result<(), SlaError> {
+    for rows in pending.rows.chunks(MAX_LEDGER_ROWS_PER_WRITE) {
+        let request = PutViolationsRequest {
+            violations: rows.iter().map(|(_, row)| row.clone()).collect(),
+        };
+        peer.ledger()
+            .put_violations(request)
+            .await
+            .map_err(|status| SlaError::upstream("write the ledger", status))?;
+    }
+    Ok(())
+}
+
+/// Whether a stored row was taken back by late samples and is not listed.
+pub fn is_withdrawn(row: &pb::Violation) -> bool {
+    row.samples == 0 && row.end.is_some() && row.end == row.start
+}
+
+fn message(violation: &Violation, set_id: &str, series: &Series) -> pb::Violation {
+    pb::Violation {
+        set_id: set_id.to_owned(),
+        objective_id: violation.key.objective.as_str().to_owned(),
+        generation: violation.key.generation,
+        series: Some(series.clone()),
+        start: Some(timestamp(violation.start_ms)),
+        end: violation.end_ms.map(timestamp),
+        side: side_message(violation.side).into(),
+        worst: violation.worst,
+        excess: violation.excess,
+        samples: violation.samples,
+        retired: false,
+        duration_ms: violation.duration_ms(),
+        bound: violation.bound,
+    }
+}
+
+fn from_message(row: &pb::Violation) -> Option<Violation> {
+    let start_ms = millis(row.start.as_ref()?);
+    let end_ms = row.end.as_ref().map(millis);
+    Some(Violation {
+        key: LedgerKey {
+            objective: ObjectiveId::new(row.objective_id.clone()).ok()?,
+            generation: row.generation,
+            series: row.series.as_ref().and_then(convert::series_id)?,
+        },
+        start_ms,
+        end_ms,
+        seen_ms: end_ms.unwrap_or(start_ms.saturating_add(row.duration_ms)),
+        side: match row.side() {
+            pb::Side::Below => Side::Below,
+            pb::Side::Above | pb::Side::Unspecified => Side::Above,
+        },
+        bound: row.bound,
+        worst: row.worst,
+        excess: row.excess,
+        samples: row.samples,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::judge::tests::{asked, held, known};
+    use crate::evaluation::judge::{JudgedObjective, judge};
+    use sla_proto::series::v1::SeriesKind;
+    use std::collections::HashMap;
+
+    fn at(at_s: i64, points: &[(i64, f64)]) -> JudgedObjective {
+        let known = known("x", AllowedRange::at_most(80.0).unwrap());
+        judge(
+            &known,
+            vec![held("x", "a", SeriesKind::Gauge, 60_000, points)],
+            &asked(at_s),
+            &HashMap::new(),
+        )
+    }
+
+    fn changes(mirror: &mut LedgerMirror, objective: &JudgedObjective) -> (usize, Vec<Announcement>) {
+        let mut pending = Pending::default();
+        mirror.compare(objective, &mut pending);
+        let rows = pending.len();
+        (rows, mirror.written(pending, objective.at_ms))
+    }
+
+    const POINTS: [(i64, f64); 4] = [(540_000, 50.0), (600_000, 85.0), (660_000, 99.0), (700_000, 60.0)];
+
+    #[test]
+    fn a_violation_is_opened_once_and_closed_once() {
+        let mut mirror = LedgerMirror::default();
+        let (rows, told) = changes(&mut mirror, &at(610, &POINTS[..2]));
+        assert!(matches!(&told[..], [Announcement::Opened(v)] if v.start == Some(timestamp(600_000))));
+        assert_eq!(rows, 1);
+        let (rows, told) = changes(&mut mirror, &at(620, &POINTS[..2]));
+        assert_eq!((rows, told.len()), (0, 0), "progress is not written every time");
+        let (rows, told) = changes(&mut mirror, &at(690, &POINTS[..3]));
+        assert_eq!((rows, told.len()), (1, 0), "but it is written after a minute");
+        let (_, told) = changes(&mut mirror, &at(710, &POINTS));
+        let [Announcement::Closed(closed)] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert_eq!(
+            (closed.end, closed.worst, closed.samples),
+            (Some(timestamp(700_000)), 99.0, 2)
+        );
+        assert_eq!(changes(&mut mirror, &at(715, &POINTS)), (0, Vec::new()));
+    }
+
+    #[test]
+    fn after_a_restart_the_same_samples_change_nothing() {
+        let mut before = LedgerMirror::default();
+        let mut pending = Pending::default();
+        before.compare(&at(690, &POINTS[..3]), &mut pending);
+        let stored: Vec<pb::Violation> = pending.rows.iter().map(|(_, row)| row.clone()).collect();
+        // A new process reads the rows back.
+        let mut after = LedgerMirror {
+            loaded: true,
+            ..LedgerMirror::default()
+        };
+        for row in &stored {
+            let violation = from_message(row).unwrap();
+            after.by_key.entry(violation.key.clone()).or_default().push(Mirrored {
+                violation,
+                written_ms: 690_000,
+            });
+        }
+        assert_eq!(changes(&mut after, &at(690, &POINTS[..3])), (0, Vec::new()));
+        let (_, told) = changes(&mut after, &at(710, &POINTS));
+        assert!(
+            matches!(&told[..], [Announcement::Closed(_)]),
+            "what was open before is closed, not opened again"
+        );
+    }
+
+    #[test]
+    fn history_found_at_first_sight_is_stored_once() {
+        let mut mirror = LedgerMirror::default();
+        let points = [
+            (60_000, 99.0),
+            (120_000, 1.0),
+            (180_000, 99.0),
+            (240_000, 1.0),
+            (700_000, 1.0),
+        ];
+        let (rows, told) = changes(&mut mirror, &at(720, &points));
+        assert_eq!((rows, told.len()), (2, 0), "stored, but no news");
+        assert_eq!(changes(&mut mirror, &at(720, &points)), (0, Vec::new()));
+    }
+
+    #[test]
+    fn a_failed_write_changes_nothing_here() {
+        let mirror = LedgerMirror::default();
+        let mut first = Pending::default();
+        mirror.compare(&at(610, &POINTS[..2]), &mut first);
+        let mut again = Pending::default();
+        mirror.compare(&at(610, &POINTS[..2]), &mut again);
+        assert_eq!(first.len(), again.len(), "what was not written is tried again");
+    }
+}

@@ -1,0 +1,9 @@
+//! SLA sets: kept, checked, planned, suggested.
+
+pub mod catalog;
+pub mod default_set;
+pub mod editor;
+pub mod identity;
+pub mod plan;
+pub mod suggestion;
+pub mod validation;

@@ -1,0 +1,311 @@
+//! The set of the first start: five objectives suggested from what the server has, marked as suggested.
+
+use std::time::Duration;
+
+use sla_domain::objective::Objective;
+use sla_domain::query::Query;
+use sla_domain::range::{AllowedRange, Side};
+use sla_domain::safe_text::SafeText;
+use sla_domain::{Labels, METRIC_NAME, Selector};
+use sla_proto::convert::{self, timestamp};
+use sla_proto::etl::v1::{ListMetricNamesRequest, MetricName};
+use sla_proto::objective::v1 as pb;
+use sla_proto::series::v1::CounterMode;
+use sla_proto::storage::v1::PutStoredSetRequest;
+
+use crate::error::SlaError;
+use crate::service::Core;
+use crate::sets::plan::objective_message;
+use crate::sets::suggestion;
+
+/// Id and name of the set.
+const NAME: &str = "default";
+/// How many objectives it has.
+const OBJECTIVES: usize = 5;
+/// A metric with more series than this makes no good first objective.
+const MAX_SERIES: u32 = 60;
+/// How long between attempts while the source is away.
+const RETRY_EVERY: Duration = Duration::from_secs(5);
+/// Names of a page.
+const PAGE_NAMES: u32 = 1_000;
+/// Most pages of names looked at.
+const MAX_PAGES: usize = 10;
+/// Most metrics of which a suggestion is tried.
+const MAX_TRIES: usize = 20;
+
+/// What people watch first: each line one objective, its names in order of preference; the side that is bounded.
+const FAVOURITES: [(&str, &[&str], Option<Side>); 8] = [
+    ("Targets up", &["up"], Some(Side::Below)),
+    (
+        "Load",
+        &["node_load1", "node_load5", "windows_system_processor_queue_length"],
+        Some(Side::Above),
+    ),
+    (
+        "Memory available",
+        &[
+            "node_memory_MemAvailable_bytes",
+            "node_memory_MemFree_bytes",
+            "windows_os_physical_memory_free_bytes",
+        ],
+        Some(Side::Below),
+    ),
+    (
+        "Filesystem available",
+        &[
+            "node_filesystem_avail_bytes",
+            "node_filesystem_free_bytes",
+            "windows_logical_disk_free_bytes",
+        ],
+        Some(Side::Below),
+    ),
+    (
+        "Requests per second",
+        &[
+            "http_requests_total",
+            "http_server_requests_seconds_count",
+            "http_request_duration_seconds_count",
+        ],
+        None,
+    ),
+    (
+        "Network received per second",
+        &["node_network_receive_bytes_total", "windows_net_bytes_received_total"],
+        Some(Side::Above),
+    ),
+    ("Disk busy", &["node_disk_io_time_seconds_total"], Some(Side::Above)),
+    ("Scrape duration", &["scrape_duration_seconds"], Some(Side::Above)),
+];
+/// Metrics about the machinery rather than the service: taken only when nothing else is there.
+const MACHINERY: [&str; 6] = [
+    "go_",
+    "prometheus_",
+    "scrape_",
+    "promhttp_",
+    "net_conntrack_",
+    "alertmanager_",
+];
+
+/// A metric that may become an objective.
+#[derive(Debug, Clone, PartialEq)]
+struct Candidate {
+    title: String,
+    metric: String,
+    side: Option<Side>,
+}
+
+/// Creates the set once the source answers, if none is stored. Ends when a set exists, whoever made it.
+pub async fn ensure(core: &Core) {
+    loop {
+        match attempt(core).await {
+            Ok(()) => return,
+            Err(error) => tracing::debug!(error = %error.words(), "no default set yet"),
+        }
+        tokio::select! {
+            () = core.shutdown.token().cancelled() => return,
+            () = tokio::time::sleep(RETRY_EVERY) => {}
+        }
+    }
+}
+
+async fn attempt(core: &Core) -> Result<(), SlaError> {
+    if !core.catalog.refresh().await?.all.is_empty() {
+        return Ok(());
+    }
+    let names = metric_names(core).await?;
+    let mut objectives = Vec::new();
+    let mut last_error = None;
+    for candidate in candidates(&names).into_iter().take(MAX_TRIES) {
+        if objectives.len() == OBJECTIVES {
+            break;
+        }
+        match objective(core, &candidate).await {
+            Ok(objective) => objectives.push(objective),
+            Err(error) => {
+                tracing::debug!(metric = %SafeText::new(&candidate.metric), error = %error.words(), "not suggested");
+                last_error = Some(error);
+            }
+        }
+    }
+    if objectives.is_empty() {
+        // A server without history: it is asked again until there is some.
+        return Err(last_error.unwrap_or(SlaError::NotFound {
+            what: "metric to suggest",
+            name: SafeText::new(""),
+        }));
+    }
+    // Somebody may have been faster.
+    if !core.catalog.refresh().await?.all.is_empty() {
+        return Ok(());
+    }
+    let set = pb::SlaSet {
+        id: NAME.to_owned(),
+        name: NAME.to_owned(),
+        description: "Suggested from the last 12 h of what the server has. Edit it, or keep what fits.".to_owned(),
+        objectives,
+        author: sla_runtime::caller::SYSTEM.to_owned(),
+        updated: Some(timestamp(core.clock.now_ms())),
+        active: true,
+        ..pb::SlaSet::default()
+    };
+    core.peer
+        .set_store()
+        .put_stored_set(PutStoredSetRequest {
+            set: Some(set),
+            expected_version: 0,
+        })
+        .await
+        .map_err(|status| SlaError::upstream("save the default set", status))?;
+    core.catalog.refresh().await?;
+    tracing::info!("the default set was suggested");
+    Ok(())
+}
+
+async fn metric_names(core: &Core) -> Result<Vec<MetricName>, SlaError> {
+    let mut names = Vec::new();
+    let mut page_token = String::new();
+    for _ in 0..MAX_PAGES {
+        let answer = core
+            .peer
+            .source()
+            .list_metric_names(ListMetricNamesRequest {
+                page_size: PAGE_NAMES,
+                page_token,
+                contains: String::new(),
+            })
+            .await
+            .map_err(|status| SlaError::upstream("list the metrics", status))?
+            .into_inner();
+        names.extend(answer.names);
+        page_token = answer.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    Ok(names)
+}
+
+/// What to try, best first: the favourites that exist, then small gauges, then machinery.
+fn candidates(names: &[MetricName]) -> Vec<Candidate> {
+    let fits = |name: &MetricName| (1..=MAX_SERIES).contains(&name.series);
+    let mut out: Vec<Candidate> = FAVOURITES
+        .iter()
+        .filter_map(|(title, metrics, side)| {
+            let found = metrics
+                .iter()
+                .find(|metric| names.iter().any(|name| name.name == **metric && fits(name)))?;
+            Some(Candidate {
+                title: (*title).to_owned(),
+                metric: (*found).to_owned(),
+                side: *side,
+            })
+        })
+        .collect();
+    let mut rest: Vec<&MetricName> = names
+        .iter()
+        .filter(|name| fits(name) && !out.iter().any(|have| have.metric == name.name))
+        .filter(|name| !["info", "histogram", "summary"].contains(&name.r#type.as_str()))
+        .filter(|name| {
+            !name.name.ends_with("_info") && !name.name.ends_with("_bucket") && !name.name.ends_with("_created")
+        })
+        .collect();
+    rest.sort_by_key(|name| {
+        let machinery = MACHINERY.iter().any(|prefix| name.name.starts_with(prefix));
+        (machinery, name.r#type == "counter", name.name.clone())
+    });
+    out.extend(rest.into_iter().map(|name| Candidate {
+        title: name.name.chars().take(Objective::MAX_NAME_CHARS).collect(),
+        metric: name.name.clone(),
+        side: None,
+    }));
+    out
+}
+
+async fn objective(core: &Core, candidate: &Candidate) -> Result<pb::Objective, SlaError> {
+    let what = "the metric cannot be suggested";
+    let selector = Selector::of_labels(&Labels::from_pairs([(METRIC_NAME, candidate.metric.as_str())]));
+    let Some(selector) = selector else {
+        return Err(SlaError::NotFound {
+            what: "metric",
+            name: SafeText::new(&candidate.metric),
+        });
+    };
+    let query = Query::Selector(selector);
+    let found = suggestion::propose(core, &query, Objective::DEFAULT_STEP_MS, CounterMode::Auto).await?;
+    let range = if candidate.metric == "up" {
+        // A target is up or it is not; an outage in the history must not make outages normal.
+        AllowedRange::at_least(1.0).unwrap_or(found.range)
+    } else {
+        one_sided(found.range, candidate.side)
+    };
+    let asked = pb::Objective {
+        id: core.ids.fresh(&candidate.title),
+        name: candidate.title.clone(),
+        query: Some(convert::query_message(&query, 0)),
+        range: Some(convert::range_message(&range)),
+        suggested: true,
+        ..pb::Objective::default()
+    };
+    let objective = convert::objective(&asked).map_err(|problems| SlaError::Invalid { what, problems })?;
+    Ok(objective_message(&objective, &asked))
+}
+
+/// Keeps the bound that hurts: more memory than usual is no violation.
+fn one_sided(range: AllowedRange, side: Option<Side>) -> AllowedRange {
+    let one = match side {
+        Some(Side::Above) => range.max().map(AllowedRange::at_most),
+        Some(Side::Below) => range.min().map(AllowedRange::at_least),
+        None => None,
+    };
+    one.and_then(Result::ok).unwrap_or(range)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(name: &str, series: u32, kind: &str) -> MetricName {
+        MetricName {
+            name: name.into(),
+            series,
+            r#type: kind.into(),
+            ..MetricName::default()
+        }
+    }
+
+    #[test]
+    fn what_people_watch_comes_first() {
+        let names = [
+            name("go_goroutines", 1, "gauge"),
+            name("node_load1", 3, "gauge"),
+            name("node_load5", 3, "gauge"),
+            name("queue_length", 2, "gauge"),
+            name("requests_total", 2, "counter"),
+            name("requests_bucket", 20, "histogram"),
+            name("build_info", 1, "gauge"),
+            name("up", 3, "gauge"),
+            name("node_filesystem_avail_bytes", 5000, "gauge"),
+        ];
+        let metrics: Vec<String> = candidates(&names).into_iter().map(|c| c.metric).collect();
+        assert_eq!(
+            metrics,
+            [
+                "up",
+                "node_load1",
+                "node_load5",
+                "queue_length",
+                "requests_total",
+                "go_goroutines"
+            ]
+        );
+        assert_eq!(candidates(&names)[1].title, "Load");
+    }
+
+    #[test]
+    fn only_the_bound_that_hurts_is_kept() {
+        let both = AllowedRange::new(Some(1.0), Some(4.0)).unwrap();
+        assert_eq!(one_sided(both, Some(Side::Above)), AllowedRange::at_most(4.0).unwrap());
+        assert_eq!(one_sided(both, Some(Side::Below)), AllowedRange::at_least(1.0).unwrap());
+        assert_eq!(one_sided(both, None), both);
+    }
+}

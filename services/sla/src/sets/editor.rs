@@ -1,0 +1,385 @@
+//! Saving sets: everything is checked before anything is written, and a write is whole or not at all.
+
+use std::sync::Arc;
+
+use sla_domain::Clock;
+use sla_domain::invalid::Invalid;
+use sla_domain::safe_text::SafeText;
+use sla_proto::objective::v1 as pb;
+use sla_proto::set::v1::PlannedChange;
+use sla_proto::storage::v1::{
+    DeleteStoredSetRequest, PutStoredSetRequest, PutStoredSetsRequest, RetireObjectivesRequest,
+};
+use sla_proto::{Peer, convert};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tonic::Code;
+
+use crate::error::SlaError;
+use crate::options::MAX_SETS;
+use crate::sets::catalog::{Catalog, Sets};
+use crate::sets::identity::Identities;
+use crate::sets::plan::{self, PlannedSave};
+use crate::sets::validation;
+
+const CANNOT_SAVE: &str = "the set cannot be saved";
+
+/// A retirement that the ledger did not take yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Retirement {
+    set_id: String,
+    objective_ids: Vec<String>,
+}
+
+/// The one that saves.
+pub struct Editor {
+    peer: Peer,
+    catalog: Catalog,
+    ids: Identities,
+    clock: Arc<dyn Clock>,
+    /// One save at a time: two new sets of one name must not pass the check together.
+    turn: Semaphore,
+    owed: std::sync::Mutex<Vec<Retirement>>,
+}
+
+impl std::fmt::Debug for Editor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Editor").finish_non_exhaustive()
+    }
+}
+
+impl Editor {
+    /// Saves through `peer` and keeps `catalog` fresh.
+    pub fn new(peer: Peer, catalog: Catalog, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            peer,
+            catalog,
+            ids: Identities::new(clock.clone()),
+            clock,
+            turn: Semaphore::new(1),
+            owed: std::sync::Mutex::default(),
+        }
+    }
+
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, SlaError> {
+        self.turn.acquire().await.map_err(|_| SlaError::Closing)
+    }
+
+    /// A new set.
+    pub async fn create(&self, wanted: pb::SlaSet, author: &str) -> Result<pb::SlaSet, SlaError> {
+        let _turn = self.turn().await?;
+        let sets = self.catalog.refresh().await?;
+        let save = self.check(&sets, None, &wanted).await?;
+        self.put(save, 0, author).await
+    }
+
+    /// A stored set with its id and the version that was read.
+    pub async fn update(&self, wanted: pb::SlaSet, author: &str) -> Result<pb::SlaSet, SlaError> {
+        let _turn = self.turn().await?;
+        let sets = self.catalog.refresh().await?;
+        let stored = sets
+            .by_id(&wanted.id)
+            .ok_or_else(|| not_found(&wanted.id))?
+            .message
+            .clone();
+        if stored.version != wanted.version {
+            return Err(self.stale(&stored, &wanted));
+        }
+        let save = self.check(&sets, Some(&stored), &wanted).await?;
+        let retired = removed_ids(&save);
+        let saved = match self.put(save, stored.version, author).await {
+            Err(SlaError::Upstream { status, .. }) if status.code() == Code::Aborted => {
+                // Somebody was faster between our reading and our writing.
+                let sets = self.catalog.refresh().await?;
+                let stored = sets
+                    .by_id(&wanted.id)
+                    .ok_or_else(|| not_found(&wanted.id))?
+                    .message
+                    .clone();
+                return Err(self.stale(&stored, &wanted));
+            }
+            other => other?,
+        };
+        self.retire(&saved.id, retired).await;
+        Ok(saved)
+    }
+
+    /// Deletes a set; its ledger stays, marked retired.
+    pub async fn delete(&self, id: &str, version: u64) -> Result<(), SlaError> {
+        let _turn = self.turn().await?;
+        let sets = self.catalog.refresh().await?;
+        let stored = sets.by_id(id).ok_or_else(|| not_found(id))?.message.clone();
+        if stored.version != version {
+            return Err(SlaError::StaleVersion {
+                name: SafeText::new(&stored.name),
+                read: version,
+                stored: stored.version,
+                author: SafeText::new(&stored.author),
+                differences: Vec::new(),
+            });
+        }
+        self.peer
+            .set_store()
+            .delete_stored_set(DeleteStoredSetRequest {
+                id: id.to_owned(),
+                expected_version: version,
+            })
+            .await
+            .map_err(|status| SlaError::upstream("delete the set", status))?;
+        self.refresh_quietly().await;
+        self.retire(
+            id,
+            stored.objectives.into_iter().map(|objective| objective.id).collect(),
+        )
+        .await;
+        Ok(())
+    }
+
+    /// A copy under another name; its objectives are new ones with a history of their own.
+    pub async fn duplicate(&self, id: &str, new_name: &str, author: &str) -> Result<pb::SlaSet, SlaError> {
+        let sets = self.catalog.sets()?;
+        let mut copy = sets.find(id)?.message.clone();
+        copy.id = String::new();
+        copy.name = new_name.to_owned();
+        for objective in &mut copy.objectives {
+            objective.id = String::new();
+            objective.generation = 0;
+        }
+        let _turn = self.turn().await?;
+        let sets = self.catalog.refresh().await?;
+        // Its queries are stored already: the source is not asked again.
+        let save = Self::plan(&sets, None, &copy, &self.ids)?;
+        self.put(save, 0, author).await
+    }
+
+    /// Every problem that would keep a set from being saved.
+    pub async fn validate(&self, wanted: &pb::SlaSet) -> Result<Vec<Invalid>, SlaError> {
+        let sets = self.catalog.sets()?;
+        let stored = sets.by_id(&wanted.id).map(|set| set.message.clone());
+        match self.check(&sets, stored.as_ref(), wanted).await {
+            Ok(_) => Ok(Vec::new()),
+            Err(SlaError::Invalid { problems, .. }) => Ok(problems),
+            Err(SlaError::NameTaken { name }) => Ok(vec![name_taken(name.as_str())]),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Saves several sets, matched by name, all or nothing; with `prune` the stored sets that are not named go. With
+    /// `dry_run` only the plan is made.
+    pub async fn apply(
+        &self,
+        wanted: &[pb::SlaSet],
+        prune: bool,
+        dry_run: bool,
+        author: &str,
+    ) -> Result<Vec<PlannedChange>, SlaError> {
+        let _turn = self.turn().await?;
+        let sets = self.catalog.refresh().await?;
+        let mut problems = Vec::new();
+        let mut saves: Vec<(PlannedSave, u64)> = Vec::new();
+        let mut names: Vec<String> = Vec::new();
+        if wanted.len() > MAX_SETS {
+            let rule = format!("at most {MAX_SETS} sets can be applied at once");
+            problems.push(Invalid::new("sets", &wanted.len().to_string(), rule, "split the file"));
+        }
+        for (at, set) in wanted.iter().enumerate().take(MAX_SETS) {
+            let path = format!("sets[{at}]");
+            let name = set.name.to_lowercase();
+            if names.contains(&name) {
+                problems.push(name_twice(&set.name).within(&path));
+            }
+            names.push(name);
+            let stored = sets.by_name(&set.name).map(|known| known.message.clone());
+            match PlannedSave::new(stored.as_ref(), set, &self.ids) {
+                Ok(save) => {
+                    let unknown = validation::unknown_queries(&self.peer, &save.set, stored.as_ref()).await;
+                    problems.extend(unknown.into_iter().map(|invalid| invalid.within(&path)));
+                    saves.push((save, stored.map_or(0, |set| set.version)));
+                }
+                Err(found) => problems.extend(found.into_iter().map(|invalid| invalid.within(&path))),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(SlaError::Invalid {
+                what: "the sets cannot be applied",
+                problems,
+            });
+        }
+        let pruned: Vec<pb::SlaSet> = sets
+            .all
+            .iter()
+            .map(|set| &set.message)
+            .filter(|set| prune && !names.contains(&set.name.to_lowercase()))
+            .cloned()
+            .collect();
+        let mut plan: Vec<PlannedChange> = saves.iter().flat_map(|(save, _)| save.changes()).collect();
+        plan.extend(pruned.iter().map(plan::deletion));
+        let nothing = saves.iter().all(|(save, _)| save.is_empty()) && pruned.is_empty();
+        if dry_run || nothing {
+            return Ok(plan);
+        }
+        let puts = saves
+            .iter()
+            .filter(|(save, _)| !save.is_empty())
+            .map(|(save, version)| PutStoredSetRequest {
+                set: Some(self.signed(save.message.clone(), author)),
+                expected_version: *version,
+            })
+            .collect();
+        let deletes: Vec<DeleteStoredSetRequest> = pruned
+            .iter()
+            .map(|set| DeleteStoredSetRequest {
+                id: set.id.clone(),
+                expected_version: set.version,
+            })
+            .collect();
+        self.peer
+            .set_store()
+            .put_stored_sets(PutStoredSetsRequest { puts, deletes })
+            .await
+            .map_err(|status| SlaError::upstream("save the sets", status))?;
+        self.refresh_quietly().await;
+        for (save, _) in &saves {
+            self.retire(&save.message.id, removed_ids(save)).await;
+        }
+        for set in pruned {
+            self.retire(
+                &set.id,
+                set.objectives.into_iter().map(|objective| objective.id).collect(),
+            )
+            .await;
+        }
+        Ok(plan)
+    }
+
+    /// Tries again what the ledger did not take. Called with every evaluation.
+    pub async fn retire_owed(&self) {
+        let owed = match self.owed.lock() {
+            Ok(mut owed) => std::mem::take(&mut *owed),
+            Err(_) => return,
+        };
+        for retirement in owed {
+            self.retire(&retirement.set_id, retirement.objective_ids).await;
+        }
+    }
+
+    async fn check(
+        &self,
+        sets: &Sets,
+        stored: Option<&pb::SlaSet>,
+        wanted: &pb::SlaSet,
+    ) -> Result<PlannedSave, SlaError> {
+        let save = Self::plan(sets, stored, wanted, &self.ids)?;
+        let problems = validation::unknown_queries(&self.peer, &save.set, stored).await;
+        if problems.is_empty() {
+            return Ok(save);
+        }
+        Err(SlaError::Invalid {
+            what: CANNOT_SAVE,
+            problems,
+        })
+    }
+
+    fn plan(
+        sets: &Sets,
+        stored: Option<&pb::SlaSet>,
+        wanted: &pb::SlaSet,
+        ids: &Identities,
+    ) -> Result<PlannedSave, SlaError> {
+        let save = PlannedSave::new(stored, wanted, ids).map_err(|problems| SlaError::Invalid {
+            what: CANNOT_SAVE,
+            problems,
+        })?;
+        let namesake = sets.by_name(&wanted.name);
+        if namesake.is_some_and(|other| stored.is_none_or(|stored| stored.id != other.message.id)) {
+            return Err(SlaError::NameTaken {
+                name: SafeText::new(&wanted.name),
+            });
+        }
+        if stored.is_none() && sets.all.len() >= MAX_SETS {
+            let rule = format!("there are {} sets already, at most {MAX_SETS} are kept", sets.all.len());
+            let problem = Invalid::new("sets", &wanted.name, rule, "delete one that is no longer needed");
+            return Err(SlaError::invalid(CANNOT_SAVE, problem));
+        }
+        Ok(save)
+    }
+
+    fn signed(&self, mut message: pb::SlaSet, author: &str) -> pb::SlaSet {
+        author.clone_into(&mut message.author);
+        message.updated = Some(convert::timestamp(self.clock.now_ms()));
+        message
+    }
+
+    async fn put(&self, save: PlannedSave, version: u64, author: &str) -> Result<pb::SlaSet, SlaError> {
+        let request = PutStoredSetRequest {
+            set: Some(self.signed(save.message.clone(), author)),
+            expected_version: version,
+        };
+        let answer = self
+            .peer
+            .set_store()
+            .put_stored_set(request)
+            .await
+            .map_err(|status| SlaError::upstream("save the set", status))?;
+        self.refresh_quietly().await;
+        Ok(answer.into_inner().set.unwrap_or(save.message))
+    }
+
+    fn stale(&self, stored: &pb::SlaSet, wanted: &pb::SlaSet) -> SlaError {
+        SlaError::StaleVersion {
+            name: SafeText::new(&stored.name),
+            read: wanted.version,
+            stored: stored.version,
+            author: SafeText::new(&stored.author),
+            differences: plan::conflict(stored, wanted, &self.ids),
+        }
+    }
+
+    /// What was saved is saved: a failing refresh is made up for by the next one.
+    async fn refresh_quietly(&self) {
+        if let Err(error) = self.catalog.refresh().await {
+            tracing::warn!(error = %error.words(), "the sets could not be read again after a save");
+        }
+    }
+
+    async fn retire(&self, set_id: &str, objective_ids: Vec<String>) {
+        if objective_ids.is_empty() {
+            return;
+        }
+        let request = RetireObjectivesRequest {
+            set_id: set_id.to_owned(),
+            objective_ids: objective_ids.clone(),
+        };
+        if let Err(status) = self.peer.ledger().retire_objectives(request).await {
+            tracing::warn!(error = %SafeText::new(status.message()), "violations could not be marked retired yet");
+            if let Ok(mut owed) = self.owed.lock() {
+                owed.push(Retirement {
+                    set_id: set_id.to_owned(),
+                    objective_ids,
+                });
+            }
+        }
+    }
+}
+
+fn removed_ids(save: &PlannedSave) -> Vec<String> {
+    save.plan
+        .removed
+        .iter()
+        .map(|objective| objective.id.as_str().to_owned())
+        .collect()
+}
+
+fn not_found(id: &str) -> SlaError {
+    SlaError::NotFound {
+        what: "set",
+        name: SafeText::new(id),
+    }
+}
+
+fn name_taken(name: &str) -> Invalid {
+    Invalid::new("name", name, "is the name of another set", "choose another name")
+}
+
+fn name_twice(name: &str) -> Invalid {
+    Invalid::new("name", name, "stands twice in what is applied", "name each set once")
+}

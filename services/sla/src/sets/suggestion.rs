@@ -1,0 +1,177 @@
+//! A range proposed from the last 12 h of a query.
+
+use sla_domain::invalid::Invalid;
+use sla_domain::objective::{Objective, ObjectiveId};
+use sla_domain::query::Query;
+use sla_domain::range::AllowedRange;
+use sla_domain::suggestion::{MIN_VALUES, share_limits, suggest as suggest_range};
+use sla_proto::convert;
+use sla_proto::objective::v1 as objective_pb;
+use sla_proto::series::v1::CounterMode;
+use sla_proto::set::v1::{SuggestRangeRequest, SuggestRangeResponse};
+
+use crate::error::SlaError;
+use crate::evaluation::judge::judged_samples;
+use crate::evaluation::memory::HeldSeries;
+use crate::evaluation::reader::{ReadPlan, ReadSeries, read};
+use crate::service::Core;
+use crate::sets::catalog::KnownObjective;
+
+/// How much history a suggestion stands on, milliseconds (12 h).
+pub const HISTORY_MS: i64 = 12 * 3_600_000;
+const CANNOT_SUGGEST: &str = "no range can be suggested";
+
+/// A proposal and what it stands on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suggestion {
+    /// Both bounds.
+    pub range: AllowedRange,
+    /// Values looked at.
+    pub samples: u64,
+    /// From the first to the last of them, milliseconds.
+    pub spanned_ms: i64,
+}
+
+/// Reads the query's last 12 h and proposes.
+pub async fn propose(core: &Core, query: &Query, step_ms: i64, mode: CounterMode) -> Result<Suggestion, SlaError> {
+    let at_ms = core.clock.now_ms();
+    let plan = ReadPlan {
+        queries: vec![convert::query_message(query, step_ms)],
+        after_ms: at_ms - HISTORY_MS,
+        until_ms: at_ms,
+        max_series: core.options.max_series,
+        cached_only: false,
+    };
+    let reading = read(&core.peer, &core.pool, &plan).await?;
+    if let Some(failure) = reading.failures.first() {
+        let words = failure.message.as_str();
+        return Err(refuse(
+            query,
+            words,
+            "correct the query, or ask again when the source answers",
+        ));
+    }
+    if reading.series.is_empty() {
+        let fix = "check the metric name and the labels";
+        return Err(refuse(query, "is unknown: no series matched it in the last 12 h", fix));
+    }
+    let known = probe(query, mode).map_err(|invalid| SlaError::invalid(CANNOT_SUGGEST, invalid))?;
+    let (found, count) = core.pool.run(move || from_series(&known, reading.series)).await?;
+    found.ok_or_else(|| {
+        let rule = format!("has {count} values in the last 12 h, a suggestion needs at least {MIN_VALUES}");
+        refuse(query, &rule, "wait for more history or give the bounds yourself")
+    })
+}
+
+fn refuse(query: &Query, rule: &str, fix: &str) -> SlaError {
+    SlaError::invalid(CANNOT_SUGGEST, Invalid::new("query", query.text(), rule, fix))
+}
+
+/// An objective that exists only to say how its samples are read.
+fn probe(query: &Query, mode: CounterMode) -> Result<KnownObjective, Invalid> {
+    let mut asked = objective_pb::Objective {
+        query: Some(convert::query_message(query, Objective::DEFAULT_STEP_MS)),
+        range: Some(objective_pb::AllowedRange {
+            min: Some(0.0),
+            ..objective_pb::AllowedRange::default()
+        }),
+        ..objective_pb::Objective::default()
+    };
+    asked.set_counter_mode(mode);
+    let mut objective = convert::objective(&asked).map_err(|mut problems| problems.remove(0))?;
+    objective.id = ObjectiveId::new("probe")?;
+    Ok(KnownObjective::new("", "", objective, &asked))
+}
+
+fn from_series(known: &KnownObjective, series: Vec<ReadSeries>) -> (Option<Suggestion>, usize) {
+    let mut values = Vec::new();
+    let (mut first_ms, mut last_ms) = (i64::MAX, i64::MIN);
+    let name = known.objective.query.metric_name().unwrap_or("").to_owned();
+    for series in series {
+        let held = HeldSeries {
+            series: series.series,
+            id: series.id,
+            labels: series.labels,
+            spacing_ms: series.spacing_ms,
+            samples: series.samples.into(),
+        };
+        let (judged, _) = judged_samples(known, &held);
+        for (time, value) in judged.iter().filter(|(_, value)| value.is_finite()) {
+            values.push(value);
+            first_ms = first_ms.min(time);
+            last_ms = last_ms.max(time);
+        }
+    }
+    let suggestion = suggest_range(&values, share_limits(&name, &values)).map(|range| Suggestion {
+        range,
+        samples: values.len() as u64,
+        spanned_ms: last_ms - first_ms,
+    });
+    (suggestion, values.len())
+}
+
+/// For the rpc.
+pub async fn suggest(core: &Core, request: SuggestRangeRequest) -> Result<SuggestRangeResponse, SlaError> {
+    let query = convert::query(request.query.as_ref()).map_err(|invalid| SlaError::invalid(CANNOT_SUGGEST, invalid))?;
+    let mode = request.counter_mode();
+    let step_ms = request
+        .query
+        .map(|query| query.step_ms)
+        .filter(|&step| step > 0)
+        .unwrap_or(Objective::DEFAULT_STEP_MS);
+    let found = propose(core, &query, step_ms, mode).await?;
+    Ok(SuggestRangeResponse {
+        range: Some(convert::range_message(&found.range)),
+        samples: found.samples,
+        spanned_ms: found.spanned_ms,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sla_domain::{Labels, Samples, SeriesId, SourceId};
+    use sla_proto::series::v1::SeriesKind;
+
+    fn series(name: &str, kind: SeriesKind, values: impl Iterator<Item = f64>) -> ReadSeries {
+        let labels = Labels::from_pairs([("__name__", name)]);
+        let id = SeriesId::of_series(&SourceId("s".into()), &labels);
+        let values: Vec<f64> = values.collect();
+        ReadSeries {
+            series: convert::series_message(id, "s", &labels, "", kind),
+            id,
+            labels,
+            query_index: 0,
+            spacing_ms: 15_000,
+            samples: Samples::from_columns((0..values.len() as i64).map(|i| i * 15_000).collect(), values),
+        }
+    }
+
+    fn known(query: &str) -> KnownObjective {
+        probe(&Query::parse(query).unwrap(), CounterMode::Auto).unwrap()
+    }
+
+    #[test]
+    fn counters_are_suggested_a_rate() {
+        let counter = series(
+            "reqs_total",
+            SeriesKind::Counter,
+            (0..100).map(|i| f64::from(i) * 150.0),
+        );
+        let (found, _) = from_series(&known("reqs_total"), vec![counter]);
+        let range = found.unwrap().range;
+        assert_eq!((range.min(), range.max()), (Some(10.0), Some(10.0)));
+    }
+
+    #[test]
+    fn all_series_of_a_query_speak_and_percentages_are_clipped() {
+        let a = series("cpu_percent", SeriesKind::Gauge, (0..50).map(f64::from));
+        let b = series("cpu_percent", SeriesKind::Gauge, (50..=100).map(f64::from));
+        let (found, count) = from_series(&known("cpu_percent"), vec![a, b]);
+        let found = found.unwrap();
+        assert_eq!((count, found.samples, found.spanned_ms), (101, 101, 50 * 15_000));
+        assert_eq!((found.range.min(), found.range.max()), (Some(0.0), Some(100.0)));
+        let few = series("up", SeriesKind::Gauge, (0..10).map(|_| 1.0));
+        assert_eq!(from_series(&known("up"), vec![few]), (None, 10));
+    }
+}

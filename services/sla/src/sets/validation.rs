@@ -1,0 +1,174 @@
+//! Whether the queries of a set mean something to the source. The source is asked only about what is new or changed:
+//! a bound may be edited while a host is away.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use sla_domain::invalid::Invalid;
+use sla_domain::query::Query;
+use sla_domain::set::SlaSet;
+use sla_proto::etl::v1::{CheckQueryRequest, CheckQueryResponse};
+use sla_proto::objective::v1 as pb;
+use sla_proto::set::v1::FieldProblem;
+use sla_proto::{Peer, convert};
+use tonic::Code;
+
+/// Queries asked about at once.
+const CHECKS_AT_ONCE: usize = 4;
+/// Longest time all checks of one save may take; what was not asked by then is accepted, as with a source that is away.
+const CHECKS_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// What the source says about one query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// It yields series.
+    Fine,
+    /// It yields nothing now.
+    NoSeries,
+    /// It is wrong: the words, and the position in characters where known.
+    Wrong(String, Option<u32>),
+    /// The source could not be asked.
+    NotAsked,
+}
+
+/// Problems of the queries of `set` that `stored` does not have already.
+pub async fn unknown_queries(peer: &Peer, set: &SlaSet, stored: Option<&pb::SlaSet>) -> Vec<Invalid> {
+    let known: Vec<String> = stored
+        .map(|set| {
+            set.objectives
+                .iter()
+                .filter_map(|objective| convert::query(objective.query.as_ref()).ok())
+                .map(|query| query.text().to_owned())
+                .collect()
+        })
+        .unwrap_or_default();
+    let mut wanted: BTreeMap<String, CheckQueryRequest> = BTreeMap::new();
+    for objective in &set.objectives {
+        let text = objective.query.text();
+        if !known.iter().any(|have| have == text) {
+            wanted.entry(text.to_owned()).or_insert_with(|| CheckQueryRequest {
+                query: Some(convert::query_message(&objective.query, objective.step_ms)),
+            });
+        }
+    }
+    let peer = peer.clone();
+    let asked = futures::stream::iter(wanted.into_iter().map(move |(text, request)| {
+        let mut source = peer.source();
+        async move {
+            (
+                text,
+                finding(source.check_query(request).await.map(tonic::Response::into_inner)),
+            )
+        }
+    }))
+    .buffer_unordered(CHECKS_AT_ONCE);
+    let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
+    let collected = asked.for_each(|(text, finding)| {
+        findings.insert(text, finding);
+        std::future::ready(())
+    });
+    // What is missing after the limit counts as not asked.
+    let _ = tokio::time::timeout(CHECKS_TIMEOUT, collected).await;
+    set.objectives
+        .iter()
+        .enumerate()
+        .filter_map(|(at, objective)| {
+            let finding = findings.get(objective.query.text())?;
+            problem(&format!("objectives[{at}].query"), &objective.query, finding)
+        })
+        .collect()
+}
+
+fn finding(answer: Result<CheckQueryResponse, tonic::Status>) -> Finding {
+    match answer {
+        Ok(answer) if !answer.problem.is_empty() => Finding::Wrong(answer.problem, answer.position),
+        Ok(answer) if answer.series == 0 => Finding::NoSeries,
+        Ok(_) => Finding::Fine,
+        Err(status) if status.code() == Code::InvalidArgument => Finding::Wrong(status.message().to_owned(), None),
+        Err(_) => Finding::NotAsked,
+    }
+}
+
+/// A finding as a refused field; `None` where it may be saved.
+pub fn problem(field: &str, query: &Query, finding: &Finding) -> Option<Invalid> {
+    match finding {
+        Finding::Fine => None,
+        Finding::NoSeries => Some(Invalid::new(
+            field,
+            query.text(),
+            "is unknown: no series of the source matches it now",
+            "check the metric name and the labels; the Metrics tab lists what there is",
+        )),
+        Finding::Wrong(words, position) => {
+            let words = sla_domain::safe_text::SafeText::new(words);
+            let rule = match position {
+                Some(at) => format!("at character {}: {words}", at + 1),
+                None => words.to_string(),
+            };
+            Some(Invalid::new(field, query.text(), rule, "correct the query"))
+        }
+        // Our own parser had no complaint about a selector; an expression it does not know needs its judge.
+        Finding::NotAsked => match query {
+            Query::Expression(expression) => expression.complaint().map(|complaint| {
+                Invalid::new(
+                    field,
+                    query.text(),
+                    format!("is not known here ({complaint}), and the source cannot be asked now"),
+                    "save it when the source answers again",
+                )
+            }),
+            Query::Selector(_) => None,
+        },
+    }
+}
+
+/// For an answer of `ValidateSet`.
+pub fn field_problem(invalid: &Invalid) -> FieldProblem {
+    FieldProblem {
+        field: invalid.field.clone(),
+        value: invalid.value.to_string(),
+        rule: invalid.rule.clone(),
+        fix: invalid.fix.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_source_says_becomes_a_field() {
+        let selector = Query::parse("node_laod1").unwrap();
+        let unknown = problem("objectives[0].query", &selector, &Finding::NoSeries).unwrap();
+        assert!(unknown.to_string().contains("node_laod1: is unknown"));
+        let wrong = problem("q", &selector, &Finding::Wrong("unexpected )".into(), Some(4))).unwrap();
+        assert_eq!(wrong.rule, "at character 5: unexpected )");
+        assert!(problem("q", &selector, &Finding::Fine).is_none());
+        assert!(
+            problem("q", &selector, &Finding::NotAsked).is_none(),
+            "a source that is away refuses no selector"
+        );
+        let new_function = Query::parse("some_new_function(up)").unwrap();
+        assert!(problem("q", &new_function, &Finding::NotAsked).is_some());
+    }
+
+    #[test]
+    fn answers_of_the_source_are_told_apart() {
+        let answer = |series, text: &str| {
+            finding(Ok(CheckQueryResponse {
+                series,
+                problem: text.into(),
+                ..CheckQueryResponse::default()
+            }))
+        };
+        assert_eq!(answer(3, ""), Finding::Fine);
+        assert_eq!(answer(0, ""), Finding::NoSeries);
+        assert_eq!(answer(0, "bad"), Finding::Wrong("bad".into(), None));
+        assert_eq!(finding(Err(tonic::Status::unavailable("down"))), Finding::NotAsked);
+        assert_eq!(
+            finding(Err(tonic::Status::invalid_argument("x"))),
+            Finding::Wrong("x".into(), None)
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! Who watches is told: a snapshot first, then what changes, a heartbeat when nothing does. Nobody who reads slowly can
+//! hold up the evaluation or fill the memory.
+
+use std::sync::Arc;
+
+use sla_proto::convert::timestamp;
+use sla_proto::violation::v1 as pb;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use crate::evaluation::snapshot::Snapshot;
+use crate::ledger::Announcement;
+use crate::options::{WATCH_BACKLOG, WATCH_HEARTBEAT, WATCH_QUEUE, WATCH_STUCK};
+use crate::service::Core;
+
+/// One piece of news.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// A new evaluation, and the one before it.
+    Evaluated {
+        /// What is known now.
+        now: Arc<Snapshot>,
+        /// What was known before.
+        before: Arc<Snapshot>,
+    },
+    /// A stored violation began or ended.
+    Ledger(Announcement),
+}
+
+/// The newest snapshot, and the news for those who watch.
+#[derive(Debug)]
+pub struct Board {
+    current: watch::Sender<Arc<Snapshot>>,
+    news: broadcast::Sender<Arc<News>>,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self {
+            current: watch::Sender::new(Arc::new(Snapshot::default())),
+            news: broadcast::Sender::new(WATCH_BACKLOG),
+        }
+    }
+}
+
+impl Board {
+    /// The newest snapshot.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.borrow().clone()
+    }
+
+    /// To wait for another one.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.current.subscribe()
+    }
+
+    /// Replaces the snapshot and tells what happened. What is announced is durable already.
+    pub fn publish(&self, snapshot: Snapshot, announcements: Vec<Announcement>) {
+        let now = Arc::new(snapshot);
+        let before = self.current.send_replace(now.clone());
+        // No watchers is no failure.
+        for announcement in announcements {
+            let _ = self.news.send(Arc::new(News::Ledger(announcement)));
+        }
+        let _ = self.news.send(Arc::new(News::Evaluated { now, before }));
+    }
+}
+
+/// One watcher: numbers its messages and knows its set.
+struct Watcher {
+    core: Arc<Core>,
+    set_id: Option<String>,
+    out: mpsc::Sender<Result<pb::WatchViolationsResponse, Status>>,
+    sequence: u64,
+}
+
+/// Starts telling; the stream ends on shutdown or when its reader is stuck.
+pub fn stream(core: &Arc<Core>, set_id: Option<String>) -> ReceiverStream<Result<pb::WatchViolationsResponse, Status>> {
+    let (out, messages) = mpsc::channel(WATCH_QUEUE);
+    // Subscribed before the snapshot is taken: nothing can fall between.
+    let news = core.board.news.subscribe();
+    let watcher = Watcher {
+        core: core.clone(),
+        set_id,
+        out,
+        sequence: 0,
+    };
+    core.shutdown.spawn("watch violations", watcher.run(news));
+    ReceiverStream::new(messages)
+}
+
+impl Watcher {
+    async fn run(mut self, mut news: broadcast::Receiver<Arc<News>>) {
+        let token = self.core.shutdown.token().clone();
+        let mut heartbeat = tokio::time::interval(WATCH_HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        heartbeat.reset();
+        if !self.send_snapshot().await {
+            return;
+        }
+        loop {
+            let event = tokio::select! {
+                () = token.cancelled() => return,
+                () = self.out.closed() => return,
+                _ = heartbeat.tick() => Some(pb::watch_violations_response::Event::Heartbeat(pb::Heartbeat {})),
+                told = news.recv() => match told {
+                    Ok(told) => self.event(&told),
+                    Err(broadcast::error::RecvError::Closed) => return,
+                    Err(broadcast::error::RecvError::Lagged(_)) => {
+                        // What was missed is in the newest snapshot; what is still queued is older than it.
+                        self.core.metrics.watchers_resynchronised(1);
+                        news = news.resubscribe();
+                        Some(self.snapshot())
+                    }
+                },
+            };
+            if let Some(event) = event
+                && !self.send(event).await
+            {
+                return;
+            }
+        }
+    }
+
+    fn snapshot(&self) -> pb::watch_violations_response::Event {
+        let overview = self.core.board.snapshot().overview(self.set_id.as_deref());
+        pb::watch_violations_response::Event::Snapshot(overview)
+    }
+
+    async fn send_snapshot(&mut self) -> bool {
+        let snapshot = self.snapshot();
+        self.send(snapshot).await
+    }
+
+    fn event(&self, news: &News) -> Option<pb::watch_violations_response::Event> {
+        use pb::watch_violations_response::Event;
+        let set_id = self.set_id.as_deref();
+        let mine = |violation: &pb::Violation| set_id.is_none_or(|id| id == violation.set_id);
+        match news {
+            News::Evaluated { now, before } if before.at_ms.is_none() || !now.same_objectives(before) => {
+                Some(Event::Snapshot(now.overview(set_id)))
+            }
+            News::Evaluated { now, before } => now.update(before, set_id).map(Event::Update),
+            News::Ledger(Announcement::Opened(violation)) => mine(violation).then(|| Event::Opened(violation.clone())),
+            News::Ledger(Announcement::Closed(violation)) => mine(violation).then(|| Event::Closed(violation.clone())),
+        }
+    }
+
+    /// `false` when the reader is gone or stuck.
+    async fn send(&mut self, event: pb::watch_violations_response::Event) -> bool {
+        self.sequence += 1;
+        let message = pb::WatchViolationsResponse {
+            sequence: self.sequence,
+            time: Some(timestamp(self.core.clock.now_ms())),
+            event: Some(event),
+        };
+        match self.out.send_timeout(Ok(message), WATCH_STUCK).await {
+            Ok(()) => true,
+            Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
+                self.core.metrics.watchers_cut(1);
+                tracing::info!("a watcher took nothing for 30 s and was cut");
+                false
+            }
+            Err(mpsc::error::SendTimeoutError::Closed(_)) => false,
+        }
+    }
+}
