@@ -1,5 +1,7 @@
 //! Durations as PromQL writes them: `15s 5m 1h30m 7d`.
 
+use std::fmt::Write as _;
+
 use crate::invalid::Invalid;
 
 /// Unit names and milliseconds, longest first.
@@ -70,7 +72,7 @@ pub fn format_ms(ms: i64) -> String {
     for (name, unit) in &UNITS[2..] {
         let unit = unit.unsigned_abs();
         if left >= unit {
-            out.push_str(&format!("{}{name}", left / unit));
+            let _ = write!(out, "{}{name}", left / unit);
             left %= unit;
         }
     }
@@ -98,7 +100,7 @@ pub fn format_short_ms(ms: i64) -> String {
     if let Some((name, smaller)) = units.get(first + 1) {
         let part = ms % unit / smaller;
         if part > 0 {
-            out.push_str(&format!("{part}{name}"));
+            let _ = write!(out, "{part}{name}");
         }
     }
     out

@@ -262,7 +262,7 @@ mod tests {
         fn nothing_hostile_survives(text in any::<String>(), columns in 0usize..40) {
             let safe = SafeText::new(&text);
             prop_assert!(!safe.as_str().chars().any(is_hostile));
-            prop_assert!(!safe.as_str().chars().any(|c| c.is_control()));
+            prop_assert!(!safe.as_str().chars().any(char::is_control));
             prop_assert!(safe.truncate(columns).width() <= columns);
             prop_assert!(safe.truncate_start(columns).width() <= columns.max(1));
             // Already harmless text is not changed again.

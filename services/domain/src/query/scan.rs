@@ -23,7 +23,7 @@ pub(super) fn scan(text: &str) -> Result<Scanned, QueryError> {
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
         let word = c.is_alphanumeric() || matches!(c, '_' | ':' | '.');
-        if !(word && in_word) && !c.is_whitespace() {
+        if !(c.is_whitespace() || word && in_word) {
             tokens += 1;
         }
         in_word = word;
