@@ -22,6 +22,12 @@ pub enum StoreError {
         /// What to do.
         fix: &'static str,
     },
+    /// A page key that this list never gave out.
+    #[error("page_token: {key:?} is not a key of this list; use the token of the previous answer")]
+    BadPageKey {
+        /// As it was given, shortened.
+        key: String,
+    },
     /// There is no such row.
     #[error("there is no {what} {id:?}")]
     NotFound {
@@ -200,6 +206,12 @@ impl ToStatus for StoreError {
             } => Problem::invalid(text.clone())
                 .field(field.clone(), format!("{value:?}: {rule}; {fix}"))
                 .hint(*fix)
+                .status(),
+            Self::BadPageKey { .. } => Problem::new(Code::InvalidArgument, reason::BAD_PAGE_TOKEN, text)
+                .field(
+                    "page_token",
+                    "use the token of the previous answer with the same filter, or leave it empty",
+                )
                 .status(),
             Self::NotFound { what, id } => Problem::not_found(what, id).status(),
             Self::NameTaken { .. } => Problem::new(Code::AlreadyExists, reason::NAME_TAKEN, text)

@@ -21,7 +21,7 @@ use tonic::{Code, Status};
 
 use crate::error::StoreError;
 use crate::metrics::StorageMetrics;
-use crate::port::{LedgerStore, Page, ResultStore, RunStore, SetStore};
+use crate::port::{Page, Store};
 
 /// Metadata key of an ABORTED `STALE_VERSION`: the stored `sla.objective.v1.SlaSet`, encoded. Left out when the set was
 /// deleted or is larger than [`MAX_CONFLICT_BYTES`]; then read it by its id.
@@ -54,7 +54,7 @@ impl<S: Clone> Clone for StorageGrpc<S> {
 
 impl<S> StorageGrpc<S>
 where
-    S: ResultStore + SetStore + RunStore + LedgerStore + Clone,
+    S: Store + Clone,
 {
     pub(crate) fn new(store: S, metrics: Arc<StorageMetrics>) -> Self {
         Self { store, metrics }

@@ -4,6 +4,8 @@
 //! Invariant: nothing is acknowledged before it is durable, and applying the same batch twice leaves the same database:
 //! rows have natural keys and a stream's position moves in the transaction of the rows that it stands for.
 
+#[cfg(feature = "test-support")]
+pub mod conformance;
 pub mod dialect;
 pub mod error;
 mod grpc;
@@ -12,7 +14,11 @@ pub mod options;
 mod payload;
 pub mod port;
 pub mod record;
+#[cfg(feature = "test-support")]
+pub mod remote;
 pub mod service;
+#[cfg(feature = "test-support")]
+pub mod specimen;
 pub mod sqlite;
 mod statement;
 
@@ -20,6 +26,6 @@ pub use error::StoreError;
 pub use grpc::CONFLICT_METADATA;
 pub use metrics::{StorageMetrics, StorageSnapshot};
 pub use options::{RetentionOptions, StorageOptions};
-pub use port::{LedgerStore, ResultStore, RunStore, SetStore};
+pub use port::{LedgerStore, ResultStore, RunStore, SetStore, Store};
 pub use service::StorageService;
 pub use sqlite::SqliteStore;

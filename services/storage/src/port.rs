@@ -244,3 +244,8 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// The models of these series, in the order asked; series without one are left out.
     async fn models(&self, kind: &str, series: &[SeriesId]) -> Result<Vec<Model>, StoreError>;
 }
+
+/// All four ports in one.
+pub trait Store: ResultStore + SetStore + RunStore + LedgerStore {}
+
+impl<S: ResultStore + SetStore + RunStore + LedgerStore> Store for S {}

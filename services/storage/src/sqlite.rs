@@ -93,12 +93,9 @@ fn page_pair(key: Option<&str>, first: (i64, i64)) -> Result<(i64, i64), StoreEr
 }
 
 fn bad_key(key: &str) -> StoreError {
-    StoreError::invalid(
-        "page_token",
-        key,
-        "is not a key of this list",
-        "use the token of the previous answer",
-    )
+    StoreError::BadPageKey {
+        key: key.chars().take(80).collect(),
+    }
 }
 
 /// A page from one row more than was wanted: `key` names a row.

@@ -11,7 +11,7 @@ use sla_proto::storage::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{StorageGrpc, refuse, series_ids, token, wanted};
-use crate::port::{ForecastFilter, LedgerStore, ResultStore, RunStore, SetStore, ViolationFilter};
+use crate::port::{ForecastFilter, Store, ViolationFilter};
 
 /// A request without its page, as text: what its tokens are bound to.
 fn filter_of(list: &str, request: &impl prost::Message) -> String {
@@ -25,7 +25,7 @@ fn filter_of(list: &str, request: &impl prost::Message) -> String {
 #[tonic::async_trait]
 impl<S> LedgerStoreService for StorageGrpc<S>
 where
-    S: ResultStore + SetStore + RunStore + LedgerStore + Clone,
+    S: Store + Clone,
 {
     async fn put_violations(
         &self,

@@ -9,12 +9,12 @@ use sla_proto::storage::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{StorageGrpc, refuse, series_ids, token, wanted};
-use crate::port::{Batch, LedgerStore, RawRecord, ResultStore, RunStore, SetStore};
+use crate::port::{Batch, RawRecord, Store};
 
 #[tonic::async_trait]
 impl<S> ResultStoreService for StorageGrpc<S>
 where
-    S: ResultStore + SetStore + RunStore + LedgerStore + Clone,
+    S: Store + Clone,
 {
     async fn apply_batch(&self, request: Request<ApplyBatchRequest>) -> Result<Response<ApplyBatchResponse>, Status> {
         let ApplyBatchRequest {

@@ -9,12 +9,12 @@ use sla_proto::storage::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{StorageGrpc, missing, refuse, token, wanted};
-use crate::port::{LedgerStore, ResultStore, RunStore, SetStore};
+use crate::port::Store;
 
 #[tonic::async_trait]
 impl<S> RunStoreService for StorageGrpc<S>
 where
-    S: ResultStore + SetStore + RunStore + LedgerStore + Clone,
+    S: Store + Clone,
 {
     async fn create_run(&self, request: Request<CreateRunRequest>) -> Result<Response<CreateRunResponse>, Status> {
         let CreateRunRequest { request_id, run } = request.into_inner();

@@ -8,7 +8,7 @@ use sla_proto::storage::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{StorageGrpc, missing, refuse};
-use crate::port::{LedgerStore, ResultStore, RunStore, SetDelete, SetPut, SetStore};
+use crate::port::{SetDelete, SetPut, Store};
 
 fn put(request: PutStoredSetRequest) -> Result<SetPut, Status> {
     let PutStoredSetRequest { set, expected_version } = request;
@@ -21,7 +21,7 @@ fn put(request: PutStoredSetRequest) -> Result<SetPut, Status> {
 #[tonic::async_trait]
 impl<S> SetStoreService for StorageGrpc<S>
 where
-    S: ResultStore + SetStore + RunStore + LedgerStore + Clone,
+    S: Store + Clone,
 {
     async fn list_stored_sets(
         &self,

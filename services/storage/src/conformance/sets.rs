@@ -1,0 +1,122 @@
+//! Sets: versions, names, all or nothing.
+
+use sla_proto::objective::v1::{Objective, SlaSet};
+use sla_runtime::reason;
+use tonic::Code;
+
+use super::{conflict, refused};
+use crate::port::{SetDelete, SetPut, Store};
+
+fn put(id: &str, name: &str, expected_version: u64) -> SetPut {
+    let objectives = vec![Objective {
+        id: "o1".to_owned(),
+        name: "load".to_owned(),
+        ..Objective::default()
+    }];
+    let set = SlaSet {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        objectives,
+        author: "ada".to_owned(),
+        ..SlaSet::default()
+    };
+    SetPut { set, expected_version }
+}
+
+fn stale<T: std::fmt::Debug>(result: Result<T, crate::StoreError>) -> Option<SlaSet> {
+    let error = result.unwrap_err();
+    assert_eq!(
+        super::refusal(&error),
+        (Code::Aborted, reason::STALE_VERSION.to_owned()),
+        "{error}"
+    );
+    conflict(&error)
+}
+
+async fn names(store: &dyn Store) -> Vec<String> {
+    store
+        .list_sets()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|set| set.name)
+        .collect()
+}
+
+/// The suite of [`crate::port::SetStore`].
+pub async fn sets(store: &dyn Store) {
+    let stored = store.put_sets(vec![put("s1", "Web", 0)], vec![]).await.unwrap();
+    assert_eq!(stored[0].version, 1);
+    assert!(stored[0].updated.is_some());
+    assert_eq!(store.set("s1").await.unwrap(), stored[0]);
+    refused(store.set("s9").await, Code::NotFound, reason::NOT_FOUND);
+    refused(
+        store.put_sets(vec![put("s2", " wEB", 0)], vec![]).await,
+        Code::AlreadyExists,
+        reason::NAME_TAKEN,
+    );
+    refused(
+        store.put_sets(vec![put("s2", " ", 0)], vec![]).await,
+        Code::InvalidArgument,
+        reason::INVALID_FIELD,
+    );
+    let made = store.put_sets(vec![put("", "disk", 0)], vec![]).await.unwrap();
+    assert!(!made[0].id.is_empty(), "a new set gets an id");
+
+    let second = store.put_sets(vec![put("s1", "web", 1)], vec![]).await.unwrap();
+    assert_eq!(second[0].version, 2, "renamed in case only");
+    let there = stale(store.put_sets(vec![put("s1", "late", 1)], vec![]).await);
+    assert_eq!(there.as_ref(), Some(&second[0]), "the conflict carries what is stored");
+    assert_eq!(
+        stale(store.put_sets(vec![put("s1", "new", 0)], vec![]).await),
+        Some(second[0].clone())
+    );
+    assert_eq!(stale(store.put_sets(vec![put("s8", "gone", 4)], vec![]).await), None);
+    assert_eq!(names(store).await, ["disk", "web"]);
+
+    // All or nothing: the second of these is stale, the deletion good.
+    let disk = || SetDelete {
+        id: made[0].id.clone(),
+        expected_version: 1,
+    };
+    let puts = vec![put("s3", "fine", 0), put("s1", "web", 1)];
+    stale(store.put_sets(puts, vec![disk()]).await);
+    assert_eq!(names(store).await, ["disk", "web"]);
+    let exchange = vec![put("s1", "disk", 2), put(&made[0].id, "web", 1)];
+    store.put_sets(exchange, vec![]).await.unwrap();
+    assert_eq!(
+        store.set("s1").await.unwrap().name,
+        "disk",
+        "two sets may exchange their names"
+    );
+    assert!(stale(store.put_sets(vec![], vec![disk()]).await).is_some());
+    let puts = vec![put("s4", "WEB", 0), put("s5", "cache", 0)];
+    let replaced = SetDelete {
+        expected_version: 2,
+        ..disk()
+    };
+    store.put_sets(puts, vec![replaced]).await.unwrap();
+    assert_eq!(
+        names(store).await,
+        ["cache", "disk", "WEB"],
+        "by name; a deleted name is free in the same write"
+    );
+
+    assert!(stale(store.delete_set("s1", 2).await).is_some());
+    store.delete_set("s1", 3).await.unwrap();
+    refused(store.delete_set("s1", 3).await, Code::NotFound, reason::NOT_FOUND);
+    let large = SetPut {
+        set: SlaSet {
+            description: "x".repeat(20_000),
+            ..put("s6", "large", 0).set
+        },
+        expected_version: 0,
+    };
+    store.put_sets(vec![large.clone()], vec![]).await.unwrap();
+    assert_eq!(
+        stale(store.put_sets(vec![large], vec![]).await),
+        None,
+        "too large for headers: read it by its id"
+    );
+    assert_eq!(names(store).await, ["cache", "large", "WEB"]);
+}

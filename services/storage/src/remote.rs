@@ -1,0 +1,408 @@
+//! The ports over gRPC: a store that is a [`Peer`] with the role `storage` behind it. Errors arrive as
+//! [`StoreError::Remote`] and keep their status.
+
+use async_trait::async_trait;
+use sla_domain::SeriesId;
+use sla_proto::etl::v1::{Run, Schedule};
+use sla_proto::objective::v1::SlaSet;
+use sla_proto::result::v1::SeriesResult;
+use sla_proto::storage::v1::{
+    ApplyBatchRequest, CreateRunRequest, DeadLetter, DeleteStoredSetRequest, GetModelsRequest, GetPositionRequest,
+    GetStoredRunRequest, GetStoredScheduleRequest, GetStoredSetRequest, LatestResult, ListDeadLettersRequest,
+    ListForecastsRequest, ListRunResultsRequest, ListStoredRunsRequest, ListStoredSetsRequest,
+    ListStoredViolationsRequest, Model, PutForecastsRequest, PutModelsRequest, PutStoredScheduleRequest,
+    PutStoredSetRequest, PutStoredSetsRequest, PutViolationsRequest, ReadLatestResultsRequest, ReplayDeadLetterRequest,
+    RetireObjectivesRequest, ScoreForecastsRequest, ScoredForecast, StreamRecord, UpdateRunRequest,
+};
+use sla_proto::violation::v1::Violation;
+use sla_proto::{Peer, convert};
+use tonic::Status;
+
+use crate::error::StoreError;
+use crate::port::{
+    Applied, Batch, ForecastFilter, LedgerStore, Page, Paged, Progress, Replayed, ResultStore, RunStore, SetDelete,
+    SetPut, SetStore, ViolationFilter, Written,
+};
+
+/// All stores behind a peer.
+#[derive(Debug, Clone)]
+pub struct RemoteStore(pub Peer);
+
+fn remote(status: Status) -> StoreError {
+    StoreError::Remote(Box::new(status))
+}
+
+fn absent(field: &'static str) -> StoreError {
+    remote(Status::internal(format!("the answer lacks {field}")))
+}
+
+fn paged<T>(rows: Vec<T>, next_page_token: String) -> Paged<T> {
+    Paged {
+        rows,
+        next: (!next_page_token.is_empty()).then_some(next_page_token),
+    }
+}
+
+fn bytes(series: &[SeriesId]) -> Vec<Vec<u8>> {
+    series.iter().map(|id| id.0.to_vec()).collect()
+}
+
+#[async_trait]
+impl ResultStore for RemoteStore {
+    async fn apply(&self, batch: Batch) -> Result<Applied, StoreError> {
+        let records = batch
+            .records
+            .into_iter()
+            .map(|record| StreamRecord {
+                offset: record.offset,
+                body: record.body,
+            })
+            .collect();
+        let request = ApplyBatchRequest {
+            source: batch.source,
+            partition: batch.partition,
+            records,
+        };
+        let answer = self
+            .0
+            .results()
+            .apply_batch(request)
+            .await
+            .map_err(remote)?
+            .into_inner();
+        Ok(Applied {
+            inserted: answer.inserted,
+            duplicates: answer.duplicates,
+            dead_letters: answer.dead_letters,
+            next_offset: answer.next_offset,
+        })
+    }
+
+    async fn position(&self, source: &str, partition: u32) -> Result<u64, StoreError> {
+        let request = GetPositionRequest {
+            source: source.to_owned(),
+            partition,
+        };
+        Ok(self
+            .0
+            .results()
+            .get_position(request)
+            .await
+            .map_err(remote)?
+            .into_inner()
+            .next_offset)
+    }
+
+    async fn latest(&self, series: &[SeriesId]) -> Result<Vec<LatestResult>, StoreError> {
+        let request = ReadLatestResultsRequest {
+            series_ids: bytes(series),
+        };
+        Ok(self
+            .0
+            .results()
+            .read_latest_results(request)
+            .await
+            .map_err(remote)?
+            .into_inner()
+            .results)
+    }
+
+    async fn run_results(
+        &self,
+        run_id: &str,
+        failures_only: bool,
+        page: Page,
+    ) -> Result<Paged<SeriesResult>, StoreError> {
+        let request = ListRunResultsRequest {
+            run_id: run_id.to_owned(),
+            page_size: page.size as u32,
+            page_token: page.after.unwrap_or_default(),
+            failures_only,
+        };
+        let answer = self
+            .0
+            .results()
+            .list_run_results(request)
+            .await
+            .map_err(remote)?
+            .into_inner();
+        Ok(paged(answer.results, answer.next_page_token))
+    }
+
+    async fn progress(&self, run_id: &str) -> Result<Option<Progress>, StoreError> {
+        let request = GetStoredRunRequest { id: run_id.to_owned() };
+        let answer = self
+            .0
+            .run_store()
+            .get_stored_run(request)
+            .await
+            .map_err(remote)?
+            .into_inner();
+        Ok(answer.progress.map(|progress| Progress {
+            done: progress.done,
+            failed: progress.failed,
+            expected: progress.expected,
+        }))
+    }
+
+    async fn dead_letters(&self, page: Page) -> Result<(Paged<DeadLetter>, u32), StoreError> {
+        let request = ListDeadLettersRequest {
+            page_size: page.size as u32,
+            page_token: page.after.unwrap_or_default(),
+        };
+        let answer = self
+            .0
+            .results()
+            .list_dead_letters(request)
+            .await
+            .map_err(remote)?
+            .into_inner();
+        Ok((paged(answer.letters, answer.next_page_token), answer.total))
+    }
+
+    async fn replay(&self, body_hash: &[u8]) -> Result<Replayed, StoreError> {
+        let request = ReplayDeadLetterRequest {
+            body_hash: body_hash.to_vec(),
+        };
+        let answer = self
+            .0
+            .results()
+            .replay_dead_letter(request)
+            .await
+            .map_err(remote)?
+            .into_inner();
+        Ok(Replayed {
+            applied: answer.applied,
+            reason: answer.reason,
+        })
+    }
+}
+
+#[async_trait]
+impl SetStore for RemoteStore {
+    async fn list_sets(&self) -> Result<Vec<SlaSet>, StoreError> {
+        let answer = self
+            .0
+            .set_store()
+            .list_stored_sets(ListStoredSetsRequest {})
+            .await
+            .map_err(remote)?;
+        Ok(answer.into_inner().sets)
+    }
+
+    async fn set(&self, id: &str) -> Result<SlaSet, StoreError> {
+        let request = GetStoredSetRequest { id: id.to_owned() };
+        let answer = self.0.set_store().get_stored_set(request).await.map_err(remote)?;
+        answer.into_inner().set.ok_or_else(|| absent("set"))
+    }
+
+    async fn put_sets(&self, puts: Vec<SetPut>, deletes: Vec<SetDelete>) -> Result<Vec<SlaSet>, StoreError> {
+        let puts = puts
+            .into_iter()
+            .map(|put| PutStoredSetRequest {
+                set: Some(put.set),
+                expected_version: put.expected_version,
+            })
+            .collect();
+        let deletes = deletes
+            .into_iter()
+            .map(|delete| DeleteStoredSetRequest {
+                id: delete.id,
+                expected_version: delete.expected_version,
+            })
+            .collect();
+        let answer = self
+            .0
+            .set_store()
+            .put_stored_sets(PutStoredSetsRequest { puts, deletes })
+            .await;
+        Ok(answer.map_err(remote)?.into_inner().sets)
+    }
+
+    async fn delete_set(&self, id: &str, expected_version: u64) -> Result<(), StoreError> {
+        let request = DeleteStoredSetRequest {
+            id: id.to_owned(),
+            expected_version,
+        };
+        self.0.set_store().delete_stored_set(request).await.map_err(remote)?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl RunStore for RemoteStore {
+    async fn create_run(&self, request_id: &str, run: Run) -> Result<(Run, bool), StoreError> {
+        let request = CreateRunRequest {
+            request_id: request_id.to_owned(),
+            run: Some(run),
+        };
+        let answer = self
+            .0
+            .run_store()
+            .create_run(request)
+            .await
+            .map_err(remote)?
+            .into_inner();
+        Ok((answer.run.ok_or_else(|| absent("run"))?, answer.existed))
+    }
+
+    async fn update_run(&self, run: Run) -> Result<(), StoreError> {
+        self.0
+            .run_store()
+            .update_run(UpdateRunRequest { run: Some(run) })
+            .await
+            .map_err(remote)?;
+        Ok(())
+    }
+
+    async fn run(&self, id: &str) -> Result<Run, StoreError> {
+        let request = GetStoredRunRequest { id: id.to_owned() };
+        let answer = self.0.run_store().get_stored_run(request).await.map_err(remote)?;
+        answer.into_inner().run.ok_or_else(|| absent("run"))
+    }
+
+    async fn list_runs(&self, unfinished_only: bool, page: Page) -> Result<Paged<Run>, StoreError> {
+        let request = ListStoredRunsRequest {
+            page_size: page.size as u32,
+            page_token: page.after.unwrap_or_default(),
+            unfinished_only,
+        };
+        let answer = self
+            .0
+            .run_store()
+            .list_stored_runs(request)
+            .await
+            .map_err(remote)?
+            .into_inner();
+        Ok(paged(answer.runs, answer.next_page_token))
+    }
+
+    async fn schedule(&self) -> Result<Option<Schedule>, StoreError> {
+        let answer = self
+            .0
+            .run_store()
+            .get_stored_schedule(GetStoredScheduleRequest {})
+            .await
+            .map_err(remote)?;
+        Ok(answer.into_inner().schedule)
+    }
+
+    async fn put_schedule(&self, schedule: Schedule) -> Result<(), StoreError> {
+        let request = PutStoredScheduleRequest {
+            schedule: Some(schedule),
+        };
+        self.0.run_store().put_stored_schedule(request).await.map_err(remote)?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl LedgerStore for RemoteStore {
+    async fn put_violations(&self, violations: Vec<Violation>) -> Result<Written, StoreError> {
+        let answer = self
+            .0
+            .ledger()
+            .put_violations(PutViolationsRequest { violations })
+            .await
+            .map_err(remote)?;
+        let answer = answer.into_inner();
+        Ok(Written {
+            inserted: answer.inserted,
+            updated: answer.updated,
+        })
+    }
+
+    async fn list_violations(&self, filter: &ViolationFilter, page: Page) -> Result<Paged<Violation>, StoreError> {
+        let request = ListStoredViolationsRequest {
+            set_id: filter.set_id.clone(),
+            objective_id: filter.objective_id.clone(),
+            series_id: filter.series.clone(),
+            after: filter.after_ms.map(convert::timestamp),
+            until: filter.until_ms.map(convert::timestamp),
+            open_only: filter.open_only,
+            with_retired: filter.with_retired,
+            page_size: page.size as u32,
+            page_token: page.after.unwrap_or_default(),
+        };
+        let answer = self
+            .0
+            .ledger()
+            .list_stored_violations(request)
+            .await
+            .map_err(remote)?
+            .into_inner();
+        Ok(paged(answer.violations, answer.next_page_token))
+    }
+
+    async fn retire_objectives(&self, set_id: &str, objective_ids: &[String]) -> Result<(), StoreError> {
+        let request = RetireObjectivesRequest {
+            set_id: set_id.to_owned(),
+            objective_ids: objective_ids.to_vec(),
+        };
+        self.0.ledger().retire_objectives(request).await.map_err(remote)?;
+        Ok(())
+    }
+
+    async fn put_forecasts(&self, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError> {
+        let answer = self
+            .0
+            .ledger()
+            .put_forecasts(PutForecastsRequest { forecasts })
+            .await
+            .map_err(remote)?;
+        Ok(answer.into_inner().inserted)
+    }
+
+    async fn score_forecasts(&self, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError> {
+        let answer = self
+            .0
+            .ledger()
+            .score_forecasts(ScoreForecastsRequest { forecasts })
+            .await
+            .map_err(remote)?;
+        Ok(answer.into_inner().updated)
+    }
+
+    async fn list_forecasts(&self, filter: &ForecastFilter, page: Page) -> Result<Paged<ScoredForecast>, StoreError> {
+        let request = ListForecastsRequest {
+            objective_id: filter.objective_id.clone(),
+            series_id: filter.series.clone(),
+            due_before: filter.due_before_ms.map(convert::timestamp),
+            scored_only: filter.scored_only,
+            page_size: page.size as u32,
+            page_token: page.after.unwrap_or_default(),
+        };
+        let answer = self
+            .0
+            .ledger()
+            .list_forecasts(request)
+            .await
+            .map_err(remote)?
+            .into_inner();
+        Ok(paged(answer.forecasts, answer.next_page_token))
+    }
+
+    async fn put_models(&self, models: Vec<Model>) -> Result<(), StoreError> {
+        self.0
+            .ledger()
+            .put_models(PutModelsRequest { models })
+            .await
+            .map_err(remote)?;
+        Ok(())
+    }
+
+    async fn models(&self, kind: &str, series: &[SeriesId]) -> Result<Vec<Model>, StoreError> {
+        let request = GetModelsRequest {
+            kind: kind.to_owned(),
+            series_ids: bytes(series),
+        };
+        Ok(self
+            .0
+            .ledger()
+            .get_models(request)
+            .await
+            .map_err(remote)?
+            .into_inner()
+            .models)
+    }
+}

@@ -1,0 +1,37 @@
+//! The conformance suites, against SQLite directly and through the gRPC services in front of it.
+
+use std::sync::Arc;
+
+use sla_domain::ManualClock;
+use sla_proto::Peer;
+use sla_runtime::Shutdown;
+use sla_storage::remote::RemoteStore;
+use sla_storage::{SqliteStore, StorageOptions, StorageService, conformance};
+use tonic::service::Routes;
+
+const NOW_MS: i64 = 1_700_000_000_000;
+
+#[tokio::test]
+async fn sqlite_conforms() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path(), 2, Arc::new(ManualClock::at(NOW_MS))).unwrap();
+    conformance::everything(&store).await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn sqlite_behind_grpc_conforms() {
+    let directory = tempfile::tempdir().unwrap();
+    let shutdown = Shutdown::new();
+    let clock = Arc::new(ManualClock::at(NOW_MS));
+    let options = StorageOptions::in_dir(directory.path());
+    let service = StorageService::start(options, clock, &shutdown).await.unwrap();
+    let peer = Peer::local(service.routes(Routes::default()).prepare());
+    conformance::everything(&RemoteStore(peer)).await;
+    let counted = service.metrics().snapshot();
+    assert!(
+        counted.inserted > 10 && counted.dead_letters == 7 && counted.write_errors > 3,
+        "{counted:?}"
+    );
+    service.close().await;
+}
