@@ -145,7 +145,7 @@ fn ask(terrain: &Terrain, question: &Question, horizons: &[usize], seed: u64) ->
                 |path| {
                     drawn[expert] += 1;
                     count_hits(path, horizons, &order, &thresholds, terrain.grain, |cell| {
-                        hits[cell][expert] += 1
+                        hits[cell][expert] += 1;
                     });
                 },
             );

@@ -108,39 +108,32 @@ fn product(a: &[f64; TERMS], b: &[f64; TERMS]) -> f64 {
 /// Cholesky with a ridge; zeros where the matrix is singular.
 fn solve(gram: &[[f64; TERMS]; TERMS], right: &[f64; TERMS], used: f64) -> [f64; TERMS] {
     let mut l = *gram;
-    let mut y = *right;
     let ridge = 1e-8 + RIDGE_SAMPLES / used;
-    for i in 0..TERMS {
-        l[i][i] *= 1.0 + ridge;
-        if l[i][i] <= 0.0 {
-            l[i][i] = 1.0; // a regressor that never moved gets the coefficient 0
+    for (i, row) in l.iter_mut().enumerate() {
+        row[i] *= 1.0 + ridge;
+        if row[i] <= 0.0 {
+            row[i] = 1.0; // a regressor that never moved gets the coefficient 0
         }
     }
+    let mut y = [0.0; TERMS];
     for i in 0..TERMS {
         for j in 0..=i {
-            let mut sum = l[i][j];
-            for k in 0..j {
-                sum -= l[i][k] * l[j][k];
-            }
+            let done: f64 = l[i][..j].iter().zip(&l[j][..j]).map(|(a, b)| a * b).sum();
+            let rest = l[i][j] - done;
             if i == j {
-                if sum <= 0.0 || !sum.is_finite() {
+                if rest <= 0.0 || !rest.is_finite() {
                     return [0.0; TERMS];
                 }
-                l[i][i] = sum.sqrt();
+                l[i][i] = rest.sqrt();
             } else {
-                l[i][j] = sum / l[j][j];
+                l[i][j] = rest / l[j][j];
             }
         }
-        for k in 0..i {
-            y[i] -= l[i][k] * y[k];
-        }
-        y[i] /= l[i][i];
+        y[i] = (right[i] - product(&l[i], &y)) / l[i][i];
     }
     for i in (0..TERMS).rev() {
-        for k in i + 1..TERMS {
-            y[i] -= l[k][i] * y[k];
-        }
-        y[i] /= l[i][i];
+        let done: f64 = (i + 1..TERMS).map(|k| l[k][i] * y[k]).sum();
+        y[i] = (y[i] - done) / l[i][i];
     }
     if y.iter().all(|v| v.is_finite()) {
         y

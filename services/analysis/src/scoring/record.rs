@@ -110,7 +110,8 @@ impl RivalRecord {
             0.0
         };
         let independent = (n * (1.0 - r) / (1.0 + r)).max(2.0);
-        let half = student_t((1.0 + VERDICT_CONFIDENCE) / 2.0, independent - 1.0) * (variance / independent).sqrt();
+        let half =
+            student_t(f64::midpoint(1.0, VERDICT_CONFIDENCE), independent - 1.0) * (variance / independent).sqrt();
         Some((self.mean - half, self.mean + half))
     }
 }
