@@ -98,13 +98,7 @@ impl SampleCache {
 
     /// Puts what a read of (`after_ms`, `until_ms`] brought in the place of what was known about that range. A range
     /// that does not touch the known one replaces it: the cache never has holes it does not know of.
-    pub fn store(
-        &mut self,
-        id: SeriesId,
-        read: RawSeries,
-        after_ms: i64,
-        until_ms: i64,
-    ) -> Result<(), xor::XorError> {
+    pub fn store(&mut self, id: SeriesId, read: RawSeries, after_ms: i64, until_ms: i64) -> Result<(), xor::XorError> {
         if until_ms <= after_ms {
             return Ok(());
         }
@@ -114,8 +108,7 @@ impl SampleCache {
         if let Some(known) = &known {
             self.bytes -= known.bytes;
         }
-        let touching =
-            known.filter(|known| after_ms <= known.covered_until_ms && known.covered_after_ms <= until_ms);
+        let touching = known.filter(|known| after_ms <= known.covered_until_ms && known.covered_after_ms <= until_ms);
         let mut entry = Entry {
             labels: read.labels,
             chunks: Vec::new(),
@@ -170,7 +163,11 @@ impl SampleCache {
             entry.spacing_ms = spacing(&entry)?;
         }
         entry.bytes = SERIES_OVERHEAD_BYTES
-            + entry.labels.iter().map(|(name, value)| (name.len() + value.len() + 48) as u64).sum::<u64>()
+            + entry
+                .labels
+                .iter()
+                .map(|(name, value)| (name.len() + value.len() + 48) as u64)
+                .sum::<u64>()
             + entry.chunks.iter().map(chunk_bytes).sum::<u64>();
         self.bytes += entry.bytes;
         self.entries.insert(id, entry);
@@ -281,7 +278,10 @@ impl SampleCache {
         if self.bytes <= self.cap_bytes {
             return;
         }
-        let until_ms = self.entries.get(&newest).map_or(i64::MIN, |entry| entry.covered_until_ms);
+        let until_ms = self
+            .entries
+            .get(&newest)
+            .map_or(i64::MIN, |entry| entry.covered_until_ms);
         self.evict(until_ms.saturating_sub(KEEP_WHEN_SHORT_MS));
         while self.bytes > self.cap_bytes {
             let oldest = self
@@ -323,7 +323,9 @@ fn append(chunks: &mut Vec<XorChunk>, times: &[i64], values: &[f64]) -> Result<(
     if times.is_empty() {
         return Ok(());
     }
-    let unfilled = chunks.last().is_some_and(|last| (last.count() as usize) < CHUNK_SAMPLES);
+    let unfilled = chunks
+        .last()
+        .is_some_and(|last| (last.count() as usize) < CHUNK_SAMPLES);
     if unfilled && let Some(last) = chunks.pop() {
         let mut all = Samples::default();
         xor::decode_range(&last.bytes, i64::MIN, i64::MAX, &mut all)?;
@@ -338,41 +340,39 @@ fn append(chunks: &mut Vec<XorChunk>, times: &[i64], values: &[f64]) -> Result<(
 
 /// Samples as chunks of [`CHUNK_SAMPLES`].
 fn encoded<'a>(times: &'a [i64], values: &'a [f64]) -> impl Iterator<Item = XorChunk> + 'a {
-    times.chunks(CHUNK_SAMPLES).zip(values.chunks(CHUNK_SAMPLES)).flat_map(|(times, values)| {
-        let mut out = Vec::with_capacity(1);
-        let mut encoder = XorEncoder::new();
-        let seal = |encoder: &XorEncoder| {
-            Some(XorChunk {
-                min_ms: encoder.first_ms()?,
-                max_ms: encoder.last_ms()?,
-                bytes: Arc::from(encoder.bytes()),
-            })
-        };
-        for (&time, &value) in times.iter().zip(values) {
-            if !encoder.push(time, value) {
-                // Times rise in `Samples`; a refusal means a distance no chunk can hold. Begin another.
-                out.extend(seal(&encoder));
-                encoder = XorEncoder::new();
-                encoder.push(time, value);
+    times
+        .chunks(CHUNK_SAMPLES)
+        .zip(values.chunks(CHUNK_SAMPLES))
+        .flat_map(|(times, values)| {
+            let mut out = Vec::with_capacity(1);
+            let mut encoder = XorEncoder::new();
+            let seal = |encoder: &XorEncoder| {
+                Some(XorChunk {
+                    min_ms: encoder.first_ms()?,
+                    max_ms: encoder.last_ms()?,
+                    bytes: Arc::from(encoder.bytes()),
+                })
+            };
+            for (&time, &value) in times.iter().zip(values) {
+                if !encoder.push(time, value) {
+                    // Times rise in `Samples`; a refusal means a distance no chunk can hold. Begin another.
+                    out.extend(seal(&encoder));
+                    encoder = XorEncoder::new();
+                    encoder.push(time, value);
+                }
             }
-        }
-        out.extend(seal(&encoder));
-        out
-    })
+            out.extend(seal(&encoder));
+            out
+        })
 }
 
-/// The median distance of samples, milliseconds.
+/// The usual distance of samples, milliseconds.
 fn spacing(entry: &Entry) -> Result<Option<i64>, xor::XorError> {
     let mut all = Samples::default();
     for chunk in &entry.chunks {
         xor::decode_range(&chunk.bytes, i64::MIN, i64::MAX, &mut all)?;
     }
-    let mut deltas: Vec<i64> = all.times_ms.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    if deltas.is_empty() {
-        return Ok(None);
-    }
-    let middle = deltas.len() / 2;
-    Ok(Some(*deltas.select_nth_unstable(middle).1))
+    Ok(sla_domain::spacing::spacing_ms(&all))
 }
 
 #[cfg(test)]

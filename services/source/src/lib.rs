@@ -18,11 +18,11 @@ pub mod xor;
 
 pub use cache::{CacheFill, CachedSeries, SampleCache};
 pub use error::SourceError;
-pub use options::{Credentials, Secret, SourceOptions, TlsOptions};
+pub use options::{Credentials, Secret, SourceOptions, TlsOptions, redact_url};
 pub use port::{
     Call, ExpressionRequest, LongViewRequest, MetricSource, Progress, ProgressSink, ReadLimits, ReadRequest, Targets,
 };
-pub use prometheus::PrometheusSource;
+pub use prometheus::Prometheus;
 pub use reader::{CachedReader, ReaderOptions, Refreshed, SourceHealth};
 pub use replay::{Replay, ReplayOptions};
 pub use reply::{

@@ -208,7 +208,7 @@ pub struct LongViewRequest {
     pub limits: ReadLimits,
 }
 
-/// Where samples come from. Adapters: [`crate::PrometheusSource`], [`crate::Replay`]; both pass `conformance`.
+/// Where samples come from. Adapters: [`crate::Prometheus`], [`crate::Replay`]; both pass `conformance`.
 #[async_trait]
 pub trait MetricSource: Send + Sync + 'static {
     /// The configured name of this source.

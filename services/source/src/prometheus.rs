@@ -26,14 +26,14 @@ use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
 use client::Client;
 
 /// A Prometheus-compatible server.
-pub struct PrometheusSource {
+pub struct Prometheus {
     client: Client,
     info: Mutex<Option<(Instant, SourceInfo)>>,
     /// Labels the server adds to remote reads; `None` until an answer showed some.
     external: Mutex<Option<Labels>>,
 }
 
-impl PrometheusSource {
+impl Prometheus {
     /// For the server the options name. Checks the options' URL; sends nothing yet.
     /// A TLS provider for `rustls` must be installed in the process before the first request.
     pub fn new(options: SourceOptions) -> Result<Self, SourceError> {
@@ -46,7 +46,7 @@ impl PrometheusSource {
 }
 
 #[async_trait]
-impl MetricSource for PrometheusSource {
+impl MetricSource for Prometheus {
     fn id(&self) -> &SourceId {
         &self.client.options.id
     }

@@ -8,8 +8,7 @@ use serde::Deserialize;
 use sla_domain::{Labels, Samples, is_stale};
 use sla_source::conformance::{Scene, check};
 use sla_source::{
-    Call, ExpressionRequest, MetricSource, PrometheusSource, ReadLimits, ReadRequest, SeriesData, SourceOptions, Way,
-    xor,
+    Call, ExpressionRequest, MetricSource, Prometheus, ReadLimits, ReadRequest, SeriesData, SourceOptions, Way, xor,
 };
 
 #[derive(Deserialize)]
@@ -53,10 +52,10 @@ fn servers(test: &str) -> Vec<(String, Truth)> {
         .collect()
 }
 
-fn source(url: &str, ways: &[Way]) -> PrometheusSource {
+fn source(url: &str, ways: &[Way]) -> Prometheus {
     let mut options = SourceOptions::new("test", url);
     options.ways = ways.to_vec();
-    PrometheusSource::new(options).unwrap()
+    Prometheus::new(options).unwrap()
 }
 
 const ALL: [Way; 3] = [Way::RemoteReadChunks, Way::RemoteReadSamples, Way::InstantQuery];
@@ -67,7 +66,7 @@ fn call() -> Call {
     Call::within(Duration::from_secs(60))
 }
 
-async fn decoded(source: &PrometheusSource, after_ms: i64, until_ms: i64, way: Way) -> BTreeMap<Labels, Samples> {
+async fn decoded(source: &Prometheus, after_ms: i64, until_ms: i64, way: Way) -> BTreeMap<Labels, Samples> {
     let read = source
         .read(&ReadRequest::selector(HISTORY, after_ms, until_ms), &call())
         .await

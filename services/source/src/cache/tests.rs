@@ -77,7 +77,9 @@ proptest! {
 fn a_tail_read_again_and_again_fills_whole_chunks() {
     let mut cache = SampleCache::default();
     let all: Vec<i64> = (1..=2_000).map(|n| n * 15_000).collect();
-    cache.store(id("a"), chunked("a", &all, 0, 15_000_000), 0, 15_000_000).unwrap();
+    cache
+        .store(id("a"), chunked("a", &all, 0, 15_000_000), 0, 15_000_000)
+        .unwrap();
     let mut until = 15_000_000;
     while until < 30_000_000 {
         let after = until - 300_000;
@@ -87,7 +89,10 @@ fn a_tail_read_again_and_again_fills_whole_chunks() {
     }
     assert_eq!(times(&cache, "a"), all);
     let about = cache.about(id("a")).unwrap();
-    assert_eq!((about.samples, about.spacing_ms, about.newest_ms), (2_000, Some(15_000), Some(30_000_000)));
+    assert_eq!(
+        (about.samples, about.spacing_ms, about.newest_ms),
+        (2_000, Some(15_000), Some(30_000_000))
+    );
     assert!(cache.entries[&id("a")].chunks.len() <= 2_000 / CHUNK_SAMPLES + 3);
 }
 

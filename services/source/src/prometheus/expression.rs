@@ -9,7 +9,7 @@ use sla_domain::{Labels, METRIC_NAME, Samples};
 use super::client::Question;
 use super::json::{self, QueryData, Success};
 use super::read::seconds;
-use super::{PrometheusSource, plan};
+use super::{Prometheus, plan};
 use crate::error::SourceError;
 use crate::port::{Call, ExpressionRequest, LONG_VIEW_STEP_MS, LongViewRequest, Progress};
 use crate::reply::{ExpressionRead, LongSeries, LongView, SeriesFailure};
@@ -19,7 +19,7 @@ pub(super) const MAX_POINTS: i64 = 11_000;
 /// Longest expression sent, in bytes.
 const MAX_EXPRESSION_BYTES: usize = 64 << 10;
 
-impl PrometheusSource {
+impl Prometheus {
     pub(super) async fn judge(&self, expression: &str, call: &Call) -> Result<(), SourceError> {
         bounded(expression)?;
         // At the beginning of time there is nothing to compute, but everything to parse and type-check.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use sla_domain::{Labels, METRIC_NAME};
 
-use super::PrometheusSource;
+use super::Prometheus;
 use super::client::Question;
 use super::json::{self, QueryData, Success, WireLabels};
 use super::read::seconds;
@@ -16,7 +16,7 @@ use crate::reply::{MetricFamily, MetricNames};
 /// Counts the present series of each name.
 const COUNT_QUERY: &str = r#"count by (__name__) ({__name__!=""})"#;
 
-impl PrometheusSource {
+impl Prometheus {
     pub(super) async fn find_series(
         &self,
         selectors: &[String],

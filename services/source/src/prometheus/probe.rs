@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::PrometheusSource;
+use super::Prometheus;
 use super::client::Question;
 use super::json::{self, Success};
 use crate::error::SourceError;
@@ -16,7 +16,7 @@ use crate::reply::{SourceInfo, Way};
 /// After this long the server is asked again: it may have been upgraded or configured anew.
 const PROBE_AGE: Duration = Duration::from_secs(600);
 
-impl PrometheusSource {
+impl Prometheus {
     fn cached(&self) -> MutexGuard<'_, Option<(Instant, SourceInfo)>> {
         self.info.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,7 +8,7 @@ use sla_domain::{Labels, Samples};
 
 use super::client::Question;
 use super::json::{self, QueryData, Success};
-use super::{PrometheusSource, plan};
+use super::{Prometheus, plan};
 use crate::error::SourceError;
 use crate::port::{Call, Progress, ReadRequest, Targets};
 use crate::reply::{RawRead, RawSeries, SeriesData, SeriesFailure, Way};
@@ -16,7 +16,7 @@ use crate::reply::{RawRead, RawSeries, SeriesData, SeriesFailure, Way};
 /// How often a batch is cut in two before it is given up: 200 series are single ones after 8 cuts.
 const MAX_HALVINGS: u32 = 8;
 
-impl PrometheusSource {
+impl Prometheus {
     /// The series of `targets` with samples in the range, or an error when they are too many.
     pub(super) async fn resolve(
         &self,

@@ -11,7 +11,7 @@ use sla_domain::{Labels, Samples};
 use super::client::{Question, Stream};
 use super::read::clipped;
 use super::wire::{self, ReadRequest, ResponseType, WireChunk};
-use super::{PrometheusSource, plan};
+use super::{Prometheus, plan};
 use crate::error::SourceError;
 use crate::port::Call;
 use crate::reply::{RawRead, RawSeries, SeriesData, Way, XorChunk};
@@ -249,7 +249,7 @@ fn question(queries: Vec<wire::Query>, chunks: bool) -> Result<Question, SourceE
     Ok(Question::RemoteRead { body: body.into() })
 }
 
-impl PrometheusSource {
+impl Prometheus {
     /// Reads `batch` by remote read; chunks where `way` says so and the server agrees.
     pub(super) async fn read_remote(
         &self,

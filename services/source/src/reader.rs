@@ -1,0 +1,380 @@
+//! Reads through the cache: the longest window once, afterwards the newest minutes only, and backwards to 26 h on request.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use sla_domain::{Clock, Labels, Samples, SeriesId, Window};
+
+use crate::cache::{CacheFill, CachedSeries, DEFAULT_CACHE_CAP_BYTES, KEEP_MS, SampleCache};
+use crate::error::{Cause, SourceError};
+use crate::port::{Call, MetricSource, ReadLimits, ReadRequest, Targets};
+use crate::reply::{RawSeries, SeriesData, SeriesFailure, Way, XorChunk};
+
+/// How much of the newest time is read again each time, in milliseconds: late samples.
+pub const DEFAULT_REREAD_MS: i64 = 300_000;
+/// A series further behind than this is read apart from the others, so that it does not make all tails long.
+const MUCH_BEHIND_MS: i64 = 1_800_000;
+
+/// How a [`CachedReader`] reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReaderOptions {
+    /// The longest window, read first, milliseconds.
+    pub window_ms: i64,
+    /// How far back samples are kept, milliseconds.
+    pub keep_ms: i64,
+    /// How much of the newest time is read again, milliseconds.
+    pub reread_ms: i64,
+    /// The cache's cap in bytes.
+    pub cache_cap_bytes: u64,
+    /// Most series of one refresh.
+    pub max_series: usize,
+}
+
+impl Default for ReaderOptions {
+    fn default() -> Self {
+        let [.., longest] = Window::DEFAULT_LENGTHS_MS;
+        Self {
+            window_ms: longest,
+            keep_ms: KEEP_MS,
+            reread_ms: DEFAULT_REREAD_MS,
+            cache_cap_bytes: DEFAULT_CACHE_CAP_BYTES,
+            max_series: crate::port::DEFAULT_MAX_SERIES,
+        }
+    }
+}
+
+/// What one refresh did.
+#[derive(Debug, Clone, Default)]
+pub struct Refreshed {
+    /// Series whose samples are known up to the asked instant now.
+    pub series: usize,
+    /// Series that could not be read; the cache keeps what it had.
+    pub failures: Vec<SeriesFailure>,
+    /// Samples received.
+    pub samples: u64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Requests made.
+    pub requests: u32,
+    /// The slowest way that was used; `None` when nothing had to be read.
+    pub way: Option<Way>,
+    /// The server's warnings: partial data is not full data.
+    pub warnings: Vec<String>,
+    /// Chunks of native histograms left out.
+    pub histograms_skipped: u64,
+}
+
+/// How the source is doing, for banners and ages.
+#[derive(Debug, Clone, Default)]
+pub struct SourceHealth {
+    /// The last time anything was read, Unix milliseconds.
+    pub last_success_ms: Option<i64>,
+    /// Since when every read has failed, Unix milliseconds; `None` while reads succeed.
+    pub failing_since_ms: Option<i64>,
+    /// The last error, when and what; stays after a success for display.
+    pub last_error: Option<(i64, SourceError)>,
+    /// Whether the last read could not see stale markers.
+    pub hides_stale: bool,
+    /// Warnings of the last read.
+    pub warnings: Vec<String>,
+}
+
+impl SourceHealth {
+    /// How old the newest successful read is at `now_ms`, milliseconds.
+    pub fn age_ms(&self, now_ms: i64) -> Option<i64> {
+        Some(now_ms.saturating_sub(self.last_success_ms?).max(0))
+    }
+}
+
+/// A source and the cache in front of it. All methods take `&self`; refreshes run one after another.
+pub struct CachedReader {
+    source: Arc<dyn MetricSource>,
+    clock: Arc<dyn Clock>,
+    options: ReaderOptions,
+    cache: RwLock<SampleCache>,
+    health: Mutex<SourceHealth>,
+    refreshing: tokio::sync::Mutex<()>,
+}
+
+/// Series to be read together.
+struct Errand {
+    series: Vec<Labels>,
+    after_ms: i64,
+    until_ms: i64,
+}
+
+impl CachedReader {
+    /// A reader with an empty cache.
+    pub fn new(source: Arc<dyn MetricSource>, clock: Arc<dyn Clock>, options: ReaderOptions) -> Self {
+        Self {
+            cache: RwLock::new(SampleCache::new(options.cache_cap_bytes)),
+            source,
+            clock,
+            options,
+            health: Mutex::default(),
+            refreshing: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// The source behind the cache.
+    pub fn source(&self) -> &Arc<dyn MetricSource> {
+        &self.source
+    }
+
+    /// The fingerprint of a series of this source.
+    pub fn id_of(&self, labels: &Labels) -> SeriesId {
+        SeriesId::of_series(self.source.id(), labels)
+    }
+
+    /// Brings `series` up to `until_ms` (at most the present): new ones over the longest window, known ones by their
+    /// tail. One refresh runs at a time; a second for the same instant finds everything done.
+    pub async fn refresh(&self, series: &[Labels], until_ms: i64, call: &Call) -> Result<Refreshed, SourceError> {
+        let _turn = self.turn(call).await?;
+        let until_ms = until_ms.min(self.clock.now_ms());
+        let start_ms = until_ms - self.options.window_ms;
+        let (mut fresh, mut tail, mut behind) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut tail_after, mut behind_after) = (until_ms, until_ms);
+        let mut done = 0;
+        {
+            let mut cache = self.write();
+            for labels in series {
+                let id = self.id_of(labels);
+                cache.touch(id);
+                match cache.covered(id) {
+                    Some((_, known)) if known >= until_ms => done += 1,
+                    Some((after, known)) if known > start_ms && after <= start_ms.max(after) => {
+                        let from = (known - self.options.reread_ms).max(start_ms).max(after);
+                        if until_ms - known <= MUCH_BEHIND_MS {
+                            tail_after = tail_after.min(from);
+                            tail.push(labels.clone());
+                        } else {
+                            behind_after = behind_after.min(from);
+                            behind.push(labels.clone());
+                        }
+                    }
+                    _ => fresh.push(labels.clone()),
+                }
+            }
+        }
+        let errands =
+            [(fresh, start_ms), (behind, behind_after), (tail, tail_after)].map(|(series, after_ms)| Errand {
+                series,
+                after_ms,
+                until_ms,
+            });
+        let mut out = self.run(errands, call).await?;
+        out.series += done;
+        self.write().evict(until_ms - self.options.keep_ms);
+        Ok(out)
+    }
+
+    /// Reads backwards until the last 26 h (`keep_ms`) of `series` are known. For the background: cancel it freely,
+    /// what was read stays. Series that were never refreshed are left alone.
+    pub async fn extend_back(&self, series: &[Labels], call: &Call) -> Result<Refreshed, SourceError> {
+        let _turn = self.turn(call).await?;
+        let start_ms = self.clock.now_ms() - self.options.keep_ms;
+        let mut by_end: HashMap<i64, Vec<Labels>> = HashMap::new();
+        let mut done = 0;
+        {
+            let cache = self.read();
+            for labels in series {
+                match cache.covered(self.id_of(labels)) {
+                    // A chunk's length of slack: eviction cuts at chunks.
+                    Some((after, _)) if after > start_ms + MUCH_BEHIND_MS => {
+                        by_end.entry(after).or_default().push(labels.clone());
+                    }
+                    Some(_) => done += 1,
+                    None => {}
+                }
+            }
+        }
+        let errands = by_end.into_iter().map(|(until_ms, series)| Errand {
+            series,
+            after_ms: start_ms,
+            until_ms,
+        });
+        let mut out = self.run(errands, call).await?;
+        out.series += done;
+        Ok(out)
+    }
+
+    /// The samples of a series in (`after_ms`, `until_ms`] as far as the cache knows them; `None` when it was never read.
+    pub fn samples(&self, id: SeriesId, after_ms: i64, until_ms: i64) -> Result<Option<Samples>, SourceError> {
+        self.read().samples(id, after_ms, until_ms).map_err(broken)
+    }
+
+    /// The same as compressed chunks, which may reach beyond the range.
+    pub fn chunks(&self, id: SeriesId, after_ms: i64, until_ms: i64) -> Option<Vec<XorChunk>> {
+        self.read().chunks(id, after_ms, until_ms)
+    }
+
+    /// What the cache knows about a series.
+    pub fn about(&self, id: SeriesId) -> Option<CachedSeries> {
+        self.read().about(id)
+    }
+
+    /// Sets the spacing stored with a series' generation.
+    pub fn set_spacing(&self, id: SeriesId, spacing_ms: i64) {
+        self.write().set_spacing(id, spacing_ms);
+    }
+
+    /// Drops every series for which `keep` says no.
+    pub fn retain(&self, keep: impl Fn(SeriesId, &Labels) -> bool) {
+        let mut cache = self.write();
+        let gone: Vec<SeriesId> = cache
+            .ids()
+            .filter(|(id, labels)| !keep(*id, labels))
+            .map(|(id, _)| id)
+            .collect();
+        for id in gone {
+            cache.forget(id);
+        }
+    }
+
+    /// How full the cache is.
+    pub fn fill(&self) -> CacheFill {
+        self.read().fill()
+    }
+
+    /// How the source is doing.
+    pub fn health(&self) -> SourceHealth {
+        self.state().clone()
+    }
+
+    async fn turn(&self, call: &Call) -> Result<tokio::sync::MutexGuard<'_, ()>, SourceError> {
+        call.guard("waiting for another refresh", call.remaining(), async {
+            Ok(self.refreshing.lock().await)
+        })
+        .await
+    }
+
+    /// Reads each errand and stores what it brings. An error only when nothing at all was read.
+    async fn run(&self, errands: impl IntoIterator<Item = Errand>, call: &Call) -> Result<Refreshed, SourceError> {
+        let mut out = Refreshed::default();
+        let mut first_error = None;
+        let mut read_any = false;
+        for errand in errands.into_iter().filter(|errand| !errand.series.is_empty()) {
+            let request = ReadRequest {
+                targets: Targets::Series(errand.series),
+                after_ms: errand.after_ms,
+                until_ms: errand.until_ms,
+                limits: ReadLimits {
+                    max_series: self.options.max_series,
+                },
+            };
+            let Targets::Series(asked) = &request.targets else {
+                continue;
+            };
+            match self.source.read(&request, call).await {
+                Ok(read) => {
+                    read_any = true;
+                    out.samples += read.samples;
+                    out.bytes += read.bytes;
+                    out.requests += read.requests;
+                    out.way = out.way.max(Some(read.way));
+                    out.histograms_skipped += read.histograms_skipped;
+                    for warning in read.warnings {
+                        if !out.warnings.contains(&warning) {
+                            out.warnings.push(warning);
+                        }
+                    }
+                    self.keep(asked, read.series, &read.failures, &request, &mut out);
+                    out.failures.extend(read.failures);
+                }
+                Err(error) => {
+                    self.note_error(&error);
+                    out.failures.extend(asked.iter().map(|labels| SeriesFailure {
+                        labels: labels.clone(),
+                        error: error.clone(),
+                    }));
+                    let fatal = matches!(error, SourceError::Cancelled { .. }) || call.remaining().is_zero();
+                    first_error.get_or_insert(error);
+                    if fatal {
+                        break;
+                    }
+                }
+            }
+        }
+        if read_any {
+            self.note_success(&out);
+            return Ok(out);
+        }
+        first_error.map_or(Ok(out), Err)
+    }
+
+    /// Puts what was read into the cache. Series that were asked for and brought nothing are known to be silent;
+    /// those that failed are left as they were.
+    fn keep(
+        &self,
+        asked: &[Labels],
+        read: Vec<RawSeries>,
+        failures: &[SeriesFailure],
+        request: &ReadRequest,
+        out: &mut Refreshed,
+    ) {
+        let mut brought: HashMap<Labels, RawSeries> = read.into_iter().map(|one| (one.labels.clone(), one)).collect();
+        let failed: std::collections::HashSet<&Labels> = failures.iter().map(|one| &one.labels).collect();
+        for labels in asked.iter().filter(|labels| !failed.contains(labels)) {
+            let one = brought.remove(labels).unwrap_or_else(|| RawSeries {
+                labels: labels.clone(),
+                data: SeriesData::Plain(Samples::default()),
+            });
+            // The lock is taken a series at a time, so that computations are not held up by a bulk read.
+            let stored = self
+                .write()
+                .store(self.id_of(labels), one, request.after_ms, request.until_ms);
+            match stored {
+                Ok(()) => out.series += 1,
+                Err(error) => out.failures.push(SeriesFailure {
+                    labels: labels.clone(),
+                    error: broken(error),
+                }),
+            }
+        }
+    }
+
+    fn note_error(&self, error: &SourceError) {
+        if matches!(error, SourceError::Cancelled { .. }) {
+            return;
+        }
+        let now_ms = self.clock.now_ms();
+        let mut state = self.state();
+        state.failing_since_ms.get_or_insert(now_ms);
+        state.last_error = Some((now_ms, error.clone()));
+    }
+
+    fn note_success(&self, out: &Refreshed) {
+        let now_ms = self.clock.now_ms();
+        let mut state = self.state();
+        state.last_success_ms = Some(now_ms);
+        state.failing_since_ms = None;
+        state.hides_stale = out.way.is_some_and(Way::hides_stale);
+        state.warnings.clone_from(&out.warnings);
+        if let Some(failure) = out.failures.first() {
+            state.last_error = Some((now_ms, failure.error.clone()));
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, SampleCache> {
+        self.cache.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, SampleCache> {
+        self.cache.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> MutexGuard<'_, SourceHealth> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn broken(error: crate::xor::XorError) -> SourceError {
+    SourceError::Decode {
+        tried: "decoding cached samples".into(),
+        what: error.to_string(),
+        cause: Some(Arc::new(error) as Cause),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use sla_domain::{ManualClock, SourceId};
+
+use super::*;
+use crate::port::{ExpressionRequest, LongViewRequest};
+use crate::replay::{Replay, ReplayOptions};
+use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
+
+const NOW: i64 = 1_780_000_000_000;
+const HOUR: i64 = 3_600_000;
+
+/// A replay that can be unplugged and that remembers what it was asked for.
+struct Plug {
+    inner: Replay,
+    out: AtomicBool,
+    asked: Mutex<Vec<(usize, i64, i64)>>,
+}
+
+#[async_trait]
+impl MetricSource for Plug {
+    fn id(&self) -> &SourceId {
+        self.inner.id()
+    }
+    async fn probe(&self, call: &Call) -> Result<SourceInfo, SourceError> {
+        self.inner.probe(call).await
+    }
+    async fn metric_names(&self, limit: usize, call: &Call) -> Result<MetricNames, SourceError> {
+        self.inner.metric_names(limit, call).await
+    }
+    async fn series(&self, s: &[String], a: i64, b: i64, l: usize, call: &Call) -> Result<Vec<Labels>, SourceError> {
+        self.inner.series(s, a, b, l, call).await
+    }
+    async fn read(&self, request: &ReadRequest, call: &Call) -> Result<RawRead, SourceError> {
+        if self.out.load(Ordering::SeqCst) {
+            return Err(SourceError::Timeout {
+                tried: "plug".into(),
+                after: std::time::Duration::from_secs(10),
+            });
+        }
+        if let Targets::Series(series) = &request.targets {
+            self.asked
+                .lock()
+                .unwrap()
+                .push((series.len(), request.after_ms, request.until_ms));
+        }
+        self.inner.read(request, call).await
+    }
+    async fn read_expression(&self, request: &ExpressionRequest, call: &Call) -> Result<ExpressionRead, SourceError> {
+        self.inner.read_expression(request, call).await
+    }
+    async fn check_query(&self, expression: &str, call: &Call) -> Result<(), SourceError> {
+        self.inner.check_query(expression, call).await
+    }
+    async fn long_view(&self, request: &LongViewRequest, call: &Call) -> Result<LongView, SourceError> {
+        self.inner.long_view(request, call).await
+    }
+}
+
+fn reader() -> (CachedReader, Arc<Plug>, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let plug = Arc::new(Plug {
+        inner: Replay::demo(SourceId("demo".into()), clock.clone(), ReplayOptions::default()),
+        out: AtomicBool::new(false),
+        asked: Mutex::default(),
+    });
+    let reader = CachedReader::new(plug.clone(), clock.clone(), ReaderOptions::default());
+    (reader, plug, clock)
+}
+
+async fn all(plug: &Plug) -> Vec<Labels> {
+    plug.series(&[r#"{__name__!=""}"#.into()], NOW - HOUR, NOW, 100, &Call::default())
+        .await
+        .unwrap()
+}
+
+async fn equal_to_the_source(reader: &CachedReader, series: &[Labels], after_ms: i64, until_ms: i64) {
+    let request = ReadRequest::series(series.to_vec(), after_ms, until_ms);
+    let direct = reader.source().read(&request, &Call::default()).await.unwrap();
+    for (labels, want) in direct.decoded().unwrap() {
+        let have = reader
+            .samples(reader.id_of(&labels), after_ms, until_ms)
+            .unwrap()
+            .unwrap();
+        assert_eq!(have.times_ms, want.times_ms, "{labels}");
+        assert!(
+            have.values
+                .iter()
+                .zip(&want.values)
+                .all(|(a, b)| a.to_bits() == b.to_bits()),
+            "{labels}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn first_the_window_then_the_tail_then_backwards() {
+    let (reader, plug, clock) = reader();
+    let series = all(&plug).await;
+    let first = reader.refresh(&series, NOW, &Call::default()).await.unwrap();
+    assert_eq!((first.series, first.failures.len()), (54, 0));
+    for step in 1..=20 {
+        clock.set(NOW + step * 15_000);
+        let now_ms = clock.now_ms();
+        let tail = reader.refresh(&series, now_ms, &Call::default()).await.unwrap();
+        assert_eq!(tail.series, 54);
+        assert!(tail.samples <= 54 * 22, "only the tail: {}", tail.samples);
+        // The same instant again costs nothing.
+        assert_eq!(
+            reader
+                .refresh(&series, now_ms, &Call::default())
+                .await
+                .unwrap()
+                .requests,
+            0
+        );
+    }
+    let now_ms = clock.now_ms();
+    equal_to_the_source(&reader, &series, now_ms - 12 * HOUR, now_ms).await;
+    let back = reader.extend_back(&series, &Call::default()).await.unwrap();
+    assert_eq!(back.series, 54);
+    assert_eq!(reader.extend_back(&series, &Call::default()).await.unwrap().requests, 0);
+    equal_to_the_source(&reader, &series, now_ms - 26 * HOUR, now_ms).await;
+    let asked = plug.asked.lock().unwrap().clone();
+    assert_eq!(asked[0], (54, NOW - 12 * HOUR, NOW));
+    assert_eq!(asked[1], (54, NOW - DEFAULT_REREAD_MS, NOW + 15_000));
+    let fill = reader.fill();
+    assert!(fill.bytes as f64 / fill.samples as f64 <= 9.0, "{fill:?}");
+    // Hours later the oldest are gone.
+    clock.advance(5 * HOUR);
+    reader.refresh(&series, clock.now_ms(), &Call::default()).await.unwrap();
+    let about = reader.about(reader.id_of(&series[0])).unwrap();
+    assert!(about.covered_after_ms > clock.now_ms() - 27 * HOUR);
+    assert_eq!(about.spacing_ms, Some(15_000));
+}
+
+#[tokio::test]
+async fn an_outage_keeps_the_data_and_tells_its_age() {
+    let (reader, plug, clock) = reader();
+    let series = all(&plug).await;
+    assert_eq!(reader.health().age_ms(NOW), None);
+    reader.refresh(&series, NOW, &Call::default()).await.unwrap();
+    plug.out.store(true, Ordering::SeqCst);
+    clock.advance(60_000);
+    let error = reader
+        .refresh(&series, clock.now_ms(), &Call::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, SourceError::Timeout { .. }));
+    clock.advance(60_000);
+    assert!(reader.refresh(&series, clock.now_ms(), &Call::default()).await.is_err());
+    let health = reader.health();
+    assert_eq!(health.age_ms(clock.now_ms()), Some(120_000));
+    assert_eq!(health.failing_since_ms, Some(NOW + 60_000));
+    assert!(health.last_error.is_some());
+    let id = reader.id_of(&series[0]);
+    // What was read is there; what was not is not claimed to be known.
+    assert_eq!(reader.about(id).unwrap().covered_until_ms, NOW);
+    plug.out.store(false, Ordering::SeqCst);
+    clock.advance(2 * HOUR);
+    let caught_up = reader.refresh(&series, clock.now_ms(), &Call::default()).await.unwrap();
+    assert_eq!(caught_up.series, 54);
+    assert_eq!(reader.health().failing_since_ms, None);
+    equal_to_the_source(&reader, &series, clock.now_ms() - 12 * HOUR, clock.now_ms()).await;
+}
+
+#[tokio::test]
+async fn the_future_is_not_known() {
+    let (reader, plug, _) = reader();
+    let series = all(&plug).await;
+    reader.refresh(&series, NOW + HOUR, &Call::default()).await.unwrap();
+    assert_eq!(reader.about(reader.id_of(&series[0])).unwrap().covered_until_ms, NOW);
+    reader.retain(|_, labels| labels.metric_name() == "up");
+    assert_eq!(reader.fill().series, 3);
+}
