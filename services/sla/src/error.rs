@@ -128,6 +128,7 @@ impl SlaError {
 }
 
 fn listed(problems: &[Invalid]) -> String {
+    use std::fmt::Write as _;
     /// Enough to correct a form; the details carry all of them.
     const SHOWN: usize = 3;
     let mut text = problems
@@ -137,7 +138,7 @@ fn listed(problems: &[Invalid]) -> String {
         .collect::<Vec<_>>()
         .join(" · ");
     if problems.len() > SHOWN {
-        text.push_str(&format!(" · and {} more", problems.len() - SHOWN));
+        let _ = write!(text, " · and {} more", problems.len() - SHOWN);
     }
     text
 }

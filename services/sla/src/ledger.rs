@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn after_a_restart_the_same_samples_change_nothing() {
-        let mut before = LedgerMirror::default();
+        let before = LedgerMirror::default();
         let mut pending = Pending::default();
         before.compare(&at(690, &POINTS[..3]), &mut pending);
         let stored: Vec<pb::Violation> = pending.rows.iter().map(|(_, row)| row.clone()).collect();

@@ -25,7 +25,7 @@ pub enum News {
         before: Arc<Snapshot>,
     },
     /// A stored violation began or ended.
-    Ledger(Announcement),
+    Ledger(Box<Announcement>),
 }
 
 /// The newest snapshot, and the news for those who watch.
@@ -61,7 +61,7 @@ impl Board {
         let before = self.current.send_replace(now.clone());
         // No watchers is no failure.
         for announcement in announcements {
-            let _ = self.news.send(Arc::new(News::Ledger(announcement)));
+            let _ = self.news.send(Arc::new(News::Ledger(Box::new(announcement))));
         }
         let _ = self.news.send(Arc::new(News::Evaluated { now, before }));
     }
@@ -76,7 +76,10 @@ struct Watcher {
 }
 
 /// Starts telling; the stream ends on shutdown or when its reader is stuck.
-pub fn stream(core: &Arc<Core>, set_id: Option<String>) -> ReceiverStream<Result<pb::WatchViolationsResponse, Status>> {
+pub(crate) fn stream(
+    core: &Arc<Core>,
+    set_id: Option<String>,
+) -> ReceiverStream<Result<pb::WatchViolationsResponse, Status>> {
     let (out, messages) = mpsc::channel(WATCH_QUEUE);
     // Subscribed before the snapshot is taken: nothing can fall between.
     let news = core.board.news.subscribe();
@@ -142,8 +145,10 @@ impl Watcher {
                 Some(Event::Snapshot(now.overview(set_id)))
             }
             News::Evaluated { now, before } => now.update(before, set_id).map(Event::Update),
-            News::Ledger(Announcement::Opened(violation)) => mine(violation).then(|| Event::Opened(violation.clone())),
-            News::Ledger(Announcement::Closed(violation)) => mine(violation).then(|| Event::Closed(violation.clone())),
+            News::Ledger(announcement) => match &**announcement {
+                Announcement::Opened(violation) => mine(violation).then(|| Event::Opened(violation.clone())),
+                Announcement::Closed(violation) => mine(violation).then(|| Event::Closed(violation.clone())),
+            },
         }
     }
 

@@ -51,7 +51,7 @@ pub struct Cadence {
 }
 
 /// Runs until shutdown.
-pub async fn run(core: Arc<Core>, mut requests: tokio::sync::mpsc::Receiver<NowRequest>) {
+pub(crate) async fn run(core: Arc<Core>, mut requests: tokio::sync::mpsc::Receiver<NowRequest>) {
     let token = core.shutdown.token().clone();
     // Without sets there is nothing to do.
     while let Err(error) = core.catalog.refresh().await {
@@ -102,14 +102,14 @@ pub async fn run(core: Arc<Core>, mut requests: tokio::sync::mpsc::Receiver<NowR
         }
         for request in waiting {
             // A caller that has gone does not matter.
-            let _ = request.send(outcome.as_ref().map(|_| ()).map_err(SlaError::words));
+            let _ = request.send(outcome.as_ref().map(|()| ()).map_err(SlaError::words));
         }
     }
 }
 
 impl Cadence {
     /// One evaluation at the present instant; of all objectives, or of those that are due.
-    pub async fn evaluate(&mut self, core: &Core, all: bool) -> Result<(), SlaError> {
+    pub(crate) async fn evaluate(&mut self, core: &Core, all: bool) -> Result<(), SlaError> {
         let begun = tokio::time::Instant::now();
         let at_ms = core.clock.now_ms();
         let sets = core.catalog.sets()?;

@@ -129,7 +129,7 @@ pub fn judge_series(known: &KnownObjective, held: HeldSeries, asked: &Asked, ris
 }
 
 /// Judges all series of an objective and merges them. `risks` are by series.
-pub fn judge(
+pub(crate) fn judge(
     known: &Arc<KnownObjective>,
     series: Vec<HeldSeries>,
     asked: &Asked,

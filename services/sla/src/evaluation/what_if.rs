@@ -26,12 +26,12 @@ const BEFORE_MS: i64 = 10 * 60_000;
 const CANNOT_EVALUATE: &str = "this cannot be evaluated";
 
 /// For the rpc.
-pub async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Result<pb::EvaluateResponse, SlaError> {
+pub(crate) async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Result<pb::EvaluateResponse, SlaError> {
     core.metrics.what_ifs(1);
     let asked = asked(core, &request)?;
     let objectives = objectives(core, &request).await?;
     let queries = wanted(&objectives);
-    let carry_ms = asked.cap_ms.unwrap_or(BEFORE_MS).max(BEFORE_MS).min(MAX_WINDOW_MS);
+    let carry_ms = asked.cap_ms.unwrap_or(BEFORE_MS).clamp(BEFORE_MS, MAX_WINDOW_MS);
     let plan = ReadPlan {
         queries: queries.iter().map(|want| want.message.clone()).collect(),
         after_ms: asked.at_ms.saturating_sub(asked.longest_ms()).saturating_sub(carry_ms),

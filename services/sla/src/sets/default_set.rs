@@ -95,7 +95,7 @@ struct Candidate {
 }
 
 /// Creates the set once the source answers, if none is stored. Ends when a set exists, whoever made it.
-pub async fn ensure(core: &Core) {
+pub(crate) async fn ensure(core: &Core) {
     loop {
         match attempt(core).await {
             Ok(()) => return,

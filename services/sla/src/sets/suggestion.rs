@@ -33,7 +33,12 @@ pub struct Suggestion {
 }
 
 /// Reads the query's last 12 h and proposes.
-pub async fn propose(core: &Core, query: &Query, step_ms: i64, mode: CounterMode) -> Result<Suggestion, SlaError> {
+pub(crate) async fn propose(
+    core: &Core,
+    query: &Query,
+    step_ms: i64,
+    mode: CounterMode,
+) -> Result<Suggestion, SlaError> {
     let at_ms = core.clock.now_ms();
     let plan = ReadPlan {
         queries: vec![convert::query_message(query, step_ms)],
@@ -111,7 +116,7 @@ fn from_series(known: &KnownObjective, series: Vec<ReadSeries>) -> (Option<Sugge
 }
 
 /// For the rpc.
-pub async fn suggest(core: &Core, request: SuggestRangeRequest) -> Result<SuggestRangeResponse, SlaError> {
+pub(crate) async fn suggest(core: &Core, request: SuggestRangeRequest) -> Result<SuggestRangeResponse, SlaError> {
     let query = convert::query(request.query.as_ref()).map_err(|invalid| SlaError::invalid(CANNOT_SUGGEST, invalid))?;
     let mode = request.counter_mode();
     let step_ms = request
