@@ -7,7 +7,7 @@ mod fit;
 mod recursion;
 
 use crate::degenerate::Degenerate;
-use crate::normal;
+use crate::forecast::Forecast;
 
 pub use fit::{fit, warm_fit};
 
@@ -84,30 +84,6 @@ pub struct Fit {
     pub residual_sd: f64,
     /// Values seen.
     pub n: usize,
-}
-
-/// Expected values and their standard errors, one per step ahead.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Forecast {
-    /// Point forecasts.
-    pub mean: Vec<f64>,
-    /// Standard errors.
-    pub standard_error: Vec<f64>,
-}
-
-impl Forecast {
-    /// Lower and upper ends of the central interval that holds a Gaussian error with probability `level` (0 < level < 1).
-    ///
-    /// A level outside 0…1 gives the widest finite one, 1 − 1e-12.
-    pub fn interval(&self, level: f64) -> Vec<(f64, f64)> {
-        let level = if level > 0.0 && level < 1.0 { level } else { 1.0 - 1e-12 };
-        let z = normal::quantile(0.5 + level / 2.0);
-        self.mean
-            .iter()
-            .zip(&self.standard_error)
-            .map(|(m, s)| (m - z * s, m + z * s))
-            .collect()
-    }
 }
 
 impl Fit {

@@ -8,13 +8,17 @@
 
 pub mod acf;
 pub mod adf;
+pub mod arima;
+pub mod backtest;
 pub mod bins;
 pub mod degenerate;
+pub mod forecast;
 pub mod holt_winters;
 pub mod normal;
 pub mod pool;
 mod products;
 mod scaling;
+pub mod scoring;
 pub mod statistics;
 
 pub use degenerate::Degenerate;

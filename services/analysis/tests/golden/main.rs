@@ -4,6 +4,7 @@
 
 mod acf;
 mod adf;
+mod arima;
 mod holt_winters;
 mod reference;
 mod statistics;
