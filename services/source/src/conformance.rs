@@ -143,9 +143,14 @@ async fn reads(source: &dyn MetricSource, scene: &Scene, series: &[Labels]) {
     assert!(empty.is_empty());
 }
 
+/// The outcome of a read in a few words.
+fn brief(read: Result<crate::reply::RawRead, SourceError>) -> Result<usize, SourceError> {
+    read.map(|read| read.series.len())
+}
+
 async fn refusals(source: &dyn MetricSource, scene: &Scene, series: &[Labels]) {
     let request = ReadRequest::selector("up{", scene.now_ms - HOUR_MS, scene.now_ms);
-    let refused = source.read(&request, &call()).await;
+    let refused = brief(source.read(&request, &call()).await);
     assert!(matches!(refused, Err(SourceError::BadQuery { .. })), "{refused:?}");
     let refused = source.check_query("up{job=\"x\"", &call()).await;
     assert!(
@@ -157,13 +162,13 @@ async fn refusals(source: &dyn MetricSource, scene: &Scene, series: &[Labels]) {
     assert_eq!(verdict.is_ok(), scene.expressions, "{verdict:?}");
     let mut request = ReadRequest::selector(&scene.selector, scene.now_ms - HOUR_MS, scene.now_ms);
     request.limits = ReadLimits { max_series: 1 };
-    let refused = source.read(&request, &call()).await;
+    let refused = brief(source.read(&request, &call()).await);
     assert!(
         matches!(refused, Err(SourceError::TooManySeries { found, limit: 1 }) if found >= 2),
         "{refused:?}"
     );
     request.targets = Targets::Series(series.to_vec());
-    let refused = source.read(&request, &call()).await;
+    let refused = brief(source.read(&request, &call()).await);
     assert!(matches!(refused, Err(SourceError::TooManySeries { .. })), "{refused:?}");
 }
 
@@ -171,10 +176,10 @@ async fn bounds(source: &dyn MetricSource, scene: &Scene, series: &[Labels]) {
     let request = ReadRequest::series(series.to_vec(), scene.now_ms - HOUR_MS, scene.now_ms);
     let cancelled = call();
     cancelled.cancel.cancel();
-    let refused = source.read(&request, &cancelled).await;
+    let refused = brief(source.read(&request, &cancelled).await);
     assert!(matches!(refused, Err(SourceError::Cancelled { .. })), "{refused:?}");
     let late = Call::within(Duration::ZERO);
-    let refused = source.read(&request, &late).await;
+    let refused = brief(source.read(&request, &late).await);
     assert!(matches!(refused, Err(SourceError::Timeout { .. })), "{refused:?}");
     let seen = Arc::new(Mutex::new(Vec::<Progress>::new()));
     let sink = seen.clone();
@@ -183,7 +188,7 @@ async fn bounds(source: &dyn MetricSource, scene: &Scene, series: &[Labels]) {
             seen.push(progress);
         }
     }));
-    let done = source.read(&request, &watched).await;
+    let done = brief(source.read(&request, &watched).await);
     assert!(done.is_ok(), "{done:?}");
     let Ok(seen) = seen.lock() else {
         panic!("the sink panicked");

@@ -110,6 +110,13 @@ impl Call {
         work: impl Future<Output = Result<T, SourceError>> + Send,
     ) -> Result<T, SourceError> {
         let limit = at_most.min(self.remaining());
+        if limit.is_zero() && !self.cancel.is_cancelled() {
+            // A timer of zero fires up to a millisecond late, and a near server is quicker than that.
+            return Err(SourceError::Timeout {
+                tried: tried.to_owned(),
+                after: limit,
+            });
+        }
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(SourceError::Cancelled { tried: tried.to_owned() }),

@@ -127,13 +127,15 @@ impl CachedReader {
     }
 
     /// Brings `series` up to `until_ms` (at most the present): new ones over the longest window, known ones by their
-    /// tail. One refresh runs at a time; a second for the same instant finds everything done.
+    /// tail. One refresh runs at a time; a second for the same instant finds everything done. For instants older than
+    /// `keep_ms` read the source itself: the cache would drop what was read at once.
     pub async fn refresh(&self, series: &[Labels], until_ms: i64, call: &Call) -> Result<Refreshed, SourceError> {
         let _turn = self.turn(call).await?;
         let until_ms = until_ms.min(self.clock.now_ms());
         let start_ms = until_ms - self.options.window_ms;
-        let (mut fresh, mut tail, mut behind) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut tail_after, mut behind_after) = (until_ms, until_ms);
+        // What has to be read, with the instant after which: (until, from) widen to what the hungriest needs.
+        let (mut fresh, mut tail, mut behind, mut earlier) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut tail_after, mut behind_after, mut earlier_until) = (until_ms, until_ms, until_ms);
         let mut done = 0;
         {
             let mut cache = self.write();
@@ -141,9 +143,9 @@ impl CachedReader {
                 let id = self.id_of(labels);
                 cache.touch(id);
                 match cache.covered(id) {
-                    Some((_, known)) if known >= until_ms => done += 1,
-                    Some((after, known)) if known > start_ms && after <= start_ms.max(after) => {
-                        let from = (known - self.options.reread_ms).max(start_ms).max(after);
+                    Some((after, known)) if after <= start_ms && known >= until_ms => done += 1,
+                    Some((after, known)) if after <= start_ms && known > start_ms => {
+                        let from = (known - self.options.reread_ms).max(start_ms);
                         if until_ms - known <= MUCH_BEHIND_MS {
                             tail_after = tail_after.min(from);
                             tail.push(labels.clone());
@@ -152,19 +154,29 @@ impl CachedReader {
                             behind.push(labels.clone());
                         }
                     }
+                    // An instant before everything known: read up to what is known, or the newest would be given up.
+                    Some((after, _)) if after > until_ms => {
+                        earlier_until = earlier_until.max(after);
+                        earlier.push(labels.clone());
+                    }
                     _ => fresh.push(labels.clone()),
                 }
             }
         }
-        let errands =
-            [(fresh, start_ms), (behind, behind_after), (tail, tail_after)].map(|(series, after_ms)| Errand {
-                series,
-                after_ms,
-                until_ms,
-            });
+        let errands = [
+            (fresh, start_ms, until_ms),
+            (behind, behind_after, until_ms),
+            (tail, tail_after, until_ms),
+            (earlier, start_ms, earlier_until),
+        ]
+        .map(|(series, after_ms, until_ms)| Errand {
+            series,
+            after_ms,
+            until_ms,
+        });
         let mut out = self.run(errands, call).await?;
         out.series += done;
-        self.write().evict(until_ms - self.options.keep_ms);
+        self.write().evict(self.clock.now_ms() - self.options.keep_ms);
         Ok(out)
     }
 

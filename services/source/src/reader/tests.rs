@@ -166,6 +166,22 @@ async fn an_outage_keeps_the_data_and_tells_its_age() {
 }
 
 #[tokio::test]
+async fn an_instant_of_the_past_is_read_without_giving_up_the_present() {
+    let (reader, plug, _) = reader();
+    let series = all(&plug).await;
+    reader.refresh(&series[..5], NOW, &Call::default()).await.unwrap();
+    for back in [2 * HOUR, 13 * HOUR] {
+        let at = NOW - back;
+        assert_eq!(
+            reader.refresh(&series[..5], at, &Call::default()).await.unwrap().series,
+            5
+        );
+        equal_to_the_source(&reader, &series[..5], at - 12 * HOUR, at).await;
+        equal_to_the_source(&reader, &series[..5], NOW - 12 * HOUR, NOW).await;
+    }
+}
+
+#[tokio::test]
 async fn the_future_is_not_known() {
     let (reader, plug, _) = reader();
     let series = all(&plug).await;
