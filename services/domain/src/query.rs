@@ -11,6 +11,7 @@ use crate::safe_text::SafeText;
 use crate::selector::Selector;
 use crate::selector::grammar::{self, Stop};
 
+mod locate;
 mod scan;
 
 /// The longest query text, in bytes.
@@ -231,7 +232,9 @@ fn expression(text: &str) -> Result<Expression, QueryError> {
             complaint: Some(message.into()),
         }),
         Err(message) => Err(QueryError::Syntax {
-            position: None,
+            position: locate::mistake(&scanned.text)
+                .and_then(|at| scanned.origin(text, at))
+                .and_then(position),
             message: message.into(),
         }),
     }

@@ -10,6 +10,20 @@ pub(super) struct Scanned {
     pub(super) first_range: Option<usize>,
 }
 
+impl Scanned {
+    /// The byte in the `original` text that became byte `at` of the normal form: what is no blank keeps its order, so
+    /// counting the characters that are none finds it again. `None` in a text with comments.
+    pub(super) fn origin(&self, original: &str, at: usize) -> Option<usize> {
+        let solid = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
+        if solid(original) != solid(&self.text) {
+            return None;
+        }
+        let before = solid(&self.text[..at]);
+        let mut places = original.char_indices().filter(|(_, c)| !c.is_whitespace());
+        Some(places.nth(before).map_or(original.len(), |(at, _)| at))
+    }
+}
+
 pub(super) fn scan(text: &str) -> Result<Scanned, QueryError> {
     let mistake = |at: usize, message: &str| QueryError::Syntax {
         position: Some(text[..at].chars().count()),

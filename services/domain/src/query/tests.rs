@@ -70,6 +70,8 @@ fn mistakes_are_shown_at_their_character() {
     assert_eq!(mistake("up)").0, Some(2));
     assert_eq!(mistake("rate(x[5m)]").0, Some(6));
     assert_eq!(mistake("x[5m]").0, Some(1));
+    assert_eq!(mistake("  sum   by job (up)").0, Some(11));
+    assert_eq!(mistake("up +").0, Some(4));
     assert!(mistake("x[5m]").1.contains("range"));
     assert!(mistake("{}").1.contains("every series"));
     assert!(mistake(r#"{job=~".*"}"#).1.contains("every series"));
