@@ -30,10 +30,10 @@ fn median(mut values: Vec<f64>) -> f64 {
 async fn read(url: &str, way: Way, request: &ReadRequest) -> Result<RawRead, Failure> {
     let mut options = SourceOptions::new("cost", url);
     options.ways = vec![way];
-    options.timeout = Duration::from_secs(60);
+    options.timeout = Duration::from_mins(1);
     options.body_cap_bytes = 512 << 20;
     Ok(Prometheus::new(options)?
-        .read(request, &Call::within(Duration::from_secs(120)))
+        .read(request, &Call::within(Duration::from_mins(2)))
         .await?)
 }
 

@@ -211,7 +211,7 @@ impl SampleCache {
             covered_until_ms: entry.covered_until_ms,
             spacing_ms: entry.spacing_ms,
             newest_ms: entry.chunks.last().map(|chunk| chunk.max_ms),
-            samples: entry.chunks.iter().map(|chunk| chunk.count()).sum(),
+            samples: entry.chunks.iter().map(XorChunk::count).sum(),
             bytes: entry.bytes,
         })
     }

@@ -126,10 +126,9 @@ impl SourceError {
     /// Whether trying the same again later may help.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Timeout { .. } => true,
+            // A broken answer may be a broken connection in disguise.
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Decode { .. } => true,
             Self::Server { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
-            // A truncated body is a broken connection in disguise.
-            Self::Decode { .. } => true,
             _ => false,
         }
     }

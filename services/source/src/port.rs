@@ -13,7 +13,7 @@ use crate::error::SourceError;
 use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
 
 /// Longest time one call may take when its caller names none.
-pub const DEFAULT_CALL_DEADLINE: Duration = Duration::from_secs(60);
+pub const DEFAULT_CALL_DEADLINE: Duration = Duration::from_mins(1);
 /// Most series one read may cover unless configured otherwise.
 pub const DEFAULT_MAX_SERIES: usize = 2_000;
 /// Most series asked for in one request of a bulk read.

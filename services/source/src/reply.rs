@@ -80,10 +80,9 @@ impl MetricFamily {
     pub fn is_counter(&self) -> bool {
         match self.kind.as_deref() {
             Some("counter") => true,
-            // `x_sum`, `x_count` and `x_bucket` of these are counters though the family's type says otherwise.
-            Some("histogram" | "summary") | None => has_counter_suffix(&self.name),
-            // Old exporters leave counters untyped.
-            Some("unknown" | "untyped") => has_counter_suffix(&self.name),
+            // `x_sum`, `x_count` and `x_bucket` of the first two are counters though the family's type says otherwise;
+            // old exporters leave counters untyped.
+            Some("histogram" | "summary" | "unknown" | "untyped") | None => has_counter_suffix(&self.name),
             Some(_) => false,
         }
     }

@@ -1,6 +1,8 @@
 //! The adapter on real servers. `SLA_TEST_PROMETHEUS` names them, separated by commas, each as `URL=TRUTH.json` with the
 //! truth of `dev/prometheus/up.sh`; without it these tests say that they are skipped.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may end where it stands")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -35,7 +37,8 @@ struct TruthWindow {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests are told by the environment where real servers are"
+    clippy::print_stdout,
+    reason = "tests are told by the environment where real servers are, and say when there are none"
 )]
 fn servers(test: &str) -> Vec<(String, Truth)> {
     let Ok(list) = std::env::var("SLA_TEST_PROMETHEUS") else {
@@ -63,7 +66,7 @@ const ALL: [Way; 3] = [Way::RemoteReadChunks, Way::RemoteReadSamples, Way::Insta
 const HISTORY: &str = r#"{instance=~"10\\..*|106"}"#;
 
 fn call() -> Call {
-    Call::within(Duration::from_secs(60))
+    Call::within(Duration::from_mins(1))
 }
 
 async fn decoded(source: &Prometheus, after_ms: i64, until_ms: i64, way: Way) -> BTreeMap<Labels, Samples> {

@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(pace.pause(), Duration::ZERO);
         pace.observe(Duration::from_secs(3));
         assert_eq!(pace.pause(), Duration::from_millis(1500));
-        pace.observe(Duration::from_secs(60));
+        pace.observe(Duration::from_mins(1));
         assert_eq!(pace.pause(), MAX_PAUSE);
         for _ in 0..12 {
             pace.observe(Duration::from_millis(100));

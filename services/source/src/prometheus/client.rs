@@ -185,7 +185,10 @@ impl Client {
                 Err(error) => error,
             };
             let attempts = match &error {
-                SourceError::Server { status, .. } if matches!(status, 429 | 502 | 503 | 504) => MAX_ATTEMPTS,
+                SourceError::Server {
+                    status: 429 | 502 | 503 | 504,
+                    ..
+                } => MAX_ATTEMPTS,
                 // A kept-alive connection that the server has just closed looks like this.
                 SourceError::Unreachable { .. } => 2,
                 _ => 1,
@@ -376,7 +379,7 @@ impl Client {
         }
         if let Some(refused) = json::refused(&body) {
             return match (status.as_u16(), refused.kind.as_str()) {
-                (400, "bad_data") | (422, "bad_data") => {
+                (400 | 422, "bad_data") => {
                     let query = question.query();
                     SourceError::BadQuery {
                         position: json::position(&refused.message, &query),

@@ -19,6 +19,9 @@ pub(super) const MAX_POINTS: i64 = 11_000;
 /// Longest expression sent, in bytes.
 const MAX_EXPRESSION_BYTES: usize = 64 << 10;
 
+/// A batch and what came of it.
+type Viewed = (Vec<Labels>, Result<LongView, SourceError>);
+
 impl Prometheus {
     pub(super) async fn judge(&self, expression: &str, call: &Call) -> Result<(), SourceError> {
         bounded(expression)?;
@@ -115,7 +118,7 @@ impl Prometheus {
             step_ms: step,
             ..LongView::default()
         };
-        let mut parts: Vec<BoxFuture<'_, (Vec<Labels>, Result<LongView, SourceError>)>> = Vec::new();
+        let mut parts: Vec<BoxFuture<'_, Viewed>> = Vec::new();
         for batch in Self::by_metric(series).into_values().flat_map(plan::batches) {
             parts.push(Box::pin(async move {
                 let view = self.view_batch(&batch, start_ms, end_ms, call).await;

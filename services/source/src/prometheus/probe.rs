@@ -14,7 +14,7 @@ use crate::port::Call;
 use crate::reply::{SourceInfo, Way};
 
 /// After this long the server is asked again: it may have been upgraded or configured anew.
-const PROBE_AGE: Duration = Duration::from_secs(600);
+const PROBE_AGE: Duration = Duration::from_mins(10);
 
 impl Prometheus {
     fn cached(&self) -> MutexGuard<'_, Option<(Instant, SourceInfo)>> {

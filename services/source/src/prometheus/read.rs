@@ -1,6 +1,6 @@
 //! Bulk reads: batches, the fastest way that works, halving what is too large, failures series by series.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
@@ -140,7 +140,7 @@ impl Prometheus {
             match read {
                 Ok(read) => return Ok(read),
                 // A slower way would not help: the server is away, the batch too big, or nobody waits any more.
-                Err(error) if !self.may_differ(way, &error) => return Err(error),
+                Err(error) if !may_differ(way, &error) => return Err(error),
                 Err(error) => {
                     tracing::warn!(source = %self.client.options.id.0, way = way.as_str(), %error, "this way of reading fails; trying the next");
                     self.give_up(way);
@@ -153,22 +153,6 @@ impl Prometheus {
         }))
     }
 
-    /// Whether `error` may be one of this way of reading only.
-    fn may_differ(&self, way: Way, error: &SourceError) -> bool {
-        if way == Way::InstantQuery || is_too_much(error) {
-            return false;
-        }
-        match error {
-            SourceError::Decode { .. }
-            | SourceError::NotFound { .. }
-            | SourceError::NotPrometheus { .. }
-            | SourceError::Unauthorized { .. }
-            | SourceError::BadQuery { .. } => true,
-            SourceError::Server { status, .. } => !matches!(status, 429 | 502 | 503 | 504),
-            _ => false,
-        }
-    }
-
     /// Instant queries `selector[range]` at the end of the range.
     async fn read_by_query(
         &self,
@@ -178,7 +162,7 @@ impl Prometheus {
         call: &Call,
     ) -> Result<RawRead, SourceError> {
         let mut out = RawRead::empty(Way::InstantQuery, after_ms, until_ms);
-        let mut wanted: HashMap<&Labels, ()> = batch.iter().map(|labels| (labels, ())).collect();
+        let mut wanted: HashSet<&Labels> = batch.iter().collect();
         for selection in plan::selections(batch, true) {
             let question = Question::Form {
                 path: "api/v1/query",
@@ -203,7 +187,7 @@ impl Prometheus {
             for one in read.data.series {
                 out.histograms_skipped += u64::from(one.has_histograms);
                 // Once each: a selection may match more than was asked for.
-                if wanted.remove(&one.labels).is_none() {
+                if !wanted.remove(&one.labels) {
                     continue;
                 }
                 let samples = clipped(one.samples, after_ms, until_ms);
@@ -221,11 +205,26 @@ impl Prometheus {
     }
 }
 
+/// Whether `error` may be one of this way of reading only.
+fn may_differ(way: Way, error: &SourceError) -> bool {
+    if way == Way::InstantQuery || is_too_much(error) {
+        return false;
+    }
+    match error {
+        SourceError::Decode { .. }
+        | SourceError::NotFound { .. }
+        | SourceError::NotPrometheus { .. }
+        | SourceError::Unauthorized { .. }
+        | SourceError::BadQuery { .. } => true,
+        SourceError::Server { status, .. } => !matches!(status, 429 | 502 | 503 | 504),
+        _ => false,
+    }
+}
+
 /// Whether a smaller question may be answered.
 pub(super) fn is_too_much(error: &SourceError) -> bool {
     match error {
-        SourceError::TooLarge { .. } => true,
-        SourceError::Server { status: 413, .. } => true,
+        SourceError::TooLarge { .. } | SourceError::Server { status: 413, .. } => true,
         SourceError::Server { status: 422, kind, .. } => kind.as_deref() == Some("execution"),
         // 400 "exceeded sample limit" of remote read.
         SourceError::Server {

@@ -131,11 +131,11 @@ pub(super) fn about(name: &str) -> Option<(&'static str, &'static str)> {
 impl Estate {
     pub(super) fn new(seed: u64, step_ms: i64, epoch_ms: i64) -> Self {
         let mut series = Vec::new();
-        for host in 0..HOSTS.len() {
+        for (host, instance) in HOSTS.into_iter().enumerate() {
             for (name, label, shape) in shapes(host) {
                 let mut pairs = vec![
                     (METRIC_NAME, name),
-                    ("instance", HOSTS[host]),
+                    ("instance", instance),
                     (
                         "job",
                         if name.starts_with("http") || name.starts_with("process") {
@@ -152,7 +152,7 @@ impl Estate {
                     host,
                     shape,
                     key,
-                    phase: unit(scrambled(seed ^ 77 ^ host as u64)) * 0.8,
+                    phase: unit(scrambled(seed ^ 0x4d ^ host as u64)) * 0.8,
                 });
             }
         }
@@ -229,9 +229,8 @@ impl EstateSeries {
         Some(match self.shape {
             Shape::Up => f64::from(u8::from(!down)),
             Shape::Constant(value) => value,
-            Shape::Gauge(gauge) => self.gauge(gauge, second, random, 0.0),
             Shape::Sensor(_) if random.is_multiple_of(499) => f64::NAN,
-            Shape::Sensor(gauge) => self.gauge(gauge, second, random, 0.0),
+            Shape::Gauge(gauge) | Shape::Sensor(gauge) => self.gauge(gauge, second, random, 0.0),
             Shape::Loaded(gauge, ramp_s) => {
                 let at = (second + 540.0).rem_euclid(6.0 * HOUR_S);
                 let plateau = 4.2 * (at / ramp_s).min(1.0) * ((2040.0 + ramp_s - at) / ramp_s).clamp(0.0, 1.0);
@@ -312,8 +311,11 @@ fn normal(random: u64) -> f64 {
     (sum as f64 / 65_536.0 - 2.0) * 3.0_f64.sqrt()
 }
 
-/// Metric name, further labels and shape of each of a host's 18 series.
-fn shapes(host: usize) -> Vec<(&'static str, Vec<(&'static str, &'static str)>, Shape)> {
+/// Metric name, further labels and shape.
+type Described = (&'static str, Vec<(&'static str, &'static str)>, Shape);
+
+/// Each of a host's 18 series.
+fn shapes(host: usize) -> Vec<Described> {
     let scale = [1.0, 0.8, 1.4][host];
     let gauge = |base: f64, day: f64, hour: f64, noise: f64, spike: f64, grain: f64| Gauge {
         base,

@@ -154,12 +154,12 @@ async fn answer(socket: &mut TcpStream, reply: Reply) -> std::io::Result<()> {
     let mut head = format!("HTTP/1.1 {} X\r\n", reply.status);
     let given_length = reply.headers.iter().any(|(name, _)| name == "content-length");
     for (name, value) in &reply.headers {
-        head += &format!("{name}: {value}\r\n");
+        head.extend([name, ": ", value, "\r\n"]);
     }
     match reply.body {
         Body::Whole(body) => {
             if !given_length {
-                head += &format!("content-length: {}\r\n", body.len());
+                head.extend(["content-length: ", &body.len().to_string(), "\r\n"]);
             }
             socket.write_all(format!("{head}\r\n").as_bytes()).await?;
             socket.write_all(&body).await
