@@ -9,8 +9,10 @@ use crate::config::{Flags, Span};
 /// Service-level agreements in the terminal: were they kept, are they kept, will they be kept.
 #[derive(Debug, Parser)]
 #[command(name = "sla", version, about, long_about = None, disable_help_subcommand = true)]
-#[command(after_help = "Without a command the console opens. Exit codes: 0 ok, 1 at risk, 2 violated, 3 no data,\n\
-                        64 usage, 65 bad input, 69 service or source away, 70 internal error, 78 bad configuration.")]
+#[command(
+    after_help = "Without a command the console opens. Exit codes: 0 ok, 1 at risk, 2 violated, 3 no data,\n\
+                        64 usage, 65 bad input, 69 service or source away, 70 internal error, 78 bad configuration."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -1,11 +1,21 @@
 //! One file a command. Each gets a [`Session`], answers on stdout, and says how it ended.
 
+mod check;
 mod config;
 mod console;
+mod evaluate;
+mod forecast;
+mod json;
 mod manual;
+mod metrics;
+mod runs;
+mod samples;
 mod serve;
 mod session;
+mod sets;
 mod stop;
+mod table;
+mod violations;
 
 use color_eyre::eyre::{Report, WrapErr as _};
 
@@ -45,6 +55,14 @@ async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> R
         Some(Command::Serve(arguments)) => serve::serve(session, &arguments).await,
         Some(Command::Stop) => stop::stop(&session).await,
         Some(Command::Config(arguments)) => config::config(&session, &arguments),
+        Some(Command::Evaluate(arguments)) => evaluate::evaluate(&session, &arguments).await,
+        Some(Command::Run(arguments)) => runs::run(&session, &arguments).await,
+        Some(Command::Runs(arguments)) => runs::runs(&session, &arguments).await,
+        Some(Command::Check(arguments)) => check::check(&session, &arguments).await,
+        Some(Command::Metrics(arguments)) => metrics::metrics(&session, &arguments).await,
+        Some(Command::Sets(arguments)) => sets::sets(&session, arguments).await,
+        Some(Command::Violations(arguments)) => violations::violations(&session, &arguments).await,
+        Some(Command::Forecast(arguments)) => forecast::forecast(&session, &arguments).await,
         Some(_) => Ok(Exit::SOFTWARE),
     }
 }

@@ -43,8 +43,13 @@ impl Exit {
             if let Some(status) = cause.downcast_ref::<tonic::Status>() {
                 return Self::of_status(status);
             }
-            if cause.downcast_ref::<Failure>().is_some_and(|failure| failure.exit != Self::OK) {
-                return cause.downcast_ref::<Failure>().map_or(Self::SOFTWARE, |failure| failure.exit);
+            if cause
+                .downcast_ref::<Failure>()
+                .is_some_and(|failure| failure.exit != Self::OK)
+            {
+                return cause
+                    .downcast_ref::<Failure>()
+                    .map_or(Self::SOFTWARE, |failure| failure.exit);
             }
         }
         Self::SOFTWARE
@@ -53,7 +58,9 @@ impl Exit {
     fn of_status(status: &tonic::Status) -> Self {
         use tonic::Code;
         match status.code() {
-            Code::InvalidArgument | Code::NotFound | Code::AlreadyExists | Code::OutOfRange | Code::Aborted => Self::DATA,
+            Code::InvalidArgument | Code::NotFound | Code::AlreadyExists | Code::OutOfRange | Code::Aborted => {
+                Self::DATA
+            }
             Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::FailedPrecondition => {
                 Self::UNAVAILABLE
             }
@@ -81,6 +88,9 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure with `exit` and a sentence.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+        Self {
+            exit,
+            message: message.into(),
+        }
     }
 }

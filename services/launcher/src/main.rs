@@ -22,7 +22,11 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { Exit::USAGE.into() } else { ExitCode::SUCCESS };
+            return if error.use_stderr() {
+                Exit::USAGE.into()
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     match command::run(cli) {

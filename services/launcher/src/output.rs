@@ -19,7 +19,11 @@ pub(crate) fn print(text: &str) {
 /// Writes a value as one line of JSON, or indented for people who look at it in a terminal.
 pub(crate) fn print_json(value: &serde_json::Value) {
     use std::io::IsTerminal as _;
-    let text = if io::stdout().is_terminal() { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+    let text = if io::stdout().is_terminal() {
+        serde_json::to_string_pretty(value)
+    } else {
+        serde_json::to_string(value)
+    };
     print(&text.unwrap_or_default());
 }
 
@@ -33,7 +37,9 @@ pub(crate) fn complain(report: &Report) {
     let mut text = String::from("sla: ");
     let mut last = String::new();
     for (depth, cause) in report.chain().enumerate() {
-        let words = cause.downcast_ref::<tonic::Status>().map_or_else(|| cause.to_string(), status_words);
+        let words = cause
+            .downcast_ref::<tonic::Status>()
+            .map_or_else(|| cause.to_string(), status_words);
         // Errors that repeat their cause in their own words are said once.
         if last.contains(&words) {
             continue;
@@ -64,5 +70,8 @@ fn status_words(status: &tonic::Status) -> String {
 
 /// Each line made harmless by itself: our own line breaks stay.
 fn harmless(text: &str) -> String {
-    text.lines().map(|line| SafeText::new(line).into_string()).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| SafeText::new(line).into_string())
+        .collect::<Vec<_>>()
+        .join("\n")
 }

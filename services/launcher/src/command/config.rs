@@ -29,8 +29,10 @@ pub(crate) fn config(session: &Session, arguments: &ConfigArgs) -> Result<Exit, 
                 rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0)
             };
             let (keys, values) = (width(|row| &row.0), width(|row| &row.1));
-            let lines: Vec<String> =
-                rows.iter().map(|(key, value, origin)| format!("{key:keys$}  {value:values$}  {origin}")).collect();
+            let lines: Vec<String> = rows
+                .iter()
+                .map(|(key, value, origin)| format!("{key:keys$}  {value:values$}  {origin}"))
+                .collect();
             output::print(&lines.join("\n"));
         }
         ConfigAction::Path => match user_config_file() {

@@ -40,7 +40,10 @@ pub(crate) async fn open(mut session: Session) -> Result<Exit, Report> {
 /// Opens the console on a generated estate that ends with it.
 pub(crate) async fn demo(session: Session, arguments: &DemoArgs) -> Result<Exit, Report> {
     need_terminal()?;
-    let folder = tempfile::Builder::new().prefix("sla-demo-").tempdir().wrap_err("cannot make a folder for the demo")?;
+    let folder = tempfile::Builder::new()
+        .prefix("sla-demo-")
+        .tempdir()
+        .wrap_err("cannot make a folder for the demo")?;
     // The demo's process removes it, at its own end.
     let folder = folder.keep();
     let mut serve = ["serve", "--detached", "--idle-exit"].map(str::to_owned).to_vec();
@@ -50,7 +53,10 @@ pub(crate) async fn demo(session: Session, arguments: &DemoArgs) -> Result<Exit,
     if arguments.frozen {
         serve.push("--frozen".to_owned());
     }
-    let wanted = Wanted { source_url: String::new(), serve };
+    let wanted = Wanted {
+        source_url: String::new(),
+        serve,
+    };
     let peer = instance::attach_lazily(&Paths::inside(&folder), &wanted).await?;
     draw(&session, peer, None).await
 }
@@ -78,7 +84,10 @@ fn ask_for_source(session: Session) -> Result<Session, Report> {
     );
     let _ = out.flush();
     let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer).wrap_err("cannot read the answer")?;
+    let read = std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .wrap_err("cannot read the answer")?;
     if read == 0 {
         return Err(Failure::new(Exit::USAGE, "no address was given; try --prometheus URL").into());
     }
@@ -98,7 +107,10 @@ fn ask_for_source(session: Session) -> Result<Session, Report> {
 }
 
 fn remember(path: &Path, url: &str) -> Result<(), Report> {
-    let failed = |source| crate::config::ConfigError::Write { path: path.to_owned(), source };
+    let failed = |source| crate::config::ConfigError::Write {
+        path: path.to_owned(),
+        source,
+    };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }

@@ -18,7 +18,9 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Exit {
 /// Prints the man page.
 pub(crate) fn man_page() -> Result<Exit, Report> {
     let mut text = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut text).wrap_err("cannot make the man page")?;
+    clap_mangen::Man::new(Cli::command())
+        .render(&mut text)
+        .wrap_err("cannot make the man page")?;
     output::print(&String::from_utf8_lossy(&text));
     Ok(Exit::OK)
 }

@@ -16,9 +16,21 @@ pub(crate) async fn serve(session: Session, arguments: &ServeArgs) -> Result<Exi
     let idle_exit = arguments.idle_exit.map(|idle| idle.duration());
     let config = session.loaded.config;
     if let Some(folder) = &arguments.demo_dir {
-        let demo = Demo { folder: folder.clone(), frozen: arguments.frozen, step_ms: arguments.step.ms() };
+        let demo = Demo {
+            folder: folder.clone(),
+            frozen: arguments.frozen,
+            step_ms: arguments.step.ms(),
+        };
         let paths = Paths::inside(folder);
-        instance::serve(config, paths, Serve { idle_exit, demo: Some(demo) }).await?;
+        instance::serve(
+            config,
+            paths,
+            Serve {
+                idle_exit,
+                demo: Some(demo),
+            },
+        )
+        .await?;
         return Ok(Exit::OK);
     }
     if config.source.url.is_empty() {

@@ -59,14 +59,29 @@ impl Session {
         flag("--instance", self.config().instance.name.clone());
         if let Some(folder) = &self.global.data_dir {
             // The background process has another working directory.
-            flag("--data-dir", std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display().to_string());
+            flag(
+                "--data-dir",
+                std::path::absolute(folder)
+                    .unwrap_or_else(|_| folder.clone())
+                    .display()
+                    .to_string(),
+            );
         }
         if let Some(file) = &self.global.config {
-            flag("--config", std::path::absolute(file).unwrap_or_else(|_| file.clone()).display().to_string());
+            flag(
+                "--config",
+                std::path::absolute(file)
+                    .unwrap_or_else(|_| file.clone())
+                    .display()
+                    .to_string(),
+            );
         }
         if !self.config().source.url.is_empty() {
             flag("--prometheus", self.config().source.url.clone());
         }
-        Wanted { source_url: self.global.prometheus.clone().unwrap_or_default(), serve }
+        Wanted {
+            source_url: self.global.prometheus.clone().unwrap_or_default(),
+            serve,
+        }
     }
 }

@@ -23,17 +23,31 @@ pub(crate) async fn stop(session: &Session) -> Result<Exit, Report> {
         return Ok(Exit::OK);
     };
     let peer = Peer::connect_unix(&socket).await?;
-    let info = peer.server().get_server_info(GetServerInfoRequest {}).await?.into_inner();
-    peer.server().stop_server(StopServerRequest { reason: "sla stop".to_owned() }).await?;
+    let info = peer
+        .server()
+        .get_server_info(GetServerInfoRequest {})
+        .await?
+        .into_inner();
+    peer.server()
+        .stop_server(StopServerRequest {
+            reason: "sla stop".to_owned(),
+        })
+        .await?;
     drop(peer);
     let begun = Instant::now();
     while std::os::unix::net::UnixStream::connect(&socket).is_ok() {
         if begun.elapsed() > STOP_LIMIT {
-            let words = format!("instance {:?} (process {}) does not end; see its log", info.instance, info.pid);
+            let words = format!(
+                "instance {:?} (process {}) does not end; see its log",
+                info.instance, info.pid
+            );
             return Err(Failure::new(Exit::UNAVAILABLE, words).into());
         }
         tokio::time::sleep(STOP_POLL).await;
     }
-    output::print(&format!("instance {:?} (process {}) has ended; nothing is watched now", info.instance, info.pid));
+    output::print(&format!(
+        "instance {:?} (process {}) has ended; nothing is watched now",
+        info.instance, info.pid
+    ));
     Ok(Exit::OK)
 }

@@ -42,14 +42,21 @@ pub(crate) fn environment(name: &str) -> Option<String> {
 
 /// Where the configuration file is looked for: `--config`, SLA_CONFIG, the user's, the system's.
 pub(crate) fn config_file(flags: &Flags) -> Result<Option<PathBuf>, ConfigError> {
-    if let Some(path) = flags.file.clone().or_else(|| environment("SLA_CONFIG").map(PathBuf::from)) {
+    if let Some(path) = flags
+        .file
+        .clone()
+        .or_else(|| environment("SLA_CONFIG").map(PathBuf::from))
+    {
         return match std::fs::metadata(&path) {
             Ok(_) => Ok(Some(path)),
             Err(source) => Err(ConfigError::Missing { path, source }),
         };
     }
     let system = PathBuf::from("/etc/sla/config.toml");
-    Ok(user_config_file().into_iter().chain([system]).find(|path| path.is_file()))
+    Ok(user_config_file()
+        .into_iter()
+        .chain([system])
+        .find(|path| path.is_file()))
 }
 
 /// Where the user's own file is or would be.
@@ -65,20 +72,30 @@ impl Loaded {
     pub(crate) fn read(flags: &Flags) -> Result<Self, ConfigError> {
         let mut figment = Figment::new().merge(Serialized::defaults(Config::default()));
         if let Some(path) = config_file(flags)? {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|source| ConfigError::Missing { path: path.clone(), source })?;
+            let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Missing {
+                path: path.clone(),
+                source,
+            })?;
             // Parsed by itself first: toml's errors carry line and column, a merged value's do not.
             if let Err(error) = toml::from_str::<Config>(&text) {
-                return Err(ConfigError::File { path, message: error.to_string() });
+                return Err(ConfigError::File {
+                    path,
+                    message: error.to_string(),
+                });
             }
             figment = figment.merge(Toml::file_exact(&path));
         }
-        let variables = Env::prefixed(PREFIX).split("__").filter(|key| key.as_str().contains('.'));
+        let variables = Env::prefixed(PREFIX)
+            .split("__")
+            .filter(|key| key.as_str().contains('.'));
         figment = figment.merge(variables);
         for (key, value) in [
             ("source.url", flags.url.clone()),
             ("instance.name", flags.instance.clone()),
-            ("instance.data_dir", flags.data_dir.as_ref().map(|path| path.display().to_string())),
+            (
+                "instance.data_dir",
+                flags.data_dir.as_ref().map(|path| path.display().to_string()),
+            ),
         ] {
             if let Some(value) = value {
                 figment = figment.merge(figment::providers::Serialized::default(key, value));
@@ -91,21 +108,29 @@ impl Loaded {
 
     /// Every key with its value and origin, sorted by key; secrets are hidden.
     pub(crate) fn rows(&self) -> Vec<(String, String, String)> {
-        let Ok(values) = self.figment.extract::<Dict>() else { return Vec::new() };
+        let Ok(values) = self.figment.extract::<Dict>() else {
+            return Vec::new();
+        };
         let mut rows = Vec::new();
         flatten("", &values, &mut rows);
         rows.into_iter()
             .map(|(key, value)| {
                 let origin = self.origin(&key);
                 let hidden = SECRET_KEYS.contains(&key.as_str()) || key.starts_with("source.headers.");
-                let shown = if hidden && value != "\"\"" { "(hidden)".to_owned() } else { value };
+                let shown = if hidden && value != "\"\"" {
+                    "(hidden)".to_owned()
+                } else {
+                    value
+                };
                 (key, shown, origin)
             })
             .collect()
     }
 
     fn origin(&self, key: &str) -> String {
-        let Some(metadata) = self.figment.find_metadata(key) else { return "default".to_owned() };
+        let Some(metadata) = self.figment.find_metadata(key) else {
+            return "default".to_owned();
+        };
         if metadata.name.contains("environment") {
             return format!("{PREFIX}{}", key.replace('.', "__").to_uppercase());
         }
@@ -118,7 +143,9 @@ impl Loaded {
 
     /// Defaults and flags are both serialized values; a flag differs from the default.
     fn is_flag(&self, key: &str) -> bool {
-        let default = Figment::from(Serialized::defaults(Config::default())).find_value(key).ok();
+        let default = Figment::from(Serialized::defaults(Config::default()))
+            .find_value(key)
+            .ok();
         let value = self.figment.find_value(key).ok();
         match (default, value) {
             (Some(default), Some(value)) => shown(&default) != shown(&value),
@@ -130,7 +157,11 @@ impl Loaded {
 
 fn flatten(prefix: &str, values: &Dict, rows: &mut Vec<(String, String)>) {
     for (name, value) in values {
-        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        let key = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}.{name}")
+        };
         match value {
             Value::Dict(_, inner) => flatten(&key, inner, rows),
             other => rows.push((key, shown(other))),
@@ -149,5 +180,8 @@ fn value_error(error: &figment::Error) -> ConfigError {
         _ if key.is_empty() => "configuration".to_owned(),
         _ => key,
     };
-    ConfigError::Value { origin, message: error.kind.to_string() }
+    ConfigError::Value {
+        origin,
+        message: error.kind.to_string(),
+    }
 }

@@ -147,7 +147,11 @@ pub(crate) struct InstanceConfig {
 
 impl Default for InstanceConfig {
     fn default() -> Self {
-        Self { name: "default".to_owned(), data_dir: None, idle_exit: Span(600_000) }
+        Self {
+            name: "default".to_owned(),
+            data_dir: None,
+            idle_exit: Span(600_000),
+        }
     }
 }
 
@@ -163,7 +167,10 @@ pub(crate) struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { level: "info".to_owned(), dir: None }
+        Self {
+            level: "info".to_owned(),
+            dir: None,
+        }
     }
 }
 
@@ -205,7 +212,12 @@ pub(crate) struct EtlConfig {
 
 impl Default for EtlConfig {
     fn default() -> Self {
-        Self { max_series: 2_000, results_every: Span(300_000), metadata_every: Span(86_400_000), threads: 0 }
+        Self {
+            max_series: 2_000,
+            results_every: Span(300_000),
+            metadata_every: Span(86_400_000),
+            threads: 0,
+        }
     }
 }
 
@@ -247,24 +259,63 @@ impl Config {
     /// Refuses what parses but cannot work.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let rule = |key, value: String, rule: &str, fix: &str| {
-            Err(ConfigError::Rule { key, value, rule: rule.to_owned(), fix: fix.to_owned() })
+            Err(ConfigError::Rule {
+                key,
+                value,
+                rule: rule.to_owned(),
+                fix: fix.to_owned(),
+            })
         };
         let name = &self.instance.name;
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
             let words = "a name has 1 to 40 letters, digits, - or _";
-            return rule("instance.name", name.clone(), words, "choose a simple name such as prod-eu");
+            return rule(
+                "instance.name",
+                name.clone(),
+                words,
+                "choose a simple name such as prod-eu",
+            );
         }
         if self.evaluation.windows.is_empty() {
-            return rule("evaluation.windows", "[]".to_owned(), "at least one window is needed", "give [\"1h\", \"3h\"]");
+            return rule(
+                "evaluation.windows",
+                "[]".to_owned(),
+                "at least one window is needed",
+                "give [\"1h\", \"3h\"]",
+            );
         }
-        if self.evaluation.windows.windows(2).any(|pair| pair[0].ms() >= pair[1].ms()) {
-            let given = self.evaluation.windows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            return rule("evaluation.windows", given, "windows grow from left to right", "sort them, shortest first");
+        if self
+            .evaluation
+            .windows
+            .windows(2)
+            .any(|pair| pair[0].ms() >= pair[1].ms())
+        {
+            let given = self
+                .evaluation
+                .windows
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ");
+            return rule(
+                "evaluation.windows",
+                given,
+                "windows grow from left to right",
+                "sort them, shortest first",
+            );
         }
         for (key, value, words) in [
-            ("console.colour", &self.console.colour, &["auto", "truecolor", "256", "16", "mono"][..]),
-            ("console.background", &self.console.background, &["auto", "dark", "light"][..]),
+            (
+                "console.colour",
+                &self.console.colour,
+                &["auto", "truecolor", "256", "16", "mono"][..],
+            ),
+            (
+                "console.background",
+                &self.console.background,
+                &["auto", "dark", "light"][..],
+            ),
             ("console.unicode", &self.console.unicode, &["auto", "true", "false"][..]),
         ] {
             if !words.contains(&value.as_str()) {
@@ -273,7 +324,12 @@ impl Config {
             }
         }
         if self.source.concurrency == 0 {
-            return rule("source.concurrency", "0".to_owned(), "at least one request must be possible", "leave it out for 2");
+            return rule(
+                "source.concurrency",
+                "0".to_owned(),
+                "at least one request must be possible",
+                "leave it out for 2",
+            );
         }
         Ok(())
     }

@@ -40,7 +40,11 @@ pub(crate) struct Attached {
 
 /// The socket of the running instance, if there is one.
 pub(crate) fn find_running(paths: &Paths) -> Option<PathBuf> {
-    paths.candidates.iter().find(|path| std::os::unix::net::UnixStream::connect(path).is_ok()).cloned()
+    paths
+        .candidates
+        .iter()
+        .find(|path| std::os::unix::net::UnixStream::connect(path).is_ok())
+        .cloned()
 }
 
 /// Attaches to the running instance or starts one, and waits until it answers.
@@ -54,7 +58,11 @@ pub(crate) async fn attach(paths: &Paths, wanted: &Wanted) -> Result<Attached, R
         }
     };
     let peer = Peer::connect_unix(&socket).await?;
-    let info = peer.server().get_server_info(GetServerInfoRequest {}).await?.into_inner();
+    let info = peer
+        .server()
+        .get_server_info(GetServerInfoRequest {})
+        .await?
+        .into_inner();
     check(&info, wanted)?;
     Ok(Attached { peer, info })
 }
@@ -63,7 +71,11 @@ pub(crate) async fn attach(paths: &Paths, wanted: &Wanted) -> Result<Attached, R
 pub(crate) async fn attach_lazily(paths: &Paths, wanted: &Wanted) -> Result<Peer, Report> {
     if let Some(socket) = find_running(paths) {
         let peer = Peer::connect_unix(&socket).await?;
-        let info = peer.server().get_server_info(GetServerInfoRequest {}).await?.into_inner();
+        let info = peer
+            .server()
+            .get_server_info(GetServerInfoRequest {})
+            .await?
+            .into_inner();
         check(&info, wanted)?;
         return Ok(Peer::lazy_unix(&socket)?);
     }
@@ -130,11 +142,18 @@ async fn wait_for(socket: &Path, started: &mut Started) -> Result<(), Report> {
             if std::os::unix::net::UnixStream::connect(socket).is_ok() {
                 return Ok(());
             }
-            return Err(eyre!("the instance ended at its start ({status}): {}", last_words(&started.words)));
+            return Err(eyre!(
+                "the instance ended at its start ({status}): {}",
+                last_words(&started.words)
+            ));
         }
         if begun.elapsed() > START_LIMIT {
             let limit = START_LIMIT.as_secs();
-            return Err(Failure::new(Exit::UNAVAILABLE, format!("the instance did not answer within {limit} s")).into());
+            return Err(Failure::new(
+                Exit::UNAVAILABLE,
+                format!("the instance did not answer within {limit} s"),
+            )
+            .into());
         }
         tokio::time::sleep(START_POLL).await;
     }

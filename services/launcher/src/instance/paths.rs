@@ -52,7 +52,12 @@ impl Paths {
     /// Everything inside one folder: the demo's.
     pub(crate) fn inside(folder: &Path) -> Self {
         let socket = folder.join("sla.sock");
-        Self { data: folder.join("data"), log: folder.join("log"), candidates: vec![socket.clone()], socket }
+        Self {
+            data: folder.join("data"),
+            log: folder.join("log"),
+            candidates: vec![socket.clone()],
+            socket,
+        }
     }
 }
 

@@ -37,28 +37,61 @@ pub(super) struct Roles {
 
 /// Starts all roles. They reach each other through a late peer, filled once all are there.
 pub(super) async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
-    let Wiring { config, paths, run, clock, shutdown } = wiring;
+    let Wiring {
+        config,
+        paths,
+        run,
+        clock,
+        shutdown,
+    } = wiring;
     let (peer, late) = Peer::late();
     let pool = match config.etl.threads {
         0 => CpuPool::per_core(),
         threads => CpuPool::new(threads),
     };
-    let storage = StorageService::start(StorageOptions::in_dir(&paths.data), clock.clone(), shutdown.clone()).await?;
+    let storage = StorageService::start(StorageOptions::in_dir(&paths.data), clock.clone(), shutdown).await?;
     let source = source(config, run, clock.clone())?;
     let etl_options = etl_options(config, paths);
-    let etl = EtlService::start(etl_options, source, peer.clone(), clock.clone(), pool.clone(), shutdown.clone()).await?;
-    let manager =
-        SlaService::start(sla_options(config, run), peer.clone(), clock.clone(), pool, shutdown.clone()).await?;
-    let retrieval = RetrievalService::start(RetrievalOptions::default(), peer.clone(), clock.clone(), shutdown.clone())?;
-    let facts = ServerFacts { info: facts(config, paths, run, clock.as_ref()), has_source: true };
+    let etl = EtlService::start(
+        etl_options,
+        source,
+        peer.clone(),
+        clock.clone(),
+        pool.clone(),
+        shutdown.clone(),
+    )
+    .await?;
+    let manager = SlaService::start(
+        sla_options(config, run),
+        peer.clone(),
+        clock.clone(),
+        pool,
+        shutdown.clone(),
+    )?;
+    let retrieval = RetrievalService::start(
+        RetrievalOptions::default(),
+        peer.clone(),
+        clock.clone(),
+        shutdown.clone(),
+    )?;
+    let facts = ServerFacts {
+        info: facts(config, paths, run, clock.as_ref()),
+        has_source: true,
+    };
     let routes = Routes::new(ServerInfo::server(facts, peer, clock, shutdown.clone()));
     let routes = retrieval.routes(manager.routes(etl.routes(storage.routes(routes))));
-    Ok(Roles { routes: sla_runtime::server::with_reflection(routes)?, late })
+    Ok(Roles {
+        routes: sla_runtime::server::with_reflection(routes)?,
+        late,
+    })
 }
 
 fn source(config: &Config, run: &Serve, clock: Arc<dyn Clock>) -> Result<Arc<dyn MetricSource>, Report> {
     if let Some(demo) = &run.demo {
-        let options = ReplayOptions { step_ms: demo.step_ms, ..ReplayOptions::default() };
+        let options = ReplayOptions {
+            step_ms: demo.step_ms,
+            ..ReplayOptions::default()
+        };
         return Ok(Arc::new(Replay::demo(SourceId("demo".to_owned()), clock, options)));
     }
     let options = source_options(&config.source, config.etl.max_series);
@@ -80,7 +113,11 @@ fn etl_options(config: &Config, paths: &Paths) -> EtlOptions {
 fn sla_options(config: &Config, run: &Serve) -> SlaOptions {
     // A demo with finer samples than the floor is judged as often as they come.
     let floor_ms = run.demo.as_ref().map_or(config.evaluation.floor.ms(), |demo| {
-        config.evaluation.floor.ms().min(demo.step_ms.max(sla_manager::MIN_FLOOR_MS))
+        config
+            .evaluation
+            .floor
+            .ms()
+            .min(demo.step_ms.max(sla_manager::options::MIN_FLOOR_MS))
     });
     SlaOptions {
         floor_ms,
@@ -100,11 +137,17 @@ fn facts(config: &Config, paths: &Paths, run: &Serve, clock: &dyn Clock) -> GetS
         version: env!("CARGO_PKG_VERSION").to_owned(),
         api_level: API_LEVEL,
         roles: ["etl", "storage", "sla", "retrieval"].map(str::to_owned).to_vec(),
-        instance: if run.demo.is_some() { "demo".to_owned() } else { config.instance.name.clone() },
+        instance: if run.demo.is_some() {
+            "demo".to_owned()
+        } else {
+            config.instance.name.clone()
+        },
         pid: std::process::id(),
         started: Some(convert::timestamp(clock.now_ms())),
         windows: windows(config).into_iter().map(convert::duration).collect(),
-        statistics: ["n", "mean", "min", "max", "std", "median", "p95", "p99"].map(str::to_owned).to_vec(),
+        statistics: ["n", "mean", "min", "max", "std", "median", "p95", "p99"]
+            .map(str::to_owned)
+            .to_vec(),
         steps: ["statistics", "metadata", "forecast"].map(str::to_owned).to_vec(),
         demo: run.demo.is_some(),
         frozen: run.demo.as_ref().is_some_and(|demo| demo.frozen),

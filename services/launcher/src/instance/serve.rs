@@ -54,10 +54,18 @@ pub(crate) async fn serve(config: Config, paths: Paths, run: Serve) -> Result<()
         _ => Arc::new(SystemClock),
     };
     let door = UnixDoor::bind(&paths.socket, SOCKET_MODE).await?;
-    let wiring = Wiring { config: &config, paths: &paths, run: &run, clock, shutdown: &shutdown };
+    let wiring = Wiring {
+        config: &config,
+        paths: &paths,
+        run: &run,
+        clock,
+        shutdown: &shutdown,
+    };
     let roles = roles::start(wiring).await?;
     let guard = GuardLayer::default();
-    roles.late.fill(sla_runtime::server::local(roles.routes.clone(), &guard));
+    roles
+        .late
+        .fill(sla_runtime::server::local(roles.routes.clone(), &guard));
     let connections = Connections::default();
     if let Some(idle) = run.idle_exit {
         shutdown.spawn("idle exit", end_when_idle(idle, connections.clone(), shutdown.clone()));
@@ -92,11 +100,18 @@ fn lock(paths: &Paths) -> Result<File, Report> {
     let folder = paths.socket.parent().unwrap_or(&paths.data);
     let path = make(folder)?.join(format!(
         "{}.lock",
-        paths.socket.file_stem().map_or_else(|| "sla".into(), std::ffi::OsStr::to_string_lossy)
+        paths
+            .socket
+            .file_stem()
+            .map_or_else(|| "sla".into(), std::ffi::OsStr::to_string_lossy)
     ));
     let file = File::create(&path).wrap_err_with(|| format!("cannot write {}", path.display()))?;
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
-        .map_err(|_| eyre!("an instance is already starting or running on {}", paths.socket.display()))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        eyre!(
+            "an instance is already starting or running on {}",
+            paths.socket.display()
+        )
+    })?;
     Ok(file)
 }
 
@@ -136,7 +151,11 @@ async fn end_when_idle(idle: Duration, connections: Connections, shutdown: Shutd
             continue;
         }
         let since = *alone_since.get_or_insert_with(tokio::time::Instant::now);
-        let limit = if connections.ever() == 0 { idle.max(FIRST_CONSOLE) } else { idle };
+        let limit = if connections.ever() == 0 {
+            idle.max(FIRST_CONSOLE)
+        } else {
+            idle
+        };
         if since.elapsed() >= limit {
             tracing::info!("no console is left");
             shutdown.begin();

@@ -16,9 +16,16 @@ pub(crate) fn source_options(config: &SourceConfig, max_series: usize) -> Source
         options.credentials = Credentials::Bearer(token);
     } else if !config.username.is_empty() {
         let password = secret(&config.password, &config.password_file).unwrap_or(Secret::Text(String::new()));
-        options.credentials = Credentials::Basic { username: config.username.clone(), password };
+        options.credentials = Credentials::Basic {
+            user: config.username.clone(),
+            password,
+        };
     }
-    options.headers = config.headers.iter().map(|(name, value)| (name.clone(), Secret::Text(value.clone()))).collect();
+    options.headers = config
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), Secret::Text(value.clone())))
+        .collect();
     options.tls = TlsOptions {
         ca_file: config.ca_file.clone(),
         cert_file: config.cert_file.clone(),
@@ -38,8 +45,15 @@ fn source_name(config: &SourceConfig) -> String {
     if !config.name.is_empty() {
         return config.name.clone();
     }
-    let rest = config.url.split_once("://").map_or(config.url.as_str(), |(_, rest)| rest);
+    let rest = config
+        .url
+        .split_once("://")
+        .map_or(config.url.as_str(), |(_, rest)| rest);
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
     let host = host.rsplit('@').next().unwrap_or(host);
-    if host.is_empty() { "prometheus".to_owned() } else { host.to_owned() }
+    if host.is_empty() {
+        "prometheus".to_owned()
+    } else {
+        host.to_owned()
+    }
 }

@@ -1,0 +1,240 @@
+//! `sla check`: the state now, with an exit code for monitoring systems.
+
+use color_eyre::eyre::Report;
+use serde_json::json;
+use sla_domain::{SafeText, instant};
+use sla_proto::convert;
+use sla_proto::objective::v1::Objective;
+use sla_proto::series::v1::SourceStatus;
+use sla_proto::violation::v1::{EvaluateRequest, GetOverviewRequest, ObjectiveStatus, State};
+
+use super::{Session, json};
+use crate::cli::CheckArgs;
+use crate::exit::Exit;
+use crate::output;
+
+/// How long a fresh instance may take to its first evaluation, milliseconds.
+const FIRST_EVALUATION_MS: i64 = 14_000;
+
+/// Judges a set, or all active ones.
+pub(crate) async fn check(session: &Session, arguments: &CheckArgs) -> Result<Exit, Report> {
+    let set = arguments.set.clone().unwrap_or_default();
+    let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
+    let peer = session.peer().await?;
+    let (objectives, evaluated, source) = match at {
+        Some(at_ms) => {
+            let request = EvaluateRequest {
+                set,
+                at: Some(convert::timestamp(at_ms)),
+                ..EvaluateRequest::default()
+            };
+            let answer = peer.violations().evaluate(request).await?.into_inner();
+            (answer.objectives, answer.at, answer.source)
+        }
+        None => {
+            let wait = Some(convert::duration(FIRST_EVALUATION_MS));
+            let answer = peer
+                .violations()
+                .get_overview(GetOverviewRequest { set, wait })
+                .await?
+                .into_inner();
+            let overview = answer.overview.unwrap_or_default();
+            (overview.objectives, overview.evaluated, overview.source)
+        }
+    };
+    let worst = worst(&objectives);
+    let exit = exit_of(worst);
+    if session.global.json {
+        output::print_json(&json!({
+            "state": json::state_word(worst),
+            "evaluated": json::time(evaluated.as_ref()),
+            "source": json::source(source.as_ref()),
+            "objectives": objectives.iter().map(json::objective_status).collect::<Vec<_>>(),
+        }));
+    } else if arguments.nagios {
+        output::print(&nagios(worst, &objectives, source.as_ref()));
+    } else {
+        output::print(&words(worst, &objectives, source.as_ref()));
+    }
+    Ok(exit)
+}
+
+/// Worst first: violated > no data > at risk > ok; excluded never counts. Nothing judged is no data.
+fn worst(objectives: &[ObjectiveStatus]) -> State {
+    objectives
+        .iter()
+        .map(ObjectiveStatus::state)
+        .filter(|&state| state != State::Excluded)
+        .min_by_key(rank)
+        .unwrap_or(State::NoData)
+}
+
+fn rank(state: &State) -> u8 {
+    match state {
+        State::Violated => 0,
+        State::NoData | State::Unspecified => 1,
+        State::AtRisk => 2,
+        State::Ok => 3,
+        State::Excluded => 4,
+    }
+}
+
+fn exit_of(state: State) -> Exit {
+    match state {
+        State::Ok | State::Excluded => Exit::OK,
+        State::AtRisk => Exit::AT_RISK,
+        State::Violated => Exit::VIOLATED,
+        State::NoData | State::Unspecified => Exit::NO_DATA,
+    }
+}
+
+fn words(worst: State, objectives: &[ObjectiveStatus], source: Option<&SourceStatus>) -> String {
+    let mut lines = vec![json::state_word(worst).to_owned()];
+    if let Some(problem) = source
+        .map(|source| &source.problem)
+        .filter(|problem| !problem.is_empty())
+    {
+        lines.push(format!("source: {}", SafeText::new(problem)));
+    }
+    if objectives.is_empty() {
+        lines.push("no objective has been judged yet".to_owned());
+    }
+    let mut sorted: Vec<_> = objectives.iter().collect();
+    sorted.sort_by_key(|status| rank(&status.state()));
+    for status in sorted {
+        let why = if status.problem.is_empty() {
+            &status.why
+        } else {
+            &status.problem
+        };
+        lines.push(format!(
+            "  {:9} {}  {}",
+            json::state_word(status.state()),
+            name(status),
+            SafeText::new(why)
+        ));
+    }
+    lines.join("\n")
+}
+
+fn name(status: &ObjectiveStatus) -> SafeText {
+    SafeText::new(
+        status
+            .objective
+            .as_ref()
+            .map_or("?", |objective| objective.name.as_str()),
+    )
+}
+
+/// One line and performance data, after the monitoring plugins' development guidelines: `'label'=value;warn;crit;min;max`.
+fn nagios(worst: State, objectives: &[ObjectiveStatus], source: Option<&SourceStatus>) -> String {
+    let word = match worst {
+        State::Ok | State::Excluded => "OK",
+        State::AtRisk => "WARNING",
+        State::Violated => "CRITICAL",
+        State::NoData | State::Unspecified => "UNKNOWN",
+    };
+    let bad: Vec<String> = objectives
+        .iter()
+        .filter(|status| !matches!(status.state(), State::Ok | State::Excluded))
+        .map(|status| format!("{} {}", name(status), json::state_word(status.state())))
+        .collect();
+    let problem = source.map(|source| source.problem.as_str()).unwrap_or_default();
+    let summary = match (bad.is_empty(), problem.is_empty()) {
+        (true, true) => format!("{} objectives kept", objectives.len()),
+        (true, false) => SafeText::new(problem).into_string(),
+        (false, _) => bad.join(", "),
+    };
+    // The bar separates text from figures.
+    let summary = summary.replace('|', "/");
+    let figures: Vec<String> = objectives.iter().flat_map(figure).collect();
+    if figures.is_empty() {
+        format!("SLA {word} - {summary}")
+    } else {
+        format!("SLA {word} - {summary} | {}", figures.join(" "))
+    }
+}
+
+fn figure(status: &ObjectiveStatus) -> Vec<String> {
+    let objective = status.objective.clone().unwrap_or_default();
+    let several = status.series.len() > 1;
+    status
+        .series
+        .iter()
+        .enumerate()
+        .filter_map(|(at, series)| {
+            let value = series.last.as_ref()?.value;
+            let mut label = name(status).into_string().replace(['\'', '=', '|'], "_");
+            if several {
+                label.push_str(&format_args!("_{}", at + 1).to_string());
+            }
+            value
+                .is_finite()
+                .then(|| format!("'{label}'={value};{};{};;", warn(&objective), critical(&objective)))
+        })
+        .collect()
+}
+
+/// A range in Nagios' notation: alert when outside `low:high`.
+fn threshold(low: Option<f64>, high: Option<f64>) -> String {
+    match (low, high) {
+        (None, None) => String::new(),
+        (low, high) => format!(
+            "{}:{}",
+            low.map_or_else(|| "~".to_owned(), |low| low.to_string()),
+            high.map_or_else(String::new, |high| high.to_string())
+        ),
+    }
+}
+
+fn warn(objective: &Objective) -> String {
+    let range = objective.range.unwrap_or_default();
+    threshold(range.warn_below, range.warn_above)
+}
+
+fn critical(objective: &Objective) -> String {
+    let range = objective.range.unwrap_or_default();
+    threshold(range.min, range.max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(state: State) -> ObjectiveStatus {
+        ObjectiveStatus {
+            state: state.into(),
+            objective: Some(Objective {
+                name: "load|1".to_owned(),
+                ..Objective::default()
+            }),
+            ..ObjectiveStatus::default()
+        }
+    }
+
+    #[test]
+    fn the_worst_state_decides_and_nothing_is_no_data() {
+        assert_eq!(exit_of(worst(&[])), Exit::NO_DATA);
+        assert_eq!(
+            exit_of(worst(&[status(State::Ok), status(State::AtRisk)])),
+            Exit::AT_RISK
+        );
+        assert_eq!(
+            exit_of(worst(&[status(State::AtRisk), status(State::NoData)])),
+            Exit::NO_DATA
+        );
+        assert_eq!(
+            exit_of(worst(&[status(State::NoData), status(State::Violated)])),
+            Exit::VIOLATED
+        );
+        assert_eq!(exit_of(worst(&[status(State::Ok), status(State::Excluded)])), Exit::OK);
+    }
+
+    #[test]
+    fn nagios_gets_one_line() {
+        let line = nagios(State::Violated, &[status(State::Violated)], None);
+        assert_eq!(line, "SLA CRITICAL - load/1 violated");
+        assert_eq!(threshold(Some(1.0), None), "1:");
+        assert_eq!(threshold(None, Some(4.5)), "~:4.5");
+    }
+}

@@ -1,0 +1,107 @@
+//! `sla evaluate`: judge a range that is stored nowhere, on a source or on a file.
+
+mod answer;
+
+use color_eyre::eyre::Report;
+use sla_domain::{AllowedRange, Invalid, Judgement, Query, Window, evaluate as judge, instant, spacing, state_of};
+use sla_proto::convert;
+use sla_proto::objective::v1::{MissingPolicy, Objective};
+use sla_proto::series::v1::CounterMode;
+use sla_proto::violation::v1::EvaluateRequest;
+
+use super::{Session, samples};
+use crate::cli::EvaluateArgs;
+use crate::exit::Exit;
+use crate::output;
+use answer::Answer;
+
+/// Judges and prints.
+pub(crate) async fn evaluate(session: &Session, arguments: &EvaluateArgs) -> Result<Exit, Report> {
+    let range = AllowedRange::new(arguments.min, arguments.max).map_err(Invalid::from)?;
+    let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
+    let answer = match &arguments.csv {
+        Some(file) => of_file(arguments, range, at, &samples::read_csv(file)?)?,
+        None => of_source(session, arguments, range, at).await?,
+    };
+    if session.global.json {
+        output::print_json(&answer.json());
+    } else {
+        output::print(&answer.words());
+    }
+    Ok(Exit::OK)
+}
+
+/// The file is one series; the default instant is its last timestamp.
+fn of_file(
+    arguments: &EvaluateArgs,
+    range: AllowedRange,
+    at: Option<i64>,
+    samples: &sla_domain::Samples,
+) -> Result<Answer, Report> {
+    let Some(at_ms) = at.or_else(|| samples.times_ms.last().copied()) else {
+        return Err(Invalid::new(
+            "csv",
+            "",
+            "the file has no samples",
+            "give at least one line timestamp,value",
+        )
+        .into());
+    };
+    let window = Window {
+        end_ms: at_ms,
+        length_ms: arguments.window.ms(),
+    };
+    let cap_ms = arguments
+        .cap
+        .map_or_else(|| spacing::first_cap_ms(samples), |cap| cap.ms());
+    let judgement = Judgement::new(range, cap_ms).with_missing(arguments.missing);
+    let evaluation = judge(samples, &judgement, window);
+    let (state, _) = state_of(&evaluation.reading, None);
+    let name = arguments
+        .csv
+        .as_ref()
+        .map(|path| path.display().to_string())
+        .unwrap_or_default();
+    Ok(Answer::of_evaluation(&name, &evaluation, state))
+}
+
+async fn of_source(
+    session: &Session,
+    arguments: &EvaluateArgs,
+    range: AllowedRange,
+    at: Option<i64>,
+) -> Result<Answer, Report> {
+    let text = arguments.selector.as_deref().unwrap_or("");
+    let query = Query::parse(text).map_err(|error| error.into_invalid("selector", text))?;
+    let (missing, hold_max_ms) = match arguments.missing {
+        sla_domain::MissingPolicy::Gap => (MissingPolicy::Gap, 0),
+        sla_domain::MissingPolicy::Good => (MissingPolicy::Good, 0),
+        sla_domain::MissingPolicy::Bad => (MissingPolicy::Bad, 0),
+        sla_domain::MissingPolicy::Zero => (MissingPolicy::Zero, 0),
+        sla_domain::MissingPolicy::Hold { max_ms } => (MissingPolicy::Hold, max_ms),
+    };
+    let objective = Objective {
+        name: query.text().to_owned(),
+        query: Some(convert::query_message(&query, 0)),
+        range: Some(convert::range_message(&range)),
+        missing: missing.into(),
+        hold_max_ms,
+        counter_mode: if arguments.raw {
+            CounterMode::Raw
+        } else {
+            CounterMode::Auto
+        }
+        .into(),
+        ..Objective::default()
+    };
+    let request = EvaluateRequest {
+        objectives: vec![objective],
+        at: at.map(convert::timestamp),
+        windows: vec![convert::duration(arguments.window.ms())],
+        cap: arguments.cap.map(|cap| convert::duration(cap.ms())),
+        with_intervals: true,
+        ..EvaluateRequest::default()
+    };
+    let response = session.peer().await?.violations().evaluate(request).await?.into_inner();
+    Answer::of_response(query.text(), arguments.window.ms(), &response)
+}

@@ -1,0 +1,289 @@
+//! What `sla evaluate` says, in one shape whether it came from a file or from a service.
+
+use color_eyre::eyre::{Report, eyre};
+use serde_json::{Value, json};
+use sla_domain::{Evaluation, SafeText, State, duration, instant, number};
+use sla_proto::convert;
+use sla_proto::violation::v1::{self as wire, EvaluateResponse, WindowResult};
+
+/// The judgement of one series, or of several together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Judged {
+    labels: Option<Value>,
+    intervals: Vec<Interval>,
+    violated_ms: i64,
+    covered_ms: i64,
+    window_ms: i64,
+    samples: u64,
+    samples_violating: u64,
+    state: String,
+}
+
+#[derive(Debug, Clone)]
+struct Interval {
+    start_ms: i64,
+    end_ms: i64,
+    open: (bool, bool),
+    side: &'static str,
+    worst: f64,
+    excess: f64,
+    samples: u64,
+    times_ms: Vec<i64>,
+}
+
+/// The whole answer.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    objective: String,
+    at_ms: i64,
+    whole: Judged,
+    series: Vec<Judged>,
+    problem: String,
+}
+
+impl Answer {
+    /// Of one evaluation made here.
+    pub(super) fn of_evaluation(objective: &str, evaluation: &Evaluation, state: State) -> Self {
+        let intervals = evaluation
+            .intervals
+            .iter()
+            .map(|interval| Interval {
+                start_ms: interval.start_ms,
+                end_ms: interval.end_ms,
+                open: (interval.open_start, interval.open_end),
+                side: interval.side.word(),
+                worst: interval.worst,
+                excess: interval.excess,
+                samples: interval.samples,
+                times_ms: interval.sample_times_ms.clone(),
+            })
+            .collect();
+        let whole = Judged {
+            labels: None,
+            intervals,
+            violated_ms: evaluation.violated_ms,
+            covered_ms: evaluation.covered_ms,
+            window_ms: evaluation.window.length_ms,
+            samples: evaluation.samples,
+            samples_violating: evaluation.samples_violating,
+            state: state.word().to_owned(),
+        };
+        Self {
+            objective: objective.to_owned(),
+            at_ms: evaluation.window.end_ms,
+            whole,
+            series: Vec::new(),
+            problem: String::new(),
+        }
+    }
+
+    /// Of a service's answer to a question about one objective and one window.
+    pub(super) fn of_response(objective: &str, window_ms: i64, response: &EvaluateResponse) -> Result<Self, Report> {
+        let status = response
+            .objectives
+            .first()
+            .ok_or_else(|| eyre!("the service judged nothing"))?;
+        let at_ms = response.at.as_ref().map_or(0, convert::millis);
+        let series: Vec<Judged> = status
+            .series
+            .iter()
+            .map(|series| {
+                let labels = series.series.as_ref().map(|series| {
+                    series
+                        .labels
+                        .iter()
+                        .map(|label| (label.name.clone(), Value::from(label.value.clone())))
+                        .collect()
+                });
+                Judged {
+                    labels: Some(Value::Object(labels.unwrap_or_default())),
+                    state: state_word(series.state()),
+                    ..judged(series.windows.first(), window_ms)
+                }
+            })
+            .collect();
+        let mut whole = Judged {
+            state: state_word(status.state()),
+            ..judged(status.windows.first(), window_ms)
+        };
+        if whole.intervals.is_empty() {
+            whole.intervals = series.iter().flat_map(|series| series.intervals.clone()).collect();
+            whole
+                .intervals
+                .sort_by_key(|interval| (interval.start_ms, interval.end_ms));
+        }
+        Ok(Self {
+            objective: objective.to_owned(),
+            at_ms,
+            whole,
+            series,
+            problem: status.problem.clone(),
+        })
+    }
+
+    /// The contract of `docs/reference/json.md`.
+    pub(super) fn json(&self) -> Value {
+        let mut json = self.whole.json();
+        json["objective"] = json!(self.objective);
+        json["at"] = json!(instant::format_ms(self.at_ms));
+        if !self.series.is_empty() {
+            json["series"] = self.series.iter().map(Judged::json).collect();
+        }
+        if !self.problem.is_empty() {
+            json["problem"] = json!(self.problem);
+        }
+        json
+    }
+
+    /// For people.
+    pub(super) fn words(&self) -> String {
+        let whole = &self.whole;
+        let window = duration::format_ms(whole.window_ms);
+        let mut lines = vec![
+            format!(
+                "{}  {} at {}",
+                SafeText::new(&self.objective),
+                whole.state,
+                instant::format_ms(self.at_ms)
+            ),
+            format!(
+                "last {window}: {} violations, {} outside; {} of {} samples; coverage {:.1} %",
+                whole.intervals.len(),
+                duration::format_ms(whole.violated_ms),
+                whole.samples_violating,
+                whole.samples,
+                whole.coverage() * 100.0,
+            ),
+        ];
+        if !self.problem.is_empty() {
+            lines.push(format!("problem: {}", SafeText::new(&self.problem)));
+        }
+        for interval in &whole.intervals {
+            lines.push(format!(
+                "  {}{} – {}{}  {:>8}  {}  worst {}  excess {}  {} samples",
+                if interval.open.0 { "…" } else { "" },
+                instant::format_ms(interval.start_ms),
+                instant::format_ms(interval.end_ms),
+                if interval.open.1 { "…" } else { "" },
+                duration::format_ms(interval.end_ms - interval.start_ms),
+                interval.side,
+                number::human(interval.worst, number::Unit::Plain),
+                number::human(interval.excess, number::Unit::Plain),
+                interval.samples,
+            ));
+        }
+        if self.series.len() > 1 {
+            lines.push(format!("{} series, judged each by itself:", self.series.len()));
+            for series in &self.series {
+                let labels = series.labels.as_ref().map(ToString::to_string).unwrap_or_default();
+                lines.push(format!(
+                    "  {:9} {:>4} violations  {:>8}  {}",
+                    series.state,
+                    series.intervals.len(),
+                    duration::format_ms(series.violated_ms),
+                    SafeText::new(&labels),
+                ));
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+impl Judged {
+    fn coverage(&self) -> f64 {
+        if self.window_ms > 0 {
+            self.covered_ms as f64 / self.window_ms as f64
+        } else {
+            0.0
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mut json = json!({
+            "window_s": seconds(self.window_ms),
+            "intervals": self.intervals.iter().map(Interval::json).collect::<Vec<_>>(),
+            "violated_s": seconds(self.violated_ms),
+            "covered_s": seconds(self.covered_ms),
+            "coverage": self.coverage(),
+            "samples": self.samples,
+            "samples_violating": self.samples_violating,
+            "state": self.state,
+        });
+        if let Some(labels) = &self.labels {
+            json["labels"] = labels.clone();
+        }
+        json
+    }
+}
+
+impl Interval {
+    fn json(&self) -> Value {
+        json!({
+            "start": instant::format_ms(self.start_ms),
+            "end": instant::format_ms(self.end_ms),
+            "open_start": self.open.0,
+            "open_end": self.open.1,
+            "side": self.side,
+            "worst": self.worst,
+            "excess": self.excess,
+            "samples": self.samples,
+            "sample_times": self.times_ms.iter().map(|&time| instant::format_ms(time)).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Seconds as a JSON number: whole ones without a fraction.
+fn seconds(ms: i64) -> Value {
+    if ms % 1000 == 0 {
+        json!(ms / 1000)
+    } else {
+        json!(ms as f64 / 1000.0)
+    }
+}
+
+fn judged(window: Option<&WindowResult>, window_ms: i64) -> Judged {
+    let Some(window) = window else {
+        return Judged {
+            window_ms,
+            ..Judged::default()
+        };
+    };
+    Judged {
+        labels: None,
+        intervals: window.intervals.iter().map(interval).collect(),
+        violated_ms: window.violated_ms,
+        covered_ms: window.covered_ms,
+        window_ms: window.window_ms,
+        samples: window.samples,
+        samples_violating: window.samples_violating,
+        state: String::new(),
+    }
+}
+
+fn interval(wired: &wire::Interval) -> Interval {
+    Interval {
+        start_ms: wired.start.as_ref().map_or(0, convert::millis),
+        end_ms: wired.end.as_ref().map_or(0, convert::millis),
+        open: (wired.open_start, wired.open_end),
+        side: if wired.side() == wire::Side::Below {
+            "below"
+        } else {
+            "above"
+        },
+        worst: wired.worst,
+        excess: wired.excess,
+        samples: wired.samples,
+        times_ms: wired.sample_times.iter().map(convert::millis).collect(),
+    }
+}
+
+fn state_word(state: wire::State) -> String {
+    match state {
+        wire::State::Ok => "ok",
+        wire::State::AtRisk => "at_risk",
+        wire::State::Violated => "violated",
+        wire::State::Excluded => "excluded",
+        wire::State::NoData | wire::State::Unspecified => "no_data",
+    }
+    .to_owned()
+}

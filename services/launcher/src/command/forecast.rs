@@ -1,0 +1,164 @@
+//! `sla forecast`: what will be violated in the next minutes; or, with `--tasks`, forecasts in bulk without an instance.
+
+use color_eyre::eyre::Report;
+use serde_json::{Value, json};
+use sla_domain::{instant, number};
+use sla_proto::convert;
+use sla_proto::violation::v1::{
+    EvaluateRequest, FutureRow, ListFutureViolationsRequest, ObjectiveStatus, Outlook, Trust,
+};
+
+use super::table::table;
+use super::{Session, json};
+use crate::cli::ForecastArgs;
+use crate::exit::Exit;
+use crate::output;
+
+/// Prints the outlook of a set or of all active sets.
+pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Result<Exit, Report> {
+    let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
+    let set = arguments.set.clone().unwrap_or_default();
+    let peer = session.peer().await?;
+    let rows = match at {
+        Some(at_ms) => {
+            let request = EvaluateRequest {
+                set,
+                at: Some(convert::timestamp(at_ms)),
+                with_outlook: true,
+                ..EvaluateRequest::default()
+            };
+            flatten(peer.violations().evaluate(request).await?.into_inner().objectives)
+        }
+        None => {
+            let request = ListFutureViolationsRequest {
+                set,
+                horizon: Some(convert::duration(arguments.horizon.ms())),
+            };
+            peer.violations()
+                .list_future_violations(request)
+                .await?
+                .into_inner()
+                .rows
+        }
+    };
+    if session.global.json {
+        output::print_json(&Value::from(rows.iter().map(row_json).collect::<Vec<_>>()));
+    } else {
+        output::print(&words(&rows));
+    }
+    Ok(if rows.is_empty() { Exit::NO_DATA } else { Exit::OK })
+}
+
+fn flatten(objectives: Vec<ObjectiveStatus>) -> Vec<FutureRow> {
+    objectives
+        .into_iter()
+        .flat_map(|status| {
+            let (set_id, objective) = (status.set_id, status.objective);
+            status.series.into_iter().map(move |series| FutureRow {
+                set_id: set_id.clone(),
+                objective: objective.clone(),
+                series: Some(series),
+            })
+        })
+        .collect()
+}
+
+fn row_json(row: &FutureRow) -> Value {
+    let series = row.series.clone().unwrap_or_default();
+    json!({
+        "set_id": row.set_id,
+        "objective": row.objective.as_ref().map(json::objective),
+        "labels": json::labels(series.series.as_ref()),
+        "state": json::state_word(series.state()),
+        "last": json::point(series.last.as_ref()),
+        "outlook": series.outlook.as_ref().map(json::outlook),
+    })
+}
+
+fn words(rows: &[FutureRow]) -> String {
+    if rows.is_empty() {
+        return "no objective has been forecast yet".to_owned();
+    }
+    let head = [
+        "OBJECTIVE",
+        "SERIES",
+        "P>",
+        "FIRST",
+        "NOW>",
+        "END>",
+        "TRACK RECORD",
+        "METHOD",
+    ];
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            let status = row.series.clone().unwrap_or_default();
+            let labels = convert::labels(&status.series.clone().unwrap_or_default());
+            let unit = number::Unit::guess(labels.metric_name(), status.rate);
+            let outlook = status.outlook.clone().unwrap_or_default();
+            let value = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| number::human(value, unit));
+            vec![
+                row.objective
+                    .as_ref()
+                    .map(|objective| objective.name.clone())
+                    .unwrap_or_default(),
+                labels.to_string(),
+                chance(&outlook),
+                outlook.first_crossing.as_ref().map_or_else(
+                    || "–".to_owned(),
+                    |time| instant::format_clock_ms(convert::millis(time)),
+                ),
+                value(status.last.as_ref().map(|last| last.value)),
+                value(outlook.value_at_end),
+                outlook
+                    .track_record
+                    .as_ref()
+                    .map(|record| record.text.clone())
+                    .unwrap_or_default(),
+                if outlook.problem.is_empty() {
+                    outlook.method.clone()
+                } else {
+                    outlook.problem.clone()
+                },
+            ]
+        })
+        .collect();
+    table(&head, &rows)
+}
+
+/// The probability as honestly as it is known.
+fn chance(outlook: &Outlook) -> String {
+    let trust = outlook
+        .track_record
+        .as_ref()
+        .map_or(Trust::Unproven, sla_proto::violation::v1::TrackRecord::trust);
+    match outlook.probability {
+        None if trust == Trust::Withheld => "withheld".to_owned(),
+        None => "–".to_owned(),
+        // Under an hour of history nobody knows the second digit.
+        Some(p) if outlook.low_confidence => format!("~{} %", (p * 10.0).round() * 10.0),
+        Some(p) => format!("{:.0} %", p * 100.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chances_are_no_more_precise_than_known() {
+        let outlook = Outlook {
+            probability: Some(0.734),
+            ..Outlook::default()
+        };
+        assert_eq!(chance(&outlook), "73 %");
+        assert_eq!(
+            chance(&Outlook {
+                low_confidence: true,
+                ..outlook
+            }),
+            "~70 %"
+        );
+        assert_eq!(chance(&Outlook::default()), "–");
+    }
+}

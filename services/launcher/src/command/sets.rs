@@ -1,0 +1,252 @@
+//! `sla sets`: agreements as lists and as files.
+
+mod file;
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use color_eyre::eyre::{Report, WrapErr as _};
+use serde_json::{Value, json};
+use sla_domain::{SafeText, instant, number};
+use sla_proto::objective::v1::SlaSet;
+use sla_proto::set::v1::planned_change::Action;
+use sla_proto::set::v1::{ApplySetsRequest, DeleteSetRequest, GetSetRequest, ListSetsRequest, PlannedChange};
+use sla_proto::{Peer, convert};
+
+use super::table::table;
+use super::{Session, json, samples};
+use crate::cli::{SetsAction, SetsArgs};
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+/// One of the actions; without one, the list.
+pub(crate) async fn sets(session: &Session, arguments: SetsArgs) -> Result<Exit, Report> {
+    match arguments.action.unwrap_or(SetsAction::List) {
+        SetsAction::List => list(session).await,
+        SetsAction::Show { set } => show(session, set.unwrap_or_default()).await,
+        SetsAction::Export { sets, output } => export(session, &sets, output.as_deref()).await,
+        SetsAction::Apply {
+            file,
+            prune,
+            dry_run,
+            yes,
+        } => apply(session, &file, prune, dry_run, yes).await,
+        SetsAction::Delete { set, yes } => delete(session, set, yes).await,
+    }
+}
+
+async fn all(peer: &Peer) -> Result<Vec<SlaSet>, Report> {
+    Ok(peer.sets().list_sets(ListSetsRequest {}).await?.into_inner().sets)
+}
+
+async fn one(peer: &Peer, set: String) -> Result<SlaSet, Report> {
+    let answer = peer
+        .sets()
+        .get_set(GetSetRequest { set: set.clone() })
+        .await?
+        .into_inner();
+    Ok(answer
+        .set
+        .ok_or_else(|| Failure::new(Exit::DATA, format!("there is no set {set:?}")))?)
+}
+
+async fn list(session: &Session) -> Result<Exit, Report> {
+    let sets = all(&session.peer().await?).await?;
+    if session.global.json {
+        output::print_json(&Value::from(sets.iter().map(json::set).collect::<Vec<_>>()));
+    } else if sets.is_empty() {
+        output::print("no set yet: a default one is suggested as soon as the source has answered");
+    } else {
+        let rows: Vec<Vec<String>> = sets
+            .iter()
+            .map(|set| {
+                vec![
+                    set.name.clone(),
+                    set.objectives.len().to_string(),
+                    if set.active { "yes" } else { "no" }.to_owned(),
+                    set.version.to_string(),
+                    set.author.clone(),
+                    set.updated
+                        .as_ref()
+                        .map_or_else(String::new, |time| instant::format_ms(convert::millis(time))),
+                ]
+            })
+            .collect();
+        output::print(&table(
+            &["SET", "OBJECTIVES>", "ACTIVE", "VERSION>", "AUTHOR", "UPDATED"],
+            &rows,
+        ));
+    }
+    Ok(Exit::OK)
+}
+
+async fn show(session: &Session, name: String) -> Result<Exit, Report> {
+    let set = one(&session.peer().await?, name).await?;
+    if session.global.json {
+        output::print_json(&json::set(&set));
+        return Ok(Exit::OK);
+    }
+    let rows: Vec<Vec<String>> = set
+        .objectives
+        .iter()
+        .map(|objective| {
+            let range = objective.range.unwrap_or_default();
+            let text = objective.query.as_ref().map(convert::query_text).unwrap_or_default();
+            let metric = text.split(['{', '(', '[']).next().unwrap_or(text);
+            let unit = number::Unit::guess(metric, false);
+            let bound = |bound: Option<f64>| bound.map_or_else(|| "–".to_owned(), |bound| number::human(bound, unit));
+            vec![
+                objective.name.clone(),
+                bound(range.min),
+                bound(range.max),
+                if objective.suggested { "suggested" } else { "" }.to_owned(),
+                text.to_owned(),
+            ]
+        })
+        .collect();
+    let title = format!(
+        "{} (version {}, by {})",
+        SafeText::new(&set.name),
+        set.version,
+        SafeText::new(&set.author)
+    );
+    output::print(&format!(
+        "{title}\n{}",
+        table(&["OBJECTIVE", "MIN>", "MAX>", "", "QUERY"], &rows)
+    ));
+    Ok(Exit::OK)
+}
+
+async fn export(session: &Session, names: &[String], to: Option<&Path>) -> Result<Exit, Report> {
+    let peer = session.peer().await?;
+    let mut sets = all(&peer).await?;
+    if !names.is_empty() {
+        sets = Vec::new();
+        for name in names {
+            sets.push(one(&peer, name.clone()).await?);
+        }
+    }
+    let text = file::write(&sets)?;
+    match to {
+        Some(path) => {
+            std::fs::write(path, text).wrap_err_with(|| format!("cannot write {}", path.display()))?;
+            output::remark(&format!("{} sets written to {}", sets.len(), path.display()));
+        }
+        None => output::print(&text),
+    }
+    Ok(Exit::OK)
+}
+
+async fn apply(session: &Session, path: &Path, prune: bool, dry_run: bool, yes: bool) -> Result<Exit, Report> {
+    let text = samples::read_text(path)?;
+    let sets = file::read(&text, &path.display().to_string())?;
+    let peer = session.peer().await?;
+    let request = |dry_run| ApplySetsRequest {
+        sets: sets.clone(),
+        prune,
+        dry_run,
+    };
+    let plan = peer.sets().apply_sets(request(true)).await?.into_inner().plan;
+    let changes = plan.iter().filter(|change| change.action() != Action::Keep).count();
+    if !session.global.json {
+        output::print(&plan_words(&plan));
+    }
+    let go = !dry_run && changes > 0;
+    // JSON is for scripts: they have said what they want.
+    if go && !yes && !session.global.json && !confirmed("Apply this?")? {
+        output::remark("nothing was changed");
+        return Ok(Exit::OK);
+    }
+    let applied = go && peer.sets().apply_sets(request(false)).await?.into_inner().applied;
+    if session.global.json {
+        let plan: Vec<_> = plan.iter().map(change_json).collect();
+        output::print_json(&json!({ "plan": plan, "applied": applied }));
+    } else if applied {
+        output::remark(&format!("{changes} changes applied"));
+    } else if changes == 0 {
+        output::remark("nothing to change");
+    }
+    Ok(Exit::OK)
+}
+
+fn action_word(action: Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Update => "update",
+        Action::Delete => "delete",
+        Action::Keep | Action::Unspecified => "keep",
+    }
+}
+
+fn change_json(change: &PlannedChange) -> Value {
+    json!({
+        "action": action_word(change.action()),
+        "set": change.set,
+        "objective": if change.objective.is_empty() { Value::Null } else { json!(change.objective) },
+        "details": change.details,
+        "new_generation": change.new_generation,
+    })
+}
+
+fn plan_words(plan: &[PlannedChange]) -> String {
+    plan.iter()
+        .map(|change| {
+            let history = if change.new_generation {
+                "  (its history starts anew)"
+            } else {
+                ""
+            };
+            let details = change.details.join(", ");
+            let name = if change.objective.is_empty() {
+                change.set.clone()
+            } else {
+                format!("{} / {}", change.set, change.objective)
+            };
+            format!(
+                "{:7} {}  {}{history}",
+                action_word(change.action()),
+                SafeText::new(&name),
+                SafeText::new(&details)
+            )
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+async fn delete(session: &Session, name: String, yes: bool) -> Result<Exit, Report> {
+    let peer = session.peer().await?;
+    let set = one(&peer, name).await?;
+    let question = format!(
+        "Delete {:?} with {} objectives? Its violations are kept.",
+        set.name,
+        set.objectives.len()
+    );
+    if !yes && !confirmed(&question)? {
+        output::remark("nothing was changed");
+        return Ok(Exit::OK);
+    }
+    peer.sets()
+        .delete_set(DeleteSetRequest {
+            id: set.id,
+            version: set.version,
+        })
+        .await?;
+    output::remark(&format!("{:?} is deleted", set.name));
+    Ok(Exit::OK)
+}
+
+/// Asks a person; without one, the answer is to use `--yes`.
+fn confirmed(question: &str) -> Result<bool, Report> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::new(Exit::USAGE, "nobody can be asked here: give --yes or --dry-run").into());
+    }
+    let mut err = std::io::stderr().lock();
+    let _ = write!(err, "{question} [y/N] ");
+    let _ = err.flush();
+    let mut answer = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .wrap_err("cannot read the answer")?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,183 @@
+//! `sla violations`: per objective and window, or the ledger.
+
+use color_eyre::eyre::Report;
+use serde_json::Value;
+use sla_domain::{duration, instant, number};
+use sla_proto::violation::v1::{
+    EvaluateRequest, GetOverviewRequest, ListViolationsRequest, ObjectiveStatus, Side, Violation,
+};
+use sla_proto::{Peer, convert};
+
+use super::table::table;
+use super::{Session, json};
+use crate::cli::ViolationsArgs;
+use crate::exit::Exit;
+use crate::output;
+
+/// Rows of one page of the ledger.
+const PAGE_ROWS: u32 = 500;
+/// Rows of the ledger printed at most.
+const MAX_ROWS: usize = 10_000;
+/// How long a fresh instance may take to its first evaluation, milliseconds.
+const FIRST_EVALUATION_MS: i64 = 14_000;
+
+/// Prints one of the two views.
+pub(crate) async fn violations(session: &Session, arguments: &ViolationsArgs) -> Result<Exit, Report> {
+    let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
+    let peer = session.peer().await?;
+    if arguments.ledger {
+        ledger(session, arguments, at, &peer).await
+    } else {
+        windows(session, arguments, at, &peer).await
+    }
+}
+
+async fn windows(session: &Session, arguments: &ViolationsArgs, at: Option<i64>, peer: &Peer) -> Result<Exit, Report> {
+    let set = arguments.set.clone().unwrap_or_default();
+    let objectives = match at {
+        Some(at_ms) => {
+            let request = EvaluateRequest {
+                set,
+                at: Some(convert::timestamp(at_ms)),
+                ..EvaluateRequest::default()
+            };
+            peer.violations().evaluate(request).await?.into_inner().objectives
+        }
+        None => {
+            let wait = Some(convert::duration(FIRST_EVALUATION_MS));
+            let answer = peer
+                .violations()
+                .get_overview(GetOverviewRequest { set, wait })
+                .await?
+                .into_inner();
+            answer.overview.unwrap_or_default().objectives
+        }
+    };
+    if session.global.json {
+        output::print_json(&Value::from(
+            objectives.iter().map(json::objective_status).collect::<Vec<_>>(),
+        ));
+    } else {
+        output::print(&window_table(&objectives));
+    }
+    Ok(if objectives.is_empty() { Exit::NO_DATA } else { Exit::OK })
+}
+
+fn window_table(objectives: &[ObjectiveStatus]) -> String {
+    let Some(first) = objectives.first() else {
+        return "no objective has been judged yet".to_owned();
+    };
+    let spans: Vec<String> = first
+        .windows
+        .iter()
+        .map(|window| duration::format_ms(window.window_ms))
+        .collect();
+    let mut head = vec!["OBJECTIVE".to_owned(), "STATE".to_owned()];
+    for span in &spans {
+        head.extend([format!("{span}>"), "TIME>".to_owned(), "GOOD>".to_owned()]);
+    }
+    let rows: Vec<Vec<String>> = objectives
+        .iter()
+        .map(|status| {
+            let name = status
+                .objective
+                .as_ref()
+                .map(|objective| objective.name.clone())
+                .unwrap_or_default();
+            let mut row = vec![name, json::state_word(status.state()).to_owned()];
+            for window in &status.windows {
+                row.push(window.violations.to_string());
+                row.push(duration::format_ms(window.violated_ms));
+                row.push(
+                    window
+                        .percent_good
+                        .map_or_else(|| "no data".to_owned(), |good| format!("{good:.3} %")),
+                );
+            }
+            row
+        })
+        .collect();
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    let note = "Each window counts everything inside it: never add counts of different windows.";
+    format!("{}{note}", table(&head, &rows))
+}
+
+async fn ledger(session: &Session, arguments: &ViolationsArgs, at: Option<i64>, peer: &Peer) -> Result<Exit, Report> {
+    let until_ms = match at {
+        Some(at_ms) => at_ms,
+        None => sla_domain::Clock::now_ms(&sla_domain::SystemClock),
+    };
+    let mut request = ListViolationsRequest {
+        set: arguments.set.clone().unwrap_or_default(),
+        after: Some(convert::timestamp(until_ms - arguments.since.ms())),
+        until: Some(convert::timestamp(until_ms)),
+        open_only: arguments.open,
+        page_size: PAGE_ROWS,
+        ..ListViolationsRequest::default()
+    };
+    let mut rows = Vec::new();
+    loop {
+        let page = peer.violations().list_violations(request.clone()).await?.into_inner();
+        rows.extend(page.violations);
+        if page.next_page_token.is_empty() || rows.len() >= MAX_ROWS {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    if session.global.json {
+        output::print_json(&Value::from(rows.iter().map(json::violation).collect::<Vec<_>>()));
+    } else {
+        output::print(&ledger_table(&rows));
+    }
+    if rows.len() >= MAX_ROWS {
+        output::remark(&format!("only the newest {MAX_ROWS} are shown; narrow --since"));
+    }
+    Ok(Exit::OK)
+}
+
+fn ledger_table(rows: &[Violation]) -> String {
+    if rows.is_empty() {
+        return "no violation is recorded in that time".to_owned();
+    }
+    let head = [
+        "START", "END", "FOR>", "SIDE", "WORST>", "EXCESS>", "SAMPLES>", "SERIES",
+    ];
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|violation| {
+            let series = violation.series.clone().unwrap_or_default();
+            let labels = convert::labels(&series);
+            let unit = number::Unit::guess(labels.metric_name(), false);
+            let when = |time: Option<&prost_types::Timestamp>| {
+                time.map_or_else(|| "open".to_owned(), |time| instant::format_ms(convert::millis(time)))
+            };
+            vec![
+                when(violation.start.as_ref()),
+                when(violation.end.as_ref()),
+                duration::format_ms(violation.duration_ms),
+                if violation.side() == Side::Below {
+                    "below"
+                } else {
+                    "above"
+                }
+                .to_owned(),
+                number::human(violation.worst, unit),
+                number::human(violation.excess, unit),
+                violation.samples.to_string(),
+                labels.to_string(),
+            ]
+        })
+        .collect();
+    table(&head, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_ledger_is_said_in_words() {
+        assert!(ledger_table(&[]).contains("no violation"));
+        assert!(window_table(&[]).contains("no objective"));
+    }
+}
