@@ -16,6 +16,7 @@ pub mod port;
 pub mod record;
 #[cfg(feature = "test-support")]
 pub mod remote;
+pub mod retention;
 pub mod service;
 #[cfg(feature = "test-support")]
 pub mod specimen;

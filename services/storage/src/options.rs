@@ -47,9 +47,11 @@ pub struct RetentionOptions {
     pub full_ms: i64,
     /// Then one an hour and series up to this age, milliseconds.
     pub hourly_ms: i64,
-    /// Then one a day and series up to this age, milliseconds; older results and runs are deleted.
+    /// Then one a day and series up to this age, milliseconds; older results are deleted.
     pub daily_ms: i64,
-    /// Scored forecasts are kept this long, milliseconds.
+    /// Runs that have ended are listed this long, milliseconds.
+    pub run_ms: i64,
+    /// Forecasts with their scores, and models that nobody has learned on since, are kept this long, milliseconds.
     pub forecast_ms: i64,
     /// The database is kept below this many bytes by deleting the oldest results.
     pub max_bytes: u64,
@@ -63,6 +65,7 @@ impl Default for RetentionOptions {
             full_ms: 48 * HOUR_MS,
             hourly_ms: 30 * DAY_MS,
             daily_ms: 395 * DAY_MS,
+            run_ms: 30 * DAY_MS,
             forecast_ms: 90 * DAY_MS,
             max_bytes: 2 << 30,
             every: Duration::from_secs(600),

@@ -10,6 +10,7 @@ use crate::error::StoreError;
 use crate::grpc::StorageGrpc;
 use crate::metrics::StorageMetrics;
 use crate::options::StorageOptions;
+use crate::retention::Retention;
 use crate::sqlite::SqliteStore;
 
 /// The running role. Cheap to clone.
@@ -29,14 +30,17 @@ impl StorageService {
         let StorageOptions {
             data_dir,
             readers,
-            retention: _,
+            retention,
         } = options;
-        let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&data_dir, readers, clock));
+        let for_store = Arc::clone(&clock);
+        let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&data_dir, readers, for_store));
         let store = opening
             .await
             .map_err(|error| StoreError::Crashed(error.to_string()))??;
         let metrics = Arc::new(StorageMetrics::default());
-        let _ = shutdown;
+        let task = Retention::new(store.clone(), retention, clock, Arc::clone(&metrics));
+        let token = shutdown.token().clone();
+        shutdown.spawn("storage-retention", async move { task.run(&token).await });
         Ok(Self { store, metrics })
     }
 

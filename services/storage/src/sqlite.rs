@@ -6,6 +6,7 @@ mod ledger;
 mod migration;
 mod opening;
 mod results;
+mod retention;
 mod runs;
 mod sets;
 
@@ -19,6 +20,8 @@ use sla_domain::Clock;
 use crate::dialect::Dialect;
 use crate::error::StoreError;
 use connections::Connections;
+
+pub use retention::Pages;
 
 /// How long a statement waits for a lock. Only a foreign process (a backup, a shell) can hold one.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

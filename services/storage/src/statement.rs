@@ -84,3 +84,28 @@ pub(crate) mod ledger {
     pub(crate) const UPDATE_MODEL: &str =
         "UPDATE model SET learned_ms = ?, numbers = ? WHERE kind = ? AND series = ? AND learned_ms <= ?";
 }
+
+/// Statements of retention. Each deletes a bounded number of rows; 0 rows say that there is no more.
+pub(crate) mod retention {
+    pub(crate) const MARK: &str = "SELECT until_ms FROM retention_mark WHERE tier = ?";
+    pub(crate) const FIRST_RESULT: &str = "SELECT MIN(as_of_ms) FROM result WHERE as_of_ms >= ? AND as_of_ms < ?";
+    /// Keeps the first row of each series and kind in [from, to).
+    pub(crate) const THIN: &str = "DELETE FROM result WHERE id IN (SELECT id FROM (SELECT id, ROW_NUMBER() OVER \
+         (PARTITION BY series, kind, window_ms ORDER BY as_of_ms, id) AS place FROM result \
+         WHERE as_of_ms >= ? AND as_of_ms < ?) AS placed WHERE place > 1 LIMIT ?)";
+    pub(crate) const RESULTS_BEFORE: &str =
+        "DELETE FROM result WHERE id IN (SELECT id FROM result WHERE as_of_ms < ? ORDER BY as_of_ms LIMIT ?)";
+    pub(crate) const OLDEST_RESULTS: &str =
+        "DELETE FROM result WHERE id IN (SELECT id FROM result ORDER BY as_of_ms LIMIT ?)";
+    pub(crate) const LATEST_BEFORE: &str =
+        "DELETE FROM latest WHERE series IN (SELECT id FROM series WHERE as_of_ms < ?)";
+    pub(crate) const SERIES_BEFORE: &str = "DELETE FROM series WHERE as_of_ms < ?";
+    pub(crate) const RUNS_BEFORE: &str = "DELETE FROM run WHERE number IN \
+         (SELECT number FROM run WHERE ended = 1 AND started_ms < ? ORDER BY number LIMIT ?)";
+    /// Of runs whose results have all gone. Ids rise with time, so only the oldest are looked at.
+    pub(crate) const PROGRESS: &str = "DELETE FROM run_progress WHERE id < (SELECT MIN(run) FROM result) \
+         AND run_id NOT IN (SELECT run_id FROM run)";
+    pub(crate) const FORECASTS_BEFORE: &str =
+        "DELETE FROM forecast WHERE id IN (SELECT id FROM forecast WHERE made_ms < ? ORDER BY made_ms LIMIT ?)";
+    pub(crate) const MODELS_BEFORE: &str = "DELETE FROM model WHERE learned_ms < ?";
+}

@@ -227,7 +227,7 @@ fn store_series(tx: &Transaction<'_>, keys: &mut Keys, fact: &SeriesFact) -> Res
             part.kind.number(),
             part.window_ms,
             fact.as_of_ms,
-            exact
+            payload::encode_short(&part.content, &exact)
         ])?;
         if part.kind != Kind::Failure {
             store_latest(tx, series, part.kind, fact, &exact)?;

@@ -1,0 +1,189 @@
+//! What is kept how long: all results of two days, then one an hour, then one a day, and never more bytes than agreed.
+//! Violations, sets and dead letters stay.
+
+use std::sync::Arc;
+
+use sla_domain::Clock;
+use sla_runtime::status;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::StoreError;
+use crate::metrics::StorageMetrics;
+use crate::options::RetentionOptions;
+use crate::sqlite::SqliteStore;
+
+/// Rows deleted in one transaction at most, so that writes wait for tens of milliseconds only.
+pub const ROWS_AT_ONCE: usize = 2_000;
+/// Pages given back to the disk in one step.
+const PAGES_AT_ONCE: u64 = 512;
+/// Free pages that are kept for the next writes, at least.
+const SPARE_PAGES: u64 = 1_024;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Results are thinned to one a span once they are old enough.
+#[derive(Debug, Clone, Copy)]
+struct Tier {
+    /// The key of its mark in the database.
+    name: &'static str,
+    span_ms: i64,
+}
+
+const HOURLY: Tier = Tier {
+    name: "hourly",
+    span_ms: HOUR_MS,
+};
+const DAILY: Tier = Tier {
+    name: "daily",
+    span_ms: DAY_MS,
+};
+
+/// What one pass deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retired {
+    /// Parts of results that were thinned out or too old.
+    pub results: u64,
+    /// Parts of results that had to go for the sake of the size limit.
+    pub over_size: u64,
+    /// Runs, forecasts, models and series that nothing needs any more.
+    pub others: u64,
+    /// Whether the database is still above its limit: what is left is kept for ever.
+    pub still_over_size: bool,
+}
+
+/// The background task.
+pub(crate) struct Retention {
+    store: SqliteStore,
+    options: RetentionOptions,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<StorageMetrics>,
+}
+
+impl Retention {
+    pub(crate) fn new(
+        store: SqliteStore,
+        options: RetentionOptions,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<StorageMetrics>,
+    ) -> Self {
+        Self {
+            store,
+            options,
+            clock,
+            metrics,
+        }
+    }
+
+    /// A pass now and then, until `token` falls.
+    pub(crate) async fn run(self, token: &CancellationToken) {
+        while !token.is_cancelled() {
+            match pass(&self.store, &self.options, self.clock.now_ms(), token).await {
+                Ok(retired) => {
+                    self.metrics
+                        .retired(retired.results + retired.over_size + retired.others);
+                    if retired.still_over_size {
+                        tracing::warn!(
+                            max_bytes = self.options.max_bytes,
+                            "the database stays above its size limit"
+                        );
+                    } else {
+                        tracing::debug!(?retired, "retention");
+                    }
+                }
+                Err(StoreError::Closed) => return,
+                Err(error) => tracing::warn!(error = status::chain(&error), "retention will be tried again"),
+            }
+            tokio::select! {
+                () = token.cancelled() => {}
+                () = tokio::time::sleep(self.options.every) => {}
+            }
+        }
+    }
+}
+
+/// One pass as of `now_ms` (Unix milliseconds); ends early, between two transactions, when `token` falls.
+pub async fn pass(
+    store: &SqliteStore,
+    options: &RetentionOptions,
+    now_ms: i64,
+    token: &CancellationToken,
+) -> Result<Retired, StoreError> {
+    let mut retired = Retired::default();
+    let oldest_ms = now_ms.saturating_sub(options.daily_ms);
+    retired.results += repeat(token, || store.delete_results_before(oldest_ms)).await?;
+    for (tier, age_ms) in [(DAILY, options.hourly_ms), (HOURLY, options.full_ms)] {
+        retired.results += thin(store, tier, now_ms.saturating_sub(age_ms), token).await?;
+    }
+    let runs_ms = now_ms.saturating_sub(options.run_ms);
+    retired.others += repeat(token, || store.delete_runs_before(runs_ms)).await?;
+    let forecasts_ms = now_ms.saturating_sub(options.forecast_ms);
+    retired.others += repeat(token, || store.delete_forecasts_before(forecasts_ms)).await?;
+    if !token.is_cancelled() {
+        retired.others += store.delete_unused(oldest_ms, forecasts_ms).await?;
+    }
+    while !token.is_cancelled() && store.pages().await?.used_bytes() > options.max_bytes {
+        let rows = store.delete_oldest_results().await?;
+        retired.over_size += rows;
+        if rows == 0 {
+            retired.still_over_size = true;
+            break;
+        }
+    }
+    give_back(store, options.max_bytes, token).await?;
+    Ok(retired)
+}
+
+/// Repeats a bounded deletion until it finds nothing.
+async fn repeat<F>(token: &CancellationToken, delete: impl Fn() -> F) -> Result<u64, StoreError>
+where
+    F: Future<Output = Result<u64, StoreError>>,
+{
+    let mut total = 0;
+    while !token.is_cancelled() {
+        let rows = delete().await?;
+        total += rows;
+        if rows == 0 {
+            break;
+        }
+    }
+    Ok(total)
+}
+
+/// Thins all whole spans that end at or before `until_ms` and were not thinned yet.
+async fn thin(store: &SqliteStore, tier: Tier, until_ms: i64, token: &CancellationToken) -> Result<u64, StoreError> {
+    let until_ms = until_ms.div_euclid(tier.span_ms) * tier.span_ms;
+    let mut total = 0;
+    let mut mark_ms = store.retention_mark(tier.name).await?.unwrap_or(i64::MIN);
+    while mark_ms < until_ms && !token.is_cancelled() {
+        // Jump over spans without results.
+        let Some(first_ms) = store.first_result(mark_ms, until_ms).await? else {
+            store.set_retention_mark(tier.name, until_ms).await?;
+            break;
+        };
+        let from_ms = first_ms.div_euclid(tier.span_ms) * tier.span_ms;
+        let to_ms = from_ms + tier.span_ms;
+        total += repeat(token, || store.thin_results(from_ms, to_ms)).await?;
+        if token.is_cancelled() {
+            break;
+        }
+        store.set_retention_mark(tier.name, to_ms).await?;
+        mark_ms = to_ms;
+    }
+    Ok(total)
+}
+
+/// Gives free pages back to the disk, but for some that the next writes will want.
+async fn give_back(store: &SqliteStore, max_bytes: u64, token: &CancellationToken) -> Result<(), StoreError> {
+    while !token.is_cancelled() {
+        let pages = store.pages().await?;
+        let spare = if pages.file_bytes() > max_bytes {
+            0
+        } else {
+            SPARE_PAGES.max(pages.count / 10)
+        };
+        if pages.free <= spare || !store.vacuum(PAGES_AT_ONCE.min(pages.free - spare)).await? {
+            break;
+        }
+    }
+    Ok(())
+}
