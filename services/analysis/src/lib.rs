@@ -11,6 +11,7 @@ pub mod adf;
 pub mod arima;
 pub mod backtest;
 pub mod bins;
+pub mod decomposition;
 pub mod degenerate;
 pub mod forecast;
 pub mod holt_winters;
@@ -19,6 +20,7 @@ pub mod pool;
 mod products;
 mod scaling;
 pub mod scoring;
+pub mod seasonality;
 pub mod statistics;
 
 pub use degenerate::Degenerate;

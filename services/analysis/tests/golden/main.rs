@@ -5,6 +5,7 @@
 mod acf;
 mod adf;
 mod arima;
+mod decomposition;
 mod holt_winters;
 mod reference;
 mod statistics;

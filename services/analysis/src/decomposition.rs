@@ -1,0 +1,210 @@
+//! Additive decomposition: a centred moving average as trend, the phase means of the rest as season.
+
+use crate::degenerate::Degenerate;
+use crate::scaling::usable;
+
+/// Deviations below this, in standard deviations of the series, are rounding.
+const ROUNDING: f64 = 1e-13;
+
+/// Trend, season and remainder of a series, in its unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decomposition {
+    /// Steps of one season.
+    pub period: usize,
+    /// One season, mean zero; the first entry belongs to the first value of the series.
+    pub season: Vec<f64>,
+    /// Trend of the values `margin` … n − 1 − `margin`; the moving average does not reach the ends.
+    pub trend: Vec<f64>,
+    /// Remainder at the same positions.
+    pub remainder: Vec<f64>,
+    /// Values at each end without trend: period / 2.
+    pub margin: usize,
+    /// Strength of the season, 0…1: max(0, 1 − Var(R) / Var(S + R)) (Wang, Smith & Hyndman 2006).
+    pub seasonal_strength: f64,
+    /// Strength of the trend, 0…1: max(0, 1 − Var(R) / Var(T + R)).
+    pub trend_strength: f64,
+}
+
+/// Decomposes `values` (equal spacing, at least two seasons of them) with season length `period` ≥ 2. O(n).
+///
+/// The trend is the 2×m moving average for an even period, the plain one for an odd; the season the centred phase means of
+/// what is left (Kendall & Stuart 1983).
+///
+/// # Errors
+/// [`Degenerate`]: gaps, a period below 2, fewer than two seasons, constant, overflow.
+pub fn decompose(values: &[f64], period: usize) -> Result<Decomposition, Degenerate> {
+    if period < 2 {
+        return Err(Degenerate::BadOrder {
+            name: "period",
+            value: period,
+            min: 2,
+            max: values.len().max(4) / 2,
+        });
+    }
+    let moments = usable(values, period.saturating_mul(2))?;
+    let n = values.len();
+    let centre = moments.mean;
+    let margin = period / 2;
+    let inner = n - 2 * margin;
+    let mut trend = Vec::with_capacity(inner);
+    moving_average(values, centre, period, &mut trend);
+    // `remainder` holds the values without trend first.
+    let mut remainder: Vec<f64> = values[margin..]
+        .iter()
+        .zip(&trend)
+        .map(|(y, t)| (y - centre) - t)
+        .collect();
+    let season = phase_means(&remainder, period, margin);
+    let mut season_turned = season.clone();
+    season_turned.rotate_left(margin % period);
+    let mut with_season = Spread::default();
+    let mut rest = Spread::default();
+    let mut with_trend = Spread::default();
+    for (chunk, trends) in remainder.chunks_mut(period).zip(trend.chunks(period)) {
+        for ((r, s), t) in chunk.iter_mut().zip(&season_turned).zip(trends) {
+            with_season.add(*r);
+            *r -= s;
+            rest.add(*r);
+            with_trend.add(*r + t);
+        }
+    }
+    for t in &mut trend {
+        *t += centre;
+    }
+    // Below this a variance is the rounding of the values themselves.
+    let nothing = n as f64 * (ROUNDING * (moments.std + centre.abs() * f64::EPSILON)).powi(2);
+    let strength = |whole: &Spread| {
+        let variance = whole.sum_of_squares();
+        if variance > nothing {
+            (1.0 - rest.sum_of_squares() / variance).clamp(0.0, 1.0)
+        } else {
+            0.0
+        }
+    };
+    let (seasonal_strength, trend_strength) = (strength(&with_season), strength(&with_trend));
+    if !(seasonal_strength.is_finite() && trend_strength.is_finite()) {
+        return Err(Degenerate::OutOfRange);
+    }
+    Ok(Decomposition {
+        period,
+        season,
+        trend,
+        remainder,
+        margin,
+        seasonal_strength,
+        trend_strength,
+    })
+}
+
+/// Centred moving averages of the values less `centre`, by a running sum that starts afresh every few hundred steps.
+fn moving_average(values: &[f64], centre: f64, period: usize, out: &mut Vec<f64>) {
+    /// Steps after which the running sum is formed anew: rounding does not pile up.
+    const AFRESH: usize = 256;
+    let even = period.is_multiple_of(2);
+    let width = if even { period + 1 } else { period };
+    let inverse = 1.0 / period as f64;
+    let count = values.len() + 1 - width;
+    let afresh = AFRESH.max(period);
+    let mut start = 0;
+    while start < count {
+        let end = (start + afresh).min(count);
+        // The sum of `period` values from `start` on; an even period shares the two outermost half and half.
+        let mut sum: f64 = values[start..start + period].iter().map(|y| y - centre).sum();
+        for i in start..end {
+            let leaving = values[i] - centre;
+            let entering = values.get(i + period).map_or(0.0, |y| y - centre);
+            let next = sum + (entering - leaving);
+            out.push(if even {
+                0.5 * (sum + next) * inverse
+            } else {
+                sum * inverse
+            });
+            sum = next;
+        }
+        start = end;
+    }
+}
+
+/// Mean of each phase of the inner values, less the mean of those means; phase 0 is the first value of the series.
+fn phase_means(inner: &[f64], period: usize, margin: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; period];
+    let mut whole = inner.chunks_exact(period);
+    let mut cycles = 0_usize;
+    for chunk in &mut whole {
+        cycles += 1;
+        for (s, x) in sums.iter_mut().zip(chunk) {
+            *s += x;
+        }
+    }
+    let rest = whole.remainder();
+    for (s, x) in sums.iter_mut().zip(rest) {
+        *s += x;
+    }
+    for (i, s) in sums.iter_mut().enumerate() {
+        let count = cycles + usize::from(i < rest.len());
+        *s /= count.max(1) as f64;
+    }
+    let mean = sums.iter().sum::<f64>() / period as f64;
+    for s in &mut sums {
+        *s -= mean;
+    }
+    // Entry i belongs to position margin + i.
+    sums.rotate_right(margin % period);
+    sums
+}
+
+/// Count, sum and sum of squares of values that lie around zero.
+#[derive(Default)]
+struct Spread {
+    count: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Spread {
+    fn add(&mut self, x: f64) {
+        self.count += 1.0;
+        self.sum += x;
+        self.squares += x * x;
+    }
+
+    fn sum_of_squares(&self) -> f64 {
+        self.squares - self.sum * self.sum / self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_season_on_a_line_is_found_exactly() {
+        for period in [4, 5] {
+            let season: Vec<f64> = (0..period).map(|i| i as f64 - (period - 1) as f64 / 2.0).collect();
+            let values: Vec<f64> = (0..40).map(|i| 100.0 + 0.5 * i as f64 + season[i % period]).collect();
+            let got = decompose(&values, period).unwrap();
+            assert_eq!((got.margin, got.trend.len()), (2, 36));
+            for (a, b) in got.season.iter().zip(&season) {
+                assert!((a - b).abs() < 1e-10, "{a} {b}");
+            }
+            assert!(got.seasonal_strength > 0.999_999 && got.trend_strength > 0.999_999);
+            assert!(got.remainder.iter().all(|r| r.abs() < 1e-10));
+        }
+    }
+
+    #[test]
+    fn too_few_seasons_are_refused() {
+        assert_eq!(
+            decompose(&[1.0, 2.0, 3.0], 2),
+            Err(Degenerate::TooShort { have: 3, need: 4 })
+        );
+        assert!(matches!(
+            decompose(&[1.0, 2.0, 3.0], 1),
+            Err(Degenerate::BadOrder { .. })
+        ));
+        assert!(matches!(
+            decompose(&[1.0, 2.0, 3.0], usize::MAX),
+            Err(Degenerate::TooShort { .. })
+        ));
+    }
+}
