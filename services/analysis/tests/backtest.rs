@@ -18,6 +18,7 @@ fn wave(n: u64) -> Vec<f64> {
         .collect()
 }
 
+#[expect(clippy::unwrap_used, reason = "a test's own values are never too few")]
 fn history(values: &[f64]) -> History {
     History::regular(values, 60_000).unwrap()
 }

@@ -1,0 +1,299 @@
+//! Holds the forecast pool against the gates on series of your own.
+//!
+//! `cargo run --release -p sla-analysis --example gate_table -- DIR [--part all|build|held-out]`
+//!
+//! DIR holds CSV files, one or more series each: a first column with the time (seconds or milliseconds since 1970, or
+//! `YYYY-MM-DD[T ]HH:MM:SS`), the others values; an empty cell is a missing sample. Each series is asked at a few origins with 24 h of history
+//! before them (10 min and 1 h ahead) and with 40 min (10 min ahead). Thresholds are quantiles of that history. Files fall into "build" and
+//! "held-out" by a hash of their name, so that whoever changes the pool looks at one part and reports the other.
+#![expect(clippy::print_stdout, reason = "the table is what this program is for")]
+
+use sla_analysis::arima;
+use sla_analysis::pool::{History, LEVELS, Question, Threshold, forecast};
+use sla_analysis::scoring::{CALIBRATION_BINS, brier, calibration_error, calibration_table, covers};
+use std::error::Error;
+use std::path::Path;
+use std::time::Instant;
+
+/// Quantiles of the history at which thresholds are set.
+const QUANTILES: [f64; 3] = [0.9, 0.95, 0.99];
+/// Origins per series with long and with short history.
+const ORIGINS: [usize; 2] = [4, 2];
+/// History lengths asked for, in s.
+const HISTORY_S: [usize; 2] = [86_400, 2_400];
+/// Horizons, in s.
+const HORIZONS_S: [usize; 2] = [600, 3_600];
+
+/// Sums of one line of the table.
+#[derive(Default)]
+struct Line {
+    ours: Vec<(f64, bool)>,
+    arima: f64,
+    windows: f64,
+    samples: f64,
+    last: f64,
+    inside: usize,
+    values: usize,
+    flagged: usize,
+    forecasts: usize,
+}
+
+impl Line {
+    fn print(&self, name: &str) {
+        if self.ours.is_empty() {
+            println!("{name:16} no forecasts");
+            return;
+        }
+        let n = self.ours.len() as f64;
+        let ours: f64 = self.ours.iter().map(|&(p, left)| brier(p, left)).sum();
+        println!(
+            "{name:16} {:7} {:8.4} {:8.4} {:8.3} {:8.3} {:8.3} {:8.3} {:8.3} {:8.2}",
+            self.ours.len(),
+            ours / n,
+            self.arima / n,
+            ours / self.arima,
+            ours / self.windows.min(self.samples),
+            ours / self.last,
+            calibration_error(&calibration_table(&self.ours, CALIBRATION_BINS)),
+            self.inside as f64 / self.values.max(1) as f64,
+            self.flagged as f64 / self.forecasts.max(1) as f64,
+        );
+    }
+}
+
+struct Series {
+    name: String,
+    times_ms: Vec<i64>,
+    values: Vec<f64>,
+}
+
+/// Costs in ms.
+#[derive(Default)]
+struct Costs {
+    cold: f64,
+    worst: f64,
+    warm: f64,
+    arima: f64,
+    asked: f64,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let directory = arguments.first().ok_or("give a directory of CSV files")?;
+    let after = |flag: &str| {
+        arguments
+            .iter()
+            .position(|a| a == flag)
+            .and_then(|at| arguments.get(at + 1))
+    };
+    let part = after("--part").map_or("all", String::as_str);
+    let mut lines: [Line; 3] = std::array::from_fn(|_| Line::default());
+    let mut costs = Costs::default();
+    let mut count = 0;
+    let entries = std::fs::read_dir(directory)?;
+    let mut paths: Vec<_> = entries.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
+    paths.sort();
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|e| e == "csv")) {
+        let held_out = hash(&path.file_stem().unwrap_or_default().to_string_lossy()) % 2 == 1;
+        if part == "build" && held_out || part == "held-out" && !held_out {
+            continue;
+        }
+        for series in read(path)? {
+            count += 1;
+            for (kind, history_s) in HISTORY_S.into_iter().enumerate() {
+                for origin in 0..ORIGINS[kind] {
+                    if let Some(task) = Task::cut(&series, history_s, origin) {
+                        task.ask(kind, &mut lines, &mut costs)?;
+                    }
+                }
+            }
+        }
+    }
+    println!("{count} series ({part})");
+    println!(
+        "{:16} {:>7} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}",
+        "", "n", "Brier", "ARIMA", "/ARIMA", "/base", "/last", "cal.err", "cover95", "flagged"
+    );
+    for (line, name) in lines.iter().zip(["24 h, 10 min", "24 h, 1 h", "40 min, 10 min"]) {
+        line.print(name);
+    }
+    let Costs {
+        cold,
+        worst,
+        warm,
+        arima,
+        asked,
+    } = costs;
+    println!(
+        "ms a series, both horizons: {:.2} with stored state, {:.2} learning inside the history (worst {worst:.1}); ARIMA here {:.2}",
+        warm / asked,
+        cold / asked,
+        arima / asked
+    );
+    Ok(())
+}
+
+/// One origin of a series.
+struct Task {
+    history: History,
+    future: Vec<f64>,
+    seed: u64,
+}
+
+impl Task {
+    /// Cuts `history_s` before an origin chosen by hash, and the longest horizon after it; `None` where the series is too short, has gaps there or
+    /// does not vary.
+    fn cut(series: &Series, history_s: usize, origin: usize) -> Option<Self> {
+        let (first, last) = (*series.times_ms.first()?, *series.times_ms.last()?);
+        let mut deltas: Vec<i64> = series.times_ms.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        deltas.sort_unstable();
+        let step_ms = (*deltas.get(deltas.len() / 2)?).max(1);
+        let (history_ms, horizon_ms) = (history_s as i64 * 1_000, HORIZONS_S[1] as i64 * 1_000);
+        let room = last - first - history_ms - horizon_ms;
+        if room < 0 {
+            return None;
+        }
+        let seed = hash(&format!("{}-{history_s}-{origin}", series.name));
+        let now = first + history_ms + (room as f64 * (seed % 10_007) as f64 / 10_007.0) as i64 / step_ms * step_ms;
+        let pick = |low: i64, high: i64| -> (Vec<i64>, Vec<f64>) {
+            let from = series.times_ms.partition_point(|t| *t <= low);
+            let to = series.times_ms.partition_point(|t| *t <= high);
+            (series.times_ms[from..to].to_vec(), series.values[from..to].to_vec())
+        };
+        let (times, values) = pick(now - history_ms, now);
+        let history = History::new(&times, &values).ok()?;
+        let (_, future) = pick(now, now + horizon_ms);
+        let wanted = (history_ms / step_ms) as usize;
+        let varied = history
+            .slots
+            .iter()
+            .any(|v| v.is_finite() && *v != history.last_value());
+        let whole = times.len() * 10 > wanted * 9 && future.len() as i64 * step_ms * 10 >= horizon_ms * 9;
+        (varied && whole && wanted >= 20).then_some(Self { history, future, seed })
+    }
+
+    /// Asks everyone and scores.
+    fn ask(&self, kind: usize, lines: &mut [Line; 3], costs: &mut Costs) -> Result<(), Box<dyn Error>> {
+        let history = &self.history;
+        let per_step_ms = (history.step_ms as f64 / history.steps_per_slot).round() as usize;
+        let horizons: Vec<usize> = HORIZONS_S[..2 - kind]
+            .iter()
+            .map(|&s| (s * 1_000 / per_step_ms).max(1))
+            .collect();
+        let mut sorted: Vec<f64> = history.slots.iter().copied().filter(|v| v.is_finite()).collect();
+        sorted.sort_by(f64::total_cmp);
+        let quantile = |q: &f64| Threshold::upper(sorted[((sorted.len() - 1) as f64 * q) as usize]);
+        let thresholds: Vec<Threshold> = QUANTILES.iter().map(quantile).collect();
+        let mut question = Question::new(horizons.clone(), thresholds.clone());
+        question.running_bands = false;
+        let started = Instant::now();
+        let (answer, state) = forecast(history, &question, None, self.seed)?;
+        let cold_ms = started.elapsed().as_secs_f64() * 1e3;
+        let started = Instant::now();
+        forecast(history, &question, Some(&state), self.seed)?;
+        let warm_ms = started.elapsed().as_secs_f64() * 1e3;
+        let started = Instant::now();
+        let from = history.slots.iter().rposition(|v| v.is_nan()).map_or(0, |gap| gap + 1);
+        let Ok(model) = arima::fit(&history.slots[from..], arima::Order::new(1, 1, 1)) else {
+            return Ok(());
+        };
+        let theirs =
+            |steps: usize, t: &Threshold| model.violation_within(history.slots_of_steps(steps), None, Some(t.value));
+        let gaussian: Vec<Vec<f64>> = horizons
+            .iter()
+            .map(|&h| thresholds.iter().map(|t| theirs(h, t)).collect())
+            .collect();
+        if kind == 0 {
+            costs.arima += started.elapsed().as_secs_f64() * 1e3;
+            costs.cold += cold_ms;
+            costs.worst = costs.worst.max(cold_ms);
+            costs.warm += warm_ms;
+            costs.asked += 1.0;
+        }
+        let rows = answer.value_per_step();
+        for (i, &horizon) in horizons.iter().enumerate() {
+            let line = &mut lines[2 * kind + i];
+            let future = &self.future[..horizon.min(self.future.len())];
+            line.forecasts += 1;
+            line.flagged += usize::from(answer.low_confidence);
+            for (j, value) in future.iter().enumerate().filter(|(_, v)| v.is_finite()) {
+                line.values += 1;
+                line.inside += usize::from(covers(rows[0][j], rows[LEVELS.len() - 1][j], *value));
+            }
+            let slots = history.slots_of_steps(horizon);
+            for (t, threshold) in thresholds.iter().enumerate() {
+                let left = future.iter().any(|v| threshold.is_left_by(*v));
+                // Both base rates: of past horizons, and of samples as if they were independent.
+                let windows = history.slots.windows(slots);
+                let total = windows.len().max(1) as f64;
+                let of_windows = windows.filter(|w| w.iter().any(|v| threshold.is_left_by(*v))).count() as f64 / total;
+                let of_samples =
+                    sorted.iter().filter(|v| threshold.is_left_by(**v)).count() as f64 / sorted.len() as f64;
+                line.ours.push((answer.probability[i][t], left));
+                line.arima += brier(gaussian[i][t], left);
+                line.windows += brier(of_windows, left);
+                line.samples += brier(1.0 - (1.0 - of_samples).powf(slots as f64), left);
+                line.last += brier(f64::from(u8::from(threshold.is_left_by(history.last_value()))), left);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<Series>, Box<dyn Error>> {
+    let text = std::fs::read_to_string(path)?;
+    let width = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split(',')
+        .count()
+        .saturating_sub(1);
+    let mut times = Vec::new();
+    let mut columns: Vec<Vec<f64>> = vec![Vec::new(); width];
+    for row in text.lines() {
+        let mut cells = row.split(',').map(|cell| cell.trim().trim_matches('"'));
+        // A header, an empty line or a broken row has no time.
+        let Some(time) = cells.next().and_then(time_ms) else {
+            continue;
+        };
+        times.push(time);
+        for column in &mut columns {
+            column.push(cells.next().and_then(|cell| cell.parse().ok()).unwrap_or(f64::NAN));
+        }
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    if !times.is_sorted() {
+        return Ok(Vec::new());
+    }
+    let named = |(i, values): (usize, Vec<f64>)| Series {
+        name: format!("{stem}-{i}"),
+        times_ms: times.clone(),
+        values,
+    };
+    Ok(columns.into_iter().enumerate().map(named).collect())
+}
+
+/// Seconds or milliseconds since 1970, or `YYYY-MM-DD[T ]HH:MM:SS`.
+fn time_ms(text: &str) -> Option<i64> {
+    if let Ok(number) = text.parse::<f64>() {
+        let ms = if number.abs() > 1e11 { number } else { number * 1_000.0 };
+        return number.is_finite().then_some(ms as i64);
+    }
+    let part = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
+    let (year, month, day) = (part(0..4)?, part(5..7)?, part(8..10)?);
+    let (hour, minute, second) = (part(11..13)?, part(14..16)?, part(17..19).unwrap_or(0));
+    // Days from civil (Hinnant 2013).
+    let y = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (y.div_euclid(400), y.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
+    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000)
+}
+
+/// FNV-1a.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
