@@ -2,9 +2,19 @@
 //!
 //! Invariant: `app`, `screens`, `widget` and `command` are pure; only `shell` touches the terminal and time, only `link` the wire.
 
+mod app;
+mod command;
 mod filter;
 mod format;
 mod frame;
+mod overlay;
+mod remembered;
+mod screens;
 mod shell;
 mod theme;
 mod widget;
+
+pub use app::log_ring::LogRing;
+pub use command::keymap::KeymapError;
+pub use command::{commands_markdown, commands_roff};
+pub use shell::caps::{Background, Caps, ColourDepth};

@@ -6,7 +6,7 @@ use sla_proto::objective::v1::AllowedRange;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::server::v1::GetServerInfoResponse;
 use sla_proto::violation::v1::{
-    ObjectiveStatus, Overview, WatchViolationsResponse, watch_violations_response::Event,
+    ObjectiveStatus, Overview, SeriesStatus, WatchViolationsResponse, watch_violations_response::Event,
 };
 
 use super::log_ring::LogRing;
@@ -103,6 +103,25 @@ impl Context {
         }
     }
 
+    /// Rows that a screen has on this terminal.
+    pub(crate) fn screen_height(&self) -> u16 {
+        super::view::screen_height(self.size.1)
+    }
+
+    /// How far the future is told, milliseconds; 10 min until the server has said.
+    pub(crate) fn horizon_ms(&self) -> i64 {
+        self.server.get().and_then(|s| wire::span_ms(s.horizon.as_ref())).filter(|h| *h > 0).unwrap_or(600_000)
+    }
+
+    /// What the last evaluation said about a series, with its objective.
+    pub(crate) fn status_of(&self, series_id: &[u8]) -> Option<(&ObjectiveStatus, &SeriesStatus)> {
+        let objectives = &self.overview.get()?.objectives;
+        objectives.iter().find_map(|status| {
+            let same = |s: &&SeriesStatus| s.series.as_ref().is_some_and(|series| series.id == series_id);
+            status.series.iter().find(same).map(|series| (status, series))
+        })
+    }
+
     /// Asks for something; an older request of the slot is cancelled by the link.
     pub(crate) fn call(&mut self, slot: Slot, request: Request) -> RequestId {
         let id = RequestId(self.next_id);
@@ -163,7 +182,7 @@ impl Context {
     /// The server has introduced itself.
     pub(crate) fn server_known(&mut self) {
         let Some(server) = self.server.get() else { return };
-        let windows: Vec<i64> = server.windows.iter().map(sla_proto::convert::time::duration_ms).filter(|w| *w > 0).collect();
+        let windows: Vec<i64> = server.windows.iter().map(sla_proto::convert::duration_ms).filter(|w| *w > 0).collect();
         if !windows.is_empty() {
             if !windows.contains(&self.window_ms) {
                 self.window_ms = windows[windows.len().min(2) - 1];

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use crossterm::event::KeyEvent;
 
 pub(crate) use context::{Connection, Context, Now};
-pub(crate) use update::update;
+pub(crate) use update::{unexpected, update};
 pub(crate) use view::draw;
 
 use crate::command::Scope;
@@ -167,6 +167,3 @@ impl App {
         screens.into_iter().flatten().min()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,7 +2,7 @@
 
 use prost_types::{Duration, Timestamp};
 use sla_domain::SafeText;
-use sla_proto::convert::time;
+use sla_proto::convert as time;
 use sla_proto::objective::v1::{AllowedRange, Objective};
 use sla_proto::series::v1::{Query, Series, query};
 use sla_proto::violation::v1 as violation;
@@ -99,7 +99,7 @@ pub(crate) fn series_labels(series: &Series) -> SafeText {
 /// `name{a="b"}` as PromQL writes it, to copy and to show in full.
 pub(crate) fn series_promql(series: &Series) -> String {
     if series.expression.is_empty() {
-        sla_proto::convert::series::labels(series).to_string()
+        sla_proto::convert::labels(series).to_string()
     } else {
         series.expression.clone()
     }
@@ -114,7 +114,7 @@ pub(crate) fn series_query(series: &Series) -> Query {
 
 /// The text of a query.
 pub(crate) fn query_text(query: Option<&Query>) -> &str {
-    query.map_or("", sla_proto::convert::series::query_text)
+    query.map_or("", sla_proto::convert::query_text)
 }
 
 /// A query from what was typed: a selector when it looks like one, else an expression. The server has the last word.

@@ -1,0 +1,226 @@
+//! The picture: header, what is wrong, tabs, screen, footer. It only looks.
+
+use super::context::Connection;
+use super::wire::{self, State};
+use super::{App, Tab};
+use crate::command::{COMMANDS, Scope};
+use crate::format::duration;
+use crate::overlay;
+use crate::theme::Role;
+use crate::widget::canvas::{Align, Canvas};
+
+/// Row of the tabs and first row of the screen.
+pub(crate) const TABS_ROW: u16 = 2;
+pub(crate) const SCREEN_ROW: u16 = 3;
+/// Below this the console is one line.
+const WIDTH_MIN: u16 = 30;
+const HEIGHT_MIN: u16 = 8;
+
+/// Draws everything.
+pub(crate) fn draw(app: &App, canvas: &mut Canvas<'_>) {
+    let (width, height) = (canvas.width(), canvas.height());
+    if width == 0 || height == 0 {
+        return;
+    }
+    if width < WIDTH_MIN || height < HEIGHT_MIN {
+        draw_one_line(app, canvas);
+        return;
+    }
+    draw_status(app, &mut canvas.rows(0, 1));
+    draw_headline(app, &mut canvas.rows(1, 1));
+    draw_tabs(app, &mut canvas.rows(TABS_ROW, 1));
+    let mut screen = canvas.rows(SCREEN_ROW, height - SCREEN_ROW - 1);
+    match app.tab {
+        Tab::Metrics => app.metrics.draw(&app.cx, &mut screen),
+        Tab::Sets => app.sets.draw(&app.cx, &mut screen),
+        Tab::Past => app.past.draw(&app.cx, &mut screen),
+        Tab::Future => app.future.draw(&app.cx, &mut screen),
+        Tab::Runs => app.runs.draw(&app.cx, &mut screen),
+    }
+    draw_footer(app, &mut canvas.rows(height - 1, 1));
+    if let Some(open) = &app.overlay {
+        overlay::draw(app, open, canvas);
+    }
+}
+
+/// How many rows a screen has on a terminal of that height.
+pub(crate) fn screen_height(height: u16) -> u16 {
+    height.saturating_sub(SCREEN_ROW + 1)
+}
+
+/// Counts of the five states, worst first.
+fn counts(app: &App) -> [(State, u32); 5] {
+    let counts = app.cx.overview.get().and_then(|o| o.counts).unwrap_or_default();
+    [
+        (State::Violated, counts.violated),
+        (State::NoData, counts.no_data),
+        (State::AtRisk, counts.at_risk),
+        (State::Ok, counts.ok),
+        (State::Excluded, counts.excluded),
+    ]
+}
+
+fn draw_one_line(app: &App, canvas: &mut Canvas<'_>) {
+    let mut x = canvas.text(0, 0, "sla ", Role::Title);
+    if app.cx.connection != Connection::Connected {
+        canvas.text(x, 0, "no connection", Role::Error);
+        return;
+    }
+    for (state, count) in counts(app) {
+        if count > 0 {
+            x = canvas.text(x, 0, &format!("{}{count} ", state.mark()), state.role());
+        }
+    }
+}
+
+fn draw_status(app: &App, line: &mut Canvas<'_>) {
+    let cx = &app.cx;
+    let width = line.width();
+    let mut x = line.text(1, 0, "sla", Role::Title) + 2;
+    if cx.server.get().is_some_and(|s| s.demo) {
+        x = line.text(x, 0, " DEMO ", Role::TabActive) + 2;
+    }
+    let name = cx.source().map_or(cx.target.as_str(), |s| s.source.as_str());
+    let name_width = (width / 5).min(name.chars().count() as u16);
+    line.field(x, 0, name_width, name, Align::Left, Role::Strong);
+    x += name_width + 2;
+    let judged = cx.overview.get().is_some_and(|o| o.evaluated.is_some());
+    if judged {
+        let words = width >= 64;
+        for (state, count) in counts(app) {
+            if count == 0 && !matches!(state, State::Violated | State::Ok) {
+                continue;
+            }
+            let role = if count == 0 { Role::Dim } else { state.role() };
+            let text = if words { format!("{} {count} {}", state.mark(), state.word()) } else { format!("{}{count}", state.mark()) };
+            x = line.text(x, 0, &text, role) + 2;
+        }
+    } else if cx.connection == Connection::Connected {
+        x = line.text(x, 0, "nothing judged yet", Role::Dim) + 2;
+    }
+    let right = status_time(app);
+    let right_width = right.chars().count() as u16;
+    if x + right_width < width {
+        line.text(width - right_width - 1, 0, &right, Role::Dim);
+    }
+}
+
+/// The time of the data, which stands still while nothing new comes.
+fn status_time(app: &App) -> String {
+    let cx = &app.cx;
+    let Some(evaluated) = cx.overview.get().and_then(|o| wire::ms(o.evaluated.as_ref())) else { return String::new() };
+    let age = cx.data_now_ms() - evaluated;
+    let time = format!("{} {}", cx.zone.clock(evaluated), cx.zone.word());
+    if age > super::context::STALE_MS { format!("STALE {time}, {}", crate::widget::progress::age(age)) } else { time }
+}
+
+/// What is wrong now, worst first.
+fn draw_headline(app: &App, line: &mut Canvas<'_>) {
+    let cx = &app.cx;
+    let width = line.width();
+    let mut say = |mark: char, text: &str, role: Role| {
+        line.glyph(1, 0, mark, role);
+        line.field(3, 0, width.saturating_sub(4), text, Align::Left, role);
+    };
+    match &cx.connection {
+        Connection::Lost { why, since_wall_ms, retry_at_ms } => {
+            let left = (retry_at_ms - cx.now.mono_ms).max(0);
+            let since = cx.zone.clock(*since_wall_ms);
+            let again = if left == 0 { "trying now".to_owned() } else { format!("again in {}", duration((left + 999) / 1000 * 1000)) };
+            say('✗', &format!("no connection since {since}, {again} (r now): {why}"), Role::Banner);
+            return;
+        }
+        Connection::Connecting(_) => {
+            say('·', &format!("connecting to {}", cx.target), Role::Dim);
+            return;
+        }
+        Connection::Connected => {}
+    }
+    if let Some(source) = cx.source().filter(|s| !s.problem.is_empty()) {
+        let since = wire::ms(source.failing_since.as_ref()).map_or_else(String::new, |t| format!(" since {}", cx.zone.clock(t)));
+        let next = wire::ms(source.next_attempt.as_ref()).map_or_else(String::new, |t| format!(", next try {} (r now)", cx.zone.clock(t)));
+        say('✗', &format!("{}{since}{next}", source.problem), Role::Banner);
+        return;
+    }
+    if let Some(problem) = cx.server.problem() {
+        say('✗', &problem.sentence(), Role::Error);
+        return;
+    }
+    let Some(overview) = cx.overview.get() else {
+        say('·', "waiting for the first evaluation", Role::Dim);
+        return;
+    };
+    if !overview.headlines.is_empty() {
+        let worst = overview.objectives.first().map_or(State::Violated, |o| State::of(o.state()));
+        let role = if worst == State::Ok { Role::Text } else { worst.role() };
+        say(if worst == State::Ok { '·' } else { worst.mark() }, &overview.headlines.join("   "), role);
+    } else if overview.evaluated.is_none() {
+        say('·', "waiting for the first evaluation", Role::Dim);
+    } else if overview.objectives.is_empty() {
+        say('·', "no agreement is watched yet: select series with space, then a adds them to an SLA set", Role::Dim);
+    } else {
+        say('✓', "all agreements are kept", Role::Ok);
+    }
+}
+
+fn tab_texts(width: u16) -> impl Iterator<Item = (Tab, u16, String)> {
+    let short = width < 60;
+    let mut x = 1;
+    Tab::ALL.into_iter().enumerate().map(move |(at, tab)| {
+        let title = if short { tab.title().split(' ').next_back().unwrap_or("") } else { tab.title() };
+        let title: String = if width < 44 { title.chars().take(4).collect() } else { title.to_owned() };
+        let text = format!(" {} {title} ", at + 1);
+        let start = x;
+        x += text.chars().count() as u16;
+        (tab, start, text)
+    })
+}
+
+/// The tab at a column of the tab row.
+pub(crate) fn tab_at(x: u16, width: u16) -> Option<Tab> {
+    tab_texts(width).find(|(_, start, text)| (*start..*start + text.chars().count() as u16).contains(&x)).map(|t| t.0)
+}
+
+fn draw_tabs(app: &App, line: &mut Canvas<'_>) {
+    for (tab, x, text) in tab_texts(line.width()) {
+        let role = if tab == app.tab { Role::TabActive } else { Role::Tab };
+        line.text(x, 0, &text, role);
+    }
+}
+
+fn draw_footer(app: &App, line: &mut Canvas<'_>) {
+    let width = line.width();
+    if let Some(toast) = app.cx.toasts.shown() {
+        let role = if toast.level == super::toast::Level::Error { Role::Error } else { Role::Accent };
+        line.field(1, 0, width.saturating_sub(2), &toast.text, Align::Left, role);
+        return;
+    }
+    let scopes = app.scopes();
+    let mut keys: Vec<_> = COMMANDS
+        .iter()
+        .filter(|c| c.footer > 0 && scopes.contains(&c.scope))
+        .filter(|c| (c.enabled)(app).is_ok() || c.scope != Scope::Global)
+        .collect();
+    keys.sort_by_key(|c| c.footer);
+    // `? help` and `q quit` are always there: they tell the rest.
+    let tail: Vec<_> = keys.iter().copied().filter(|c| c.footer >= 90).collect();
+    let pieces = |c: &crate::command::Command| {
+        (app.keymap.keys(c.cmd).first().cloned().unwrap_or_default(), c.title.to_owned())
+    };
+    let length = |c: &crate::command::Command| {
+        let (key, title) = pieces(c);
+        (key.chars().count() + title.chars().count() + 3) as u16
+    };
+    let reserved: u16 = tail.iter().map(|c| length(c)).sum();
+    let mut x = 1;
+    for command in keys.iter().copied().filter(|c| c.footer < 90).chain(tail.iter().copied()) {
+        let is_tail = command.footer >= 90;
+        if x + length(command) + if is_tail { 0 } else { reserved } > width + 2 {
+            continue;
+        }
+        let (key, title) = pieces(command);
+        let enabled = (command.enabled)(app).is_ok();
+        x = line.text(x, 0, &key, if enabled { Role::Key } else { Role::Dim });
+        x = line.text(x + 1, 0, &title, Role::Dim) + 2;
+    }
+}

@@ -1,0 +1,135 @@
+//! Drawing overlays.
+
+use super::{Overlay, Purpose};
+use crate::app::App;
+use crate::command::{COMMANDS, Danger, Scope, palette};
+use crate::theme::Role;
+use crate::widget::canvas::{Align, Canvas};
+
+/// Rows of the palette's list.
+const PALETTE_ROWS: u16 = 10;
+/// Columns for the keys in the help.
+const KEY_WIDTH: u16 = 16;
+
+/// Draws the open overlay over the whole screen.
+pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
+    match overlay {
+        Overlay::Help { scopes, scroll } => draw_help(app, scopes, *scroll, canvas),
+        Overlay::Palette { field, chosen, scopes } => {
+            let found = palette::matching(field.value(), scopes);
+            let width = canvas.width().min(70);
+            let height = PALETTE_ROWS.min(canvas.height().saturating_sub(4)) + 3;
+            let x = (canvas.width() - width) / 2;
+            let mut popup = canvas.part(x, 1, width, height);
+            popup.clear();
+            let mut inside = popup.frame("command", Role::Title);
+            inside.text(0, 0, ":", Role::Key);
+            let (w, rows) = (inside.width(), usize::from(inside.height().saturating_sub(1)));
+            let top = chosen.saturating_sub(rows.saturating_sub(1));
+            for (line, command) in found.iter().skip(top).take(rows).enumerate() {
+                let y = line as u16 + 1;
+                let reason = (command.enabled)(app).err();
+                let role = if reason.is_some() { Role::Dim } else { Role::Text };
+                if top + line == *chosen {
+                    inside.glyph(0, y, '▸', Role::Accent);
+                }
+                let argument = command.argument.map(|a| format!(" {a}")).unwrap_or_default();
+                inside.field(2, y, 24, &format!("{}{argument}", command.id), Align::Left, role);
+                inside.field(27, y, 9, &app.keymap.keys(command.cmd).first().cloned().unwrap_or_default(), Align::Left, Role::Key);
+                let text = reason.unwrap_or_else(|| command.help.to_owned());
+                inside.field(37, y, w.saturating_sub(37), &text, Align::Left, Role::Dim);
+            }
+            field.draw(&mut inside, 1, 0, w.saturating_sub(1), true);
+        }
+        Overlay::Prompt { purpose, label, field } => {
+            let y = canvas.height().saturating_sub(1);
+            let mut line = canvas.rows(y, 1);
+            line.clear();
+            let lead = if *purpose == Purpose::Filter { "/".to_owned() } else { format!("{label}: ") };
+            let x = line.text(0, 0, &lead, Role::Key);
+            let width = line.width().saturating_sub(x);
+            field.draw(&mut line, x, 0, width, true);
+        }
+        Overlay::Confirm { question, .. } => {
+            let width = canvas.width().min(64);
+            let lines = wrap(question, usize::from(width.saturating_sub(4)));
+            let height = lines.len() as u16 + 4;
+            let (x, y) = ((canvas.width() - width) / 2, canvas.height().saturating_sub(height) / 2);
+            let mut popup = canvas.part(x, y, width, height);
+            popup.clear();
+            let mut inside = popup.frame("really?", Role::Violated);
+            for (row, line) in lines.iter().enumerate() {
+                inside.text(1, row as u16, line, Role::Text);
+            }
+            inside.text(1, lines.len() as u16 + 1, "y yes   n no", Role::Key);
+        }
+        Overlay::Log { scroll } => {
+            let mut inside = full(canvas, "log of this console (newest below)");
+            let rows = usize::from(inside.height());
+            let skip = (*scroll).min(app.cx.log.len().saturating_sub(rows));
+            for (y, line) in app.cx.log.tail(rows, skip).iter().enumerate() {
+                let width = inside.width();
+                inside.field(0, y as u16, width, line, Align::Left, Role::Text);
+            }
+        }
+        Overlay::Text { title, lines, scroll } => {
+            let mut inside = full(canvas, title);
+            let (width, rows) = (inside.width(), usize::from(inside.height()));
+            let top = (*scroll).min(lines.len().saturating_sub(rows));
+            for (y, line) in lines.iter().skip(top).take(rows).enumerate() {
+                inside.field(0, y as u16, width, line, Align::Left, Role::Text);
+            }
+        }
+    }
+}
+
+fn full<'c>(canvas: &'c mut Canvas<'_>, title: &str) -> Canvas<'c> {
+    canvas.clear();
+    let (w, h) = (canvas.width(), canvas.height());
+    let title = format!("{title}   Esc back");
+    canvas.frame(&title, Role::Title);
+    canvas.part(1, 1, w.saturating_sub(2), h.saturating_sub(2))
+}
+
+fn draw_help(app: &App, scopes: &[Scope], scroll: usize, canvas: &mut Canvas<'_>) {
+    let mut lines: Vec<(Role, String, String)> = Vec::new();
+    for scope in scopes {
+        lines.push((Role::Title, scope.word().to_owned(), String::new()));
+        for command in COMMANDS.iter().filter(|c| c.scope == *scope) {
+            let keys = app.keymap.keys(command.cmd).join(" ");
+            let why = (command.enabled)(app).err().map(|why| format!(" (not now: {why})")).unwrap_or_default();
+            let ask = if command.danger == Danger::Confirm { " Asks first." } else { "" };
+            let role = if why.is_empty() { Role::Text } else { Role::Dim };
+            lines.push((role, keys, format!("{}{ask}{why}", command.help)));
+        }
+    }
+    let mut inside = full(canvas, "help: what works here");
+    let (width, rows) = (inside.width(), usize::from(inside.height()));
+    let top = scroll.min(lines.len().saturating_sub(rows));
+    for (y, (role, keys, text)) in lines.iter().skip(top).take(rows).enumerate() {
+        let y = y as u16;
+        if text.is_empty() {
+            inside.field(0, y, width, keys, Align::Left, *role);
+        } else {
+            inside.field(1, y, KEY_WIDTH, keys, Align::Left, Role::Key);
+            inside.field(KEY_WIDTH + 2, y, width.saturating_sub(KEY_WIDTH + 2), text, Align::Left, *role);
+        }
+    }
+}
+
+/// Breaks `text` at spaces into lines of at most `columns` characters.
+pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let Some(last) = lines.last_mut() else { break };
+        if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > columns {
+            lines.push(word.to_owned());
+        } else {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
+}

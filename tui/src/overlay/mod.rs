@@ -1,0 +1,82 @@
+//! What lies over a screen: help, palette, a line being typed, a question, the log, a text.
+
+mod draw;
+
+pub(crate) use draw::{draw, wrap};
+
+use crate::command::{Cmd, Scope, palette};
+use crate::widget::field::TextField;
+
+/// What a typed line is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Filter,
+    /// The argument of a command.
+    Argument(Cmd),
+}
+
+/// At most one overlay is open.
+#[derive(Debug, Clone)]
+pub(crate) enum Overlay {
+    /// Help for these scopes, scrolled down.
+    Help { scopes: Vec<Scope>, scroll: usize },
+    /// `:`; the scopes that were active below it.
+    Palette { field: TextField, chosen: usize, scopes: Vec<Scope> },
+    /// One line at the bottom.
+    Prompt { purpose: Purpose, label: String, field: TextField },
+    /// A question about a command; the argument it came with.
+    Confirm { question: String, cmd: Cmd, argument: Option<String> },
+    /// The console's own log, scrolled up.
+    Log { scroll: usize },
+    /// Lines to read.
+    Text { title: String, lines: Vec<String>, scroll: usize },
+}
+
+impl Overlay {
+    /// Innermost first.
+    pub(crate) fn scopes(&self) -> &'static [Scope] {
+        match self {
+            Self::Help { .. } | Self::Log { .. } | Self::Text { .. } => &[Scope::List, Scope::Global],
+            Self::Palette { .. } | Self::Prompt { .. } => &[Scope::Form],
+            Self::Confirm { .. } => &[Scope::Confirm],
+        }
+    }
+
+    /// The line that is being typed.
+    pub(crate) fn field_mut(&mut self) -> Option<&mut TextField> {
+        match self {
+            Self::Palette { field, .. } | Self::Prompt { field, .. } => Some(field),
+            _ => None,
+        }
+    }
+
+    /// Scrolls what can be scrolled; false when this is no moving command.
+    pub(crate) fn scroll(&mut self, cmd: Cmd, page: usize) -> bool {
+        let down_is_older = matches!(self, Self::Log { .. });
+        let scroll = match self {
+            Self::Help { scroll, .. } | Self::Log { scroll } | Self::Text { scroll, .. } => scroll,
+            _ => return false,
+        };
+        let back = |scroll: &mut usize, by: usize| *scroll = scroll.saturating_sub(by);
+        let on = |scroll: &mut usize, by: usize| *scroll = scroll.saturating_add(by).min(10_000);
+        let (up, down): (fn(&mut usize, usize), fn(&mut usize, usize)) = if down_is_older { (on, back) } else { (back, on) };
+        match cmd {
+            Cmd::Up => up(scroll, 1),
+            Cmd::Down => down(scroll, 1),
+            Cmd::PageUp => up(scroll, page),
+            Cmd::PageDown => down(scroll, page),
+            Cmd::Top => up(scroll, 10_000),
+            Cmd::Bottom => down(scroll, 10_000),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Moves the choice in the palette.
+    pub(crate) fn turn(&mut self, by: isize) {
+        if let Self::Palette { field, chosen, scopes } = self {
+            let count = palette::matching(field.value(), scopes).len().max(1);
+            *chosen = (*chosen as isize + by).rem_euclid(count as isize) as usize;
+        }
+    }
+}

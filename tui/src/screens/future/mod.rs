@@ -1,0 +1,118 @@
+//! Future violations: what breaks first, how sure that is, and how often such words were right.
+
+mod rows;
+mod view;
+
+use sla_proto::violation::v1::ListFutureViolationsRequest;
+
+use crate::app::context::Jump;
+use crate::app::list::List;
+use crate::app::remote::Remote;
+use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
+use crate::app::{Context, wire};
+use crate::command::Cmd;
+use rows::{FutureRow, SORTS};
+
+/// Rows of words below the table.
+const WORDS_ROWS: u16 = 6;
+/// Read again at most this often while figures change, milliseconds.
+const REFRESH_MS: i64 = 5_000;
+
+/// The list and what is said about the chosen row.
+#[derive(Debug, Default)]
+pub(crate) struct Screen {
+    rows: Remote<Vec<FutureRow>>,
+    list: List,
+    asked_ms: i64,
+}
+
+impl Screen {
+    fn items(&self) -> &[FutureRow] {
+        self.rows.get().map_or(&[], Vec::as_slice)
+    }
+
+    fn current(&self) -> Option<&FutureRow> {
+        self.list.current().and_then(|at| self.items().get(at))
+    }
+
+    fn height(cx: &Context) -> usize {
+        usize::from(cx.screen_height().saturating_sub(1 + Self::words_rows(cx)))
+    }
+
+    fn words_rows(cx: &Context) -> u16 {
+        if cx.screen_height() >= 14 { WORDS_ROWS } else { 1 }
+    }
+
+    pub(crate) fn refresh(&mut self, cx: &mut Context) {
+        self.asked_ms = cx.now.mono_ms;
+        let id = cx.call(Slot::Future, Request::Future(ListFutureViolationsRequest::default()));
+        self.rows.asked(id, cx.now.wall_ms);
+    }
+
+    pub(crate) fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
+        let due = self.rows.get().is_none() || cx.now.mono_ms - self.asked_ms >= REFRESH_MS;
+        if visible && due && !self.rows.is_loading() {
+            self.refresh(cx);
+        }
+    }
+
+    fn apply(&mut self, cx: &Context) {
+        let rows = self.rows.get().map_or(&[][..], Vec::as_slice);
+        self.list.apply(rows, Self::height(cx));
+    }
+
+    pub(crate) fn set_filter(&mut self, cx: &Context, text: &str) {
+        self.list.set_filter(text);
+        self.apply(cx);
+    }
+
+    pub(crate) fn filter_text(&self) -> &str {
+        self.list.filter().text()
+    }
+
+    pub(crate) fn resized(&mut self, cx: &mut Context) {
+        self.apply(cx);
+    }
+
+    pub(crate) fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
+        let rows = self.rows.get().map_or(&[][..], Vec::as_slice);
+        if self.list.command(cmd, rows, Self::height(cx)) {
+            return true;
+        }
+        match cmd {
+            Cmd::Open => {
+                if let Some(row) = self.current() {
+                    let series_id = row.series.id.clone();
+                    let title = row.title();
+                    cx.jump = Some(Jump::Chart { query: wire::series_query(&row.series), series_id, title, at_ms: None });
+                }
+            }
+            Cmd::Sort => {
+                self.list.next_sort(SORTS.len());
+                self.apply(cx);
+            }
+            Cmd::Copy => {
+                if let Some(query) = self.current().map(|row| wire::series_promql(&row.series)) {
+                    cx.copy(query);
+                }
+            }
+            Cmd::Export => {
+                let path = argument.unwrap_or("sla-future.json").to_owned();
+                let rows: Vec<&FutureRow> = self.list.shown().iter().map(|&at| &self.items()[at]).collect();
+                let text = rows::export(&rows, path.ends_with(".csv"));
+                cx.effect(Effect::WriteFile { path, text });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    pub(crate) fn reply(&mut self, cx: &mut Context, id: RequestId, result: Result<Reply, Problem>) {
+        let result = result.and_then(|reply| match reply {
+            Reply::Future(future) => Ok(future.rows.into_iter().enumerate().map(FutureRow::new).collect()),
+            other => Err(crate::app::unexpected(&other)),
+        });
+        self.rows.answer(id, result, cx.now.wall_ms);
+        self.apply(cx);
+    }
+}

@@ -1,0 +1,141 @@
+//! Drawing the future screen.
+
+use sla_proto::violation::v1::Trust;
+
+use super::Screen;
+use super::rows::{FutureRow, SORTS};
+use crate::app::{Context, wire};
+use crate::format::{duration, maybe, number, probability};
+use crate::overlay::wrap;
+use crate::screens::{draw_phase, stale_words};
+use crate::theme::Role;
+use crate::widget::canvas::{Align, Canvas};
+use crate::widget::spark;
+use crate::widget::table::{self, Column};
+
+const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
+    Column { title, width, grow, align, priority }
+}
+
+const COLUMNS: [Column; 8] = [
+    column("S", 1, 0, Align::Left, 9),
+    column("OBJECTIVE", 20, 3, Align::Left, 9),
+    column("LABELS", 8, 2, Align::Left, 4),
+    column("P", 5, 0, Align::Right, 8),
+    column("FIRST", 8, 0, Align::Left, 7),
+    column("NOW→END", 13, 0, Align::Left, 5),
+    column("MEDIAN", 8, 1, Align::Left, 1),
+    column("TRACK RECORD", 14, 2, Align::Left, 3),
+];
+
+impl Screen {
+    pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        let placed = table::place(&COLUMNS, width);
+        let sort = SORTS.get(self.list.sort).map(|title| (*title, self.list.down));
+        table::draw_header(&mut canvas.rows(0, 1), &COLUMNS, &placed, sort);
+        let words = Self::words_rows(cx);
+        let room = height.saturating_sub(1 + words);
+        let mut body = canvas.rows(1, room);
+        if !draw_phase(cx, &self.rows, &mut body, "what is to come") {
+            return;
+        }
+        if self.list.shown().is_empty() {
+            let text = if self.items().is_empty() {
+                "nothing is expected yet: forecasts come with the first evaluations of a set"
+            } else {
+                "no row passes the filter (Esc clears it)"
+            };
+            body.text(3, 0, text, Role::Dim);
+        }
+        for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
+            let row = &self.items()[at];
+            table::draw_gutter(&mut body, y as u16, current, false);
+            for &(column, x, w) in &placed {
+                draw_cell(cx, &mut body, row, &COLUMNS[column], (x, y as u16, w));
+            }
+        }
+        self.draw_words(cx, &mut canvas.rows(height.saturating_sub(words), words));
+    }
+
+    fn draw_words(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        if let Some(stale) = stale_words(cx, &self.rows) {
+            canvas.field(1, 0, width.saturating_sub(2), &stale, Align::Left, Role::Error);
+            return;
+        }
+        let Some(row) = self.current() else { return };
+        let outlook = &row.outlook;
+        let mut lines = Vec::new();
+        let horizon = wire::span_ms(outlook.horizon.as_ref()).unwrap_or_else(|| cx.horizon_ms());
+        let head = match outlook.probability {
+            Some(p) => format!("{} leaves {} within {}: {}", row.title(), row.range, duration(horizon), probability(p)),
+            None => format!("{}: no probability is given", row.title()),
+        };
+        let low = if outlook.low_confidence { ", low confidence: under an hour of history" } else { "" };
+        lines.push(head);
+        lines.push(format!("track record: {}{low}", row.record_words()));
+        if !outlook.method.is_empty() {
+            let made = wire::ms(outlook.made.as_ref()).map_or_else(String::new, |t| format!(", made {}", cx.zone.clock(t)));
+            lines.push(format!("method: {}{made}; bands 50/80/95 %", outlook.method));
+        }
+        if let Some(last) = outlook.fan.last() {
+            lines.push(format!(
+                "at the end: median {}, 50 % [{}, {}], 95 % [{}, {}]",
+                number(last.median),
+                number(last.low_50),
+                number(last.high_50),
+                number(last.low_95),
+                number(last.high_95)
+            ));
+        }
+        if !outlook.predicted_outside.is_empty() {
+            let points: Vec<String> = outlook
+                .predicted_outside
+                .iter()
+                .map(|p| {
+                    let when = wire::ms(p.time.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
+                    format!("{when} {} ({})", number(p.value), wire::side_word(p.side()))
+                })
+                .collect();
+            lines.push(format!("predicted outside: {}", points.join(", ")));
+        } else if !row.why.is_empty() {
+            lines.push(row.why.as_str().to_owned());
+        }
+        if height > 1 {
+            canvas.run(0, 0, width, '─', Role::Border);
+        }
+        let first = u16::from(height > 1);
+        let wrapped: Vec<String> = lines.iter().flat_map(|l| wrap(l, usize::from(width.saturating_sub(2)))).collect();
+        for (y, line) in wrapped.iter().take(usize::from(height - first)).enumerate() {
+            canvas.text(1, first + y as u16, line, if y == 0 { Role::Strong } else { Role::Text });
+        }
+    }
+}
+
+fn draw_cell(cx: &Context, body: &mut Canvas<'_>, row: &FutureRow, column: &Column, (x, y, w): (u16, u16, u16)) {
+    let outlook = &row.outlook;
+    let likely = outlook.probability.is_some_and(|p| p >= 0.5);
+    let (text, role) = match column.title {
+        "S" => (row.state.mark().to_string(), row.state.role()),
+        "OBJECTIVE" => (row.name.as_str().to_owned(), Role::Text),
+        "LABELS" => (row.labels.as_str().to_owned(), Role::Dim),
+        "P" => match outlook.probability {
+            Some(p) => (probability(p), if likely { Role::Violated } else { Role::Text }),
+            None => ("–".to_owned(), Role::Dim),
+        },
+        "FIRST" => match row.first_ms() {
+            Some(first) if first <= cx.data_now_ms() => ("now".to_owned(), Role::Violated),
+            Some(first) => (cx.zone.clock(first), if likely { Role::AtRisk } else { Role::Text }),
+            None => ("–".to_owned(), Role::Dim),
+        },
+        "NOW→END" => (format!("{}→{}", maybe(row.now), maybe(outlook.value_at_end)), Role::Text),
+        "MEDIAN" => {
+            let cells: Vec<_> = outlook.fan.iter().map(|p| Some((p.median, p.median))).collect();
+            spark::draw(body, x, y, w, &cells, (None, None));
+            return;
+        }
+        _ => (row.record_words(), if row.trust() == Trust::Proven { Role::Text } else { Role::Dim }),
+    };
+    table::draw_cell(body, y, (x, w), &text, column, role);
+}

@@ -1,0 +1,376 @@
+//! Everything about one series: chart, statistics, shape, forecast, timings.
+
+use sla_proto::convert as time;
+use sla_proto::retrieval::v1::{ExportSamplesRequest, GetChartRequest, GetChartResponse, GetSeriesDetailRequest, GetSeriesDetailResponse};
+use sla_proto::result::v1::{Analysis, SeriesResult, series_result::Outcome};
+use sla_proto::series::v1::Query;
+
+use crate::app::remote::Remote;
+use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
+use crate::app::{Context, wire};
+use crate::command::Cmd;
+use crate::format::parse_duration_ms;
+use crate::theme::Role;
+use crate::widget::chart::{Chart, Extent, Layer};
+
+/// Columns asked for: two dots a column of the widest chart drawn.
+const CHART_COLUMNS_MAX: u32 = 2_000;
+/// How far the chart may be zoomed, milliseconds.
+const SPAN_MIN_MS: i64 = 60_000;
+const SPAN_MAX_MS: i64 = 30 * 86_400_000;
+/// The chart is read again at most this often while figures change, milliseconds.
+const REFRESH_MS: i64 = 5_000;
+
+/// The pages of the detail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Page {
+    Chart,
+    Statistics,
+    Shape,
+    Forecast,
+    Timings,
+}
+
+impl Page {
+    pub(crate) const ALL: [Self; 5] = [Self::Chart, Self::Statistics, Self::Shape, Self::Forecast, Self::Timings];
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Chart => "Chart",
+            Self::Statistics => "Statistics",
+            Self::Shape => "Shape",
+            Self::Forecast => "Forecast",
+            Self::Timings => "Timings",
+        }
+    }
+}
+
+/// One series.
+#[derive(Debug)]
+pub(crate) struct Detail {
+    pub(crate) query: Query,
+    pub(crate) series_id: Vec<u8>,
+    pub(crate) title: String,
+    pub(crate) page: Page,
+    pub(crate) span_ms: i64,
+    /// The end of the range drawn; `None` follows the present.
+    pub(crate) until_ms: Option<i64>,
+    pub(crate) cursor_ms: Option<i64>,
+    pub(crate) chart: Remote<GetChartResponse>,
+    pub(crate) result: Remote<GetSeriesDetailResponse>,
+    asked_ms: i64,
+    export_path: String,
+}
+
+impl Detail {
+    pub(crate) fn new(query: Query, series_id: Vec<u8>, title: String, span_ms: i64) -> Self {
+        Self {
+            query,
+            series_id,
+            title,
+            page: Page::Chart,
+            span_ms,
+            until_ms: None,
+            cursor_ms: None,
+            chart: Remote::default(),
+            result: Remote::default(),
+            asked_ms: i64::MIN / 2,
+            export_path: String::new(),
+        }
+    }
+
+    /// Shows a moment in the middle, with the crosshair on it.
+    pub(crate) fn go_to(&mut self, at_ms: Option<i64>) {
+        self.until_ms = at_ms.map(|at| at + self.span_ms / 2);
+        self.cursor_ms = at_ms;
+    }
+
+    /// The range of samples drawn, (after, until].
+    fn range(&self, cx: &Context) -> (i64, i64) {
+        let until = self.until_ms.unwrap_or_else(|| cx.data_now_ms()).min(cx.data_now_ms());
+        (until - self.span_ms, until)
+    }
+
+    pub(crate) fn refresh(&mut self, cx: &mut Context) {
+        self.read_chart(cx);
+        let request = GetSeriesDetailRequest { query: Some(self.query.clone()), series_id: self.series_id.clone(), at: None };
+        let id = cx.call(Slot::Detail, Request::Detail(request));
+        self.result.asked(id, cx.now.wall_ms);
+    }
+
+    fn read_chart(&mut self, cx: &mut Context) {
+        self.asked_ms = cx.now.mono_ms;
+        let (after, until) = self.range(cx);
+        let request = GetChartRequest {
+            query: Some(self.query.clone()),
+            series_id: self.series_id.clone(),
+            after: Some(time::timestamp(after)),
+            until: Some(time::timestamp(until)),
+            columns: (u32::from(cx.size.0) * 2).clamp(80, CHART_COLUMNS_MAX),
+            counter_mode: 0,
+        };
+        let id = cx.call(Slot::DetailChart, Request::Chart(request));
+        self.chart.asked(id, cx.now.wall_ms);
+    }
+
+    pub(crate) fn window_changed(&mut self, cx: &mut Context) {
+        self.span_ms = cx.window_ms();
+        self.read_chart(cx);
+    }
+
+    pub(crate) fn resized(&mut self, cx: &mut Context) {
+        if self.chart.get().is_some() {
+            self.read_chart(cx);
+        }
+    }
+
+    pub(crate) fn figures_changed(&mut self, cx: &mut Context) {
+        if self.until_ms.is_none() && !self.chart.is_loading() && cx.now.mono_ms - self.asked_ms >= REFRESH_MS {
+            self.read_chart(cx);
+        }
+    }
+
+    fn turn(&mut self, by: isize) {
+        let at = Page::ALL.iter().position(|p| *p == self.page).unwrap_or(0) as isize;
+        self.page = Page::ALL[(at + by).rem_euclid(Page::ALL.len() as isize) as usize];
+    }
+
+    /// Zooms around the crosshair, or around the newest end.
+    fn zoom(&mut self, cx: &mut Context, span_ms: i64) {
+        let span = span_ms.clamp(SPAN_MIN_MS, SPAN_MAX_MS);
+        if let Some(cursor) = self.cursor_ms {
+            let until = cursor + span / 2;
+            self.until_ms = (until < cx.data_now_ms()).then_some(until);
+        }
+        self.span_ms = span;
+        self.read_chart(cx);
+    }
+
+    fn pan(&mut self, cx: &mut Context, by_ms: i64) {
+        let (_, until) = self.range(cx);
+        let moved = until + by_ms;
+        self.until_ms = (moved < cx.data_now_ms()).then_some(moved);
+        self.read_chart(cx);
+    }
+
+    fn move_cursor(&mut self, cx: &Context, by: i64) {
+        let (after, until) = self.range(cx);
+        // One step is one drawn column of an 80 column terminal, or one on a wider one.
+        let step = (self.span_ms / i64::from(cx.size.0.max(40) - 10)).max(1_000);
+        let from = self.cursor_ms.filter(|c| *c > after && *c <= until).unwrap_or(until);
+        self.cursor_ms = Some((from + by * step).clamp(after + 1, until));
+    }
+
+    pub(crate) fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
+        match cmd {
+            Cmd::DetailNext | Cmd::Open => self.turn(1),
+            Cmd::DetailPrevious => self.turn(-1),
+            Cmd::ZoomIn => self.zoom(cx, self.span_ms / 2),
+            Cmd::ZoomOut => self.zoom(cx, self.span_ms.saturating_mul(2)),
+            Cmd::PanLeft => self.pan(cx, -self.span_ms / 2),
+            Cmd::PanRight => self.pan(cx, self.span_ms / 2),
+            Cmd::CursorLeft => self.move_cursor(cx, -1),
+            Cmd::CursorRight => self.move_cursor(cx, 1),
+            Cmd::Range => self.go_to_text(cx, argument.unwrap_or("now")),
+            Cmd::Copy => {
+                let promql = self.chart.get().map(|c| c.promql.clone()).filter(|p| !p.is_empty());
+                cx.copy(promql.unwrap_or_else(|| wire::query_text(Some(&self.query)).to_owned()));
+            }
+            Cmd::Export => {
+                argument.unwrap_or("sla-samples.csv").clone_into(&mut self.export_path);
+                let (after, until) = self.range(cx);
+                let request = ExportSamplesRequest {
+                    query: Some(self.query.clone()),
+                    series_id: self.series_id.clone(),
+                    after: Some(time::timestamp(after)),
+                    until: Some(time::timestamp(until)),
+                };
+                cx.call(Slot::Export, Request::Export(request));
+            }
+            // Lists have these; here they do nothing.
+            Cmd::Up | Cmd::Down | Cmd::PageUp | Cmd::PageDown | Cmd::Top | Cmd::Bottom => {}
+            _ => return false,
+        }
+        true
+    }
+
+    fn go_to_text(&mut self, cx: &mut Context, text: &str) {
+        let now = cx.data_now_ms();
+        let at = match text.trim() {
+            "now" => None,
+            text => match moment(text, now) {
+                Some(at) => Some(at),
+                None => {
+                    cx.complain(format!("time `{text}`: give 14:00, 14:00:30, 2h (ago), an RFC 3339 time or `now`"));
+                    return;
+                }
+            },
+        };
+        self.go_to(at);
+        self.read_chart(cx);
+    }
+
+    pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: &Result<Reply, Problem>) {
+        let now_ms = cx.now.wall_ms;
+        match (slot, result) {
+            (Slot::DetailChart, Ok(Reply::Chart(chart))) => {
+                self.chart.answer(id, Ok((**chart).clone()), now_ms);
+            }
+            (Slot::DetailChart, Err(problem)) => {
+                self.chart.answer(id, Err(problem.clone()), now_ms);
+            }
+            (Slot::Detail, Ok(Reply::Detail(detail))) => {
+                self.result.answer(id, Ok((**detail).clone()), now_ms);
+            }
+            (Slot::Detail, Err(problem)) => {
+                self.result.answer(id, Err(problem.clone()), now_ms);
+            }
+            (Slot::Export, Ok(Reply::Export(samples))) if !self.export_path.is_empty() => {
+                let path = std::mem::take(&mut self.export_path);
+                let text = super::samples_text(samples, path.ends_with(".csv"));
+                cx.effect(Effect::WriteFile { path, text });
+            }
+            (Slot::Export, Err(problem)) if !self.export_path.is_empty() => {
+                self.export_path.clear();
+                cx.complain(problem.sentence());
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn seasonal_result(&self) -> Option<&SeriesResult> {
+        self.result.get().and_then(|r| r.result.as_ref())
+    }
+
+    /// What was computed, or why not.
+    pub(crate) fn analysis(&self) -> Result<&Analysis, String> {
+        match self.seasonal_result().and_then(|r| r.outcome.as_ref()) {
+            Some(Outcome::Analysis(analysis)) => Ok(analysis),
+            Some(Outcome::Failure(failure)) => Err(failure.message.clone()),
+            None => Err(String::new()),
+        }
+    }
+
+    /// The chart with everything that is known drawn over it.
+    pub(crate) fn build_chart(&self, cx: &Context) -> Chart {
+        let now = cx.data_now_ms();
+        let mut layers = Vec::new();
+        let (mut after, mut until) = self.range(cx);
+        let drawn = self.chart.get();
+        if let Some(chart) = drawn {
+            after = wire::ms(chart.after.as_ref()).unwrap_or(after);
+            until = wire::ms(chart.until.as_ref()).unwrap_or(until);
+        }
+        let samples_until = until;
+        if let Some(agreed) = cx.agreed.get(&self.series_id) {
+            let bound = |value: Option<f64>, word: &str| {
+                value.map(|value| Layer::Bound { value, label: format!("{word} {}", crate::format::number(value)) })
+            };
+            layers.extend(bound(agreed.range.min, "min"));
+            layers.extend(bound(agreed.range.max, "max"));
+            layers.extend(bound(agreed.range.warn_below, "warn below"));
+            layers.extend(bound(agreed.range.warn_above, "warn above"));
+        }
+        if self.until_ms.is_none() {
+            let future = self.future_layers(cx);
+            if !future.is_empty() {
+                // The horizon is drawn to scale, but never wider than a third.
+                until += (cx.horizon_ms()).min(self.span_ms / 2);
+                layers.extend(future);
+            }
+        }
+        if let Some(chart) = drawn {
+            layers.push(Layer::Samples { extents: extents(chart, after, samples_until), gap_ms: gap_ms(chart, after, samples_until) });
+        }
+        Chart {
+            after_ms: after,
+            until_ms: until,
+            values: None,
+            layers,
+            now_ms: (now <= until).then_some(now),
+            cursor_ms: self.cursor_ms,
+            zone: cx.zone,
+            stale: matches!(self.chart.phase(), crate::app::remote::Phase::Stale(_)),
+        }
+    }
+
+    /// The fan of the pool where there is one, else the classic forecast.
+    fn future_layers(&self, cx: &Context) -> Vec<Layer> {
+        let outlook = cx.status_of(&self.series_id).and_then(|(_, series)| series.outlook.as_ref());
+        if let Some(fan) = outlook.map(|o| &o.fan).filter(|fan| !fan.is_empty()) {
+            let band = |role, pick: fn(&sla_proto::violation::v1::FanPoint) -> (f64, f64)| {
+                let points = fan.iter().filter_map(|p| {
+                    let (low, high) = pick(p);
+                    wire::ms(p.time.as_ref()).map(|t| (t, low, high))
+                });
+                Layer::Band { points: points.collect(), role }
+            };
+            let median = fan.iter().filter_map(|p| wire::ms(p.time.as_ref()).map(|t| (t, p.median))).collect();
+            return vec![
+                band(Role::Band95, |p| (p.low_95, p.high_95)),
+                band(Role::Band80, |p| (p.low_80, p.high_80)),
+                band(Role::Band50, |p| (p.low_50, p.high_50)),
+                Layer::Line { points: median, role: Role::Accent },
+            ];
+        }
+        let Some(forecast) = self.analysis().ok().and_then(|a| a.forecast.as_ref()) else { return Vec::new() };
+        let mut layers = Vec::new();
+        if let Some(mean) = &forecast.mean {
+            let points = mean.points.iter().filter_map(|p| wire::ms(p.time.as_ref()).map(|t| (t, p.low, p.high)));
+            layers.push(Layer::Band { points: points.collect(), role: Role::Band95 });
+        }
+        for (line, role) in [(&forecast.min, Role::Band50), (&forecast.max, Role::Band50), (&forecast.mean, Role::Accent)] {
+            if let Some(line) = line {
+                let points = line.points.iter().filter_map(|p| wire::ms(p.time.as_ref()).map(|t| (t, p.value)));
+                layers.push(Layer::Line { points: points.collect(), role });
+            }
+        }
+        layers
+    }
+}
+
+/// The drawn columns of a chart answer.
+pub(crate) fn extents(chart: &GetChartResponse, after: i64, until: i64) -> Vec<Extent> {
+    let count = chart.columns.len().max(1) as i64;
+    let column = |(at, c): (usize, &sla_proto::retrieval::v1::Column)| {
+        let (min, max) = c.min.zip(c.max)?;
+        let time_ms = after + (until - after) * (2 * at as i64 + 1) / (2 * count);
+        Some(Extent { time_ms, min, max, last: c.last.unwrap_or(max) })
+    };
+    chart.columns.iter().enumerate().filter_map(column).collect()
+}
+
+/// Samples further apart than twice their usual spacing are not joined; a drawn column may itself be wider.
+pub(crate) fn gap_ms(chart: &GetChartResponse, after: i64, until: i64) -> i64 {
+    let column = (until - after) / (chart.columns.len().max(1) as i64);
+    (chart.spacing_ms.max(1) * 2).max(column * 3 / 2) + column
+}
+
+/// An instant as people type it: a clock time of today or yesterday in UTC, how long ago, or RFC 3339.
+pub(crate) fn moment(text: &str, now_ms: i64) -> Option<i64> {
+    if let Some(ago) = parse_duration_ms(text) {
+        return Some(now_ms - ago);
+    }
+    if let Ok(time) = chrono::DateTime::parse_from_rfc3339(text) {
+        return Some(time.timestamp_millis());
+    }
+    let clock = chrono::NaiveTime::parse_from_str(text, "%H:%M").or_else(|_| chrono::NaiveTime::parse_from_str(text, "%H:%M:%S")).ok()?;
+    let today = chrono::DateTime::from_timestamp_millis(now_ms)?.date_naive();
+    let at = today.and_time(clock).and_utc().timestamp_millis();
+    Some(if at > now_ms { at - 86_400_000 } else { at })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moment;
+
+    #[test]
+    fn typed_moments() {
+        let now = 1_700_000_000_000; // 2023-11-14T22:13:20Z
+        assert_eq!(moment("22:00", now), Some(1_699_999_200_000));
+        assert_eq!(moment("23:00", now), Some(1_699_999_200_000 + 3_600_000 - 86_400_000), "not yet today: yesterday");
+        assert_eq!(moment("2h", now), Some(now - 7_200_000));
+        assert_eq!(moment("2023-11-14T22:13:20Z", now), Some(now));
+        assert_eq!(moment("soon", now), None);
+    }
+}

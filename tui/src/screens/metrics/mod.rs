@@ -1,0 +1,511 @@
+//! Metrics: names with counts, the series table, and everything about one series.
+
+pub(crate) mod detail;
+mod detail_view;
+mod rows;
+mod view;
+
+use std::collections::BTreeSet;
+
+use sla_proto::etl::v1::ListMetricNamesRequest;
+use sla_proto::retrieval::v1::{ExportSamplesResponse, ListSeriesRowsRequest, ListSeriesRowsResponse};
+use sla_proto::series::v1::Query;
+
+use crate::app::context::Jump;
+use crate::app::list::List;
+use crate::app::remote::Remote;
+use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
+use crate::app::{Context, wire};
+use crate::command::{Cmd, Scope};
+use crate::remembered::Remembered;
+use detail::Detail;
+use rows::{NameRow, SORTS, SeriesRow};
+
+/// Rows asked for at once, and in all.
+const PAGE_ROWS: u32 = 1_000;
+const ROWS_MAX: usize = 10_000;
+/// Columns of a sparkline asked for.
+const SPARK_COLUMNS: u32 = 40;
+/// Queries of one request (limit of the contract).
+const QUERIES_MAX: usize = 50;
+/// The table is read again at most this often while figures change, milliseconds; long tables more rarely.
+const REFRESH_MS: i64 = 5_000;
+const REFRESH_LONG_MS: i64 = 60_000;
+/// From this many columns on the preview stands beside the table, from this many rows on below it.
+const SIDE_WIDTH_MIN: u16 = 120;
+const BELOW_HEIGHT_MIN: u16 = 34;
+const BELOW_ROWS: u16 = 13;
+/// The preview follows the cursor once it has rested this long, milliseconds.
+const PREVIEW_REST_MS: i64 = 200;
+
+/// What the table was read with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reading {
+    pub(crate) total: u32,
+    pub(crate) as_of_ms: Option<i64>,
+    pub(crate) bytes: u64,
+    pub(crate) read_ms: f64,
+    pub(crate) problems: Vec<String>,
+    next_page: String,
+}
+
+/// Names, series, detail.
+#[derive(Debug, Default)]
+pub(crate) struct Screen {
+    names: Remote<Vec<NameRow>>,
+    total_series: u32,
+    names_list: List,
+    /// What the table shows; empty = the queries of the active sets.
+    queries: Vec<Query>,
+    rows: Remote<Reading>,
+    items: Vec<SeriesRow>,
+    list: List,
+    picked: BTreeSet<Vec<u8>>,
+    /// The user asked for the list of names.
+    show_names: bool,
+    hide_preview: bool,
+    preview: Option<Detail>,
+    preview_at_ms: Option<i64>,
+    pub(crate) detail: Option<Detail>,
+    asked_ms: i64,
+}
+
+impl Screen {
+    pub(crate) fn new(remembered: &Remembered) -> Self {
+        let mut list = List::sorted(remembered.metrics_sort.min(SORTS.len() - 1), remembered.metrics_down);
+        list.set_filter(&remembered.metrics_filter);
+        let queries = remembered.metrics_queries.iter().map(|text| wire::query_from_text(text)).take(QUERIES_MAX).collect();
+        Self { list, queries, ..Self::default() }
+    }
+
+    pub(crate) fn remember(&self, out: &mut Remembered) {
+        self.list.filter().text().clone_into(&mut out.metrics_filter);
+        out.metrics_sort = self.list.sort;
+        out.metrics_down = self.list.down;
+        out.metrics_queries = self.queries.iter().map(|q| wire::query_text(Some(q)).to_owned()).collect();
+    }
+
+    pub(crate) fn scopes(&self) -> Vec<Scope> {
+        if self.detail.is_some() { vec![Scope::Detail, Scope::List] } else { vec![Scope::Metrics, Scope::List] }
+    }
+
+    pub(crate) fn has_series(&self) -> bool {
+        self.detail.is_some() || (!self.in_names() && self.current().is_some())
+    }
+
+    fn current(&self) -> Option<&SeriesRow> {
+        self.list.current().and_then(|at| self.items.get(at))
+    }
+
+    fn in_names(&self) -> bool {
+        self.show_names
+    }
+
+    /// Queries of the table: those chosen, else those of the sets in use.
+    fn queries(&self, cx: &Context) -> Vec<Query> {
+        if !self.queries.is_empty() {
+            return self.queries.clone();
+        }
+        let mut out: Vec<Query> = Vec::new();
+        for status in cx.overview.get().map(|o| o.objectives.as_slice()).unwrap_or_default() {
+            if let Some(query) = status.objective.as_ref().and_then(|o| o.query.clone())
+                && !out.contains(&query)
+                && out.len() < QUERIES_MAX
+            {
+                out.push(query);
+            }
+        }
+        out
+    }
+
+    /// Rows of the table on this terminal.
+    fn height(&self, cx: &Context) -> usize {
+        let screen = cx.screen_height();
+        let below = if self.preview_below(cx) { BELOW_ROWS } else { 0 };
+        usize::from(screen.saturating_sub(3 + below))
+    }
+
+    fn preview_beside(&self, cx: &Context) -> bool {
+        !self.hide_preview && !self.in_names() && cx.size.0 >= SIDE_WIDTH_MIN
+    }
+
+    fn preview_below(&self, cx: &Context) -> bool {
+        !self.hide_preview && !self.in_names() && cx.size.0 < SIDE_WIDTH_MIN && cx.size.1 >= BELOW_HEIGHT_MIN
+    }
+
+    pub(crate) fn refresh(&mut self, cx: &mut Context) {
+        if let Some(detail) = &mut self.detail {
+            detail.refresh(cx);
+            return;
+        }
+        if self.in_names() {
+            self.read_names(cx);
+        } else {
+            self.read_rows(cx);
+        }
+    }
+
+    fn read_names(&mut self, cx: &mut Context) {
+        let request = ListMetricNamesRequest { page_size: PAGE_ROWS, ..ListMetricNamesRequest::default() };
+        let id = cx.call(Slot::Names, Request::Names(request));
+        self.names.asked(id, cx.now.wall_ms);
+    }
+
+    fn read_rows(&mut self, cx: &mut Context) {
+        let queries = self.queries(cx);
+        if queries.is_empty() {
+            // Nothing agreed and nothing chosen: the names are the way in.
+            if cx.overview.get().is_some_and(|o| o.evaluated.is_some() || o.objectives.is_empty()) {
+                self.show_names = true;
+                self.read_names(cx);
+            }
+            return;
+        }
+        self.asked_ms = cx.now.mono_ms;
+        let id = cx.call(Slot::Rows, Request::Rows(rows_request(cx, queries, String::new())));
+        self.rows.asked(id, cx.now.wall_ms);
+    }
+
+    pub(crate) fn window_changed(&mut self, cx: &mut Context) {
+        if let Some(detail) = &mut self.detail {
+            detail.window_changed(cx);
+        }
+        if !self.in_names() && self.rows.get().is_some() {
+            self.read_rows(cx);
+        }
+    }
+
+    pub(crate) fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
+        for row in &mut self.items {
+            row.state = cx.agreed.get(&row.series.id).map(|a| a.state);
+        }
+        let height = self.height(cx);
+        self.list.apply(&self.items, height);
+        if !visible {
+            return;
+        }
+        if let Some(detail) = &mut self.detail {
+            detail.figures_changed(cx);
+            return;
+        }
+        let every = if self.items.len() > PAGE_ROWS as usize { REFRESH_LONG_MS } else { REFRESH_MS };
+        let due = self.rows.get().is_none() || cx.now.mono_ms - self.asked_ms >= every;
+        if !self.in_names() && !self.rows.is_loading() && due {
+            self.read_rows(cx);
+        } else if self.in_names() && self.names.get().is_none() && !self.names.is_loading() {
+            self.read_names(cx);
+        }
+    }
+
+    pub(crate) fn show_query(&mut self, cx: &mut Context, text: &str) {
+        self.queries = vec![wire::query_from_text(text)];
+        self.show_names = false;
+        self.detail = None;
+        self.rows.clear();
+        self.items.clear();
+        self.list.set_filter("");
+        self.read_rows(cx);
+    }
+
+    pub(crate) fn open_chart(&mut self, cx: &mut Context, query: Query, series_id: Vec<u8>, title: String, at_ms: Option<i64>) {
+        let mut detail = Detail::new(query, series_id, title, cx.window_ms());
+        detail.go_to(at_ms);
+        detail.refresh(cx);
+        self.detail = Some(detail);
+    }
+
+    pub(crate) fn set_filter(&mut self, cx: &Context, text: &str) {
+        let height = self.height(cx);
+        if self.in_names() {
+            self.names_list.set_filter(text);
+            self.names_list.apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
+        } else {
+            self.list.set_filter(text);
+            self.list.apply(&self.items, height);
+        }
+    }
+
+    pub(crate) fn filter_text(&self) -> &str {
+        if self.detail.is_some() {
+            ""
+        } else if self.in_names() {
+            self.names_list.filter().text()
+        } else {
+            self.list.filter().text()
+        }
+    }
+
+    pub(crate) fn resized(&mut self, cx: &mut Context) {
+        let height = self.height(cx);
+        self.list.apply(&self.items, height);
+        self.names_list.apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
+        if let Some(detail) = &mut self.detail {
+            detail.resized(cx);
+        }
+        self.cursor_moved(cx);
+    }
+
+    /// The chosen row changed: the preview follows when the cursor rests.
+    fn cursor_moved(&mut self, cx: &Context) {
+        if self.preview_beside(cx) || self.preview_below(cx) {
+            self.preview_at_ms = Some(cx.now.mono_ms + PREVIEW_REST_MS);
+        }
+    }
+
+    pub(crate) fn deadline_ms(&self) -> Option<i64> {
+        self.preview_at_ms
+    }
+
+    pub(crate) fn tick(&mut self, cx: &mut Context) {
+        if self.preview_at_ms.is_none_or(|at| at > cx.now.mono_ms) {
+            return;
+        }
+        self.preview_at_ms = None;
+        if self.detail.is_some() || self.in_names() {
+            return;
+        }
+        let Some(row) = self.current() else { return };
+        if self.preview.as_ref().is_some_and(|p| p.series_id == row.series.id) {
+            return;
+        }
+        let title = format!("{} {}", row.name, row.labels);
+        let mut preview = Detail::new(wire::series_query(&row.series), row.series.id.clone(), title, cx.window_ms());
+        preview.refresh(cx);
+        self.preview = Some(preview);
+    }
+
+    pub(crate) fn click(&mut self, cx: &mut Context, line: u16) {
+        let height = self.height(cx);
+        let Some(line) = line.checked_sub(2).map(usize::from).filter(|line| *line < height) else { return };
+        if self.detail.is_none() && !self.in_names() {
+            self.list.choose(line, &self.items, height);
+            self.cursor_moved(cx);
+        }
+    }
+
+    pub(crate) fn back(&mut self, cx: &mut Context) -> bool {
+        if self.detail.take().is_some() {
+            cx.effect(Effect::Cancel(Slot::Detail));
+            self.refresh(cx);
+            return true;
+        }
+        if self.in_names() && (!self.items.is_empty() || !self.queries(cx).is_empty()) {
+            self.show_names = false;
+            self.refresh(cx);
+            return true;
+        }
+        if !self.picked.is_empty() {
+            self.picked.clear();
+            return true;
+        }
+        if self.list.filter().is_empty() && !self.queries.is_empty() {
+            self.queries.clear();
+            self.rows.clear();
+            self.items.clear();
+            self.read_rows(cx);
+            return true;
+        }
+        false
+    }
+
+    pub(crate) fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
+        if let Some(detail) = &mut self.detail {
+            if cmd == Cmd::AddToSet {
+                cx.jump = Some(Jump::AddObjectives(vec![(detail.query.clone(), detail.title.clone())]));
+                return true;
+            }
+            return detail.command(cx, cmd, argument);
+        }
+        let height = self.height(cx);
+        if self.in_names() {
+            return self.names_command(cx, cmd, height);
+        }
+        if self.list.command(cmd, &self.items, height) {
+            self.cursor_moved(cx);
+            return true;
+        }
+        match cmd {
+            Cmd::Open => {
+                if let Some(row) = self.current() {
+                    let (query, id) = (wire::series_query(&row.series), row.series.id.clone());
+                    let title = format!("{} {}", row.name, row.labels);
+                    self.open_chart(cx, query, id, title, None);
+                }
+            }
+            Cmd::Select => {
+                if let Some(id) = self.current().map(|row| row.series.id.clone()) {
+                    if !self.picked.remove(&id) {
+                        self.picked.insert(id);
+                    }
+                    self.list.command(Cmd::Down, &self.items, height);
+                }
+            }
+            Cmd::SelectAll => {
+                let shown: BTreeSet<Vec<u8>> = self.list.shown().iter().map(|&at| self.items[at].series.id.clone()).collect();
+                self.picked = if shown.is_subset(&self.picked) { BTreeSet::new() } else { shown };
+            }
+            Cmd::AddToSet => self.add_to_set(cx),
+            Cmd::Names => {
+                self.show_names = true;
+                self.read_names(cx);
+            }
+            Cmd::Preview => {
+                self.hide_preview = !self.hide_preview;
+                self.cursor_moved(cx);
+            }
+            Cmd::Sort => {
+                match argument.map(str::to_uppercase) {
+                    None => self.list.next_sort(SORTS.len()),
+                    Some(word) => match SORTS.iter().position(|s| *s == word || (*s == "S" && word == "STATE") || (*s == "SERIES" && word == "NAME")) {
+                        Some(at) => self.list.sort = at,
+                        None => cx.complain("sort: must be one of name, last, min, mean, max, state"),
+                    },
+                }
+                // Trouble and size are read from the top.
+                self.list.down = self.list.sort != 0;
+                self.list.apply(&self.items, height);
+            }
+            Cmd::Copy => {
+                if let Some(row) = self.current() {
+                    cx.copy(wire::series_promql(&row.series));
+                }
+            }
+            Cmd::Export => {
+                let path = argument.unwrap_or("sla-metrics.json").to_owned();
+                let rows: Vec<&SeriesRow> = self.list.shown().iter().map(|&at| &self.items[at]).collect();
+                let text = view::export(&rows, cx.window_ms(), self.rows.get().and_then(|r| r.as_of_ms), path.ends_with(".csv"));
+                cx.effect(Effect::WriteFile { path, text });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn names_command(&mut self, cx: &mut Context, cmd: Cmd, height: usize) -> bool {
+        let rows = self.names.get().map_or(&[][..], Vec::as_slice);
+        if self.names_list.command(cmd, rows, height) {
+            return true;
+        }
+        match cmd {
+            Cmd::Open => {
+                if let Some(name) = self.names_list.current().and_then(|at| rows.get(at)).map(|row| row.raw.clone()) {
+                    self.show_query(cx, &name);
+                }
+            }
+            Cmd::Sort => {
+                self.names_list.next_sort(3);
+                self.names_list.down = self.names_list.sort == 1;
+                self.names_list.apply(rows, height);
+            }
+            Cmd::Names => {
+                self.back(cx);
+            }
+            Cmd::Copy => {
+                if let Some(row) = self.names_list.current().and_then(|at| rows.get(at)) {
+                    let name = row.raw.clone();
+                    cx.copy(name);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn add_to_set(&mut self, cx: &mut Context) {
+        let chosen: Vec<&SeriesRow> = if self.picked.is_empty() {
+            self.current().into_iter().collect()
+        } else {
+            self.items.iter().filter(|row| self.picked.contains(&row.series.id)).collect()
+        };
+        let objectives = chosen
+            .iter()
+            .map(|row| (wire::series_query(&row.series), format!("{} {}", row.name, row.labels).trim().to_owned()))
+            .collect();
+        self.picked.clear();
+        cx.jump = Some(Jump::AddObjectives(objectives));
+    }
+
+    pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Result<Reply, Problem>) {
+        let now_ms = cx.now.wall_ms;
+        match (slot, result) {
+            (Slot::Names, Ok(Reply::Names(names))) => {
+                self.total_series = names.total_series;
+                let rows: Vec<NameRow> = names.names.into_iter().map(NameRow::new).collect();
+                self.names.answer(id, Ok(rows), now_ms);
+                let height = self.height(cx);
+                self.names_list.apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
+            }
+            (Slot::Names, Err(problem)) => {
+                self.names.answer(id, Err(problem), now_ms);
+            }
+            (Slot::Rows | Slot::RowsMore, Ok(Reply::Rows(rows))) => self.take_rows(cx, slot, id, rows),
+            (Slot::Rows | Slot::RowsMore, Err(problem)) => {
+                self.rows.answer(id, Err(problem), now_ms);
+            }
+            (Slot::Detail | Slot::DetailChart | Slot::Export, result) => {
+                for detail in [&mut self.detail, &mut self.preview].into_iter().flatten() {
+                    detail.reply(cx, slot, id, &result);
+                }
+            }
+            (_, Ok(other)) => cx.complain(crate::app::unexpected(&other).text),
+            (_, Err(problem)) => cx.complain(problem.sentence()),
+        }
+    }
+
+    fn take_rows(&mut self, cx: &mut Context, slot: Slot, id: RequestId, rows: ListSeriesRowsResponse) {
+        let reading = Reading {
+            total: rows.total,
+            as_of_ms: wire::ms(rows.as_of.as_ref()),
+            bytes: rows.bytes_read,
+            read_ms: rows.read_ms,
+            problems: rows.problems,
+            next_page: rows.next_page_token,
+        };
+        let next = reading.next_page.clone();
+        if !self.rows.answer(id, Ok(reading), cx.now.wall_ms) {
+            return;
+        }
+        if slot == Slot::Rows {
+            self.items.clear();
+        }
+        for row in rows.rows {
+            let mut row = SeriesRow::new(row);
+            row.state = cx.agreed.get(&row.series.id).map(|a| a.state);
+            self.items.push(row);
+        }
+        let height = self.height(cx);
+        self.list.apply(&self.items, height);
+        self.cursor_moved(cx);
+        if !next.is_empty() && self.items.len() < ROWS_MAX {
+            let request = rows_request(cx, self.queries(cx), next);
+            let id = cx.call(Slot::RowsMore, Request::Rows(request));
+            self.rows.asked(id, cx.now.wall_ms);
+        }
+    }
+}
+
+fn rows_request(cx: &Context, queries: Vec<Query>, page_token: String) -> ListSeriesRowsRequest {
+    ListSeriesRowsRequest {
+        queries,
+        window_ms: cx.window_ms(),
+        columns: SPARK_COLUMNS,
+        page_size: PAGE_ROWS,
+        page_token,
+        ..ListSeriesRowsRequest::default()
+    }
+}
+
+/// Raw samples as CSV or JSON.
+pub(crate) fn samples_text(samples: &ExportSamplesResponse, csv: bool) -> String {
+    let series = samples.series.as_ref().map(wire::series_promql).unwrap_or_default();
+    let pairs = samples.times_ms.iter().zip(&samples.values);
+    if csv {
+        let mut out = String::from("timestamp,value\n");
+        for (time, value) in pairs {
+            out.push_str(&format!("{},{}\n", crate::format::iso(*time), crate::format::exact(*value)));
+        }
+        return out;
+    }
+    let rows: Vec<serde_json::Value> = pairs.map(|(t, v)| serde_json::json!([crate::format::iso(*t), v])).collect();
+    serde_json::json!({"series": series, "truncated": samples.truncated, "samples": rows}).to_string()
+}

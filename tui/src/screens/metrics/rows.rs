@@ -1,0 +1,177 @@
+//! Rows of the metrics screen.
+
+use std::cmp::Ordering;
+
+use sla_domain::SafeText;
+use sla_proto::etl::v1::MetricName;
+use sla_proto::retrieval::v1 as retrieval;
+use sla_proto::series::v1::Series;
+
+use crate::app::list::{Row, by_number};
+use crate::app::wire::{self, State};
+use crate::filter::{Filterable, Value};
+use crate::widget::spark::SparkCell;
+
+/// A series with the figures of one window.
+#[derive(Debug, Clone)]
+pub(crate) struct SeriesRow {
+    pub(crate) series: Series,
+    pub(crate) name: SafeText,
+    pub(crate) labels: SafeText,
+    haystack: String,
+    pub(crate) last: Option<f64>,
+    pub(crate) rate: bool,
+    pub(crate) spark: Vec<SparkCell>,
+    pub(crate) min: Option<f64>,
+    pub(crate) mean: Option<f64>,
+    pub(crate) max: Option<f64>,
+    pub(crate) std: Option<f64>,
+    /// How far its samples reach inside the window, milliseconds.
+    pub(crate) spanned_ms: i64,
+    pub(crate) stationary: Option<bool>,
+    pub(crate) season_ms: Option<i64>,
+    pub(crate) problem: SafeText,
+    /// What the agreements say, if there are any.
+    pub(crate) state: Option<State>,
+}
+
+/// Sort columns, in the order of [`Row::compare`].
+pub(crate) const SORTS: [&str; 6] = ["SERIES", "LAST", "MIN", "MEAN", "MAX", "S"];
+
+impl SeriesRow {
+    pub(crate) fn new(row: retrieval::SeriesRow) -> Self {
+        let series = row.series.unwrap_or_default();
+        let window = row.window.unwrap_or_default();
+        let name = wire::series_name(&series);
+        let labels = wire::series_labels(&series);
+        let haystack = SafeText::new(&wire::series_promql(&series)).into_string();
+        let spark = row.sparkline.iter().map(|c| c.min.zip(c.max)).collect();
+        Self {
+            name,
+            labels,
+            haystack,
+            last: row.last.map(|point| point.value),
+            rate: row.rate,
+            spark,
+            min: window.min,
+            mean: window.mean,
+            max: window.max,
+            std: window.std,
+            spanned_ms: window.spanned_ms,
+            stationary: row.stationary,
+            season_ms: row.season_ms,
+            problem: SafeText::new(&row.problem),
+            state: None,
+            series,
+        }
+    }
+
+    /// Marks from the last metadata: `S` stationary, `~` seasonal, `·` not yet computed.
+    pub(crate) fn marks(&self) -> String {
+        let stationary = match self.stationary {
+            Some(true) => 'S',
+            Some(false) => '-',
+            None => '·',
+        };
+        let seasonal = match self.season_ms {
+            Some(0) => '-',
+            Some(_) => '~',
+            None => '·',
+        };
+        format!("{stationary}{seasonal}{}", if self.rate { 'r' } else { ' ' })
+    }
+}
+
+impl Filterable for SeriesRow {
+    fn haystack(&self) -> &str {
+        &self.haystack
+    }
+
+    fn field(&self, name: &str) -> Option<Value<'_>> {
+        let number = |value: Option<f64>| value.map(Value::Number);
+        match name {
+            "state" => self.state.map(|s| Value::Ranked(s.ranked().0, s.ranked().1)),
+            "name" => Some(Value::Text(self.name.as_str())),
+            "last" => number(self.last),
+            "min" => number(self.min),
+            "mean" => number(self.mean),
+            "max" => number(self.max),
+            "std" => number(self.std),
+            label => {
+                self.series.labels.iter().find(|l| l.name.eq_ignore_ascii_case(label)).map(|l| Value::Text(l.value.as_str()))
+            }
+        }
+    }
+}
+
+impl Row for SeriesRow {
+    fn key(&self) -> &[u8] {
+        &self.series.id
+    }
+
+    fn compare(&self, other: &Self, column: usize) -> Ordering {
+        let by_name = || (&self.name, &self.labels).cmp(&(&other.name, &other.labels));
+        match column {
+            1 => by_number(self.last, other.last),
+            2 => by_number(self.min, other.min),
+            3 => by_number(self.mean, other.mean),
+            4 => by_number(self.max, other.max),
+            5 => self.state.cmp(&other.state),
+            _ => Ordering::Equal,
+        }
+        .then_with(by_name)
+    }
+}
+
+/// A metric name with its count.
+#[derive(Debug, Clone)]
+pub(crate) struct NameRow {
+    /// As the source wrote it: for queries.
+    pub(crate) raw: String,
+    pub(crate) name: SafeText,
+    pub(crate) series: u32,
+    pub(crate) kind: SafeText,
+    pub(crate) help: SafeText,
+}
+
+impl NameRow {
+    pub(crate) fn new(name: MetricName) -> Self {
+        Self {
+            name: SafeText::new(&name.name),
+            series: name.series,
+            kind: SafeText::new(&name.r#type),
+            help: SafeText::new(&name.help),
+            raw: name.name,
+        }
+    }
+}
+
+impl Filterable for NameRow {
+    fn haystack(&self) -> &str {
+        self.name.as_str()
+    }
+
+    fn field(&self, name: &str) -> Option<Value<'_>> {
+        match name {
+            "type" => Some(Value::Text(self.kind.as_str())),
+            "series" => Some(Value::Number(f64::from(self.series))),
+            "name" => Some(Value::Text(self.name.as_str())),
+            _ => None,
+        }
+    }
+}
+
+impl Row for NameRow {
+    fn key(&self) -> &[u8] {
+        self.raw.as_bytes()
+    }
+
+    fn compare(&self, other: &Self, column: usize) -> Ordering {
+        match column {
+            1 => self.series.cmp(&other.series),
+            2 => self.kind.cmp(&other.kind),
+            _ => Ordering::Equal,
+        }
+        .then_with(|| self.name.cmp(&other.name))
+    }
+}

@@ -1,0 +1,236 @@
+//! Drawing names and series.
+
+use super::rows::{SORTS, SeriesRow};
+use super::{BELOW_ROWS, Screen};
+use crate::app::{Context, wire};
+use crate::format::{bytes, duration, exact, iso, maybe, millis};
+use crate::screens::{draw_phase, stale_words};
+use crate::theme::Role;
+use crate::widget::canvas::{Align, Canvas};
+use crate::widget::table::{self, Column};
+use crate::widget::spark;
+
+const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
+    Column { title, width, grow, align, priority }
+}
+
+const COLUMNS: [Column; 10] = [
+    column("SERIES", 18, 3, Align::Left, 9),
+    column("LABELS", 8, 3, Align::Left, 6),
+    column("LAST", 7, 0, Align::Right, 8),
+    column("WINDOW", 10, 4, Align::Left, 5),
+    column("MIN", 7, 0, Align::Right, 3),
+    column("MEAN", 7, 0, Align::Right, 4),
+    column("MAX", 7, 0, Align::Right, 3),
+    column("MRK", 3, 0, Align::Left, 2),
+    column("S", 1, 0, Align::Left, 9),
+    column("STATE", 8, 0, Align::Left, 1),
+];
+
+const NAME_COLUMNS: [Column; 4] = [
+    column("NAME", 30, 2, Align::Left, 9),
+    column("SERIES", 7, 0, Align::Right, 8),
+    column("TYPE", 9, 0, Align::Left, 5),
+    column("HELP", 20, 3, Align::Left, 2),
+];
+
+impl Screen {
+    pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        if let Some(detail) = &self.detail {
+            detail.draw(cx, canvas);
+            return;
+        }
+        let (width, height) = (canvas.width(), canvas.height());
+        if self.in_names() {
+            self.draw_names(cx, canvas);
+            return;
+        }
+        if self.preview_beside(cx) {
+            let side = width * 2 / 5;
+            self.draw_rows(cx, &mut canvas.part(0, 0, width - side, height));
+            if let Some(preview) = &self.preview {
+                preview.draw_preview(cx, &mut canvas.part(width - side, 0, side, height));
+            }
+        } else if self.preview_below(cx) {
+            self.draw_rows(cx, &mut canvas.rows(0, height.saturating_sub(BELOW_ROWS)));
+            if let Some(preview) = &self.preview {
+                preview.draw_preview(cx, &mut canvas.rows(height.saturating_sub(BELOW_ROWS), BELOW_ROWS));
+            }
+        } else {
+            self.draw_rows(cx, canvas);
+        }
+    }
+
+    fn draw_rows(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        self.draw_info(cx, &mut canvas.rows(0, 1));
+        let placed = table::place(&COLUMNS, width);
+        let sort = SORTS.get(self.list.sort).map(|title| (*title, self.list.down));
+        table::draw_header(&mut canvas.rows(1, 1), &COLUMNS, &placed, sort);
+        let room = height.saturating_sub(3);
+        let mut body = canvas.rows(2, room);
+        if self.items.is_empty() && !draw_phase(cx, &self.rows, &mut body, "series") {
+            return;
+        }
+        if self.list.shown().is_empty() {
+            let text = if self.items.is_empty() { "no series match; n lists the names of the source" } else { "no series passes the filter (Esc clears it)" };
+            body.text(3, 0, text, Role::Dim);
+        }
+        for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
+            let row = &self.items[at];
+            let y = y as u16;
+            table::draw_gutter(&mut body, y, current, self.picked.contains(&row.series.id));
+            for &(column, x, w) in &placed {
+                draw_cell(cx, &mut body, row, &COLUMNS[column], (x, y, w));
+            }
+        }
+        self.draw_reading(cx, &mut canvas.rows(height.saturating_sub(1), 1));
+    }
+
+    fn draw_info(&self, cx: &Context, line: &mut Canvas<'_>) {
+        let width = line.width();
+        let filter = self.list.filter().text();
+        let what = if let Some(problem) = self.list.problem() {
+            format!("/{filter}  {problem}")
+        } else if !filter.is_empty() {
+            format!("/{filter}")
+        } else if let Some(query) = self.queries.first() {
+            wire::query_text(Some(query)).to_owned()
+        } else {
+            "series of the sets in use".to_owned()
+        };
+        let role = if self.list.problem().is_some() { Role::Error } else { Role::Text };
+        let total = self.rows.get().map_or(self.items.len(), |r| (r.total as usize).max(self.items.len()));
+        let right = format!("{}   window {}", self.list.count(total, "series"), duration(cx.window_ms()));
+        let right_width = (right.chars().count() as u16).min(width);
+        line.field(1, 0, width.saturating_sub(right_width + 3), &what, Align::Left, role);
+        line.text(width.saturating_sub(right_width + 1), 0, &right, Role::Dim);
+    }
+
+    fn draw_reading(&self, cx: &Context, line: &mut Canvas<'_>) {
+        let width = line.width().saturating_sub(2);
+        if let Some(stale) = stale_words(cx, &self.rows) {
+            line.field(1, 0, width, &stale, Align::Left, Role::Error);
+            return;
+        }
+        let Some(reading) = self.rows.get() else { return };
+        if let Some(problem) = reading.problems.first() {
+            let more = reading.problems.len() - 1;
+            let text = if more > 0 { format!("{problem} (and {more} more)") } else { problem.clone() };
+            line.field(1, 0, width, &text, Align::Left, Role::Error);
+            return;
+        }
+        let as_of = reading.as_of_ms.map_or_else(String::new, |t| format!(" · as of {}", cx.zone.clock(t)));
+        let picked = if self.picked.is_empty() { String::new() } else { format!(" · {} selected", self.picked.len()) };
+        let short = self.short_history(cx).map_or_else(String::new, |ms| format!(" · only {} of history", duration(ms)));
+        let text = format!("read {}, {}{as_of}{picked}{short}", bytes(reading.bytes), millis(reading.read_ms));
+        line.field(1, 0, width, &text, Align::Left, Role::Dim);
+    }
+
+    /// The longest history among the rows, when it does not fill the window.
+    fn short_history(&self, cx: &Context) -> Option<i64> {
+        let longest = self.items.iter().map(|row| row.spanned_ms).max()?;
+        (longest > 0 && longest < cx.window_ms() / 10 * 9).then_some(longest)
+    }
+
+    fn draw_names(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        let rows = self.names.get().map_or(&[][..], Vec::as_slice);
+        let filter = self.names_list.filter().text();
+        let what = if filter.is_empty() { "metric names of the source".to_owned() } else { format!("/{filter}") };
+        canvas.field(1, 0, width.saturating_sub(40), &what, Align::Left, Role::Text);
+        let right = format!("{}, {} series", self.names_list.count(rows.len(), "names"), self.total_series);
+        canvas.field(1, 0, width.saturating_sub(2), &right, Align::Right, Role::Dim);
+        let placed = table::place(&NAME_COLUMNS, width);
+        let sort = NAME_COLUMNS.get(self.names_list.sort).map(|c| (c.title, self.names_list.down));
+        table::draw_header(&mut canvas.rows(1, 1), &NAME_COLUMNS, &placed, sort);
+        let room = height.saturating_sub(3);
+        let mut body = canvas.rows(2, room);
+        if !draw_phase(cx, &self.names, &mut body, "metric names") {
+            return;
+        }
+        for (y, (at, current)) in self.names_list.visible(usize::from(room)).enumerate() {
+            let (row, y) = (&rows[at], y as u16);
+            table::draw_gutter(&mut body, y, current, false);
+            for &(column, x, w) in &placed {
+                let text = match column {
+                    0 => row.name.as_str().to_owned(),
+                    1 => row.series.to_string(),
+                    2 => row.kind.as_str().to_owned(),
+                    _ => row.help.as_str().to_owned(),
+                };
+                let role = if column == 3 { Role::Dim } else { Role::Text };
+                table::draw_cell(&mut body, y, (x, w), &text, &NAME_COLUMNS[column], role);
+            }
+        }
+        let hint = "Enter shows the series of a name; :show SELECTOR any others";
+        canvas.field(1, height.saturating_sub(1), width.saturating_sub(2), hint, Align::Left, Role::Dim);
+    }
+}
+
+fn draw_cell(cx: &Context, body: &mut Canvas<'_>, row: &SeriesRow, column: &Column, (x, y, w): (u16, u16, u16)) {
+    let agreed = cx.agreed.get(&row.series.id);
+    let number_role = if row.problem.is_empty() { Role::Text } else { Role::Dim };
+    let (text, role) = match column.title {
+        "SERIES" => (row.name.as_str().to_owned(), Role::Text),
+        "LABELS" => (row.labels.as_str().to_owned(), Role::Dim),
+        "LAST" => (maybe(row.last), agreed.map_or(Role::Text, |a| a.state.role())),
+        "MIN" => (maybe(row.min), number_role),
+        "MEAN" => (maybe(row.mean), number_role),
+        "MAX" => (maybe(row.max), number_role),
+        "MRK" => (row.marks(), Role::Dim),
+        "S" => match agreed {
+            Some(agreed) => (agreed.state.mark().to_string(), agreed.state.role()),
+            None => (String::new(), Role::Text),
+        },
+        "STATE" => match agreed {
+            Some(agreed) => (agreed.state.word().to_owned(), agreed.state.role()),
+            None => (String::new(), Role::Text),
+        },
+        _ => {
+            if row.problem.is_empty() {
+                let bounds = agreed.map_or((None, None), |a| (a.range.min, a.range.max));
+                spark::draw(body, x, y, w, &row.spark, bounds);
+            } else {
+                body.field(x, y, w, row.problem.as_str(), Align::Left, Role::Error);
+            }
+            return;
+        }
+    };
+    table::draw_cell(body, y, (x, w), &text, column, role);
+}
+
+/// The table as CSV or JSON: exact numbers, times in UTC.
+pub(crate) fn export(rows: &[&SeriesRow], window_ms: i64, as_of_ms: Option<i64>, csv: bool) -> String {
+    let as_of = as_of_ms.map(iso);
+    if csv {
+        let mut out = String::from("series,state,last,min,mean,max,std\n");
+        for row in rows {
+            let series = wire::series_promql(&row.series).replace('"', "\"\"");
+            let number = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(String::new, exact);
+            out.push_str(&format!(
+                "\"{series}\",{},{},{},{},{},{}\n",
+                row.state.map_or("", |s| s.ranked().0),
+                number(row.last),
+                number(row.min),
+                number(row.mean),
+                number(row.max),
+                number(row.std)
+            ));
+        }
+        return out;
+    }
+    let rows: Vec<serde_json::Value> = rows
+        .iter()
+        .map(|row| {
+            let labels: serde_json::Map<String, serde_json::Value> =
+                row.series.labels.iter().map(|l| (l.name.clone(), l.value.clone().into())).collect();
+            serde_json::json!({
+                "labels": labels, "state": row.state.map(|s| s.ranked().0), "last": row.last, "rate": row.rate,
+                "min": row.min, "mean": row.mean, "max": row.max, "std": row.std,
+                "stationary": row.stationary, "season_s": row.season_ms.map(|ms| ms as f64 / 1000.0),
+            })
+        })
+        .collect();
+    serde_json::json!({"window_s": window_ms / 1000, "as_of": as_of, "series": rows}).to_string()
+}

@@ -1,0 +1,44 @@
+//! The five screens. Each has its rows, its update and its view.
+
+pub(crate) mod future;
+pub(crate) mod metrics;
+pub(crate) mod past;
+pub(crate) mod runs;
+pub(crate) mod sets;
+
+use crate::app::Context;
+use crate::app::remote::{Phase, Remote};
+use crate::theme::Role;
+use crate::widget::canvas::{Align, Canvas};
+
+/// What a pane says while it has nothing to show, or when what it shows is old. Returns whether there is a value to draw.
+pub(crate) fn draw_phase<T>(cx: &Context, remote: &Remote<T>, canvas: &mut Canvas<'_>, noun: &str) -> bool {
+    let width = canvas.width();
+    match remote.phase() {
+        Phase::Ready => true,
+        Phase::Stale(_) => true,
+        Phase::Idle => {
+            canvas.field(1, 0, width, &format!("{noun}: waiting for the connection"), Align::Left, Role::Dim);
+            false
+        }
+        Phase::Loading(_) => {
+            canvas.field(1, 0, width, &format!("reading {noun} ..."), Align::Left, Role::Dim);
+            false
+        }
+        Phase::Failed(since) => {
+            let text = remote.problem().map(crate::app::request::Problem::sentence).unwrap_or_default();
+            canvas.field(1, 0, width, &format!("{noun}: failing since {}", cx.zone.clock(since)), Align::Left, Role::Error);
+            for (row, line) in crate::overlay::wrap(&text, usize::from(width.saturating_sub(4))).iter().enumerate() {
+                canvas.text(3, row as u16 + 1, line, Role::Text);
+            }
+            false
+        }
+    }
+}
+
+/// ` STALE since 14:21:05: why`, or nothing.
+pub(crate) fn stale_words<T>(cx: &Context, remote: &Remote<T>) -> Option<String> {
+    let Phase::Stale(since) = remote.phase() else { return None };
+    let why = remote.problem().map(crate::app::request::Problem::sentence).unwrap_or_default();
+    Some(format!("STALE since {}: {why}", cx.zone.clock(since)))
+}

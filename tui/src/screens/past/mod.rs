@@ -1,0 +1,264 @@
+//! Past violations: per objective and window, and below it the ledger of intervals.
+
+mod rows;
+mod view;
+
+use sla_domain::SafeText;
+use sla_proto::convert as time;
+use sla_proto::violation::v1::{EvaluateRequest, EvaluateResponse, ListViolationsRequest};
+
+use crate::app::context::Jump;
+use crate::app::list::List;
+use crate::app::remote::Remote;
+use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
+use crate::app::{Context, wire};
+use crate::command::Cmd;
+use crate::format::number;
+use rows::{ObjectiveRow, SORTS, ViolationRow};
+
+/// Violations read of one objective.
+const LEDGER_ROWS: u32 = 200;
+/// A sample list looks this far around its interval, milliseconds.
+const SAMPLES_MARGIN_MS: i64 = 60_000;
+
+/// Which half has the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Pane {
+    #[default]
+    Objectives,
+    Ledger,
+}
+
+/// Objectives above, ledger below.
+#[derive(Debug, Default)]
+pub(crate) struct Screen {
+    objectives: Vec<ObjectiveRow>,
+    list: List,
+    pane: Pane,
+    ledger: Remote<Vec<ViolationRow>>,
+    ledger_list: List,
+    /// Of which objective the ledger is: set id and objective id.
+    ledger_of: Option<(String, String)>,
+    samples_of: Option<ViolationRow>,
+    text: Option<(String, Vec<String>)>,
+}
+
+impl Screen {
+    fn current(&self) -> Option<&ObjectiveRow> {
+        self.list.current().and_then(|at| self.objectives.get(at))
+    }
+
+    fn violations(&self) -> &[ViolationRow] {
+        self.ledger.get().map_or(&[], Vec::as_slice)
+    }
+
+    fn violation(&self) -> Option<&ViolationRow> {
+        self.ledger_list.current().and_then(|at| self.violations().get(at))
+    }
+
+    /// Rows of the upper and of the lower list.
+    fn heights(cx: &Context) -> (usize, usize) {
+        let screen = cx.screen_height();
+        let upper = (screen / 2).saturating_sub(1);
+        let lower = screen.saturating_sub(upper + 3);
+        (usize::from(upper), usize::from(lower))
+    }
+
+    /// A text that wants to be shown over the screen.
+    pub(crate) fn take_text(&mut self) -> Option<(String, Vec<String>)> {
+        self.text.take()
+    }
+
+    pub(crate) fn refresh(&mut self, cx: &mut Context) {
+        self.take_overview(cx);
+        self.read_ledger(cx, true);
+    }
+
+    pub(crate) fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
+        self.take_overview(cx);
+        if visible {
+            // What is open grows; a reading each evaluation is one stored query.
+            self.read_ledger(cx, true);
+        }
+    }
+
+    fn take_overview(&mut self, cx: &Context) {
+        let statuses = cx.overview.get().map_or(&[][..], |o| o.objectives.as_slice());
+        self.objectives = statuses.iter().enumerate().map(ObjectiveRow::new).collect();
+        self.list.apply(&self.objectives, Self::heights(cx).0);
+    }
+
+    fn read_ledger(&mut self, cx: &mut Context, again: bool) {
+        let Some(row) = self.current() else { return };
+        let of = (row.set_id.clone(), row.objective_id.clone());
+        let other = self.ledger_of.as_ref() != Some(&of);
+        if !other && (!again || self.ledger.is_loading()) {
+            return;
+        }
+        if other {
+            self.ledger.clear();
+            self.ledger_list = List::default();
+        }
+        let request = ListViolationsRequest {
+            set: of.0.clone(),
+            objective_id: of.1.clone(),
+            page_size: LEDGER_ROWS,
+            ..ListViolationsRequest::default()
+        };
+        self.ledger_of = Some(of);
+        let id = cx.call(Slot::Ledger, Request::Ledger(request));
+        self.ledger.asked(id, cx.now.wall_ms);
+    }
+
+    /// Shows the ledger of one objective.
+    pub(crate) fn follow(&mut self, cx: &mut Context, set_id: &str, objective_id: &str) {
+        self.list.set_filter("");
+        self.list.follow(&rows::key_of(set_id, objective_id));
+        self.take_overview(cx);
+        self.read_ledger(cx, false);
+        self.pane = Pane::Ledger;
+    }
+
+    pub(crate) fn set_filter(&mut self, cx: &Context, text: &str) {
+        let (upper, lower) = Self::heights(cx);
+        if self.pane == Pane::Ledger {
+            self.ledger_list.set_filter(text);
+            let rows = self.ledger.get().map_or(&[][..], Vec::as_slice);
+            self.ledger_list.apply(rows, lower);
+        } else {
+            self.list.set_filter(text);
+            self.list.apply(&self.objectives, upper);
+        }
+    }
+
+    pub(crate) fn filter_text(&self) -> &str {
+        if self.pane == Pane::Ledger { self.ledger_list.filter().text() } else { self.list.filter().text() }
+    }
+
+    pub(crate) fn resized(&mut self, cx: &mut Context) {
+        let (upper, lower) = Self::heights(cx);
+        self.list.apply(&self.objectives, upper);
+        let rows = self.ledger.get().map_or(&[][..], Vec::as_slice);
+        self.ledger_list.apply(rows, lower);
+    }
+
+    pub(crate) fn back(&mut self, _: &mut Context) -> bool {
+        if self.pane == Pane::Ledger && self.ledger_list.filter().is_empty() {
+            self.pane = Pane::Objectives;
+            return true;
+        }
+        false
+    }
+
+    pub(crate) fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
+        let (upper, lower) = Self::heights(cx);
+        let moved = if self.pane == Pane::Ledger {
+            let rows = self.ledger.get().map_or(&[][..], Vec::as_slice);
+            self.ledger_list.command(cmd, rows, lower)
+        } else {
+            let moved = self.list.command(cmd, &self.objectives, upper);
+            if moved {
+                self.read_ledger(cx, false);
+            }
+            moved
+        };
+        if moved {
+            return true;
+        }
+        match cmd {
+            Cmd::NextPane => {
+                self.pane = if self.pane == Pane::Ledger { Pane::Objectives } else { Pane::Ledger };
+            }
+            Cmd::Open if self.pane == Pane::Objectives => self.pane = Pane::Ledger,
+            Cmd::Open => {
+                if let Some(row) = self.violation() {
+                    cx.jump = Some(Jump::Chart {
+                        query: wire::series_query(&row.series),
+                        series_id: row.series.id.clone(),
+                        title: format!("{} {}", wire::series_name(&row.series), row.labels),
+                        at_ms: Some(row.start_ms),
+                    });
+                }
+            }
+            Cmd::Samples => self.ask_samples(cx),
+            Cmd::Sort => {
+                self.list.next_sort(SORTS.len());
+                self.list.apply(&self.objectives, upper);
+            }
+            Cmd::Copy => {
+                let query = self.violation().filter(|_| self.pane == Pane::Ledger).map(|v| wire::series_promql(&v.series));
+                if let Some(query) = query.or_else(|| self.current().map(|row| row.query.clone())) {
+                    cx.copy(query);
+                }
+            }
+            Cmd::Export => {
+                let path = argument.unwrap_or("sla-past.json").to_owned();
+                let text = rows::export(self.violations(), &self.objectives, path.ends_with(".csv"));
+                cx.effect(Effect::WriteFile { path, text });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Asks for the violating samples of the chosen interval: the stored objective, judged again over just that stretch.
+    fn ask_samples(&mut self, cx: &mut Context) {
+        let (Some(row), Some((set, objective_id))) = (self.violation().cloned(), self.ledger_of.clone()) else {
+            cx.complain("samples: choose an interval of the ledger first (p)");
+            return;
+        };
+        let end = row.end_ms.unwrap_or_else(|| cx.data_now_ms()) + SAMPLES_MARGIN_MS;
+        let end = end.min(cx.data_now_ms());
+        let window = (end - row.start_ms + SAMPLES_MARGIN_MS).max(SAMPLES_MARGIN_MS);
+        let request = EvaluateRequest {
+            set,
+            objective_id,
+            at: Some(time::timestamp(end)),
+            windows: vec![time::duration(window)],
+            with_intervals: true,
+            ..EvaluateRequest::default()
+        };
+        self.samples_of = Some(row);
+        cx.call(Slot::Samples, Request::Evaluate(request));
+    }
+
+    pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Result<Reply, Problem>) {
+        match (slot, result) {
+            (Slot::Ledger, result) => {
+                let now_ms = cx.data_now_ms();
+                let result = result.and_then(|reply| match reply {
+                    Reply::Ledger(ledger) => {
+                        Ok(ledger.violations.into_iter().map(|v| ViolationRow::new(v, now_ms)).collect())
+                    }
+                    other => Err(crate::app::unexpected(&other)),
+                });
+                self.ledger.answer(id, result, cx.now.wall_ms);
+                let rows = self.ledger.get().map_or(&[][..], Vec::as_slice);
+                self.ledger_list.apply(rows, Self::heights(cx).1);
+            }
+            (_, Ok(Reply::Evaluate(response))) => self.show_samples(cx, &response),
+            (_, Ok(other)) => cx.complain(crate::app::unexpected(&other).text),
+            (_, Err(problem)) => cx.complain(problem.sentence()),
+        }
+    }
+
+    fn show_samples(&mut self, cx: &Context, response: &EvaluateResponse) {
+        let Some(row) = self.samples_of.take() else { return };
+        let mut lines = Vec::new();
+        let now = cx.data_now_ms();
+        let series = response.objectives.iter().flat_map(|o| &o.series);
+        for status in series.filter(|s| s.series.as_ref().is_some_and(|series| series.id == row.series.id)) {
+            for interval in status.windows.iter().flat_map(|w| &w.intervals) {
+                for (at, value) in interval.sample_times.iter().zip(&interval.sample_values) {
+                    let when = cx.zone.moment(time::millis(at), now);
+                    lines.push(format!("{when:<16} {:>12}  {}", number(*value), wire::side_word(interval.side())));
+                }
+            }
+        }
+        if lines.is_empty() {
+            lines.push("its samples are no longer in memory: the interval itself is kept in the ledger".to_owned());
+        }
+        let title = format!("violating samples of {} {}", wire::series_name(&row.series), row.labels);
+        self.text = Some((SafeText::new(&title).into_string(), lines));
+    }
+}

@@ -1,0 +1,184 @@
+//! Drawing the past screen.
+
+use sla_proto::violation::v1::WindowResult;
+
+use super::rows::{ObjectiveRow, SORTS, ViolationRow};
+use super::{Pane, Screen};
+use crate::app::{Context, wire};
+use crate::format::{duration, maybe, number, percent};
+use crate::screens::draw_phase;
+use crate::theme::Role;
+use crate::widget::canvas::{Align, Canvas};
+use crate::widget::table::{self, Column};
+
+const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
+    Column { title, width, grow, align, priority }
+}
+
+/// Columns of one window: count, time violated; on wide terminals also the percent.
+const WINDOW_WIDTH: u16 = 10;
+const WINDOW_WIDE_WIDTH: u16 = 18;
+const WORST_WIDTH: u16 = 8;
+/// From this width on each window also shows its percent.
+const WIDE_MIN: u16 = 118;
+
+const LEDGER_COLUMNS: [Column; 9] = [
+    column("START", 14, 0, Align::Left, 9),
+    column("END", 14, 0, Align::Left, 6),
+    column("DURATION", 8, 0, Align::Right, 8),
+    column("SIDE", 5, 0, Align::Left, 7),
+    column("WORST", 7, 0, Align::Right, 5),
+    column("EXCESS", 7, 0, Align::Right, 4),
+    column("SAMPLES", 7, 0, Align::Right, 3),
+    column("SERIES", 8, 2, Align::Left, 2),
+    column("NOTE", 7, 0, Align::Left, 1),
+];
+
+impl Screen {
+    pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        let (upper, lower) = Self::heights(cx);
+        self.draw_objectives(cx, &mut canvas.rows(0, upper as u16 + 1));
+        let at = upper as u16 + 1;
+        self.draw_rule(cx, &mut canvas.rows(at, 1), width);
+        let rest = height.saturating_sub(at + 1);
+        self.draw_ledger(cx, &mut canvas.rows(at + 1, rest), lower);
+    }
+
+    fn draw_objectives(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        if !draw_phase(cx, &cx.overview, canvas, "agreements") {
+            return;
+        }
+        let each = if width >= WIDE_MIN { WINDOW_WIDE_WIDTH } else { WINDOW_WIDTH };
+        let windows: Vec<i64> = shown_windows(cx, width, each);
+        let name_width = width.saturating_sub(3 + 2 + windows.len() as u16 * (each + 1) + WORST_WIDTH);
+        let sort = SORTS.get(self.list.sort).copied().unwrap_or_default();
+        canvas.field(5, 0, name_width, &format!("OBJECTIVE  (by {})", sort.to_lowercase()), Align::Left, Role::Dim);
+        for (at, window) in windows.iter().enumerate() {
+            let x = 5 + name_width + at as u16 * (each + 1);
+            canvas.field(x, 0, each, &duration(*window), Align::Right, Role::Dim);
+        }
+        canvas.field(width.saturating_sub(WORST_WIDTH), 0, WORST_WIDTH, "WORST", Align::Right, Role::Dim);
+        if self.objectives.is_empty() {
+            canvas.text(3, 1, "no objective is watched: add series to an SLA set on the first screen", Role::Dim);
+        } else if self.list.shown().is_empty() {
+            canvas.text(3, 1, "no objective passes the filter (Esc clears it)", Role::Dim);
+        }
+        let mut body = canvas.rows(1, height.saturating_sub(1));
+        let room = usize::from(body.height());
+        for (y, (at, current)) in self.list.visible(room).enumerate() {
+            let (row, y) = (&self.objectives[at], y as u16);
+            if current {
+                let role = if self.pane == Pane::Objectives { Role::Accent } else { Role::Dim };
+                body.glyph(1, y, '▸', role);
+            }
+            body.glyph(3, y, row.state.mark(), row.state.role());
+            let (seen, known) = row.seen;
+            let partly = if seen < known { format!(" {seen} of {known} seen") } else { String::new() };
+            body.field(5, y, name_width, &format!("{}{partly}", row.name), Align::Left, Role::Text);
+            for (at, window) in windows.iter().enumerate() {
+                let x = 5 + name_width + at as u16 * (each + 1);
+                draw_window(&mut body, (x, y, each), row, *window);
+            }
+            body.field(width.saturating_sub(WORST_WIDTH), y, WORST_WIDTH, &maybe(row.worst()), Align::Right, Role::Text);
+        }
+    }
+
+    fn draw_rule(&self, _: &Context, line: &mut Canvas<'_>, width: u16) {
+        line.run(0, 0, width, '─', Role::Border);
+        let Some(row) = self.current() else { return };
+        let note = " never add counts of windows ";
+        let room = width.saturating_sub(note.len() as u16 + 8);
+        line.field(3, 0, room, &format!(" ledger: {} {} ", row.name, row.range), Align::Left, Role::Strong);
+        line.text(width.saturating_sub(note.len() as u16 + 1), 0, note, Role::Dim);
+    }
+
+    fn draw_ledger(&self, cx: &Context, canvas: &mut Canvas<'_>, room: usize) {
+        let width = canvas.width();
+        let placed = table::place(&LEDGER_COLUMNS, width);
+        table::draw_header(&mut canvas.rows(0, 1), &LEDGER_COLUMNS, &placed, None);
+        let mut body = canvas.rows(1, room as u16);
+        if self.current().is_none() || !draw_phase(cx, &self.ledger, &mut body, "ledger") {
+            return;
+        }
+        if self.violations().is_empty() {
+            body.text(3, 0, "no violation is in the ledger", Role::Dim);
+        }
+        for (y, (at, current)) in self.ledger_list.visible(room).enumerate() {
+            let (row, y) = (&self.violations()[at], y as u16);
+            table::draw_gutter(&mut body, y, current && self.pane == Pane::Ledger, false);
+            for &(column, x, w) in &placed {
+                let (text, role) = ledger_cell(cx, row, LEDGER_COLUMNS[column].title);
+                table::draw_cell(&mut body, y, (x, w), &text, &LEDGER_COLUMNS[column], role);
+            }
+        }
+        let words = self.current().map(window_words).unwrap_or_default();
+        let last = canvas.height().saturating_sub(1);
+        canvas.field(1, last, width.saturating_sub(2), &words, Align::Left, Role::Dim);
+    }
+}
+
+/// As many windows as fit beside a readable name, the longest always.
+fn shown_windows(cx: &Context, width: u16, each: u16) -> Vec<i64> {
+    let all = cx.windows_ms();
+    let fit = usize::from(width.saturating_sub(5 + 20 + WORST_WIDTH) / (each + 1)).clamp(1, all.len().max(1));
+    all[all.len().saturating_sub(fit)..].to_vec()
+}
+
+fn draw_window(body: &mut Canvas<'_>, (x, y, width): (u16, u16, u16), row: &ObjectiveRow, window_ms: i64) {
+    let Some(w) = row.windows.iter().find(|w| w.window_ms == window_ms) else {
+        body.field(x, y, width, "–", Align::Right, Role::Dim);
+        return;
+    };
+    if w.covered_ms == 0 {
+        body.field(x, y, width, "no data", Align::Right, Role::NoData);
+        return;
+    }
+    let role = if w.violations > 0 { Role::Violated } else { Role::Dim };
+    let mut text = format!("{:>3} {:>6}", w.violations, duration(w.violated_ms));
+    if width >= WINDOW_WIDE_WIDTH {
+        let good = w.percent_good.map_or_else(|| "no data".to_owned(), |p| percent_of(w, p));
+        text = format!("{text} {good:>7}");
+    }
+    body.field(x, y, width, &text, Align::Right, role);
+}
+
+/// `percent_good` is a share or a percent, whichever the judged times say.
+fn percent_of(w: &WindowResult, told: f64) -> String {
+    let share = if w.judged_ms > 0 { 1.0 - w.bad_ms as f64 / w.judged_ms as f64 } else { told };
+    percent(share).replace(' ', "")
+}
+
+/// Percent, coverage and samples of the longest window, in words.
+fn window_words(row: &ObjectiveRow) -> String {
+    let Some(w) = row.windows.iter().max_by_key(|w| w.window_ms) else { return String::new() };
+    let good = w.percent_good.map_or_else(|| "no data (coverage too low)".to_owned(), |p| format!("{} good", percent_of(w, p)));
+    let nan = if w.samples_nan > 0 { format!(", {} NaN skipped", w.samples_nan) } else { String::new() };
+    format!(
+        "{}: {good}, known {} of the time, {} of {} samples violating{nan}",
+        duration(w.window_ms),
+        percent(w.coverage),
+        w.samples_violating,
+        w.samples
+    )
+}
+
+fn ledger_cell(cx: &Context, row: &ViolationRow, title: &str) -> (String, Role) {
+    let now = cx.data_now_ms();
+    match title {
+        "START" => (cx.zone.moment(row.start_ms, now), Role::Text),
+        "END" => match row.end_ms {
+            Some(end) => (cx.zone.moment(end, now), Role::Text),
+            None => ("open".to_owned(), Role::Violated),
+        },
+        "DURATION" => (duration(row.duration_ms), Role::Text),
+        "SIDE" => (wire::side_word(row.side).to_owned(), Role::Text),
+        "WORST" => (number(row.worst), Role::Strong),
+        "EXCESS" => (number(row.excess), Role::Text),
+        "SAMPLES" => (row.samples.to_string(), Role::Text),
+        "SERIES" => (row.labels.as_str().to_owned(), Role::Dim),
+        _ if row.retired => ("retired".to_owned(), Role::Dim),
+        _ => (format!("gen {}", row.generation), Role::Dim),
+    }
+}

@@ -1,0 +1,144 @@
+//! Rows of the runs screen.
+
+use std::cmp::Ordering;
+
+use sla_domain::SafeText;
+use sla_proto::etl::v1 as etl;
+
+use crate::app::list::Row;
+use crate::app::wire;
+use crate::filter::{Filterable, Value};
+use crate::format::iso;
+use crate::theme::Role;
+
+/// One run.
+#[derive(Debug, Clone)]
+pub(crate) struct RunRow {
+    pub(crate) run: etl::Run,
+    pub(crate) by: SafeText,
+    pub(crate) message: SafeText,
+    haystack: String,
+}
+
+impl RunRow {
+    pub(crate) fn new(run: etl::Run) -> Self {
+        let by = SafeText::new(&run.started_by);
+        let message = SafeText::new(&run.message);
+        let state = state_word(run.state());
+        Self { haystack: format!("#{} {by} {state} {message}", run.number), by, message, run }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.run.state(), etl::RunState::Queued | etl::RunState::Running)
+    }
+
+    pub(crate) fn state_word(&self) -> &'static str {
+        state_word(self.run.state())
+    }
+
+    /// Mark and role: nothing is told by colour alone.
+    pub(crate) fn mark(&self) -> (char, Role) {
+        match self.run.state() {
+            etl::RunState::Done => ('✓', Role::Ok),
+            etl::RunState::Partial => ('▲', Role::AtRisk),
+            etl::RunState::Failed => ('✗', Role::Violated),
+            etl::RunState::Cancelled => ('–', Role::Excluded),
+            etl::RunState::Queued | etl::RunState::Running => ('▸', Role::Accent),
+            etl::RunState::Unspecified => ('?', Role::NoData),
+        }
+    }
+
+    /// How long it took, or takes so far, milliseconds.
+    pub(crate) fn duration_ms(&self, now_ms: i64) -> Option<i64> {
+        let started = wire::ms(self.run.started.as_ref())?;
+        Some((wire::ms(self.run.finished.as_ref()).unwrap_or(now_ms) - started).max(0))
+    }
+}
+
+fn state_word(state: etl::RunState) -> &'static str {
+    match state {
+        etl::RunState::Queued => "queued",
+        etl::RunState::Running => "running",
+        etl::RunState::Done => "done",
+        etl::RunState::Partial => "partial",
+        etl::RunState::Failed => "failed",
+        etl::RunState::Cancelled => "cancelled",
+        etl::RunState::Unspecified => "unknown",
+    }
+}
+
+impl Filterable for RunRow {
+    fn haystack(&self) -> &str {
+        &self.haystack
+    }
+
+    fn field(&self, name: &str) -> Option<Value<'_>> {
+        match name {
+            "by" => Some(Value::Text(self.by.as_str())),
+            "run" => Some(Value::Text(self.state_word())),
+            "number" => Some(Value::Number(self.run.number as f64)),
+            "series" => Some(Value::Number(f64::from(self.run.series_total))),
+            "failed" => Some(Value::Number(f64::from(self.run.series_failed))),
+            _ => None,
+        }
+    }
+}
+
+impl Row for RunRow {
+    fn key(&self) -> &[u8] {
+        self.run.id.as_bytes()
+    }
+
+    /// Newest first.
+    fn compare(&self, other: &Self, _: usize) -> Ordering {
+        other.run.number.cmp(&self.run.number)
+    }
+}
+
+/// The runs as CSV or JSON.
+pub(crate) fn export(rows: &[&RunRow], csv: bool) -> String {
+    let time = |at: Option<&prost_types::Timestamp>| wire::ms(at).map(iso);
+    if csv {
+        let mut out = String::from("number,id,state,by,started,finished,series,done,failed,message\n");
+        for row in rows {
+            let run = &row.run;
+            out.push_str(&format!(
+                "{},{},{},\"{}\",{},{},{},{},{},\"{}\"\n",
+                run.number,
+                run.id,
+                row.state_word(),
+                row.by.as_str().replace('"', "\"\""),
+                time(run.started.as_ref()).unwrap_or_default(),
+                time(run.finished.as_ref()).unwrap_or_default(),
+                run.series_total,
+                run.series_done,
+                run.series_failed,
+                row.message.as_str().replace('"', "\"\"")
+            ));
+        }
+        return out;
+    }
+    let rows: Vec<serde_json::Value> = rows
+        .iter()
+        .map(|row| {
+            let run = &row.run;
+            let steps: Vec<serde_json::Value> = run
+                .step_summaries
+                .iter()
+                .map(|s| {
+                    serde_json::json!({
+                        "step": s.step, "window_s": s.window_ms / 1000, "p50_ms": s.p50_ms, "p95_ms": s.p95_ms,
+                        "max_ms": s.max_ms, "series": s.series,
+                    })
+                })
+                .collect();
+            serde_json::json!({
+                "number": run.number, "id": run.id, "state": row.state_word(), "by": run.started_by,
+                "started": time(run.started.as_ref()), "finished": time(run.finished.as_ref()),
+                "series": run.series_total, "done": run.series_done, "failed": run.series_failed, "message": run.message,
+                "steps": steps,
+            })
+        })
+        .collect();
+    serde_json::json!({ "runs": rows }).to_string()
+}

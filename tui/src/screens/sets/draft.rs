@@ -1,0 +1,266 @@
+//! The set being edited: changes, undo, and what differs from somebody else's version.
+
+use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
+use sla_proto::series::v1::Query;
+
+use crate::app::wire;
+use crate::format::exact;
+
+/// Changes that can be taken back.
+const UNDO_MAX: usize = 100;
+
+/// Which bound `+` and `-` move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Bound {
+    Min,
+    #[default]
+    Max,
+}
+
+impl Bound {
+    pub(crate) fn other(self) -> Self {
+        if self == Self::Min { Self::Max } else { Self::Min }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        if self == Self::Min { "min" } else { "max" }
+    }
+}
+
+/// A set with changes that are not saved.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) set: SlaSet,
+    stored: SlaSet,
+    undo: Vec<SlaSet>,
+}
+
+impl Draft {
+    pub(crate) fn new(set: SlaSet) -> Self {
+        Self { stored: set.clone(), set, undo: Vec::new() }
+    }
+
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.set.objectives != self.stored.objectives || self.set.name != self.stored.name || self.set.active != self.stored.active
+    }
+
+    pub(crate) fn can_undo(&self) -> bool {
+        !self.undo.is_empty()
+    }
+
+    /// How many objectives differ from what is stored, added and removed ones too.
+    pub(crate) fn changes(&self) -> usize {
+        let changed = self.set.objectives.iter().filter(|o| !self.stored.objectives.contains(o)).count();
+        let kept = |o: &Objective| self.set.objectives.iter().any(|n| !n.id.is_empty() && n.id == o.id);
+        let removed = self.stored.objectives.iter().filter(|o| !kept(o)).count();
+        changed + removed + usize::from(self.set.name != self.stored.name || self.set.active != self.stored.active)
+    }
+
+    pub(crate) fn change(&mut self, edit: impl FnOnce(&mut SlaSet)) {
+        let before = self.set.clone();
+        edit(&mut self.set);
+        if self.set != before {
+            if self.undo.len() == UNDO_MAX {
+                self.undo.remove(0);
+            }
+            self.undo.push(before);
+        }
+    }
+
+    pub(crate) fn undo(&mut self) {
+        if let Some(mut before) = self.undo.pop() {
+            // The version is what was read, not an edit.
+            before.version = self.set.version;
+            self.set = before;
+        }
+    }
+
+    /// Replaces the n-th objective, or appends it.
+    pub(crate) fn put(&mut self, at: usize, objective: Objective) {
+        self.change(|set| match set.objectives.get_mut(at) {
+            Some(have) => *have = objective,
+            None => set.objectives.push(objective),
+        });
+    }
+
+    pub(crate) fn remove(&mut self, at: usize) {
+        self.change(|set| {
+            if at < set.objectives.len() {
+                set.objectives.remove(at);
+            }
+        });
+    }
+
+    /// Adds what is not there yet; returns the names of the new ones.
+    pub(crate) fn add(&mut self, objectives: Vec<(Query, String)>) -> Vec<String> {
+        let mut added = Vec::new();
+        self.change(|set| {
+            for (query, name) in objectives {
+                if set.objectives.iter().any(|o| o.query.as_ref() == Some(&query)) {
+                    continue;
+                }
+                let mut unique = name.clone();
+                let mut n = 2;
+                while set.objectives.iter().any(|o| o.name == unique) {
+                    unique = format!("{name} {n}");
+                    n += 1;
+                }
+                added.push(unique.clone());
+                set.objectives.push(Objective { name: unique, query: Some(query), ..Objective::default() });
+            }
+        });
+        added
+    }
+
+    pub(crate) fn set_range(&mut self, name: &str, range: AllowedRange) {
+        self.change(|set| {
+            if let Some(objective) = set.objectives.iter_mut().find(|o| o.name == name) {
+                objective.range = Some(range);
+                objective.suggested = true;
+            }
+        });
+    }
+
+    /// Moves a bound by one step of its own size; says why when it cannot.
+    pub(crate) fn move_bound(&mut self, at: usize, bound: Bound, by: f64) -> Result<(), String> {
+        let range = self.set.objectives.get(at).and_then(|o| o.range).unwrap_or_default();
+        let (value, limit) = match bound {
+            Bound::Min => (range.min, range.max),
+            Bound::Max => (range.max, range.min),
+        };
+        let Some(value) = value else {
+            return Err(format!("{} is absent here: t moves the other bound, e sets this one", bound.word()));
+        };
+        let step = step_of(value);
+        let moved = ((value + by * step) / step).round() * step;
+        // The shortest decimal, not the sum of its roundings.
+        let moved = format!("{moved:.12e}").parse().unwrap_or(moved);
+        let crossed = match bound {
+            Bound::Min => limit.is_some_and(|max| moved > max),
+            Bound::Max => limit.is_some_and(|min| moved < min),
+        };
+        if crossed {
+            return Err(format!("{} would cross the other bound", bound.word()));
+        }
+        self.change(|set| {
+            if let Some(objective) = set.objectives.get_mut(at) {
+                let range = objective.range.get_or_insert_default();
+                match bound {
+                    Bound::Min => range.min = Some(moved),
+                    Bound::Max => range.max = Some(moved),
+                }
+                // Warnings outside the new range would be refused on save.
+                range.warn_below = range.warn_below.filter(|w| range.min.is_none_or(|m| *w >= m));
+                range.warn_above = range.warn_above.filter(|w| range.max.is_none_or(|m| *w <= m));
+                objective.suggested = false;
+            }
+        });
+        Ok(())
+    }
+
+    /// What differs between this draft and the version that somebody else saved.
+    pub(crate) fn conflict_lines(&self, theirs: &SlaSet) -> Vec<String> {
+        let by = if theirs.author.is_empty() { "somebody".to_owned() } else { theirs.author.clone() };
+        let mut lines = vec![format!("{by} saved version {}; yours stands on version {}.", theirs.version, self.stored.version), String::new()];
+        let describe = |o: &Objective| format!("{} {}", wire::range_text(o.range.as_ref()), wire::query_text(o.query.as_ref()));
+        for ours in &self.set.objectives {
+            match theirs.objectives.iter().find(|t| t.name == ours.name) {
+                Some(other) if describe(other) != describe(ours) => {
+                    lines.push(format!("  {}", ours.name));
+                    lines.push(format!("    yours  {}", describe(ours)));
+                    lines.push(format!("    theirs {}", describe(other)));
+                }
+                Some(_) => {}
+                None => lines.push(format!("  {}: only in yours", ours.name)),
+            }
+        }
+        for other in theirs.objectives.iter().filter(|t| !self.set.objectives.iter().any(|o| o.name == t.name)) {
+            lines.push(format!("  {}: only in theirs", other.name));
+        }
+        lines.push(String::new());
+        lines.push("Nothing was saved. Esc goes back: S then saves yours over theirs;".to_owned());
+        lines.push("u takes your changes back, r reads theirs.".to_owned());
+        lines
+    }
+}
+
+/// One step of a bound: two digits below its size.
+fn step_of(value: f64) -> f64 {
+    if value == 0.0 {
+        return 0.1;
+    }
+    10_f64.powf(value.abs().log10().floor() - 1.0)
+}
+
+/// A bound as it can be typed again.
+pub(crate) fn bound_text(value: Option<f64>) -> String {
+    value.map(exact).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(min: Option<f64>, max: Option<f64>) -> Draft {
+        let range = AllowedRange { min, max, ..AllowedRange::default() };
+        let objective = Objective { id: "a".into(), name: "load".into(), range: Some(range), ..Objective::default() };
+        Draft::new(SlaSet { objectives: vec![objective], version: 3, ..SlaSet::default() })
+    }
+
+    fn max(draft: &Draft) -> f64 {
+        draft.set.objectives[0].range.unwrap().max.unwrap()
+    }
+
+    #[test]
+    fn steps_follow_the_size_and_stay_decimal() {
+        let mut d = draft(None, Some(4.0));
+        for _ in 0..3 {
+            d.move_bound(0, Bound::Max, 1.0).unwrap();
+        }
+        assert_eq!(max(&d), 4.3);
+        let mut d = draft(None, Some(3.9e9));
+        d.move_bound(0, Bound::Max, 1.0).unwrap();
+        assert_eq!(max(&d), 4.0e9);
+    }
+
+    #[test]
+    fn undo_brings_back_and_changes_are_counted() {
+        let mut d = draft(None, Some(4.0));
+        assert!(!d.is_dirty() && !d.can_undo());
+        d.move_bound(0, Bound::Max, 1.0).unwrap();
+        d.remove(0);
+        assert_eq!(d.changes(), 1, "one objective is gone");
+        d.undo();
+        d.undo();
+        assert!(!d.is_dirty());
+        assert_eq!(max(&d), 4.0);
+    }
+
+    #[test]
+    fn a_bound_does_not_cross_nor_appear() {
+        let mut d = draft(Some(3.9), Some(4.0));
+        assert!(d.move_bound(0, Bound::Max, -1.0).is_ok());
+        assert!(d.move_bound(0, Bound::Max, -1.0).is_err());
+        assert!(draft(None, Some(1.0)).move_bound(0, Bound::Min, 1.0).is_err());
+    }
+
+    #[test]
+    fn added_objectives_get_names_of_their_own() {
+        let mut d = draft(None, Some(4.0));
+        let query = |text: &str| wire::query_from_text(text);
+        let added = d.add(vec![(query("a"), "load".into()), (query("b"), "load".into()), (query("a"), "again".into())]);
+        assert_eq!(added, ["load 2", "load 3"]);
+    }
+
+    #[test]
+    fn a_conflict_shows_both_sides() {
+        let mut d = draft(None, Some(4.0));
+        let mut theirs = d.set.clone();
+        theirs.version = 4;
+        theirs.author = "anna".into();
+        theirs.objectives[0].range = Some(AllowedRange { max: Some(9.0), ..AllowedRange::default() });
+        d.move_bound(0, Bound::Max, 1.0).unwrap();
+        let text = d.conflict_lines(&theirs).join("\n");
+        assert!(text.contains("anna") && text.contains("≤ 4.10") && text.contains("≤ 9"), "{text}");
+    }
+}

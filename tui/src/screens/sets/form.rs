@@ -1,0 +1,354 @@
+//! The form of one objective: checked at each key, with what the range would have meant beside it.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use sla_domain::Invalid;
+use sla_proto::objective::v1::{AllowedRange, MissingPolicy, Objective};
+use sla_proto::series::v1::{CounterMode, Query};
+
+use super::draft::bound_text;
+use crate::app::request::{Problem, Reply, RequestId};
+use crate::app::wire;
+use crate::format::{parse_duration_ms, parse_number};
+use crate::theme::Role;
+use crate::widget::canvas::{Align, Canvas};
+use crate::widget::field::{Choice, TextField};
+
+const MISSING: [(&str, MissingPolicy); 5] = [
+    ("gap", MissingPolicy::Gap),
+    ("good", MissingPolicy::Good),
+    ("bad", MissingPolicy::Bad),
+    ("hold", MissingPolicy::Hold),
+    ("zero", MissingPolicy::Zero),
+];
+const COUNTER: [(&str, CounterMode); 3] =
+    [("auto", CounterMode::Auto), ("raw", CounterMode::Raw), ("rate", CounterMode::Rate)];
+
+/// The fields in the order of Tab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Focus {
+    Query,
+    Name,
+    Min,
+    Max,
+    WarnBelow,
+    WarnAbove,
+    Missing,
+    Hold,
+    Target,
+    Counter,
+}
+
+const ORDER: [Focus; 10] = [
+    Focus::Query,
+    Focus::Name,
+    Focus::Min,
+    Focus::Max,
+    Focus::WarnBelow,
+    Focus::WarnAbove,
+    Focus::Missing,
+    Focus::Hold,
+    Focus::Target,
+    Focus::Counter,
+];
+
+/// One objective being edited.
+#[derive(Debug, Clone)]
+pub(crate) struct Form {
+    /// Place in the draft; its length for a new one.
+    pub(crate) at: usize,
+    base: Objective,
+    focus: usize,
+    query: TextField,
+    name: TextField,
+    min: TextField,
+    max: TextField,
+    warn_below: TextField,
+    warn_above: TextField,
+    missing: Choice,
+    hold: TextField,
+    target: TextField,
+    counter: Choice,
+    check: Check,
+}
+
+/// What the server says about the query.
+#[derive(Debug, Clone, Default)]
+struct Check {
+    text: String,
+    pending: Option<RequestId>,
+    /// Words, and whether they are good.
+    said: Option<(bool, String)>,
+}
+
+impl Form {
+    pub(crate) fn new(at: usize, objective: &Objective) -> Self {
+        let range = objective.range.unwrap_or_default();
+        let query = wire::query_text(objective.query.as_ref());
+        let words = |options: &[(&'static str, MissingPolicy)]| options.iter().map(|o| o.0).collect::<Vec<_>>();
+        let missing = MISSING.iter().position(|m| m.1 == objective.missing()).unwrap_or(0);
+        let counter = COUNTER.iter().position(|c| c.1 == objective.counter_mode()).unwrap_or(0);
+        let hold = if objective.hold_max_ms > 0 { crate::format::duration(objective.hold_max_ms) } else { String::new() };
+        Self {
+            at,
+            base: objective.clone(),
+            // An existing objective is opened to change its bounds.
+            focus: if query.is_empty() { 0 } else { 2 },
+            query: TextField::new(query),
+            name: TextField::new(&objective.name),
+            min: TextField::new(&bound_text(range.min)),
+            max: TextField::new(&bound_text(range.max)),
+            warn_below: TextField::new(&bound_text(range.warn_below)),
+            warn_above: TextField::new(&bound_text(range.warn_above)),
+            missing: Choice::new(&words(&MISSING), missing),
+            hold: TextField::new(&hold),
+            target: TextField::new(&objective.target_percent),
+            counter: Choice::new(&COUNTER.map(|c| c.0), counter),
+            check: Check::default(),
+        }
+    }
+
+    pub(crate) fn query(&self) -> Query {
+        let mut query = wire::query_from_text(self.query.value());
+        query.step_ms = self.base.query.as_ref().map_or(0, |q| q.step_ms);
+        query
+    }
+
+    /// The query when the server has not been asked about it yet.
+    pub(crate) fn unchecked_query(&mut self) -> Option<Query> {
+        let text = self.query.value().trim().to_owned();
+        if text.is_empty() || text == self.check.text {
+            return None;
+        }
+        self.check = Check { text, ..Check::default() };
+        Some(self.query())
+    }
+
+    pub(crate) fn checking(&mut self, id: RequestId) {
+        self.check.pending = Some(id);
+    }
+
+    pub(crate) fn checked(&mut self, id: RequestId, result: Result<Reply, Problem>) {
+        if self.check.pending != Some(id) {
+            return;
+        }
+        self.check.pending = None;
+        self.check.said = Some(match result {
+            Ok(Reply::CheckQuery(check)) if check.problem.is_empty() && check.series > 0 => {
+                (true, format!("{} series match", check.series))
+            }
+            Ok(Reply::CheckQuery(check)) if check.problem.is_empty() => (false, "query: no series matches now".to_owned()),
+            Ok(Reply::CheckQuery(check)) => {
+                let place = check.position.map_or_else(String::new, |p| format!(" at character {}", p + 1));
+                (false, format!("query{place}: {}", check.problem))
+            }
+            Ok(other) => (false, crate::app::unexpected(&other).text),
+            Err(problem) => (false, problem.sentence()),
+        });
+    }
+
+    pub(crate) fn suggest(&mut self, range: Option<&AllowedRange>) {
+        let range = range.copied().unwrap_or_default();
+        self.min = TextField::new(&bound_text(range.min));
+        self.max = TextField::new(&bound_text(range.max));
+        self.base.suggested = true;
+    }
+
+    /// What was typed, as an objective, or everything that is wrong with it.
+    pub(crate) fn objective(&self) -> Result<Objective, Vec<Invalid>> {
+        let mut problems = Vec::new();
+        let mut number = |field: &TextField, name: &str| {
+            let text = field.value().trim();
+            let value = parse_number(text);
+            if value.is_none() && !text.is_empty() {
+                problems.push(Invalid::new(name, text, "must be a number", "write it like 4, 2.5G, 80 or 1e6, or leave it empty"));
+            }
+            value
+        };
+        let range = AllowedRange {
+            min: number(&self.min, "min"),
+            max: number(&self.max, "max"),
+            warn_below: number(&self.warn_below, "warn below"),
+            warn_above: number(&self.warn_above, "warn above"),
+        };
+        let hold_text = self.hold.value().trim();
+        let missing = MISSING[self.missing.at].1;
+        let hold_max_ms = match (missing, parse_duration_ms(hold_text)) {
+            (MissingPolicy::Hold, None) => {
+                problems.push(Invalid::new("hold at most", hold_text, "must be a duration", "write it like 90s, 5m or 1h"));
+                0
+            }
+            (MissingPolicy::Hold, Some(ms)) => ms,
+            _ => 0,
+        };
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let bounds = |o: &Objective| o.range.map(|r| (r.min, r.max));
+        let mut objective = self.base.clone();
+        objective.query = Some(self.query());
+        self.name.value().trim().clone_into(&mut objective.name);
+        if objective.name.is_empty() {
+            self.query.value().trim().clone_into(&mut objective.name);
+        }
+        objective.range = Some(range);
+        objective.set_missing(missing);
+        objective.hold_max_ms = hold_max_ms;
+        self.target.value().trim().trim_end_matches('%').trim().clone_into(&mut objective.target_percent);
+        objective.set_counter_mode(COUNTER[self.counter.at].1);
+        if bounds(&objective) != bounds(&self.base) {
+            objective.suggested = false;
+        }
+        sla_proto::convert::objective(&objective).map(|_| objective)
+    }
+
+    pub(crate) fn turn(&mut self, by: isize) {
+        let count = ORDER.len() as isize;
+        self.focus = (self.focus as isize + by).rem_euclid(count) as usize;
+        // A field that has no meaning is passed over.
+        if ORDER[self.focus] == Focus::Hold && MISSING[self.missing.at].1 != MissingPolicy::Hold {
+            self.focus = (self.focus as isize + by.signum()).rem_euclid(count) as usize;
+        }
+    }
+
+    fn field_mut(&mut self) -> Option<&mut TextField> {
+        Some(match ORDER[self.focus] {
+            Focus::Query => &mut self.query,
+            Focus::Name => &mut self.name,
+            Focus::Min => &mut self.min,
+            Focus::Max => &mut self.max,
+            Focus::WarnBelow => &mut self.warn_below,
+            Focus::WarnAbove => &mut self.warn_above,
+            Focus::Hold => &mut self.hold,
+            Focus::Target => &mut self.target,
+            Focus::Missing | Focus::Counter => return None,
+        })
+    }
+
+    pub(crate) fn paste(&mut self, text: &str) {
+        if let Some(field) = self.field_mut() {
+            field.paste(text);
+        }
+    }
+
+    /// Takes a key; true when something changed.
+    pub(crate) fn type_key(&mut self, key: KeyEvent) -> bool {
+        if let Some(field) = self.field_mut() {
+            return field.handle(key);
+        }
+        let choice = if ORDER[self.focus] == Focus::Missing { &mut self.missing } else { &mut self.counter };
+        match key.code {
+            KeyCode::Left => choice.turn(-1),
+            KeyCode::Right | KeyCode::Char(' ') => choice.turn(1),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Draws the fields in four rows.
+    pub(crate) fn draw(&self, canvas: &mut Canvas<'_>) {
+        let width = canvas.width();
+        let focus = ORDER[self.focus];
+        let half = width / 2;
+        canvas.text(1, 0, "query", Role::Dim);
+        self.query.draw(canvas, 7, 0, half.saturating_sub(8), focus == Focus::Query);
+        canvas.text(half + 1, 0, "name", Role::Dim);
+        self.name.draw(canvas, half + 6, 0, width.saturating_sub(half + 7), focus == Focus::Name);
+        let fields = [
+            ("min", &self.min, Focus::Min),
+            ("max", &self.max, Focus::Max),
+            ("warn below", &self.warn_below, Focus::WarnBelow),
+            ("above", &self.warn_above, Focus::WarnAbove),
+        ];
+        let labels: u16 = fields.iter().map(|f| f.0.len() as u16 + 2).sum();
+        let each = (width.saturating_sub(labels + 1) / 4).clamp(4, 16);
+        let mut x = 1;
+        for (label, field, at) in fields {
+            x = canvas.text(x, 1, label, Role::Dim) + 1;
+            field.draw(canvas, x, 1, each, focus == at);
+            x += each + 1;
+        }
+        let mut x = canvas.text(1, 2, "missing", Role::Dim) + 1;
+        self.missing.draw(canvas, x, 2, 6, focus == Focus::Missing);
+        x += 7;
+        if MISSING[self.missing.at].1 == MissingPolicy::Hold {
+            x = canvas.text(x, 2, "at most", Role::Dim) + 1;
+            self.hold.draw(canvas, x, 2, 6, focus == Focus::Hold);
+            x += 7;
+        }
+        x = canvas.text(x, 2, "target %", Role::Dim) + 1;
+        self.target.draw(canvas, x, 2, 8, focus == Focus::Target);
+        x = canvas.text(x + 9, 2, "counter", Role::Dim) + 1;
+        self.counter.draw(canvas, x, 2, 6, focus == Focus::Counter);
+        let (good, words) = self.words();
+        let role = if good { Role::Ok } else { Role::Error };
+        let mark = if good { '✓' } else { '✗' };
+        canvas.glyph(1, 3, mark, role);
+        canvas.field(3, 3, width.saturating_sub(4), &words, Align::Left, role);
+    }
+
+    /// The first thing that is wrong, or that all is well.
+    fn words(&self) -> (bool, String) {
+        if let Err(problems) = self.objective() {
+            return (false, problems.first().map(ToString::to_string).unwrap_or_default());
+        }
+        match &self.check.said {
+            Some((good, words)) => (*good, words.clone()),
+            None => (true, "can be taken (Enter); ctrl-g suggests a range".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossterm::event::KeyModifiers;
+
+    use super::*;
+
+    fn typed(form: &mut Form, text: &str) {
+        for c in text.chars() {
+            form.type_key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE));
+        }
+    }
+
+    fn load() -> Form {
+        let range = AllowedRange { max: Some(4.0), ..AllowedRange::default() };
+        let query = wire::query_from_text("node_load1");
+        Form::new(0, &Objective { name: "load".into(), query: Some(query), range: Some(range), ..Objective::default() })
+    }
+
+    #[test]
+    fn an_untouched_form_gives_its_objective_back() {
+        let objective = load().objective().unwrap();
+        assert_eq!((objective.name.as_str(), objective.range.unwrap().max), ("load", Some(4.0)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_while_typing() {
+        let mut form = load();
+        typed(&mut form, "5");
+        assert!(form.words().1.contains("min"), "5 lies above max 4: {}", form.words().1);
+        let mut form = load();
+        typed(&mut form, "abc");
+        let problem = form.objective().unwrap_err().remove(0);
+        assert_eq!((problem.field.as_str(), problem.value.as_str()), ("min", "abc"));
+        assert!(!problem.fix.is_empty());
+    }
+
+    #[test]
+    fn suffixes_are_understood() {
+        let mut form = load();
+        form.max = TextField::new("2.5G");
+        assert_eq!(form.objective().unwrap().range.unwrap().max, Some(2.5e9));
+    }
+
+    #[test]
+    fn hold_is_passed_over_unless_chosen() {
+        let mut form = load();
+        let mut seen = Vec::new();
+        for _ in 0..ORDER.len() {
+            form.turn(1);
+            seen.push(ORDER[form.focus]);
+        }
+        assert!(!seen.contains(&Focus::Hold) && seen.contains(&Focus::Counter));
+    }
+}

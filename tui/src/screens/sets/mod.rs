@@ -1,0 +1,580 @@
+//! SLA sets: one screen that tells the state of a set, past, now and to come, and what an edit would have meant.
+
+mod draft;
+mod form;
+mod rows;
+mod view;
+
+use std::collections::VecDeque;
+
+use crossterm::event::KeyEvent;
+use sla_proto::convert as time;
+use sla_proto::etl::v1::CheckQueryRequest;
+use sla_proto::objective::v1::{Objective, SlaSet};
+use sla_proto::retrieval::v1::{GetChartRequest, GetChartResponse};
+use sla_proto::series::v1::Query;
+use sla_proto::set::v1 as set;
+use sla_proto::violation::v1::{EvaluateRequest, EvaluateResponse, ObjectiveStatus};
+
+use crate::app::context::Jump;
+use crate::app::list::List;
+use crate::app::remote::Remote;
+use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
+use crate::app::{Context, wire};
+use crate::command::{Cmd, Scope};
+use draft::{Bound, Draft};
+use form::Form;
+use rows::ObjectiveRow;
+
+/// How long typing must rest before a what-if is asked, milliseconds.
+const WHAT_IF_REST_MS: i64 = 60;
+/// The window that a what-if is about, milliseconds.
+pub(crate) const WHAT_IF_WINDOW_MS: i64 = 43_200_000;
+
+/// Sets, the draft of the open one, and the form over it.
+#[derive(Debug, Default)]
+pub(crate) struct Screen {
+    sets: Remote<Vec<SlaSet>>,
+    draft: Option<Draft>,
+    rows: Vec<ObjectiveRow>,
+    list: List,
+    bound: Bound,
+    form: Option<Form>,
+    what_if: Remote<EvaluateResponse>,
+    what_if_at_ms: Option<i64>,
+    chart: Remote<GetChartResponse>,
+    /// Of which series the chart is.
+    chart_of: Vec<u8>,
+    /// Names of objectives that wait for a suggested range.
+    suggest: VecDeque<String>,
+    suggesting: Option<String>,
+    /// Objectives that came before any set was known.
+    waiting: Vec<(Query, String)>,
+    /// Name of a set to open once it is listed.
+    open_name: Option<String>,
+    text: Option<(String, Vec<String>)>,
+}
+
+impl Screen {
+    pub(crate) fn has_set(&self) -> bool {
+        self.draft.is_some()
+    }
+
+    pub(crate) fn has_objective(&self) -> bool {
+        self.form.is_some() || self.current().is_some()
+    }
+
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.draft.as_ref().is_some_and(Draft::is_dirty)
+    }
+
+    pub(crate) fn can_undo(&self) -> bool {
+        self.draft.as_ref().is_some_and(Draft::can_undo)
+    }
+
+    pub(crate) fn set_name(&self) -> String {
+        self.draft.as_ref().map(|d| d.set.name.clone()).unwrap_or_default()
+    }
+
+    fn current(&self) -> Option<&ObjectiveRow> {
+        self.list.current().and_then(|at| self.rows.get(at))
+    }
+
+    pub(crate) fn scopes(&self) -> Vec<Scope> {
+        if self.form.is_some() { vec![Scope::Form] } else { vec![Scope::Sets, Scope::List] }
+    }
+
+    fn height(cx: &Context) -> usize {
+        usize::from((cx.screen_height() * 2 / 5).saturating_sub(1).max(1))
+    }
+
+    /// A text that wants to be shown over the screen.
+    pub(crate) fn take_text(&mut self) -> Option<(String, Vec<String>)> {
+        self.text.take()
+    }
+
+    /// A connection stands: the sets are needed by the first screen too.
+    pub(crate) fn connected(&mut self, cx: &mut Context) {
+        self.read_sets(cx);
+    }
+
+    fn read_sets(&mut self, cx: &mut Context) {
+        let id = cx.call(Slot::Sets, Request::Sets);
+        self.sets.asked(id, cx.now.wall_ms);
+    }
+
+    pub(crate) fn refresh(&mut self, cx: &mut Context) {
+        self.read_sets(cx);
+        self.ask_what_if(cx, 0);
+    }
+
+    pub(crate) fn figures_changed(&mut self, cx: &mut Context) {
+        self.rebuild(cx);
+    }
+
+    /// What is known of each objective of the draft: the what-if of the draft, else the last evaluation.
+    fn rebuild(&mut self, cx: &Context) {
+        let Some(draft) = &self.draft else {
+            self.rows.clear();
+            self.list.apply(&self.rows, Self::height(cx));
+            return;
+        };
+        let evaluated = cx.overview.get().map_or(&[][..], |o| o.objectives.as_slice());
+        let judged = self.what_if.get().map_or(&[][..], |r| r.objectives.as_slice());
+        let named = |statuses: &[ObjectiveStatus], objective: &Objective, in_set: bool| {
+            let same = |s: &&ObjectiveStatus| {
+                (!in_set || s.set_id == draft.set.id) && s.objective.as_ref().is_some_and(|o| o.name == objective.name)
+            };
+            statuses.iter().find(same).cloned()
+        };
+        self.rows = draft
+            .set
+            .objectives
+            .iter()
+            .enumerate()
+            .map(|(at, objective)| {
+                let now = named(evaluated, objective, true);
+                let what_if = named(judged, objective, false);
+                ObjectiveRow::new(at, objective, now, what_if)
+            })
+            .collect();
+        self.list.apply(&self.rows, Self::height(cx));
+    }
+
+    fn changed(&mut self, cx: &mut Context) {
+        self.rebuild(cx);
+        self.ask_what_if(cx, WHAT_IF_REST_MS);
+    }
+
+    fn ask_what_if(&mut self, cx: &Context, rest_ms: i64) {
+        self.what_if_at_ms = Some(cx.now.mono_ms + rest_ms);
+    }
+
+    pub(crate) fn deadline_ms(&self) -> Option<i64> {
+        self.what_if_at_ms
+    }
+
+    pub(crate) fn tick(&mut self, cx: &mut Context) {
+        if self.what_if_at_ms.is_none_or(|at| at > cx.now.mono_ms) {
+            return;
+        }
+        self.what_if_at_ms = None;
+        let Some(draft) = &self.draft else { return };
+        let mut objectives = draft.set.objectives.clone();
+        if let Some(form) = &self.form
+            && let Ok(objective) = form.objective()
+        {
+            match objectives.get_mut(form.at) {
+                Some(have) => *have = objective,
+                None => objectives.push(objective),
+            }
+        }
+        objectives.retain(|o| sla_proto::convert::objective(o).is_ok());
+        if !objectives.is_empty() {
+            let request = EvaluateRequest {
+                objectives,
+                windows: vec![time::duration(WHAT_IF_WINDOW_MS)],
+                cached_only: true,
+                ..EvaluateRequest::default()
+            };
+            let id = cx.call(Slot::WhatIf, Request::Evaluate(request));
+            self.what_if.asked(id, cx.now.wall_ms);
+        }
+        self.read_chart(cx);
+        if let Some(form) = &mut self.form
+            && let Some(query) = form.unchecked_query()
+        {
+            let id = cx.call(Slot::CheckQuery, Request::CheckQuery(CheckQueryRequest { query: Some(query) }));
+            form.checking(id);
+        }
+    }
+
+    /// The chart beside the form: the first series of the chosen objective over the last 12 h.
+    fn read_chart(&mut self, cx: &mut Context) {
+        let Some(row) = self.current() else { return };
+        let (query, id) = row.chart_query();
+        let key = [id.as_slice(), wire::query_text(Some(&query)).as_bytes()].concat();
+        if key == self.chart_of && (self.chart.is_loading() || cx.now.wall_ms - self.chart.got_ms() < 15_000) {
+            return;
+        }
+        if key != self.chart_of {
+            self.chart.clear();
+        }
+        self.chart_of = key;
+        let until = cx.data_now_ms();
+        let request = GetChartRequest {
+            query: Some(query),
+            series_id: id,
+            after: Some(time::timestamp(until - WHAT_IF_WINDOW_MS)),
+            until: Some(time::timestamp(until)),
+            columns: u32::from(cx.size.0) * 2,
+            counter_mode: 0,
+        };
+        let id = cx.call(Slot::WhatIfChart, Request::Chart(request));
+        self.chart.asked(id, cx.now.wall_ms);
+    }
+
+    pub(crate) fn set_filter(&mut self, cx: &Context, text: &str) {
+        self.list.set_filter(text);
+        self.list.apply(&self.rows, Self::height(cx));
+    }
+
+    pub(crate) fn filter_text(&self) -> &str {
+        self.list.filter().text()
+    }
+
+    pub(crate) fn resized(&mut self, cx: &mut Context) {
+        self.list.apply(&self.rows, Self::height(cx));
+    }
+
+    pub(crate) fn back(&mut self, cx: &mut Context) -> bool {
+        let had = self.form.take().is_some();
+        if had {
+            self.ask_what_if(cx, 0);
+        }
+        had
+    }
+
+    pub(crate) fn paste(&mut self, cx: &mut Context, text: &str) {
+        if let Some(form) = &mut self.form {
+            form.paste(text);
+            self.ask_what_if(cx, WHAT_IF_REST_MS);
+        }
+    }
+
+    pub(crate) fn type_key(&mut self, cx: &mut Context, key: KeyEvent) {
+        let Some(form) = &mut self.form else { return };
+        if key.code == crossterm::event::KeyCode::Char('g') && key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL) {
+            let request = set::SuggestRangeRequest { query: Some(form.query()), counter_mode: 0 };
+            self.suggesting = None;
+            cx.call(Slot::Suggest, Request::Suggest(request));
+            return;
+        }
+        if form.type_key(key) {
+            self.ask_what_if(cx, WHAT_IF_REST_MS);
+        }
+    }
+
+    pub(crate) fn form_command(&mut self, cx: &mut Context, cmd: Cmd, key: KeyEvent) {
+        let Some(form) = &mut self.form else { return };
+        match cmd {
+            Cmd::NextField | Cmd::PreviousField => {
+                form.turn(if cmd == Cmd::NextField { 1 } else { -1 });
+            }
+            Cmd::Submit => match form.objective() {
+                Ok(objective) => {
+                    let at = form.at;
+                    self.form = None;
+                    if let Some(draft) = &mut self.draft {
+                        draft.put(at, objective);
+                    }
+                    self.changed(cx);
+                    cx.say("changed here; S saves the set");
+                }
+                Err(problems) => cx.complain(problems.first().map(ToString::to_string).unwrap_or_default()),
+            },
+            _ => self.type_key(cx, key),
+        }
+    }
+
+    pub(crate) fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
+        let height = Self::height(cx);
+        if self.list.command(cmd, &self.rows, height) {
+            // The chart follows the chosen objective.
+            self.ask_what_if(cx, WHAT_IF_REST_MS * 2);
+            return true;
+        }
+        match cmd {
+            Cmd::EditObjective => self.edit(cx),
+            Cmd::NewObjective => {
+                let at = self.draft.as_ref().map_or(0, |d| d.set.objectives.len());
+                self.form = Some(Form::new(at, &Objective::default()));
+            }
+            Cmd::Open => self.open_past(cx),
+            Cmd::DeleteObjective => {
+                if let (Some(at), Some(draft)) = (self.current().map(|r| r.at), &mut self.draft) {
+                    draft.remove(at);
+                    self.changed(cx);
+                    cx.say("taken out here; u brings it back, S saves the set");
+                }
+            }
+            Cmd::BoundUp | Cmd::BoundDown => {
+                let by = if cmd == Cmd::BoundUp { 1.0 } else { -1.0 };
+                let bound = self.bound;
+                if let (Some(at), Some(draft)) = (self.current().map(|r| r.at), &mut self.draft) {
+                    match draft.move_bound(at, bound, by) {
+                        Ok(()) => self.changed(cx),
+                        Err(why) => cx.complain(why),
+                    }
+                }
+            }
+            Cmd::OtherBound => {
+                self.bound = self.bound.other();
+                cx.say(format!("+ and - move {}", self.bound.word()));
+            }
+            Cmd::Undo => {
+                if let Some(draft) = &mut self.draft {
+                    draft.undo();
+                }
+                self.changed(cx);
+            }
+            Cmd::Save => self.save(cx),
+            Cmd::Suggest => {
+                if let Some(name) = self.current().map(|r| r.objective.name.clone()) {
+                    self.suggest.push_back(name);
+                    self.next_suggestion(cx);
+                }
+            }
+            Cmd::Copy => {
+                if let Some(query) = self.current().map(|r| wire::query_text(r.objective.query.as_ref()).to_owned()) {
+                    cx.copy(query);
+                }
+            }
+            Cmd::Sort => {
+                self.list.next_sort(rows::SORTS.len());
+                self.list.apply(&self.rows, height);
+            }
+            Cmd::Export => {
+                let path = argument.unwrap_or("sla-sets.json").to_owned();
+                let text = rows::export(&self.set_name(), &self.rows, path.ends_with(".csv"));
+                cx.effect(Effect::WriteFile { path, text });
+            }
+            _ => return self.set_command(cx, cmd, argument),
+        }
+        true
+    }
+
+    fn set_command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
+        let name = argument.unwrap_or_default().to_owned();
+        match cmd {
+            Cmd::NextSet => self.open_next(cx, argument),
+            Cmd::NewSet => {
+                let fresh = SlaSet { name: name.clone(), active: true, ..SlaSet::default() };
+                self.open_name = Some(name);
+                cx.call(Slot::SetWrite, Request::CreateSet(set::CreateSetRequest { set: Some(fresh) }));
+            }
+            Cmd::RenameSet => {
+                if let Some(draft) = &mut self.draft {
+                    draft.change(|set| set.name = name);
+                    self.save(cx);
+                }
+            }
+            Cmd::DuplicateSet => {
+                if let Some(id) = self.draft.as_ref().map(|d| d.set.id.clone()) {
+                    self.open_name = Some(name.clone());
+                    cx.call(Slot::SetWrite, Request::DuplicateSet(set::DuplicateSetRequest { id, new_name: name }));
+                }
+            }
+            Cmd::DeleteSet => {
+                if let Some(draft) = &self.draft {
+                    let request = set::DeleteSetRequest { id: draft.set.id.clone(), version: draft.set.version };
+                    cx.call(Slot::SetWrite, Request::DeleteSet(request));
+                }
+            }
+            Cmd::ActivateSet => {
+                if let Some(draft) = &mut self.draft {
+                    draft.change(|set| set.active = !set.active);
+                    self.save(cx);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn edit(&mut self, cx: &mut Context) {
+        if let Some(row) = self.current() {
+            self.form = Some(Form::new(row.at, &row.objective));
+            self.ask_what_if(cx, 0);
+        }
+    }
+
+    /// From an objective to its ledger; a new one has none and is edited.
+    fn open_past(&mut self, cx: &mut Context) {
+        let (Some(row), Some(draft)) = (self.current(), &self.draft) else { return };
+        if row.objective.id.is_empty() {
+            self.edit(cx);
+        } else {
+            cx.jump = Some(Jump::Past { set_id: draft.set.id.clone(), objective_id: row.objective.id.clone() });
+        }
+    }
+
+    fn save(&mut self, cx: &mut Context) {
+        let Some(draft) = &self.draft else { return };
+        // Everything wrong is told before anything is sent.
+        for objective in &draft.set.objectives {
+            if let Err(problems) = sla_proto::convert::objective(objective) {
+                let what = problems.first().map(ToString::to_string).unwrap_or_default();
+                cx.complain(format!("{}: {what}", wire::objective_name(objective)));
+                return;
+            }
+        }
+        cx.call(Slot::SetWrite, Request::UpdateSet(set::UpdateSetRequest { set: Some(draft.set.clone()) }));
+    }
+
+    fn open_next(&mut self, cx: &mut Context, name: Option<&str>) {
+        if self.is_dirty() {
+            cx.complain("this set has changes that are not saved: S saves them, u takes them back");
+            return;
+        }
+        let sets = self.sets.get().map_or(&[][..], Vec::as_slice);
+        let here = self.draft.as_ref().and_then(|d| sets.iter().position(|s| s.id == d.set.id)).unwrap_or(0);
+        let next = match name {
+            Some(name) => sets.iter().find(|s| s.name == name || s.id == name),
+            None => sets.get((here + 1) % sets.len().max(1)),
+        };
+        match next.cloned() {
+            Some(set) => self.open(cx, set),
+            None => cx.complain(format!("there is no SLA set named {}", name.unwrap_or_default())),
+        }
+    }
+
+    fn open(&mut self, cx: &mut Context, set: SlaSet) {
+        self.draft = Some(Draft::new(set));
+        self.what_if.clear();
+        self.changed(cx);
+    }
+
+    pub(crate) fn add_objectives(&mut self, cx: &mut Context, objectives: Vec<(Query, String)>) {
+        let Some(draft) = &mut self.draft else {
+            self.waiting.extend(objectives);
+            if self.sets.get().is_some_and(Vec::is_empty) {
+                let fresh = SlaSet { name: "default".to_owned(), active: true, ..SlaSet::default() };
+                cx.call(Slot::SetWrite, Request::CreateSet(set::CreateSetRequest { set: Some(fresh) }));
+            } else {
+                self.read_sets(cx);
+            }
+            return;
+        };
+        let added = draft.add(objectives);
+        let count = added.len();
+        self.suggest.extend(added);
+        self.list.set_filter("");
+        self.changed(cx);
+        self.list.command(Cmd::Bottom, &self.rows, Self::height(cx));
+        if count > 0 {
+            cx.say(format!("{count} added to {}; ranges are being suggested, S saves", self.set_name()));
+        } else {
+            cx.say("these are in the set already");
+        }
+        self.next_suggestion(cx);
+    }
+
+    fn next_suggestion(&mut self, cx: &mut Context) {
+        if self.suggesting.is_some() {
+            return;
+        }
+        while let Some(name) = self.suggest.pop_front() {
+            let objective = self.draft.as_ref().and_then(|d| d.set.objectives.iter().find(|o| o.name == name));
+            let Some(objective) = objective else { continue };
+            let request = set::SuggestRangeRequest { query: objective.query.clone(), counter_mode: objective.counter_mode };
+            self.suggesting = Some(name);
+            cx.call(Slot::Suggest, Request::Suggest(request));
+            return;
+        }
+    }
+
+    pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Result<Reply, Problem>) {
+        let now_ms = cx.now.wall_ms;
+        match (slot, result) {
+            (Slot::Sets, Ok(Reply::Sets(sets))) => {
+                self.sets.answer(id, Ok(sets.sets), now_ms);
+                self.sets_listed(cx);
+            }
+            (Slot::Sets, Err(problem)) => {
+                self.sets.answer(id, Err(problem), now_ms);
+            }
+            (Slot::SetWrite, Ok(Reply::SetSaved(set))) => {
+                cx.say(format!("{} is saved (version {})", set.name, set.version));
+                self.open(cx, *set);
+                self.read_sets(cx);
+                let waiting = std::mem::take(&mut self.waiting);
+                if !waiting.is_empty() {
+                    self.add_objectives(cx, waiting);
+                }
+            }
+            (Slot::SetWrite, Ok(Reply::SetDeleted)) => {
+                cx.say("the set is deleted");
+                self.draft = None;
+                self.rebuild(cx);
+                self.read_sets(cx);
+            }
+            (Slot::SetWrite, Err(problem)) => self.refused(cx, problem),
+            (Slot::Suggest, Ok(Reply::Suggest(suggestion))) => self.suggested(cx, &suggestion),
+            (Slot::Suggest, Err(problem)) => {
+                let name = self.suggesting.take().unwrap_or_default();
+                cx.complain(format!("no range can be suggested for {name}: {}", problem.sentence()));
+                self.next_suggestion(cx);
+            }
+            (Slot::CheckQuery, result) => {
+                if let Some(form) = &mut self.form {
+                    form.checked(id, result);
+                }
+            }
+            (Slot::WhatIf, result) => {
+                let result = result.and_then(|reply| match reply {
+                    Reply::Evaluate(response) => Ok(response),
+                    other => Err(crate::app::unexpected(&other)),
+                });
+                self.what_if.answer(id, result, now_ms);
+                self.rebuild(cx);
+            }
+            (Slot::WhatIfChart, result) => {
+                let result = result.and_then(|reply| match reply {
+                    Reply::Chart(chart) => Ok(*chart),
+                    other => Err(crate::app::unexpected(&other)),
+                });
+                self.chart.answer(id, result, now_ms);
+            }
+            (_, Ok(other)) => cx.complain(crate::app::unexpected(&other).text),
+            (_, Err(problem)) => cx.complain(problem.sentence()),
+        }
+    }
+
+    /// The list of sets is here: keep the open one, or open the one wanted, else the first active one.
+    fn sets_listed(&mut self, cx: &mut Context) {
+        let sets = self.sets.get().cloned().unwrap_or_default();
+        let wanted = self.open_name.take();
+        if let Some(set) = wanted.and_then(|name| sets.iter().find(|s| s.name == name)) {
+            self.open(cx, set.clone());
+        } else if let Some(draft) = &self.draft {
+            let stored = sets.iter().find(|s| s.id == draft.set.id);
+            if let Some(stored) = stored.filter(|s| s.version != draft.set.version && !draft.is_dirty()) {
+                self.open(cx, stored.clone());
+            }
+        } else if let Some(set) = sets.iter().find(|s| s.active).or_else(|| sets.first()) {
+            self.open(cx, set.clone());
+        }
+        if !self.waiting.is_empty() {
+            let waiting = std::mem::take(&mut self.waiting);
+            self.add_objectives(cx, waiting);
+        }
+    }
+
+    fn suggested(&mut self, cx: &mut Context, suggestion: &set::SuggestRangeResponse) {
+        let history = crate::format::duration(suggestion.spanned_ms);
+        if let (None, Some(form)) = (&self.suggesting, &mut self.form) {
+            form.suggest(suggestion.range.as_ref());
+            cx.say(format!("suggested from {} samples over {history}", suggestion.samples));
+            self.ask_what_if(cx, 0);
+            return;
+        }
+        if let (Some(name), Some(range), Some(draft)) = (self.suggesting.take(), suggestion.range, &mut self.draft) {
+            draft.set_range(&name, range);
+            cx.say(format!("suggested from {} samples over {history}; S saves, u takes it back", suggestion.samples));
+            self.changed(cx);
+        }
+        self.next_suggestion(cx);
+    }
+
+    /// A save was refused: somebody was faster, or something is wrong.
+    fn refused(&mut self, cx: &mut Context, problem: Problem) {
+        if let (Some(theirs), Some(draft)) = (&problem.conflict, &mut self.draft) {
+            self.text = Some(("conflict: somebody saved this set first".to_owned(), draft.conflict_lines(theirs)));
+            // A second save is then on purpose, over their version.
+            draft.set.version = theirs.version;
+            return;
+        }
+        cx.complain(problem.sentence());
+    }
+}

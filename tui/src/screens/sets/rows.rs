@@ -1,0 +1,148 @@
+//! Rows of the sets screen.
+
+use std::cmp::Ordering;
+
+use sla_domain::SafeText;
+use sla_proto::objective::v1::Objective;
+use sla_proto::series::v1::Query;
+use sla_proto::violation::v1::{ObjectiveStatus, WindowResult};
+
+use super::WHAT_IF_WINDOW_MS;
+use crate::app::list::Row;
+use crate::app::wire::{self, State};
+use crate::filter::{Filterable, Value};
+
+/// Sort columns, in the order of [`Row::compare`]: as in the set, by name, worst first.
+pub(crate) const SORTS: [&str; 3] = ["SET", "NAME", "STATE"];
+
+/// One objective of the draft with what is known about it.
+#[derive(Debug, Clone)]
+pub(crate) struct ObjectiveRow {
+    /// Place in the draft.
+    pub(crate) at: usize,
+    pub(crate) objective: Objective,
+    pub(crate) name: SafeText,
+    haystack: String,
+    key: Vec<u8>,
+    /// Of the stored objective, at the last evaluation.
+    pub(crate) now: Option<ObjectiveStatus>,
+    /// Of the draft's range, over 12 h.
+    pub(crate) what_if: Option<ObjectiveStatus>,
+}
+
+impl ObjectiveRow {
+    pub(crate) fn new(at: usize, objective: &Objective, now: Option<ObjectiveStatus>, what_if: Option<ObjectiveStatus>) -> Self {
+        let name = wire::objective_name(objective);
+        let key = if objective.id.is_empty() { objective.name.as_bytes() } else { objective.id.as_bytes() }.to_vec();
+        Self {
+            at,
+            haystack: format!("{name} {}", SafeText::new(wire::query_text(objective.query.as_ref()))),
+            name,
+            key,
+            objective: objective.clone(),
+            now,
+            what_if,
+        }
+    }
+
+    /// The state by the draft's range where that was judged, else by the stored one.
+    pub(crate) fn state(&self) -> Option<State> {
+        self.what_if.as_ref().or(self.now.as_ref()).map(|s| State::of(s.state()))
+    }
+
+    /// The newest value of the series in the worst state.
+    pub(crate) fn last(&self) -> Option<f64> {
+        let status = self.what_if.as_ref().or(self.now.as_ref())?;
+        status.series.first().and_then(|s| s.last.as_ref()).map(|p| p.value)
+    }
+
+    /// The last 12 h with the draft's range.
+    pub(crate) fn window(&self) -> Option<&WindowResult> {
+        let of = |status: &'_ Option<ObjectiveStatus>| -> Option<usize> {
+            status.as_ref()?.windows.iter().position(|w| w.window_ms == WHAT_IF_WINDOW_MS)
+        };
+        if let Some(at) = of(&self.what_if) {
+            return self.what_if.as_ref().map(|s| &s.windows[at]);
+        }
+        of(&self.now).and_then(|at| self.now.as_ref().map(|s| &s.windows[at]))
+    }
+
+    pub(crate) fn probability(&self) -> Option<f64> {
+        self.now.as_ref().and_then(|s| s.outlook.as_ref()).and_then(|o| o.probability)
+    }
+
+    /// What the chart reads: the first series of the objective.
+    pub(crate) fn chart_query(&self) -> (Query, Vec<u8>) {
+        let status = self.what_if.as_ref().or(self.now.as_ref());
+        let series = status.and_then(|s| s.series.first()).and_then(|s| s.series.as_ref());
+        let id = series.map(|s| s.id.clone()).unwrap_or_default();
+        (self.objective.query.clone().unwrap_or_default(), id)
+    }
+}
+
+impl Filterable for ObjectiveRow {
+    fn haystack(&self) -> &str {
+        &self.haystack
+    }
+
+    fn field(&self, name: &str) -> Option<Value<'_>> {
+        let range = self.objective.range.unwrap_or_default();
+        match name {
+            "state" => self.state().map(|s| Value::Ranked(s.ranked().0, s.ranked().1)),
+            "name" => Some(Value::Text(self.name.as_str())),
+            "min" => range.min.map(Value::Number),
+            "max" => range.max.map(Value::Number),
+            "violations" => self.window().map(|w| Value::Number(w.violations as f64)),
+            _ => None,
+        }
+    }
+}
+
+impl Row for ObjectiveRow {
+    fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    fn compare(&self, other: &Self, column: usize) -> Ordering {
+        match column {
+            1 => self.name.cmp(&other.name),
+            2 => other.state().cmp(&self.state()),
+            _ => Ordering::Equal,
+        }
+        .then(self.at.cmp(&other.at))
+    }
+}
+
+/// The set as CSV or JSON.
+pub(crate) fn export(set: &str, rows: &[ObjectiveRow], csv: bool) -> String {
+    if csv {
+        let mut out = String::from("objective,query,min,max,state,violations_12h,violated_s_12h\n");
+        for row in rows {
+            let range = row.objective.range.unwrap_or_default();
+            let quote = |text: &str| text.replace('"', "\"\"");
+            out.push_str(&format!(
+                "\"{}\",\"{}\",{},{},{},{},{}\n",
+                quote(row.name.as_str()),
+                quote(wire::query_text(row.objective.query.as_ref())),
+                super::draft::bound_text(range.min),
+                super::draft::bound_text(range.max),
+                row.state().map_or("", |s| s.ranked().0),
+                row.window().map_or_else(String::new, |w| w.violations.to_string()),
+                row.window().map_or_else(String::new, |w| (w.violated_ms as f64 / 1000.0).to_string())
+            ));
+        }
+        return out;
+    }
+    let objectives: Vec<serde_json::Value> = rows
+        .iter()
+        .map(|row| {
+            let range = row.objective.range.unwrap_or_default();
+            serde_json::json!({
+                "name": row.name.as_str(), "query": wire::query_text(row.objective.query.as_ref()), "min": range.min, "max": range.max,
+                "state": row.state().map(|s| s.ranked().0), "violations_12h": row.window().map(|w| w.violations),
+                "violated_s_12h": row.window().map(|w| w.violated_ms as f64 / 1000.0),
+            })
+        })
+        .collect();
+    serde_json::json!({"set": set, "objectives": objectives}).to_string()
+}

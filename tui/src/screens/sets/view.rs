@@ -1,0 +1,207 @@
+//! Drawing the sets screen.
+
+use super::rows::{ObjectiveRow, SORTS};
+use super::{Bound, Screen, WHAT_IF_WINDOW_MS};
+use crate::app::{Context, wire};
+use crate::format::{duration, maybe, number, percent, probability};
+use crate::screens::{draw_phase, stale_words};
+use crate::theme::Role;
+use crate::widget::canvas::{Align, Canvas};
+use crate::widget::chart::{Chart, Layer};
+use crate::widget::table::{self, Column};
+
+const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
+    Column { title, width, grow, align, priority }
+}
+
+const COLUMNS: [Column; 7] = [
+    column("OBJECTIVE", 20, 3, Align::Left, 9),
+    column("MIN", 8, 0, Align::Right, 8),
+    column("MAX", 8, 0, Align::Right, 8),
+    column("NOW", 9, 0, Align::Left, 7),
+    column("LAST 12h WITH THIS", 20, 1, Align::Left, 5),
+    column("P", 5, 0, Align::Right, 4),
+    column("TARGET", 7, 0, Align::Right, 1),
+];
+
+/// Rows of the form's fields and its message.
+const FORM_ROWS: u16 = 4;
+
+impl Screen {
+    pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        self.draw_info(cx, &mut canvas.rows(0, 1));
+        if self.draft.is_none() {
+            let mut body = canvas.rows(2, height.saturating_sub(2));
+            if draw_phase(cx, &self.sets, &mut body, "SLA sets") {
+                body.text(3, 0, "there is no SLA set yet: N creates one, or select series on the first screen and press a", Role::Dim);
+            }
+            return;
+        }
+        let placed = table::place(&COLUMNS, width);
+        let sort = SORTS.get(self.list.sort).filter(|_| self.list.sort == 1).map(|_| ("OBJECTIVE", self.list.down));
+        table::draw_header(&mut canvas.rows(1, 1), &COLUMNS, &placed, sort);
+        let room = Self::height(cx) as u16;
+        let mut body = canvas.rows(2, room);
+        if self.rows.is_empty() {
+            body.text(3, 0, "this set has no objective: n adds one", Role::Dim);
+        }
+        for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
+            let row = &self.rows[at];
+            table::draw_gutter(&mut body, y as u16, current, false);
+            for &(column, x, w) in &placed {
+                let (text, role) = cell(row, COLUMNS[column].title, self.bound, current);
+                table::draw_cell(&mut body, y as u16, (x, w), &text, &COLUMNS[column], role);
+            }
+        }
+        let at = room + 2;
+        self.draw_pane(cx, &mut canvas.rows(at, height.saturating_sub(at)));
+    }
+
+    fn draw_info(&self, cx: &Context, line: &mut Canvas<'_>) {
+        let width = line.width();
+        if let Some(stale) = stale_words(cx, &self.sets) {
+            line.field(1, 0, width.saturating_sub(2), &stale, Align::Left, Role::Error);
+            return;
+        }
+        let Some(draft) = &self.draft else { return };
+        let star = if draft.is_dirty() { "*" } else { "" };
+        let mut x = line.text(1, 0, &format!("{}{star}", draft.set.name), Role::Strong) + 2;
+        if draft.is_dirty() {
+            let count = draft.changes();
+            let word = if count == 1 { "change" } else { "changes" };
+            x = line.text(x, 0, &format!("({count} {word} not saved: S saves, u undoes)"), Role::AtRisk) + 2;
+        }
+        if !draft.set.active {
+            x = line.text(x, 0, "not watched (A watches it)", Role::NoData) + 2;
+        }
+        let filter = self.list.filter().text();
+        if !filter.is_empty() {
+            x = line.text(x, 0, &format!("/{filter}  {}", self.list.count(self.rows.len(), "objectives")), Role::Text) + 2;
+        }
+        let sets = self.sets.get().map_or(0, Vec::len);
+        let right = format!("version {}, {sets} sets ( ] next )", draft.set.version);
+        let right_width = right.len() as u16;
+        if x + right_width < width {
+            line.text(width - right_width - 1, 0, &right, Role::Dim);
+        }
+    }
+
+    /// The chosen objective: words, form and chart.
+    fn draw_pane(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let row = self.current();
+        let title = match (&self.form, row) {
+            (Some(form), _) if self.rows.len() <= form.at => "new objective".to_owned(),
+            (_, Some(row)) => row.name.as_str().to_owned(),
+            _ => return,
+        };
+        if canvas.height() < 4 {
+            return;
+        }
+        let mut inside = canvas.frame(&title, Role::Title);
+        let (width, height) = (inside.width(), inside.height());
+        let mut y = 0;
+        if let Some(form) = &self.form {
+            form.draw(&mut inside.rows(0, FORM_ROWS));
+            y = FORM_ROWS;
+        }
+        let Some(row) = row.filter(|row| self.form.as_ref().is_none_or(|f| f.at == row.at)) else { return };
+        for (text, role) in self.pane_words(cx, row) {
+            inside.field(1, y, width.saturating_sub(2), &text, Align::Left, role);
+            y += 1;
+        }
+        let rest = height.saturating_sub(y);
+        if rest >= 3 {
+            self.draw_chart(cx, row, &mut inside.rows(y, rest));
+        }
+    }
+
+    fn pane_words(&self, cx: &Context, row: &ObjectiveRow) -> Vec<(String, Role)> {
+        let mut lines = Vec::new();
+        let what = match (row.window(), self.what_if.problem()) {
+            (_, Some(problem)) => (problem.sentence(), Role::Error),
+            (Some(w), None) => {
+                let good = if w.judged_ms > 0 { percent(1.0 - w.bad_ms as f64 / w.judged_ms as f64) } else { "no data".to_owned() };
+                let worst = w.worst.map_or_else(String::new, |v| format!(", worst {}", number(v)));
+                let text = format!(
+                    "with this range in {}: {} violations, {}, {good} good, known {}{worst}",
+                    duration(w.window_ms),
+                    w.violations,
+                    duration(w.violated_ms),
+                    percent(w.coverage)
+                );
+                (text, if w.violations > 0 { Role::Violated } else { Role::Ok })
+            }
+            (None, None) if row.objective.range.is_none() => ("no range yet: e sets one, ctrl-g suggests one".to_owned(), Role::AtRisk),
+            (None, None) => ("what this range would have meant is being judged ...".to_owned(), Role::Dim),
+        };
+        lines.push(what);
+        if self.form.is_none() {
+            let mut second = Vec::new();
+            if let Some(status) = &row.now {
+                let state = wire::State::of(status.state());
+                let why = if status.why.is_empty() { String::new() } else { format!(" ({})", status.why) };
+                second.push(format!("now {} {}{why}", state.mark(), state.word()));
+                if status.series_known > 1 {
+                    second.push(format!("{} of {} series seen", status.series_seen, status.series_known));
+                }
+            }
+            if let Some(p) = row.probability() {
+                second.push(format!("leaves it within {}: {}", duration(cx.horizon_ms()), probability(p)));
+            }
+            if row.objective.suggested {
+                second.push("range suggested, not agreed by a person".to_owned());
+            }
+            lines.push((second.join("   "), Role::Text));
+        }
+        lines
+    }
+
+    fn draw_chart(&self, cx: &Context, row: &ObjectiveRow, canvas: &mut Canvas<'_>) {
+        if !draw_phase(cx, &self.chart, canvas, "the last 12 h") {
+            return;
+        }
+        let Some(chart) = self.chart.get() else { return };
+        let until = wire::ms(chart.until.as_ref()).unwrap_or_else(|| cx.data_now_ms());
+        let after = wire::ms(chart.after.as_ref()).unwrap_or(until - WHAT_IF_WINDOW_MS);
+        let typed = self.form.as_ref().and_then(|form| form.objective().ok()).and_then(|o| o.range);
+        let range = typed.or(row.objective.range).unwrap_or_default();
+        let bound = |value: Option<f64>, word: &str| value.map(|value| Layer::Bound { value, label: format!("{word} {}", number(value)) });
+        let mut layers: Vec<Layer> = [bound(range.min, "min"), bound(range.max, "max")].into_iter().flatten().collect();
+        layers.push(Layer::Samples {
+            extents: crate::screens::metrics::detail::extents(chart, after, until),
+            gap_ms: crate::screens::metrics::detail::gap_ms(chart, after, until),
+        });
+        let stale = stale_words(cx, &self.chart).is_some();
+        Chart { after_ms: after, until_ms: until, values: None, layers, now_ms: None, cursor_ms: None, zone: cx.zone, stale }.draw(canvas);
+    }
+}
+
+fn cell(row: &ObjectiveRow, title: &str, bound: Bound, current: bool) -> (String, Role) {
+    let range = row.objective.range.unwrap_or_default();
+    // The bound that + and - move is marked on the chosen row.
+    let marked = |value: Option<f64>, is: Bound| {
+        let text = maybe(value);
+        if current && bound == is && value.is_some() { (format!("±{text}"), Role::Accent) } else { (text, Role::Text) }
+    };
+    match title {
+        "OBJECTIVE" => (row.name.as_str().to_owned(), Role::Text),
+        "MIN" => marked(range.min, Bound::Min),
+        "MAX" => marked(range.max, Bound::Max),
+        "NOW" => match row.state() {
+            Some(state) => (format!("{} {}", state.mark(), maybe(row.last())), state.role()),
+            None => ("…".to_owned(), Role::Dim),
+        },
+        "P" => (row.probability().map_or_else(|| "–".to_owned(), probability), Role::Text),
+        "TARGET" => (row.objective.target_percent.clone(), Role::Dim),
+        _ => match row.window() {
+            Some(w) if w.covered_ms == 0 => ("no data".to_owned(), Role::NoData),
+            Some(w) => {
+                let word = if w.violations == 1 { "violation " } else { "violations" };
+                let role = if w.violations > 0 { Role::Violated } else { Role::Dim };
+                (format!("{:>3} {word} {}", w.violations, duration(w.violated_ms)), role)
+            }
+            None => ("…".to_owned(), Role::Dim),
+        },
+    }
+}
