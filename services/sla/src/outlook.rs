@@ -1,3 +1,11 @@
 //! Violations to come: probabilities, bands, predicted points, and how far they can be trusted.
 
+pub mod backtest;
 pub mod board;
+pub mod classic;
+pub mod message;
+pub mod probability;
+pub mod rounds;
+pub mod store;
+pub mod track_record;
+pub mod what_if;

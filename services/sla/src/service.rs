@@ -18,6 +18,7 @@ use crate::grpc::violations::ViolationsApi;
 use crate::metrics::{SlaCounts, SlaMetrics};
 use crate::options::{MAX_MESSAGE_BYTES, SlaOptions};
 use crate::outlook::board::OutlookBoard;
+use crate::outlook::rounds;
 use crate::sets::catalog::{Catalog, Sets};
 use crate::sets::default_set;
 use crate::sets::editor::Editor;
@@ -39,7 +40,7 @@ pub(crate) struct Core {
     pub(crate) editor: Editor,
     pub(crate) ids: Identities,
     pub(crate) board: Board,
-    pub(crate) outlooks: OutlookBoard,
+    pub(crate) outlooks: Arc<OutlookBoard>,
     pub(crate) now_requests: mpsc::Sender<NowRequest>,
 }
 
@@ -87,7 +88,7 @@ impl SlaService {
             editor: Editor::new(peer.clone(), catalog.clone(), clock.clone()),
             ids: Identities::new(clock.clone()),
             board: Board::default(),
-            outlooks: OutlookBoard::default(),
+            outlooks: Arc::default(),
             metrics: SlaMetrics::default(),
             options,
             peer,
@@ -99,6 +100,7 @@ impl SlaService {
         });
         core.shutdown
             .spawn("sla evaluation", cadence::run(core.clone(), requests));
+        core.shutdown.spawn("sla forecasts", rounds::run(core.clone()));
         if core.options.default_set {
             let suggesting = core.clone();
             core.shutdown

@@ -102,7 +102,10 @@ pub(crate) async fn run(core: Arc<Core>, mut requests: tokio::sync::mpsc::Receiv
         }
         for request in waiting {
             // A caller that has gone does not matter.
-            let _ = request.send(outcome.as_ref().map(|()| ()).map_err(SlaError::words));
+            let _ = request.send(match &outcome {
+                Ok(()) => Ok(()),
+                Err(error) => Err(error.words()),
+            });
         }
     }
 }
@@ -144,17 +147,8 @@ impl Cadence {
 
     async fn read(&mut self, core: &Core, active: &[Arc<KnownObjective>], due: &[Arc<KnownObjective>], at_ms: i64) {
         let reach_ms = core.options.longest_window_ms() + REACH_SLACK_MS;
-        self.memory.forget(&wanted(active), at_ms, reach_ms);
-        for read_due in self.memory.due(&wanted(due), at_ms, reach_ms, core.options.max_series) {
-            let outcome = read(&core.peer, &core.pool, &read_due.plan).await;
-            match &outcome {
-                Ok(reading) => self.source = reading.status.clone(),
-                Err(error) => {
-                    tracing::warn!(error = %error.words(), "samples cannot be read");
-                    self.source.problem = error.words();
-                }
-            }
-            self.memory.absorb(&read_due, outcome.map_err(|error| error.words()));
+        if let Some(status) = bring_up(core, &mut self.memory, active, due, at_ms, reach_ms).await {
+            self.source = status;
         }
     }
 
@@ -287,6 +281,32 @@ impl Cadence {
             .collect();
         Snapshot::new(at_ms, objectives, self.source.clone(), problem)
     }
+}
+
+/// Reads what `due` needs up to `at_ms`, back to `reach_ms` where it is new, and forgets what `active` does not want.
+/// How the source did in the last read, if there was one.
+pub(crate) async fn bring_up(
+    core: &Core,
+    memory: &mut SampleMemory,
+    active: &[Arc<KnownObjective>],
+    due: &[Arc<KnownObjective>],
+    at_ms: i64,
+    reach_ms: i64,
+) -> Option<SourceStatus> {
+    memory.forget(&wanted(active), at_ms, reach_ms);
+    let mut source = None;
+    for read_due in memory.due(&wanted(due), at_ms, reach_ms, core.options.max_series) {
+        let outcome = read(&core.peer, &core.pool, &read_due.plan).await;
+        match &outcome {
+            Ok(reading) => source = Some(reading.status.clone()),
+            Err(error) => {
+                tracing::warn!(error = %error.words(), "samples cannot be read");
+                source.get_or_insert_with(SourceStatus::default).problem = error.words();
+            }
+        }
+        memory.absorb(&read_due, outcome.map_err(|error| error.words()));
+    }
+    source
 }
 
 /// A set may have got another name, an objective another target, without being judged again.

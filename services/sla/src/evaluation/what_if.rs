@@ -11,11 +11,12 @@ use sla_proto::violation::v1 as pb;
 
 use crate::error::SlaError;
 use crate::evaluation::cadence::wanted;
-use crate::evaluation::judge::{Asked, JudgedObjective, judge};
+use crate::evaluation::judge::{Asked, judge};
 use crate::evaluation::memory::HeldSeries;
 use crate::evaluation::reader::{ReadPlan, Reading, read};
 use crate::evaluation::status::objective_status;
 use crate::options::{MAX_INLINE_OBJECTIVES, MAX_WINDOW_MS, MAX_WINDOWS};
+use crate::outlook;
 use crate::service::Core;
 use crate::sets::catalog::KnownObjective;
 
@@ -53,19 +54,23 @@ pub(crate) async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Resul
         })
         .collect();
     let (with_intervals, horizon_ms, asked_here) = (request.with_intervals, core.options.horizon_ms, asked.clone());
-    let judged: Vec<(JudgedObjective, pb::ObjectiveStatus)> = core
+    let board = request.with_outlook.then(|| core.outlooks.clone());
+    let judged: Vec<pb::ObjectiveStatus> = core
         .pool
         .run(move || {
             work.into_iter()
                 .map(|(known, series, problem)| {
                     let judged = judge(&known, series, &asked_here, &HashMap::new());
-                    let status = objective_status(&judged, horizon_ms, with_intervals, &problem);
-                    (judged, status)
+                    let mut status = objective_status(&judged, horizon_ms, with_intervals, &problem);
+                    if let Some(board) = &board {
+                        outlook::what_if::add(board, &judged, &mut status, horizon_ms);
+                    }
+                    status
                 })
                 .collect()
         })
         .await?;
-    let told = judged.into_iter().map(|(_, status)| status).collect();
+    let told = judged;
     Ok(pb::EvaluateResponse {
         at: Some(convert::timestamp(asked.at_ms)),
         objectives: told,
