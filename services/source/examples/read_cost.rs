@@ -32,6 +32,7 @@ async fn read(url: &str, way: Way, request: &ReadRequest) -> Result<RawRead, Fai
     options.ways = vec![way];
     options.timeout = Duration::from_mins(1);
     options.body_cap_bytes = 512 << 20;
+    options.bytes_per_s = u64::MAX;
     Ok(Prometheus::new(options)?
         .read(request, &Call::within(Duration::from_mins(2)))
         .await?)

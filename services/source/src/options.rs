@@ -16,6 +16,8 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DEFAULT_BODY_CAP_BYTES: u64 = 64 << 20;
 /// Requests in flight at once unless configured otherwise.
 pub const DEFAULT_CONCURRENCY: usize = 2;
+/// Bytes a second taken on average unless configured otherwise.
+pub const DEFAULT_BYTES_PER_S: u64 = 64 << 20;
 /// Largest secret file read.
 pub const MAX_SECRET_FILE_BYTES: u64 = 64 << 10;
 
@@ -135,6 +137,8 @@ pub struct SourceOptions {
     pub compression: bool,
     /// Requests in flight at once.
     pub concurrency: usize,
+    /// Bytes a second taken on average; after a large answer the next request waits.
+    pub bytes_per_s: u64,
     /// Most series one read may cover.
     pub max_series: usize,
     /// Ways of reading samples that may be used, those the server lacks left out by themselves; all by default.
@@ -156,6 +160,7 @@ impl SourceOptions {
             body_cap_bytes: DEFAULT_BODY_CAP_BYTES,
             compression: false,
             concurrency: DEFAULT_CONCURRENCY,
+            bytes_per_s: DEFAULT_BYTES_PER_S,
             max_series: DEFAULT_MAX_SERIES,
             ways: vec![Way::RemoteReadChunks, Way::RemoteReadSamples, Way::InstantQuery],
             system_proxy: true,

@@ -1,9 +1,10 @@
 //! The query budget: how hard we may lean on the operator's Prometheus.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 /// Answers slower than this many times the usual are a sign of load.
 const SLOW_FACTOR: f64 = 4.0;
@@ -14,11 +15,15 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// Weight of the newest latency in the usual one.
 const USUAL_WEIGHT: f64 = 0.1;
 
-/// Lets at most `concurrency` requests out at once, and makes each wait first while the server's latency is high.
+/// Lets at most `concurrency` requests out at once, and makes each wait first while the server's latency is high or more
+/// bytes came than its rate allows.
 #[derive(Debug)]
 pub(crate) struct Budget {
     permits: Arc<Semaphore>,
     pace: Mutex<Pace>,
+    bytes_per_s: u64,
+    /// When the bytes received so far are paid for.
+    paid_at: Mutex<Option<Instant>>,
 }
 
 /// What the pause is computed from; latency = time until the first byte of the answer.
@@ -54,17 +59,19 @@ impl Pace {
 }
 
 impl Budget {
-    pub(crate) fn new(concurrency: usize) -> Self {
+    pub(crate) fn new(concurrency: usize, bytes_per_s: u64) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(concurrency.max(1))),
             pace: Mutex::default(),
+            bytes_per_s: bytes_per_s.max(1),
+            paid_at: Mutex::default(),
         }
     }
 
     /// Waits for a place and for the pause; the place is given back when the permit is dropped.
     pub(crate) async fn enter(&self) -> Option<OwnedSemaphorePermit> {
         let permit = self.permits.clone().acquire_owned().await.ok();
-        let pause = self.locked(|pace| pace.pause());
+        let pause = self.locked(|pace| pace.pause()).max(self.debt(Instant::now()));
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
@@ -76,11 +83,21 @@ impl Budget {
         self.locked(|pace| pace.observe(latency));
     }
 
+    /// Takes note of bytes received; the requests that follow wait until the rate allows them.
+    pub(crate) fn spent(&self, bytes: u64, now: Instant) {
+        let mut paid_at = self.paid_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = paid_at.map_or(now, |at| at.max(now));
+        *paid_at = Some(from + Duration::from_secs_f64(bytes as f64 / self.bytes_per_s as f64));
+    }
+
+    /// How long until the bytes received so far are paid for.
+    fn debt(&self, now: Instant) -> Duration {
+        let paid_at = *self.paid_at.lock().unwrap_or_else(PoisonError::into_inner);
+        paid_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
+    }
+
     fn locked<T>(&self, work: impl FnOnce(&mut Pace) -> T) -> T {
-        match self.pace.lock() {
-            Ok(mut pace) => work(&mut pace),
-            Err(poisoned) => work(&mut poisoned.into_inner()),
-        }
+        work(&mut self.pace.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -103,6 +120,19 @@ mod tests {
             pace.observe(Duration::from_millis(100));
         }
         assert_eq!(pace.pause(), Duration::ZERO);
+    }
+
+    #[test]
+    fn bytes_are_paid_for_by_waiting() {
+        let budget = Budget::new(2, 1_000_000);
+        let now = Instant::now();
+        budget.spent(500_000, now);
+        budget.spent(1_000_000, now);
+        assert_eq!(budget.debt(now), Duration::from_millis(1_500));
+        assert_eq!(budget.debt(now + Duration::from_secs(1)), Duration::from_millis(500));
+        assert_eq!(budget.debt(now + Duration::from_secs(9)), Duration::ZERO);
+        budget.spent(1_000, now + Duration::from_secs(9));
+        assert_eq!(budget.debt(now + Duration::from_secs(9)), Duration::from_millis(1));
     }
 
     #[test]

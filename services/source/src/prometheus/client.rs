@@ -79,6 +79,13 @@ pub(crate) struct Stream {
     /// Bytes of the body so far.
     pub(crate) received: u64,
     cap: u64,
+    budget: Arc<Budget>,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.budget.spent(self.received, Instant::now());
+    }
 }
 
 impl Stream {
@@ -104,7 +111,7 @@ impl Stream {
     pub(crate) async fn whole(mut self) -> Result<Answer, SourceError> {
         if self.response.content_length().is_some_and(|length| length > self.cap) {
             return Err(SourceError::TooLarge {
-                tried: self.tried,
+                tried: self.tried.clone(),
                 limit_bytes: self.cap,
             });
         }
@@ -114,7 +121,7 @@ impl Stream {
         }
         Ok(Answer {
             body,
-            tried: self.tried,
+            tried: self.tried.clone(),
         })
     }
 }
@@ -131,7 +138,7 @@ pub(crate) struct Client {
     base: Url,
     user_info: Option<(String, String)>,
     transport: OnceCell<Transport>,
-    budget: Budget,
+    budget: Arc<Budget>,
     refuses_post: AtomicBool,
 }
 
@@ -140,7 +147,7 @@ impl Client {
     pub(crate) fn new(options: SourceOptions) -> Result<Self, SourceError> {
         let (base, user_info) = options.base()?;
         Ok(Self {
-            budget: Budget::new(options.concurrency),
+            budget: Arc::new(Budget::new(options.concurrency, options.bytes_per_s)),
             options,
             base,
             user_info,
@@ -259,6 +266,7 @@ impl Client {
             content_type,
             received: 0,
             cap: self.options.body_cap_bytes,
+            budget: self.budget.clone(),
         })
     }
 
