@@ -1,0 +1,77 @@
+//! From a gRPC status to words.
+
+use std::time::Duration;
+
+use prost::Message as _;
+use sla_proto::objective::v1::SlaSet;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::app::request::Problem;
+
+/// Metadata key of a STALE_VERSION: the stored set, encoded.
+const CONFLICT_METADATA: &str = "sla-conflict-bin";
+
+/// What the details of a status say, else its message, else what its code means.
+pub(crate) fn of_status(status: &Status) -> Problem {
+    let details = status.get_error_details();
+    let info = details.error_info();
+    let fields = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
+    let conflict = status
+        .metadata()
+        .get_bin(CONFLICT_METADATA)
+        .and_then(|value| value.to_bytes().ok())
+        .and_then(|bytes| SlaSet::decode(bytes).ok());
+    let text = match status.code() {
+        // An expired deadline arrives as CANCELLED from tonic's own timer.
+        Code::DeadlineExceeded | Code::Cancelled => "it took too long and was given up".to_owned(),
+        Code::Unavailable if status.message().is_empty() || info.is_none() => "the instance does not answer".to_owned(),
+        Code::Unimplemented => "this instance cannot do that: its role is not running there".to_owned(),
+        _ if status.message().is_empty() => format!("{}", status.code()),
+        _ => status.message().to_owned(),
+    };
+    Problem {
+        reason: info.map(|i| i.reason.clone()).unwrap_or_default(),
+        text,
+        hint: info.and_then(|i| i.metadata.get("hint").cloned()).unwrap_or_default(),
+        fields: fields.iter().map(|f| (f.field.clone(), f.description.clone())).collect(),
+        conflict: conflict.map(Box::new),
+    }
+}
+
+/// Nothing can be asked.
+pub(crate) fn no_connection() -> Problem {
+    Problem { reason: "NO_CONNECTION".to_owned(), ..Problem::plain("there is no connection to the instance") }
+}
+
+/// The limit has passed.
+pub(crate) fn too_slow(limit: Duration) -> Problem {
+    Problem::plain(format!("no answer within {:.0} s", limit.as_secs_f64()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
+    use super::*;
+
+    #[test]
+    fn details_become_words() {
+        let mut details = ErrorDetails::new();
+        details.set_error_info("INVALID", "sla", [("hint".to_owned(), "swap the bounds".to_owned())]);
+        details.add_bad_request_violation("range.min", "5 is above max 4");
+        let status = Status::with_error_details(Code::InvalidArgument, "the set cannot be saved", details);
+        let problem = of_status(&status);
+        assert_eq!(problem.reason, "INVALID");
+        assert_eq!(problem.sentence(), "the set cannot be saved (range.min: 5 is above max 4): swap the bounds");
+    }
+
+    #[test]
+    fn a_conflict_carries_the_stored_set() {
+        let theirs = SlaSet { name: "default".into(), version: 7, ..SlaSet::default() };
+        let mut status = Status::aborted("somebody was faster");
+        let value = tonic::metadata::MetadataValue::from_bytes(&theirs.encode_to_vec());
+        status.metadata_mut().insert_bin(CONFLICT_METADATA, value);
+        assert_eq!(of_status(&status).conflict.unwrap().version, 7);
+    }
+}

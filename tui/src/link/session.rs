@@ -1,0 +1,122 @@
+//! One connection: calls in their slots, the violations stream, the stream of the run that is watched.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use tokio::sync::mpsc;
+
+use super::{Keeper, LinkCommand, OPEN_TIMEOUT, SILENCE, Wire, problem};
+use crate::app::request::{LinkEvent, Problem, RequestId, Slot};
+
+/// How long a stream that broke rests while the instance itself still answers.
+const STREAM_REST: Duration = Duration::from_secs(1);
+/// Beyond a call's own deadline, before it is given up here.
+const CALL_GRACE: Duration = Duration::from_millis(500);
+/// Streams tell their end here.
+const ENDS_MAX: usize = 4;
+
+impl<W: Wire> Keeper<W> {
+    /// Carries calls and streams until the instance no longer answers; why, or `None` when the loop is gone.
+    pub(super) async fn serve(&mut self, commands: &mut mpsc::Receiver<LinkCommand>) -> Option<String> {
+        let (ended, mut ends) = mpsc::channel::<Problem>(ENDS_MAX);
+        self.watch(ended.clone(), Duration::ZERO);
+        let mut run_task: Option<tokio::task::AbortHandle> = None;
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command? {
+                    LinkCommand::Call { slot, id, request } => self.call(slot, id, request),
+                    LinkCommand::Cancel(slot) => {
+                        if let Some(call) = self.calls.remove(&slot) {
+                            call.abort();
+                        }
+                    }
+                    LinkCommand::WatchRun(run_id) => {
+                        if let Some(task) = run_task.take() {
+                            task.abort();
+                        }
+                        run_task = run_id.map(|id| self.watch_run(id));
+                    }
+                    LinkCommand::Reconnect => {}
+                },
+                Some(problem) = ends.recv() => {
+                    // Is it the stream, or the instance?
+                    if let Err(why) = self.probe().await {
+                        return Some(why);
+                    }
+                    tracing::warn!(problem = problem.sentence(), "the stream of violations ended; trying again");
+                    self.watch(ended.clone(), STREAM_REST);
+                }
+                // Finished calls are only forgotten.
+                Some(_) = self.tasks.join_next(), if !self.tasks.is_empty() => {}
+            }
+        }
+    }
+
+    fn call(&mut self, slot: Slot, id: RequestId, request: crate::app::request::Request) {
+        let (wire, events) = (Arc::clone(&self.wire), self.events.clone());
+        let limit = Duration::from_millis(request.deadline_ms()) + CALL_GRACE;
+        let task = self.tasks.spawn(async move {
+            let result = match tokio::time::timeout(limit, wire.call(request)).await {
+                Ok(result) => result,
+                Err(_) => Err(problem::too_slow(limit)),
+            };
+            let _ = events.send(LinkEvent::Reply { slot, id, result }).await;
+        });
+        if let Some(older) = self.calls.insert(slot, task) {
+            older.abort();
+        }
+    }
+
+    fn watch(&mut self, ended: mpsc::Sender<Problem>, rest: Duration) {
+        let (wire, events) = (Arc::clone(&self.wire), self.events.clone());
+        self.tasks.spawn(async move {
+            tokio::time::sleep(rest).await;
+            let end = async {
+                let mut stream = match tokio::time::timeout(OPEN_TIMEOUT, wire.watch()).await {
+                    Ok(stream) => stream?,
+                    Err(_) => return Err(problem::too_slow(OPEN_TIMEOUT)),
+                };
+                loop {
+                    match tokio::time::timeout(SILENCE, stream.next()).await {
+                        Err(_) => return Err(Problem::plain("no heartbeat came")),
+                        Ok(None) => return Err(Problem::plain("the instance ended the stream")),
+                        Ok(Some(response)) => {
+                            if events.send(LinkEvent::Violations(Box::new(response?))).await.is_err() {
+                                return Ok(());
+                            }
+                        }
+                    }
+                }
+            }
+            .await;
+            if let Err(problem) = end {
+                let _ = ended.send(problem).await;
+            }
+        });
+    }
+
+    /// Follows a run to its end; a stream that breaks resumes after the last event seen.
+    fn watch_run(&mut self, run_id: String) -> tokio::task::AbortHandle {
+        let (wire, events) = (Arc::clone(&self.wire), self.events.clone());
+        self.tasks.spawn(async move {
+            let mut after = 0;
+            loop {
+                let opened = tokio::time::timeout(OPEN_TIMEOUT, wire.watch_run(run_id.clone(), after)).await;
+                if let Ok(Ok(mut stream)) = opened {
+                    while let Ok(Some(Ok(response))) = tokio::time::timeout(SILENCE, stream.next()).await {
+                        after = after.max(response.sequence);
+                        let last = response.run.as_ref().is_some_and(|run| run.finished.is_some());
+                        if response.heartbeat {
+                            continue;
+                        }
+                        if events.send(LinkEvent::Run(Box::new(response))).await.is_err() || last {
+                            return;
+                        }
+                    }
+                }
+                tokio::time::sleep(STREAM_REST).await;
+            }
+        })
+    }
+}

@@ -1,0 +1,280 @@
+//! The loop: one `select!`, signals before input before link before the frame's deadline. It awaits nothing else.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use ratatui::layout::Position;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::clipboard;
+use super::encode::blank;
+use super::input::{InputSource, sleep_until};
+use super::keys::InputEvent;
+use super::signal::{ShellSignal, Signals, stop_self};
+use super::term::Term;
+use super::writer::FrameWriter;
+use crate::app::request::{Effect, LinkEvent};
+use crate::app::{App, Msg, Now, draw, update};
+use crate::link::{Link, LinkCommand};
+use crate::widget::canvas::Canvas;
+
+/// Pictures that nobody asked for come at most this often: a burst of news is one frame.
+const NEWS_FRAME: Duration = Duration::from_millis(33);
+/// Events handled before a frame is painted.
+const BURST_MAX: usize = 64;
+/// Notes of file writers and of panicked workers that may wait.
+const NOTES_MAX: usize = 16;
+/// How long leaving waits for the line.
+const DRAIN: Duration = Duration::from_millis(40);
+
+/// Why the loop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The user left.
+    Quit,
+    /// A signal asked for it; its number.
+    Signal(u8),
+    /// The terminal is gone.
+    Gone,
+}
+
+/// Everything the loop holds.
+pub(crate) struct Shell<I: InputSource> {
+    pub(crate) app: App,
+    pub(crate) clock: std::sync::Arc<dyn sla_domain::Clock>,
+    pub(crate) started: Instant,
+    pub(crate) term: Term,
+    pub(crate) writer: FrameWriter,
+    pub(crate) input: I,
+    pub(crate) signals: Signals,
+    pub(crate) link: Link,
+    pub(crate) gone: CancellationToken,
+    pub(crate) panics: mpsc::Receiver<String>,
+    pub(crate) state_path: Option<PathBuf>,
+}
+
+enum Woken {
+    Gone,
+    Signal(ShellSignal),
+    Input(InputEvent),
+    Link(Option<LinkEvent>),
+    Panic(String),
+    Note(Result<String, String>),
+    Deadline,
+}
+
+impl<I: InputSource> Shell<I> {
+    /// The instant for the app.
+    fn now(&self) -> Now {
+        Now { wall_ms: self.clock.now_ms(), mono_ms: self.started.elapsed().as_millis() as i64 }
+    }
+
+    /// Paints the app as it is now.
+    pub(crate) fn paint(&self) {
+        let (width, height) = self.app.cx.size;
+        let mut buffer = blank(self.writer.spare(), width, height);
+        let mut cursor: Option<Position> = None;
+        draw(&self.app, &mut Canvas::new(&mut buffer, &mut cursor, &self.app.cx.theme));
+        self.writer.submit(buffer, cursor);
+    }
+
+    /// Runs until the user leaves, a signal says so, or the terminal is gone.
+    pub(crate) async fn run(&mut self) -> Exit {
+        let (notes, mut noted) = mpsc::channel::<Result<String, String>>(NOTES_MAX);
+        let mut files: JoinSet<()> = JoinSet::new();
+        let mut painted = Instant::now();
+        let mut paint_at: Option<Instant> = None;
+        loop {
+            let deadline = self.app.deadline_ms().map(|ms| self.started + Duration::from_millis(ms.max(0) as u64));
+            let wake_at = [deadline, paint_at].into_iter().flatten().min();
+            let woken = tokio::select! {
+                biased;
+                () = self.gone.cancelled() => Woken::Gone,
+                signal = self.signals.next() => Woken::Signal(signal),
+                event = self.input.next() => Woken::Input(event),
+                Some(what) = self.panics.recv() => Woken::Panic(what),
+                Some(note) = noted.recv() => Woken::Note(note),
+                event = self.link.events.recv() => Woken::Link(event),
+                () = sleep_until(wake_at) => Woken::Deadline,
+            };
+            let came = Instant::now();
+            let mut keys = 0_u32;
+            let mut messages: Vec<Msg> = Vec::new();
+            match woken {
+                Woken::Gone | Woken::Input(InputEvent::Closed) => return Exit::Gone,
+                Woken::Signal(ShellSignal::Leave(number)) => return Exit::Signal(number),
+                Woken::Signal(ShellSignal::Suspend) => self.suspend(),
+                Woken::Signal(ShellSignal::Resume) => self.writer.invalidate(),
+                Woken::Signal(ShellSignal::Resize) => {}
+                Woken::Input(event) => {
+                    messages.extend(message_of(event, &mut keys));
+                    // All that has arrived is handled before one frame is painted.
+                    while messages.len() < BURST_MAX
+                        && let Some(event) = self.input.next().now_or_never()
+                    {
+                        if event == InputEvent::Closed {
+                            return Exit::Gone;
+                        }
+                        messages.extend(message_of(event, &mut keys));
+                    }
+                }
+                Woken::Panic(what) => messages.push(Msg::WorkerPanic(what)),
+                Woken::Note(note) => messages.push(Msg::Note(note)),
+                Woken::Link(Some(event)) => {
+                    messages.push(Msg::Link(event));
+                    while messages.len() < BURST_MAX
+                        && let Ok(event) = self.link.events.try_recv()
+                    {
+                        messages.push(Msg::Link(event));
+                    }
+                }
+                // The link's task ended: only a panic does that, and it was told.
+                Woken::Link(None) => sleep_until(Some(came + NEWS_FRAME)).await,
+                Woken::Deadline => {}
+            }
+            let is_news = matches!(woken_kind(&messages), Kind::News);
+            if matches!(woken_kind(&messages), Kind::None) {
+                messages.push(Msg::Tick);
+            }
+            let size = Term::size();
+            if size != self.app.cx.size {
+                messages.push(Msg::Resize(size.0, size.1));
+            }
+            for message in messages {
+                let now = self.now();
+                let effects = update(&mut self.app, message, now);
+                for effect in effects {
+                    match effect {
+                        Effect::Quit => return Exit::Quit,
+                        Effect::Suspend => self.suspend(),
+                        effect => self.perform(effect, &notes, &mut files),
+                    }
+                }
+            }
+            while files.try_join_next().is_some() {}
+            let frame_due = painted + NEWS_FRAME;
+            if is_news && Instant::now() < frame_due {
+                paint_at = Some(frame_due);
+                continue;
+            }
+            self.paint();
+            painted = Instant::now();
+            paint_at = None;
+            for _ in 0..keys {
+                let (frame_bytes, frames) = self.writer.last_frame();
+                tracing::trace!(handled_us = came.elapsed().as_micros() as u64, frame_bytes, frames, "key handled");
+            }
+        }
+    }
+
+    fn perform(&mut self, effect: Effect, notes: &mpsc::Sender<Result<String, String>>, files: &mut JoinSet<()>) {
+        let command = match effect {
+            Effect::Call { slot, id, request } => LinkCommand::Call { slot, id, request },
+            Effect::Cancel(slot) => LinkCommand::Cancel(slot),
+            Effect::WatchRun(run_id) => LinkCommand::WatchRun(run_id),
+            Effect::Reconnect => LinkCommand::Reconnect,
+            Effect::Redraw => return self.writer.invalidate(),
+            Effect::Copy(text) => {
+                match clipboard::osc52(&text) {
+                    Some(bytes) if self.writer.aside(&bytes) => {}
+                    _ => {
+                        let _ = notes.try_send(Err("this is too long for the clipboard".to_owned()));
+                    }
+                }
+                return;
+            }
+            Effect::WriteFile { path, text } => {
+                let notes = notes.clone();
+                files.spawn_blocking(move || {
+                    let note = write_new(Path::new(&path), &text);
+                    let _ = notes.blocking_send(note);
+                });
+                return;
+            }
+            Effect::Quit | Effect::Suspend => return,
+        };
+        if self.link.commands.try_send(command).is_err() {
+            let _ = notes.try_send(Err("the link is overloaded; try again".to_owned()));
+        }
+    }
+
+    /// Gives the terminal back, stops, and takes it again when somebody continues us.
+    fn suspend(&mut self) {
+        self.writer.drain(DRAIN);
+        self.term.try_restore();
+        stop_self();
+        // A terminal that cannot be entered again is gone; the watcher sees that.
+        if let Err(error) = self.term.enter() {
+            tracing::error!(%error, "the terminal cannot be entered again");
+        }
+        self.writer.invalidate();
+    }
+
+    /// Puts everything back. Quick: a slow line does not hold it up.
+    pub(crate) fn leave(&mut self, exit: Exit) {
+        if let Some(path) = &self.state_path {
+            let text = self.app.remembered().to_toml();
+            if let Err(error) = write_atomic(path, &text) {
+                tracing::warn!(%error, path = %path.display(), "what the console remembers could not be written");
+            }
+        }
+        self.writer.stop(if exit == Exit::Gone { Duration::ZERO } else { DRAIN });
+        self.term.try_restore();
+    }
+}
+
+enum Kind {
+    None,
+    News,
+    Asked,
+}
+
+fn woken_kind(messages: &[Msg]) -> Kind {
+    if messages.is_empty() {
+        Kind::None
+    } else if messages.iter().all(|m| matches!(m, Msg::Link(_))) {
+        Kind::News
+    } else {
+        Kind::Asked
+    }
+}
+
+fn message_of(event: InputEvent, keys: &mut u32) -> Option<Msg> {
+    Some(match event {
+        InputEvent::Key(key) => {
+            *keys += 1;
+            Msg::Key(key)
+        }
+        InputEvent::Paste(text, cut) => Msg::Paste(text, cut),
+        InputEvent::Wheel(lines) => Msg::Wheel(lines),
+        InputEvent::Click(x, y) => Msg::Click(x, y),
+        InputEvent::Closed => return None,
+    })
+}
+
+/// Writes a file that must not exist yet: an export never destroys anything.
+fn write_new(path: &Path, text: &str) -> Result<String, String> {
+    use std::io::Write as _;
+    let name = path.display();
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(|error| format!("{name}: {error}; choose another name"))?;
+    file.write_all(text.as_bytes()).map_err(|error| format!("{name}: {error}"))?;
+    Ok(format!("written: {name} ({})", crate::format::bytes(text.len() as u64)))
+}
+
+/// Replaces a file in one step, so that a crash leaves the old one.
+fn write_atomic(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, text)?;
+    std::fs::rename(beside, path)
+}

@@ -1,0 +1,151 @@
+//! Putting the console together.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sla_domain::Clock;
+use sla_proto::Peer;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::caps::Caps;
+use super::event_loop::{Exit, Shell};
+use super::hangup;
+use super::input::TerminalInput;
+use super::signal::Signals;
+use super::term::Term;
+use super::writer::{FrameWriter, StdoutSink};
+use crate::app::{App, Now, Start};
+use crate::app::log_ring::LogRing;
+use crate::command::keymap::KeymapError;
+use crate::link::{Attach, Link, PeerWire};
+use crate::remembered::{REMEMBERED_BYTES_MAX, Remembered};
+
+/// Panics of workers that may wait to be shown.
+const PANICS_MAX: usize = 16;
+/// How long an Esc waits for its sequence when nothing is configured, milliseconds.
+const ESC_HOLD_MS: i64 = 35;
+
+/// What the launcher decides.
+#[derive(Clone)]
+pub struct TuiOptions {
+    /// What the terminal can do.
+    pub caps: Caps,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// What is connected to, in words, before the instance has said its name: `default instance`.
+    pub target: String,
+    /// Command id → its keys, which replace the defaults.
+    pub keys: BTreeMap<String, Vec<String>>,
+    /// Times in local time instead of UTC.
+    pub local_time: bool,
+    /// Whether the mouse is taken from the terminal (wheel and clicks).
+    pub mouse: bool,
+    /// How long an Esc waits for the rest of a sequence, milliseconds; `None` = 35.
+    pub esc_hold_ms: Option<i64>,
+    /// Where the console remembers tab, window, filter and order; `None` = nowhere.
+    pub state_path: Option<PathBuf>,
+    /// The last lines of the log, which `:log` shows. Give a clone to a tracing layer.
+    pub log: LogRing,
+    /// Called before each attempt to connect: finds or starts the instance. The first frame does not wait for it.
+    pub attach: Option<Attach>,
+}
+
+impl std::fmt::Debug for TuiOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TuiOptions").field("caps", &self.caps).field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+impl TuiOptions {
+    /// The defaults: UTC, no mouse, nothing remembered.
+    pub fn new(caps: Caps, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            caps,
+            clock,
+            target: "the instance".to_owned(),
+            keys: BTreeMap::new(),
+            local_time: false,
+            mouse: false,
+            esc_hold_ms: None,
+            state_path: None,
+            log: LogRing::default(),
+            attach: None,
+        }
+    }
+}
+
+/// Why the console could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum TuiError {
+    /// Standard input or output is no terminal.
+    #[error("the console needs a terminal; use `--once` or a command with `--json` here")]
+    NoTerminal,
+    /// A key of the config was refused.
+    #[error(transparent)]
+    Keys(#[from] KeymapError),
+    /// The terminal or a thread could not be set up.
+    #[error("the terminal could not be prepared")]
+    Terminal(#[from] std::io::Error),
+}
+
+/// Runs the console on this process's terminal until the user leaves. Call it on the runtime's main thread (`block_on`).
+///
+/// The peer should be a lazy one: the first frame is painted before anything is connected.
+pub async fn run(peer: Peer, options: TuiOptions) -> Result<Exit, TuiError> {
+    if !rustix::termios::isatty(rustix::stdio::stdin()) || !rustix::termios::isatty(rustix::stdio::stdout()) {
+        return Err(TuiError::NoTerminal);
+    }
+    let remembered = options.state_path.as_deref().map(read_remembered).unwrap_or_default();
+    let start = Start {
+        caps: options.caps,
+        size: Term::size(),
+        keys: options.keys,
+        local_time: options.local_time,
+        log: options.log,
+        target: options.target,
+        remembered,
+    };
+    let now = Now { wall_ms: options.clock.now_ms(), mono_ms: 0 };
+    let app = App::new(start, now)?;
+
+    let (gone, left) = (CancellationToken::new(), CancellationToken::new());
+    let (tell_panics, panics) = mpsc::channel(PANICS_MAX);
+    let signals = Signals::install()?;
+    let term = Term::new(options.mouse);
+    term.install_panic_hook(std::thread::current().id(), tell_panics);
+    term.enter()?;
+    let writer = FrameWriter::start(StdoutSink)?;
+    let input = TerminalInput::start(options.esc_hold_ms.unwrap_or(ESC_HOLD_MS).clamp(1, 1_000))?;
+    hangup::watch(gone.clone(), left.clone())?;
+    let link = Link::start(PeerWire(peer), options.attach);
+    let mut shell = Shell {
+        app,
+        clock: options.clock,
+        started: Instant::now(),
+        term,
+        writer,
+        input,
+        signals,
+        link,
+        gone,
+        panics,
+        state_path: options.state_path,
+    };
+    shell.paint();
+    let exit = shell.run().await;
+    shell.leave(exit);
+    left.cancel();
+    Ok(exit)
+}
+
+/// A missing, broken or oversized file is no reason not to start.
+fn read_remembered(path: &Path) -> Remembered {
+    let small = std::fs::metadata(path).is_ok_and(|meta| meta.len() <= REMEMBERED_BYTES_MAX);
+    if !small {
+        return Remembered::default();
+    }
+    std::fs::read_to_string(path).map(|text| Remembered::from_toml(&text)).unwrap_or_default()
+}
