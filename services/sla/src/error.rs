@@ -2,12 +2,20 @@
 
 use std::time::Duration;
 
+use prost::Message as _;
 use sla_domain::invalid::Invalid;
 use sla_domain::safe_text::SafeText;
+use sla_proto::objective::v1::SlaSet;
 use sla_runtime::pool::PoolError;
 use sla_runtime::status::{Problem, ToStatus, reason};
 use sla_source::xor::XorError;
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
+
+/// Metadata key of an ABORTED `STALE_VERSION`: the stored `sla.objective.v1.SlaSet`, encoded.
+pub const CONFLICT_METADATA: &str = "sla-conflict-bin";
+/// HTTP/2 peers accept 16 KiB of headers, and these bytes travel as base64.
+const MAX_CONFLICT_BYTES: usize = 8 << 10;
 
 /// A failure of the role `sla`.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +65,8 @@ pub enum SlaError {
         author: SafeText,
         /// What differs between the stored set and the one that was refused, in words.
         differences: Vec<String>,
+        /// The stored set: the view of the conflict.
+        stored_set: Box<SlaSet>,
     },
     /// The source did not answer in time.
     #[error("the samples did not arrive within {} s", .after.as_secs())]
@@ -116,6 +126,18 @@ impl SlaError {
         }
     }
 
+    /// Whether a read failed because of one of its queries, so that the others may be read without it.
+    pub fn blames_one_query(&self) -> bool {
+        match self {
+            Self::Upstream { status, .. } => matches!(
+                status.code(),
+                Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange | Code::ResourceExhausted
+            ),
+            Self::TooManySamples { .. } | Self::BadSeries | Self::BadChunk(_) => true,
+            _ => false,
+        }
+    }
+
     /// For a banner or a problem line: the sentence and its first cause, without codes.
     pub fn words(&self) -> String {
         match self {
@@ -125,6 +147,17 @@ impl SlaError {
             other => SafeText::new(&other.to_string()).to_string(),
         }
     }
+}
+
+/// Attaches the stored set, as the store itself does; one that is too large is read by its id.
+fn with_conflict(mut status: Status, stored: &SlaSet) -> Status {
+    let bytes = stored.encode_to_vec();
+    if bytes.len() <= MAX_CONFLICT_BYTES {
+        status
+            .metadata_mut()
+            .insert_bin(CONFLICT_METADATA, MetadataValue::from_bytes(&bytes));
+    }
+    status
 }
 
 fn listed(problems: &[Invalid]) -> String {
@@ -175,13 +208,17 @@ impl ToStatus for SlaError {
                 stored,
                 author,
                 differences,
+                stored_set,
                 ..
-            } => Problem::new(Code::Aborted, reason::STALE_VERSION, text)
-                .hint("read the stored set, look at the differences, and save again on its version")
-                .detail("stored_version", stored.to_string())
-                .detail("stored_author", author.to_string())
-                .detail("conflict", differences.join("\n"))
-                .status(),
+            } => with_conflict(
+                Problem::new(Code::Aborted, reason::STALE_VERSION, text)
+                    .hint("read the stored set, look at the differences, and save again on its version")
+                    .detail("stored_version", stored.to_string())
+                    .detail("stored_author", author.to_string())
+                    .detail("conflict", differences.join("\n"))
+                    .status(),
+                stored_set,
+            ),
             Self::SourceSlow { .. } => Problem::new(Code::DeadlineExceeded, reason::TOO_SLOW, text)
                 .hint("the last known figures stay on the screen; ask again, or for fewer series")
                 .status(),
@@ -261,9 +298,21 @@ mod tests {
             stored: 4,
             author: "ops".into(),
             differences: vec!["Load: range".into()],
+            stored_set: Box::new(SlaSet {
+                id: "web".into(),
+                version: 4,
+                ..SlaSet::default()
+            }),
         }
         .to_status();
         assert_eq!(status.code(), Code::Aborted);
+        let bytes = status
+            .metadata()
+            .get_bin(CONFLICT_METADATA)
+            .unwrap()
+            .to_bytes()
+            .unwrap();
+        assert_eq!(SlaSet::decode(bytes).unwrap().version, 4);
         let info = status.get_details_error_info().unwrap();
         assert_eq!(
             (info.reason.as_str(), info.metadata["conflict"].as_str()),

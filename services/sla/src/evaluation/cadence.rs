@@ -7,6 +7,7 @@ use std::time::Duration;
 use sla_domain::SeriesId;
 use sla_domain::objective::ObjectiveId;
 use sla_domain::state::Risk;
+use sla_proto::convert::timestamp;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1 as pb;
 use tokio::sync::oneshot;
@@ -147,8 +148,14 @@ impl Cadence {
 
     async fn read(&mut self, core: &Core, active: &[Arc<KnownObjective>], due: &[Arc<KnownObjective>], at_ms: i64) {
         let reach_ms = core.options.longest_window_ms() + REACH_SLACK_MS;
-        if let Some(status) = bring_up(core, &mut self.memory, active, due, at_ms, reach_ms).await {
+        let read = bring_up(core, &mut self.memory, active, due, at_ms, reach_ms).await;
+        if let Some(status) = read.source {
             self.source = status;
+        }
+        if let Some(words) = read.failure {
+            // What is known of the source stays; what is wrong with it is new.
+            self.source.failing_since.get_or_insert_with(|| timestamp(at_ms));
+            self.source.problem = words;
         }
     }
 
@@ -283,8 +290,16 @@ impl Cadence {
     }
 }
 
+/// How a [`bring_up`] went.
+#[derive(Debug, Default)]
+pub(crate) struct BroughtUp {
+    /// How the source did in the last read, if one succeeded.
+    pub(crate) source: Option<SourceStatus>,
+    /// Why nothing could be read, in words.
+    pub(crate) failure: Option<String>,
+}
+
 /// Reads what `due` needs up to `at_ms`, back to `reach_ms` where it is new, and forgets what `active` does not want.
-/// How the source did in the last read, if there was one.
 pub(crate) async fn bring_up(
     core: &Core,
     memory: &mut SampleMemory,
@@ -292,21 +307,33 @@ pub(crate) async fn bring_up(
     due: &[Arc<KnownObjective>],
     at_ms: i64,
     reach_ms: i64,
-) -> Option<SourceStatus> {
+) -> BroughtUp {
     memory.forget(&wanted(active), at_ms, reach_ms);
-    let mut source = None;
-    for read_due in memory.due(&wanted(due), at_ms, reach_ms, core.options.max_series) {
+    let mut brought = BroughtUp::default();
+    let mut reads = memory.due(&wanted(due), at_ms, reach_ms, core.options.max_series);
+    reads.reverse();
+    while let Some(read_due) = reads.pop() {
         let outcome = read(&core.peer, &core.pool, &read_due.plan).await;
+        if let Err(error) = &outcome
+            && error.blames_one_query()
+            && read_due.wanted.len() > 1
+        {
+            // One query is refused, or matches too much: the others shall not suffer for it.
+            reads.extend(read_due.one_by_one());
+            continue;
+        }
         match &outcome {
-            Ok(reading) => source = Some(reading.status.clone()),
+            Ok(reading) => brought.source = Some(reading.status.clone()),
+            // Told with the objective it is about.
+            Err(error) if error.blames_one_query() => {}
             Err(error) => {
                 tracing::warn!(error = %error.words(), "samples cannot be read");
-                source.get_or_insert_with(SourceStatus::default).problem = error.words();
+                brought.failure = Some(error.words());
             }
         }
         memory.absorb(&read_due, outcome.map_err(|error| error.words()));
     }
-    source
+    brought
 }
 
 /// A set may have got another name, an objective another target, without being judged again.

@@ -65,6 +65,23 @@ struct Answers {
     problem: String,
 }
 
+impl DueRead {
+    /// The same as one read a query.
+    pub fn one_by_one(&self) -> Vec<Self> {
+        self.wanted
+            .iter()
+            .map(|want| Self {
+                plan: ReadPlan {
+                    queries: vec![want.message.clone()],
+                    ..self.plan.clone()
+                },
+                wanted: vec![want.clone()],
+                full: self.full,
+            })
+            .collect()
+    }
+}
+
 /// Samples by query.
 #[derive(Debug, Default)]
 pub struct SampleMemory {

@@ -115,6 +115,7 @@ impl Editor {
                 stored: stored.version,
                 author: SafeText::new(&stored.author),
                 differences: Vec::new(),
+                stored_set: Box::new(stored),
             });
         }
         self.peer
@@ -331,6 +332,7 @@ impl Editor {
             stored: stored.version,
             author: SafeText::new(&stored.author),
             differences: plan::conflict(stored, wanted, &self.ids),
+            stored_set: Box::new(stored.clone()),
         }
     }
 
