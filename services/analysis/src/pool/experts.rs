@@ -143,28 +143,32 @@ impl Artist {
         count: usize,
     ) {
         self.nearest.clear();
+        let by_distance = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1));
+        // Nothing farther than the worst of `count` kept ones can be among the nearest.
+        let mut bound = f64::INFINITY;
         let mut block = from;
         while block + least <= origin {
-            let mut best = (f64::INFINITY, 0_u32);
+            let mut best = (bound, u32::MAX);
             for place in block..(block + SPREAD).min(origin + 1 - least) {
-                if !terrain.x[place].is_nan() && terrain.ahead(place, origin) >= least {
+                if terrain.ahead(place, origin) >= least && !terrain.x[place].is_nan() {
                     let distance = terrain.distance(place, origin, weights, best.0);
                     if distance < best.0 {
                         best = (distance, place as u32);
                     }
                 }
             }
-            if best.0.is_finite() {
+            if best.1 != u32::MAX {
                 self.nearest.push(best);
+                if self.nearest.len() == 2 * count {
+                    self.nearest.select_nth_unstable_by(count - 1, by_distance);
+                    self.nearest.truncate(count);
+                    bound = self.nearest[count - 1].0;
+                }
             }
             block += SPREAD;
         }
-        let by_distance = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1));
-        if self.nearest.len() > count {
-            self.nearest.select_nth_unstable_by(count, by_distance);
-            self.nearest.truncate(count);
-        }
         self.nearest.sort_unstable_by(by_distance);
+        self.nearest.truncate(count);
     }
 
     /// Bootstrap of residuals around exponential smoothing: plain, with half the slope (theta), with the damped slope (trend).

@@ -1,6 +1,6 @@
 //! An autoregression of the next change on the state, fitted as the history grows, for the expert that simulates it.
 
-use super::terrain::{Track, advance};
+use super::terrain::{ENOUGH_SAMPLES, Track, advance};
 
 /// Regressors: deviation from the mean, from the short mean, differences of means over 4, 16 and 64 slots, the last two changes, and the
 /// change that came at this time yesterday.
@@ -26,6 +26,7 @@ impl Recursion {
         let n = x.len();
         let mut gram = [[0.0_f64; TERMS]; TERMS];
         let mut right = [0.0_f64; TERMS];
+        let stride = n / (2 * ENOUGH_SAMPLES) + 1;
         let mut used = 0.0_f64;
         let mut coefficients = vec![(0, [0.0; TERMS])];
         let mut rows: Vec<([f64; TERMS], f64)> = Vec::with_capacity(n);
@@ -39,7 +40,7 @@ impl Recursion {
                 }
             }
             let row = terms(&track, mean, yesterday(x, t, day));
-            if change.is_finite() {
+            if change.is_finite() && t % stride == 0 {
                 for i in 0..TERMS {
                     for j in 0..=i {
                         gram[i][j] += row[i] * row[j];

@@ -12,6 +12,8 @@ pub(crate) const LEVEL: [f64; FEATURES] = [1.5, 0.8, 0.6, 0.4, 0.3];
 const ALPHAS: [f64; 6] = [0.05, 0.12, 0.25, 0.5, 0.8, 1.0];
 /// Lags at which the persistence is measured; between them it is linear.
 const PERSISTENCE_KNOTS: usize = 14;
+/// Samples from which a moment of the whole history is known well enough.
+pub(crate) const ENOUGH_SAMPLES: usize = 2_048;
 /// Share of samples on the very minimum (maximum) from which it counts as a floor (ceiling) that is never left.
 const WALL_SHARE: f64 = 0.02;
 /// How far beyond the seen range a path may go, in units of that range.
@@ -254,6 +256,8 @@ fn persistence(x: &[f64], mean: f64, horizon: usize) -> Vec<f64> {
     let n = x.len();
     let mut knots: Vec<(usize, f64)> = vec![(0, 1.0)];
     let ratio = (horizon.max(2) as f64).powf(1.0 / (PERSISTENCE_KNOTS - 1) as f64);
+    // Enough pairs for two digits; all of them would cost more than the rest of the forecast.
+    let stride = n / ENOUGH_SAMPLES + 1;
     let mut lag_exact = 1.0_f64;
     for _ in 0..PERSISTENCE_KNOTS {
         let lag = (lag_exact.round() as usize).min(horizon.max(1));
@@ -263,7 +267,7 @@ fn persistence(x: &[f64], mean: f64, horizon: usize) -> Vec<f64> {
         }
         let (mut product, mut square) = (0.0, 0.0);
         if lag < n {
-            for t in 0..n - lag {
+            for t in (0..n - lag).step_by(stride) {
                 let (a, b) = (x[t] - mean, x[t + lag] - mean);
                 if a.is_finite() && b.is_finite() {
                     product += a * b;
