@@ -7,6 +7,9 @@ use sla_proto::objective::v1::SlaSet;
 use sla_runtime::{Problem, ToStatus, reason};
 use tonic::{Code, Status};
 
+/// SQLITE_IOERR_SHMSIZE, <https://www.sqlite.org/rescode.html>.
+const IOERR_SHMSIZE: i32 = 4874;
+
 /// Errors of the store ports and of opening a database.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -182,6 +185,14 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::DiskFull(error),
+            // The index of the write-ahead log could not grow.
+            Some(ErrorCode::SystemIoFailure)
+                if error
+                    .sqlite_error()
+                    .is_some_and(|error| error.extended_code == IOERR_SHMSIZE) =>
+            {
+                Self::DiskFull(error)
+            }
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(error),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt {
                 finding: error.to_string(),

@@ -5,6 +5,8 @@ mod connections;
 mod ledger;
 mod migration;
 mod opening;
+#[cfg(feature = "test-support")]
+mod probe;
 mod results;
 mod retention;
 mod runs;

@@ -314,3 +314,27 @@ fn bury(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn a_zombie_reader_is_fenced() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        crate::sqlite::migration::migrate(&mut connection, 1).unwrap();
+        let tx = connection.transaction().unwrap();
+        move_position(&tx, "topic", 1, None, 10).unwrap();
+        move_position(&tx, "topic", 1, Some(10), 20).unwrap();
+        // This one still believes in 10; and this one that nobody has read yet.
+        for old in [Some(10), None] {
+            let error = move_position(&tx, "topic", 1, old, 15).unwrap_err();
+            assert!(
+                matches!(error, StoreError::Zombie { ref source_name, partition: 1, .. } if source_name == "topic")
+            );
+        }
+        assert_eq!(position(&tx, "topic", 1).unwrap(), Some(20));
+    }
+}

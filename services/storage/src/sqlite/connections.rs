@@ -176,3 +176,47 @@ impl Connections {
 fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(StoreError::Crashed(panic_text(&*panic))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::opening::open;
+
+    fn connections(directory: &std::path::Path) -> Connections {
+        Connections::start(open(directory, 1).unwrap(), 1).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_crash_costs_one_request_and_its_transaction() {
+        let directory = tempfile::tempdir().unwrap();
+        let connections = connections(directory.path());
+        let insert = "INSERT INTO retention_mark VALUES ('x', 1)";
+        let crashed: Result<(), _> = connections
+            .write(move |tx| {
+                tx.execute(insert, [])?;
+                panic!("boom")
+            })
+            .await;
+        assert!(matches!(crashed, Err(StoreError::Crashed(text)) if text == "boom"));
+        let crashed: Result<(), _> = connections.read(|_| panic!("bang")).await;
+        assert!(matches!(crashed, Err(StoreError::Crashed(text)) if text == "bang"));
+        // Nothing of it stayed, and both sides go on.
+        connections.write(move |tx| Ok(tx.execute(insert, [])?)).await.unwrap();
+        let count = |tx: &Transaction<'_>| -> Result<i64, StoreError> {
+            Ok(tx.query_row("SELECT COUNT(*) FROM retention_mark", [], |row| row.get(0))?)
+        };
+        assert_eq!(connections.read(count).await.unwrap(), 1_i64);
+        let refused = connections
+            .read(move |tx| Ok(tx.execute("DELETE FROM retention_mark", [])?))
+            .await;
+        assert!(matches!(refused, Err(StoreError::ReadOnly(_))), "readers only read");
+        connections.close().await;
+        connections.close().await;
+        assert!(matches!(connections.read(count).await, Err(StoreError::Closed)));
+        assert!(matches!(connections.write(count).await, Err(StoreError::Closed)));
+        assert!(
+            !directory.path().join("sla.db-wal").exists(),
+            "the log was folded into the file"
+        );
+    }
+}
