@@ -1,0 +1,203 @@
+//! The steps on the CPU pool, with what the last forecast of each series has learned.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sla_domain::{SafeText, SeriesId};
+use sla_proto::convert;
+use sla_proto::result::v1::series_result::Outcome;
+use sla_proto::result::v1::{Analysis, Failure, Forecast, SeriesResult, StepTiming};
+use sla_runtime::pool::CpuPool;
+use sla_runtime::status::reason;
+
+use crate::error::{EtlError, source_reason};
+use crate::metrics::{EtlMetrics, add};
+use crate::samples::SeriesReading;
+use crate::steps::{self, SeriesInput, Step, StepOptions};
+
+/// Series whose last forecast is remembered.
+const MAX_REMEMBERED: usize = 20_000;
+
+/// Runs the steps. Cheap to clone.
+#[derive(Clone)]
+pub struct Analyst {
+    pool: CpuPool,
+    metrics: Arc<EtlMetrics>,
+    learned: Arc<Mutex<HashMap<SeriesId, Arc<Forecast>>>>,
+}
+
+impl Analyst {
+    /// Works on this pool.
+    pub fn new(pool: CpuPool, metrics: Arc<EtlMetrics>) -> Self {
+        Self {
+            pool,
+            metrics,
+            learned: Arc::default(),
+        }
+    }
+
+    /// How many series are worked on at once.
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+
+    fn learned(&self) -> MutexGuard<'_, HashMap<SeriesId, Arc<Forecast>>> {
+        // A map of finished values.
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the last forecast of a series is known.
+    pub fn knows(&self, id: SeriesId) -> bool {
+        self.learned().contains_key(&id)
+    }
+
+    /// Remembers a forecast as the start of the next one.
+    pub fn remember(&self, id: SeriesId, forecast: Forecast) {
+        let mut learned = self.learned();
+        // Which one goes matters little: it only makes one fit start cold.
+        if learned.len() >= MAX_REMEMBERED
+            && !learned.contains_key(&id)
+            && let Some(other) = learned.keys().next().copied()
+        {
+            learned.remove(&other);
+        }
+        learned.insert(id, Arc::new(forecast));
+    }
+
+    /// Analyses one series at `at_ms`. `extract_ms` is its share of the time that reading took.
+    pub async fn analyse(
+        &self,
+        reading: SeriesReading,
+        run_id: &str,
+        at_ms: i64,
+        extract_ms: f64,
+        options: Arc<StepOptions>,
+    ) -> SeriesResult {
+        let (id, series) = (reading.id, reading.series.clone());
+        let previous = self.learned().get(&id).cloned();
+        let forecasts = options.steps.contains(Step::Forecast);
+        let mut timings = vec![StepTiming {
+            step: "extract".to_owned(),
+            ms: extract_ms,
+            window_ms: 0,
+        }];
+        let work = self
+            .pool
+            .run(move || {
+                let samples = reading.samples()?;
+                let input = SeriesInput {
+                    samples: &samples,
+                    kind: reading.kind(),
+                    spacing_ms: reading.spacing_ms,
+                    at_ms,
+                    previous: previous.as_deref(),
+                };
+                Ok::<_, sla_source::xor::XorError>(steps::analyse(input, &options))
+            })
+            .await;
+        let outcome = match work {
+            Ok(Ok((analysis, steps))) => {
+                timings.extend(steps);
+                if forecasts
+                    && let Some(forecast) = analysis.forecast.as_ref().filter(|forecast| forecast.mean.is_some())
+                {
+                    self.remember(id, forecast.clone());
+                }
+                add(&self.metrics.series_analysed, 1);
+                Outcome::Analysis(analysis)
+            }
+            Ok(Err(error)) => self.failure(reason::SOURCE_FAILED, &error.to_string(), "extract"),
+            Err(error) => self.failure(reason::INTERNAL, &error.to_string(), "statistics"),
+        };
+        SeriesResult {
+            run_id: run_id.to_owned(),
+            series: Some(series),
+            as_of: Some(convert::timestamp(at_ms)),
+            outcome: Some(outcome),
+            timings,
+        }
+    }
+
+    /// The result of a series that could not be read.
+    pub fn unread(
+        &self,
+        reading: &SeriesReading,
+        run_id: &str,
+        at_ms: i64,
+        error: &sla_source::SourceError,
+    ) -> SeriesResult {
+        SeriesResult {
+            run_id: run_id.to_owned(),
+            series: Some(reading.series.clone()),
+            as_of: Some(convert::timestamp(at_ms)),
+            outcome: Some(self.failure(source_reason(error), &error.to_string(), "extract")),
+            timings: Vec::new(),
+        }
+    }
+
+    fn failure(&self, reason: &str, message: &str, step: &str) -> Outcome {
+        add(&self.metrics.series_failed, 1);
+        Outcome::Failure(Failure {
+            reason: reason.to_owned(),
+            message: SafeText::new(message).into_string(),
+            step: step.to_owned(),
+        })
+    }
+}
+
+/// The steps and windows of a request, checked.
+pub fn step_options(
+    words: &[String],
+    windows_ms: &[i64],
+    default_windows_ms: &[i64],
+    horizon_ms: i64,
+    history_ms: i64,
+) -> Result<StepOptions, EtlError> {
+    let steps = steps::Steps::from_words(words).map_err(|word| {
+        EtlError::invalid(
+            "steps",
+            word,
+            "is no step",
+            "choose from statistics, metadata, forecast",
+        )
+    })?;
+    let mut windows_ms = if windows_ms.is_empty() {
+        default_windows_ms.to_vec()
+    } else {
+        windows_ms.to_vec()
+    };
+    windows_ms.sort_unstable();
+    windows_ms.dedup();
+    if windows_ms.len() > crate::options::MAX_WINDOWS {
+        return Err(EtlError::invalid(
+            "windows",
+            &windows_ms.len().to_string(),
+            format!("are more than {}", crate::options::MAX_WINDOWS),
+            "ask for fewer",
+        ));
+    }
+    if let Some(wrong) = windows_ms
+        .iter()
+        .find(|window_ms| !(1_000..=history_ms.max(604_800_000)).contains(*window_ms))
+    {
+        return Err(EtlError::invalid(
+            "windows",
+            &sla_domain::duration::format_ms(*wrong),
+            "a window lies between 1s and 7d",
+            "choose for example 1h, 3h, 6h, 12h",
+        ));
+    }
+    Ok(StepOptions {
+        windows_ms,
+        horizon_ms,
+        steps,
+    })
+}
+
+/// The analysis of a result, if it has one.
+pub fn analysis_of(result: &SeriesResult) -> Option<&Analysis> {
+    match &result.outcome {
+        Some(Outcome::Analysis(analysis)) => Some(analysis),
+        _ => None,
+    }
+}

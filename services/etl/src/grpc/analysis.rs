@@ -1,0 +1,136 @@
+//! `AnalysisService`.
+
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use sla_domain::SeriesId;
+use sla_proto::convert;
+use sla_proto::etl::v1::analysis_service_server::AnalysisService;
+use sla_proto::etl::v1::{AnalyzeSeriesRequest, AnalyzeSeriesResponse};
+use tonic::{Request, Response, Status};
+
+use super::outlet::{Answers, outlet};
+use super::refused;
+use crate::analyst::step_options;
+use crate::error::EtlError;
+use crate::query::ReadQuery;
+use crate::samples::{ReadPlan, Reading};
+use crate::service::Core;
+use crate::steps::StepOptions;
+
+/// Before the longest window, so that the first rates can look back, milliseconds.
+const RATE_LOOK_BACK_MS: i64 = 600_000;
+
+struct Wish {
+    query: ReadQuery,
+    at_ms: i64,
+    only: Option<SeriesId>,
+    options: StepOptions,
+}
+
+impl Core {
+    fn wish(&self, request: &AnalyzeSeriesRequest) -> Result<Wish, EtlError> {
+        let query = ReadQuery::parse("query", &request.query.clone().unwrap_or_default())?;
+        let only = if request.series_id.is_empty() {
+            None
+        } else {
+            let refused = || EtlError::invalid("series_id", "", "must have 16 bytes", "take the id of a listed series");
+            Some(SeriesId::from_slice(&request.series_id).ok_or_else(refused)?)
+        };
+        let windows_ms: Vec<i64> = request.windows.iter().map(convert::duration_ms).collect();
+        let options = step_options(
+            &request.steps,
+            &windows_ms,
+            &self.options.windows_ms,
+            self.options.horizon_ms,
+            self.options.history_ms,
+        )?;
+        Ok(Wish {
+            query,
+            at_ms: self.instant_ms(request.at.as_ref()),
+            only,
+            options,
+        })
+    }
+
+    async fn read_for(&self, wish: &Wish) -> Result<Reading, EtlError> {
+        let longest_ms = wish.options.windows_ms.iter().copied().max().unwrap_or(0);
+        let plan = ReadPlan {
+            queries: vec![wish.query.clone()],
+            after_ms: wish.at_ms.saturating_sub(longest_ms + RATE_LOOK_BACK_MS),
+            until_ms: wish.at_ms,
+            max_series: self.options.max_series,
+            cached_only: false,
+            long_view: false,
+        };
+        let mut reading = self.reader.read(&plan, &self.call()).await?;
+        if let Some(only) = wish.only {
+            reading.series.retain(|one| one.id == only);
+            if reading.series.is_empty() && reading.problems.is_empty() {
+                return Err(EtlError::NotFound {
+                    what: "series",
+                    name: only.to_hex().into(),
+                });
+            }
+        }
+        // Nothing to look at and a reason for it: that is an error, not an empty answer.
+        match reading.problems.first() {
+            Some(problem) if reading.series.is_empty() => Err(EtlError::Source(problem.error.clone())),
+            _ => {
+                reading.series.sort_by_cached_key(|one| one.labels());
+                Ok(reading)
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl AnalysisService for Core {
+    type AnalyzeSeriesStream = Answers<AnalyzeSeriesResponse>;
+
+    async fn analyze_series(
+        &self,
+        request: Request<AnalyzeSeriesRequest>,
+    ) -> Result<Response<Self::AnalyzeSeriesStream>, Status> {
+        let read = async {
+            let wish = self.wish(request.get_ref())?;
+            let reading = self.read_for(&wish).await?;
+            Ok((wish, reading))
+        };
+        let (wish, reading) = read.await.map_err(|error| refused("AnalyzeSeries", error))?;
+        let (out, stream) = outlet(self.shutdown.token(), &self.metrics);
+        let analyst = self.analyst.clone();
+        self.shutdown.spawn("etl analysis", async move {
+            let source = reading.status;
+            let extract_ms = reading.read_ms / reading.series.len().max(1) as f64;
+            let options = Arc::new(wish.options);
+            let (analyst, at_ms) = (&analyst, wish.at_ms);
+            let results = futures::stream::iter(reading.series)
+                .map(|one| {
+                    let options = options.clone();
+                    async move {
+                        match &one.failure {
+                            // Last known samples are still worth looking at; the status says how old they are.
+                            Some(error) if one.chunks.is_empty() => analyst.unread(&one, "", at_ms, error),
+                            _ => analyst.analyse(one, "", at_ms, extract_ms, options).await,
+                        }
+                    }
+                })
+                .buffered(analyst.threads());
+            let mut results = std::pin::pin!(results);
+            loop {
+                tokio::select! {
+                    () = out.closed() => return,
+                    result = results.next() => {
+                        let Some(result) = result else { return };
+                        let answer = AnalyzeSeriesResponse { result: Some(result), source: Some(source.clone()) };
+                        if out.send(answer).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+        });
+        Ok(Response::new(stream))
+    }
+}

@@ -1,0 +1,253 @@
+//! How the source is doing: what the banner says, and when it may be asked again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sla_domain::{Clock, SafeText};
+use sla_proto::convert;
+use sla_proto::series::v1::SourceStatus;
+use sla_source::{SourceError, SourceInfo, Way};
+use tokio::time::Instant;
+
+use crate::error::source_reason;
+
+/// Pause after the first failure; doubles with every further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Warnings kept for the banner.
+const MAX_WARNINGS: usize = 20;
+
+#[derive(Debug, Default)]
+struct State {
+    info: Option<SourceInfo>,
+    way: Option<Way>,
+    hides_stale: bool,
+    warnings: Vec<String>,
+    last_success_ms: Option<i64>,
+    outage: Option<Outage>,
+}
+
+#[derive(Debug)]
+struct Outage {
+    error: SourceError,
+    problem: String,
+    reason: &'static str,
+    since_ms: i64,
+    failures: u32,
+    next_attempt_ms: i64,
+    /// The monotonic twin of `next_attempt_ms`: the wall clock may stand still or jump.
+    next_attempt: Instant,
+}
+
+/// The health of one source. Cheap to clone.
+#[derive(Clone)]
+pub struct SourceHealth {
+    source: Arc<str>,
+    state: Arc<Mutex<State>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for SourceHealth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SourceHealth")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SourceHealth {
+    /// Of a source that was not asked yet.
+    pub fn new(source: &str, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            source: source.into(),
+            state: Arc::default(),
+            clock,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is one assignment after the other without a panic in between.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The source told what it is.
+    pub fn identified(&self, info: SourceInfo) {
+        let mut state = self.state();
+        if state.way.is_none() {
+            state.way = info.ways.first().copied();
+        }
+        state.info = Some(info);
+        state.outage = None;
+        state.last_success_ms = Some(self.clock.now_ms());
+    }
+
+    /// Whether the source told what it is since it last failed.
+    pub fn is_identified(&self) -> bool {
+        self.state().info.is_some()
+    }
+
+    /// A read succeeded; `way` where raw samples were read.
+    pub fn succeeded(&self, way: Option<Way>, warnings: &[String]) {
+        let mut state = self.state();
+        state.outage = None;
+        state.last_success_ms = Some(self.clock.now_ms());
+        if let Some(way) = way {
+            state.way = Some(way);
+            state.hides_stale = way.hides_stale();
+        }
+        state.warnings = warnings
+            .iter()
+            .take(MAX_WARNINGS)
+            .map(|warning| SafeText::new(warning).into_string())
+            .collect();
+    }
+
+    /// A read failed. Only an outage changes the health: a bad question is the asker's problem.
+    pub fn failed(&self, error: &SourceError) {
+        if !error.is_outage() {
+            return;
+        }
+        let now_ms = self.clock.now_ms();
+        let mut state = self.state();
+        let (since_ms, failures) = state
+            .outage
+            .as_ref()
+            .map_or((now_ms, 0), |outage| (outage.since_ms, outage.failures));
+        let pause = (FIRST_PAUSE * 2_u32.saturating_pow(failures.min(8))).min(LONGEST_PAUSE);
+        state.outage = Some(Outage {
+            error: error.clone(),
+            problem: SafeText::new(&error.to_string()).into_string(),
+            reason: source_reason(error),
+            since_ms,
+            failures: failures + 1,
+            next_attempt_ms: now_ms + pause.as_millis() as i64,
+            next_attempt: Instant::now() + pause,
+        });
+    }
+
+    /// Whether the source may be asked now; after an outage not before the next attempt.
+    pub fn may_ask(&self) -> bool {
+        self.state()
+            .outage
+            .as_ref()
+            .is_none_or(|outage| Instant::now() >= outage.next_attempt)
+    }
+
+    /// The last outage while its pause lasts: the source is not asked, and this is the answer.
+    pub fn gate(&self) -> Result<(), SourceError> {
+        match self.state().outage.as_ref() {
+            Some(outage) if Instant::now() < outage.next_attempt => Err(outage.error.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// When the next attempt is due; `None` while all is well.
+    pub fn next_attempt(&self) -> Option<Instant> {
+        self.state().outage.as_ref().map(|outage| outage.next_attempt)
+    }
+
+    /// Lets the next question through at once.
+    pub fn forgive(&self) {
+        let now_ms = self.clock.now_ms();
+        if let Some(outage) = self.state().outage.as_mut() {
+            outage.next_attempt = Instant::now();
+            outage.next_attempt_ms = now_ms;
+        }
+    }
+
+    /// For the banner.
+    pub fn status(&self) -> SourceStatus {
+        let state = self.state();
+        let info = state.info.as_ref();
+        let mut warnings = state.warnings.clone();
+        if let Some(info) = info {
+            warnings.extend(info.notices.iter().map(|notice| SafeText::new(notice).into_string()));
+            warnings.truncate(MAX_WARNINGS);
+        }
+        let outage = state.outage.as_ref();
+        SourceStatus {
+            source: self.source.to_string(),
+            address: info
+                .map(|info| SafeText::new(&info.url).into_string())
+                .unwrap_or_default(),
+            version: info
+                .map(|info| SafeText::new(&info.version).into_string())
+                .unwrap_or_default(),
+            way: state.way.map(way_word).unwrap_or_default().to_owned(),
+            last_success: state.last_success_ms.map(convert::timestamp),
+            problem: outage.map(|outage| outage.problem.clone()).unwrap_or_default(),
+            problem_reason: outage.map(|outage| outage.reason.to_owned()).unwrap_or_default(),
+            failing_since: outage.map(|outage| convert::timestamp(outage.since_ms)),
+            next_attempt: outage.map(|outage| convert::timestamp(outage.next_attempt_ms)),
+            demo: info.is_some_and(|info| info.is_replay),
+            hides_stale_markers: state.hides_stale,
+            warnings,
+        }
+    }
+}
+
+/// The word of the contract.
+fn way_word(way: Way) -> &'static str {
+    match way {
+        Way::RemoteReadChunks => "chunks",
+        Way::RemoteReadSamples => "samples",
+        Way::InstantQuery => "instant",
+        Way::QueryRange => "range",
+        Way::Replay => "replay",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sla_domain::ManualClock;
+
+    use super::*;
+
+    fn away() -> SourceError {
+        SourceError::Timeout {
+            tried: "POST http://h/api".into(),
+            after: Duration::from_secs(10),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_says_since_when_and_when_it_is_tried_again() {
+        let clock = Arc::new(ManualClock::at(1_000_000));
+        let health = SourceHealth::new("prom", clock.clone());
+        assert!(health.may_ask());
+        health.failed(&away());
+        assert!(!health.may_ask());
+        clock.advance(1_000);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(health.may_ask());
+        health.failed(&away());
+        let status = health.status();
+        assert_eq!(status.problem_reason, "SOURCE_UNREACHABLE");
+        assert_eq!(convert::millis(&status.failing_since.unwrap()), 1_000_000);
+        // The second pause is twice as long.
+        assert_eq!(convert::millis(&status.next_attempt.unwrap()), 1_003_000);
+        health.forgive();
+        assert!(health.may_ask());
+        health.succeeded(Some(Way::InstantQuery), &["partial data".into()]);
+        let status = health.status();
+        assert!(status.problem.is_empty() && status.failing_since.is_none());
+        assert!(status.hides_stale_markers);
+        assert_eq!((status.way.as_str(), status.warnings.len()), ("instant", 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_are_bounded_and_bad_questions_do_not_count() {
+        let health = SourceHealth::new("prom", Arc::new(ManualClock::at(0)));
+        health.failed(&SourceError::BadQuery {
+            query: "x".into(),
+            message: "no".into(),
+            position: None,
+        });
+        assert!(health.may_ask() && health.status().problem.is_empty());
+        for _ in 0..100 {
+            health.failed(&away());
+        }
+        assert!(health.next_attempt().unwrap() <= Instant::now() + LONGEST_PAUSE);
+    }
+}

@@ -1,0 +1,163 @@
+//! What can be configured, and the limits that cannot.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sla_domain::Window;
+use sla_source::port::{DEFAULT_MAX_SERIES, LONG_VIEW_LENGTH_MS};
+
+use crate::error::EtlError;
+
+/// Most queries of one read.
+pub const MAX_QUERIES: usize = 200;
+/// Largest request this role decodes, in bytes.
+pub const MAX_REQUEST_BYTES: usize = 1 << 20;
+/// Answers of a stream that wait for their reader.
+pub const STREAM_QUEUE: usize = 16;
+/// How long a stream waits for a reader that does not read.
+pub const STUCK_READER: Duration = Duration::from_secs(30);
+/// Shortest step of an expression, milliseconds.
+pub const MIN_STEP_MS: i64 = 1_000;
+/// Longest step of an expression, milliseconds.
+pub const MAX_STEP_MS: i64 = 3_600_000;
+/// Step of an expression that names none, milliseconds.
+pub const DEFAULT_STEP_MS: i64 = 15_000;
+/// Most window lengths of one analysis.
+pub const MAX_WINDOWS: usize = 16;
+/// Runs that may wait for their turn.
+pub const MAX_QUEUED_RUNS: usize = 16;
+/// Finished runs whose events are kept in memory.
+pub const MAX_REMEMBERED_RUNS: usize = 16;
+/// Shortest time between two timed runs for results, milliseconds.
+pub const MIN_RESULTS_EVERY_MS: i64 = 60_000;
+/// Shortest time between two timed runs for metadata, milliseconds.
+pub const MIN_METADATA_EVERY_MS: i64 = 600_000;
+/// Longest time between two timed runs, milliseconds (31 d).
+pub const MAX_EVERY_MS: i64 = 31 * 86_400_000;
+
+/// Options of the role `etl`.
+#[derive(Debug, Clone)]
+pub struct EtlOptions {
+    /// Most series of one read or run.
+    pub max_series: usize,
+    /// Window lengths, milliseconds, shortest first; the longest is what is read first.
+    pub windows_ms: Vec<i64>,
+    /// How far ahead is forecast, milliseconds.
+    pub horizon_ms: i64,
+    /// How much raw history is held in memory in the end, milliseconds; at least the longest window.
+    pub history_ms: i64,
+    /// Length of the long view, milliseconds.
+    pub long_view_ms: i64,
+    /// Limit of one read of the source, as a caller waits for it.
+    pub read_timeout: Duration,
+    /// Statistics and forecasts unless stored otherwise, milliseconds.
+    pub results_every_ms: i64,
+    /// Metadata unless stored otherwise, milliseconds.
+    pub metadata_every_ms: i64,
+    /// Whether runs start by themselves at all (off for one-shot commands).
+    pub scheduled: bool,
+    /// Where the daily log files go; `None` keeps lines in memory only.
+    pub log_directory: Option<PathBuf>,
+    /// Size at which a daily log file stops growing, bytes.
+    pub log_file_bytes: u64,
+    /// Daily log files kept.
+    pub log_days: usize,
+}
+
+impl Default for EtlOptions {
+    fn default() -> Self {
+        Self {
+            max_series: DEFAULT_MAX_SERIES,
+            windows_ms: Window::DEFAULT_LENGTHS_MS.to_vec(),
+            horizon_ms: 600_000,
+            history_ms: 26 * 3_600_000,
+            long_view_ms: LONG_VIEW_LENGTH_MS,
+            read_timeout: Duration::from_secs(13),
+            results_every_ms: 300_000,
+            metadata_every_ms: 86_400_000,
+            scheduled: true,
+            log_directory: None,
+            log_file_bytes: 8 << 20,
+            log_days: 14,
+        }
+    }
+}
+
+impl EtlOptions {
+    /// The longest window, milliseconds.
+    pub fn longest_window_ms(&self) -> i64 {
+        self.windows_ms.iter().copied().max().unwrap_or(43_200_000)
+    }
+
+    /// Refuses values that no run could work with.
+    pub fn check(&self) -> Result<(), EtlError> {
+        if self.windows_ms.is_empty() || self.windows_ms.len() > MAX_WINDOWS {
+            return Err(EtlError::invalid(
+                "windows",
+                &self.windows_ms.len().to_string(),
+                format!("1 to {MAX_WINDOWS} windows are possible"),
+                "give for example 1h, 3h, 6h, 12h",
+            ));
+        }
+        for window_ms in &self.windows_ms {
+            if !(60_000..=self.history_ms).contains(window_ms) {
+                return Err(EtlError::invalid(
+                    "windows",
+                    &sla_domain::duration::format_ms(*window_ms),
+                    format!(
+                        "a window lies between 1m and the history held ({})",
+                        sla_domain::duration::format_ms(self.history_ms)
+                    ),
+                    "choose a shorter window or hold more history",
+                ));
+            }
+        }
+        if self.max_series == 0 {
+            return Err(EtlError::invalid(
+                "max_series",
+                "0",
+                "must be above 0",
+                "leave it out for 2000",
+            ));
+        }
+        if !(60_000..=86_400_000).contains(&self.horizon_ms) {
+            return Err(EtlError::invalid(
+                "horizon",
+                &sla_domain::duration::format_ms(self.horizon_ms),
+                "lies between 1m and 1d",
+                "leave it out for 10m",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_pass_and_nonsense_is_named() {
+        EtlOptions::default().check().unwrap();
+        for options in [
+            EtlOptions {
+                windows_ms: vec![],
+                ..EtlOptions::default()
+            },
+            EtlOptions {
+                windows_ms: vec![48 * 3_600_000],
+                ..EtlOptions::default()
+            },
+            EtlOptions {
+                max_series: 0,
+                ..EtlOptions::default()
+            },
+            EtlOptions {
+                horizon_ms: 1,
+                ..EtlOptions::default()
+            },
+        ] {
+            assert!(options.check().is_err(), "{options:?}");
+        }
+    }
+}

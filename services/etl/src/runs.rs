@@ -1,0 +1,401 @@
+//! ETL runs: started, queued, executed one at a time, watched, cancelled, remembered.
+
+pub mod durations;
+mod execution;
+pub mod live;
+mod pace;
+pub mod progress;
+pub mod ring;
+pub mod scope;
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sla_bus::ResultStream;
+use sla_domain::run::check_request_id;
+use sla_domain::{Clock, SafeText};
+use sla_proto::Peer;
+use sla_proto::etl::v1::{ListRunsRequest, ListRunsResponse, Run, RunScope, RunState};
+use sla_proto::storage::v1::{CreateRunRequest, GetStoredRunRequest, ListStoredRunsRequest, UpdateRunRequest};
+use sla_runtime::shutdown::Shutdown;
+use sla_runtime::status::reason;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::analyst::{Analyst, step_options};
+use crate::error::EtlError;
+use crate::journal::{Journal, Level};
+use crate::metrics::{EtlMetrics, add};
+use crate::options::{EtlOptions, MAX_QUEUED_RUNS, MAX_REMEMBERED_RUNS};
+use crate::samples::SampleReader;
+use live::LiveRun;
+use pace::Pace;
+use progress::{Ending, Progress};
+
+/// How often the last word about a run is offered to the storage.
+const SAVE_ATTEMPTS: u32 = 30;
+/// Pause between two offers.
+const SAVE_PAUSE: Duration = Duration::from_secs(2);
+/// Runs looked at for the pace of the past.
+const PAST_RUNS: u32 = 20;
+
+/// What runs need of the rest of the role.
+pub struct RunParts {
+    /// The storage and the sets.
+    pub peer: Peer,
+    /// Where results go.
+    pub stream: Arc<dyn ResultStream>,
+    /// Where samples come from.
+    pub reader: SampleReader,
+    /// Who does the steps.
+    pub analyst: Analyst,
+    /// Where lines go.
+    pub journal: Journal,
+    /// Counters.
+    pub metrics: Arc<EtlMetrics>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// The end.
+    pub shutdown: Shutdown,
+    /// Limits.
+    pub options: Arc<EtlOptions>,
+}
+
+struct Inner {
+    parts: RunParts,
+    queue: mpsc::Sender<Arc<LiveRun>>,
+    /// Newest last; bounded, but runs that have not ended are never dropped.
+    live: Mutex<VecDeque<Arc<LiveRun>>>,
+    pace: Pace,
+}
+
+/// The runs of this role. Cheap to clone.
+#[derive(Clone)]
+pub struct Runs(Arc<Inner>);
+
+impl Runs {
+    /// Starts the worker, and marks runs that another life of this process left unfinished.
+    pub fn start(parts: RunParts) -> Self {
+        let (queue, waiting) = mpsc::channel(MAX_QUEUED_RUNS);
+        let shutdown = parts.shutdown.clone();
+        let runs = Self(Arc::new(Inner {
+            parts,
+            queue,
+            live: Mutex::default(),
+            pace: Pace::default(),
+        }));
+        let (worker, token) = (runs.clone(), shutdown.token().clone());
+        shutdown.spawn("etl runs", async move { worker.work(waiting, token).await });
+        let (recovery, token) = (runs.clone(), shutdown.token().clone());
+        shutdown.spawn("etl run recovery", async move {
+            tokio::select! {
+                () = token.cancelled() => {}
+                () = recovery.recover() => {}
+            }
+        });
+        runs
+    }
+
+    fn live(&self) -> MutexGuard<'_, VecDeque<Arc<LiveRun>>> {
+        // A list of shared runs.
+        self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.0.parts.clock.now_ms()
+    }
+
+    /// A run in memory.
+    pub fn find_live(&self, id: &str) -> Option<Arc<LiveRun>> {
+        self.live().iter().find(|run| run.id == id).cloned()
+    }
+
+    /// Whether a run waits or goes on.
+    pub fn is_busy(&self) -> bool {
+        self.live().iter().any(|run| !run.has_ended())
+    }
+
+    /// Starts a run and answers when it is stored and queued. The same request id gives the same run, and whether it was
+    /// there already.
+    pub async fn launch(
+        &self,
+        request_id: &str,
+        scope: RunScope,
+        steps: &[String],
+        started_by: &str,
+    ) -> Result<(Run, bool), EtlError> {
+        check_request_id(request_id).map_err(EtlError::Invalid)?;
+        scope::check(&scope)?;
+        let options = &self.0.parts.options;
+        let chosen = step_options(steps, &[], &options.windows_ms, options.horizon_ms, options.history_ms)?.steps;
+        let id = new_id(self.now_ms());
+        let progress = Progress::queued(
+            id,
+            scope,
+            chosen.words(),
+            SafeText::new(started_by).into_string(),
+            self.now_ms(),
+        );
+        let (answer, outcome) = oneshot::channel();
+        let (runs, request_id) = (self.clone(), request_id.to_owned());
+        // In a task of its own: a caller that goes away must not leave a stored run that nobody executes.
+        self.0.parts.shutdown.spawn("etl run start", async move {
+            let started = runs.store_and_queue(request_id, progress).await;
+            // A caller that went away does not hear it.
+            let _ = answer.send(started);
+        });
+        outcome.await.map_err(|_| EtlError::ShuttingDown)?
+    }
+
+    async fn store_and_queue(&self, request_id: String, progress: Progress) -> Result<(Run, bool), EtlError> {
+        let place = self
+            .0
+            .queue
+            .clone()
+            .try_reserve_owned()
+            .map_err(|_| EtlError::QueueFull {
+                waiting: MAX_QUEUED_RUNS,
+            })?;
+        let run = Arc::new(LiveRun::new(progress));
+        // Known before it is stored, so that the recovery of a restart does not take it for a left-over.
+        self.remember(run.clone());
+        let created = self
+            .0
+            .parts
+            .peer
+            .run_store()
+            .create_run(CreateRunRequest {
+                request_id,
+                run: Some(run.to_message()),
+            })
+            .await;
+        let created = match created {
+            Ok(created) => created.into_inner(),
+            Err(status) => {
+                self.forget(&run.id);
+                return Err(EtlError::storage("store the run", status));
+            }
+        };
+        let stored = created.run.unwrap_or_default();
+        if created.existed {
+            self.forget(&run.id);
+            let stored = self.find_live(&stored.id).map_or(stored, |live| live.to_message());
+            return Ok((stored, true));
+        }
+        run.change(|progress| *progress = Progress::of(stored.clone()));
+        add(&self.0.parts.metrics.runs_started, 1);
+        self.note(
+            Level::Info,
+            &run,
+            &format!("run #{} was started by {}", stored.number, stored.started_by),
+        );
+        run.tell("queued", self.now_ms());
+        place.send(run);
+        Ok((stored, false))
+    }
+
+    fn remember(&self, run: Arc<LiveRun>) {
+        let mut live = self.live();
+        live.push_back(run);
+        while live.len() > MAX_REMEMBERED_RUNS {
+            let Some(oldest) = live.iter().position(|run| run.has_ended()) else {
+                return;
+            };
+            live.remove(oldest);
+        }
+    }
+
+    fn forget(&self, id: &str) {
+        self.live().retain(|run| run.id != id);
+    }
+
+    fn note(&self, level: Level, run: &LiveRun, line: &str) {
+        self.0.parts.journal.write(level, &run.id, line);
+    }
+
+    /// Ends a run between two series; one that waits ends at once. A run that has ended stays as it is.
+    pub async fn cancel(&self, id: &str, by: &str) -> Result<Run, EtlError> {
+        let Some(run) = self.find_live(id) else {
+            return self.stored(id).await;
+        };
+        if !run.has_ended() {
+            run.cancel.cancel();
+            let waits = run.to_message().state() == RunState::Queued;
+            self.note(Level::Info, &run, &format!("cancelled by {}", SafeText::new(by)));
+            if waits {
+                run.change(|progress| progress.end(&Ending::Cancelled, self.now_ms()).len());
+                run.tell("cancelled before it began", self.now_ms());
+                self.save(&run).await?;
+            }
+        }
+        Ok(run.to_message())
+    }
+
+    /// A run, as it is now.
+    pub async fn get(&self, id: &str) -> Result<Run, EtlError> {
+        match self.find_live(id) {
+            Some(run) => Ok(run.to_message()),
+            None => self.stored(id).await,
+        }
+    }
+
+    async fn stored(&self, id: &str) -> Result<Run, EtlError> {
+        let not_found = || EtlError::NotFound {
+            what: "run",
+            name: SafeText::with_limit(id, 80),
+        };
+        let answer = self
+            .0
+            .parts
+            .peer
+            .run_store()
+            .get_stored_run(GetStoredRunRequest { id: id.to_owned() })
+            .await;
+        match answer {
+            Ok(answer) => answer.into_inner().run.ok_or_else(not_found),
+            Err(status) if status.code() == tonic::Code::NotFound => Err(not_found()),
+            Err(status) => Err(EtlError::storage("look up the run", status)),
+        }
+    }
+
+    /// Runs, newest first; those in memory as they are now.
+    pub async fn list(&self, request: ListRunsRequest) -> Result<ListRunsResponse, EtlError> {
+        let request = ListStoredRunsRequest {
+            page_size: request.page_size,
+            page_token: request.page_token,
+            unfinished_only: false,
+        };
+        let mut page = match self.0.parts.peer.run_store().list_stored_runs(request).await {
+            Ok(page) => page.into_inner(),
+            Err(status) => return Err(EtlError::storage("list the runs", status)),
+        };
+        for run in &mut page.runs {
+            if let Some(live) = self.find_live(&run.id) {
+                *run = live.to_message();
+            }
+        }
+        Ok(ListRunsResponse {
+            runs: page.runs,
+            next_page_token: page.next_page_token,
+        })
+    }
+
+    /// What a series took in past runs, milliseconds of wall time.
+    pub fn past_ms_per_series(&self) -> Option<f64> {
+        self.0.pace.ms_per_series()
+    }
+
+    async fn save(&self, run: &LiveRun) -> Result<(), EtlError> {
+        let request = UpdateRunRequest {
+            run: Some(run.to_message()),
+        };
+        match self.0.parts.peer.run_store().update_run(request).await {
+            Ok(_) => Ok(()),
+            Err(status) => Err(EtlError::storage("update the run", status)),
+        }
+    }
+
+    /// Offers the last word about a run until the storage has it. When it never does, the next start marks the run failed.
+    async fn save_final(&self, run: &LiveRun) {
+        for attempt in 1..=SAVE_ATTEMPTS {
+            match self.save(run).await {
+                Ok(()) => return,
+                Err(error) => {
+                    if attempt == 1 {
+                        self.note(Level::Warn, run, &format!("its end could not be stored yet: {error}"));
+                    }
+                    tokio::time::sleep(SAVE_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn work(&self, mut waiting: mpsc::Receiver<Arc<LiveRun>>, token: tokio_util::sync::CancellationToken) {
+        loop {
+            let run = tokio::select! {
+                () = token.cancelled() => return,
+                run = waiting.recv() => match run {
+                    Some(run) => run,
+                    None => return,
+                },
+            };
+            if run.has_ended() {
+                continue;
+            }
+            self.execute(&run, &token).await;
+        }
+    }
+
+    /// After a restart: what was left unfinished is marked failed, and the pace of the past is learned.
+    async fn recover(&self) {
+        loop {
+            match self.mark_interrupted().await {
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::debug!(%error, "the storage is not there yet");
+                    tokio::time::sleep(SAVE_PAUSE).await;
+                }
+            }
+        }
+        let request = ListRunsRequest {
+            page_size: PAST_RUNS,
+            page_token: String::new(),
+        };
+        if let Ok(past) = self.list(request).await {
+            past.runs.iter().rev().for_each(|run| self.0.pace.learn(run));
+        }
+    }
+
+    async fn mark_interrupted(&self) -> Result<(), EtlError> {
+        let request = ListStoredRunsRequest {
+            unfinished_only: true,
+            page_size: 1_000,
+            ..ListStoredRunsRequest::default()
+        };
+        let answer = self.0.parts.peer.run_store().list_stored_runs(request).await;
+        let left = answer
+            .map_err(|status| EtlError::storage("list unfinished runs", status))?
+            .into_inner()
+            .runs;
+        for run in left {
+            if self.find_live(&run.id).is_some() {
+                continue;
+            }
+            let mut progress = Progress::of(run);
+            let ending = Ending::Aborted {
+                reason: reason::UNAVAILABLE,
+                message: "the process ended before the run did".to_owned(),
+            };
+            progress.end(&ending, self.now_ms());
+            let run = progress.to_message();
+            self.0
+                .parts
+                .journal
+                .write(Level::Warn, &run.id, &format!("run #{}: {}", run.number, run.message));
+            let request = UpdateRunRequest { run: Some(run) };
+            let answer = self.0.parts.peer.run_store().update_run(request).await;
+            answer.map_err(|status| EtlError::storage("mark an unfinished run", status))?;
+        }
+        Ok(())
+    }
+}
+
+/// A new id: the time, so that ids sort by age, and 64 random bits from the hash keys of the standard library.
+fn new_id(now_ms: i64) -> String {
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_i64(now_ms);
+    format!("{now_ms:012x}-{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_differ_and_are_valid() {
+        let ids: std::collections::HashSet<String> = (0..1_000).map(|_| new_id(1_700_000_000_000)).collect();
+        assert_eq!(ids.len(), 1_000);
+        assert!(ids.iter().all(|id| sla_domain::run::RunId::new(id.clone()).is_ok()));
+    }
+}

@@ -1,0 +1,160 @@
+//! A run that is queued, goes on or has just ended: its progress, its events and those who watch them.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sla_proto::convert;
+use sla_proto::etl::v1::{Run, WatchRunResponse};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::progress::Progress;
+use super::ring::EventRing;
+
+/// Shortest time between two events that only count series.
+const EVENT_EVERY: Duration = Duration::from_millis(100);
+
+#[derive(Clone)]
+struct Event {
+    time_ms: i64,
+    run: Run,
+    line: String,
+}
+
+struct State {
+    progress: Progress,
+    events: EventRing<Event>,
+    told: Option<Instant>,
+}
+
+/// One run in memory.
+pub struct LiveRun {
+    /// Its id.
+    pub id: String,
+    /// Cancelling it ends the run between two series.
+    pub cancel: CancellationToken,
+    state: Mutex<State>,
+    newest: watch::Sender<u64>,
+}
+
+impl LiveRun {
+    /// A run that waits; it has no event yet.
+    pub fn new(progress: Progress) -> Self {
+        Self {
+            id: progress.id().to_owned(),
+            cancel: CancellationToken::new(),
+            state: Mutex::new(State {
+                progress,
+                events: EventRing::default(),
+                told: None,
+            }),
+            newest: watch::channel(0).0,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Progress changes by single counters; a reader may see one of them late, never a broken one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the progress; nobody is told yet.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Progress) -> T) -> T {
+        change(&mut self.state().progress)
+    }
+
+    /// The run as it is.
+    pub fn to_message(&self) -> Run {
+        self.state().progress.to_message()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.state().progress.has_ended()
+    }
+
+    /// Tells the watchers how it stands, with a line for the log pane.
+    pub fn tell(&self, line: &str, now_ms: i64) {
+        let mut state = self.state();
+        let event = Event {
+            time_ms: now_ms,
+            run: state.progress.to_message(),
+            line: line.to_owned(),
+        };
+        state.told = Some(Instant::now());
+        let number = state.events.push(event);
+        drop(state);
+        self.newest.send_replace(number);
+    }
+
+    /// Tells the watchers how it stands, unless they were told a moment ago.
+    pub fn tell_progress(&self, now_ms: i64) {
+        let due = self.state().told.is_none_or(|told| told.elapsed() >= EVENT_EVERY);
+        if due {
+            self.tell("", now_ms);
+        }
+    }
+
+    /// The next event after `known`, if it is there.
+    pub fn event_after(&self, known: u64) -> Option<WatchRunResponse> {
+        let state = self.state();
+        state.events.after(known).map(|(sequence, event)| WatchRunResponse {
+            sequence: *sequence,
+            time: Some(convert::timestamp(event.time_ms)),
+            run: Some(event.run.clone()),
+            line: event.line.clone(),
+            heartbeat: false,
+        })
+    }
+
+    /// Wakes when there is a new event.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sla_proto::etl::v1::{RunScope, RunState};
+
+    use super::super::progress::Ending;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watcher_resumes_and_sees_the_end() {
+        let run = LiveRun::new(Progress::queued(
+            "r".into(),
+            RunScope::default(),
+            vec![],
+            "me".into(),
+            0,
+        ));
+        let mut watch = run.watch();
+        run.tell("queued", 1);
+        run.change(|progress| progress.begin(None));
+        run.tell("started", 2);
+        assert_eq!(*watch.borrow_and_update(), 2);
+        let second = run.event_after(1).unwrap();
+        assert_eq!((second.sequence, second.line.as_str()), (2, "started"));
+        assert_eq!(second.run.unwrap().state(), RunState::Running);
+        assert!(run.event_after(2).is_none());
+        run.change(|progress| progress.end(&Ending::Complete, 3).len());
+        run.tell("over", 3);
+        watch.changed().await.unwrap();
+        assert_eq!(run.event_after(2).unwrap().run.unwrap().state(), RunState::Done);
+    }
+
+    #[test]
+    fn counting_is_not_told_too_often() {
+        let run = LiveRun::new(Progress::queued(
+            "r".into(),
+            RunScope::default(),
+            vec![],
+            "me".into(),
+            0,
+        ));
+        for k in 0..1_000 {
+            run.tell_progress(k);
+        }
+        assert!(*run.watch().borrow() < 100);
+    }
+}

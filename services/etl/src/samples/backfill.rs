@@ -1,0 +1,63 @@
+//! Older history, read in the background.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use sla_domain::Labels;
+use sla_source::Call;
+use tokio::sync::mpsc;
+
+use super::reader::Inner;
+use crate::metrics::add;
+
+/// Series whose older history is read at once; in between others get their turn.
+const BACKFILL_SERIES: usize = 200;
+/// Pause between two such reads.
+const BACKFILL_PAUSE: Duration = Duration::from_millis(200);
+/// Limit of one such read.
+const BACKFILL_LIMIT: Duration = Duration::from_secs(60);
+/// How often one such read is tried.
+const BACKFILL_ATTEMPTS: u32 = 3;
+/// How often the cache is swept for series that nobody reads any more.
+const SWEEP_EVERY: Duration = Duration::from_secs(300);
+
+/// Reads older history in the background and forgets what nobody wants any more; ends when the reader is gone.
+pub(super) async fn backfill_worker(reader: Weak<Inner>, mut queue: mpsc::Receiver<Vec<Labels>>) {
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            batch = queue.recv() => {
+                let Some(batch) = batch else { return };
+                for part in batch.chunks(BACKFILL_SERIES) {
+                    let Some(inner) = reader.upgrade() else { return };
+                    backfill(&inner, part).await;
+                    drop(inner);
+                    tokio::time::sleep(BACKFILL_PAUSE).await;
+                }
+            }
+            _ = sweep.tick() => {
+                let Some(inner) = reader.upgrade() else { return };
+                let wanted = inner.state().membership.wanted();
+                inner.cache.retain(|_, labels| wanted.contains(labels));
+            }
+        }
+    }
+}
+
+async fn backfill(inner: &Inner, series: &[Labels]) {
+    for _ in 0..BACKFILL_ATTEMPTS {
+        if let Some(due) = inner.health.next_attempt() {
+            tokio::time::sleep_until(due).await;
+        }
+        match inner.cache.extend_back(series, &Call::within(BACKFILL_LIMIT)).await {
+            Ok(done) => {
+                add(&inner.metrics.source_bytes, done.bytes);
+                return;
+            }
+            Err(error) => {
+                tracing::debug!(%error, series = series.len(), "older history could not be read");
+                inner.failed(&error);
+            }
+        }
+    }
+}

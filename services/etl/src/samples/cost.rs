@@ -1,0 +1,116 @@
+//! What a read for a run would cost.
+
+use std::collections::HashSet;
+
+use sla_domain::Labels;
+use sla_source::Call;
+
+use super::expressions::REREAD_MS;
+use super::reader::{Inner, LOOK_BACK_MS, SampleReader, Tally};
+use super::reading::ReadPlan;
+use crate::catalogue::{MAX_LISTED_SERIES, too_many};
+use crate::error::EtlError;
+use crate::query::ReadQuery;
+
+/// Spacing assumed of a series that was never read, milliseconds.
+const USUAL_SPACING_MS: i64 = 15_000;
+
+/// What a read would cost, estimated.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Series, each once.
+    pub series: usize,
+    /// Series a query, in the order of the queries.
+    pub series_per_query: Vec<usize>,
+    /// Samples to read.
+    pub samples: u64,
+    /// Bytes to read.
+    pub bytes: u64,
+}
+
+/// What a sample costs on the wire in JSON, bytes (docs/performance.md: 83.7 MB for 2.9 M samples).
+const BYTES_PER_JSON_SAMPLE: f64 = 29.0;
+
+/// What a sample costs on the wire, bytes, by the way of reading (measured on 2.9 M samples).
+fn bytes_per_sample(way: &str) -> f64 {
+    match way {
+        "samples" => 10.3,
+        "instant" | "range" => BYTES_PER_JSON_SAMPLE,
+        _ => 4.3,
+    }
+}
+
+impl SampleReader {
+    /// What reading these queries for a run would cost now.
+    pub async fn estimate(&self, queries: &[ReadQuery], call: &Call) -> Result<Cost, EtlError> {
+        let inner = &self.0;
+        let now_ms = inner.clock.now_ms();
+        let plan = ReadPlan {
+            queries: queries.to_vec(),
+            after_ms: now_ms - inner.longest_window_ms,
+            until_ms: now_ms,
+            max_series: MAX_LISTED_SERIES,
+            cached_only: false,
+            long_view: false,
+        };
+        let selectors = plan.selectors();
+        let mut tally = Tally::default();
+        inner.discover(&selectors, &plan, call, &mut tally).await;
+        if let Some(error) = tally.outage {
+            return Err(EtlError::Source(error));
+        }
+        if let Some(problem) = tally.problems.into_iter().next() {
+            return Err(too_many(problem.error));
+        }
+        let mut cost = Cost {
+            series_per_query: vec![0; queries.len()],
+            ..Cost::default()
+        };
+        let bytes_per_sample = bytes_per_sample(&inner.health.status().way);
+        let mut seen = HashSet::new();
+        for (index, selector) in &selectors {
+            for labels in inner.union(&[(*index, *selector)]) {
+                cost.series_per_query[*index] += 1;
+                if seen.insert(labels.clone()) {
+                    cost.series += 1;
+                    cost.samples += inner.samples_to_read(&labels, now_ms);
+                }
+            }
+        }
+        cost.bytes = (cost.samples as f64 * bytes_per_sample) as u64;
+        for (index, query) in queries.iter().enumerate() {
+            if let ReadQuery::Expression { text, step_ms } = query {
+                let series = inner.catalogue.series_now(query, MAX_LISTED_SERIES, call).await?.len();
+                let range = inner
+                    .expressions
+                    .missing(&(text.clone(), *step_ms), plan.after_ms, now_ms);
+                let instants = range
+                    .map_or(0, |(after_ms, until_ms)| (until_ms - after_ms) / step_ms)
+                    .max(0);
+                let samples = series as u64 * instants.unsigned_abs();
+                cost.series_per_query[index] = series;
+                cost.series += series;
+                cost.samples += samples;
+                cost.bytes += (samples as f64 * BYTES_PER_JSON_SAMPLE) as u64;
+            }
+        }
+        Ok(cost)
+    }
+}
+
+impl Inner {
+    /// How many samples of a series would have to be read now.
+    fn samples_to_read(&self, labels: &Labels, now_ms: i64) -> u64 {
+        let whole_ms = self.longest_window_ms + LOOK_BACK_MS;
+        let known = self.cache.about(self.cache.id_of(labels));
+        let spacing_ms = known
+            .as_ref()
+            .and_then(|known| known.spacing_ms)
+            .unwrap_or(USUAL_SPACING_MS);
+        let range_ms = match known {
+            Some(known) if now_ms - known.covered_until_ms < whole_ms => now_ms - known.covered_until_ms + REREAD_MS,
+            _ => whole_ms,
+        };
+        (range_ms / spacing_ms.max(1)).max(0).unsigned_abs()
+    }
+}

@@ -1,0 +1,139 @@
+//! Which series a selector means, and how new their samples are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sla_domain::{Labels, SeriesId};
+use sla_source::SourceError;
+use tokio::time::Instant;
+
+/// The source is asked again which series a selector means when the answer is older than this.
+pub const MEMBERS_AGE: Duration = Duration::from_secs(30);
+/// Selectors that nobody read for this long are forgotten, with the samples only they need.
+pub const UNUSED_AGE: Duration = Duration::from_secs(3_600);
+/// Selectors remembered.
+pub const MAX_SELECTORS: usize = 4_096;
+/// An instant this far from the one the members were asked for wants its own answer, milliseconds.
+pub const SAME_TIME_MS: i64 = 600_000;
+
+/// The series of one selector.
+#[derive(Debug, Clone)]
+pub struct Members {
+    /// In the order of their labels.
+    pub series: Arc<Vec<Labels>>,
+    /// The instant they were asked for, Unix milliseconds.
+    pub at_ms: i64,
+    asked: Instant,
+    used: Instant,
+    /// Their samples are known up to this instant; `None` when some of them were never read.
+    pub fresh_until_ms: Option<i64>,
+    /// Series of these that could not be read last time.
+    pub failures: HashMap<SeriesId, SourceError>,
+}
+
+/// The selectors of one source, by their normal form.
+#[derive(Debug, Default)]
+pub struct Membership {
+    selectors: HashMap<String, Members>,
+}
+
+impl Membership {
+    /// The members known, whatever their age.
+    pub fn get(&mut self, selector: &str) -> Option<&mut Members> {
+        let members = self.selectors.get_mut(selector)?;
+        members.used = Instant::now();
+        Some(members)
+    }
+
+    /// Whether the source should be asked about the members at `at_ms`.
+    pub fn is_due(&self, selector: &str, at_ms: i64) -> bool {
+        self.selectors.get(selector).is_none_or(|members| {
+            members.asked.elapsed() >= MEMBERS_AGE || (at_ms - members.at_ms).abs() > SAME_TIME_MS
+        })
+    }
+
+    /// What the source answered for `at_ms`. New members make the selector unread.
+    pub fn answered(&mut self, selector: &str, series: Vec<Labels>, at_ms: i64) {
+        let now = Instant::now();
+        let before = self.selectors.remove(selector);
+        let grown = before.as_ref().is_none_or(|before| {
+            let known: std::collections::HashSet<&Labels> = before.series.iter().collect();
+            series.iter().any(|labels| !known.contains(labels))
+        });
+        let members = Members {
+            series: Arc::new(series),
+            at_ms,
+            asked: now,
+            used: now,
+            fresh_until_ms: before
+                .as_ref()
+                .and_then(|before| before.fresh_until_ms)
+                .filter(|_| !grown),
+            failures: before.map(|before| before.failures).unwrap_or_default(),
+        };
+        if self.selectors.len() >= MAX_SELECTORS {
+            let oldest = self
+                .selectors
+                .iter()
+                .min_by_key(|(_, members)| members.used)
+                .map(|(text, _)| text.clone());
+            if let Some(oldest) = oldest {
+                self.selectors.remove(&oldest);
+            }
+        }
+        self.selectors.insert(selector.to_owned(), members);
+    }
+
+    /// Forgets what nobody read for long; gives the series still wanted.
+    pub fn wanted(&mut self) -> std::collections::HashSet<Labels> {
+        self.selectors.retain(|_, members| members.used.elapsed() < UNUSED_AGE);
+        self.selectors
+            .values()
+            .flat_map(|members| members.series.iter().cloned())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(name: &str) -> Labels {
+        Labels::from_pairs([("__name__", name)])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn members_are_asked_again_after_a_while_or_for_another_time() {
+        let mut membership = Membership::default();
+        assert!(membership.is_due("up", 0));
+        membership.answered("up", vec![labels("up")], 1_000_000);
+        assert!(!membership.is_due("up", 1_000_000 + SAME_TIME_MS));
+        assert!(membership.is_due("up", 1_000_001 + SAME_TIME_MS));
+        assert!(membership.is_due("up", -1));
+        tokio::time::advance(MEMBERS_AGE).await;
+        assert!(membership.is_due("up", 1_000_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_member_makes_the_selector_unread() {
+        let mut membership = Membership::default();
+        membership.answered("up", vec![labels("a"), labels("b")], 0);
+        membership.get("up").unwrap().fresh_until_ms = Some(7);
+        membership.answered("up", vec![labels("a")], 0);
+        assert_eq!(membership.get("up").unwrap().fresh_until_ms, Some(7));
+        membership.answered("up", vec![labels("a"), labels("c")], 0);
+        assert_eq!(membership.get("up").unwrap().fresh_until_ms, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_reads_is_forgotten() {
+        let mut membership = Membership::default();
+        membership.answered("a", vec![labels("a"), labels("x")], 0);
+        tokio::time::advance(UNUSED_AGE / 2).await;
+        membership.answered("b", vec![labels("b"), labels("x")], 0);
+        assert_eq!(membership.wanted().len(), 3);
+        tokio::time::advance(UNUSED_AGE / 2).await;
+        assert_eq!(membership.wanted(), [labels("b"), labels("x")].into());
+    }
+}

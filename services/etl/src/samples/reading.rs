@@ -1,0 +1,109 @@
+//! What a read gave.
+
+use sla_domain::{Labels, Samples, Selector, SeriesId};
+use sla_proto::series::v1::{SampleChunk, Series, SeriesKind, SourceStatus};
+use sla_source::SourceError;
+use sla_source::xor::XorError;
+
+use super::clip;
+use crate::query::ReadQuery;
+
+/// What to read, all at one instant.
+#[derive(Debug, Clone)]
+pub struct ReadPlan {
+    /// What to read; series name the index of the query they answer.
+    pub queries: Vec<ReadQuery>,
+    /// Excluded, Unix milliseconds; what carries a value in comes too.
+    pub after_ms: i64,
+    /// Included, Unix milliseconds.
+    pub until_ms: i64,
+    /// Refused above this many series.
+    pub max_series: usize,
+    /// From memory only, whatever its age.
+    pub cached_only: bool,
+    /// The mean of each 5 min instead of raw samples.
+    pub long_view: bool,
+}
+
+impl ReadPlan {
+    /// The plain selectors with the index of their query.
+    pub fn selectors(&self) -> Vec<(usize, &Selector)> {
+        self.queries
+            .iter()
+            .enumerate()
+            .filter_map(|(index, query)| match query {
+                ReadQuery::Selector(selector) => Some((index, selector)),
+                ReadQuery::Expression { .. } => None,
+            })
+            .collect()
+    }
+}
+
+/// One series as it was read.
+#[derive(Debug, Clone)]
+pub struct SeriesReading {
+    /// As a message: id, source, labels, expression, kind.
+    pub series: Series,
+    /// Its fingerprint.
+    pub id: SeriesId,
+    /// Which query it answers; a series comes once, for the first one.
+    pub query_index: usize,
+    /// Typical distance of samples, milliseconds, as fixed at first sight.
+    pub spacing_ms: i64,
+    /// Its samples.
+    pub chunks: Vec<SampleChunk>,
+    /// Why it could not be read; its chunks are then the last known ones.
+    pub failure: Option<SourceError>,
+}
+
+impl SeriesReading {
+    /// Its samples, decoded.
+    pub fn samples(&self) -> Result<Samples, XorError> {
+        clip::decode(&self.chunks)
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> SeriesKind {
+        self.series.kind()
+    }
+
+    /// Its labels.
+    pub fn labels(&self) -> Labels {
+        sla_proto::convert::labels(&self.series)
+    }
+}
+
+/// A query that could not be answered, or only from memory.
+#[derive(Debug, Clone)]
+pub struct QueryProblem {
+    /// Which query.
+    pub query_index: usize,
+    /// Why.
+    pub error: SourceError,
+}
+
+/// The answer to a [`ReadPlan`].
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// What came, in the order of queries and then of labels; a series once.
+    pub series: Vec<SeriesReading>,
+    /// Queries with a problem; their series, where there are any, are the last known ones.
+    pub problems: Vec<QueryProblem>,
+    /// How the source did.
+    pub status: SourceStatus,
+    /// Bytes read from the source for this answer.
+    pub bytes_read: u64,
+    /// How long the reads took, milliseconds.
+    pub read_ms: f64,
+}
+
+impl Reading {
+    /// Samples in all chunks.
+    pub fn sample_count(&self) -> u64 {
+        self.series
+            .iter()
+            .flat_map(|series| &series.chunks)
+            .map(|chunk| u64::from(chunk.count))
+            .sum()
+    }
+}
