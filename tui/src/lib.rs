@@ -6,6 +6,7 @@ mod app;
 mod command;
 mod filter;
 mod format;
+#[cfg(test)]
 mod frame;
 mod link;
 mod overlay;
@@ -22,3 +23,6 @@ pub use link::Attach;
 pub use shell::caps::{Background, Caps, ColourDepth};
 pub use shell::event_loop::Exit;
 pub use shell::run::{TuiError, TuiOptions, run};
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,6 @@
 //! The wire: one task that keeps a connection, carries calls and streams, and tells the app what happens.
 
 mod backoff;
-#[cfg(test)]
-pub(crate) mod fake;
 mod peer;
 mod problem;
 mod session;
@@ -97,7 +95,7 @@ struct Keeper<W: Wire> {
     attach: Option<Attach>,
     events: mpsc::Sender<LinkEvent>,
     /// The call that is under way in each slot.
-    calls: HashMap<Slot, AbortHandle>,
+    calls: HashMap<Slot, (RequestId, AbortHandle)>,
     tasks: JoinSet<()>,
 }
 
@@ -120,7 +118,12 @@ impl<W: Wire> Keeper<W> {
                 Err(why) => why,
             };
             self.tasks.abort_all();
-            self.calls.clear();
+            // Who still waits is told that nothing will come.
+            for (slot, (id, call)) in std::mem::take(&mut self.calls) {
+                if !call.is_finished() {
+                    self.tell(LinkEvent::Reply { slot, id, result: Err(problem::no_connection()) }).await;
+                }
+            }
             let wait = backoff.next_wait();
             tracing::warn!(why, wait_ms = wait.as_millis() as u64, "the link is lost");
             self.tell(LinkEvent::Lost { why, retry_in_ms: wait.as_millis() as u64 }).await;

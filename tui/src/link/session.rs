@@ -27,7 +27,7 @@ impl<W: Wire> Keeper<W> {
                 command = commands.recv() => match command? {
                     LinkCommand::Call { slot, id, request } => self.call(slot, id, request),
                     LinkCommand::Cancel(slot) => {
-                        if let Some(call) = self.calls.remove(&slot) {
+                        if let Some((_, call)) = self.calls.remove(&slot) {
                             call.abort();
                         }
                     }
@@ -63,7 +63,7 @@ impl<W: Wire> Keeper<W> {
             };
             let _ = events.send(LinkEvent::Reply { slot, id, result }).await;
         });
-        if let Some(older) = self.calls.insert(slot, task) {
+        if let Some((_, older)) = self.calls.insert(slot, (id, task)) {
             older.abort();
         }
     }

@@ -11,3 +11,9 @@ pub(crate) mod run;
 mod signal;
 mod term;
 mod writer;
+
+/// The encoder, for tests that count bytes.
+#[cfg(test)]
+pub(crate) fn encode_for_tests() -> encode::Encoder {
+    encode::Encoder::new()
+}

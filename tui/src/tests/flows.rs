@@ -1,0 +1,254 @@
+use super::driver::Driver;
+use crate::app::Msg;
+use crate::app::request::{Effect, LinkEvent, Request};
+
+fn called(driver: &Driver, wanted: impl Fn(&Request) -> bool) -> usize {
+    driver.outside.iter().filter(|e| matches!(e, Effect::Call { request, .. } if wanted(request))).count()
+}
+
+#[test]
+fn a_first_look_tells_what_is_wrong() {
+    let driver = Driver::new(80, 24);
+    println!("{}", driver.screen());
+    driver.says("✗ 1 violated");
+    driver.says("node_load1 host-3 above 4 since 14:21");
+    driver.says("6.02");
+    driver.says("5 series");
+}
+
+#[test]
+fn all_tabs_show_their_rows() {
+    let mut driver = Driver::new(80, 24);
+    for (key, text) in [("2", "LAST 12h WITH THIS"), ("3", "never add counts of windows"), ("4", "TRACK RECORD"), ("5", "#418"), ("1", "WINDOW")] {
+        driver.keys(key);
+        println!("{}\n", driver.screen());
+        driver.says(text);
+    }
+}
+
+#[test]
+fn filter_counts_and_escapes() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("/ \"load\"");
+    driver.keys("Enter");
+    driver.says("3 of 5 series");
+    driver.keys("Esc");
+    driver.says("5 series");
+    driver.says_not("3 of 5");
+    driver.keys("/ \"state>=violated\" Enter");
+    driver.says("1 of 5 series");
+}
+
+#[test]
+fn detail_has_five_pages_and_a_crosshair() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("j j Enter");
+    println!("{}\n", driver.screen());
+    driver.says("max 4");
+    driver.says("✗ violated ≤ 4 since 14:21:05");
+    driver.keys("h h h");
+    driver.says("to");
+    for text in ["MEDIAN", "not stationary", "Holt-Winters", "extract"] {
+        driver.keys("Tab");
+        println!("{}\n", driver.screen());
+        driver.says(text);
+    }
+    driver.keys("Esc");
+    driver.says("SERIES");
+}
+
+#[test]
+fn series_become_objectives_with_a_suggested_range_and_are_saved() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("n");
+    driver.says("metric names of the source");
+    driver.keys("/ \"load5\" Enter Enter");
+    driver.says("node_load5");
+    driver.keys("Space a");
+    println!("{}\n", driver.screen());
+    driver.says("default*");
+    driver.says("3.10");
+    driver.keys("S");
+    driver.says("version 4");
+    assert_eq!(driver.script.sets[0].objectives.len(), 4);
+    driver.says_not("default*");
+}
+
+#[test]
+fn an_edit_shows_what_it_would_have_meant_before_it_is_saved() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2");
+    driver.says("2 violations");
+    driver.keys("e Tab");
+    driver.keys("Backspace \"9\"");
+    println!("{}\n", driver.screen());
+    driver.says("with this range in 12h: 0 violations");
+    assert_eq!(driver.script.sets[0].objectives[0].range.unwrap().max, Some(4.0), "nothing is saved yet");
+    driver.keys("Enter");
+    driver.says("default*");
+    driver.keys("u");
+    driver.says_not("default*");
+}
+
+#[test]
+fn wrong_input_names_field_value_rule_and_fix() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2 e \"9\"");
+    driver.says("min is 9");
+    driver.keys("Enter");
+    assert!(driver.app.sets.scopes().contains(&crate::command::Scope::Form), "the form stays open");
+}
+
+#[test]
+fn bounds_move_from_the_table_and_undo_brings_them_back() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2 + +");
+    driver.says("4.20");
+    driver.keys("u u");
+    driver.says_not("4.20");
+}
+
+#[test]
+fn somebody_else_was_faster() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2 +");
+    driver.script.sets[0].version = 9;
+    driver.script.sets[0].author = "anna".into();
+    driver.keys("S");
+    driver.says("anna saved version 9");
+    driver.keys("Esc S");
+    assert_eq!(driver.script.sets[0].version, 10, "the second save is on purpose");
+}
+
+#[test]
+fn past_opens_the_chart_at_that_moment() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("3 Enter");
+    driver.says("14:21:05");
+    driver.says("open");
+    driver.keys("Enter");
+    driver.says("1 Metrics");
+    driver.says("Chart");
+    driver.says("14:21:05  ");
+}
+
+#[test]
+fn a_run_is_launched_with_its_cost_shown_and_watched_to_its_end() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("5 n");
+    println!("{}\n", driver.screen());
+    driver.says("6 series, 17280 samples");
+    driver.keys("Enter");
+    driver.says("run #419 started");
+    assert!(driver.outside.contains(&Effect::WatchRun(Some("run-419".into()))));
+    driver.keys("1");
+    let mut run = driver.script.runs[1].clone();
+    run.id = "run-419".into();
+    run.number = 419;
+    let response = sla_proto::etl::v1::WatchRunResponse { sequence: 9, run: Some(run), ..Default::default() };
+    driver.send(Msg::Link(LinkEvent::Run(Box::new(response))));
+    driver.says("run #419 done");
+}
+
+#[test]
+fn more_series_than_the_limit_are_refused_before_anything_starts() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("5 n Tab \"node\"");
+    driver.says("more than the limit of 2000");
+    driver.keys("Enter");
+    assert_eq!(called(&driver, |r| matches!(r, Request::StartRun(_))), 0);
+}
+
+#[test]
+fn cancelling_asks_first() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("5 c");
+    driver.says("really?");
+    driver.keys("n");
+    assert_eq!(called(&driver, |r| matches!(r, Request::CancelRun(_))), 0);
+    driver.keys("c y");
+    assert_eq!(called(&driver, |r| matches!(r, Request::CancelRun(_))), 1);
+}
+
+#[test]
+fn a_lost_connection_keeps_the_data_and_counts_down() {
+    let mut driver = Driver::new(80, 24);
+    driver.send(Msg::Link(LinkEvent::Lost { why: "the instance does not answer".into(), retry_in_ms: 4_000 }));
+    driver.says("no connection since 14:32:00, again in 4s");
+    driver.says("6.02");
+    driver.wait(2_100);
+    driver.says("again in 2s");
+    driver.keys("r");
+    assert!(driver.outside.contains(&Effect::Reconnect));
+    driver.send(Msg::Link(LinkEvent::Connecting));
+    driver.connect();
+    driver.says("connected again");
+}
+
+#[test]
+fn a_source_that_is_away_is_told_with_times() {
+    let mut driver = Driver::new(80, 24);
+    driver.script.source_problem = "Prometheus refuses the connection".into();
+    driver.evaluate();
+    driver.says("Prometheus refuses the connection since 14:27:00, next try 14:32:30");
+    driver.says("6.02");
+}
+
+#[test]
+fn failures_leave_the_last_data_marked_stale() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("4");
+    driver.script.failing = true;
+    driver.keys("r");
+    driver.says("STALE since 14:32:00: the disk is full");
+    driver.says("node_load1");
+}
+
+#[test]
+fn help_and_palette_say_why_something_cannot_be_done() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("?");
+    driver.says("help: what works here");
+    driver.keys("Esc 2 :");
+    driver.keys("\"undo\"");
+    println!("{}\n", driver.screen());
+    driver.says("there is nothing to undo");
+    driver.keys("Esc : \"window\" Space \"6h\" Enter");
+    assert_eq!(driver.app.cx.window_ms(), 21_600_000);
+    driver.keys(": \"window\" Space \"5h\" Enter");
+    driver.says("must be one of 1h, 3h, 6h, 12h");
+}
+
+#[test]
+fn quitting_and_copying_reach_the_outside() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("y q");
+    assert!(driver.outside.iter().any(|e| matches!(e, Effect::Copy(text) if text.starts_with("node_load1{"))));
+    assert!(driver.outside.contains(&Effect::Quit));
+}
+
+#[test]
+fn an_export_says_what_is_on_screen() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("x C-u \"out.csv\" Enter");
+    let text = driver.outside.iter().find_map(|e| match e {
+        Effect::WriteFile { path, text } if path == "out.csv" => Some(text.clone()),
+        _ => None,
+    });
+    assert_eq!(text.unwrap().lines().count(), 6);
+}
+
+#[test]
+fn an_idle_console_has_no_deadline() {
+    let mut driver = Driver::new(80, 24);
+    driver.wait(10_000);
+    assert_eq!(driver.app.deadline_ms(), None);
+}
+
+#[test]
+fn what_is_remembered_comes_back() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("/ \"load\" Enter w 3");
+    let remembered = driver.app.remembered();
+    assert_eq!((remembered.tab, remembered.window_ms, remembered.metrics_filter.as_str()), (2, 21_600_000, "load"));
+}

@@ -1,0 +1,123 @@
+use super::driver::Driver;
+use crate::app::draw;
+use crate::frame::picture;
+use crate::shell::caps::{Caps, ColourDepth};
+
+/// Key sequences that lead to every picture worth checking.
+const PLACES: [&str; 16] = [
+    "1", "n", "j Enter", "j Enter Tab", "j Enter Tab Tab", "j Enter Tab Tab Tab", "2", "2 e", "2 n", "3", "3 Enter", "4", "5", "5 n", "?", ":",
+];
+
+fn check(rows: &[String], width: u16, height: u16, place: &str) {
+    assert_eq!(rows.len(), usize::from(height));
+    for row in rows {
+        let columns = unicode_width::UnicodeWidthStr::width(row.as_str());
+        assert!(columns <= usize::from(width), "{place} at {width}x{height}: {columns} columns in {row}");
+    }
+}
+
+#[test]
+fn every_place_at_every_size_fits_and_never_panics() {
+    for (width, height) in [(80, 24), (120, 40), (200, 60), (60, 16), (40, 10), (30, 8), (12, 3), (1, 1), (0, 0)] {
+        for place in PLACES {
+            let mut driver = Driver::new(width, height);
+            driver.keys(place);
+            check(&driver.rows(), width, height, place);
+        }
+    }
+}
+
+#[test]
+fn the_selected_row_and_the_state_word_are_visible() {
+    for (width, height) in [(80, 24), (120, 40), (60, 16)] {
+        let mut driver = Driver::new(width, height);
+        for tab in ["1", "2", "3", "4", "5"] {
+            driver.keys(tab);
+            driver.keys("G");
+            assert!(driver.screen().contains('▸'), "{tab} at {width}x{height}\n{}", driver.screen());
+        }
+        let header = driver.rows()[0].clone();
+        assert!(header.contains("violated") || header.contains("✗1"), "{header}");
+    }
+}
+
+#[test]
+fn an_ascii_terminal_gets_only_ascii() {
+    for place in PLACES {
+        let mut driver = Driver::offline(80, 24, Caps { unicode: false, colour: ColourDepth::Mono, ..Caps::default() });
+        driver.connect();
+        driver.keys(place);
+        let screen = driver.screen();
+        assert!(screen.is_ascii(), "{place}\n{screen}");
+    }
+}
+
+#[test]
+fn before_the_first_answer_there_is_a_whole_picture() {
+    let driver = Driver::offline(80, 24, Caps::default());
+    driver.says("connecting to default");
+    driver.says("1 Metrics");
+    driver.says("quit");
+}
+
+#[test]
+fn one_line_is_left_when_there_is_no_room() {
+    let driver = Driver::new(24, 4);
+    assert!(driver.rows()[0].contains("✗1"), "{}", driver.screen());
+}
+
+/// Bytes that moving the cursor and switching tabs cost on the line.
+#[test]
+fn moving_the_cursor_is_cheap() {
+    let mut driver = Driver::new(80, 24);
+    let mut encoder = crate::shell::encode_for_tests();
+    let mut frame = |driver: &Driver| {
+        let mut cursor = None;
+        let mut buffer = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 80, 24));
+        draw(&driver.app, &mut crate::widget::canvas::Canvas::new(&mut buffer, &mut cursor, &driver.app.cx.theme));
+        let mut out = Vec::new();
+        encoder.encode(buffer, cursor, &mut out);
+        out.len()
+    };
+    let first = frame(&driver);
+    assert!(first < 6_000, "{first} bytes for a first frame");
+    driver.keys("j");
+    let moved = frame(&driver);
+    assert!(moved <= 300, "{moved} bytes to move the cursor");
+    assert_eq!(frame(&driver), 0, "an idle frame costs nothing");
+    driver.keys("5");
+    let switched = frame(&driver);
+    assert!(switched <= 6_000, "{switched} bytes to switch tabs");
+}
+
+macro_rules! snapshot {
+    ($name:ident, $width:expr, $height:expr, $caps:expr, $keys:expr) => {
+        #[test]
+        fn $name() {
+            let mut driver = Driver::offline($width, $height, $caps);
+            driver.connect();
+            driver.keys($keys);
+            let (width, height) = driver.app.cx.size;
+            let rows = picture(width, height, $caps, |canvas| draw(&driver.app, canvas));
+            insta::assert_snapshot!(rows.join("\n"));
+        }
+    };
+}
+
+const ASCII: Caps = Caps { unicode: false, colour: ColourDepth::Mono, background: crate::shell::caps::Background::Dark };
+const FULL: Caps = Caps { unicode: true, colour: ColourDepth::True, background: crate::shell::caps::Background::Dark };
+
+snapshot!(metrics_80x24, 80, 24, FULL, "1");
+snapshot!(metrics_80x24_ascii, 80, 24, ASCII, "1");
+snapshot!(metrics_120x40, 120, 40, FULL, "1");
+snapshot!(metrics_60x16, 60, 16, FULL, "1");
+snapshot!(metrics_40x10, 40, 10, FULL, "1");
+snapshot!(detail_80x24, 80, 24, FULL, "j j Enter");
+snapshot!(detail_80x24_ascii, 80, 24, ASCII, "j j Enter");
+snapshot!(sets_80x24, 80, 24, FULL, "2");
+snapshot!(sets_form_80x24, 80, 24, FULL, "2 e");
+snapshot!(past_80x24, 80, 24, FULL, "3");
+snapshot!(past_120x40, 120, 40, FULL, "3");
+snapshot!(future_80x24, 80, 24, FULL, "4");
+snapshot!(runs_80x24, 80, 24, FULL, "5");
+snapshot!(runs_80x24_ascii, 80, 24, ASCII, "5");

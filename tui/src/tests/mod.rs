@@ -1,0 +1,7 @@
+//! Flow tests: the real app, a scripted instance behind it, keys in, pictures out.
+
+mod driver;
+mod flows;
+mod frames;
+mod hostile;
+pub(crate) mod script;

@@ -1,0 +1,453 @@
+//! A scripted instance: answers every request from a small estate that is always the same.
+
+use prost_types::Timestamp;
+use sla_proto::convert as time;
+use sla_proto::etl::v1 as etl;
+use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
+use sla_proto::result::v1 as result;
+use sla_proto::retrieval::v1 as retrieval;
+use sla_proto::series::v1::{Label, Point, Series, SourceStatus};
+use sla_proto::server::v1::GetServerInfoResponse;
+use sla_proto::set::v1 as set;
+use sla_proto::violation::v1 as violation;
+
+use crate::app::request::{Problem, Reply, Request};
+use crate::app::wire;
+
+/// 2026-11-20 14:32:00 UTC.
+pub(crate) const NOW_MS: i64 = 1_795_185_120_000;
+const MIN: i64 = 60_000;
+
+/// What the instance holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Script {
+    pub(crate) sets: Vec<SlaSet>,
+    pub(crate) series: Vec<(Series, f64)>,
+    pub(crate) runs: Vec<etl::Run>,
+    pub(crate) source_problem: String,
+    /// Answers of these kinds fail.
+    pub(crate) failing: bool,
+}
+
+pub(crate) fn at(ms: i64) -> Option<Timestamp> {
+    Some(time::timestamp(ms))
+}
+
+pub(crate) fn series(n: u8, name: &str, host: &str) -> Series {
+    let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+    Series {
+        id: vec![n; 16],
+        source: "prom-eu".into(),
+        labels: vec![label("__name__", name), label("instance", host), label("job", "node")],
+        ..Series::default()
+    }
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        let names = [
+            ("node_load1", "host-1", 1.82),
+            ("node_load1", "host-2", 2.10),
+            ("node_load1", "host-3", 6.02),
+            ("node_load5", "host-1", 1.74),
+            ("node_memory_MemAvailable_bytes", "host-1", 3.9e9),
+            ("up", "host-1", 1.0),
+        ];
+        let series: Vec<(Series, f64)> = names.iter().enumerate().map(|(n, (name, host, value))| (series(n as u8 + 1, name, host), *value)).collect();
+        let objective = |id: &str, name: &str, min: Option<f64>, max: Option<f64>| Objective {
+            id: id.into(),
+            name: name.into(),
+            query: Some(wire::query_from_text(name)),
+            range: Some(AllowedRange { min, max, ..AllowedRange::default() }),
+            generation: 1,
+            ..Objective::default()
+        };
+        let set = SlaSet {
+            id: "set-1".into(),
+            name: "default".into(),
+            version: 3,
+            active: true,
+            objectives: vec![
+                objective("o-load", "node_load1", None, Some(4.0)),
+                objective("o-mem", "node_memory_MemAvailable_bytes", Some(2.0e9), None),
+                objective("o-up", "up", Some(1.0), None),
+            ],
+            ..SlaSet::default()
+        };
+        Self { sets: vec![set], series, runs: runs(), source_problem: String::new(), failing: false }
+    }
+}
+
+fn runs() -> Vec<etl::Run> {
+    let step = |step: &str, window_ms: i64| etl::StepSummary { step: step.into(), window_ms, p50_ms: 0.1, p95_ms: 0.3, max_ms: 2.0, series: 312 };
+    let run = |number: u64, state: etl::RunState, done: u32, failed: u32, message: &str| etl::Run {
+        id: format!("run-{number}"),
+        number,
+        state: state as i32,
+        started_by: if number == 418 { "you".into() } else { "timer".into() },
+        started: at(NOW_MS - (419 - number as i64) * 5 * MIN),
+        finished: if state == etl::RunState::Running { None } else { at(NOW_MS - (419 - number as i64) * 5 * MIN + 4_100) },
+        series_total: 312,
+        series_done: done,
+        series_failed: failed,
+        current_step: "metadata".into(),
+        remaining: (state == etl::RunState::Running).then(|| time::duration(6_000)),
+        step_summaries: vec![step("extract", 0), step("statistics", 3_600_000)],
+        message: message.into(),
+        ..etl::Run::default()
+    };
+    vec![
+        run(418, etl::RunState::Running, 214, 2, ""),
+        run(417, etl::RunState::Done, 312, 0, "312 of 312 series"),
+        run(416, etl::RunState::Partial, 310, 2, "310 of 312 series, 2 failed: 503 from the server"),
+    ]
+}
+
+impl Script {
+    pub(crate) fn source(&self) -> SourceStatus {
+        SourceStatus {
+            source: "prom-eu".into(),
+            problem: self.source_problem.clone(),
+            failing_since: (!self.source_problem.is_empty()).then(|| time::timestamp(NOW_MS - 5 * MIN)),
+            next_attempt: (!self.source_problem.is_empty()).then(|| time::timestamp(NOW_MS + 30_000)),
+            ..SourceStatus::default()
+        }
+    }
+
+    fn state_of(objective: &Objective, value: f64) -> violation::State {
+        let range = objective.range.unwrap_or_default();
+        if range.max.is_some_and(|m| value > m) || range.min.is_some_and(|m| value < m) {
+            violation::State::Violated
+        } else if objective.id == "o-mem" {
+            violation::State::AtRisk
+        } else {
+            violation::State::Ok
+        }
+    }
+
+    /// Judges an objective over 12 h: a series is violated for 7 minutes an amount over its bound.
+    fn judge(&self, objective: &Objective, windows: &[i64]) -> violation::ObjectiveStatus {
+        let query = wire::query_text(objective.query.as_ref()).to_owned();
+        let name = query.split('{').next().unwrap_or_default();
+        let mut statuses: Vec<violation::SeriesStatus> = self
+            .series
+            .iter()
+            .filter(|(s, _)| wire::series_promql(s) == query || (query == name && s.labels[0].value == name))
+            .map(|(series, value)| {
+                let state = Self::state_of(objective, *value);
+                let bad = state == violation::State::Violated;
+                violation::SeriesStatus {
+                    series: Some(series.clone()),
+                    state: state as i32,
+                    last: Some(Point { time: at(NOW_MS), value: *value }),
+                    open: bad.then(|| self.violation(objective, series, *value)),
+                    outlook: Some(outlook(*value, bad)),
+                    ..violation::SeriesStatus::default()
+                }
+            })
+            .collect();
+        statuses.sort_by_key(|s| std::cmp::Reverse(wire::State::of(s.state())));
+        let worst = statuses.iter().map(|s| wire::State::of(s.state())).max().unwrap_or(wire::State::NoData);
+        let state = statuses.first().map_or(violation::State::NoData, violation::SeriesStatus::state);
+        let bad = worst == wire::State::Violated;
+        let windows = windows.iter().map(|w| violation::WindowResult {
+            window_ms: *w,
+            violations: if bad { 1 + u64::from(*w > 3_600_000) } else { 0 },
+            violated_ms: if bad { 11 * MIN } else { 0 },
+            covered_ms: *w,
+            judged_ms: *w,
+            bad_ms: if bad { 11 * MIN } else { 0 },
+            coverage: 0.998,
+            samples: 2880,
+            samples_violating: if bad { 44 } else { 0 },
+            percent_good: Some(if bad { 98.5 } else { 100.0 }),
+            worst: bad.then_some(7.2),
+            ..violation::WindowResult::default()
+        });
+        violation::ObjectiveStatus {
+            set_id: "set-1".into(),
+            set_name: "default".into(),
+            objective: Some(objective.clone()),
+            state: state as i32,
+            windows: windows.collect(),
+            series_seen: statuses.len() as u32,
+            series_known: statuses.len() as u32,
+            series: statuses,
+            evaluated: at(NOW_MS),
+            ..violation::ObjectiveStatus::default()
+        }
+    }
+
+    pub(crate) fn violation(&self, objective: &Objective, series: &Series, worst: f64) -> violation::Violation {
+        violation::Violation {
+            set_id: "set-1".into(),
+            objective_id: objective.id.clone(),
+            generation: 1,
+            series: Some(series.clone()),
+            start: at(NOW_MS - 11 * MIN + 5_000),
+            side: violation::Side::Above as i32,
+            worst,
+            excess: 3.2,
+            samples: 44,
+            duration_ms: 11 * MIN - 5_000,
+            bound: 4.0,
+            ..violation::Violation::default()
+        }
+    }
+
+    pub(crate) fn overview(&self) -> violation::Overview {
+        let windows = sla_domain::Window::DEFAULT_LENGTHS_MS;
+        let mut objectives: Vec<violation::ObjectiveStatus> =
+            self.sets.iter().flat_map(|s| &s.objectives).map(|o| self.judge(o, &windows)).collect();
+        objectives.sort_by_key(|o| std::cmp::Reverse(wire::State::of(o.state())));
+        let count = |state| objectives.iter().filter(|o| o.state() == state).count() as u32;
+        violation::Overview {
+            counts: Some(violation::StateCounts {
+                violated: count(violation::State::Violated),
+                at_risk: count(violation::State::AtRisk),
+                ok: count(violation::State::Ok),
+                ..violation::StateCounts::default()
+            }),
+            headlines: vec!["node_load1 host-3 above 4 since 14:21 (11m) worst 7.2".into()],
+            objectives,
+            evaluated: at(NOW_MS),
+            source: Some(self.source()),
+        }
+    }
+
+    fn chart(&self, request: &retrieval::GetChartRequest) -> retrieval::GetChartResponse {
+        let count = request.columns.max(10) as usize;
+        let columns = (0..count).map(|n| {
+            let value = 2.0 + (n as f64 / 9.0).sin() + if n > count * 9 / 10 { 4.0 } else { 0.0 };
+            retrieval::Column { min: Some(value - 0.1), max: Some(value + 0.1), last: Some(value) }
+        });
+        retrieval::GetChartResponse {
+            series: self.series.first().map(|s| s.0.clone()),
+            columns: columns.collect(),
+            after: request.after,
+            until: request.until,
+            spacing_ms: 15_000,
+            promql: wire::query_text(request.query.as_ref()).to_owned(),
+            samples: 720,
+            ..retrieval::GetChartResponse::default()
+        }
+    }
+
+    fn rows(&self, request: &retrieval::ListSeriesRowsRequest) -> retrieval::ListSeriesRowsResponse {
+        let wanted: Vec<String> = request.queries.iter().map(|q| wire::query_text(Some(q)).to_owned()).collect();
+        let rows: Vec<retrieval::SeriesRow> = self
+            .series
+            .iter()
+            .filter(|(s, _)| wanted.iter().any(|w| *w == s.labels[0].value || *w == wire::series_promql(s)))
+            .map(|(series, value)| retrieval::SeriesRow {
+                series: Some(series.clone()),
+                last: Some(Point { time: at(NOW_MS), value: *value }),
+                sparkline: (0..40).map(|n| retrieval::Column { min: Some(value * 0.5), max: Some(value * (0.5 + f64::from(n) / 80.0)), last: Some(*value) }).collect(),
+                window: Some(statistics(request.window_ms, *value)),
+                stationary: Some(false),
+                season_ms: Some(0),
+                ..retrieval::SeriesRow::default()
+            })
+            .collect();
+        retrieval::ListSeriesRowsResponse {
+            total: rows.len() as u32,
+            rows,
+            source: Some(self.source()),
+            as_of: at(NOW_MS),
+            bytes_read: 2_100_000,
+            read_ms: 40.0,
+            ..retrieval::ListSeriesRowsResponse::default()
+        }
+    }
+
+    /// What the instance would answer.
+    pub(crate) fn answer(&mut self, request: &Request) -> Result<Reply, Problem> {
+        if self.failing {
+            return Err(Problem::plain("the disk is full"));
+        }
+        Ok(match request {
+            Request::Server => Reply::Server(Box::new(GetServerInfoResponse {
+                api_level: sla_proto::API_LEVEL,
+                version: "0.1.0".into(),
+                windows: sla_domain::Window::DEFAULT_LENGTHS_MS.map(time::duration).to_vec(),
+                source: Some(self.source()),
+                horizon: Some(time::duration(10 * MIN)),
+                ..GetServerInfoResponse::default()
+            })),
+            Request::Names(_) => {
+                let mut names: Vec<etl::MetricName> = Vec::new();
+                for (series, _) in &self.series {
+                    let name = series.labels[0].value.clone();
+                    match names.iter_mut().find(|n| n.name == name) {
+                        Some(have) => have.series += 1,
+                        None => names.push(etl::MetricName { name, series: 1, r#type: "gauge".into(), help: "Help.".into(), ..etl::MetricName::default() }),
+                    }
+                }
+                Reply::Names(etl::ListMetricNamesResponse { total_names: names.len() as u32, total_series: self.series.len() as u32, names, ..etl::ListMetricNamesResponse::default() })
+            }
+            Request::Rows(m) => Reply::Rows(self.rows(m)),
+            Request::Detail(m) => Reply::Detail(Box::new(self.detail(m))),
+            Request::Chart(m) => Reply::Chart(Box::new(self.chart(m))),
+            Request::Export(_) => Reply::Export(retrieval::ExportSamplesResponse {
+                series: self.series.first().map(|s| s.0.clone()),
+                times_ms: vec![NOW_MS - 15_000, NOW_MS],
+                values: vec![1.5, 2.0],
+                truncated: false,
+            }),
+            Request::Sets => Reply::Sets(set::ListSetsResponse { sets: self.sets.clone() }),
+            Request::CreateSet(m) => {
+                let mut set = m.set.clone().unwrap_or_default();
+                set.id = format!("set-{}", self.sets.len() + 1);
+                set.version = 1;
+                self.sets.push(set.clone());
+                Reply::SetSaved(Box::new(set))
+            }
+            Request::UpdateSet(m) => {
+                let mut set = m.set.clone().unwrap_or_default();
+                let Some(stored) = self.sets.iter_mut().find(|s| s.id == set.id) else { return Err(Problem::plain("no such set")) };
+                if stored.version != set.version {
+                    let conflict = Some(Box::new(stored.clone()));
+                    return Err(Problem { reason: "STALE_VERSION".into(), conflict, ..Problem::plain("somebody was faster") });
+                }
+                set.version += 1;
+                for (n, objective) in set.objectives.iter_mut().enumerate().filter(|(_, o)| o.id.is_empty()) {
+                    objective.id = format!("new-{n}");
+                }
+                *stored = set.clone();
+                Reply::SetSaved(Box::new(set))
+            }
+            Request::DeleteSet(m) => {
+                self.sets.retain(|s| s.id != m.id);
+                Reply::SetDeleted
+            }
+            Request::DuplicateSet(m) => {
+                let mut set = self.sets.iter().find(|s| s.id == m.id).cloned().unwrap_or_default();
+                set.name.clone_from(&m.new_name);
+                set.id = format!("set-{}", self.sets.len() + 1);
+                self.sets.push(set.clone());
+                Reply::SetSaved(Box::new(set))
+            }
+            Request::Suggest(_) => Reply::Suggest(set::SuggestRangeResponse {
+                range: Some(AllowedRange { min: None, max: Some(3.1), ..AllowedRange::default() }),
+                samples: 2880,
+                spanned_ms: 43_200_000,
+            }),
+            Request::CheckQuery(_) => Reply::CheckQuery(etl::CheckQueryResponse { series: 3, ..etl::CheckQueryResponse::default() }),
+            Request::Evaluate(m) => {
+                let windows: Vec<i64> = m.windows.iter().map(time::duration_ms).collect();
+                Reply::Evaluate(violation::EvaluateResponse {
+                    at: at(NOW_MS),
+                    objectives: m.objectives.iter().map(|o| self.judge(o, &windows)).collect(),
+                    source: None,
+                })
+            }
+            Request::EvaluateNow => Reply::EvaluateNow(violation::EvaluateNowResponse::default()),
+            Request::Ledger(m) => {
+                let objective = self.sets.iter().flat_map(|s| &s.objectives).find(|o| o.id == m.objective_id).cloned().unwrap_or_default();
+                let name = objective.name.clone();
+                let hit = self.series.iter().filter(|(s, v)| s.labels[0].value == name && *v > 4.0 && *v < 100.0);
+                let violations = hit.map(|(s, v)| self.violation(&objective, s, *v)).collect();
+                Reply::Ledger(violation::ListViolationsResponse { violations, next_page_token: String::new() })
+            }
+            Request::Future(_) => {
+                let rows = self.overview().objectives.into_iter().flat_map(|o| {
+                    let objective = o.objective.clone();
+                    o.series.into_iter().map(move |s| violation::FutureRow { set_id: "set-1".into(), objective: objective.clone(), series: Some(s) })
+                });
+                Reply::Future(violation::ListFutureViolationsResponse { rows: rows.collect() })
+            }
+            Request::Runs => Reply::Runs(etl::ListRunsResponse { runs: self.runs.clone(), next_page_token: String::new() }),
+            Request::RunLog(_) => Reply::RunLog(etl::TailLogResponse {
+                lines: vec![etl::LogLine { time: at(NOW_MS), level: "warn".into(), text: "node_x: 3 NaN".into(), run_id: "run-418".into() }],
+            }),
+            Request::Estimate(m) => {
+                let series = if m.scope.as_ref().is_some_and(|s| s.queries.is_empty()) { 6 } else { 5_000 };
+                Reply::Estimate(etl::EstimateRunResponse { series, samples: 17_280, bytes: 70_000, max_series: 2_000, ..etl::EstimateRunResponse::default() })
+            }
+            Request::StartRun(_) => {
+                let mut run = self.runs[0].clone();
+                run.id = "run-419".into();
+                run.number = 419;
+                Reply::RunStarted(Box::new(etl::StartRunResponse { run: Some(run), already_started: false }))
+            }
+            Request::CancelRun(_) => {
+                let mut run = self.runs[0].clone();
+                run.state = etl::RunState::Cancelled as i32;
+                Reply::RunCancelled(Box::new(etl::CancelRunResponse { run: Some(run) }))
+            }
+            Request::Schedule | Request::UpdateSchedule(_) => Reply::Schedule(etl::Schedule {
+                paused: matches!(request, Request::UpdateSchedule(m) if m.paused == Some(true)),
+                results_every: Some(time::duration(5 * MIN)),
+                metadata_every: Some(time::duration(24 * 60 * MIN)),
+                next_results: at(NOW_MS + 3 * MIN),
+                next_metadata: at(NOW_MS + 600 * MIN),
+            }),
+            Request::RetrySource => Reply::Source(Box::new(self.source())),
+        })
+    }
+
+    fn detail(&self, request: &retrieval::GetSeriesDetailRequest) -> retrieval::GetSeriesDetailResponse {
+        let (series, value) = self.series.iter().find(|(s, _)| s.id == request.series_id).unwrap_or(&self.series[0]).clone();
+        let point = |n: i64| result::ForecastPoint { time: at(NOW_MS + n * MIN), value, low: value - 1.0, high: value + 1.0 };
+        let line = || Some(result::ForecastLine { points: (1..=10).map(point).collect(), ..result::ForecastLine::default() });
+        let metadata = result::Metadata {
+            window_ms: 43_200_000,
+            n: 2880,
+            stationarity: Some(result::StationarityTest { statistic: -1.9, p_value: 0.33, used_lag: 4, nobs: 2875, critical_1: -3.4, critical_5: -2.9, critical_10: -2.6, stationary: false }),
+            autocorrelation: Some(result::Autocorrelation { acf: (0..40).map(|n| 0.97_f64.powi(n)).collect(), band: vec![0.1; 40], lag_ms: 15_000 }),
+            seasonality: Some(result::Seasonality { period_ms: 3_600_000, strength: 0.7, pattern: (0..30).map(|n| f64::from(n).sin()).collect(), other_periods_ms: vec![] }),
+            ..result::Metadata::default()
+        };
+        let analysis = result::Analysis {
+            windows: sla_domain::Window::DEFAULT_LENGTHS_MS.map(|w| statistics(w, value)).to_vec(),
+            metadata: Some(metadata),
+            forecast: Some(result::Forecast { method: "Holt-Winters 2-min bins m = 5".into(), step_ms: MIN, mean: line(), max: line(), min: line(), n: 720, ..result::Forecast::default() }),
+            spacing_ms: 15_000,
+            ..result::Analysis::default()
+        };
+        retrieval::GetSeriesDetailResponse {
+            result: Some(result::SeriesResult {
+                series: Some(series),
+                as_of: at(NOW_MS),
+                outcome: Some(result::series_result::Outcome::Analysis(analysis)),
+                timings: vec![result::StepTiming { step: "extract".into(), ms: 1.2, window_ms: 0 }],
+                ..result::SeriesResult::default()
+            }),
+            ..retrieval::GetSeriesDetailResponse::default()
+        }
+    }
+}
+
+fn statistics(window_ms: i64, value: f64) -> result::WindowStatistics {
+    result::WindowStatistics {
+        window_ms,
+        n: 720,
+        mean: Some(value * 0.9),
+        min: Some(value * 0.5),
+        max: Some(value * 1.2),
+        std: Some(value * 0.1),
+        median: Some(value * 0.9),
+        p95: Some(value * 1.1),
+        p99: Some(value * 1.15),
+        spanned_ms: window_ms,
+        ..result::WindowStatistics::default()
+    }
+}
+
+fn outlook(value: f64, bad: bool) -> violation::Outlook {
+    let fan = (1..=10).map(|n| {
+        let w = f64::from(n) * 0.1;
+        violation::FanPoint { time: at(NOW_MS + i64::from(n) * MIN), median: value, low_50: value - w, high_50: value + w, low_80: value - 2.0 * w, high_80: value + 2.0 * w, low_95: value - 3.0 * w, high_95: value + 3.0 * w }
+    });
+    violation::Outlook {
+        horizon: Some(time::duration(10 * MIN)),
+        probability: Some(if bad { 0.93 } else { 0.02 }),
+        first_crossing: if bad { at(NOW_MS) } else { None },
+        track_record: Some(violation::TrackRecord { trust: if bad { 2 } else { 1 }, scored: 61, violations: 5, right: 58, text: "58 of 61, better than last value".into(), ..violation::TrackRecord::default() }),
+        method: "pool: chain .4 mix .3".into(),
+        made: at(NOW_MS),
+        fan: fan.collect(),
+        value_at_end: Some(value),
+        ..violation::Outlook::default()
+    }
+}
