@@ -4,7 +4,7 @@ use super::random::Random;
 use super::terrain::{FEATURES, LEVEL, SHAPE, Terrain, Track, advance};
 
 /// Number of experts in the pool.
-pub const EXPERTS: usize = 13;
+pub const EXPERTS: usize = 14;
 /// Names, in the order of every weight vector.
 pub const NAMES: [&str; EXPERTS] = [
     "near-4h",
@@ -20,6 +20,7 @@ pub const NAMES: [&str; EXPERTS] = [
     "project-24h",
     "season",
     "recursion",
+    "cycle",
 ];
 /// Candidates looked at when a path jumps to another place of the history.
 const JUMP_CANDIDATES: usize = 10;
@@ -100,7 +101,14 @@ impl Artist {
                 piece: horizon,
             },
             12 => return Self::recursion(terrain, origin, near, count, path, random, take),
-            _ => return Self::season(terrain, origin, count, path, random, take),
+            13 => {
+                let Some(cycle) = terrain.cycle else { return false };
+                return Self::season(terrain, cycle, 1, origin, count, path, random, take);
+            }
+            _ => {
+                let day = terrain.day;
+                return Self::season(terrain, day, (day / 96).max(1), origin, count, path, random, take);
+            }
         };
         if origin < rule.from + 2 {
             return false;
@@ -253,17 +261,19 @@ impl Artist {
         true
     }
 
-    /// What followed at the same time of earlier days, moved by the fading part of today's difference.
+    /// What followed at the same time of earlier cycles, moved by the fading part of the present difference. Places are taken up to `jitter` slots
+    /// around it.
     fn season(
         terrain: &Terrain,
+        period: usize,
+        jitter: usize,
         origin: usize,
         count: usize,
         path: &mut [f64],
         random: &mut Random,
         mut take: impl FnMut(&[f64]),
     ) -> bool {
-        let jitter = (terrain.day / 96).max(1);
-        let days = (origin + jitter) / terrain.day;
+        let days = (origin + jitter) / period;
         if days == 0 {
             return false;
         }
@@ -275,7 +285,7 @@ impl Artist {
         };
         let mut drawn = false;
         for i in 0..count {
-            let back = (1 + i % days) * terrain.day;
+            let back = (1 + i % days) * period;
             let place = (origin + jitter / 2)
                 .saturating_sub(back)
                 .saturating_sub(random.below(jitter + 1));

@@ -64,7 +64,12 @@ pub fn learn(
     question.check()?;
     let horizons = slots_of(history, question);
     let longest = horizons.iter().copied().max().unwrap_or(1);
-    let terrain = Terrain::new(&history.slots, history.step_ms, longest, state.map(|s| s.alpha));
+    let terrain = Terrain::new(
+        &history.slots,
+        history.step_ms,
+        longest,
+        state.map(|s| s.known(history.step_ms)),
+    );
     Ok(learn_on(&terrain, history, question, &horizons, state, seed))
 }
 
@@ -87,6 +92,7 @@ pub(crate) fn learn_on(
 ) -> PoolState {
     let mut learned = state.cloned().unwrap_or_default();
     learned.alpha = terrain.alpha;
+    learned.cycle_ms = terrain.cycle.map_or(0.0, |slots| slots as f64 * history.step_ms as f64);
     if learned.band_factor <= 0.0 {
         learned.band_factor = 1.0;
     }

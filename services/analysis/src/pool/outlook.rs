@@ -42,7 +42,12 @@ pub fn forecast(
     question.check()?;
     let horizons = slots_of(history, question);
     let longest = horizons.iter().copied().max().unwrap_or(1);
-    let terrain = Terrain::new(&history.slots, history.step_ms, longest, state.map(|s| s.alpha));
+    let terrain = Terrain::new(
+        &history.slots,
+        history.step_ms,
+        longest,
+        state.map(|s| s.known(history.step_ms)),
+    );
     let state = match state {
         Some(state) => state.clone(),
         None => learn_on(&terrain, history, question, &horizons, None, seed),

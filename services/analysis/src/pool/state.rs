@@ -1,15 +1,16 @@
 //! What the pool has learned about one series, as plain numbers that a caller can store.
 
 use super::experts::EXPERTS;
+use super::terrain::Known;
 
 /// Weights before anything was learned about the series, in the order of [`super::NAMES`], where the history is long against the horizon.
 /// Fitted once to the squared error over some hundred server series, never to one series.
 pub const PRIOR_LONG: [f64; EXPERTS] = [
-    0.04, 0.38, 0.08, 0.04, 0.17, 0.04, 0.03, 0.03, 0.03, 0.01, 0.02, 0.10, 0.03,
+    0.04, 0.38, 0.08, 0.04, 0.17, 0.04, 0.03, 0.03, 0.03, 0.01, 0.02, 0.10, 0.03, 0.04,
 ];
 /// The same where the history is hardly longer than the horizon.
 pub const PRIOR_SHORT: [f64; EXPERTS] = [
-    0.03, 0.02, 0.05, 0.12, 0.12, 0.18, 0.05, 0.05, 0.03, 0.02, 0.15, 0.12, 0.06,
+    0.03, 0.02, 0.05, 0.12, 0.12, 0.18, 0.05, 0.05, 0.03, 0.02, 0.15, 0.12, 0.06, 0.03,
 ];
 /// History length in horizons at which both priors count half.
 const HALF_WAY: f64 = 10.0;
@@ -21,7 +22,7 @@ pub const FORGETTING: f64 = 0.02;
 /// Limit of a learned gain, so that no expert is ever out of reach.
 const MOST_GAIN: f64 = 12.0;
 /// Version of the flat form.
-const FORMAT: f64 = 2.0;
+const FORMAT: f64 = 3.0;
 
 /// The shipped weights for a history of `history_ms` and a horizon of `horizon_ms`; sum 1.
 pub fn prior(history_ms: f64, horizon_ms: f64) -> [f64; EXPERTS] {
@@ -97,6 +98,8 @@ impl HorizonRecord {
 pub struct PoolState {
     /// Smoothing constant of the exponential smoothing, 0 when not yet chosen.
     pub alpha: f64,
+    /// Length of the strongest cycle, 0 when there is none.
+    pub cycle_ms: f64,
     /// Factor on the width of the bands around their median; 0 or 1 when nothing was learned.
     pub band_factor: f64,
     /// One record per horizon, ascending.
@@ -117,6 +120,15 @@ impl PoolState {
             )
     }
 
+    /// What need not be searched for again, on a step of `step_ms`.
+    pub(crate) fn known(&self, step_ms: i64) -> Known {
+        let slots = self.cycle_ms / step_ms as f64;
+        Known {
+            alpha: self.alpha,
+            cycle: (slots >= 2.0).then(|| slots.round() as usize),
+        }
+    }
+
     /// The record of a horizon, empty when there was none.
     pub fn record_mut(&mut self, horizon_ms: i64) -> &mut HorizonRecord {
         let at = self.horizons.partition_point(|record| record.horizon_ms < horizon_ms);
@@ -132,7 +144,7 @@ impl PoolState {
 
     /// All numbers in a row, for storage.
     pub fn to_flat(&self) -> Vec<f64> {
-        let mut flat = vec![FORMAT, EXPERTS as f64, self.alpha, self.band_factor];
+        let mut flat = vec![FORMAT, EXPERTS as f64, self.alpha, self.band_factor, self.cycle_ms];
         for record in &self.horizons {
             flat.push(record.horizon_ms as f64);
             flat.push(record.scored);
@@ -145,15 +157,15 @@ impl PoolState {
     /// Reads what [`Self::to_flat`] wrote; `None` for another version or damaged numbers (start from nothing then).
     pub fn from_flat(flat: &[f64]) -> Option<Self> {
         let row = 2 + 2 * EXPERTS;
-        let fits = flat.len() >= 4
+        let fits = flat.len() >= 5
             && flat[0] == FORMAT
             && flat[1] == EXPERTS as f64
-            && (flat.len() - 4).is_multiple_of(row)
+            && (flat.len() - 5).is_multiple_of(row)
             && flat.iter().all(|v| v.is_finite());
         if !fits {
             return None;
         }
-        let horizons = flat[4..]
+        let horizons = flat[5..]
             .chunks_exact(row)
             .map(|chunk| {
                 let mut record = HorizonRecord::new(chunk[0] as i64);
@@ -166,6 +178,7 @@ impl PoolState {
         Some(Self {
             alpha: flat[2],
             band_factor: flat[3],
+            cycle_ms: flat[4],
             horizons,
         })
     }

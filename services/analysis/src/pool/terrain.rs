@@ -14,6 +14,10 @@ const ALPHAS: [f64; 6] = [0.05, 0.12, 0.25, 0.5, 0.8, 1.0];
 const PERSISTENCE_KNOTS: usize = 14;
 /// Samples from which a moment of the whole history is known well enough.
 pub(crate) const ENOUGH_SAMPLES: usize = 2_048;
+/// Autocorrelation from which a peak is a cycle.
+const CYCLE_STRENGTH: f64 = 0.25;
+/// Longest cycle looked for, in slots.
+const LONGEST_CYCLE: usize = 960;
 /// Share of samples on the very minimum (maximum) from which it counts as a floor (ceiling) that is never left.
 const WALL_SHARE: f64 = 0.02;
 /// How far beyond the seen range a path may go, in units of that range.
@@ -40,6 +44,8 @@ pub(crate) struct Terrain {
     pub(crate) recursion: Recursion,
     /// Smoothing constant of `level`.
     pub(crate) alpha: f64,
+    /// Length of the strongest cycle in slots, if there is one.
+    pub(crate) cycle: Option<usize>,
     /// Persistence: share of a deviation from the mean that is left after j slots, j = 0…horizon.
     pub(crate) persistence: Vec<f64>,
     /// Paths are kept inside these.
@@ -54,7 +60,7 @@ pub(crate) struct Terrain {
 
 impl Terrain {
     /// Prepares `slots` (first and last finite) for paths of `horizon` slots. `alpha` is a smoothing constant learned before.
-    pub(crate) fn new(slots: &[f64], step_ms: i64, horizon: usize, alpha: Option<f64>) -> Self {
+    pub(crate) fn new(slots: &[f64], step_ms: i64, horizon: usize, known: Option<Known>) -> Self {
         let n = slots.len();
         let largest = slots
             .iter()
@@ -92,7 +98,12 @@ impl Terrain {
             high + HEADROOM * range
         };
         let (features, _) = features(&x, mean);
-        let alpha = alpha.filter(|a| ALPHAS.contains(a)).unwrap_or_else(|| best_alpha(&x));
+        let known = known.filter(|known| ALPHAS.contains(&known.alpha));
+        let alpha = known.map_or_else(|| best_alpha(&x), |known| known.alpha);
+        let cycle = known.map_or_else(
+            || cycle(&x, ((4.0 * 3_600_000.0 / step_ms as f64) as usize).max(16)),
+            |known| known.cycle,
+        );
         let slots_per_hour = (3_600_000.0 / step_ms as f64).max(1.0);
         let (level, error, slope) = smooth(&x, alpha, slots_per_hour);
         let persistence = persistence(&x, mean, horizon);
@@ -106,6 +117,7 @@ impl Terrain {
             error,
             slope,
             alpha,
+            cycle,
             persistence,
             floor,
             ceiling,
@@ -133,6 +145,47 @@ impl Terrain {
         }
         sum
     }
+}
+
+/// What an earlier forecast found out and need not be searched for again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) alpha: f64,
+    pub(crate) cycle: Option<usize>,
+}
+
+/// The shortest lag at which the series, less its slow mean, comes back to itself nearly as well as at any lag up to `longest`: peaks of the
+/// autocorrelation above [`CYCLE_STRENGTH`].
+fn cycle(x: &[f64], longest: usize) -> Option<usize> {
+    let from = x.len().saturating_sub(2 * ENOUGH_SAMPLES);
+    let mut track = Track::start(x);
+    let mut swings: Vec<f64> = Vec::with_capacity(x.len() - from);
+    for (i, &v) in x.iter().enumerate() {
+        if v.is_finite() {
+            advance(&mut track, v);
+        }
+        if i >= from {
+            swings.push(if v.is_finite() { v - track.mean64 } else { 0.0 });
+        }
+    }
+    let mean = swings.iter().sum::<f64>() / swings.len() as f64;
+    swings.iter_mut().for_each(|v| *v -= mean);
+    let power: f64 = swings.iter().map(|v| v * v).sum();
+    let longest = longest.min(swings.len() / 4).min(LONGEST_CYCLE);
+    if power <= 0.0 || longest < 8 {
+        return None;
+    }
+    let at = |lag: usize| {
+        let product: f64 = swings[lag..].iter().zip(&swings).map(|(a, b)| a * b).sum();
+        product / power * swings.len() as f64 / (swings.len() - lag) as f64
+    };
+    let correlations: Vec<f64> = (0..=longest).map(at).collect();
+    let peaks = (4..longest).filter(|&l| {
+        let r = correlations[l];
+        r > CYCLE_STRENGTH && r >= correlations[l - 1] && r > correlations[l + 1]
+    });
+    let best = peaks.clone().map(|l| correlations[l]).fold(0.0, f64::max);
+    peaks.into_iter().find(|&l| correlations[l] >= 0.9 * best)
 }
 
 /// The power of two at or below `largest`, so that division is exact; 1 for zero.
