@@ -1,8 +1,11 @@
 //! Additive decomposition: a centred moving average as trend, the phase means of the rest as season.
 
 use crate::degenerate::Degenerate;
+use crate::products::dot;
 use crate::scaling::usable;
 
+/// Length to which a season is repeated, at least.
+const TILE: usize = 256;
 /// Deviations below this, in standard deviations of the series, are rounding.
 const ROUNDING: f64 = 1e-13;
 
@@ -55,33 +58,38 @@ pub fn decompose(values: &[f64], period: usize) -> Result<Decomposition, Degener
         .map(|(y, t)| (y - centre) - t)
         .collect();
     let season = phase_means(&remainder, period, margin);
-    let mut season_turned = season.clone();
-    season_turned.rotate_left(margin % period);
-    let mut with_season = Spread::default();
-    let mut rest = Spread::default();
-    let mut with_trend = Spread::default();
-    for (chunk, trends) in remainder.chunks_mut(period).zip(trend.chunks(period)) {
-        for ((r, s), t) in chunk.iter_mut().zip(&season_turned).zip(trends) {
-            with_season.add(*r);
+    // One season from the first inner value on, repeated so that the inner loop is long.
+    let cycles = TILE.div_ceil(period).min(inner.div_ceil(period));
+    let tile: Vec<f64> = season
+        .iter()
+        .cycle()
+        .skip(margin % period)
+        .take(cycles * period)
+        .copied()
+        .collect();
+    let with_season = sum_of_squares(&remainder);
+    for chunk in remainder.chunks_mut(tile.len()) {
+        for (r, s) in chunk.iter_mut().zip(&tile) {
             *r -= s;
-            rest.add(*r);
-            with_trend.add(*r + t);
         }
     }
+    let rest = sum_of_squares(&remainder);
+    let (sum_trend, sum_rest) = (sum(&trend), sum(&remainder));
+    let cross = dot(&trend, &remainder) - sum_trend * sum_rest / inner as f64;
+    let with_trend = sum_of_squares(&trend) + 2.0 * cross + rest;
     for t in &mut trend {
         *t += centre;
     }
     // Below this a variance is the rounding of the values themselves.
     let nothing = n as f64 * (ROUNDING * (moments.std + centre.abs() * f64::EPSILON)).powi(2);
-    let strength = |whole: &Spread| {
-        let variance = whole.sum_of_squares();
-        if variance > nothing {
-            (1.0 - rest.sum_of_squares() / variance).clamp(0.0, 1.0)
+    let strength = |whole: f64| {
+        if whole > nothing {
+            (1.0 - rest / whole).clamp(0.0, 1.0)
         } else {
             0.0
         }
     };
-    let (seasonal_strength, trend_strength) = (strength(&with_season), strength(&with_trend));
+    let (seasonal_strength, trend_strength) = (strength(with_season), strength(with_trend));
     if !(seasonal_strength.is_finite() && trend_strength.is_finite()) {
         return Err(Degenerate::OutOfRange);
     }
@@ -153,24 +161,21 @@ fn phase_means(inner: &[f64], period: usize, margin: usize) -> Vec<f64> {
     sums
 }
 
-/// Count, sum and sum of squares of values that lie around zero.
-#[derive(Default)]
-struct Spread {
-    count: f64,
-    sum: f64,
-    squares: f64,
+/// Σ (x − x̄)² of values that lie around zero.
+fn sum_of_squares(values: &[f64]) -> f64 {
+    let total = sum(values);
+    dot(values, values) - total * total / values.len() as f64
 }
 
-impl Spread {
-    fn add(&mut self, x: f64) {
-        self.count += 1.0;
-        self.sum += x;
-        self.squares += x * x;
+fn sum(values: &[f64]) -> f64 {
+    let mut lanes = [0.0; 8];
+    let mut chunks = values.chunks_exact(8);
+    for chunk in &mut chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane += x;
+        }
     }
-
-    fn sum_of_squares(&self) -> f64 {
-        self.squares - self.sum * self.sum / self.count
-    }
+    lanes.iter().sum::<f64>() + chunks.remainder().iter().sum::<f64>()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use crate::degenerate::Degenerate;
 use crate::products::{dot, lagged};
 use crate::scaling::usable;
-use crate::statistics::quantile;
+use crate::statistics::quantiles;
 
 /// Shortest period that is sought.
 pub const SHORTEST_MS: u64 = 60_000;
@@ -102,10 +102,9 @@ pub fn detect(values: &[f64], step_ms: u64) -> Result<Vec<Season>, Degenerate> {
             // What is explained is taken out, so that its multiples do not come up again.
             let cycle = season.period as f64 / width as f64;
             let means = phase_means(&level, cycle);
-            for (i, (x, point)) in level.iter_mut().zip(&mut points).enumerate() {
-                let mean = means[cell(i, cycle, means.len())].0;
-                *x -= mean;
-                *point -= mean;
+            for ((x, point), cell) in level.iter_mut().zip(&mut points).zip(phases(cycle, means.len())) {
+                *x -= means[cell].0;
+                *point -= means[cell].0;
             }
         }
         width *= 2;
@@ -144,7 +143,7 @@ fn strongest(level: &[f64], width: usize, first: usize, longest: usize, step_ms:
 
 /// The series around its median, clipped where single outliers would dominate every product.
 fn clipped(values: &[f64]) -> Result<Vec<f64>, Degenerate> {
-    let (low, middle, high) = (quantile(values, 0.01)?, quantile(values, 0.5)?, quantile(values, 0.99)?);
+    let [low, middle, high] = quantiles(values, [0.01, 0.5, 0.99])?;
     let slack = 0.5 * (high - low);
     if !slack.is_finite() {
         return Err(Degenerate::OutOfRange);
@@ -152,9 +151,16 @@ fn clipped(values: &[f64]) -> Result<Vec<f64>, Degenerate> {
     if slack < f64::MIN_POSITIVE {
         return Ok(values.iter().map(|x| x - middle).collect());
     }
+    let (floor, ceiling, scale) = (low - slack, high + slack, 1.0 / slack);
+    if scale.is_finite() {
+        return Ok(values
+            .iter()
+            .map(|x| (x.clamp(floor, ceiling) - middle) * scale)
+            .collect());
+    }
     Ok(values
         .iter()
-        .map(|x| (x.clamp(low - slack, high + slack) - middle) / slack)
+        .map(|x| (x.clamp(floor, ceiling) - middle) / slack)
         .collect())
 }
 
@@ -280,8 +286,8 @@ fn rounded(level: &[f64], points: f64, width: usize, step_ms: u64) -> usize {
 fn phase_means(level: &[f64], period: f64) -> Vec<(f64, f64)> {
     let cells = (period.round() as usize).max(2);
     let mut out = vec![(0.0, 0.0); cells];
-    for (i, x) in level.iter().enumerate() {
-        let at = &mut out[cell(i, period, cells)];
+    for (x, cell) in level.iter().zip(phases(period, cells)) {
+        let at = &mut out[cell];
         at.0 += x;
         at.1 += 1.0;
     }
@@ -291,9 +297,20 @@ fn phase_means(level: &[f64], period: f64) -> Vec<(f64, f64)> {
     out
 }
 
-fn cell(index: usize, period: f64, cells: usize) -> usize {
-    let phase = (index as f64 / period).fract();
-    ((phase * cells as f64) as usize).min(cells - 1)
+/// The phase, 0…cells − 1, of the points 0, 1, 2, ….
+fn phases(period: f64, cells: usize) -> impl Iterator<Item = usize> {
+    let step = cells as f64 / period;
+    let end = cells as f64;
+    let mut place = 0.0_f64;
+    std::iter::repeat_with(move || {
+        let cell = (place as usize).min(cells - 1);
+        place += step;
+        // A point that rounding left just short of the end opens the next cycle.
+        if place > end - 1e-9 {
+            place = f64::max(place - end, 0.0);
+        }
+        cell
+    })
 }
 
 /// The share that counts, or `None` when chance or drift would do as well.
@@ -305,15 +322,15 @@ fn explained(level: &[f64], period: f64) -> Option<f64> {
 
 /// Share of the variance that phase means explain, corrected for what chance explains.
 fn explained_share(level: &[f64], period: f64) -> f64 {
-    let phases = phase_means(level, period);
+    let means = phase_means(level, period);
     let n = level.len() as f64;
     let mean = level.iter().sum::<f64>() / n;
     let total: f64 = level.iter().map(|x| (x - mean) * (x - mean)).sum();
     if total <= 0.0 {
         return 0.0;
     }
-    let between: f64 = phases.iter().map(|(m, count)| count * (m - mean).powi(2)).sum();
-    let chance = phases.len() as f64 / n;
+    let between: f64 = means.iter().map(|(m, count)| count * (m - mean).powi(2)).sum();
+    let chance = means.len() as f64 / n;
     (between / total - chance) / (1.0 - chance)
 }
 

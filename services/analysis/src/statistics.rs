@@ -74,9 +74,7 @@ pub fn moments(values: &[f64]) -> Result<Moments, Degenerate> {
 /// [`Degenerate::Empty`], [`Degenerate::AllNonFinite`].
 pub fn statistics(values: &[f64]) -> Result<Statistics, Degenerate> {
     let moments = moments(values)?;
-    let mut ranked: Vec<f64> = values.iter().copied().filter(|x| !x.is_nan()).collect();
-    let mut ranked_quantile = |p| select_quantile(&mut ranked, p).clamp(moments.min, moments.max);
-    let (p99, p95, median) = (ranked_quantile(0.99), ranked_quantile(0.95), ranked_quantile(0.5));
+    let [p99, p95, median] = quantiles(values, [0.99, 0.95, 0.5])?;
     Ok(Statistics {
         moments,
         median,
@@ -90,23 +88,20 @@ pub fn statistics(values: &[f64]) -> Result<Statistics, Degenerate> {
 /// # Errors
 /// [`Degenerate::Empty`], [`Degenerate::AllNonFinite`], [`Degenerate::BadParameter`] for a NaN probability.
 pub fn quantile(values: &[f64], probability: f64) -> Result<f64, Degenerate> {
-    if values.is_empty() {
-        return Err(Degenerate::Empty);
-    }
-    if probability.is_nan() {
+    quantiles(values, [probability]).map(|[q]| q)
+}
+
+/// Several quantiles of one series at once, as [`quantile`] gives them one by one.
+///
+/// # Errors
+/// As [`quantile`].
+pub fn quantiles<const N: usize>(values: &[f64], probabilities: [f64; N]) -> Result<[f64; N], Degenerate> {
+    let moments = moments(values)?;
+    if probabilities.iter().any(|p| p.is_nan()) {
         return Err(Degenerate::BadParameter { name: "probability" });
     }
     let mut ranked: Vec<f64> = values.iter().copied().filter(|x| !x.is_nan()).collect();
-    let (min, max) = ranked
-        .iter()
-        .filter(|x| x.is_finite())
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
-            (low.min(*x), high.max(*x))
-        });
-    if min > max {
-        return Err(Degenerate::AllNonFinite);
-    }
-    Ok(select_quantile(&mut ranked, probability).clamp(min, max))
+    Ok(probabilities.map(|p| select_quantile(&mut ranked, p).clamp(moments.min, moments.max)))
 }
 
 /// The quantile of an ascending, non-empty slice of finite numbers, type 7; `probability` is clamped to 0…1.

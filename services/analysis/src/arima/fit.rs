@@ -16,6 +16,14 @@ const SEARCHES_SHORT: usize = 6;
 const SEARCHES_RICH: usize = 4;
 /// Values below which a series is short.
 const SHORT: usize = 400;
+/// Values beyond which the search first runs on the latest [`PREVIEW`] of them and only ends on all.
+const LONG: usize = 1_600;
+/// Length of that first search.
+const PREVIEW: usize = 800;
+/// Gain in log-likelihood that a step of the preview must bring.
+const PREVIEW_GAIN: f64 = 1e-2;
+/// Two starts nearer than this in every coordinate lead to one place.
+const ONE_PLACE: f64 = 0.1;
 /// Gain in log-likelihood that a step must bring.
 const GAIN_ENOUGH: f64 = 1e-5;
 /// Variance of the shocks over that of the series that counts as none.
@@ -47,6 +55,8 @@ struct Search<'a> {
     order: Order,
     /// Centred (d = 0) or differenced values over `scale`.
     series: Vec<f64>,
+    /// First value that the likelihood sees: not 0 during the preview.
+    first: usize,
     centre: f64,
     scale: f64,
     moving: Vec<f64>,
@@ -84,6 +94,7 @@ impl<'a> Search<'a> {
             values,
             order,
             series,
+            first: 0,
             centre,
             scale: rms,
             moving: Vec::with_capacity(values.len()),
@@ -109,25 +120,45 @@ impl<'a> Search<'a> {
     }
 
     fn search(&mut self, starts: Vec<Vec<f64>>, searches: usize) -> Result<Model, Degenerate> {
-        let mut points: Vec<(f64, Vec<f64>)> = starts
+        let points = starts
             .into_iter()
-            .map(|partial| {
-                let at: Vec<f64> = partial.iter().map(|r| free(*r)).collect();
-                (self.cost(&at), at)
-            })
+            .map(|partial| partial.iter().map(|r| free(*r)).collect())
+            .collect();
+        let found = if self.series.len() > LONG {
+            self.first = self.series.len() - PREVIEW;
+            let previewed = self.minima(points, searches, PREVIEW_GAIN);
+            self.first = 0;
+            let places = previewed.into_iter().map(|m| m.at).collect();
+            self.minima(places, SEARCHES, GAIN_ENOUGH)
+        } else {
+            self.minima(points, searches, GAIN_ENOUGH)
+        };
+        let best = found.into_iter().min_by(|a, b| a.value.total_cmp(&b.value));
+        self.finish(&best.ok_or(Degenerate::ExactFit)?.at)
+    }
+
+    /// Where the searches from the best `count` distinct points end.
+    fn minima(&mut self, points: Vec<Vec<f64>>, count: usize, enough: f64) -> Vec<Minimum> {
+        let mut ranked: Vec<(f64, Vec<f64>)> = points
+            .into_iter()
+            .map(|at| (self.cost(&at), at))
             .filter(|(cost, _)| cost.is_finite())
             .collect();
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let enough = GAIN_ENOUGH;
-        let mut best: Option<Minimum> = None;
-        for (_, at) in points.into_iter().take(searches) {
-            let found = minimise(&mut |x| self.cost(x), at, enough);
-            if best.as_ref().is_none_or(|b| found.value < b.value) {
-                best = Some(found);
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let curvature = (self.series.len() - self.first) as f64;
+        let mut tried: Vec<Vec<f64>> = Vec::new();
+        let mut found: Vec<Minimum> = Vec::new();
+        for (_, at) in ranked {
+            if found.len() == count {
+                break;
             }
+            if tried.iter().any(|t| same_place(t, &at)) {
+                continue;
+            }
+            tried.push(at.clone());
+            found.push(minimise(&mut |x| self.cost(x), at, curvature, enough));
         }
-        let best = best.ok_or(Degenerate::ExactFit)?;
-        self.finish(&best.at)
+        found
     }
 
     fn finish(&mut self, at: &[f64]) -> Result<Model, Degenerate> {
@@ -180,13 +211,14 @@ impl<'a> Search<'a> {
 
     fn concentrate(&mut self, ar: &[f64], ma: &[f64]) -> Option<Concentrated> {
         let mut engine = Engine::new(ar, ma)?;
-        let n = self.series.len() as f64;
+        let series = &self.series[self.first..];
+        let n = series.len() as f64;
         let (square, mean, log_variance, later) = if self.order.mean {
             let Sums {
                 squares,
                 log_variance,
                 later,
-            } = engine.run::<2>(&self.series, &mut self.moving);
+            } = engine.run::<2>(series, &mut self.moving);
             let mean = if squares[1][1] > 0.0 {
                 squares[0][1] / squares[1][1]
             } else {
@@ -198,7 +230,7 @@ impl<'a> Search<'a> {
                 squares,
                 log_variance,
                 later,
-            } = engine.run::<1>(&self.series, &mut self.moving);
+            } = engine.run::<1>(series, &mut self.moving);
             (squares[0][0], 0.0, log_variance, later)
         };
         let sigma2 = square / n;
@@ -210,6 +242,12 @@ impl<'a> Search<'a> {
             later: later / n,
         })
     }
+}
+
+fn same_place(a: &[f64], b: &[f64]) -> bool {
+    a.iter()
+        .zip(b)
+        .all(|(x, y)| (bounded(*x) - bounded(*y)).abs() < ONE_PLACE)
 }
 
 /// A partial autocorrelation from a free number.

@@ -15,7 +15,8 @@ pub(super) struct Minimum {
 }
 
 /// Minimises `f` from `start`; ends when two steps in a row gain less than `enough`. A non-finite value counts as forbidden.
-pub(super) fn minimise(f: &mut impl FnMut(&[f64]) -> f64, start: Vec<f64>, enough: f64) -> Minimum {
+/// `curvature` is the rough size of the second derivatives: it sets the length of the first step.
+pub(super) fn minimise(f: &mut impl FnMut(&[f64]) -> f64, start: Vec<f64>, curvature: f64, enough: f64) -> Minimum {
     let size = start.len();
     let mut at = start;
     let mut value = f(&at);
@@ -24,7 +25,7 @@ pub(super) fn minimise(f: &mut impl FnMut(&[f64]) -> f64, start: Vec<f64>, enoug
     }
     let mut slope = vec![0.0; size];
     gradient(f, &mut at, value, &mut slope);
-    let mut inverse = identity(size);
+    let mut inverse = diagonal(size, 1.0 / curvature);
     let mut fresh = true;
     let mut small_gains = 0;
     let mut next = vec![0.0; size];
@@ -39,12 +40,12 @@ pub(super) fn minimise(f: &mut impl FnMut(&[f64]) -> f64, start: Vec<f64>, enoug
             if fresh {
                 break;
             }
-            inverse = identity(size);
+            inverse = diagonal(size, 1.0 / curvature);
             fresh = true;
             for (d, g) in direction.iter_mut().zip(&slope) {
-                *d = -g;
+                *d = -g / curvature;
             }
-            downhill = -slope.iter().map(|g| g * g).sum::<f64>();
+            downhill = -slope.iter().map(|g| g * g).sum::<f64>() / curvature;
         }
         // No coordinate moves by more than 2 in one step: the scale of the transformed parameters is one.
         let longest = direction.iter().fold(0.0_f64, |a, d| a.max(d.abs()));
@@ -73,7 +74,7 @@ pub(super) fn minimise(f: &mut impl FnMut(&[f64]) -> f64, start: Vec<f64>, enoug
             if fresh {
                 break;
             }
-            inverse = identity(size);
+            inverse = diagonal(size, 1.0 / curvature);
             fresh = true;
             continue;
         }
@@ -92,10 +93,10 @@ pub(super) fn minimise(f: &mut impl FnMut(&[f64]) -> f64, start: Vec<f64>, enoug
     Minimum { at, value }
 }
 
-fn identity(size: usize) -> Vec<f64> {
+fn diagonal(size: usize, value: f64) -> Vec<f64> {
     let mut out = vec![0.0; size * size];
     for i in 0..size {
-        out[i * size + i] = 1.0;
+        out[i * size + i] = value;
     }
     out
 }
@@ -154,7 +155,7 @@ mod tests {
     #[test]
     fn the_banana_valley_is_walked_to_its_end() {
         let mut f = |x: &[f64]| (1.0 - x[0]).powi(2) + 100.0 * (x[1] - x[0] * x[0]).powi(2);
-        let found = minimise(&mut f, vec![-1.2, 1.0], 1e-12);
+        let found = minimise(&mut f, vec![-1.2, 1.0], 1.0, 1e-12);
         assert!(
             (found.at[0] - 1.0).abs() < 1e-3 && (found.at[1] - 1.0).abs() < 2e-3,
             "{found:?}"
