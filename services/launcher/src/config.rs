@@ -7,4 +7,4 @@ mod schema;
 
 pub(crate) use error::ConfigError;
 pub(crate) use layers::{Flags, Loaded, environment, user_config_file};
-pub(crate) use schema::{Config, SourceConfig, Span};
+pub(crate) use schema::{Config, ConsoleConfig, SourceConfig, Span};

@@ -31,6 +31,11 @@ impl Exit {
     /// The configuration is wrong (EX_CONFIG).
     pub(crate) const CONFIG: Self = Self(78);
 
+    /// Ended by a signal: 128 and its number, as shells count.
+    pub(crate) fn signal(number: u8) -> Self {
+        Self(128 + number)
+    }
+
     /// The code for an error that ended a command.
     pub(crate) fn of_report(report: &Report) -> Self {
         for cause in report.chain() {

@@ -7,7 +7,7 @@ mod roles;
 mod serve;
 mod source;
 
-pub(crate) use attach::{Wanted, attach, attach_lazily, find_running};
+pub(crate) use attach::{Wanted, attach, ensure, find_running};
 pub(crate) use paths::Paths;
 pub(crate) use serve::{Demo, Serve, serve};
 pub(crate) use source::source_options;

@@ -187,7 +187,10 @@ mod tests {
         let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors"));
         for word in reason::ALL {
             let page = std::fs::read_to_string(folder.join(format!("{word}.md"))).unwrap_or_default();
-            assert!(page.contains("**What to do.**"), "docs/errors/{word}.md says what to do");
+            assert!(
+                page.contains("**What to do.**"),
+                "docs/errors/{word}.md says what to do"
+            );
         }
         let pages = std::fs::read_dir(folder).unwrap().count();
         assert_eq!(pages, reason::ALL.len() + 1, "a page of a word that is gone");

@@ -39,6 +39,14 @@ pub enum TelemetryError {
 
 /// Logs to `<folder>/<name>.<date>.log`; keep the guard, it flushes when dropped.
 pub fn to_file(folder: &Path, name: &str, filter: &str) -> Result<WorkerGuard, TelemetryError> {
+    to_file_and(folder, name, filter, std::io::sink)
+}
+
+/// The same, and each line also to `second`: the ring a console shows with `:log`.
+pub fn to_file_and<W>(folder: &Path, name: &str, filter: &str, second: W) -> Result<WorkerGuard, TelemetryError>
+where
+    W: for<'a> tracing_subscriber::fmt::MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter {
         filter: filter.to_owned(),
         source,
@@ -57,6 +65,12 @@ pub fn to_file(folder: &Path, name: &str, filter: &str) -> Result<WorkerGuard, T
     tracing_subscriber::registry()
         .with(filter)
         .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer))
+        .with(
+            tracing_subscriber::fmt::layer()
+                .with_ansi(false)
+                .with_target(false)
+                .with_writer(second),
+        )
         .try_init()
         .map_err(TelemetryError::Running)?;
     Ok(guard)

@@ -1,21 +1,27 @@
 //! `sla` and `sla demo`: attach the console, starting what is missing.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use color_eyre::eyre::{Report, WrapErr as _};
+use sla_domain::SystemClock;
 use sla_proto::Peer;
+use sla_runtime::telemetry;
+use sla_tui::{Attach, Background, Caps, ColourDepth, LogRing, TuiOptions};
 
 use super::Session;
 use crate::cli::DemoArgs;
-use crate::config::{Flags, Loaded, user_config_file};
+use crate::config::{ConsoleConfig, Flags, Loaded, environment, user_config_file};
 use crate::exit::{Exit, Failure};
 use crate::instance::{self, Paths, Wanted};
 use crate::output;
 
 /// The address offered when none is configured.
 const USUAL_URL: &str = "http://localhost:9090";
+/// SIGHUP: what a terminal that has gone away counts as.
+const HANG_UP: u8 = 1;
 /// How long a demo stays when its console has gone.
 const DEMO_IDLE: Duration = Duration::from_secs(2);
 
@@ -23,18 +29,18 @@ const DEMO_IDLE: Duration = Duration::from_secs(2);
 pub(crate) async fn open(mut session: Session) -> Result<Exit, Report> {
     need_terminal()?;
     if let Some(address) = session.global.connect.clone() {
-        return draw(&session, Peer::lazy_tcp(&address)?, None).await;
+        return draw(&session, Peer::lazy_tcp(&address)?, address, None).await;
     }
     if instance::find_running(&session.paths).is_none() && session.config().source.url.is_empty() {
         session = ask_for_source(session)?;
     }
-    let idle = session.config().instance.idle_exit.duration();
-    let peer = instance::attach_lazily(&session.paths, &session.wanted(idle)).await?;
-    let words = format!(
-        "the watch goes on without a console for {}; `sla stop` ends it",
-        session.config().instance.idle_exit
-    );
-    draw(&session, peer, Some(words)).await
+    let idle = session.config().instance.idle_exit;
+    let wanted = session.wanted(idle.duration());
+    let target = format!("instance {}", session.config().instance.name);
+    let exit = attach_and_draw(&session, session.paths.clone(), wanted, target).await?;
+    let words = format!("The watch goes on for {idle} without a console; `sla` comes back to it, `sla stop` ends it.");
+    output::remark(&words);
+    Ok(exit)
 }
 
 /// Opens the console on a generated estate that ends with it.
@@ -57,13 +63,83 @@ pub(crate) async fn demo(session: Session, arguments: &DemoArgs) -> Result<Exit,
         source_url: String::new(),
         serve,
     };
-    let peer = instance::attach_lazily(&Paths::inside(&folder), &wanted).await?;
-    draw(&session, peer, None).await
+    attach_and_draw(&session, Paths::inside(&folder), wanted, "the demo".to_owned()).await
 }
 
-async fn draw(session: &Session, peer: Peer, farewell: Option<String>) -> Result<Exit, Report> {
-    let _ = (session, peer, farewell);
-    Ok(Exit::OK)
+/// Draws at once; the link finds or starts the instance while the first frame is already there.
+async fn attach_and_draw(session: &Session, paths: Paths, wanted: Wanted, target: String) -> Result<Exit, Report> {
+    let socket = instance::find_running(&paths);
+    if socket.is_some() {
+        // A wrong source or version is said before the screen is taken.
+        instance::attach(&paths, &wanted).await?;
+    }
+    let peer = Peer::lazy_unix(socket.as_deref().unwrap_or(&paths.socket))?;
+    let attach: Attach = Arc::new(move || {
+        let (paths, wanted) = (paths.clone(), wanted.clone());
+        Box::pin(async move {
+            instance::ensure(&paths, &wanted)
+                .await
+                .map_err(|report| format!("{report:#}"))
+        })
+    });
+    draw(session, peer, target, Some(attach)).await
+}
+
+async fn draw(session: &Session, peer: Peer, target: String, attach: Option<Attach>) -> Result<Exit, Report> {
+    let config = session.config();
+    let ring = LogRing::default();
+    let lines = ring.clone();
+    let _log = telemetry::to_file_and(&session.paths.log, "console", &config.log.level, move || lines.clone()).ok();
+    let mut options = TuiOptions::new(caps(&config.console), Arc::new(SystemClock));
+    options.target = target;
+    options.keys = config
+        .console
+        .keys
+        .iter()
+        .map(|(command, keys)| (command.clone(), keys.split_whitespace().map(str::to_owned).collect()))
+        .collect();
+    options.local_time = !config.console.utc;
+    options.mouse = config.console.mouse;
+    options.esc_hold_ms = Some(config.console.esc_hold.ms());
+    options.state_path = state_path();
+    options.log = ring;
+    options.attach = attach;
+    Ok(match sla_tui::run(peer, options).await? {
+        sla_tui::Exit::Quit => Exit::OK,
+        sla_tui::Exit::Signal(number) => Exit::signal(number),
+        sla_tui::Exit::Gone => Exit::signal(HANG_UP),
+    })
+}
+
+/// What the terminal can do, as the environment tells and the configuration overrides.
+fn caps(config: &ConsoleConfig) -> Caps {
+    let mut caps = Caps::from_environment(environment);
+    match config.colour.as_str() {
+        "truecolor" => caps.colour = ColourDepth::True,
+        "256" => caps.colour = ColourDepth::Ansi256,
+        "16" => caps.colour = ColourDepth::Ansi16,
+        "mono" => caps.colour = ColourDepth::Mono,
+        _ => {}
+    }
+    match config.background.as_str() {
+        "dark" => caps.background = Background::Dark,
+        "light" => caps.background = Background::Light,
+        _ => {}
+    }
+    match config.unicode.as_str() {
+        "true" => caps.unicode = true,
+        "false" => caps.unicode = false,
+        _ => {}
+    }
+    caps
+}
+
+/// Where the console remembers tab, window and order between two visits.
+fn state_path() -> Option<PathBuf> {
+    let folder = environment("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| environment("HOME").map(|home| Path::new(&home).join(".local").join("state")))?;
+    Some(folder.join("sla").join("console.toml"))
 }
 
 fn need_terminal() -> Result<(), Report> {

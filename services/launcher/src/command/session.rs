@@ -48,7 +48,7 @@ impl Session {
                          configuration file, or try `sla demo`";
             return Err(Failure::new(Exit::USAGE, words).into());
         }
-        Ok(instance::attach(&self.paths, &self.wanted(ONE_SHOT_IDLE)).await?.peer)
+        instance::attach(&self.paths, &self.wanted(ONE_SHOT_IDLE)).await
     }
 
     /// What is expected of the instance, and how one is started.

@@ -29,15 +29,6 @@ pub(crate) struct Wanted {
     pub(crate) serve: Vec<String>,
 }
 
-/// A connection to an instance.
-#[derive(Debug)]
-pub(crate) struct Attached {
-    /// The client.
-    pub(crate) peer: Peer,
-    /// What it says of itself.
-    pub(crate) info: GetServerInfoResponse,
-}
-
 /// The socket of the running instance, if there is one.
 pub(crate) fn find_running(paths: &Paths) -> Option<PathBuf> {
     paths
@@ -47,16 +38,23 @@ pub(crate) fn find_running(paths: &Paths) -> Option<PathBuf> {
         .cloned()
 }
 
+/// Starts an instance when none runs, and waits until its socket answers.
+pub(crate) async fn ensure(paths: &Paths, wanted: &Wanted) -> Result<(), Report> {
+    running(paths, wanted).await.map(|_| ())
+}
+
+async fn running(paths: &Paths, wanted: &Wanted) -> Result<PathBuf, Report> {
+    if let Some(socket) = find_running(paths) {
+        return Ok(socket);
+    }
+    let mut started = start(paths, &wanted.serve)?;
+    wait_for(&paths.socket, &mut started).await?;
+    Ok(paths.socket.clone())
+}
+
 /// Attaches to the running instance or starts one, and waits until it answers.
-pub(crate) async fn attach(paths: &Paths, wanted: &Wanted) -> Result<Attached, Report> {
-    let socket = match find_running(paths) {
-        Some(socket) => socket,
-        None => {
-            let mut started = start(paths, &wanted.serve)?;
-            wait_for(&paths.socket, &mut started).await?;
-            paths.socket.clone()
-        }
-    };
+pub(crate) async fn attach(paths: &Paths, wanted: &Wanted) -> Result<Peer, Report> {
+    let socket = running(paths, wanted).await?;
     let peer = Peer::connect_unix(&socket).await?;
     let info = peer
         .server()
@@ -64,23 +62,7 @@ pub(crate) async fn attach(paths: &Paths, wanted: &Wanted) -> Result<Attached, R
         .await?
         .into_inner();
     check(&info, wanted)?;
-    Ok(Attached { peer, info })
-}
-
-/// The same without waiting: the console draws while the instance comes up. Starts one when none runs.
-pub(crate) async fn attach_lazily(paths: &Paths, wanted: &Wanted) -> Result<Peer, Report> {
-    if let Some(socket) = find_running(paths) {
-        let peer = Peer::connect_unix(&socket).await?;
-        let info = peer
-            .server()
-            .get_server_info(GetServerInfoRequest {})
-            .await?
-            .into_inner();
-        check(&info, wanted)?;
-        return Ok(Peer::lazy_unix(&socket)?);
-    }
-    start(paths, &wanted.serve)?;
-    Ok(Peer::lazy_unix(&paths.socket)?)
+    Ok(peer)
 }
 
 fn check(info: &GetServerInfoResponse, wanted: &Wanted) -> Result<(), Report> {

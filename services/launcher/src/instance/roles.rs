@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use color_eyre::eyre::Report;
+use sla_bus::DirectStream;
 use sla_domain::{Clock, SourceId};
 use sla_etl::{EtlOptions, EtlService};
 use sla_manager::{SlaOptions, SlaService};

@@ -1,0 +1,331 @@
+//! `sla backtest`: how good the forecasts would have been on a series, beside the usual methods.
+
+use std::time::Instant;
+
+use color_eyre::eyre::Report;
+use serde_json::{Value, json};
+use sla_analysis::backtest::{self, BacktestError, Bounds, Method, MethodRow, Plan};
+use sla_analysis::pool::{History, MAX_HORIZON_STEPS};
+use sla_domain::{Invalid, SafeText, duration, number};
+
+use super::input::{self, Measured};
+use super::table::table;
+use super::{Session, json as shapes};
+use crate::cli::BacktestArgs;
+use crate::exit::Exit;
+use crate::output;
+
+/// Instants at which every method is asked, at most.
+const ORIGINS: usize = 200;
+/// Quantiles of the training part that serve as thresholds.
+const QUANTILES: [f64; 3] = [0.9, 0.95, 0.99];
+/// Seed of the pool's paths.
+const SEED: u64 = 1;
+/// Other names of methods.
+const ALIASES: [(&str, Method); 4] = [
+    ("ours", Method::Pool),
+    ("holt_winters", Method::HoltWinters),
+    ("predict-linear", Method::PredictLinear),
+    ("seasonal", Method::SeasonalNaive),
+];
+
+/// Of a file: needs no configuration and no instance.
+pub(crate) fn of_file(arguments: &BacktestArgs, json: bool) -> Result<Exit, Report> {
+    let methods = methods(&arguments.methods)?;
+    let series = input::of_file(&arguments.input)?;
+    answer(&[series], &methods, arguments, json)
+}
+
+/// Of the series of the source that match.
+pub(crate) async fn of_source(session: &Session, arguments: &BacktestArgs) -> Result<Exit, Report> {
+    let methods = methods(&arguments.methods)?;
+    let series = input::of_source(session, &arguments.input).await?;
+    answer(&series, &methods, arguments, session.global.json)
+}
+
+fn methods(names: &[String]) -> Result<Vec<Method>, Invalid> {
+    if names.is_empty() {
+        return Ok(Method::ALL.to_vec());
+    }
+    let mut chosen = Vec::new();
+    for name in names {
+        let known = Method::ALL.iter().map(|method| (method.name(), *method));
+        let method = known
+            .chain(ALIASES)
+            .find(|(known, _)| known.eq_ignore_ascii_case(name.trim()))
+            .map(|(_, method)| method)
+            .ok_or_else(|| {
+                let all: Vec<&str> = Method::ALL.iter().map(|method| method.name()).collect();
+                Invalid::new("methods", name, "is no method", format!("choose from {}", all.join(", ")))
+            })?;
+        if !chosen.contains(&method) {
+            chosen.push(method);
+        }
+    }
+    // The order of the table does not depend on the order of the words: ours comes last.
+    chosen.sort_by_key(|method| Method::ALL.iter().position(|other| other == method));
+    Ok(chosen)
+}
+
+/// A backtest, or why there is none.
+struct Outcome<'a> {
+    series: &'a Measured,
+    history: Option<History>,
+    report: Result<backtest::Report, String>,
+}
+
+fn answer(series: &[Measured], methods: &[Method], arguments: &BacktestArgs, json: bool) -> Result<Exit, Report> {
+    let mut outcomes = Vec::with_capacity(series.len());
+    for series in series {
+        outcomes.push(run(series, methods, arguments.horizon.ms())?);
+    }
+    if json {
+        let mut answers: Vec<Value> = outcomes.iter().map(Outcome::json).collect();
+        let answer = match answers.as_mut_slice() {
+            [one] => one.take(),
+            _ => Value::Array(answers),
+        };
+        output::print_json(&answer);
+    } else {
+        for outcome in &outcomes {
+            output::print(&outcome.words());
+        }
+        if outcomes.is_empty() {
+            output::remark("no series matches, or it had no samples in the window");
+        }
+    }
+    let none = outcomes.iter().all(|outcome| outcome.report.is_err());
+    Ok(if none { Exit::NO_DATA } else { Exit::OK })
+}
+
+fn run<'a>(series: &'a Measured, methods: &[Method], horizon_ms: i64) -> Result<Outcome<'a>, Invalid> {
+    let step_ms = series.step_ms;
+    let steps = usize::try_from((horizon_ms + step_ms / 2) / step_ms).unwrap_or(0).max(1);
+    if steps > MAX_HORIZON_STEPS {
+        return Err(Invalid::new(
+            "horizon",
+            &duration::format_ms(horizon_ms),
+            format!("is {steps} steps of {}, more than {MAX_HORIZON_STEPS}", duration::format_ms(step_ms)),
+            "give a shorter horizon",
+        ));
+    }
+    let history = match History::new(&series.samples.times_ms, &series.samples.values) {
+        Ok(history) => history,
+        Err(error) => {
+            return Ok(Outcome {
+                series,
+                history: None,
+                report: Err(error.to_string()),
+            });
+        }
+    };
+    let plan = Plan {
+        most_origins: ORIGINS,
+        methods: methods.to_vec(),
+        ..Plan::new(steps, Bounds::TrainingQuantiles(QUANTILES.to_vec()))
+    };
+    let started = Instant::now();
+    let mut clock_ns = || u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let report = match backtest::run(&history, &plan, SEED, &mut clock_ns) {
+        Ok(report) => Ok(report),
+        Err(error @ BacktestError::BadPlan { .. }) => {
+            return Err(Invalid::new("plan", "", error.to_string(), "change the horizon"));
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    Ok(Outcome {
+        series,
+        history: Some(history),
+        report,
+    })
+}
+
+/// `ours / theirs`, where both exist and theirs is not perfect.
+fn ratio(ours: Option<f64>, theirs: Option<f64>) -> Option<f64> {
+    ours.zip(theirs)
+        .filter(|(_, theirs)| *theirs > 0.0)
+        .map(|(ours, theirs)| ours / theirs)
+}
+
+impl Outcome<'_> {
+    fn json(&self) -> Value {
+        let mut out = json!({
+            "n": self.series.samples.len(),
+            "step_seconds": self.series.step_json(),
+        });
+        if let Some(labels) = &self.series.labels {
+            out["labels"] = labels.clone();
+        }
+        if let Some(over_ms) = self.series.rate_over_ms {
+            out["rate_over_s"] = shapes::seconds(over_ms);
+        }
+        let report = match &self.report {
+            Ok(report) => report,
+            Err(reason) => {
+                out["degenerate"] = json!(reason);
+                return out;
+            }
+        };
+        let arima = brier(report, Method::Arima);
+        let last = brier(report, Method::LastValue);
+        let methods = report.rows.iter().map(|row| {
+            json!({
+                "method": row.method.name(),
+                "answered": row.answered,
+                "declined": row.declined,
+                "mase": row.mase,
+                "pinball": row.pinball,
+                "brier": row.brier,
+                "brier_vs_arima": ratio(row.brier, arima),
+                "brier_vs_last_value": ratio(row.brier, last),
+                "calibration_error": row.calibration_error,
+                "coverage_95": row.coverage,
+                "cost_ms": row.cost_ms,
+            })
+        });
+        let calibration = ours(report).map(|row| row.calibration.as_slice()).unwrap_or_default();
+        let calibration: Vec<Value> = calibration
+            .iter()
+            .map(|bin| {
+                json!({
+                    "n": bin.count,
+                    "lowest": bin.lowest,
+                    "highest": bin.highest,
+                    "said": bin.said,
+                    "observed": bin.observed,
+                })
+            })
+            .collect();
+        out["horizon_s"] = shapes::seconds(report.horizon_ms);
+        out["history_s"] = json!(self.history.as_ref().map(History::span_s));
+        out["origins"] = json!(report.origins);
+        out["outcomes"] = json!(report.outcomes);
+        out["violations"] = json!(report.violations);
+        out["threshold_quantiles"] = json!(QUANTILES);
+        out["methods"] = methods.collect();
+        out["calibration"] = json!(calibration);
+        out["track_record"] = json!(ours(report).map(|_| report.record.to_string()));
+        out
+    }
+
+    fn words(&self) -> String {
+        let mut out = format!("{}\n", SafeText::new(&self.series.name));
+        let report = match &self.report {
+            Ok(report) => report,
+            Err(reason) => {
+                out.push_str(&format!("no backtest: {reason}\n"));
+                return out;
+            }
+        };
+        let span_ms = self.history.as_ref().map_or(0, |history| (history.span_s() * 1000.0) as i64);
+        out.push_str(&format!(
+            "{} of history every {}; {} origins, each asked for the next {}; {} of {} outcomes left their threshold\n\
+             (thresholds: the {} quantiles of what lay before each origin; nothing later was seen)\n\n",
+            duration::format_short_ms(span_ms),
+            duration::format_ms(self.series.step_ms),
+            report.origins,
+            duration::format_ms(report.horizon_ms),
+            report.violations,
+            report.outcomes,
+            QUANTILES.map(|q| q.to_string()).join(", "),
+        ));
+        let head = ["METHOD", "MASE>", "PINBALL>", "BRIER>", "VS ARIMA>", "VS LAST>", "CAL.ERR>", "COVER 95>", "MS>", "N>"];
+        let (arima, last) = (brier(report, Method::Arima), brier(report, Method::LastValue));
+        let digits = |value: Option<f64>, digits: usize| {
+            value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
+        };
+        let rows: Vec<Vec<String>> = report
+            .rows
+            .iter()
+            .map(|row| {
+                vec![
+                    if row.method == Method::Pool { "ours (pool)" } else { row.method.name() }.to_owned(),
+                    digits(row.mase, 2),
+                    row.pinball
+                        .map_or_else(|| "–".to_owned(), |loss| number::human(loss, number::Unit::Plain)),
+                    digits(row.brier, 4),
+                    digits(ratio(row.brier, arima), 2),
+                    digits(ratio(row.brier, last), 2),
+                    digits(row.calibration_error, 3),
+                    row.coverage.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", share * 100.0)),
+                    digits(row.cost_ms, 2),
+                    row.answered.to_string(),
+                ]
+            })
+            .collect();
+        out.push_str(&table(&head, &rows));
+        if let Some(ours) = ours(report) {
+            out.push_str("\ncalibration of ours: how often it happened, where it was said\n");
+            let rows: Vec<Vec<String>> = ours
+                .calibration
+                .iter()
+                .map(|bin| {
+                    vec![
+                        format!("{:.0}–{:.0} %", bin.lowest * 100.0, bin.highest * 100.0),
+                        format!("{:.1} %", bin.said * 100.0),
+                        format!("{:.1} %", bin.observed * 100.0),
+                        bin.count.to_string(),
+                    ]
+                })
+                .collect();
+            out.push_str(&table(&["BIN", "SAID>", "HAPPENED>", "N>"], &rows));
+            out.push_str(&format!("track record: {}\n", report.record));
+        }
+        out
+    }
+}
+
+fn ours(report: &backtest::Report) -> Option<&MethodRow> {
+    report.row(Method::Pool)
+}
+
+fn brier(report: &backtest::Report, method: Method) -> Option<f64> {
+    report.row(method).and_then(|row| row.brier)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sla_domain::Samples;
+
+    fn waves(n: i64) -> Measured {
+        let values = (0..n)
+            .map(|k| 50.0 + 20.0 * (k as f64 / 40.0).sin() + f64::from(u32::try_from(k * k % 17).unwrap()))
+            .collect();
+        Measured {
+            name: "waves".to_owned(),
+            labels: None,
+            rate_over_ms: None,
+            samples: Samples::from_columns((0..n).map(|k| k * 15_000).collect(), values),
+            step_ms: 15_000,
+        }
+    }
+
+    #[test]
+    fn every_method_has_a_row_and_ours_a_calibration() {
+        let series = waves(1_440);
+        let outcome = run(&series, &Method::ALL, 600_000).unwrap();
+        let json = outcome.json();
+        let names: Vec<&str> = json["methods"].as_array().unwrap().iter().map(|row| row["method"].as_str().unwrap()).collect();
+        assert_eq!(names, Method::ALL.map(Method::name));
+        assert_eq!((&json["horizon_s"], &json["origins"]), (&json!(600), &json!(ORIGINS)));
+        assert_eq!(json["methods"][4]["brier_vs_arima"], 1.0);
+        assert!(!json["calibration"].as_array().unwrap().is_empty());
+        assert!(outcome.words().contains("ours (pool)"));
+    }
+
+    #[test]
+    fn too_little_history_is_said() {
+        let series = waves(40);
+        let outcome = run(&series, &[Method::Pool], 600_000).unwrap();
+        assert!(outcome.json()["degenerate"].as_str().unwrap().contains("too few"));
+        assert!(run(&series, &[Method::Pool], i64::MAX / 4).is_err());
+    }
+
+    #[test]
+    fn methods_are_known_by_name() {
+        assert_eq!(methods(&["ours".into(), "ARIMA".into()]).unwrap(), [Method::Arima, Method::Pool]);
+        assert_eq!(methods(&["magic".into()]).unwrap_err().field, "methods");
+        assert_eq!(methods(&[]).unwrap().len(), Method::ALL.len());
+    }
+}
