@@ -204,3 +204,23 @@ fn a_threshold_is_sure_where_the_series_lives_and_rare_where_it_never_was() {
     assert!(answer.first_crossing[0].median_step.is_some_and(|step| step <= 120));
     assert_eq!(learn(&history, &question, None, 1).unwrap(), state);
 }
+
+#[test]
+fn bands_that_never_miss_are_narrowed_and_bands_that_miss_are_widened() {
+    let values: Vec<f64> = (0..600).map(scattered).collect();
+    let history = History::regular(&values, 60_000).unwrap();
+    let question = Question::new(vec![10], vec![Threshold::upper(900.0)]);
+    let (before, mut state) = forecast(&history, &question, None, 1).unwrap();
+    let width = |f: &PoolForecast| f.value.rows[LEVELS.len() - 1][5] - f.value.rows[0][5];
+    (0..60).for_each(|_| state.observe_band(1.0));
+    let (narrow, _) = forecast(&history, &question, Some(&state), 1).unwrap();
+    assert!(width(&narrow) < 0.9 * width(&before));
+    assert_eq!(
+        narrow.probability, before.probability,
+        "the width of bands is not the probability"
+    );
+    (0..60).for_each(|_| state.observe_band(0.5));
+    assert!(state.band_factor > 1.4);
+    state.observe_band(f64::NAN);
+    assert!(state.band_factor <= 1.5);
+}

@@ -69,6 +69,7 @@ pub fn run(
             let ripe = outcome.complete_at <= at;
             if let (true, Some(state)) = (ripe, memory.state.as_mut()) {
                 outcome.teach(state.record_mut(horizon as i64 * history.step_ms));
+                state.observe_band(outcome.inside);
             }
             !ripe
         });
@@ -89,6 +90,7 @@ pub fn run(
         };
         let scale = mase_scale(&training.slots, 1);
         let mut arima = None;
+        let mut inside = f64::NAN;
         for (i, &method) in plan.methods.iter().enumerate() {
             let started = clock_ns();
             let said = origin.ask(method, &mut memory);
@@ -100,7 +102,10 @@ pub fn run(
             if method == Method::Arima {
                 arima = said.map(|said| said.probability);
             } else if let (Method::Pool, Some(said)) = (method, said) {
+                let before = (rolling.record.band_inside, rolling.record.band_scored);
                 rolling.score(&said, &training, &thresholds, &outcomes, future, arima.as_deref());
+                let hits = (rolling.record.band_inside - before.0) as f64;
+                inside = hits / (rolling.record.band_scored - before.1) as f64;
             }
         }
         if let Some(answer) = memory.pool.take() {
@@ -109,6 +114,7 @@ pub fn run(
                 complete_at: at + horizon,
                 experts,
                 outcomes,
+                inside,
             });
         }
     }
@@ -136,6 +142,8 @@ struct Pending {
     complete_at: usize,
     experts: Vec<[f64; EXPERTS]>,
     outcomes: Vec<bool>,
+    /// Share of the future's values inside the 95 % band.
+    inside: f64,
 }
 
 impl Pending {

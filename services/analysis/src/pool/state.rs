@@ -21,6 +21,13 @@ pub const LEARNING_RATE: f64 = 4.0;
 pub const FORGETTING: f64 = 0.02;
 /// Limit of a learned gain, so that no expert is ever out of reach.
 const MOST_GAIN: f64 = 12.0;
+/// Coverage that the outer bands aim at.
+const BAND_COVERAGE: f64 = 0.95;
+/// How fast the width of the bands follows their coverage: a hundred forecasts that never miss narrow them by a third.
+const BAND_RATE: f64 = 0.08;
+/// Limits of the learned factor on the width.
+const NARROWEST: f64 = 0.6;
+const WIDEST: f64 = 1.5;
 /// Version of the flat form.
 const FORMAT: f64 = 3.0;
 
@@ -126,6 +133,16 @@ impl PoolState {
         Known {
             alpha: self.alpha,
             cycle: (slots >= 2.0).then(|| slots.round() as usize),
+        }
+    }
+
+    /// Narrows the bands where they prove too wide and widens them where too narrow: `inside` is the share (0…1) of one forecast's values
+    /// that fell into its 95 % band (stochastic approximation of the quantile, Robbins & Monro 1951; Gibbs & Candès 2021).
+    pub fn observe_band(&mut self, inside: f64) {
+        if inside.is_finite() {
+            let factor = if self.band_factor > 0.0 { self.band_factor } else { 1.0 };
+            let step = BAND_RATE * (BAND_COVERAGE - inside.clamp(0.0, 1.0));
+            self.band_factor = (factor * step.exp()).clamp(NARROWEST, WIDEST);
         }
     }
 
