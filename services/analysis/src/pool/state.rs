@@ -6,11 +6,11 @@ use super::terrain::Known;
 /// Weights before anything was learned about the series, in the order of [`super::NAMES`], where the history is long against the horizon.
 /// Fitted once to the squared error over some hundred server series, never to one series.
 pub const PRIOR_LONG: [f64; EXPERTS] = [
-    0.04, 0.38, 0.08, 0.04, 0.17, 0.04, 0.03, 0.03, 0.03, 0.01, 0.02, 0.10, 0.03, 0.04,
+    0.04, 0.18, 0.07, 0.06, 0.09, 0.04, 0.04, 0.04, 0.03, 0.04, 0.03, 0.18, 0.12, 0.04,
 ];
 /// The same where the history is hardly longer than the horizon.
 pub const PRIOR_SHORT: [f64; EXPERTS] = [
-    0.03, 0.02, 0.05, 0.12, 0.12, 0.18, 0.05, 0.05, 0.03, 0.02, 0.15, 0.12, 0.06, 0.03,
+    0.04, 0.06, 0.04, 0.06, 0.05, 0.05, 0.06, 0.04, 0.02, 0.02, 0.09, 0.20, 0.21, 0.06,
 ];
 /// History length in horizons at which both priors count half.
 const HALF_WAY: f64 = 10.0;
