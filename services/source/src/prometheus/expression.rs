@@ -172,7 +172,7 @@ impl Prometheus {
         // The functions drop the metric name; what is left tells the series of one name apart.
         let names: BTreeMap<Labels, &Labels> = batch.iter().map(|labels| (nameless(labels), labels)).collect();
         let mut columns: BTreeMap<&Labels, BTreeMap<i64, [f64; 3]>> = BTreeMap::new();
-        for selection in plan::selections(batch, false) {
+        for selection in plan::selections(batch, plan::Style::FUNCTION) {
             let selector = plan::text(&selection);
             for (column, function) in ["avg", "min", "max"].into_iter().enumerate() {
                 let expression = format!("{function}_over_time({selector}[{}s])", LONG_VIEW_STEP_MS / 1000);

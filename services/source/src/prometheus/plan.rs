@@ -8,8 +8,6 @@ use sla_domain::{Labels, METRIC_NAME};
 
 use crate::port::MAX_SERIES_PER_REQUEST;
 
-/// A selector over many series may match at most this many times the series wanted; the rest is dropped on arrival.
-const MAX_SURPLUS_FACTOR: usize = 2;
 /// Longest list of alternatives in one matcher, in bytes of its text.
 const MAX_ALTERNATIVES_BYTES: usize = 16 << 10;
 
@@ -102,23 +100,49 @@ pub(super) fn batches(mut series: Vec<Labels>) -> Vec<Vec<Labels>> {
     out
 }
 
-/// Few selections that cover exactly `series` and at most [`MAX_SURPLUS_FACTOR`] times as many.
-/// `join_names` allows one selection to span several metric names.
-pub(super) fn selections(series: &[Labels], join_names: bool) -> Vec<Selection> {
+/// How the selections of one batch are made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Style {
+    /// Whether one selection may span several metric names.
+    join_names: bool,
+    /// A selection may match this many percent of the series wanted; the rest is dropped on arrival.
+    matched_percent: usize,
+}
+
+impl Style {
+    /// Many selections go into one remote read and cost little there; what they bring too much costs more.
+    pub(super) const REMOTE_READ: Self = Self {
+        join_names: true,
+        matched_percent: 105,
+    };
+    /// Each selection is a request of its own.
+    pub(super) const QUERY: Self = Self {
+        join_names: true,
+        matched_percent: 150,
+    };
+    /// Each selection is the argument of a function, which fails on several names.
+    pub(super) const FUNCTION: Self = Self {
+        join_names: false,
+        matched_percent: 200,
+    };
+}
+
+/// Few selections that cover `series`, and not many others.
+pub(super) fn selections(series: &[Labels], style: Style) -> Vec<Selection> {
     let mut shapes: BTreeMap<(Vec<&str>, &str), Vec<&Labels>> = BTreeMap::new();
     for labels in series {
         let names: Vec<&str> = labels.iter().map(|(name, _)| name).collect();
-        let metric = if join_names { "" } else { labels.metric_name() };
+        let metric = if style.join_names { "" } else { labels.metric_name() };
         shapes.entry((names, metric)).or_default().push(labels);
     }
     let mut out = Vec::new();
     for group in shapes.into_values() {
-        split(&group, &mut out);
+        split(&group, style, &mut out);
     }
     out
 }
 
-fn split(group: &[&Labels], out: &mut Vec<Selection>) {
+fn split(group: &[&Labels], style: Style, out: &mut Vec<Selection>) {
     let Some(first) = group.first() else {
         return;
     };
@@ -134,7 +158,8 @@ fn split(group: &[&Labels], out: &mut Vec<Selection>) {
             longest = longest.max(seen.iter().map(|value| value.len() + 1).sum());
         }
     }
-    let fits = combinations(group, &values) <= group.len() * MAX_SURPLUS_FACTOR && longest <= MAX_ALTERNATIVES_BYTES;
+    let fits = combinations(group, &values).saturating_mul(100) <= group.len() * style.matched_percent
+        && longest <= MAX_ALTERNATIVES_BYTES;
     if group.len() == 1 || fits {
         out.push(
             values
@@ -166,12 +191,12 @@ fn split(group: &[&Labels], out: &mut Vec<Selection>) {
     if parts.len() <= 1 {
         // The same series twice over; ask for each by itself.
         for labels in group {
-            split(&[labels], out);
+            split(&[labels], style, out);
         }
         return;
     }
     for part in parts.into_values() {
-        split(&part, out);
+        split(&part, style, out);
     }
 }
 
@@ -226,9 +251,9 @@ mod tests {
         assert!(batches.iter().all(|batch| batch.len() <= MAX_SERIES_PER_REQUEST));
         assert_eq!(batches.iter().map(Vec::len).sum::<usize>(), all.len());
         for batch in &batches {
-            assert_eq!(selections(batch, true).len(), 1);
+            assert_eq!(selections(batch, Style::REMOTE_READ).len(), 1);
         }
-        assert_eq!(selections(&batches[0], false).len(), 10);
+        assert_eq!(selections(&batches[0], Style::FUNCTION).len(), 10);
     }
 
     #[test]
@@ -236,8 +261,8 @@ mod tests {
         let all = estate(9, 13);
         for keep in [2, 3, 5, 7, 11] {
             let wanted: Vec<Labels> = all.iter().step_by(keep).cloned().collect();
-            for join in [false, true] {
-                let selections = selections(&wanted, join);
+            for style in [Style::FUNCTION, Style::QUERY, Style::REMOTE_READ] {
+                let selections = selections(&wanted, style);
                 let matched: usize = all
                     .iter()
                     .map(|labels| selections.iter().filter(|one| covers(one, labels)).count())
@@ -248,7 +273,7 @@ mod tests {
                         .all(|labels| selections.iter().any(|one| covers(one, labels)))
                 );
                 assert!(
-                    matched <= wanted.len() * MAX_SURPLUS_FACTOR,
+                    matched * 100 <= wanted.len() * style.matched_percent,
                     "{keep}: {matched} of {}",
                     wanted.len()
                 );
@@ -267,7 +292,7 @@ mod tests {
                 ])
             })
             .collect();
-        assert_eq!(selections(&pods, true).len(), 1);
+        assert_eq!(selections(&pods, Style::REMOTE_READ).len(), 1);
     }
 
     #[test]

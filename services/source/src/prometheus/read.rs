@@ -163,7 +163,7 @@ impl Prometheus {
     ) -> Result<RawRead, SourceError> {
         let mut out = RawRead::empty(Way::InstantQuery, after_ms, until_ms);
         let mut wanted: HashSet<&Labels> = batch.iter().collect();
-        for selection in plan::selections(batch, true) {
+        for selection in plan::selections(batch, plan::Style::QUERY) {
             let question = Question::Form {
                 path: "api/v1/query",
                 parameters: vec![

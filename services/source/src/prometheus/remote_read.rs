@@ -261,7 +261,7 @@ impl Prometheus {
         until_ms: i64,
         call: &Call,
     ) -> Result<RawRead, SourceError> {
-        let queries = plan::selections(batch, true)
+        let queries = plan::selections(batch, plan::Style::REMOTE_READ)
             .iter()
             .map(|selection| wire::Query::new(selection, after_ms, until_ms))
             .collect();
