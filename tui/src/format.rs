@@ -116,7 +116,8 @@ pub(crate) fn duration(ms: i64) -> String {
     match s {
         0 if ms > 0 => format!("{ms}ms"),
         0..60 => format!("{s}s"),
-        60..3600 if s % 60 == 0 || s >= 600 => format!("{}m", s / 60),
+        600..3570 => format!("{}m", (s + 30) / 60),
+        60..3600 if s % 60 == 0 => format!("{}m", s / 60),
         60..3600 => format!("{}m{:02}s", s / 60, s % 60),
         3600..86_400 if s % 3600 < 60 => format!("{}h", s / 3600),
         3600..86_400 => format!("{}h{:02}m", s / 3600, s % 3600 / 60),
@@ -148,16 +149,18 @@ pub(crate) fn percent(share: f64) -> String {
     if text == "100.00" { "99.99 %".to_owned() } else { format!("{text} %") }
 }
 
-/// Milliseconds of work: `.03`, `1.2`, `340`.
+/// How long work took: `.03 ms`, `1.2 ms`, `340 ms`, `4.1 s`, `12m`.
 pub(crate) fn millis(ms: f64) -> String {
     if ms < 0.995 {
         format!("{ms:.2} ms").trim_start_matches('0').to_owned()
     } else if ms < 99.5 {
         format!("{ms:.1} ms")
-    } else if ms < 9_950.0 {
+    } else if ms < 995.0 {
         format!("{ms:.0} ms")
-    } else {
+    } else if ms < 99_500.0 {
         format!("{:.1} s", ms / 1000.0)
+    } else {
+        duration(ms as i64)
     }
 }
 

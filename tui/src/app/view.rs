@@ -3,7 +3,7 @@
 use super::context::Connection;
 use super::wire::{self, State};
 use super::{App, Tab};
-use crate::command::{COMMANDS, Scope};
+use crate::command::{COMMANDS, Cmd, Scope};
 use crate::format::duration;
 use crate::overlay;
 use crate::theme::Role;
@@ -199,7 +199,10 @@ fn draw_footer(app: &App, line: &mut Canvas<'_>) {
     let mut keys: Vec<_> = COMMANDS
         .iter()
         .filter(|c| c.footer > 0 && scopes.contains(&c.scope))
-        .filter(|c| (c.enabled)(app).is_ok() || c.scope != Scope::Global)
+        .filter(|c| (c.enabled)(app).is_ok())
+        // Nothing is filtered or opened inside a detail, and only figures of the metrics follow the window.
+        .filter(|c| !scopes.contains(&Scope::Detail) || c.scope != Scope::List || matches!(c.cmd, Cmd::Copy | Cmd::Export))
+        .filter(|c| c.cmd != Cmd::Window || app.tab == Tab::Metrics)
         .collect();
     keys.sort_by_key(|c| c.footer);
     // `? help` and `q quit` are always there: they tell the rest.
@@ -219,8 +222,7 @@ fn draw_footer(app: &App, line: &mut Canvas<'_>) {
             continue;
         }
         let (key, title) = pieces(command);
-        let enabled = (command.enabled)(app).is_ok();
-        x = line.text(x, 0, &key, if enabled { Role::Key } else { Role::Dim });
+        x = line.text(x, 0, &key, Role::Key);
         x = line.text(x + 1, 0, &title, Role::Dim) + 2;
     }
 }

@@ -86,7 +86,13 @@ pub(crate) fn series_name(series: &Series) -> SafeText {
 
 /// Labels without the name, those that tell series apart first: `host-1 node` rather than `instance="host-1",job="node"`.
 pub(crate) fn series_labels(series: &Series) -> SafeText {
-    let mut labels: Vec<&sla_proto::series::v1::Label> = series.labels.iter().filter(|l| l.name != "__name__").collect();
+    series_labels_without(series, &[])
+}
+
+/// The same without the labels named: those that all rows of a list share tell nothing.
+pub(crate) fn series_labels_without(series: &Series, shared: &[String]) -> SafeText {
+    let mut labels: Vec<&sla_proto::series::v1::Label> =
+        series.labels.iter().filter(|l| l.name != "__name__" && !shared.contains(&l.name)).collect();
     labels.sort_by_key(|l| match l.name.as_str() {
         "instance" | "host" | "node" | "pod" => 0,
         "job" | "namespace" | "cluster" => 2,
@@ -94,6 +100,18 @@ pub(crate) fn series_labels(series: &Series) -> SafeText {
     });
     let values: Vec<&str> = labels.iter().map(|l| l.value.as_str()).collect();
     SafeText::new(&values.join(" "))
+}
+
+/// Names of the labels that have one and the same value in all of several series.
+pub(crate) fn shared_labels<'s>(mut all: impl Iterator<Item = &'s Series>) -> Vec<String> {
+    let Some(first) = all.next() else { return Vec::new() };
+    let mut shared: Vec<&sla_proto::series::v1::Label> = first.labels.iter().collect();
+    let mut more = false;
+    for series in all {
+        more = true;
+        shared.retain(|label| series.labels.contains(label));
+    }
+    if more { shared.iter().map(|l| l.name.clone()).collect() } else { Vec::new() }
 }
 
 /// `name{a="b"}` as PromQL writes it, to copy and to show in full.
@@ -136,12 +154,12 @@ pub(crate) fn objective_name(objective: &Objective) -> SafeText {
     }
 }
 
-/// `[1, 4]`, `≤ 4`, `≥ 1`.
+/// `[1, 4]`, `max 4`, `min 1`: in words, for `≤` has no ASCII form of one character.
 pub(crate) fn range_text(range: Option<&AllowedRange>) -> String {
     match range.map(|r| (r.min, r.max)) {
         Some((Some(min), Some(max))) => format!("[{}, {}]", number(min), number(max)),
-        Some((Some(min), None)) => format!("≥ {}", number(min)),
-        Some((None, Some(max))) => format!("≤ {}", number(max)),
+        Some((Some(min), None)) => format!("min {}", number(min)),
+        Some((None, Some(max))) => format!("max {}", number(max)),
         _ => maybe(None),
     }
 }

@@ -1,54 +1,11 @@
 //! The link against a scripted instance that comes and goes.
 
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
-use sla_proto::violation::v1::watch_violations_response::Event;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::app::request::{LinkEvent, Problem, Reply, Request, RequestId, Slot};
-use crate::tests::script::Script;
-
-#[derive(Clone, Default)]
-struct FakeWire {
-    script: Arc<Mutex<Script>>,
-    away: Arc<AtomicBool>,
-    /// Calls of names never answer.
-    stuck: Arc<AtomicBool>,
-    cut: Arc<tokio::sync::Notify>,
-    watches: Arc<AtomicU32>,
-}
-
-impl Wire for FakeWire {
-    async fn call(&self, request: Request) -> Result<Reply, Problem> {
-        if self.away.load(Ordering::SeqCst) {
-            return Err(Problem::plain("the instance does not answer"));
-        }
-        if self.stuck.load(Ordering::SeqCst) && matches!(request, Request::Names(_)) {
-            std::future::pending::<()>().await;
-        }
-        self.script.lock().unwrap().answer(&request)
-    }
-
-    async fn watch(&self) -> Result<BoxStream<'static, Result<WatchViolationsResponse, Problem>>, Problem> {
-        self.watches.fetch_add(1, Ordering::SeqCst);
-        let snapshot = Event::Snapshot(self.script.lock().unwrap().overview());
-        let cut = Arc::clone(&self.cut);
-        let first = futures::stream::once(async { Ok(WatchViolationsResponse { event: Some(snapshot), ..Default::default() }) });
-        let end = futures::stream::once(async move {
-            cut.notified().await;
-            Err(Problem::plain("the stream broke"))
-        });
-        Ok(first.chain(end).boxed())
-    }
-
-    async fn watch_run(&self, _: String, _: u64) -> Result<BoxStream<'static, Result<WatchRunResponse, Problem>>, Problem> {
-        Ok(futures::stream::pending().boxed())
-    }
-}
+use crate::app::request::{LinkEvent, Reply, Request, RequestId, Slot};
+use crate::tests::wire::FakeWire;
 
 async fn next(link: &mut Link) -> LinkEvent {
     tokio::time::timeout(Duration::from_secs(60), link.events.recv()).await.unwrap().unwrap()

@@ -20,7 +20,7 @@ use super::writer::{FrameWriter, StdoutSink};
 use crate::app::{App, Now, Start};
 use crate::app::log_ring::LogRing;
 use crate::command::keymap::KeymapError;
-use crate::link::{Attach, Link, PeerWire};
+use crate::link::{Attach, Link, PeerWire, Wire};
 use crate::remembered::{REMEMBERED_BYTES_MAX, Remembered};
 
 /// Panics of workers that may wait to be shown.
@@ -95,6 +95,11 @@ pub enum TuiError {
 ///
 /// The peer should be a lazy one: the first frame is painted before anything is connected.
 pub async fn run(peer: Peer, options: TuiOptions) -> Result<Exit, TuiError> {
+    run_on(PeerWire(peer), options).await
+}
+
+/// The same on any wire.
+pub(crate) async fn run_on(wire: impl Wire, options: TuiOptions) -> Result<Exit, TuiError> {
     if !rustix::termios::isatty(rustix::stdio::stdin()) || !rustix::termios::isatty(rustix::stdio::stdout()) {
         return Err(TuiError::NoTerminal);
     }
@@ -120,7 +125,7 @@ pub async fn run(peer: Peer, options: TuiOptions) -> Result<Exit, TuiError> {
     let writer = FrameWriter::start(StdoutSink)?;
     let input = TerminalInput::start(options.esc_hold_ms.unwrap_or(ESC_HOLD_MS).clamp(1, 1_000))?;
     hangup::watch(gone.clone(), left.clone())?;
-    let link = Link::start(PeerWire(peer), options.attach);
+    let link = Link::start(wire, options.attach);
     let mut shell = Shell {
         app,
         clock: options.clock,

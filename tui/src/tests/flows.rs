@@ -45,7 +45,7 @@ fn detail_has_five_pages_and_a_crosshair() {
     driver.keys("j j Enter");
     println!("{}\n", driver.screen());
     driver.says("max 4");
-    driver.says("✗ violated ≤ 4 since 14:21:05");
+    driver.says("✗ violated max 4 since 14:21:05");
     driver.keys("h h h");
     driver.says("to");
     for text in ["MEDIAN", "not stationary", "Holt-Winters", "extract"] {
@@ -154,7 +154,7 @@ fn a_run_is_launched_with_its_cost_shown_and_watched_to_its_end() {
 fn more_series_than_the_limit_are_refused_before_anything_starts() {
     let mut driver = Driver::new(80, 24);
     driver.keys("5 n Tab \"node\"");
-    driver.says("more than the limit of 2000");
+    driver.says("more than the limit of");
     driver.keys("Enter");
     assert_eq!(called(&driver, |r| matches!(r, Request::StartRun(_))), 0);
 }

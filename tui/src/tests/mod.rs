@@ -4,4 +4,6 @@ mod driver;
 mod flows;
 mod frames;
 mod hostile;
+mod pty;
 pub(crate) mod script;
+pub(crate) mod wire;

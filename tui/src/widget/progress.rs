@@ -11,9 +11,9 @@ pub(crate) fn draw(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16, done: u6
     canvas.run(x + filled, y, width - filled, '░', Role::Dim);
 }
 
-/// `~6s left`, or nothing when unknown.
+/// `~6s`, or nothing when unknown.
 pub(crate) fn left(remaining_ms: Option<i64>) -> String {
-    remaining_ms.map_or_else(String::new, |ms| format!("~{} left", duration(ms)))
+    remaining_ms.map_or_else(String::new, |ms| format!("~{}", duration(ms)))
 }
 
 /// How old data are, in words, in steps that do not repaint every second: under a minute it is "seconds".

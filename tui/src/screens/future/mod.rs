@@ -109,7 +109,14 @@ impl Screen {
 
     pub(crate) fn reply(&mut self, cx: &mut Context, id: RequestId, result: Result<Reply, Problem>) {
         let result = result.and_then(|reply| match reply {
-            Reply::Future(future) => Ok(future.rows.into_iter().enumerate().map(FutureRow::new).collect()),
+            Reply::Future(future) => {
+                let mut rows: Vec<FutureRow> = future.rows.into_iter().enumerate().map(FutureRow::new).collect();
+                let shared = wire::shared_labels(rows.iter().map(|row| &row.series));
+                for row in &mut rows {
+                    row.labels = wire::series_labels_without(&row.series, &shared);
+                }
+                Ok(rows)
+            }
             other => Err(crate::app::unexpected(&other)),
         });
         self.rows.answer(id, result, cx.now.wall_ms);

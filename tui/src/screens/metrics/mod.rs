@@ -473,6 +473,10 @@ impl Screen {
             row.state = cx.agreed.get(&row.series.id).map(|a| a.state);
             self.items.push(row);
         }
+        let shared = wire::shared_labels(self.items.iter().map(|row| &row.series));
+        for row in &mut self.items {
+            row.labels = wire::series_labels_without(&row.series, &shared);
+        }
         let height = self.height(cx);
         self.list.apply(&self.items, height);
         self.cursor_moved(cx);

@@ -178,7 +178,9 @@ impl Launch {
         let y = self.steps.len() as u16 + 3;
         inside.text(1, y, "cost", Role::Dim);
         let (text, role) = self.cost_words();
-        inside.field(13, y, room, &text, Align::Left, role);
+        for (row, line) in crate::overlay::wrap(&text, usize::from(room)).iter().take(2).enumerate() {
+            inside.text(13, y + row as u16, line, role);
+        }
         inside.field(1, y + 2, room + 12, "Enter starts   Tab next field   ←/→ changes   Esc back", Align::Left, Role::Key);
     }
 }

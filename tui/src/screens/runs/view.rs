@@ -14,7 +14,7 @@ use crate::widget::{progress, table};
 /// Columns of the progress bar.
 const BAR_WIDTH: u16 = 16;
 /// Columns of the step table; the log has the rest.
-const STEPS_WIDTH: u16 = 52;
+const STEPS_WIDTH: u16 = 54;
 
 impl Screen {
     pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
@@ -105,7 +105,7 @@ fn draw_run(cx: &Context, body: &mut Canvas<'_>, row: &RunRow, y: u16, current: 
         }
         let left = progress::left(wire::span_ms(run.remaining.as_ref()));
         let failed = if run.series_failed > 0 { format!("  {} failed", run.series_failed) } else { String::new() };
-        let text = format!("{}/{}  {}  {left}{failed}", run.series_done, run.series_total, run.current_step);
+        let text = format!("{}/{} {} {left}{failed}", run.series_done, run.series_total, run.current_step);
         body.field(x, y, width.saturating_sub(x), &text, Align::Left, Role::Text);
     } else {
         let took = row.duration_ms(cx.data_now_ms()).map(|ms| millis(ms as f64)).unwrap_or_default();

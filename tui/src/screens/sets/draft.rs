@@ -261,6 +261,6 @@ mod tests {
         theirs.objectives[0].range = Some(AllowedRange { max: Some(9.0), ..AllowedRange::default() });
         d.move_bound(0, Bound::Max, 1.0).unwrap();
         let text = d.conflict_lines(&theirs).join("\n");
-        assert!(text.contains("anna") && text.contains("≤ 4.10") && text.contains("≤ 9"), "{text}");
+        assert!(text.contains("anna") && text.contains("max 4.10") && text.contains("max 9"), "{text}");
     }
 }

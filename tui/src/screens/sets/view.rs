@@ -124,7 +124,7 @@ impl Screen {
                 let good = if w.judged_ms > 0 { percent(1.0 - w.bad_ms as f64 / w.judged_ms as f64) } else { "no data".to_owned() };
                 let worst = w.worst.map_or_else(String::new, |v| format!(", worst {}", number(v)));
                 let text = format!(
-                    "with this range in {}: {} violations, {}, {good} good, known {}{worst}",
+                    "with this range in {}: {} violations, {}{worst}, {good} good, known {}",
                     duration(w.window_ms),
                     w.violations,
                     duration(w.violated_ms),
@@ -182,7 +182,7 @@ fn cell(row: &ObjectiveRow, title: &str, bound: Bound, current: bool) -> (String
     // The bound that + and - move is marked on the chosen row.
     let marked = |value: Option<f64>, is: Bound| {
         let text = maybe(value);
-        if current && bound == is && value.is_some() { (format!("±{text}"), Role::Accent) } else { (text, Role::Text) }
+        if current && bound == is && value.is_some() { (format!("[{text}]"), Role::Accent) } else { (text, Role::Text) }
     };
     match title {
         "OBJECTIVE" => (row.name.as_str().to_owned(), Role::Text),

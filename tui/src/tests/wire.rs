@@ -1,0 +1,55 @@
+//! The scripted instance as a wire that comes and goes.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use sla_proto::etl::v1::WatchRunResponse;
+use sla_proto::violation::v1::{WatchViolationsResponse, watch_violations_response::Event};
+
+use super::script::Script;
+use crate::app::request::{Problem, Reply, Request};
+use crate::link::Wire;
+
+/// A script behind the trait of the link.
+#[derive(Clone, Default)]
+pub(crate) struct FakeWire {
+    pub(crate) script: Arc<Mutex<Script>>,
+    /// Nothing answers.
+    pub(crate) away: Arc<AtomicBool>,
+    /// Calls of names never answer.
+    pub(crate) stuck: Arc<AtomicBool>,
+    /// Breaks the stream of violations.
+    pub(crate) cut: Arc<tokio::sync::Notify>,
+    /// How often the stream was opened.
+    pub(crate) watches: Arc<AtomicU32>,
+}
+
+impl Wire for FakeWire {
+    async fn call(&self, request: Request) -> Result<Reply, Problem> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Problem::plain("the instance does not answer"));
+        }
+        if self.stuck.load(Ordering::SeqCst) && matches!(request, Request::Names(_)) {
+            std::future::pending::<()>().await;
+        }
+        self.script.lock().unwrap().answer(&request)
+    }
+
+    async fn watch(&self) -> Result<BoxStream<'static, Result<WatchViolationsResponse, Problem>>, Problem> {
+        self.watches.fetch_add(1, Ordering::SeqCst);
+        let snapshot = Event::Snapshot(self.script.lock().unwrap().overview());
+        let cut = Arc::clone(&self.cut);
+        let first = futures::stream::once(async { Ok(WatchViolationsResponse { event: Some(snapshot), ..Default::default() }) });
+        let end = futures::stream::once(async move {
+            cut.notified().await;
+            Err(Problem::plain("the stream broke"))
+        });
+        Ok(first.chain(end).boxed())
+    }
+
+    async fn watch_run(&self, _: String, _: u64) -> Result<BoxStream<'static, Result<WatchRunResponse, Problem>>, Problem> {
+        Ok(futures::stream::pending().boxed())
+    }
+}
