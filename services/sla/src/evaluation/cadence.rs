@@ -21,7 +21,7 @@ use crate::evaluation::status::objective_status;
 use crate::ledger::{self, Announcement, LedgerMirror, Pending};
 use crate::outlook::board::OutlookKey;
 use crate::service::Core;
-use crate::sets::catalog::{KnownObjective, REFRESH_EVERY, RETRY_EVERY, Sets};
+use crate::sets::catalog::{FIRST_RETRY, KnownObjective, REFRESH_EVERY, RETRY_EVERY, Sets};
 
 /// Samples are kept this much longer than the longest window, milliseconds: a value from before carries in, and an open
 /// violation shows where it began.
@@ -55,12 +55,17 @@ pub struct Cadence {
 pub(crate) async fn run(core: Arc<Core>, mut requests: tokio::sync::mpsc::Receiver<NowRequest>) {
     let token = core.shutdown.token().clone();
     // Without sets there is nothing to do.
+    let mut pause = FIRST_RETRY;
     while let Err(error) = core.catalog.refresh().await {
-        tracing::warn!(error = %error.words(), "the sets cannot be read yet");
+        // The roles of one process are wired within milliseconds: the first refusals are no news.
+        if pause >= RETRY_EVERY {
+            tracing::warn!(error = %error.words(), "the sets cannot be read yet");
+        }
         tokio::select! {
             () = token.cancelled() => return,
-            () = tokio::time::sleep(RETRY_EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
         }
+        pause = (pause * 2).min(RETRY_EVERY);
     }
     let mut cadence = Cadence::default();
     let mut sets = core.catalog.changes();

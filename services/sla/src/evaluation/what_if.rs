@@ -12,7 +12,7 @@ use sla_proto::violation::v1 as pb;
 use crate::error::SlaError;
 use crate::evaluation::cadence::wanted;
 use crate::evaluation::judge::{Asked, judge};
-use crate::evaluation::memory::HeldSeries;
+use crate::evaluation::memory::{HeldSeries, Wanted};
 use crate::evaluation::reader::{ReadPlan, Reading, read};
 use crate::evaluation::status::objective_status;
 use crate::options::{MAX_INLINE_OBJECTIVES, MAX_WINDOW_MS, MAX_WINDOWS};
@@ -45,11 +45,20 @@ pub(crate) async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Resul
     } else {
         read(&core.peer, &core.pool, &plan).await?
     };
+    let asked = if request.cached_only && request.at.is_none() {
+        Asked {
+            at_ms: newest_ms(&reading).map_or(asked.at_ms, |newest| newest.min(asked.at_ms)),
+            ..asked
+        }
+    } else {
+        asked
+    };
     let source = reading.status.clone();
+    let (held, failures) = held(reading);
     let work: Vec<_> = objectives
         .into_iter()
         .map(|known| {
-            let (series, problem) = answers(&known, &queries, &reading);
+            let (series, problem) = answers(&known, &queries, &held, &failures);
             (known, series, problem)
         })
         .collect();
@@ -182,36 +191,115 @@ async fn objectives(core: &Core, request: &pb::EvaluateRequest) -> Result<Vec<Ar
     })
 }
 
+/// The newest sample of all: what is in memory is judged as of then, so that figures do not fade while somebody types.
+fn newest_ms(reading: &Reading) -> Option<i64> {
+    reading
+        .series
+        .iter()
+        .filter_map(|series| series.samples.times_ms.last().copied())
+        .max()
+}
+
+/// Problems of the queries of a reading; the source's own concerns them all.
+struct Failures {
+    by_query: HashMap<usize, String>,
+    of_source: String,
+}
+
+/// The series with the query they were found by, their samples shared by all objectives they answer.
+fn held(reading: Reading) -> (Vec<(usize, HeldSeries)>, Failures) {
+    let failures = Failures {
+        by_query: reading
+            .failures
+            .into_iter()
+            .map(|failure| (failure.query_index as usize, failure.message))
+            .collect(),
+        of_source: reading.status.problem,
+    };
+    let held = reading
+        .series
+        .into_iter()
+        .map(|series| {
+            let held = HeldSeries {
+                series: series.series,
+                id: series.id,
+                labels: series.labels,
+                spacing_ms: series.spacing_ms,
+                samples: Arc::new(series.samples),
+            };
+            (series.query_index, held)
+        })
+        .collect();
+    (held, failures)
+}
+
 /// The series that answer an objective, and why its query failed.
 fn answers(
     known: &KnownObjective,
-    queries: &[crate::evaluation::memory::Wanted],
-    reading: &Reading,
+    queries: &[Wanted],
+    held: &[(usize, HeldSeries)],
+    failures: &Failures,
 ) -> (Vec<HeldSeries>, String) {
     let index = queries.iter().position(|want| want.key == known.wanted.key);
-    let series = reading
-        .series
+    let selector = known.wanted.query.selector();
+    let series = held
         .iter()
-        .filter(|series| {
-            Some(series.query_index) == index
-                || known
-                    .wanted
-                    .query
-                    .selector()
-                    .is_some_and(|selector| series.series.expression.is_empty() && selector.matches(&series.labels))
+        .filter(|(found_by, held)| {
+            // A series comes once, for the first query it answers: the others recognise it by its labels.
+            Some(*found_by) == index
+                || selector.is_some_and(|selector| held.series.expression.is_empty() && selector.matches(&held.labels))
         })
-        .map(|series| HeldSeries {
-            series: series.series.clone(),
-            id: series.id,
-            labels: series.labels.clone(),
-            spacing_ms: series.spacing_ms,
-            samples: Arc::new(series.samples.clone()),
-        })
+        .map(|(_, held)| held.clone())
         .collect();
-    let failure = reading
-        .failures
-        .iter()
-        .find(|failure| Some(failure.query_index as usize) == index);
-    let words = failure.map_or(reading.status.problem.as_str(), |failure| failure.message.as_str());
+    let failure = index.and_then(|index| failures.by_query.get(&index));
+    let words = failure.unwrap_or(&failures.of_source);
     (series, SafeText::new(words).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::judge::tests::known;
+    use crate::evaluation::reader::ReadSeries;
+    use sla_domain::range::AllowedRange;
+    use sla_domain::{Labels, Samples, SeriesId, SourceId};
+    use sla_proto::etl::v1::QueryFailure;
+    use sla_proto::series::v1::SeriesKind;
+
+    fn series(host: &str, query_index: usize, last_ms: i64) -> ReadSeries {
+        let labels = Labels::from_pairs([("__name__", "up"), ("instance", host)]);
+        let id = SeriesId::of_series(&SourceId("s".into()), &labels);
+        ReadSeries {
+            series: convert::series_message(id, "s", &labels, "", SeriesKind::Gauge),
+            id,
+            labels,
+            query_index,
+            spacing_ms: 15_000,
+            samples: Samples::from_columns(vec![0, last_ms], vec![1.0, 1.0]),
+        }
+    }
+
+    #[test]
+    fn each_objective_gets_its_series_and_its_problem() {
+        let range = AllowedRange::at_least(1.0).unwrap();
+        let all = known("up", range);
+        let one = known("up{instance=\"a\"}", range);
+        let queries = wanted(&[all.clone(), one.clone()]);
+        let index = |known: &KnownObjective| queries.iter().position(|want| want.key == known.wanted.key).unwrap();
+        let reading = Reading {
+            series: vec![series("a", index(&all), 60_000), series("b", index(&all), 75_000)],
+            failures: vec![QueryFailure {
+                query_index: index(&one) as u32,
+                reason: "X".into(),
+                message: "503".into(),
+            }],
+            ..Reading::default()
+        };
+        assert_eq!(newest_ms(&reading), Some(75_000));
+        let (held, failures) = held(reading);
+        let (of_all, fine) = answers(&all, &queries, &held, &failures);
+        assert_eq!((of_all.len(), fine.as_str()), (2, ""));
+        let (of_one, problem) = answers(&one, &queries, &held, &failures);
+        assert_eq!((of_one.len(), problem.as_str()), (1, "503"));
+    }
 }

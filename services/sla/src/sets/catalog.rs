@@ -16,7 +16,9 @@ use crate::error::SlaError;
 use crate::evaluation::memory::{QueryKey, Wanted};
 use crate::sets::plan;
 
-/// How long between attempts to read the sets while the store does not answer.
+/// How long until the second attempt to read the sets; each further pause is twice as long …
+pub const FIRST_RETRY: Duration = Duration::from_millis(50);
+/// … up to this.
 pub const RETRY_EVERY: Duration = Duration::from_secs(2);
 /// How long between reads of the sets when all is well: another process may have saved.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(30);

@@ -24,7 +24,9 @@ const NAME: &str = "default";
 const OBJECTIVES: usize = 5;
 /// A metric with more series than this makes no good first objective.
 const MAX_SERIES: u32 = 60;
-/// How long between attempts while the source is away.
+/// How long until the second attempt; each further pause is twice as long …
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// … up to this, while the source is away.
 const RETRY_EVERY: Duration = Duration::from_secs(5);
 /// Names of a page.
 const PAGE_NAMES: u32 = 1_000;
@@ -66,7 +68,7 @@ const FAVOURITES: [(&str, &[&str], Option<Side>); 8] = [
             "http_server_requests_seconds_count",
             "http_request_duration_seconds_count",
         ],
-        None,
+        Some(Side::Above),
     ),
     (
         "Network received per second",
@@ -96,6 +98,7 @@ struct Candidate {
 
 /// Creates the set once the source answers, if none is stored. Ends when a set exists, whoever made it.
 pub(crate) async fn ensure(core: &Core) {
+    let mut pause = FIRST_RETRY;
     loop {
         match attempt(core).await {
             Ok(()) => return,
@@ -103,8 +106,9 @@ pub(crate) async fn ensure(core: &Core) {
         }
         tokio::select! {
             () = core.shutdown.token().cancelled() => return,
-            () = tokio::time::sleep(RETRY_EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
         }
+        pause = (pause * 2).min(RETRY_EVERY);
     }
 }
 
