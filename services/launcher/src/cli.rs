@@ -311,12 +311,19 @@ pub(crate) struct Input {
     pub(crate) at: At,
 }
 
+impl Input {
+    /// Whether everything comes from a file.
+    pub(crate) fn is_file(&self) -> bool {
+        self.csv.is_some() || self.values.is_some()
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct AnalyzeArgs {
     #[command(flatten)]
     pub(crate) input: Input,
-    /// Fit ARIMA of this order: p,d,q.
-    #[arg(long, value_delimiter = ',', value_name = "p,d,q", num_args = 1..)]
+    /// Fit ARIMA of this order: p,d,q; may be given several times.
+    #[arg(long, value_delimiter = ',', value_name = "p,d,q")]
     pub(crate) arima: Vec<usize>,
     /// Holt–Winters on bins of this length with a season of M bins: 120s,5.
     #[arg(long, value_name = "BIN,M")]

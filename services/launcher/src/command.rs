@@ -1,13 +1,17 @@
 //! One file a command. Each gets a [`Session`], answers on stdout, and says how it ended.
 
+mod analyze;
+mod backtest;
 mod check;
 mod config;
 mod console;
 mod evaluate;
 mod forecast;
+mod input;
 mod json;
 mod manual;
 mod metrics;
+mod outlook;
 mod runs;
 mod samples;
 mod serve;
@@ -35,6 +39,9 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Report> {
         Some(Command::Man) => return manual::man_page(),
         _ => {}
     }
+    if let Some(outcome) = without_instance(&global, command.as_ref()) {
+        return outcome;
+    }
     let loaded = Loaded::read(&global.flags())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -45,6 +52,20 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Report> {
     // Blocking work that nobody waits for any more must not hold the process back.
     runtime.shutdown_background();
     outcome
+}
+
+/// Commands that work on files alone: neither a configuration, be it broken, nor a home folder, nor a network is needed.
+fn without_instance(global: &Global, command: Option<&Command>) -> Option<Result<Exit, Report>> {
+    match command? {
+        Command::Evaluate(arguments) => arguments
+            .csv
+            .as_deref()
+            .map(|file| evaluate::of_csv(file, arguments, global.json)),
+        Command::Analyze(arguments) if arguments.input.is_file() => Some(analyze::of_file(arguments, global.json)),
+        Command::Backtest(arguments) if arguments.input.is_file() => Some(backtest::of_file(arguments, global.json)),
+        Command::Forecast(arguments) => arguments.tasks.as_deref().map(forecast::tasks::run),
+        _ => None,
+    }
 }
 
 async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> Result<Exit, Report> {
@@ -63,6 +84,9 @@ async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> R
         Some(Command::Sets(arguments)) => sets::sets(&session, arguments).await,
         Some(Command::Violations(arguments)) => violations::violations(&session, &arguments).await,
         Some(Command::Forecast(arguments)) => forecast::forecast(&session, &arguments).await,
-        Some(_) => Ok(Exit::SOFTWARE),
+        Some(Command::Analyze(arguments)) => analyze::of_source(&session, &arguments).await,
+        Some(Command::Backtest(arguments)) => backtest::of_source(&session, &arguments).await,
+        // Answered before there was a session.
+        Some(Command::Completions { .. } | Command::Man) => Ok(Exit::SOFTWARE),
     }
 }

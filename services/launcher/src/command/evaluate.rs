@@ -2,6 +2,8 @@
 
 mod answer;
 
+use std::path::Path;
+
 use color_eyre::eyre::Report;
 use sla_domain::{AllowedRange, Invalid, Judgement, Query, Window, evaluate as judge, instant, spacing, state_of};
 use sla_proto::convert;
@@ -15,24 +17,35 @@ use crate::exit::Exit;
 use crate::output;
 use answer::Answer;
 
-/// Judges and prints.
+/// Judges a file; needs no configuration and no instance.
+pub(crate) fn of_csv(file: &Path, arguments: &EvaluateArgs, json: bool) -> Result<Exit, Report> {
+    let range = AllowedRange::new(arguments.min, arguments.max).map_err(Invalid::from)?;
+    let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
+    let answer = of_file(file, arguments, range, at, &samples::read_csv(file)?)?;
+    print(&answer, json);
+    Ok(Exit::OK)
+}
+
+/// Judges what a service reads.
 pub(crate) async fn evaluate(session: &Session, arguments: &EvaluateArgs) -> Result<Exit, Report> {
     let range = AllowedRange::new(arguments.min, arguments.max).map_err(Invalid::from)?;
     let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
-    let answer = match &arguments.csv {
-        Some(file) => of_file(arguments, range, at, &samples::read_csv(file)?)?,
-        None => of_source(session, arguments, range, at).await?,
-    };
-    if session.global.json {
+    let answer = of_source(session, arguments, range, at).await?;
+    print(&answer, session.global.json);
+    Ok(Exit::OK)
+}
+
+fn print(answer: &Answer, json: bool) {
+    if json {
         output::print_json(&answer.json());
     } else {
         output::print(&answer.words());
     }
-    Ok(Exit::OK)
 }
 
 /// The file is one series; the default instant is its last timestamp.
 fn of_file(
+    file: &Path,
     arguments: &EvaluateArgs,
     range: AllowedRange,
     at: Option<i64>,
@@ -57,12 +70,7 @@ fn of_file(
     let judgement = Judgement::new(range, cap_ms).with_missing(arguments.missing);
     let evaluation = judge(samples, &judgement, window);
     let (state, _) = state_of(&evaluation.reading, None);
-    let name = arguments
-        .csv
-        .as_ref()
-        .map(|path| path.display().to_string())
-        .unwrap_or_default();
-    Ok(Answer::of_evaluation(&name, &evaluation, state))
+    Ok(Answer::of_evaluation(&file.display().to_string(), &evaluation, state))
 }
 
 async fn of_source(

@@ -1,5 +1,7 @@
 //! `sla forecast`: what will be violated in the next minutes; or, with `--tasks`, forecasts in bulk without an instance.
 
+pub(super) mod tasks;
+
 use color_eyre::eyre::Report;
 use serde_json::{Value, json};
 use sla_domain::{instant, number};

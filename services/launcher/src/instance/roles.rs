@@ -53,26 +53,28 @@ pub(super) async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
     let storage = StorageService::start(StorageOptions::in_dir(&paths.data), clock.clone(), shutdown).await?;
     let source = source(config, run, clock.clone())?;
     let etl_options = etl_options(config, paths);
+    let stream = Arc::new(DirectStream::to(peer.clone()));
     let etl = EtlService::start(
         etl_options,
         source,
+        stream,
         peer.clone(),
         clock.clone(),
         pool.clone(),
         shutdown.clone(),
-    )
-    .await?;
+    )?;
     let manager = SlaService::start(
         sla_options(config, run),
         peer.clone(),
         clock.clone(),
-        pool,
+        pool.clone(),
         shutdown.clone(),
     )?;
     let retrieval = RetrievalService::start(
         RetrievalOptions::default(),
         peer.clone(),
         clock.clone(),
+        pool,
         shutdown.clone(),
     )?;
     let facts = ServerFacts {

@@ -1,6 +1,6 @@
 //! `sla forecast --tasks`: forecasts in bulk, a line in, a line out, in the same order; needs no instance and no configuration.
 
-use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, BufWriter, Read as _};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Mutex, PoisonError};
