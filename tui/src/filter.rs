@@ -30,8 +30,13 @@ pub(crate) enum Value<'a> {
 }
 
 /// States in rising order of trouble, as `state>=` understands them.
-pub(crate) const STATE_RANKS: [(&str, u8); 5] =
-    [("excluded", 0), ("ok", 1), ("at_risk", 2), ("no_data", 3), ("violated", 4)];
+pub(crate) const STATE_RANKS: [(&str, u8); 5] = [
+    ("excluded", 0),
+    ("ok", 1),
+    ("at_risk", 2),
+    ("no_data", 3),
+    ("violated", 4),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Compare {
@@ -76,7 +81,10 @@ impl Filter {
             return Err(format!("a filter has at most {FILTER_CHARS_MAX} characters"));
         }
         let terms = words(text)?.iter().map(|word| term(word)).collect::<Result<_, _>>()?;
-        Ok(Self { terms, text: text.to_owned() })
+        Ok(Self {
+            terms,
+            text: text.to_owned(),
+        })
     }
 
     /// Whether everything passes.
@@ -97,7 +105,10 @@ impl Filter {
         let mut matcher = Matcher::new(Config::DEFAULT);
         let mut chars = Vec::new();
         let passes = |(at, row): (usize, &T)| {
-            self.terms.iter().all(|term| term.passes(row, &mut matcher, &mut chars)).then_some(at)
+            self.terms
+                .iter()
+                .all(|term| term.passes(row, &mut matcher, &mut chars))
+                .then_some(at)
         };
         rows.iter().enumerate().filter_map(passes).collect()
     }
@@ -110,9 +121,9 @@ impl Term {
             Self::Fuzzy(pattern) => pattern.score(Utf32Str::new(row.haystack(), chars), matcher).is_some(),
             Self::Regex(regex) => regex.is_match(row.haystack()),
             Self::Not(term) => !term.passes(row, matcher, chars),
-            Self::Field(name, compare, wanted) => {
-                row.field(name).map_or(*compare == Compare::NotEqual, |value| holds(&value, *compare, wanted))
-            }
+            Self::Field(name, compare, wanted) => row
+                .field(name)
+                .map_or(*compare == Compare::NotEqual, |value| holds(&value, *compare, wanted)),
         }
     }
 }
@@ -136,11 +147,14 @@ fn holds(value: &Value<'_>, compare: Compare, wanted: &str) -> bool {
             };
         }
         Value::Number(number) => crate::format::parse_number(wanted).and_then(|w| number.partial_cmp(&w)),
-        Value::Ranked(_, rank) => {
-            STATE_RANKS.iter().find(|(word, _)| word.eq_ignore_ascii_case(wanted)).map(|(_, w)| rank.cmp(w))
-        }
+        Value::Ranked(_, rank) => STATE_RANKS
+            .iter()
+            .find(|(word, _)| word.eq_ignore_ascii_case(wanted))
+            .map(|(_, w)| rank.cmp(w)),
     };
-    let Some(order) = order else { return compare == Compare::NotEqual };
+    let Some(order) = order else {
+        return compare == Compare::NotEqual;
+    };
     match compare {
         Compare::Equal => order == Ordering::Equal,
         Compare::NotEqual => order != Ordering::Equal,
@@ -159,7 +173,11 @@ fn term(word: &str) -> Result<Term, String> {
         return Ok(Term::Not(Box::new(term(rest)?)));
     }
     if let Some(rest) = word.strip_prefix('~') {
-        return Ok(Term::Fuzzy(Pattern::parse(rest, CaseMatching::Ignore, Normalization::Smart)));
+        return Ok(Term::Fuzzy(Pattern::parse(
+            rest,
+            CaseMatching::Ignore,
+            Normalization::Smart,
+        )));
     }
     if let Some(rest) = word.strip_prefix('/') {
         let pattern = rest.strip_suffix('/').unwrap_or(rest);
@@ -187,7 +205,10 @@ fn term(word: &str) -> Result<Term, String> {
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | ':'))
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | ':'))
 }
 
 /// Splits at spaces outside quotes and outside `/…/`.
@@ -247,7 +268,10 @@ mod tests {
             match name {
                 "job" => Some(Value::Text("node")),
                 "last" => Some(Value::Number(self.2)),
-                "state" => STATE_RANKS.iter().find(|s| s.0 == self.1).map(|s| Value::Ranked(s.0, s.1)),
+                "state" => STATE_RANKS
+                    .iter()
+                    .find(|s| s.0 == self.1)
+                    .map(|s| Value::Ranked(s.0, s.1)),
                 _ => None,
             }
         }
@@ -285,7 +309,12 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        for (filter, word) in [("state=fine", "violated"), ("\"open", "quote"), ("!", "term"), ("/(/", "regular")] {
+        for (filter, word) in [
+            ("state=fine", "violated"),
+            ("\"open", "quote"),
+            ("!", "term"),
+            ("/(/", "regular"),
+        ] {
             let error = Filter::parse(filter).unwrap_err();
             assert!(error.contains(word), "{filter}: {error}");
         }

@@ -21,8 +21,14 @@ impl Zone {
 
     fn render(self, time_ms: i64, pattern: &str) -> String {
         match self {
-            Self::Utc => Utc.timestamp_millis_opt(time_ms).single().map(|t| t.format(pattern).to_string()),
-            Self::Local => Local.timestamp_millis_opt(time_ms).single().map(|t| t.format(pattern).to_string()),
+            Self::Utc => Utc
+                .timestamp_millis_opt(time_ms)
+                .single()
+                .map(|t| t.format(pattern).to_string()),
+            Self::Local => Local
+                .timestamp_millis_opt(time_ms)
+                .single()
+                .map(|t| t.format(pattern).to_string()),
         }
         .unwrap_or_else(|| "-".to_owned())
     }
@@ -55,7 +61,11 @@ impl Zone {
 /// RFC 3339 in UTC with milliseconds where there are any: for exports.
 pub(crate) fn iso(time_ms: i64) -> String {
     DateTime::<Utc>::from_timestamp_millis(time_ms).map_or_else(String::new, |time| {
-        let form = if time_ms % 1000 == 0 { chrono::SecondsFormat::Secs } else { chrono::SecondsFormat::Millis };
+        let form = if time_ms % 1000 == 0 {
+            chrono::SecondsFormat::Secs
+        } else {
+            chrono::SecondsFormat::Millis
+        };
         time.to_rfc3339_opts(form, true)
     })
 }
@@ -66,7 +76,11 @@ pub(crate) fn number(value: f64) -> String {
         return "NaN".to_owned();
     }
     if value.is_infinite() {
-        return if value > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() };
+        return if value > 0.0 {
+            "+Inf".to_owned()
+        } else {
+            "-Inf".to_owned()
+        };
     }
     let size = value.abs();
     if size == 0.0 {
@@ -96,7 +110,11 @@ pub(crate) fn number(value: f64) -> String {
     };
     let text = format!("{scaled:.digits$}");
     // An integer stays an integer: 4, not 4.00; 80, not 80.0.
-    let text = if scaled.fract() == 0.0 { format!("{scaled:.0}") } else { text };
+    let text = if scaled.fract() == 0.0 {
+        format!("{scaled:.0}")
+    } else {
+        text
+    };
     format!("{text}{suffix}")
 }
 
@@ -107,7 +125,11 @@ pub(crate) fn maybe(value: Option<f64>) -> String {
 
 /// A number as it can be typed again: the shortest form that reads back exactly.
 pub(crate) fn exact(value: f64) -> String {
-    if value != 0.0 && (value.abs() >= 1e15 || value.abs() < 1e-4) { format!("{value:e}") } else { format!("{value}") }
+    if value != 0.0 && (value.abs() >= 1e15 || value.abs() < 1e-4) {
+        format!("{value:e}")
+    } else {
+        format!("{value}")
+    }
 }
 
 /// `0s`, `45s`, `3m15s`, `11m`, `2h05m`, `3d04h`.
@@ -146,7 +168,11 @@ pub(crate) fn percent(share: f64) -> String {
     }
     // Rounding must not turn 99.999 into a false 100.
     let text = format!("{percent:.2}");
-    if text == "100.00" { "99.99 %".to_owned() } else { format!("{text} %") }
+    if text == "100.00" {
+        "99.99 %".to_owned()
+    } else {
+        format!("{text} %")
+    }
 }
 
 /// How long work took: `.03 ms`, `1.2 ms`, `340 ms`, `4.1 s`, `12m`.

@@ -35,7 +35,12 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back_and_garbage_is_forgiven() {
-        let state = Remembered { tab: 3, window_ms: 10_800_000, metrics_filter: "a\"b\n=".into(), ..Remembered::default() };
+        let state = Remembered {
+            tab: 3,
+            window_ms: 10_800_000,
+            metrics_filter: "a\"b\n=".into(),
+            ..Remembered::default()
+        };
         assert_eq!(Remembered::from_toml(&state.to_toml()), state);
         assert_eq!(Remembered::from_toml("tab = 'x'"), Remembered::default());
         assert_eq!(Remembered::from_toml("\u{0}\u{1}"), Remembered::default());

@@ -39,14 +39,23 @@ pub(crate) enum Connection {
     Connecting(bool),
     Connected,
     /// No connection: why, since when and when it is tried again (monotonic milliseconds).
-    Lost { why: String, since_wall_ms: i64, retry_at_ms: i64 },
+    Lost {
+        why: String,
+        since_wall_ms: i64,
+        retry_at_ms: i64,
+    },
 }
 
 /// A place another screen is asked to show.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Jump {
     /// The chart of a series around a moment.
-    Chart { query: sla_proto::series::v1::Query, series_id: Vec<u8>, title: String, at_ms: Option<i64> },
+    Chart {
+        query: sla_proto::series::v1::Query,
+        series_id: Vec<u8>,
+        title: String,
+        at_ms: Option<i64>,
+    },
     /// New objectives for the open set: query and name.
     AddObjectives(Vec<(sla_proto::series::v1::Query, String)>),
     /// The ledger of one objective.
@@ -110,7 +119,11 @@ impl Context {
 
     /// How far the future is told, milliseconds; 10 min until the server has said.
     pub(crate) fn horizon_ms(&self) -> i64 {
-        self.server.get().and_then(|s| wire::span_ms(s.horizon.as_ref())).filter(|h| *h > 0).unwrap_or(600_000)
+        self.server
+            .get()
+            .and_then(|s| wire::span_ms(s.horizon.as_ref()))
+            .filter(|h| *h > 0)
+            .unwrap_or(600_000)
     }
 
     /// What the last evaluation said about a series, with its objective.
@@ -182,7 +195,12 @@ impl Context {
     /// The server has introduced itself.
     pub(crate) fn server_known(&mut self) {
         let Some(server) = self.server.get() else { return };
-        let windows: Vec<i64> = server.windows.iter().map(sla_proto::convert::duration_ms).filter(|w| *w > 0).collect();
+        let windows: Vec<i64> = server
+            .windows
+            .iter()
+            .map(sla_proto::convert::duration_ms)
+            .filter(|w| *w > 0)
+            .collect();
         if !windows.is_empty() {
             if !windows.contains(&self.window_ms) {
                 self.window_ms = windows[windows.len().min(2) - 1];
@@ -229,7 +247,9 @@ impl Context {
                 overview.evaluated = update.evaluated.or(overview.evaluated);
                 overview.source = update.source.or(overview.source);
                 overview.headlines = update.headlines;
-                overview.objectives.sort_by_key(|o| std::cmp::Reverse(State::of(o.state())));
+                overview
+                    .objectives
+                    .sort_by_key(|o| std::cmp::Reverse(State::of(o.state())));
                 self.overview.put(overview, now_ms);
             }
             Some(Event::Opened(violation)) => {
@@ -240,7 +260,10 @@ impl Context {
             }
             Some(Event::Closed(violation)) => {
                 let name = violation.series.as_ref().map(wire::series_name).unwrap_or_default();
-                self.say(format!("{name} is back in its range after {}", crate::format::duration(violation.duration_ms)));
+                self.say(format!(
+                    "{name} is back in its range after {}",
+                    crate::format::duration(violation.duration_ms)
+                ));
                 return false;
             }
             Some(Event::Heartbeat(_)) | None => return false,
@@ -255,7 +278,9 @@ impl Context {
         for status in &overview.objectives {
             let range = status.objective.as_ref().and_then(|o| o.range).unwrap_or_default();
             for series in &status.series {
-                let Some(id) = series.series.as_ref().map(|s| s.id.clone()) else { continue };
+                let Some(id) = series.series.as_ref().map(|s| s.id.clone()) else {
+                    continue;
+                };
                 let state = State::of(series.state());
                 let worse = self.agreed.get(&id).is_none_or(|have| have.state < state);
                 if worse {

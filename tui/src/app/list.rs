@@ -31,7 +31,11 @@ pub(crate) struct List {
 impl List {
     /// Sorted by column `sort`, downwards or not.
     pub(crate) fn sorted(sort: usize, down: bool) -> Self {
-        Self { sort, down, ..Self::default() }
+        Self {
+            sort,
+            down,
+            ..Self::default()
+        }
     }
 
     /// Filters and sorts again; the cursor stays on its row where that row is still there.
@@ -50,7 +54,11 @@ impl List {
 
     fn settle<T: Row>(&mut self, rows: &[T], height: usize) {
         self.cursor.settle(self.shown.len(), height);
-        self.key = self.current().and_then(|at| rows.get(at)).map(|row| row.key().to_vec()).unwrap_or_default();
+        self.key = self
+            .current()
+            .and_then(|at| rows.get(at))
+            .map(|row| row.key().to_vec())
+            .unwrap_or_default();
     }
 
     /// Takes a moving command; false when it is none.
@@ -135,7 +143,11 @@ impl List {
 
     /// `12 of 312 series`, or `312 series` without a filter.
     pub(crate) fn count(&self, all: usize, noun: &str) -> String {
-        if self.filter.is_empty() { format!("{all} {noun}") } else { format!("{} of {all} {noun}", self.shown.len()) }
+        if self.filter.is_empty() {
+            format!("{all} {noun}")
+        } else {
+            format!("{} of {all} {noun}", self.shown.len())
+        }
     }
 }
 

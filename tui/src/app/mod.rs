@@ -106,7 +106,11 @@ impl App {
     pub(crate) fn new(start: Start, now: Now) -> Result<Self, KeymapError> {
         let keymap = Keymap::build(&start.keys)?;
         let remembered = start.remembered;
-        let zone = if start.local_time || remembered.local_time { Zone::Local } else { Zone::Utc };
+        let zone = if start.local_time || remembered.local_time {
+            Zone::Local
+        } else {
+            Zone::Utc
+        };
         let mut cx = Context::new(start.caps, start.size, zone, start.log, start.target, now);
         cx.choose_window_ms(remembered.window_ms);
         let tab = Tab::ALL.get(remembered.tab).copied().unwrap_or(Tab::Metrics);

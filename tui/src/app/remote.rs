@@ -14,7 +14,12 @@ pub(crate) struct Remote<T> {
 
 impl<T> Default for Remote<T> {
     fn default() -> Self {
-        Self { value: None, got_ms: 0, pending: None, problem: None }
+        Self {
+            value: None,
+            got_ms: 0,
+            pending: None,
+            problem: None,
+        }
     }
 }
 
@@ -131,7 +136,11 @@ mod tests {
         assert!(remote.answer(RequestId(1), Err(problem()), 20));
         remote.asked(RequestId(2), 30);
         assert!(remote.answer(RequestId(2), Err(problem()), 40));
-        assert_eq!((remote.get(), remote.phase()), (Some(&7), Phase::Stale(20)), "failing since the first failure");
+        assert_eq!(
+            (remote.get(), remote.phase()),
+            (Some(&7), Phase::Stale(20)),
+            "failing since the first failure"
+        );
     }
 
     #[test]

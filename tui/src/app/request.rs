@@ -73,9 +73,13 @@ impl Request {
     /// The deadline of the contract: 2 s for what is stored, 10 s for writes, 15 s for what reads the source. Milliseconds.
     pub(crate) fn deadline_ms(&self) -> u64 {
         match self {
-            Self::Server | Self::Sets | Self::Ledger(_) | Self::Future(_) | Self::Runs | Self::RunLog(_) | Self::Schedule => {
-                2_000
-            }
+            Self::Server
+            | Self::Sets
+            | Self::Ledger(_)
+            | Self::Future(_)
+            | Self::Runs
+            | Self::RunLog(_)
+            | Self::Schedule => 2_000,
             Self::CreateSet(_)
             | Self::UpdateSet(_)
             | Self::DeleteSet(_)
@@ -144,7 +148,10 @@ pub(crate) struct Problem {
 impl Problem {
     /// A sentence and nothing else.
     pub(crate) fn plain(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ..Self::default() }
+        Self {
+            text: text.into(),
+            ..Self::default()
+        }
     }
 
     /// The sentence with its hint.
@@ -153,10 +160,18 @@ impl Problem {
         for (field, what) in &self.fields {
             let part = format!("{field}: {what}");
             if !out.contains(what.as_str()) {
-                out = if out.is_empty() { part } else { format!("{out} ({part})") };
+                out = if out.is_empty() {
+                    part
+                } else {
+                    format!("{out} ({part})")
+                };
             }
         }
-        if self.hint.is_empty() { out } else { format!("{out}: {}", self.hint) }
+        if self.hint.is_empty() {
+            out
+        } else {
+            format!("{out}: {}", self.hint)
+        }
     }
 }
 
@@ -170,7 +185,11 @@ pub(crate) enum LinkEvent {
     /// An attempt is being made now.
     Connecting,
     /// An answer.
-    Reply { slot: Slot, id: RequestId, result: Result<Reply, Problem> },
+    Reply {
+        slot: Slot,
+        id: RequestId,
+        result: Result<Reply, Problem>,
+    },
     /// From the violations stream.
     Violations(Box<violation::WatchViolationsResponse>),
     /// From the stream of the run that is watched.
@@ -180,7 +199,11 @@ pub(crate) enum LinkEvent {
 /// What the app wants done.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Effect {
-    Call { slot: Slot, id: RequestId, request: Request },
+    Call {
+        slot: Slot,
+        id: RequestId,
+        request: Request,
+    },
     Cancel(Slot),
     /// Watch this run, or none.
     WatchRun(Option<String>),
@@ -193,5 +216,8 @@ pub(crate) enum Effect {
     /// Into the terminal's clipboard (OSC 52).
     Copy(String),
     /// Write a file the user asked for.
-    WriteFile { path: String, text: String },
+    WriteFile {
+        path: String,
+        text: String,
+    },
 }

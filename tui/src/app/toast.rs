@@ -32,11 +32,19 @@ pub(crate) struct Toasts {
 impl Toasts {
     /// `now_ms` is monotonic.
     pub(crate) fn push(&mut self, level: Level, text: impl Into<String>, now_ms: i64) {
-        let stay = if level == Level::Error { TOAST_ERROR_MS } else { TOAST_MS };
+        let stay = if level == Level::Error {
+            TOAST_ERROR_MS
+        } else {
+            TOAST_MS
+        };
         if self.queue.len() == TOASTS_MAX {
             self.queue.pop_front();
         }
-        self.queue.push_back(Toast { level, text: text.into(), until_ms: now_ms + stay });
+        self.queue.push_back(Toast {
+            level,
+            text: text.into(),
+            until_ms: now_ms + stay,
+        });
     }
 
     /// The newest.

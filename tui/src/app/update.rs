@@ -22,7 +22,9 @@ pub(crate) fn update(app: &mut App, msg: Msg, now: Now) -> Vec<Effect> {
         Msg::Resize(width, height) => app.resize(width, height),
         Msg::Tick => app.tick(),
         Msg::Link(event) => app.link(event),
-        Msg::WorkerPanic(what) => app.cx.complain(format!("a part of the console failed and was started again: {what}")),
+        Msg::WorkerPanic(what) => app
+            .cx
+            .complain(format!("a part of the console failed and was started again: {what}")),
         Msg::Note(Ok(text)) => app.cx.say(text),
         Msg::Note(Err(text)) => app.cx.complain(text),
     }
@@ -41,7 +43,9 @@ impl App {
         if typing {
             match (cmd, key.code) {
                 (_, KeyCode::Esc) => self.back(),
-                (_, KeyCode::Char('c')) if key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL) => self.back(),
+                (_, KeyCode::Char('c')) if key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL) => {
+                    self.back()
+                }
                 (Some(cmd), _) => self.form_command(cmd, key),
                 (None, _) => self.type_key(key),
             }
@@ -94,7 +98,12 @@ impl App {
         if let Some(Overlay::Palette { chosen, .. }) = &mut self.overlay {
             *chosen = 0;
         }
-        if let Some(Overlay::Prompt { purpose: Purpose::Filter, field, .. }) = &self.overlay {
+        if let Some(Overlay::Prompt {
+            purpose: Purpose::Filter,
+            field,
+            ..
+        }) = &self.overlay
+        {
             let text = field.value().to_owned();
             self.set_filter(&text);
         }
@@ -125,15 +134,22 @@ impl App {
         match self.overlay.take() {
             Some(Overlay::Palette { field, chosen, scopes }) => {
                 let typed = field.value().trim().to_owned();
-                let exact = palette::resolve(&typed, &scopes).filter(|(c, _)| typed.split_whitespace().next() == Some(c.id));
-                let argument = typed.split_once(char::is_whitespace).map(|(_, rest)| rest.trim().to_owned());
+                let exact =
+                    palette::resolve(&typed, &scopes).filter(|(c, _)| typed.split_whitespace().next() == Some(c.id));
+                let argument = typed
+                    .split_once(char::is_whitespace)
+                    .map(|(_, rest)| rest.trim().to_owned());
                 let picked = palette::matching(&typed, &scopes).get(chosen).map(|c| (*c, argument));
                 match exact.or(picked) {
                     Some((command, argument)) => self.run(command.cmd, argument.filter(|a| !a.is_empty())),
                     None => self.cx.complain(format!("there is no command `{typed}`")),
                 }
             }
-            Some(Overlay::Prompt { purpose: Purpose::Argument(cmd), field, .. }) => {
+            Some(Overlay::Prompt {
+                purpose: Purpose::Argument(cmd),
+                field,
+                ..
+            }) => {
                 let text = field.value().trim().to_owned();
                 if !text.is_empty() {
                     self.run(cmd, Some(text));
@@ -178,7 +194,8 @@ impl App {
                 self.run(Cmd::Go(tab), None);
             }
         } else if self.overlay.is_none() && self.tab == Tab::Metrics {
-            self.metrics.click(&mut self.cx, y.saturating_sub(super::view::SCREEN_ROW));
+            self.metrics
+                .click(&mut self.cx, y.saturating_sub(super::view::SCREEN_ROW));
         }
     }
 
@@ -208,7 +225,11 @@ impl App {
         }
         if entry.danger == Danger::Confirm {
             let question = self.question(cmd);
-            self.overlay = Some(Overlay::Confirm { question, cmd, argument });
+            self.overlay = Some(Overlay::Confirm {
+                question,
+                cmd,
+                argument,
+            });
             return;
         }
         self.perform(cmd, argument.as_deref());
@@ -260,14 +281,25 @@ impl App {
             }
             Cmd::Palette => {
                 let scopes = self.scopes();
-                self.overlay = Some(Overlay::Palette { field: TextField::default(), chosen: 0, scopes });
+                self.overlay = Some(Overlay::Palette {
+                    field: TextField::default(),
+                    chosen: 0,
+                    scopes,
+                });
             }
             Cmd::Log => self.overlay = Some(Overlay::Log { scroll: 0 }),
             Cmd::Redraw => self.cx.effect(Effect::Redraw),
             Cmd::Suspend => self.cx.effect(Effect::Suspend),
             Cmd::Zone => {
-                self.cx.zone = if self.cx.zone == Zone::Utc { Zone::Local } else { Zone::Utc };
-                self.cx.say(format!("times are shown in {} time; exports stay in UTC", self.cx.zone.word()));
+                self.cx.zone = if self.cx.zone == Zone::Utc {
+                    Zone::Local
+                } else {
+                    Zone::Utc
+                };
+                self.cx.say(format!(
+                    "times are shown in {} time; exports stay in UTC",
+                    self.cx.zone.word()
+                ));
             }
             Cmd::Refresh => {
                 if self.is_connected() {
@@ -288,7 +320,11 @@ impl App {
             Cmd::Window | Cmd::WindowBack => self.window(cmd, argument),
             Cmd::Filter if argument.is_none() => {
                 let field = TextField::new(&self.filter_text());
-                self.overlay = Some(Overlay::Prompt { purpose: Purpose::Filter, label: String::new(), field });
+                self.overlay = Some(Overlay::Prompt {
+                    purpose: Purpose::Filter,
+                    label: String::new(),
+                    field,
+                });
             }
             Cmd::Filter => self.set_filter(argument.unwrap_or_default()),
             Cmd::Show if argument.is_none() => self.ask(cmd, "series (selector or expression)", ""),
@@ -317,7 +353,11 @@ impl App {
 
     fn ask(&mut self, cmd: Cmd, label: &str, value: &str) {
         let field = TextField::new(value);
-        self.overlay = Some(Overlay::Prompt { purpose: Purpose::Argument(cmd), label: label.to_owned(), field });
+        self.overlay = Some(Overlay::Prompt {
+            purpose: Purpose::Argument(cmd),
+            label: label.to_owned(),
+            field,
+        });
     }
 
     fn screen_command(&mut self, cmd: Cmd, argument: Option<&str>) -> bool {
@@ -329,7 +369,11 @@ impl App {
             Tab::Runs => self.runs.command(&mut self.cx, cmd, argument),
         };
         if let Some((title, lines)) = self.past.take_text() {
-            self.overlay = Some(Overlay::Text { title, lines, scroll: 0 });
+            self.overlay = Some(Overlay::Text {
+                title,
+                lines,
+                scroll: 0,
+            });
         }
         if !handled && let Some(entry) = command(cmd) {
             let place = entry.scope.word();
@@ -344,8 +388,14 @@ impl App {
             Some(text) => {
                 let known = parse_duration_ms(text).is_some_and(|ms| self.cx.choose_window_ms(ms));
                 if !known {
-                    let offered: Vec<String> = self.cx.windows_ms().iter().map(|w| crate::format::duration(*w)).collect();
-                    self.cx.complain(format!("window `{text}`: must be one of {}", offered.join(", ")));
+                    let offered: Vec<String> = self
+                        .cx
+                        .windows_ms()
+                        .iter()
+                        .map(|w| crate::format::duration(*w))
+                        .collect();
+                    self.cx
+                        .complain(format!("window `{text}`: must be one of {}", offered.join(", ")));
                     return;
                 }
             }
@@ -354,7 +404,11 @@ impl App {
     }
 
     fn back(&mut self) {
-        if let Some(Overlay::Prompt { purpose: Purpose::Filter, .. }) = &self.overlay {
+        if let Some(Overlay::Prompt {
+            purpose: Purpose::Filter,
+            ..
+        }) = &self.overlay
+        {
             self.set_filter("");
         }
         if self.overlay.take().is_some() {
@@ -394,7 +448,12 @@ impl App {
 
     fn jump(&mut self, jump: Jump) {
         match jump {
-            Jump::Chart { query, series_id, title, at_ms } => {
+            Jump::Chart {
+                query,
+                series_id,
+                title,
+                at_ms,
+            } => {
                 self.tab = Tab::Metrics;
                 self.overlay = None;
                 self.metrics.open_chart(&mut self.cx, query, series_id, title, at_ms);
@@ -417,7 +476,10 @@ impl App {
                 self.cx.connection = Connection::Connecting(again);
             }
             LinkEvent::Connected => {
-                if matches!(self.cx.connection, Connection::Lost { .. } | Connection::Connecting(true)) {
+                if matches!(
+                    self.cx.connection,
+                    Connection::Lost { .. } | Connection::Connecting(true)
+                ) {
                     self.cx.say("connected again");
                 }
                 self.cx.connection = Connection::Connected;
@@ -432,7 +494,11 @@ impl App {
                     _ => self.cx.now.wall_ms,
                 };
                 let retry_at_ms = self.cx.now.mono_ms + retry_in_ms as i64;
-                self.cx.connection = Connection::Lost { why, since_wall_ms, retry_at_ms };
+                self.cx.connection = Connection::Lost {
+                    why,
+                    since_wall_ms,
+                    retry_at_ms,
+                };
             }
             LinkEvent::Reply { slot, id, result } => self.reply(slot, id, result),
             LinkEvent::Violations(response) => {
@@ -469,7 +535,9 @@ impl App {
                 Err(problem) => self.cx.complain(problem.sentence()),
             },
             Slot::RetrySource => match result {
-                Ok(Reply::Source(source)) if source.problem.is_empty() => self.cx.say("the metric source answers again"),
+                Ok(Reply::Source(source)) if source.problem.is_empty() => {
+                    self.cx.say("the metric source answers again")
+                }
                 Ok(Reply::Source(source)) => self.cx.complain(source.problem),
                 Ok(other) => self.cx.complain(unexpected(&other).text),
                 Err(problem) => self.cx.complain(problem.sentence()),
@@ -487,10 +555,18 @@ impl App {
             }
         }
         if let Some((title, lines)) = self.past.take_text() {
-            self.overlay = Some(Overlay::Text { title, lines, scroll: 0 });
+            self.overlay = Some(Overlay::Text {
+                title,
+                lines,
+                scroll: 0,
+            });
         }
         if let Some((title, lines)) = self.sets.take_text() {
-            self.overlay = Some(Overlay::Text { title, lines, scroll: 0 });
+            self.overlay = Some(Overlay::Text {
+                title,
+                lines,
+                scroll: 0,
+            });
         }
     }
 }
@@ -499,5 +575,7 @@ impl App {
 pub(crate) fn unexpected(reply: &Reply) -> Problem {
     let kind = format!("{reply:?}");
     let kind = kind.split(['(', ' ']).next().unwrap_or_default();
-    Problem::plain(format!("the instance gave an answer of another kind ({kind}): is it of the same version?"))
+    Problem::plain(format!(
+        "the instance gave an answer of another kind ({kind}): is it of the same version?"
+    ))
 }

@@ -92,7 +92,11 @@ fn draw_status(app: &App, line: &mut Canvas<'_>) {
                 continue;
             }
             let role = if count == 0 { Role::Dim } else { state.role() };
-            let text = if words { format!("{} {count} {}", state.mark(), state.word()) } else { format!("{}{count}", state.mark()) };
+            let text = if words {
+                format!("{} {count} {}", state.mark(), state.word())
+            } else {
+                format!("{}{count}", state.mark())
+            };
             x = line.text(x, 0, &text, role) + 2;
         }
     } else if cx.connection == Connection::Connected {
@@ -108,10 +112,16 @@ fn draw_status(app: &App, line: &mut Canvas<'_>) {
 /// The time of the data, which stands still while nothing new comes.
 fn status_time(app: &App) -> String {
     let cx = &app.cx;
-    let Some(evaluated) = cx.overview.get().and_then(|o| wire::ms(o.evaluated.as_ref())) else { return String::new() };
+    let Some(evaluated) = cx.overview.get().and_then(|o| wire::ms(o.evaluated.as_ref())) else {
+        return String::new();
+    };
     let age = cx.data_now_ms() - evaluated;
     let time = format!("{} {}", cx.zone.clock(evaluated), cx.zone.word());
-    if age > super::context::STALE_MS { format!("STALE {time}, {}", crate::widget::progress::age(age)) } else { time }
+    if age > super::context::STALE_MS {
+        format!("STALE {time}, {}", crate::widget::progress::age(age))
+    } else {
+        time
+    }
 }
 
 /// What is wrong now, worst first.
@@ -123,11 +133,23 @@ fn draw_headline(app: &App, line: &mut Canvas<'_>) {
         line.field(3, 0, width.saturating_sub(4), text, Align::Left, role);
     };
     match &cx.connection {
-        Connection::Lost { why, since_wall_ms, retry_at_ms } => {
+        Connection::Lost {
+            why,
+            since_wall_ms,
+            retry_at_ms,
+        } => {
             let left = (retry_at_ms - cx.now.mono_ms).max(0);
             let since = cx.zone.clock(*since_wall_ms);
-            let again = if left == 0 { "trying now".to_owned() } else { format!("again in {}", duration((left + 999) / 1000 * 1000)) };
-            say('✗', &format!("no connection since {since}, {again} (r now): {why}"), Role::Banner);
+            let again = if left == 0 {
+                "trying now".to_owned()
+            } else {
+                format!("again in {}", duration((left + 999) / 1000 * 1000))
+            };
+            say(
+                '✗',
+                &format!("no connection since {since}, {again} (r now): {why}"),
+                Role::Banner,
+            );
             return;
         }
         Connection::Connecting(_) => {
@@ -137,8 +159,10 @@ fn draw_headline(app: &App, line: &mut Canvas<'_>) {
         Connection::Connected => {}
     }
     if let Some(source) = cx.source().filter(|s| !s.problem.is_empty()) {
-        let since = wire::ms(source.failing_since.as_ref()).map_or_else(String::new, |t| format!(" since {}", cx.zone.clock(t)));
-        let next = wire::ms(source.next_attempt.as_ref()).map_or_else(String::new, |t| format!(", next try {} (r now)", cx.zone.clock(t)));
+        let since = wire::ms(source.failing_since.as_ref())
+            .map_or_else(String::new, |t| format!(" since {}", cx.zone.clock(t)));
+        let next = wire::ms(source.next_attempt.as_ref())
+            .map_or_else(String::new, |t| format!(", next try {} (r now)", cx.zone.clock(t)));
         say('✗', &format!("{}{since}{next}", source.problem), Role::Banner);
         return;
     }
@@ -151,13 +175,24 @@ fn draw_headline(app: &App, line: &mut Canvas<'_>) {
         return;
     };
     if !overview.headlines.is_empty() {
-        let worst = overview.objectives.first().map_or(State::Violated, |o| State::of(o.state()));
+        let worst = overview
+            .objectives
+            .first()
+            .map_or(State::Violated, |o| State::of(o.state()));
         let role = if worst == State::Ok { Role::Text } else { worst.role() };
-        say(if worst == State::Ok { '·' } else { worst.mark() }, &overview.headlines.join("   "), role);
+        say(
+            if worst == State::Ok { '·' } else { worst.mark() },
+            &overview.headlines.join("   "),
+            role,
+        );
     } else if overview.evaluated.is_none() {
         say('·', "waiting for the first evaluation", Role::Dim);
     } else if overview.objectives.is_empty() {
-        say('·', "no agreement is watched yet: select series with space, then a adds them to an SLA set", Role::Dim);
+        say(
+            '·',
+            "no agreement is watched yet: select series with space, then a adds them to an SLA set",
+            Role::Dim,
+        );
     } else {
         say('✓', "all agreements are kept", Role::Ok);
     }
@@ -167,8 +202,16 @@ fn tab_texts(width: u16) -> impl Iterator<Item = (Tab, u16, String)> {
     let short = width < 60;
     let mut x = 1;
     Tab::ALL.into_iter().enumerate().map(move |(at, tab)| {
-        let title = if short { tab.title().split(' ').next_back().unwrap_or("") } else { tab.title() };
-        let title: String = if width < 44 { title.chars().take(4).collect() } else { title.to_owned() };
+        let title = if short {
+            tab.title().split(' ').next_back().unwrap_or("")
+        } else {
+            tab.title()
+        };
+        let title: String = if width < 44 {
+            title.chars().take(4).collect()
+        } else {
+            title.to_owned()
+        };
         let text = format!(" {} {title} ", at + 1);
         let start = x;
         x += text.chars().count() as u16;
@@ -178,7 +221,9 @@ fn tab_texts(width: u16) -> impl Iterator<Item = (Tab, u16, String)> {
 
 /// The tab at a column of the tab row.
 pub(crate) fn tab_at(x: u16, width: u16) -> Option<Tab> {
-    tab_texts(width).find(|(_, start, text)| (*start..*start + text.chars().count() as u16).contains(&x)).map(|t| t.0)
+    tab_texts(width)
+        .find(|(_, start, text)| (*start..*start + text.chars().count() as u16).contains(&x))
+        .map(|t| t.0)
 }
 
 fn draw_tabs(app: &App, line: &mut Canvas<'_>) {
@@ -191,7 +236,11 @@ fn draw_tabs(app: &App, line: &mut Canvas<'_>) {
 fn draw_footer(app: &App, line: &mut Canvas<'_>) {
     let width = line.width();
     if let Some(toast) = app.cx.toasts.shown() {
-        let role = if toast.level == super::toast::Level::Error { Role::Error } else { Role::Accent };
+        let role = if toast.level == super::toast::Level::Error {
+            Role::Error
+        } else {
+            Role::Accent
+        };
         line.field(1, 0, width.saturating_sub(2), &toast.text, Align::Left, role);
         return;
     }
@@ -201,14 +250,19 @@ fn draw_footer(app: &App, line: &mut Canvas<'_>) {
         .filter(|c| c.footer > 0 && scopes.contains(&c.scope))
         .filter(|c| (c.enabled)(app).is_ok())
         // Nothing is filtered or opened inside a detail, and only figures of the metrics follow the window.
-        .filter(|c| !scopes.contains(&Scope::Detail) || c.scope != Scope::List || matches!(c.cmd, Cmd::Copy | Cmd::Export))
+        .filter(|c| {
+            !scopes.contains(&Scope::Detail) || c.scope != Scope::List || matches!(c.cmd, Cmd::Copy | Cmd::Export)
+        })
         .filter(|c| c.cmd != Cmd::Window || app.tab == Tab::Metrics)
         .collect();
     keys.sort_by_key(|c| c.footer);
     // `? help` and `q quit` are always there: they tell the rest.
     let tail: Vec<_> = keys.iter().copied().filter(|c| c.footer >= 90).collect();
     let pieces = |c: &crate::command::Command| {
-        (app.keymap.keys(c.cmd).first().cloned().unwrap_or_default(), c.title.to_owned())
+        (
+            app.keymap.keys(c.cmd).first().cloned().unwrap_or_default(),
+            c.title.to_owned(),
+        )
     };
     let length = |c: &crate::command::Command| {
         let (key, title) = pieces(c);
@@ -216,7 +270,12 @@ fn draw_footer(app: &App, line: &mut Canvas<'_>) {
     };
     let reserved: u16 = tail.iter().map(|c| length(c)).sum();
     let mut x = 1;
-    for command in keys.iter().copied().filter(|c| c.footer < 90).chain(tail.iter().copied()) {
+    for command in keys
+        .iter()
+        .copied()
+        .filter(|c| c.footer < 90)
+        .chain(tail.iter().copied())
+    {
         let is_tail = command.footer >= 90;
         if x + length(command) + if is_tail { 0 } else { reserved } > width + 2 {
             continue;

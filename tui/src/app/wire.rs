@@ -80,8 +80,16 @@ impl State {
 
 /// The metric name of a series, or its expression.
 pub(crate) fn series_name(series: &Series) -> SafeText {
-    let name = series.labels.iter().find(|l| l.name == "__name__").map_or("", |l| l.value.as_str());
-    if name.is_empty() { SafeText::new(&series.expression) } else { SafeText::new(name) }
+    let name = series
+        .labels
+        .iter()
+        .find(|l| l.name == "__name__")
+        .map_or("", |l| l.value.as_str());
+    if name.is_empty() {
+        SafeText::new(&series.expression)
+    } else {
+        SafeText::new(name)
+    }
 }
 
 /// Labels without the name, those that tell series apart first: `host-1 node` rather than `instance="host-1",job="node"`.
@@ -91,8 +99,11 @@ pub(crate) fn series_labels(series: &Series) -> SafeText {
 
 /// The same without the labels named: those that all rows of a list share tell nothing.
 pub(crate) fn series_labels_without(series: &Series, shared: &[String]) -> SafeText {
-    let mut labels: Vec<&sla_proto::series::v1::Label> =
-        series.labels.iter().filter(|l| l.name != "__name__" && !shared.contains(&l.name)).collect();
+    let mut labels: Vec<&sla_proto::series::v1::Label> = series
+        .labels
+        .iter()
+        .filter(|l| l.name != "__name__" && !shared.contains(&l.name))
+        .collect();
     labels.sort_by_key(|l| match l.name.as_str() {
         "instance" | "host" | "node" | "pod" => 0,
         "job" | "namespace" | "cluster" => 2,
@@ -111,7 +122,11 @@ pub(crate) fn shared_labels<'s>(mut all: impl Iterator<Item = &'s Series>) -> Ve
         more = true;
         shared.retain(|label| series.labels.contains(label));
     }
-    if more { shared.iter().map(|l| l.name.clone()).collect() } else { Vec::new() }
+    if more {
+        shared.iter().map(|l| l.name.clone()).collect()
+    } else {
+        Vec::new()
+    }
 }
 
 /// `name{a="b"}` as PromQL writes it, to copy and to show in full.
@@ -126,8 +141,15 @@ pub(crate) fn series_promql(series: &Series) -> String {
 /// A query that reads exactly this series.
 pub(crate) fn series_query(series: &Series) -> Query {
     let text = series_promql(series);
-    let query = if series.expression.is_empty() { query::Query::Selector(text) } else { query::Query::Expression(text) };
-    Query { query: Some(query), step_ms: 0 }
+    let query = if series.expression.is_empty() {
+        query::Query::Selector(text)
+    } else {
+        query::Query::Expression(text)
+    };
+    Query {
+        query: Some(query),
+        step_ms: 0,
+    }
 }
 
 /// The text of a query.
@@ -138,11 +160,21 @@ pub(crate) fn query_text(query: Option<&Query>) -> &str {
 /// A query from what was typed: a selector when it looks like one, else an expression. The server has the last word.
 pub(crate) fn query_from_text(text: &str) -> Query {
     let text = text.trim();
-    let name_end = text.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | ':'))).unwrap_or(text.len());
+    let name_end = text
+        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | ':')))
+        .unwrap_or(text.len());
     let rest = text[name_end..].trim();
-    let plain = (rest.is_empty() && name_end > 0) || (rest.starts_with('{') && rest.ends_with('}') && rest.matches('{').count() == 1);
-    let query = if plain { query::Query::Selector(text.to_owned()) } else { query::Query::Expression(text.to_owned()) };
-    Query { query: Some(query), step_ms: 0 }
+    let plain = (rest.is_empty() && name_end > 0)
+        || (rest.starts_with('{') && rest.ends_with('}') && rest.matches('{').count() == 1);
+    let query = if plain {
+        query::Query::Selector(text.to_owned())
+    } else {
+        query::Query::Expression(text.to_owned())
+    };
+    Query {
+        query: Some(query),
+        step_ms: 0,
+    }
 }
 
 /// What an objective is called.
@@ -195,7 +227,13 @@ mod tests {
     #[test]
     fn the_worst_state_is_the_greatest() {
         assert!(State::Violated > State::NoData && State::NoData > State::AtRisk && State::AtRisk > State::Ok);
-        for state in [State::Excluded, State::Ok, State::AtRisk, State::NoData, State::Violated] {
+        for state in [
+            State::Excluded,
+            State::Ok,
+            State::AtRisk,
+            State::NoData,
+            State::Violated,
+        ] {
             assert_eq!(state.ranked().0.replace('_', " "), state.word());
         }
     }

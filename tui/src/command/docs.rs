@@ -14,7 +14,11 @@ pub fn commands_markdown() -> String {
             out,
             "| `{}` | {} | {} | {} |",
             usage(command),
-            keys(&keymap, command).iter().map(|key| format!("`{}`", key.replace('|', "\\|"))).collect::<Vec<_>>().join(" "),
+            keys(&keymap, command)
+                .iter()
+                .map(|key| format!("`{}`", key.replace('|', "\\|")))
+                .collect::<Vec<_>>()
+                .join(" "),
             command.scope.word(),
             sentence(command).replace('|', "\\|"),
         );
@@ -27,9 +31,18 @@ pub fn commands_roff() -> String {
     let keymap = Keymap::default();
     let mut out = String::from(".SH CONSOLE COMMANDS\nType : and a name, or press a key.\n");
     for command in COMMANDS {
-        let keys = keys(&keymap, command).join(", ").replace('\\', "\\e").replace('-', "\\-");
+        let keys = keys(&keymap, command)
+            .join(", ")
+            .replace('\\', "\\e")
+            .replace('-', "\\-");
         let text = sentence(command).replace('\\', "\\e").replace('-', "\\-");
-        let _ = writeln!(out, ".TP\n.B {}\n{}{}{text}", usage(command).replace('-', "\\-"), keys, if keys.is_empty() { "" } else { ": " });
+        let _ = writeln!(
+            out,
+            ".TP\n.B {}\n{}{}{text}",
+            usage(command).replace('-', "\\-"),
+            keys,
+            if keys.is_empty() { "" } else { ": " }
+        );
     }
     out
 }
@@ -46,6 +59,10 @@ fn usage(command: &Command) -> String {
 }
 
 fn sentence(command: &Command) -> String {
-    let ask = if command.danger == Danger::Confirm { " Asks first." } else { "" };
+    let ask = if command.danger == Danger::Confirm {
+        " Asks first."
+    } else {
+        ""
+    };
     format!("{}{ask}", command.help)
 }

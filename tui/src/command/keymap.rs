@@ -46,17 +46,26 @@ pub(crate) struct Keymap {
 impl Default for Keymap {
     fn default() -> Self {
         // The defaults are proved free of conflicts by a test.
-        Self::build(&BTreeMap::new()).unwrap_or_else(|_| Self { bound: HashMap::new(), shown: HashMap::new() })
+        Self::build(&BTreeMap::new()).unwrap_or_else(|_| Self {
+            bound: HashMap::new(),
+            shown: HashMap::new(),
+        })
     }
 }
 
 impl Keymap {
     /// `overrides`: command id → its keys, which replace the defaults; an empty list unbinds.
     pub(crate) fn build(overrides: &BTreeMap<String, Vec<String>>) -> Result<Self, KeymapError> {
-        if let Some(id) = overrides.keys().find(|id| COMMANDS.iter().all(|command| command.id != id.as_str())) {
+        if let Some(id) = overrides
+            .keys()
+            .find(|id| COMMANDS.iter().all(|command| command.id != id.as_str()))
+        {
             return Err(KeymapError::UnknownCommand { id: id.clone() });
         }
-        let mut map = Self { bound: HashMap::new(), shown: HashMap::new() };
+        let mut map = Self {
+            bound: HashMap::new(),
+            shown: HashMap::new(),
+        };
         for command in COMMANDS {
             let chords: Vec<&str> = match overrides.get(command.id) {
                 Some(own) => own.iter().map(String::as_str).collect(),
@@ -71,12 +80,23 @@ impl Keymap {
 
     fn bind(&mut self, command: &Command, chord: &str) -> Result<(), KeymapError> {
         let id = command.id.to_owned();
-        let key = parse_chord(chord).ok_or_else(|| KeymapError::BadChord { id: id.clone(), chord: chord.to_owned() })?;
+        let key = parse_chord(chord).ok_or_else(|| KeymapError::BadChord {
+            id: id.clone(),
+            chord: chord.to_owned(),
+        })?;
         if let Some(other) = self.bound.insert((command.scope, key), command.cmd)
             && other != command.cmd
         {
-            let other = COMMANDS.iter().find(|c| c.cmd == other).map_or("?", |c| c.id).to_owned();
-            return Err(KeymapError::Conflict { id, chord: chord.to_owned(), other });
+            let other = COMMANDS
+                .iter()
+                .find(|c| c.cmd == other)
+                .map_or("?", |c| c.id)
+                .to_owned();
+            return Err(KeymapError::Conflict {
+                id,
+                chord: chord.to_owned(),
+                other,
+            });
         }
         self.shown.entry(command.cmd).or_default().push(show_chord(key));
         Ok(())
@@ -105,7 +125,10 @@ pub(crate) fn parse_chord(text: &str) -> Option<KeyCombination> {
 }
 
 fn show_chord(key: KeyCombination) -> String {
-    let text = KeyCombinationFormat::default().with_lowercase_modifiers().with_implicit_shift().to_string(key);
+    let text = KeyCombinationFormat::default()
+        .with_lowercase_modifiers()
+        .with_implicit_shift()
+        .to_string(key);
     match text.as_str() {
         "Up" => "↑".to_owned(),
         "Down" => "↓".to_owned(),

@@ -9,7 +9,12 @@ use super::{COMMANDS, Command, Scope};
 pub(crate) fn matching(typed: &str, scopes: &[Scope]) -> Vec<&'static Command> {
     let word = typed.split_whitespace().next().unwrap_or("");
     let usable = |c: &&Command| !matches!(c.scope, Scope::Form | Scope::Confirm) || scopes.contains(&c.scope);
-    let near = |c: &Command| scopes.iter().position(|scope| *scope == c.scope).unwrap_or(scopes.len());
+    let near = |c: &Command| {
+        scopes
+            .iter()
+            .position(|scope| *scope == c.scope)
+            .unwrap_or(scopes.len())
+    };
     if word.is_empty() {
         let mut all: Vec<_> = COMMANDS.iter().filter(usable).collect();
         all.sort_by_key(|c| near(c));
@@ -23,7 +28,9 @@ pub(crate) fn matching(typed: &str, scopes: &[Scope]) -> Vec<&'static Command> {
         .filter(usable)
         .filter_map(|c| {
             let exact = if c.id == word { 10_000 } else { 0 };
-            let by_id = pattern.score(Utf32Str::new(c.id, &mut chars), &mut matcher).map(|score| score * 2);
+            let by_id = pattern
+                .score(Utf32Str::new(c.id, &mut chars), &mut matcher)
+                .map(|score| score * 2);
             let by_title = pattern.score(Utf32Str::new(c.title, &mut chars), &mut matcher);
             by_id.max(by_title).map(|score| (score + exact, c))
         })
@@ -36,7 +43,10 @@ pub(crate) fn matching(typed: &str, scopes: &[Scope]) -> Vec<&'static Command> {
 pub(crate) fn resolve(typed: &str, scopes: &[Scope]) -> Option<(&'static Command, Option<String>)> {
     let typed = typed.trim();
     let (word, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
-    let command = COMMANDS.iter().find(|c| c.id == word).or_else(|| matching(word, scopes).into_iter().next())?;
+    let command = COMMANDS
+        .iter()
+        .find(|c| c.id == word)
+        .or_else(|| matching(word, scopes).into_iter().next())?;
     let rest = rest.trim();
     Some((command, (!rest.is_empty()).then(|| rest.to_owned())))
 }

@@ -12,7 +12,11 @@ fn ids_and_commands_are_unique_and_told_in_words() {
     assert_eq!((ids.len(), cmds.len()), (COMMANDS.len(), COMMANDS.len()));
     for command in COMMANDS {
         assert!(command.help.ends_with('.') && command.help.len() >= 8, "{}", command.id);
-        assert!(!command.title.is_empty() && command.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", command.id);
+        assert!(
+            !command.title.is_empty() && command.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
+            "{}",
+            command.id
+        );
     }
 }
 
@@ -34,7 +38,11 @@ fn every_command_is_reachable_by_name_and_all_but_show_by_key() {
             let (found, argument) = palette::resolve(&format!("{} some text", command.id), &[Scope::Global]).unwrap();
             assert_eq!((found.id, argument.as_deref()), (command.id, Some("some text")));
         }
-        assert!(!keymap.keys(command.cmd).is_empty() || command.argument.is_some(), "{} has no key", command.id);
+        assert!(
+            !keymap.keys(command.cmd).is_empty() || command.argument.is_some(),
+            "{} has no key",
+            command.id
+        );
     }
 }
 
@@ -42,7 +50,11 @@ fn every_command_is_reachable_by_name_and_all_but_show_by_key() {
 fn a_key_taken_by_an_inner_scope_leaves_the_outer_command_another_key() {
     // Inner scopes that lie over the lists and the globals.
     for inner in [Scope::Metrics, Scope::Sets, Scope::Past, Scope::Runs, Scope::Detail] {
-        let taken: BTreeSet<_> = COMMANDS.iter().filter(|c| c.scope == inner).flat_map(|c| c.chords).collect();
+        let taken: BTreeSet<_> = COMMANDS
+            .iter()
+            .filter(|c| c.scope == inner)
+            .flat_map(|c| c.chords)
+            .collect();
         let outer = [Scope::Global, Scope::List];
         for command in COMMANDS.iter().filter(|c| outer.contains(&c.scope)) {
             if inner == Scope::Detail && matches!(command.cmd, Cmd::NextTab | Cmd::PreviousTab | Cmd::Open) {
@@ -81,9 +93,18 @@ fn rebinding_replaces_and_refuses_with_a_reason() {
     let look = |code, modifiers| keymap.lookup(&[Scope::Global], KeyEvent::new(code, modifiers));
     assert_eq!(look(KeyCode::Char('q'), KeyModifiers::NONE), None);
     assert_eq!(look(KeyCode::Char('q'), KeyModifiers::CONTROL), Some(Cmd::Quit));
-    assert!(matches!(Keymap::build(&of("quit", &["?"])), Err(KeymapError::Conflict { .. })));
-    assert!(matches!(Keymap::build(&of("quit", &["hyper-q"])), Err(KeymapError::BadChord { .. })));
-    assert!(matches!(Keymap::build(&of("leave", &["q"])), Err(KeymapError::UnknownCommand { .. })));
+    assert!(matches!(
+        Keymap::build(&of("quit", &["?"])),
+        Err(KeymapError::Conflict { .. })
+    ));
+    assert!(matches!(
+        Keymap::build(&of("quit", &["hyper-q"])),
+        Err(KeymapError::BadChord { .. })
+    ));
+    assert!(matches!(
+        Keymap::build(&of("leave", &["q"])),
+        Err(KeymapError::UnknownCommand { .. })
+    ));
 }
 
 #[test]

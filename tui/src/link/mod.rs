@@ -36,7 +36,11 @@ pub type Attach = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send 
 /// What the app wants of the link.
 #[derive(Debug)]
 pub(crate) enum LinkCommand {
-    Call { slot: Slot, id: RequestId, request: Request },
+    Call {
+        slot: Slot,
+        id: RequestId,
+        request: Request,
+    },
     Cancel(Slot),
     WatchRun(Option<String>),
     Reconnect,
@@ -47,7 +51,9 @@ pub(crate) trait Wire: Send + Sync + 'static {
     /// One unary call, with its deadline.
     fn call(&self, request: Request) -> impl Future<Output = Result<Reply, Problem>> + Send;
     /// The stream of violations.
-    fn watch(&self) -> impl Future<Output = Result<BoxStream<'static, Result<WatchViolationsResponse, Problem>>, Problem>> + Send;
+    fn watch(
+        &self,
+    ) -> impl Future<Output = Result<BoxStream<'static, Result<WatchViolationsResponse, Problem>>, Problem>> + Send;
     /// The stream of one run, after an event that is known already.
     fn watch_run(
         &self,
@@ -73,13 +79,24 @@ impl Link {
         let mut task = JoinSet::new();
         let token = stop.clone();
         task.spawn(async move {
-            let keeper = Keeper { wire: Arc::new(wire), attach, events: send, calls: HashMap::new(), tasks: JoinSet::new() };
+            let keeper = Keeper {
+                wire: Arc::new(wire),
+                attach,
+                events: send,
+                calls: HashMap::new(),
+                tasks: JoinSet::new(),
+            };
             tokio::select! {
                 () = token.cancelled() => {}
                 () = keeper.keep(theirs) => {}
             }
         });
-        Self { commands, events, stop, _task: task }
+        Self {
+            commands,
+            events,
+            stop,
+            _task: task,
+        }
     }
 }
 
@@ -121,12 +138,21 @@ impl<W: Wire> Keeper<W> {
             // Who still waits is told that nothing will come.
             for (slot, (id, call)) in std::mem::take(&mut self.calls) {
                 if !call.is_finished() {
-                    self.tell(LinkEvent::Reply { slot, id, result: Err(problem::no_connection()) }).await;
+                    self.tell(LinkEvent::Reply {
+                        slot,
+                        id,
+                        result: Err(problem::no_connection()),
+                    })
+                    .await;
                 }
             }
             let wait = backoff.next_wait();
             tracing::warn!(why, wait_ms = wait.as_millis() as u64, "the link is lost");
-            self.tell(LinkEvent::Lost { why, retry_in_ms: wait.as_millis() as u64 }).await;
+            self.tell(LinkEvent::Lost {
+                why,
+                retry_in_ms: wait.as_millis() as u64,
+            })
+            .await;
             let until = tokio::time::Instant::now() + wait;
             if !self.rest(&mut commands, until).await {
                 return;

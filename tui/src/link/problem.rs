@@ -16,7 +16,10 @@ const CONFLICT_METADATA: &str = "sla-conflict-bin";
 pub(crate) fn of_status(status: &Status) -> Problem {
     let details = status.get_error_details();
     let info = details.error_info();
-    let fields = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
+    let fields = details
+        .bad_request()
+        .map(|bad| bad.field_violations.as_slice())
+        .unwrap_or_default();
     let conflict = status
         .metadata()
         .get_bin(CONFLICT_METADATA)
@@ -34,14 +37,20 @@ pub(crate) fn of_status(status: &Status) -> Problem {
         reason: info.map(|i| i.reason.clone()).unwrap_or_default(),
         text,
         hint: info.and_then(|i| i.metadata.get("hint").cloned()).unwrap_or_default(),
-        fields: fields.iter().map(|f| (f.field.clone(), f.description.clone())).collect(),
+        fields: fields
+            .iter()
+            .map(|f| (f.field.clone(), f.description.clone()))
+            .collect(),
         conflict: conflict.map(Box::new),
     }
 }
 
 /// Nothing can be asked.
 pub(crate) fn no_connection() -> Problem {
-    Problem { reason: "NO_CONNECTION".to_owned(), ..Problem::plain("there is no connection to the instance") }
+    Problem {
+        reason: "NO_CONNECTION".to_owned(),
+        ..Problem::plain("there is no connection to the instance")
+    }
 }
 
 /// The limit has passed.
@@ -63,12 +72,19 @@ mod tests {
         let status = Status::with_error_details(Code::InvalidArgument, "the set cannot be saved", details);
         let problem = of_status(&status);
         assert_eq!(problem.reason, "INVALID");
-        assert_eq!(problem.sentence(), "the set cannot be saved (range.min: 5 is above max 4): swap the bounds");
+        assert_eq!(
+            problem.sentence(),
+            "the set cannot be saved (range.min: 5 is above max 4): swap the bounds"
+        );
     }
 
     #[test]
     fn a_conflict_carries_the_stored_set() {
-        let theirs = SlaSet { name: "default".into(), version: 7, ..SlaSet::default() };
+        let theirs = SlaSet {
+            name: "default".into(),
+            version: 7,
+            ..SlaSet::default()
+        };
         let mut status = Status::aborted("somebody was faster");
         let value = tonic::metadata::MetadataValue::from_bytes(&theirs.encode_to_vec());
         status.metadata_mut().insert_bin(CONFLICT_METADATA, value);

@@ -8,7 +8,10 @@ use crate::app::request::{LinkEvent, Reply, Request, RequestId, Slot};
 use crate::tests::wire::FakeWire;
 
 async fn next(link: &mut Link) -> LinkEvent {
-    tokio::time::timeout(Duration::from_secs(60), link.events.recv()).await.unwrap().unwrap()
+    tokio::time::timeout(Duration::from_secs(60), link.events.recv())
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 async fn until_connected(link: &mut Link) {
@@ -21,8 +24,17 @@ async fn connects_watches_and_answers() {
     let mut link = Link::start(FakeWire::default(), None);
     assert_eq!(next(&mut link).await, LinkEvent::Connecting);
     until_connected(&mut link).await;
-    link.commands.send(LinkCommand::Call { slot: Slot::Sets, id: RequestId(7), request: Request::Sets }).await.unwrap();
-    let LinkEvent::Reply { id, result, .. } = next(&mut link).await else { panic!() };
+    link.commands
+        .send(LinkCommand::Call {
+            slot: Slot::Sets,
+            id: RequestId(7),
+            request: Request::Sets,
+        })
+        .await
+        .unwrap();
+    let LinkEvent::Reply { id, result, .. } = next(&mut link).await else {
+        panic!()
+    };
     assert_eq!(id, RequestId(7));
     assert!(matches!(result, Ok(Reply::Sets(_))));
 }
@@ -34,11 +46,20 @@ async fn an_instance_that_went_away_is_told_and_found_again() {
     until_connected(&mut link).await;
     wire.away.store(true, Ordering::SeqCst);
     wire.cut.notify_one();
-    let LinkEvent::Lost { retry_in_ms, .. } = next(&mut link).await else { panic!() };
+    let LinkEvent::Lost { retry_in_ms, .. } = next(&mut link).await else {
+        panic!()
+    };
     assert_eq!(retry_in_ms, 500);
-    let command = LinkCommand::Call { slot: Slot::Sets, id: RequestId(8), request: Request::Sets };
+    let command = LinkCommand::Call {
+        slot: Slot::Sets,
+        id: RequestId(8),
+        request: Request::Sets,
+    };
     link.commands.send(command).await.unwrap();
-    assert!(matches!(next(&mut link).await, LinkEvent::Reply { result: Err(_), .. }), "nobody waits for ever");
+    assert!(
+        matches!(next(&mut link).await, LinkEvent::Reply { result: Err(_), .. }),
+        "nobody waits for ever"
+    );
     wire.away.store(false, Ordering::SeqCst);
     until_connected(&mut link).await;
 }
@@ -49,7 +70,10 @@ async fn a_broken_stream_of_a_living_instance_is_opened_again() {
     let mut link = Link::start(wire.clone(), None);
     until_connected(&mut link).await;
     wire.cut.notify_one();
-    assert!(matches!(next(&mut link).await, LinkEvent::Violations(_)), "a snapshot again, without a lost connection");
+    assert!(
+        matches!(next(&mut link).await, LinkEvent::Violations(_)),
+        "a snapshot again, without a lost connection"
+    );
     assert_eq!(wire.watches.load(Ordering::SeqCst), 2);
 }
 
@@ -59,7 +83,11 @@ async fn a_newer_call_of_a_slot_ends_the_older_and_a_stuck_one_has_a_deadline() 
     wire.stuck.store(true, Ordering::SeqCst);
     let mut link = Link::start(wire, None);
     until_connected(&mut link).await;
-    let names = |id| LinkCommand::Call { slot: Slot::Names, id: RequestId(id), request: Request::Names(Default::default()) };
+    let names = |id| LinkCommand::Call {
+        slot: Slot::Names,
+        id: RequestId(id),
+        request: Request::Names(Default::default()),
+    };
     link.commands.send(names(1)).await.unwrap();
     link.commands.send(names(2)).await.unwrap();
     // Heartbeats are missing in this script: whatever else is told, the reply is that of the newer call.
@@ -78,7 +106,13 @@ async fn the_attach_hook_runs_before_each_attempt_and_its_words_are_told() {
     let count = Arc::clone(&tries);
     let attach: Attach = Arc::new(move || {
         let n = count.fetch_add(1, Ordering::SeqCst);
-        Box::pin(async move { if n < 2 { Err("no instance yet".to_owned()) } else { Ok(()) } })
+        Box::pin(async move {
+            if n < 2 {
+                Err("no instance yet".to_owned())
+            } else {
+                Ok(())
+            }
+        })
     });
     let mut link = Link::start(FakeWire::default(), Some(attach));
     let mut lost = 0;

@@ -35,7 +35,14 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
                 }
                 let argument = command.argument.map(|a| format!(" {a}")).unwrap_or_default();
                 inside.field(2, y, 24, &format!("{}{argument}", command.id), Align::Left, role);
-                inside.field(27, y, 9, &app.keymap.keys(command.cmd).first().cloned().unwrap_or_default(), Align::Left, Role::Key);
+                inside.field(
+                    27,
+                    y,
+                    9,
+                    &app.keymap.keys(command.cmd).first().cloned().unwrap_or_default(),
+                    Align::Left,
+                    Role::Key,
+                );
                 let text = reason.unwrap_or_else(|| command.help.to_owned());
                 inside.field(37, y, w.saturating_sub(37), &text, Align::Left, Role::Dim);
             }
@@ -45,7 +52,11 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
             let y = canvas.height().saturating_sub(1);
             let mut line = canvas.rows(y, 1);
             line.clear();
-            let lead = if *purpose == Purpose::Filter { "/".to_owned() } else { format!("{label}: ") };
+            let lead = if *purpose == Purpose::Filter {
+                "/".to_owned()
+            } else {
+                format!("{label}: ")
+            };
             let x = line.text(0, 0, &lead, Role::Key);
             let width = line.width().saturating_sub(x);
             field.draw(&mut line, x, 0, width, true);
@@ -97,8 +108,15 @@ fn draw_help(app: &App, scopes: &[Scope], scroll: usize, canvas: &mut Canvas<'_>
         lines.push((Role::Title, scope.word().to_owned(), String::new()));
         for command in COMMANDS.iter().filter(|c| c.scope == *scope) {
             let keys = app.keymap.keys(command.cmd).join(" ");
-            let why = (command.enabled)(app).err().map(|why| format!(" (not now: {why})")).unwrap_or_default();
-            let ask = if command.danger == Danger::Confirm { " Asks first." } else { "" };
+            let why = (command.enabled)(app)
+                .err()
+                .map(|why| format!(" (not now: {why})"))
+                .unwrap_or_default();
+            let ask = if command.danger == Danger::Confirm {
+                " Asks first."
+            } else {
+                ""
+            };
             let role = if why.is_empty() { Role::Text } else { Role::Dim };
             lines.push((role, keys, format!("{}{ask}{why}", command.help)));
         }
@@ -112,7 +130,14 @@ fn draw_help(app: &App, scopes: &[Scope], scroll: usize, canvas: &mut Canvas<'_>
             inside.field(0, y, width, keys, Align::Left, *role);
         } else {
             inside.field(1, y, KEY_WIDTH, keys, Align::Left, Role::Key);
-            inside.field(KEY_WIDTH + 2, y, width.saturating_sub(KEY_WIDTH + 2), text, Align::Left, *role);
+            inside.field(
+                KEY_WIDTH + 2,
+                y,
+                width.saturating_sub(KEY_WIDTH + 2),
+                text,
+                Align::Left,
+                *role,
+            );
         }
     }
 }

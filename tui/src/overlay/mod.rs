@@ -21,15 +21,31 @@ pub(crate) enum Overlay {
     /// Help for these scopes, scrolled down.
     Help { scopes: Vec<Scope>, scroll: usize },
     /// `:`; the scopes that were active below it.
-    Palette { field: TextField, chosen: usize, scopes: Vec<Scope> },
+    Palette {
+        field: TextField,
+        chosen: usize,
+        scopes: Vec<Scope>,
+    },
     /// One line at the bottom.
-    Prompt { purpose: Purpose, label: String, field: TextField },
+    Prompt {
+        purpose: Purpose,
+        label: String,
+        field: TextField,
+    },
     /// A question about a command; the argument it came with.
-    Confirm { question: String, cmd: Cmd, argument: Option<String> },
+    Confirm {
+        question: String,
+        cmd: Cmd,
+        argument: Option<String>,
+    },
     /// The console's own log, scrolled up.
     Log { scroll: usize },
     /// Lines to read.
-    Text { title: String, lines: Vec<String>, scroll: usize },
+    Text {
+        title: String,
+        lines: Vec<String>,
+        scroll: usize,
+    },
 }
 
 impl Overlay {
@@ -59,7 +75,8 @@ impl Overlay {
         };
         let back = |scroll: &mut usize, by: usize| *scroll = scroll.saturating_sub(by);
         let on = |scroll: &mut usize, by: usize| *scroll = scroll.saturating_add(by).min(10_000);
-        let (up, down): (fn(&mut usize, usize), fn(&mut usize, usize)) = if down_is_older { (on, back) } else { (back, on) };
+        let (up, down): (fn(&mut usize, usize), fn(&mut usize, usize)) =
+            if down_is_older { (on, back) } else { (back, on) };
         match cmd {
             Cmd::Up => up(scroll, 1),
             Cmd::Down => down(scroll, 1),

@@ -18,7 +18,14 @@ pub(crate) fn draw_phase<T>(cx: &Context, remote: &Remote<T>, canvas: &mut Canva
         Phase::Ready => true,
         Phase::Stale(_) => true,
         Phase::Idle => {
-            canvas.field(1, 0, width, &format!("{noun}: waiting for the connection"), Align::Left, Role::Dim);
+            canvas.field(
+                1,
+                0,
+                width,
+                &format!("{noun}: waiting for the connection"),
+                Align::Left,
+                Role::Dim,
+            );
             false
         }
         Phase::Loading(_) => {
@@ -26,9 +33,22 @@ pub(crate) fn draw_phase<T>(cx: &Context, remote: &Remote<T>, canvas: &mut Canva
             false
         }
         Phase::Failed(since) => {
-            let text = remote.problem().map(crate::app::request::Problem::sentence).unwrap_or_default();
-            canvas.field(1, 0, width, &format!("{noun}: failing since {}", cx.zone.clock(since)), Align::Left, Role::Error);
-            for (row, line) in crate::overlay::wrap(&text, usize::from(width.saturating_sub(4))).iter().enumerate() {
+            let text = remote
+                .problem()
+                .map(crate::app::request::Problem::sentence)
+                .unwrap_or_default();
+            canvas.field(
+                1,
+                0,
+                width,
+                &format!("{noun}: failing since {}", cx.zone.clock(since)),
+                Align::Left,
+                Role::Error,
+            );
+            for (row, line) in crate::overlay::wrap(&text, usize::from(width.saturating_sub(4)))
+                .iter()
+                .enumerate()
+            {
                 canvas.text(3, row as u16 + 1, line, Role::Text);
             }
             false
@@ -38,7 +58,12 @@ pub(crate) fn draw_phase<T>(cx: &Context, remote: &Remote<T>, canvas: &mut Canva
 
 /// ` STALE since 14:21:05: why`, or nothing.
 pub(crate) fn stale_words<T>(cx: &Context, remote: &Remote<T>) -> Option<String> {
-    let Phase::Stale(since) = remote.phase() else { return None };
-    let why = remote.problem().map(crate::app::request::Problem::sentence).unwrap_or_default();
+    let Phase::Stale(since) = remote.phase() else {
+        return None;
+    };
+    let why = remote
+        .problem()
+        .map(crate::app::request::Problem::sentence)
+        .unwrap_or_default();
     Some(format!("STALE since {}: {why}", cx.zone.clock(since)))
 }

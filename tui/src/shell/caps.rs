@@ -35,7 +35,11 @@ pub struct Caps {
 
 impl Default for Caps {
     fn default() -> Self {
-        Self { colour: ColourDepth::Ansi256, background: Background::Dark, unicode: true }
+        Self {
+            colour: ColourDepth::Ansi256,
+            background: Background::Dark,
+            unicode: true,
+        }
     }
 }
 
@@ -59,7 +63,10 @@ impl Caps {
         let light = get("COLORFGBG")
             .and_then(|value| value.rsplit(';').next().map(|last| matches!(last, "7" | "15")))
             .unwrap_or(false);
-        let locale = get("LC_ALL").or_else(|| get("LC_CTYPE")).or_else(|| get("LANG")).unwrap_or_default();
+        let locale = get("LC_ALL")
+            .or_else(|| get("LC_CTYPE"))
+            .or_else(|| get("LANG"))
+            .unwrap_or_default();
         let locale = locale.to_ascii_lowercase().replace('-', "");
         Self {
             colour,
@@ -79,8 +86,14 @@ mod tests {
 
     #[test]
     fn no_color_wins_over_truecolor() {
-        assert_eq!(caps(&[("NO_COLOR", "1"), ("COLORTERM", "truecolor")]).colour, ColourDepth::Mono);
-        assert_eq!(caps(&[("NO_COLOR", ""), ("COLORTERM", "truecolor")]).colour, ColourDepth::True);
+        assert_eq!(
+            caps(&[("NO_COLOR", "1"), ("COLORTERM", "truecolor")]).colour,
+            ColourDepth::Mono
+        );
+        assert_eq!(
+            caps(&[("NO_COLOR", ""), ("COLORTERM", "truecolor")]).colour,
+            ColourDepth::True
+        );
     }
 
     #[test]

@@ -30,7 +30,13 @@ mod tests {
 
     #[test]
     fn base64_as_in_rfc_4648() {
-        for (text, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+        for (text, encoded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             let expected = format!("\u{1b}]52;c;{encoded}\u{1b}\\");
             assert_eq!(osc52(text).unwrap(), expected.as_bytes(), "{text}");
         }

@@ -21,7 +21,11 @@ struct Pen {
     modifier: Modifier,
 }
 
-const PLAIN: Pen = Pen { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
+const PLAIN: Pen = Pen {
+    fg: Color::Reset,
+    bg: Color::Reset,
+    modifier: Modifier::empty(),
+};
 
 /// What is on the screen, as far as bytes were handed to the terminal.
 #[derive(Debug)]
@@ -35,7 +39,12 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     pub(crate) fn new() -> Self {
-        Self { screen: None, cursor: None, pen: PLAIN, at: None }
+        Self {
+            screen: None,
+            cursor: None,
+            pen: PLAIN,
+            at: None,
+        }
     }
 
     /// Forgets what is on the screen: the next frame clears and paints everything.
@@ -109,7 +118,8 @@ impl Encoder {
     }
 
     fn same_pen_ascii(&self, next: &Buffer, x: u16, y: u16) -> bool {
-        next.cell((x, y)).is_some_and(|cell| pen_of(cell) == self.pen && cell.symbol().len() == 1)
+        next.cell((x, y))
+            .is_some_and(|cell| pen_of(cell) == self.pen && cell.symbol().len() == 1)
     }
 
     fn paint(&mut self, cell: &Cell, out: &mut Vec<u8>) {
@@ -170,7 +180,11 @@ impl Encoder {
 }
 
 fn pen_of(cell: &Cell) -> Pen {
-    Pen { fg: cell.fg, bg: cell.bg, modifier: cell.modifier }
+    Pen {
+        fg: cell.fg,
+        bg: cell.bg,
+        modifier: cell.modifier,
+    }
 }
 
 fn colour_code(colour: Color, background: bool, codes: &mut Vec<u8>) {
@@ -239,7 +253,10 @@ mod tests {
     fn only_the_change_is_written() {
         let mut encoder = Encoder::new();
         bytes(&mut encoder, picture(&["abc", "def"]));
-        assert_eq!(bytes(&mut encoder, picture(&["abc", "dXf"])), "\x1b[?2026h\x1b[2;2HX\x1b[?2026l");
+        assert_eq!(
+            bytes(&mut encoder, picture(&["abc", "dXf"])),
+            "\x1b[?2026h\x1b[2;2HX\x1b[?2026l"
+        );
     }
 
     #[test]
@@ -261,7 +278,11 @@ mod tests {
         for (round, frame) in frames.iter().enumerate() {
             let mut next = Buffer::empty(Rect::new(0, 0, 20, 4));
             for (y, line) in frame.iter().enumerate() {
-                let style = if (round + y) % 2 == 0 { Style::new().bold().fg(Color::Blue) } else { Style::new() };
+                let style = if (round + y) % 2 == 0 {
+                    Style::new().bold().fg(Color::Blue)
+                } else {
+                    Style::new()
+                };
                 next.set_string(0, y as u16, line, style);
             }
             parser.process(bytes(&mut encoder, next).as_bytes());

@@ -70,7 +70,10 @@ enum Woken {
 impl<I: InputSource> Shell<I> {
     /// The instant for the app.
     fn now(&self) -> Now {
-        Now { wall_ms: self.clock.now_ms(), mono_ms: self.started.elapsed().as_millis() as i64 }
+        Now {
+            wall_ms: self.clock.now_ms(),
+            mono_ms: self.started.elapsed().as_millis() as i64,
+        }
     }
 
     /// Paints the app as it is now.
@@ -78,7 +81,10 @@ impl<I: InputSource> Shell<I> {
         let (width, height) = self.app.cx.size;
         let mut buffer = blank(self.writer.spare(), width, height);
         let mut cursor: Option<Position> = None;
-        draw(&self.app, &mut Canvas::new(&mut buffer, &mut cursor, &self.app.cx.theme));
+        draw(
+            &self.app,
+            &mut Canvas::new(&mut buffer, &mut cursor, &self.app.cx.theme),
+        );
         self.writer.submit(buffer, cursor);
     }
 
@@ -89,7 +95,10 @@ impl<I: InputSource> Shell<I> {
         let mut painted = Instant::now();
         let mut paint_at: Option<Instant> = None;
         loop {
-            let deadline = self.app.deadline_ms().map(|ms| self.started + Duration::from_millis(ms.max(0) as u64));
+            let deadline = self
+                .app
+                .deadline_ms()
+                .map(|ms| self.started + Duration::from_millis(ms.max(0) as u64));
             let wake_at = [deadline, paint_at].into_iter().flatten().min();
             let woken = tokio::select! {
                 biased;
@@ -166,7 +175,12 @@ impl<I: InputSource> Shell<I> {
             paint_at = None;
             for _ in 0..keys {
                 let (frame_bytes, frames) = self.writer.last_frame();
-                tracing::trace!(handled_us = came.elapsed().as_micros() as u64, frame_bytes, frames, "key handled");
+                tracing::trace!(
+                    handled_us = came.elapsed().as_micros() as u64,
+                    frame_bytes,
+                    frames,
+                    "key handled"
+                );
             }
         }
     }
@@ -222,7 +236,8 @@ impl<I: InputSource> Shell<I> {
                 tracing::warn!(%error, path = %path.display(), "what the console remembers could not be written");
             }
         }
-        self.writer.stop(if exit == Exit::Gone { Duration::ZERO } else { DRAIN });
+        self.writer
+            .stop(if exit == Exit::Gone { Duration::ZERO } else { DRAIN });
         self.term.try_restore();
     }
 }
@@ -265,7 +280,8 @@ fn write_new(path: &Path, text: &str) -> Result<String, String> {
         .create_new(true)
         .open(path)
         .map_err(|error| format!("{name}: {error}; choose another name"))?;
-    file.write_all(text.as_bytes()).map_err(|error| format!("{name}: {error}"))?;
+    file.write_all(text.as_bytes())
+        .map_err(|error| format!("{name}: {error}"))?;
     Ok(format!("written: {name} ({})", crate::format::bytes(text.len() as u64)))
 }
 

@@ -22,7 +22,10 @@ pub(crate) fn watch(gone: CancellationToken, left: CancellationToken) -> std::io
                 Err(_) => return,
                 Ok(_) => {}
             }
-            if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+            if fds[0]
+                .revents()
+                .intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)
+            {
                 break;
             }
         }

@@ -43,7 +43,14 @@ impl TerminalInput {
         std::thread::Builder::new()
             .name("terminal-input".to_owned())
             .spawn(move || read_terminal(&send, &wake_read, &theirs))?;
-        Ok(Self { bytes, parser: KeyParser::new(esc_hold_ms), started: Instant::now(), wake, paused, closed: false })
+        Ok(Self {
+            bytes,
+            parser: KeyParser::new(esc_hold_ms),
+            started: Instant::now(),
+            wake,
+            paused,
+            closed: false,
+        })
     }
 
     fn now_ms(&self) -> i64 {
@@ -60,7 +67,10 @@ impl InputSource for TerminalInput {
             if self.closed {
                 std::future::pending::<()>().await;
             }
-            let until = self.parser.deadline_ms().map(|ms| self.started + std::time::Duration::from_millis(ms as u64));
+            let until = self
+                .parser
+                .deadline_ms()
+                .map(|ms| self.started + std::time::Duration::from_millis(ms as u64));
             tokio::select! {
                 chunk = self.bytes.recv() => if let Some(chunk) = chunk {
                     let now = self.now_ms();
@@ -96,8 +106,15 @@ fn read_terminal(send: &mpsc::Sender<Vec<u8>>, mut wake: &PipeReader, paused: &A
     let stdin = rustix::stdio::stdin();
     let mut chunk = vec![0_u8; CHUNK_BYTES];
     loop {
-        let wanted = if paused.load(Ordering::SeqCst) { PollFlags::empty() } else { PollFlags::IN };
-        let mut fds = [PollFd::from_borrowed_fd(stdin, wanted), PollFd::new(&wake, PollFlags::IN)];
+        let wanted = if paused.load(Ordering::SeqCst) {
+            PollFlags::empty()
+        } else {
+            PollFlags::IN
+        };
+        let mut fds = [
+            PollFd::from_borrowed_fd(stdin, wanted),
+            PollFd::new(&wake, PollFlags::IN),
+        ];
         match poll(&mut fds, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => return,

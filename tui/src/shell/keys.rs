@@ -56,7 +56,13 @@ enum Step {
 impl KeyParser {
     /// `hold_ms`: how long an Esc waits for the rest of a sequence that latency cut in two (25 to 50).
     pub(crate) fn new(hold_ms: i64) -> Self {
-        Self { pending: Vec::new(), paste: None, ready: VecDeque::new(), deadline_ms: None, hold_ms }
+        Self {
+            pending: Vec::new(),
+            paste: None,
+            ready: VecDeque::new(),
+            deadline_ms: None,
+            hold_ms,
+        }
     }
 
     /// The next event that is complete.
@@ -117,9 +123,15 @@ impl KeyParser {
 
     /// Moves pending bytes into the paste; true when its end was found.
     fn take_paste(&mut self) -> bool {
-        let end = self.pending.windows(PASTE_END.len()).position(|window| window == PASTE_END);
+        let end = self
+            .pending
+            .windows(PASTE_END.len())
+            .position(|window| window == PASTE_END);
         // The tail may be the beginning of the end mark: keep it.
-        let keep = (1..PASTE_END.len()).rev().find(|&n| self.pending.ends_with(&PASTE_END[..n])).unwrap_or(0);
+        let keep = (1..PASTE_END.len())
+            .rev()
+            .find(|&n| self.pending.ends_with(&PASTE_END[..n]))
+            .unwrap_or(0);
         let take = end.unwrap_or(self.pending.len() - keep);
         let Some(paste) = &mut self.paste else { return true };
         let room = PASTE_BYTES_MAX.saturating_sub(paste.bytes.len());
@@ -137,9 +149,11 @@ impl KeyParser {
     }
 
     fn deliver_paste(&mut self, bytes: &[u8], cut: bool) {
-        self.pending.truncate(if self.paste.is_some() { 0 } else { self.pending.len() });
+        self.pending
+            .truncate(if self.paste.is_some() { 0 } else { self.pending.len() });
         if !bytes.is_empty() {
-            self.ready.push_back(InputEvent::Paste(String::from_utf8_lossy(bytes).into_owned(), cut));
+            self.ready
+                .push_back(InputEvent::Paste(String::from_utf8_lossy(bytes).into_owned(), cut));
         }
     }
 }
@@ -200,7 +214,11 @@ fn sequence(bytes: &[u8], expired: bool) -> Step {
             None => Step::Wait,
         };
     }
-    let Some(end) = bytes[2..].iter().position(|b| (0x40..=0x7e).contains(b)).map(|at| at + 2) else {
+    let Some(end) = bytes[2..]
+        .iter()
+        .position(|b| (0x40..=0x7e).contains(b))
+        .map(|at| at + 2)
+    else {
         let broken = bytes[2..].iter().any(|b| !(0x20..=0x3f).contains(b)) || bytes.len() > SEQUENCE_BYTES_MAX;
         return match (broken, expired) {
             (true, _) => Step::Took(2, None),
@@ -219,7 +237,11 @@ fn sequence(bytes: &[u8], expired: bool) -> Step {
     }
     let numbers: Vec<u16> = parameters.split(';').map(|part| part.parse().unwrap_or(0)).collect();
     let modifiers = numbers.get(1).map_or(KeyModifiers::NONE, |n| modifiers_of(*n));
-    let code = if last == b'~' { tilde_code(numbers[0]) } else { letter_code(last) };
+    let code = if last == b'~' {
+        tilde_code(numbers[0])
+    } else {
+        letter_code(last)
+    };
     Step::Took(took, code.map(|code| key_event(code, modifiers)))
 }
 
@@ -227,7 +249,11 @@ fn sequence(bytes: &[u8], expired: bool) -> Step {
 fn modifiers_of(parameter: u16) -> KeyModifiers {
     let bits = parameter.saturating_sub(1);
     let mut out = KeyModifiers::NONE;
-    for (bit, modifier) in [(1, KeyModifiers::SHIFT), (2, KeyModifiers::ALT), (4, KeyModifiers::CONTROL)] {
+    for (bit, modifier) in [
+        (1, KeyModifiers::SHIFT),
+        (2, KeyModifiers::ALT),
+        (4, KeyModifiers::CONTROL),
+    ] {
         if bits & bit != 0 {
             out |= modifier;
         }
@@ -375,11 +401,20 @@ mod tests {
         parser.feed(b"\x1b[200~up{a=\"b\"}\x1b[20", 0);
         assert_eq!(all(&mut parser), vec![]);
         parser.feed(b"1~x", 1);
-        assert_eq!(all(&mut parser), vec![InputEvent::Paste("up{a=\"b\"}".into(), false), plain(KeyCode::Char('x'))]);
+        assert_eq!(
+            all(&mut parser),
+            vec![
+                InputEvent::Paste("up{a=\"b\"}".into(), false),
+                plain(KeyCode::Char('x'))
+            ]
+        );
         parser.feed(b"\x1b[200~", 2);
         parser.feed(&vec![b'y'; PASTE_BYTES_MAX + 5], 3);
         parser.feed(PASTE_END, 4);
-        assert_eq!(all(&mut parser), vec![InputEvent::Paste("y".repeat(PASTE_BYTES_MAX), true)]);
+        assert_eq!(
+            all(&mut parser),
+            vec![InputEvent::Paste("y".repeat(PASTE_BYTES_MAX), true)]
+        );
     }
 
     #[test]
@@ -401,7 +436,11 @@ mod tests {
         for (bytes, code, modifiers) in cases {
             let mut parser = KeyParser::new(40);
             parser.feed(bytes, 0);
-            assert_eq!(all(&mut parser), vec![InputEvent::Key(KeyEvent::new(code, modifiers))], "{bytes:?}");
+            assert_eq!(
+                all(&mut parser),
+                vec![InputEvent::Key(KeyEvent::new(code, modifiers))],
+                "{bytes:?}"
+            );
         }
     }
 

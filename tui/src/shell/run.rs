@@ -17,8 +17,8 @@ use super::input::TerminalInput;
 use super::signal::Signals;
 use super::term::Term;
 use super::writer::{FrameWriter, StdoutSink};
-use crate::app::{App, Now, Start};
 use crate::app::log_ring::LogRing;
+use crate::app::{App, Now, Start};
 use crate::command::keymap::KeymapError;
 use crate::link::{Attach, Link, PeerWire, Wire};
 use crate::remembered::{REMEMBERED_BYTES_MAX, Remembered};
@@ -55,7 +55,10 @@ pub struct TuiOptions {
 
 impl std::fmt::Debug for TuiOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TuiOptions").field("caps", &self.caps).field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("TuiOptions")
+            .field("caps", &self.caps)
+            .field("target", &self.target)
+            .finish_non_exhaustive()
     }
 }
 
@@ -113,7 +116,10 @@ pub(crate) async fn run_on(wire: impl Wire, options: TuiOptions) -> Result<Exit,
         target: options.target,
         remembered,
     };
-    let now = Now { wall_ms: options.clock.now_ms(), mono_ms: 0 };
+    let now = Now {
+        wall_ms: options.clock.now_ms(),
+        mono_ms: 0,
+    };
     let app = App::new(start, now)?;
 
     let (gone, left) = (CancellationToken::new(), CancellationToken::new());
@@ -152,5 +158,7 @@ fn read_remembered(path: &Path) -> Remembered {
     if !small {
         return Remembered::default();
     }
-    std::fs::read_to_string(path).map(|text| Remembered::from_toml(&text)).unwrap_or_default()
+    std::fs::read_to_string(path)
+        .map(|text| Remembered::from_toml(&text))
+        .unwrap_or_default()
 }

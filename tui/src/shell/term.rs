@@ -35,7 +35,13 @@ struct State {
 impl Term {
     /// Nothing is changed yet.
     pub(crate) fn new(mouse: bool) -> Self {
-        Self { state: Arc::new(State { original: Mutex::new(None), active: AtomicBool::new(false), mouse }) }
+        Self {
+            state: Arc::new(State {
+                original: Mutex::new(None),
+                active: AtomicBool::new(false),
+                mouse,
+            }),
+        }
     }
 
     /// Sets raw mode and the screen modes.
@@ -62,7 +68,12 @@ impl Term {
         // Output of a frame that nobody will see any more must not delay the prompt.
         let _ = tcflush(rustix::stdio::stdout(), QueueSelector::OFlush);
         let _ = write_all(LEAVE);
-        let original = self.state.original.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let original = self
+            .state
+            .original
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some(original) = original {
             let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &original);
         }

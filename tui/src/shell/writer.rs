@@ -86,7 +86,10 @@ impl FrameWriter {
         let thread = std::thread::Builder::new()
             .name("frame-writer".to_owned())
             .spawn(move || write_frames(&theirs, sink))?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
     }
 
     /// Hands over a whole frame; one that still waits is replaced and never seen.
@@ -123,7 +126,10 @@ impl FrameWriter {
 
     /// Bytes of the last frame written, and how many frames so far.
     pub(crate) fn last_frame(&self) -> (u64, u64) {
-        (self.shared.frame_bytes.load(Ordering::Relaxed), self.shared.frames.load(Ordering::Relaxed))
+        (
+            self.shared.frame_bytes.load(Ordering::Relaxed),
+            self.shared.frames.load(Ordering::Relaxed),
+        )
     }
 
     /// Waits until nothing is left to write, at most `limit`. Returns whether that came true.
@@ -135,7 +141,12 @@ impl FrameWriter {
             if left.is_zero() {
                 return false;
             }
-            slot = self.shared.changed.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0;
+            slot = self
+                .shared
+                .changed
+                .wait_timeout(slot, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         true
     }
@@ -179,7 +190,9 @@ fn write_frames(shared: &Shared, mut sink: impl Sink) {
         if let Some(frame) = frame {
             let before = bytes.len();
             spare = encoder.encode(frame.buffer, frame.cursor, &mut bytes);
-            shared.frame_bytes.store((bytes.len() - before) as u64, Ordering::Relaxed);
+            shared
+                .frame_bytes
+                .store((bytes.len() - before) as u64, Ordering::Relaxed);
             shared.frames.fetch_add(1, Ordering::Relaxed);
         }
         let whole = write_whole(shared, &mut sink, &bytes);

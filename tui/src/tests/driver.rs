@@ -23,9 +23,28 @@ pub(crate) struct Driver {
 impl Driver {
     /// Not connected.
     pub(crate) fn offline(width: u16, height: u16, caps: Caps) -> Self {
-        let start = Start { caps, size: (width, height), target: "default".into(), ..Start::default() };
-        let app = App::new(start, Now { wall_ms: NOW_MS, mono_ms: 0 }).unwrap();
-        Self { app, script: Script::default(), outside: Vec::new(), mono_ms: 0, caps, answering: true }
+        let start = Start {
+            caps,
+            size: (width, height),
+            target: "default".into(),
+            ..Start::default()
+        };
+        let app = App::new(
+            start,
+            Now {
+                wall_ms: NOW_MS,
+                mono_ms: 0,
+            },
+        )
+        .unwrap();
+        Self {
+            app,
+            script: Script::default(),
+            outside: Vec::new(),
+            mono_ms: 0,
+            caps,
+            answering: true,
+        }
     }
 
     /// Connected, with a first evaluation.
@@ -43,12 +62,18 @@ impl Driver {
     /// An evaluation finishes.
     pub(crate) fn evaluate(&mut self) {
         let event = Some(Event::Snapshot(self.script.overview()));
-        self.send(Msg::Link(LinkEvent::Violations(Box::new(WatchViolationsResponse { event, ..WatchViolationsResponse::default() }))));
+        self.send(Msg::Link(LinkEvent::Violations(Box::new(WatchViolationsResponse {
+            event,
+            ..WatchViolationsResponse::default()
+        }))));
         self.wait(300);
     }
 
     pub(crate) fn send(&mut self, msg: Msg) {
-        let now = Now { wall_ms: NOW_MS, mono_ms: self.mono_ms };
+        let now = Now {
+            wall_ms: NOW_MS,
+            mono_ms: self.mono_ms,
+        };
         let mut effects = update(&mut self.app, msg, now);
         let mut rounds = 0;
         while !effects.is_empty() && self.answering {
@@ -60,7 +85,11 @@ impl Driver {
                     Effect::Call { slot, id, request } => {
                         let result = self.script.answer(&request);
                         self.outside.push(Effect::Call { slot, id, request });
-                        next.extend(update(&mut self.app, Msg::Link(LinkEvent::Reply { slot, id, result }), now));
+                        next.extend(update(
+                            &mut self.app,
+                            Msg::Link(LinkEvent::Reply { slot, id, result }),
+                            now,
+                        ));
                     }
                     other => self.outside.push(other),
                 }
@@ -133,10 +162,16 @@ fn key_of(word: &str) -> KeyEvent {
         "BackTab" => KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT),
         "Backspace" => plain(KeyCode::Backspace),
         "Space" => plain(KeyCode::Char(' ')),
-        control if control.starts_with("C-") => KeyEvent::new(KeyCode::Char(control.chars().nth(2).unwrap()), KeyModifiers::CONTROL),
+        control if control.starts_with("C-") => {
+            KeyEvent::new(KeyCode::Char(control.chars().nth(2).unwrap()), KeyModifiers::CONTROL)
+        }
         one => {
             let c = one.chars().next().unwrap();
-            let modifiers = if c.is_uppercase() { KeyModifiers::SHIFT } else { KeyModifiers::NONE };
+            let modifiers = if c.is_uppercase() {
+                KeyModifiers::SHIFT
+            } else {
+                KeyModifiers::NONE
+            };
             KeyEvent::new(KeyCode::Char(c), modifiers)
         }
     }

@@ -3,7 +3,11 @@ use crate::app::Msg;
 use crate::app::request::{Effect, LinkEvent, Request};
 
 fn called(driver: &Driver, wanted: impl Fn(&Request) -> bool) -> usize {
-    driver.outside.iter().filter(|e| matches!(e, Effect::Call { request, .. } if wanted(request))).count()
+    driver
+        .outside
+        .iter()
+        .filter(|e| matches!(e, Effect::Call { request, .. } if wanted(request)))
+        .count()
 }
 
 #[test]
@@ -19,7 +23,13 @@ fn a_first_look_tells_what_is_wrong() {
 #[test]
 fn all_tabs_show_their_rows() {
     let mut driver = Driver::new(80, 24);
-    for (key, text) in [("2", "LAST 12h WITH THIS"), ("3", "never add counts of windows"), ("4", "TRACK RECORD"), ("5", "#418"), ("1", "WINDOW")] {
+    for (key, text) in [
+        ("2", "LAST 12h WITH THIS"),
+        ("3", "never add counts of windows"),
+        ("4", "TRACK RECORD"),
+        ("5", "#418"),
+        ("1", "WINDOW"),
+    ] {
         driver.keys(key);
         println!("{}\n", driver.screen());
         driver.says(text);
@@ -83,7 +93,11 @@ fn an_edit_shows_what_it_would_have_meant_before_it_is_saved() {
     driver.keys("Backspace \"9\"");
     println!("{}\n", driver.screen());
     driver.says("with this range in 12h: 0 violations");
-    assert_eq!(driver.script.sets[0].objectives[0].range.unwrap().max, Some(4.0), "nothing is saved yet");
+    assert_eq!(
+        driver.script.sets[0].objectives[0].range.unwrap().max,
+        Some(4.0),
+        "nothing is saved yet"
+    );
     driver.keys("Enter");
     driver.says("default*");
     driver.keys("u");
@@ -96,7 +110,10 @@ fn wrong_input_names_field_value_rule_and_fix() {
     driver.keys("2 e \"9\"");
     driver.says("min is 9");
     driver.keys("Enter");
-    assert!(driver.app.sets.scopes().contains(&crate::command::Scope::Form), "the form stays open");
+    assert!(
+        driver.app.sets.scopes().contains(&crate::command::Scope::Form),
+        "the form stays open"
+    );
 }
 
 #[test]
@@ -145,7 +162,11 @@ fn a_run_is_launched_with_its_cost_shown_and_watched_to_its_end() {
     let mut run = driver.script.runs[1].clone();
     run.id = "run-419".into();
     run.number = 419;
-    let response = sla_proto::etl::v1::WatchRunResponse { sequence: 9, run: Some(run), ..Default::default() };
+    let response = sla_proto::etl::v1::WatchRunResponse {
+        sequence: 9,
+        run: Some(run),
+        ..Default::default()
+    };
     driver.send(Msg::Link(LinkEvent::Run(Box::new(response))));
     driver.says("run #419 done");
 }
@@ -173,7 +194,10 @@ fn cancelling_asks_first() {
 #[test]
 fn a_lost_connection_keeps_the_data_and_counts_down() {
     let mut driver = Driver::new(80, 24);
-    driver.send(Msg::Link(LinkEvent::Lost { why: "the instance does not answer".into(), retry_in_ms: 4_000 }));
+    driver.send(Msg::Link(LinkEvent::Lost {
+        why: "the instance does not answer".into(),
+        retry_in_ms: 4_000,
+    }));
     driver.says("no connection since 14:32:00, again in 4s");
     driver.says("6.02");
     driver.wait(2_100);
@@ -223,7 +247,12 @@ fn help_and_palette_say_why_something_cannot_be_done() {
 fn quitting_and_copying_reach_the_outside() {
     let mut driver = Driver::new(80, 24);
     driver.keys("y q");
-    assert!(driver.outside.iter().any(|e| matches!(e, Effect::Copy(text) if text.starts_with("node_load1{"))));
+    assert!(
+        driver
+            .outside
+            .iter()
+            .any(|e| matches!(e, Effect::Copy(text) if text.starts_with("node_load1{")))
+    );
     assert!(driver.outside.contains(&Effect::Quit));
 }
 
@@ -250,5 +279,8 @@ fn what_is_remembered_comes_back() {
     let mut driver = Driver::new(80, 24);
     driver.keys("/ \"load\" Enter w 3");
     let remembered = driver.app.remembered();
-    assert_eq!((remembered.tab, remembered.window_ms, remembered.metrics_filter.as_str()), (2, 21_600_000, "load"));
+    assert_eq!(
+        (remembered.tab, remembered.window_ms, remembered.metrics_filter.as_str()),
+        (2, 21_600_000, "load")
+    );
 }

@@ -5,20 +5,48 @@ use crate::shell::caps::{Caps, ColourDepth};
 
 /// Key sequences that lead to every picture worth checking.
 const PLACES: [&str; 16] = [
-    "1", "n", "j Enter", "j Enter Tab", "j Enter Tab Tab", "j Enter Tab Tab Tab", "2", "2 e", "2 n", "3", "3 Enter", "4", "5", "5 n", "?", ":",
+    "1",
+    "n",
+    "j Enter",
+    "j Enter Tab",
+    "j Enter Tab Tab",
+    "j Enter Tab Tab Tab",
+    "2",
+    "2 e",
+    "2 n",
+    "3",
+    "3 Enter",
+    "4",
+    "5",
+    "5 n",
+    "?",
+    ":",
 ];
 
 fn check(rows: &[String], width: u16, height: u16, place: &str) {
     assert_eq!(rows.len(), usize::from(height));
     for row in rows {
         let columns = unicode_width::UnicodeWidthStr::width(row.as_str());
-        assert!(columns <= usize::from(width), "{place} at {width}x{height}: {columns} columns in {row}");
+        assert!(
+            columns <= usize::from(width),
+            "{place} at {width}x{height}: {columns} columns in {row}"
+        );
     }
 }
 
 #[test]
 fn every_place_at_every_size_fits_and_never_panics() {
-    for (width, height) in [(80, 24), (120, 40), (200, 60), (60, 16), (40, 10), (30, 8), (12, 3), (1, 1), (0, 0)] {
+    for (width, height) in [
+        (80, 24),
+        (120, 40),
+        (200, 60),
+        (60, 16),
+        (40, 10),
+        (30, 8),
+        (12, 3),
+        (1, 1),
+        (0, 0),
+    ] {
         for place in PLACES {
             let mut driver = Driver::new(width, height);
             driver.keys(place);
@@ -34,7 +62,11 @@ fn the_selected_row_and_the_state_word_are_visible() {
         for tab in ["1", "2", "3", "4", "5"] {
             driver.keys(tab);
             driver.keys("G");
-            assert!(driver.screen().contains('▸'), "{tab} at {width}x{height}\n{}", driver.screen());
+            assert!(
+                driver.screen().contains('▸'),
+                "{tab} at {width}x{height}\n{}",
+                driver.screen()
+            );
         }
         let header = driver.rows()[0].clone();
         assert!(header.contains("violated") || header.contains("✗1"), "{header}");
@@ -44,7 +76,15 @@ fn the_selected_row_and_the_state_word_are_visible() {
 #[test]
 fn an_ascii_terminal_gets_only_ascii() {
     for place in PLACES {
-        let mut driver = Driver::offline(80, 24, Caps { unicode: false, colour: ColourDepth::Mono, ..Caps::default() });
+        let mut driver = Driver::offline(
+            80,
+            24,
+            Caps {
+                unicode: false,
+                colour: ColourDepth::Mono,
+                ..Caps::default()
+            },
+        );
         driver.connect();
         driver.keys(place);
         let screen = driver.screen();
@@ -74,7 +114,10 @@ fn moving_the_cursor_is_cheap() {
     let mut frame = |driver: &Driver| {
         let mut cursor = None;
         let mut buffer = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 80, 24));
-        draw(&driver.app, &mut crate::widget::canvas::Canvas::new(&mut buffer, &mut cursor, &driver.app.cx.theme));
+        draw(
+            &driver.app,
+            &mut crate::widget::canvas::Canvas::new(&mut buffer, &mut cursor, &driver.app.cx.theme),
+        );
         let mut out = Vec::new();
         encoder.encode(buffer, cursor, &mut out);
         out.len()
@@ -104,8 +147,16 @@ macro_rules! snapshot {
     };
 }
 
-const ASCII: Caps = Caps { unicode: false, colour: ColourDepth::Mono, background: crate::shell::caps::Background::Dark };
-const FULL: Caps = Caps { unicode: true, colour: ColourDepth::True, background: crate::shell::caps::Background::Dark };
+const ASCII: Caps = Caps {
+    unicode: false,
+    colour: ColourDepth::Mono,
+    background: crate::shell::caps::Background::Dark,
+};
+const FULL: Caps = Caps {
+    unicode: true,
+    colour: ColourDepth::True,
+    background: crate::shell::caps::Background::Dark,
+};
 
 snapshot!(metrics_80x24, 80, 24, FULL, "1");
 snapshot!(metrics_80x24_ascii, 80, 24, ASCII, "1");

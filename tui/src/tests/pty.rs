@@ -15,7 +15,11 @@ use crate::shell::run::{TuiOptions, run_on};
 #[test]
 #[ignore = "the child process of the other tests"]
 fn console() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
     let clock = Arc::new(sla_domain::ManualClock::at(super::script::NOW_MS));
     let exit = runtime.block_on(run_on(FakeWire::default(), TuiOptions::new(Caps::default(), clock)));
     std::process::exit(i32::from(exit.is_err()));
@@ -29,17 +33,32 @@ struct Terminal {
 }
 
 fn size(cols: u16, rows: u16) -> PtySize {
-    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
+    PtySize {
+        rows,
+        cols,
+        pixel_width: 0,
+        pixel_height: 0,
+    }
 }
 
 impl Terminal {
     fn start() -> Self {
         let pair = native_pty_system().openpty(size(80, 24)).unwrap();
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "tests::pty::console", "--ignored", "--nocapture", "--test-threads=1"]);
+        command.args([
+            "--exact",
+            "tests::pty::console",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ]);
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(24.try_into().unwrap(), 80.try_into().unwrap(), 0)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(
+            24.try_into().unwrap(),
+            80.try_into().unwrap(),
+            0,
+        )));
         let mut reader = pair.master.try_clone_reader().unwrap();
         let theirs = Arc::clone(&screen);
         std::thread::spawn(move || {
@@ -52,7 +71,12 @@ impl Terminal {
             }
         });
         let keyboard = pair.master.take_writer().unwrap();
-        Self { master: Some(pair.master), keyboard: Some(keyboard), child, screen }
+        Self {
+            master: Some(pair.master),
+            keyboard: Some(keyboard),
+            child,
+            screen,
+        }
     }
 
     fn type_bytes(&mut self, bytes: &[u8]) {
@@ -131,7 +155,12 @@ fn a_storm_of_sizes_ends_in_a_whole_picture() {
     let mut terminal = Terminal::start();
     terminal.wait_for("✗ 1 violated");
     for (cols, rows) in [(40, 10), (200, 60), (3, 2), (80, 5), (1, 1), (120, 40), (80, 24)] {
-        terminal.screen.lock().unwrap().screen_mut().set_size(rows.try_into().unwrap(), cols.try_into().unwrap());
+        terminal
+            .screen
+            .lock()
+            .unwrap()
+            .screen_mut()
+            .set_size(rows.try_into().unwrap(), cols.try_into().unwrap());
         terminal.master.as_ref().unwrap().resize(size(cols, rows)).unwrap();
         std::thread::sleep(Duration::from_millis(15));
     }

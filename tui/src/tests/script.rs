@@ -34,7 +34,10 @@ pub(crate) fn at(ms: i64) -> Option<Timestamp> {
 }
 
 pub(crate) fn series(n: u8, name: &str, host: &str) -> Series {
-    let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+    let label = |name: &str, value: &str| Label {
+        name: name.into(),
+        value: value.into(),
+    };
     Series {
         id: vec![n; 16],
         source: "prom-eu".into(),
@@ -53,12 +56,20 @@ impl Default for Script {
             ("node_memory_MemAvailable_bytes", "host-1", 3.9e9),
             ("up", "host-1", 1.0),
         ];
-        let series: Vec<(Series, f64)> = names.iter().enumerate().map(|(n, (name, host, value))| (series(n as u8 + 1, name, host), *value)).collect();
+        let series: Vec<(Series, f64)> = names
+            .iter()
+            .enumerate()
+            .map(|(n, (name, host, value))| (series(n as u8 + 1, name, host), *value))
+            .collect();
         let objective = |id: &str, name: &str, min: Option<f64>, max: Option<f64>| Objective {
             id: id.into(),
             name: name.into(),
             query: Some(wire::query_from_text(name)),
-            range: Some(AllowedRange { min, max, ..AllowedRange::default() }),
+            range: Some(AllowedRange {
+                min,
+                max,
+                ..AllowedRange::default()
+            }),
             generation: 1,
             ..Objective::default()
         };
@@ -74,19 +85,36 @@ impl Default for Script {
             ],
             ..SlaSet::default()
         };
-        Self { sets: vec![set], series, runs: runs(), source_problem: String::new(), failing: false }
+        Self {
+            sets: vec![set],
+            series,
+            runs: runs(),
+            source_problem: String::new(),
+            failing: false,
+        }
     }
 }
 
 fn runs() -> Vec<etl::Run> {
-    let step = |step: &str, window_ms: i64| etl::StepSummary { step: step.into(), window_ms, p50_ms: 0.1, p95_ms: 0.3, max_ms: 2.0, series: 312 };
+    let step = |step: &str, window_ms: i64| etl::StepSummary {
+        step: step.into(),
+        window_ms,
+        p50_ms: 0.1,
+        p95_ms: 0.3,
+        max_ms: 2.0,
+        series: 312,
+    };
     let run = |number: u64, state: etl::RunState, done: u32, failed: u32, message: &str| etl::Run {
         id: format!("run-{number}"),
         number,
         state: state as i32,
         started_by: if number == 418 { "you".into() } else { "timer".into() },
         started: at(NOW_MS - (419 - number as i64) * 5 * MIN),
-        finished: if state == etl::RunState::Running { None } else { at(NOW_MS - (419 - number as i64) * 5 * MIN + 4_100) },
+        finished: if state == etl::RunState::Running {
+            None
+        } else {
+            at(NOW_MS - (419 - number as i64) * 5 * MIN + 4_100)
+        },
         series_total: 312,
         series_done: done,
         series_failed: failed,
@@ -99,7 +127,13 @@ fn runs() -> Vec<etl::Run> {
     vec![
         run(418, etl::RunState::Running, 214, 2, ""),
         run(417, etl::RunState::Done, 312, 0, "312 of 312 series"),
-        run(416, etl::RunState::Partial, 310, 2, "310 of 312 series, 2 failed: 503 from the server"),
+        run(
+            416,
+            etl::RunState::Partial,
+            310,
+            2,
+            "310 of 312 series, 2 failed: 503 from the server",
+        ),
     ]
 }
 
@@ -139,7 +173,10 @@ impl Script {
                 violation::SeriesStatus {
                     series: Some(series.clone()),
                     state: state as i32,
-                    last: Some(Point { time: at(NOW_MS), value: *value }),
+                    last: Some(Point {
+                        time: at(NOW_MS),
+                        value: *value,
+                    }),
                     open: bad.then(|| self.violation(objective, series, *value)),
                     outlook: Some(outlook(*value, bad)),
                     ..violation::SeriesStatus::default()
@@ -147,8 +184,14 @@ impl Script {
             })
             .collect();
         statuses.sort_by_key(|s| std::cmp::Reverse(wire::State::of(s.state())));
-        let worst = statuses.iter().map(|s| wire::State::of(s.state())).max().unwrap_or(wire::State::NoData);
-        let state = statuses.first().map_or(violation::State::NoData, violation::SeriesStatus::state);
+        let worst = statuses
+            .iter()
+            .map(|s| wire::State::of(s.state()))
+            .max()
+            .unwrap_or(wire::State::NoData);
+        let state = statuses
+            .first()
+            .map_or(violation::State::NoData, violation::SeriesStatus::state);
         let bad = worst == wire::State::Violated;
         let windows = windows.iter().map(|w| violation::WindowResult {
             window_ms: *w,
@@ -197,8 +240,12 @@ impl Script {
 
     pub(crate) fn overview(&self) -> violation::Overview {
         let windows = sla_domain::Window::DEFAULT_LENGTHS_MS;
-        let mut objectives: Vec<violation::ObjectiveStatus> =
-            self.sets.iter().flat_map(|s| &s.objectives).map(|o| self.judge(o, &windows)).collect();
+        let mut objectives: Vec<violation::ObjectiveStatus> = self
+            .sets
+            .iter()
+            .flat_map(|s| &s.objectives)
+            .map(|o| self.judge(o, &windows))
+            .collect();
         objectives.sort_by_key(|o| std::cmp::Reverse(wire::State::of(o.state())));
         let count = |state| objectives.iter().filter(|o| o.state() == state).count() as u32;
         violation::Overview {
@@ -219,7 +266,11 @@ impl Script {
         let count = request.columns.max(10) as usize;
         let columns = (0..count).map(|n| {
             let value = 2.0 + (n as f64 / 9.0).sin() + if n > count * 9 / 10 { 4.0 } else { 0.0 };
-            retrieval::Column { min: Some(value - 0.1), max: Some(value + 0.1), last: Some(value) }
+            retrieval::Column {
+                min: Some(value - 0.1),
+                max: Some(value + 0.1),
+                last: Some(value),
+            }
         });
         retrieval::GetChartResponse {
             series: self.series.first().map(|s| s.0.clone()),
@@ -234,15 +285,32 @@ impl Script {
     }
 
     fn rows(&self, request: &retrieval::ListSeriesRowsRequest) -> retrieval::ListSeriesRowsResponse {
-        let wanted: Vec<String> = request.queries.iter().map(|q| wire::query_text(Some(q)).to_owned()).collect();
+        let wanted: Vec<String> = request
+            .queries
+            .iter()
+            .map(|q| wire::query_text(Some(q)).to_owned())
+            .collect();
         let rows: Vec<retrieval::SeriesRow> = self
             .series
             .iter()
-            .filter(|(s, _)| wanted.iter().any(|w| *w == s.labels[0].value || *w == wire::series_promql(s)))
+            .filter(|(s, _)| {
+                wanted
+                    .iter()
+                    .any(|w| *w == s.labels[0].value || *w == wire::series_promql(s))
+            })
             .map(|(series, value)| retrieval::SeriesRow {
                 series: Some(series.clone()),
-                last: Some(Point { time: at(NOW_MS), value: *value }),
-                sparkline: (0..40).map(|n| retrieval::Column { min: Some(value * 0.5), max: Some(value * (0.5 + f64::from(n) / 80.0)), last: Some(*value) }).collect(),
+                last: Some(Point {
+                    time: at(NOW_MS),
+                    value: *value,
+                }),
+                sparkline: (0..40)
+                    .map(|n| retrieval::Column {
+                        min: Some(value * 0.5),
+                        max: Some(value * (0.5 + f64::from(n) / 80.0)),
+                        last: Some(*value),
+                    })
+                    .collect(),
                 window: Some(statistics(request.window_ms, *value)),
                 stationary: Some(false),
                 season_ms: Some(0),
@@ -280,10 +348,21 @@ impl Script {
                     let name = series.labels[0].value.clone();
                     match names.iter_mut().find(|n| n.name == name) {
                         Some(have) => have.series += 1,
-                        None => names.push(etl::MetricName { name, series: 1, r#type: "gauge".into(), help: "Help.".into(), ..etl::MetricName::default() }),
+                        None => names.push(etl::MetricName {
+                            name,
+                            series: 1,
+                            r#type: "gauge".into(),
+                            help: "Help.".into(),
+                            ..etl::MetricName::default()
+                        }),
                     }
                 }
-                Reply::Names(etl::ListMetricNamesResponse { total_names: names.len() as u32, total_series: self.series.len() as u32, names, ..etl::ListMetricNamesResponse::default() })
+                Reply::Names(etl::ListMetricNamesResponse {
+                    total_names: names.len() as u32,
+                    total_series: self.series.len() as u32,
+                    names,
+                    ..etl::ListMetricNamesResponse::default()
+                })
             }
             Request::Rows(m) => Reply::Rows(self.rows(m)),
             Request::Detail(m) => Reply::Detail(Box::new(self.detail(m))),
@@ -294,7 +373,9 @@ impl Script {
                 values: vec![1.5, 2.0],
                 truncated: false,
             }),
-            Request::Sets => Reply::Sets(set::ListSetsResponse { sets: self.sets.clone() }),
+            Request::Sets => Reply::Sets(set::ListSetsResponse {
+                sets: self.sets.clone(),
+            }),
             Request::CreateSet(m) => {
                 let mut set = m.set.clone().unwrap_or_default();
                 set.id = format!("set-{}", self.sets.len() + 1);
@@ -304,10 +385,16 @@ impl Script {
             }
             Request::UpdateSet(m) => {
                 let mut set = m.set.clone().unwrap_or_default();
-                let Some(stored) = self.sets.iter_mut().find(|s| s.id == set.id) else { return Err(Problem::plain("no such set")) };
+                let Some(stored) = self.sets.iter_mut().find(|s| s.id == set.id) else {
+                    return Err(Problem::plain("no such set"));
+                };
                 if stored.version != set.version {
                     let conflict = Some(Box::new(stored.clone()));
-                    return Err(Problem { reason: "STALE_VERSION".into(), conflict, ..Problem::plain("somebody was faster") });
+                    return Err(Problem {
+                        reason: "STALE_VERSION".into(),
+                        conflict,
+                        ..Problem::plain("somebody was faster")
+                    });
                 }
                 set.version += 1;
                 for (n, objective) in set.objectives.iter_mut().enumerate().filter(|(_, o)| o.id.is_empty()) {
@@ -328,11 +415,18 @@ impl Script {
                 Reply::SetSaved(Box::new(set))
             }
             Request::Suggest(_) => Reply::Suggest(set::SuggestRangeResponse {
-                range: Some(AllowedRange { min: None, max: Some(3.1), ..AllowedRange::default() }),
+                range: Some(AllowedRange {
+                    min: None,
+                    max: Some(3.1),
+                    ..AllowedRange::default()
+                }),
                 samples: 2880,
                 spanned_ms: 43_200_000,
             }),
-            Request::CheckQuery(_) => Reply::CheckQuery(etl::CheckQueryResponse { series: 3, ..etl::CheckQueryResponse::default() }),
+            Request::CheckQuery(_) => Reply::CheckQuery(etl::CheckQueryResponse {
+                series: 3,
+                ..etl::CheckQueryResponse::default()
+            }),
             Request::Evaluate(m) => {
                 let windows: Vec<i64> = m.windows.iter().map(time::duration_ms).collect();
                 Reply::Evaluate(violation::EvaluateResponse {
@@ -343,32 +437,69 @@ impl Script {
             }
             Request::EvaluateNow => Reply::EvaluateNow(violation::EvaluateNowResponse::default()),
             Request::Ledger(m) => {
-                let objective = self.sets.iter().flat_map(|s| &s.objectives).find(|o| o.id == m.objective_id).cloned().unwrap_or_default();
+                let objective = self
+                    .sets
+                    .iter()
+                    .flat_map(|s| &s.objectives)
+                    .find(|o| o.id == m.objective_id)
+                    .cloned()
+                    .unwrap_or_default();
                 let name = objective.name.clone();
-                let hit = self.series.iter().filter(|(s, v)| s.labels[0].value == name && *v > 4.0 && *v < 100.0);
+                let hit = self
+                    .series
+                    .iter()
+                    .filter(|(s, v)| s.labels[0].value == name && *v > 4.0 && *v < 100.0);
                 let violations = hit.map(|(s, v)| self.violation(&objective, s, *v)).collect();
-                Reply::Ledger(violation::ListViolationsResponse { violations, next_page_token: String::new() })
+                Reply::Ledger(violation::ListViolationsResponse {
+                    violations,
+                    next_page_token: String::new(),
+                })
             }
             Request::Future(_) => {
                 let rows = self.overview().objectives.into_iter().flat_map(|o| {
                     let objective = o.objective.clone();
-                    o.series.into_iter().map(move |s| violation::FutureRow { set_id: "set-1".into(), objective: objective.clone(), series: Some(s) })
+                    o.series.into_iter().map(move |s| violation::FutureRow {
+                        set_id: "set-1".into(),
+                        objective: objective.clone(),
+                        series: Some(s),
+                    })
                 });
                 Reply::Future(violation::ListFutureViolationsResponse { rows: rows.collect() })
             }
-            Request::Runs => Reply::Runs(etl::ListRunsResponse { runs: self.runs.clone(), next_page_token: String::new() }),
+            Request::Runs => Reply::Runs(etl::ListRunsResponse {
+                runs: self.runs.clone(),
+                next_page_token: String::new(),
+            }),
             Request::RunLog(_) => Reply::RunLog(etl::TailLogResponse {
-                lines: vec![etl::LogLine { time: at(NOW_MS), level: "warn".into(), text: "node_x: 3 NaN".into(), run_id: "run-418".into() }],
+                lines: vec![etl::LogLine {
+                    time: at(NOW_MS),
+                    level: "warn".into(),
+                    text: "node_x: 3 NaN".into(),
+                    run_id: "run-418".into(),
+                }],
             }),
             Request::Estimate(m) => {
-                let series = if m.scope.as_ref().is_some_and(|s| s.queries.is_empty()) { 6 } else { 5_000 };
-                Reply::Estimate(etl::EstimateRunResponse { series, samples: 17_280, bytes: 70_000, max_series: 2_000, ..etl::EstimateRunResponse::default() })
+                let series = if m.scope.as_ref().is_some_and(|s| s.queries.is_empty()) {
+                    6
+                } else {
+                    5_000
+                };
+                Reply::Estimate(etl::EstimateRunResponse {
+                    series,
+                    samples: 17_280,
+                    bytes: 70_000,
+                    max_series: 2_000,
+                    ..etl::EstimateRunResponse::default()
+                })
             }
             Request::StartRun(_) => {
                 let mut run = self.runs[0].clone();
                 run.id = "run-419".into();
                 run.number = 419;
-                Reply::RunStarted(Box::new(etl::StartRunResponse { run: Some(run), already_started: false }))
+                Reply::RunStarted(Box::new(etl::StartRunResponse {
+                    run: Some(run),
+                    already_started: false,
+                }))
             }
             Request::CancelRun(_) => {
                 let mut run = self.runs[0].clone();
@@ -387,21 +518,64 @@ impl Script {
     }
 
     fn detail(&self, request: &retrieval::GetSeriesDetailRequest) -> retrieval::GetSeriesDetailResponse {
-        let (series, value) = self.series.iter().find(|(s, _)| s.id == request.series_id).unwrap_or(&self.series[0]).clone();
-        let point = |n: i64| result::ForecastPoint { time: at(NOW_MS + n * MIN), value, low: value - 1.0, high: value + 1.0 };
-        let line = || Some(result::ForecastLine { points: (1..=10).map(point).collect(), ..result::ForecastLine::default() });
+        let (series, value) = self
+            .series
+            .iter()
+            .find(|(s, _)| s.id == request.series_id)
+            .unwrap_or(&self.series[0])
+            .clone();
+        let point = |n: i64| result::ForecastPoint {
+            time: at(NOW_MS + n * MIN),
+            value,
+            low: value - 1.0,
+            high: value + 1.0,
+        };
+        let line = || {
+            Some(result::ForecastLine {
+                points: (1..=10).map(point).collect(),
+                ..result::ForecastLine::default()
+            })
+        };
         let metadata = result::Metadata {
             window_ms: 43_200_000,
             n: 2880,
-            stationarity: Some(result::StationarityTest { statistic: -1.9, p_value: 0.33, used_lag: 4, nobs: 2875, critical_1: -3.4, critical_5: -2.9, critical_10: -2.6, stationary: false }),
-            autocorrelation: Some(result::Autocorrelation { acf: (0..40).map(|n| 0.97_f64.powi(n)).collect(), band: vec![0.1; 40], lag_ms: 15_000 }),
-            seasonality: Some(result::Seasonality { period_ms: 3_600_000, strength: 0.7, pattern: (0..30).map(|n| f64::from(n).sin()).collect(), other_periods_ms: vec![] }),
+            stationarity: Some(result::StationarityTest {
+                statistic: -1.9,
+                p_value: 0.33,
+                used_lag: 4,
+                nobs: 2875,
+                critical_1: -3.4,
+                critical_5: -2.9,
+                critical_10: -2.6,
+                stationary: false,
+            }),
+            autocorrelation: Some(result::Autocorrelation {
+                acf: (0..40).map(|n| 0.97_f64.powi(n)).collect(),
+                band: vec![0.1; 40],
+                lag_ms: 15_000,
+            }),
+            seasonality: Some(result::Seasonality {
+                period_ms: 3_600_000,
+                strength: 0.7,
+                pattern: (0..30).map(|n| f64::from(n).sin()).collect(),
+                other_periods_ms: vec![],
+            }),
             ..result::Metadata::default()
         };
         let analysis = result::Analysis {
-            windows: sla_domain::Window::DEFAULT_LENGTHS_MS.map(|w| statistics(w, value)).to_vec(),
+            windows: sla_domain::Window::DEFAULT_LENGTHS_MS
+                .map(|w| statistics(w, value))
+                .to_vec(),
             metadata: Some(metadata),
-            forecast: Some(result::Forecast { method: "Holt-Winters 2-min bins m = 5".into(), step_ms: MIN, mean: line(), max: line(), min: line(), n: 720, ..result::Forecast::default() }),
+            forecast: Some(result::Forecast {
+                method: "Holt-Winters 2-min bins m = 5".into(),
+                step_ms: MIN,
+                mean: line(),
+                max: line(),
+                min: line(),
+                n: 720,
+                ..result::Forecast::default()
+            }),
             spacing_ms: 15_000,
             ..result::Analysis::default()
         };
@@ -410,7 +584,11 @@ impl Script {
                 series: Some(series),
                 as_of: at(NOW_MS),
                 outcome: Some(result::series_result::Outcome::Analysis(analysis)),
-                timings: vec![result::StepTiming { step: "extract".into(), ms: 1.2, window_ms: 0 }],
+                timings: vec![result::StepTiming {
+                    step: "extract".into(),
+                    ms: 1.2,
+                    window_ms: 0,
+                }],
                 ..result::SeriesResult::default()
             }),
             ..retrieval::GetSeriesDetailResponse::default()
@@ -437,13 +615,29 @@ fn statistics(window_ms: i64, value: f64) -> result::WindowStatistics {
 fn outlook(value: f64, bad: bool) -> violation::Outlook {
     let fan = (1..=10).map(|n| {
         let w = f64::from(n) * 0.1;
-        violation::FanPoint { time: at(NOW_MS + i64::from(n) * MIN), median: value, low_50: value - w, high_50: value + w, low_80: value - 2.0 * w, high_80: value + 2.0 * w, low_95: value - 3.0 * w, high_95: value + 3.0 * w }
+        violation::FanPoint {
+            time: at(NOW_MS + i64::from(n) * MIN),
+            median: value,
+            low_50: value - w,
+            high_50: value + w,
+            low_80: value - 2.0 * w,
+            high_80: value + 2.0 * w,
+            low_95: value - 3.0 * w,
+            high_95: value + 3.0 * w,
+        }
     });
     violation::Outlook {
         horizon: Some(time::duration(10 * MIN)),
         probability: Some(if bad { 0.93 } else { 0.02 }),
         first_crossing: if bad { at(NOW_MS) } else { None },
-        track_record: Some(violation::TrackRecord { trust: if bad { 2 } else { 1 }, scored: 61, violations: 5, right: 58, text: "58 of 61, better than last value".into(), ..violation::TrackRecord::default() }),
+        track_record: Some(violation::TrackRecord {
+            trust: if bad { 2 } else { 1 },
+            scored: 61,
+            violations: 5,
+            right: 58,
+            text: "58 of 61, better than last value".into(),
+            ..violation::TrackRecord::default()
+        }),
         method: "pool: chain .4 mix .3".into(),
         made: at(NOW_MS),
         fan: fan.collect(),

@@ -41,7 +41,12 @@ impl Wire for FakeWire {
         self.watches.fetch_add(1, Ordering::SeqCst);
         let snapshot = Event::Snapshot(self.script.lock().unwrap().overview());
         let cut = Arc::clone(&self.cut);
-        let first = futures::stream::once(async { Ok(WatchViolationsResponse { event: Some(snapshot), ..Default::default() }) });
+        let first = futures::stream::once(async {
+            Ok(WatchViolationsResponse {
+                event: Some(snapshot),
+                ..Default::default()
+            })
+        });
         let end = futures::stream::once(async move {
             cut.notified().await;
             Err(Problem::plain("the stream broke"))
@@ -49,7 +54,11 @@ impl Wire for FakeWire {
         Ok(first.chain(end).boxed())
     }
 
-    async fn watch_run(&self, _: String, _: u64) -> Result<BoxStream<'static, Result<WatchRunResponse, Problem>>, Problem> {
+    async fn watch_run(
+        &self,
+        _: String,
+        _: u64,
+    ) -> Result<BoxStream<'static, Result<WatchRunResponse, Problem>>, Problem> {
         Ok(futures::stream::pending().boxed())
     }
 }

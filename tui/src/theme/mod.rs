@@ -122,24 +122,44 @@ impl Theme {
         let dark = self.caps.background == Background::Dark;
         let pick = |on_dark: Hue, on_light: Hue| Some(if dark { on_dark } else { on_light });
         match role {
-            Role::Text | Role::Strong | Role::Selected | Role::Tab | Role::Input | Role::Cursor | Role::TabActive => None,
-            Role::Dim | Role::Border | Role::Excluded => {
-                pick(hue((138, 138, 138), 245, Color::DarkGray), hue((108, 108, 108), 242, Color::DarkGray))
+            Role::Text | Role::Strong | Role::Selected | Role::Tab | Role::Input | Role::Cursor | Role::TabActive => {
+                None
             }
+            Role::Dim | Role::Border | Role::Excluded => pick(
+                hue((138, 138, 138), 245, Color::DarkGray),
+                hue((108, 108, 108), 242, Color::DarkGray),
+            ),
             Role::Title | Role::Accent | Role::Key | Role::Now => {
                 pick(hue((95, 215, 215), 80, Color::Cyan), hue((0, 95, 135), 24, Color::Cyan))
             }
-            Role::Ok | Role::Line => {
-                pick(hue((95, 175, 255), 75, Color::LightBlue), hue((0, 95, 215), 26, Color::Blue))
-            }
-            Role::AtRisk => pick(hue((255, 215, 95), 221, Color::LightYellow), hue((135, 95, 0), 94, Color::Yellow)),
-            Role::Violated | Role::Bound | Role::Error | Role::Banner => {
-                pick(hue((255, 135, 0), 208, Color::LightRed), hue((175, 63, 0), 130, Color::Red))
-            }
-            Role::NoData => pick(hue((175, 135, 215), 140, Color::LightMagenta), hue((95, 0, 135), 54, Color::Magenta)),
-            Role::Band50 => pick(hue((135, 175, 215), 110, Color::Blue), hue((95, 135, 175), 67, Color::Blue)),
-            Role::Band80 => pick(hue((95, 135, 175), 67, Color::Blue), hue((135, 175, 215), 110, Color::Blue)),
-            Role::Band95 => pick(hue((88, 108, 138), 60, Color::DarkGray), hue((175, 195, 225), 146, Color::DarkGray)),
+            Role::Ok | Role::Line => pick(
+                hue((95, 175, 255), 75, Color::LightBlue),
+                hue((0, 95, 215), 26, Color::Blue),
+            ),
+            Role::AtRisk => pick(
+                hue((255, 215, 95), 221, Color::LightYellow),
+                hue((135, 95, 0), 94, Color::Yellow),
+            ),
+            Role::Violated | Role::Bound | Role::Error | Role::Banner => pick(
+                hue((255, 135, 0), 208, Color::LightRed),
+                hue((175, 63, 0), 130, Color::Red),
+            ),
+            Role::NoData => pick(
+                hue((175, 135, 215), 140, Color::LightMagenta),
+                hue((95, 0, 135), 54, Color::Magenta),
+            ),
+            Role::Band50 => pick(
+                hue((135, 175, 215), 110, Color::Blue),
+                hue((95, 135, 175), 67, Color::Blue),
+            ),
+            Role::Band80 => pick(
+                hue((95, 135, 175), 67, Color::Blue),
+                hue((135, 175, 215), 110, Color::Blue),
+            ),
+            Role::Band95 => pick(
+                hue((88, 108, 138), 60, Color::DarkGray),
+                hue((175, 195, 225), 146, Color::DarkGray),
+            ),
         }
     }
 }
@@ -163,7 +183,11 @@ mod tests {
     use super::*;
 
     fn theme(colour: ColourDepth, background: Background) -> Theme {
-        Theme::new(Caps { colour, background, unicode: true })
+        Theme::new(Caps {
+            colour,
+            background,
+            unicode: true,
+        })
     }
 
     #[test]
@@ -179,8 +203,14 @@ mod tests {
         for role in Role::ALL {
             for background in [Background::Dark, Background::Light] {
                 let fg = |depth| theme(depth, background).style(role).fg;
-                assert!(!matches!(fg(ColourDepth::Ansi16), Some(Color::Indexed(_) | Color::Rgb(..))), "{role:?}");
-                assert!(matches!(fg(ColourDepth::Ansi256), None | Some(Color::Indexed(_))), "{role:?}");
+                assert!(
+                    !matches!(fg(ColourDepth::Ansi16), Some(Color::Indexed(_) | Color::Rgb(..))),
+                    "{role:?}"
+                );
+                assert!(
+                    matches!(fg(ColourDepth::Ansi256), None | Some(Color::Indexed(_))),
+                    "{role:?}"
+                );
                 assert!(matches!(fg(ColourDepth::True), None | Some(Color::Rgb(..))), "{role:?}");
             }
         }

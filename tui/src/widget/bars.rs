@@ -31,7 +31,11 @@ pub(crate) fn draw_acf(canvas: &mut Canvas<'_>, acf: &[f64], band: &[f64]) {
         // Shape as well as colour: inside the band it is only a line of dots.
         let ink = if significant { '█' } else { '·' };
         for step in 1..=cells {
-            let y = if *value >= 0.0 { axis.saturating_sub(step) } else { (axis + step).min(height - 1) };
+            let y = if *value >= 0.0 {
+                axis.saturating_sub(step)
+            } else {
+                (axis + step).min(height - 1)
+            };
             canvas.glyph(x, y, ink, role);
         }
         if lag > 0 && limit > 0.0 {
@@ -49,7 +53,10 @@ pub(crate) fn draw_acf(canvas: &mut Canvas<'_>, acf: &[f64], band: &[f64]) {
 pub(crate) fn draw_profile(canvas: &mut Canvas<'_>, values: &[f64]) {
     let (width, height) = (canvas.width(), canvas.height());
     let finite = || values.iter().copied().filter(|v| v.is_finite());
-    let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+    let (low, high) = (
+        finite().fold(f64::INFINITY, f64::min),
+        finite().fold(f64::NEG_INFINITY, f64::max),
+    );
     if width < 10 || height == 0 || low > high {
         return;
     }
@@ -63,7 +70,11 @@ pub(crate) fn draw_profile(canvas: &mut Canvas<'_>, values: &[f64]) {
     for column in 0..columns {
         let from = column * values.len() / columns;
         let to = ((column + 1) * values.len() / columns).max(from + 1);
-        let peak = values[from..to].iter().copied().filter(|v| v.is_finite()).fold(f64::NEG_INFINITY, f64::max);
+        let peak = values[from..to]
+            .iter()
+            .copied()
+            .filter(|v| v.is_finite())
+            .fold(f64::NEG_INFINITY, f64::max);
         if !peak.is_finite() {
             continue;
         }
@@ -72,7 +83,12 @@ pub(crate) fn draw_profile(canvas: &mut Canvas<'_>, values: &[f64]) {
         for step in 0..height {
             let level = eighths.saturating_sub(step * 8).min(8);
             if level > 0 {
-                canvas.glyph(8 + column as u16, height - 1 - step, EIGHTHS[usize::from(level - 1)], Role::Line);
+                canvas.glyph(
+                    8 + column as u16,
+                    height - 1 - step,
+                    EIGHTHS[usize::from(level - 1)],
+                    Role::Line,
+                );
             }
         }
     }
@@ -86,7 +102,9 @@ mod tests {
 
     #[test]
     fn significant_lags_differ_in_shape() {
-        let lines = picture(20, 7, Caps::default(), |c| draw_acf(c, &[1.0, 0.9, 0.05, -0.6], &[0.0, 0.2, 0.4, 0.4]));
+        let lines = picture(20, 7, Caps::default(), |c| {
+            draw_acf(c, &[1.0, 0.9, 0.05, -0.6], &[0.0, 0.2, 0.4, 0.4])
+        });
         let text = lines.join("\n");
         assert!(text.contains('█') && text.contains('┄'), "{text}");
         let below = lines[5].clone() + &lines[4];
@@ -95,7 +113,9 @@ mod tests {
 
     #[test]
     fn a_profile_spans_its_height() {
-        let lines = picture(20, 3, Caps::default(), |c| draw_profile(c, &[0.0, 1.0, 2.0, 3.0, f64::NAN]));
+        let lines = picture(20, 3, Caps::default(), |c| {
+            draw_profile(c, &[0.0, 1.0, 2.0, 3.0, f64::NAN])
+        });
         assert!(lines[0].contains('█') && lines[2].contains('▁'), "{lines:?}");
         picture(20, 3, Caps::default(), |c| draw_profile(c, &[f64::MAX, f64::MIN]));
         picture(3, 1, Caps::default(), |c| draw_profile(c, &[]));

@@ -29,7 +29,12 @@ pub(crate) struct Canvas<'a> {
 impl<'a> Canvas<'a> {
     pub(crate) fn new(buffer: &'a mut Buffer, cursor: &'a mut Option<Position>, theme: &'a Theme) -> Self {
         let area = buffer.area;
-        Self { buffer, cursor, theme, area }
+        Self {
+            buffer,
+            cursor,
+            theme,
+            area,
+        }
     }
 
     pub(crate) fn width(&self) -> u16 {
@@ -53,7 +58,12 @@ impl<'a> Canvas<'a> {
             height,
         );
         let area = wanted.intersection(self.area);
-        Canvas { buffer: self.buffer, cursor: self.cursor, theme: self.theme, area }
+        Canvas {
+            buffer: self.buffer,
+            cursor: self.cursor,
+            theme: self.theme,
+            area,
+        }
     }
 
     /// The rows from `y` on, `height` of them.
@@ -72,7 +82,9 @@ impl<'a> Canvas<'a> {
         }
         let safe = self.drawable(text);
         let room = usize::from(self.area.width - x);
-        let (end, _) = self.buffer.set_stringn(self.area.x + x, self.area.y + y, safe, room, style);
+        let (end, _) = self
+            .buffer
+            .set_stringn(self.area.x + x, self.area.y + y, safe, room, style);
         end - self.area.x
     }
 
@@ -176,10 +188,17 @@ mod tests {
 
     fn drawn(unicode: bool, draw: impl FnOnce(&mut Canvas<'_>)) -> String {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 2));
-        let theme = Theme::new(Caps { unicode, ..Caps::default() });
+        let theme = Theme::new(Caps {
+            unicode,
+            ..Caps::default()
+        });
         let mut cursor = None;
         draw(&mut Canvas::new(&mut buffer, &mut cursor, &theme));
-        (0..12).map(|x| buffer[(x, 0)].symbol().to_owned()).collect::<String>().trim_end().to_owned()
+        (0..12)
+            .map(|x| buffer[(x, 0)].symbol().to_owned())
+            .collect::<String>()
+            .trim_end()
+            .to_owned()
     }
 
     #[test]

@@ -85,7 +85,14 @@ impl Chart {
         }
         let (columns, rows) = (width - label - 1, height - 1);
         let Some((low, high)) = self.range() else {
-            canvas.field(0, height / 2, width, "no samples in this range", Align::Centre, Role::Dim);
+            canvas.field(
+                0,
+                height / 2,
+                width,
+                "no samples in this range",
+                Align::Centre,
+                Role::Dim,
+            );
             self.draw_time_axis(canvas, label, columns, rows);
             return;
         };
@@ -162,11 +169,13 @@ impl Chart {
 
     fn bounds(&self) -> (f64, f64) {
         // Bounds are labelled min and max; warnings do not colour samples.
-        self.layers.iter().fold((f64::NEG_INFINITY, f64::INFINITY), |(low, high), layer| match layer {
-            Layer::Bound { value, label } if label.starts_with("min") => (*value, high),
-            Layer::Bound { value, label } if label.starts_with("max") => (low, *value),
-            _ => (low, high),
-        })
+        self.layers
+            .iter()
+            .fold((f64::NEG_INFINITY, f64::INFINITY), |(low, high), layer| match layer {
+                Layer::Bound { value, label } if label.starts_with("min") => (*value, high),
+                Layer::Bound { value, label } if label.starts_with("max") => (low, *value),
+                _ => (low, high),
+            })
     }
 
     fn draw_layer(&self, layer: &Layer, scale: &Scale, raster: &mut Raster) {
@@ -196,7 +205,11 @@ impl Chart {
                 && extent.time_ms - before.time_ms <= gap_ms
             {
                 let entry = before.last.clamp(extent.min, extent.max);
-                raster.line((scale.x(before.time_ms), scale.y(before.last)), (x, scale.y(entry)), role);
+                raster.line(
+                    (scale.x(before.time_ms), scale.y(before.last)),
+                    (x, scale.y(entry)),
+                    role,
+                );
             }
             raster.vertical(x, scale.y(extent.min), scale.y(extent.max), role);
             previous = Some(*extent);
@@ -220,7 +233,11 @@ impl Chart {
     fn draw_time_axis(&self, canvas: &mut Canvas<'_>, label: u16, columns: u16, rows: u16) {
         canvas.glyph(label, rows, '└', Role::Border);
         canvas.run(label + 1, rows, columns, '─', Role::Border);
-        let (ticks, step) = time_ticks(self.after_ms, self.until_ms, usize::from(columns / TIME_LABEL_WIDTH).max(1));
+        let (ticks, step) = time_ticks(
+            self.after_ms,
+            self.until_ms,
+            usize::from(columns / TIME_LABEL_WIDTH).max(1),
+        );
         for tick in ticks {
             let share = (tick - self.after_ms) as f64 / (self.until_ms - self.after_ms) as f64;
             let text = if step < 60_000 {
@@ -299,7 +316,10 @@ impl Chart {
                         });
                     }
                 }
-                Layer::Band { points, role: Role::Band95 } => {
+                Layer::Band {
+                    points,
+                    role: Role::Band95,
+                } => {
                     let near = points.iter().min_by_key(|(t, _, _)| (t - time_ms).abs());
                     if let Some((_, low, high)) = near.filter(|(t, _, _)| (t - time_ms).abs() <= width.max(60_000)) {
                         parts.push(format!("95 % expected in [{}, {}]", number(*low), number(*high)));
@@ -308,7 +328,11 @@ impl Chart {
                 _ => {}
             }
         }
-        if parts.is_empty() { format!("{when}  no sample here") } else { format!("{when}  {}", parts.join("  ")) }
+        if parts.is_empty() {
+            format!("{when}  no sample here")
+        } else {
+            format!("{when}  {}", parts.join("  "))
+        }
     }
 }
 

@@ -5,7 +5,15 @@ use crate::frame::picture;
 use crate::shell::caps::Caps;
 
 fn extents(values: &[(i64, f64)]) -> Vec<Extent> {
-    values.iter().map(|&(t, v)| Extent { time_ms: t * 1000, min: v, max: v, last: v }).collect()
+    values
+        .iter()
+        .map(|&(t, v)| Extent {
+            time_ms: t * 1000,
+            min: v,
+            max: v,
+            last: v,
+        })
+        .collect()
 }
 
 fn chart(layers: Vec<Layer>) -> Chart {
@@ -22,7 +30,10 @@ fn chart(layers: Vec<Layer>) -> Chart {
 }
 
 fn ascii() -> Caps {
-    Caps { unicode: false, ..Caps::default() }
+    Caps {
+        unicode: false,
+        ..Caps::default()
+    }
 }
 
 fn drawn(chart: &Chart, caps: Caps) -> Vec<String> {
@@ -34,8 +45,14 @@ fn axis_and_bound_are_labelled() {
     let samples: Vec<(i64, f64)> = (0..40).map(|n| (n * 15, 2.0 + (n as f64 / 5.0).sin())).collect();
     let lines = drawn(
         &chart(vec![
-            Layer::Bound { value: 4.0, label: "max 4".into() },
-            Layer::Samples { extents: extents(&samples), gap_ms: 30_000 },
+            Layer::Bound {
+                value: 4.0,
+                label: "max 4".into(),
+            },
+            Layer::Samples {
+                extents: extents(&samples),
+                gap_ms: 30_000,
+            },
         ]),
         Caps::default(),
     );
@@ -48,9 +65,21 @@ fn axis_and_bound_are_labelled() {
 #[test]
 fn a_gap_is_not_joined() {
     let samples: Vec<(i64, f64)> = (0..10).chain(30..40).map(|n| (n * 15, 1.0)).collect();
-    let lines = drawn(&chart(vec![Layer::Samples { extents: extents(&samples), gap_ms: 30_000 }]), ascii());
-    let row = lines.iter().find(|l| l.contains("**") || l.contains(",,") || l.contains("''")).unwrap();
-    assert!(row.trim_end().contains("          "), "a hole between the two parts: {row}");
+    let lines = drawn(
+        &chart(vec![Layer::Samples {
+            extents: extents(&samples),
+            gap_ms: 30_000,
+        }]),
+        ascii(),
+    );
+    let row = lines
+        .iter()
+        .find(|l| l.contains("**") || l.contains(",,") || l.contains("''"))
+        .unwrap();
+    assert!(
+        row.trim_end().contains("          "),
+        "a hole between the two parts: {row}"
+    );
 }
 
 #[test]
@@ -58,8 +87,14 @@ fn what_is_outside_the_range_is_marked_without_colour() {
     let samples: Vec<(i64, f64)> = (0..40).map(|n| (n * 15, if n > 30 { 6.0 } else { 2.0 })).collect();
     let lines = drawn(
         &chart(vec![
-            Layer::Bound { value: 4.0, label: "max 4".into() },
-            Layer::Samples { extents: extents(&samples), gap_ms: 30_000 },
+            Layer::Bound {
+                value: 4.0,
+                label: "max 4".into(),
+            },
+            Layer::Samples {
+                extents: extents(&samples),
+                gap_ms: 30_000,
+            },
         ]),
         ascii(),
     );
@@ -77,14 +112,20 @@ fn a_peak_survives_decimation() {
 
 #[test]
 fn the_crosshair_reads_in_words() {
-    let c = chart(vec![Layer::Samples { extents: extents(&[(300, 6.02)]), gap_ms: 30_000 }]);
+    let c = chart(vec![Layer::Samples {
+        extents: extents(&[(300, 6.02)]),
+        gap_ms: 30_000,
+    }]);
     assert_eq!(c.reading(300_000, 600_000), "00:05:00  6.02");
     assert_eq!(c.reading(10_000, 600_000), "00:00:10  no sample here");
 }
 
 #[test]
 fn stale_is_said_in_words() {
-    let mut c = chart(vec![Layer::Samples { extents: extents(&[(300, 6.02)]), gap_ms: 30_000 }]);
+    let mut c = chart(vec![Layer::Samples {
+        extents: extents(&[(300, 6.02)]),
+        gap_ms: 30_000,
+    }]);
     c.stale = true;
     assert!(drawn(&c, Caps::default()).join("\n").contains("STALE"));
 }

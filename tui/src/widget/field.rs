@@ -17,7 +17,9 @@ pub(crate) struct TextField {
 
 impl TextField {
     pub(crate) fn new(value: &str) -> Self {
-        Self { input: Input::new(value.chars().filter(|c| !c.is_control()).take(TEXT_CHARS_MAX).collect()) }
+        Self {
+            input: Input::new(value.chars().filter(|c| !c.is_control()).take(TEXT_CHARS_MAX).collect()),
+        }
     }
 
     pub(crate) fn value(&self) -> &str {
@@ -66,7 +68,10 @@ impl TextField {
         let mut part = canvas.part(x, y, if focused { room.max(1) } else { width }, 1);
         if focused {
             part.text(0, 0, &visible, Role::Input);
-            canvas.set_cursor(x + (self.input.visual_cursor().saturating_sub(scroll) as u16).min(room), y);
+            canvas.set_cursor(
+                x + (self.input.visual_cursor().saturating_sub(scroll) as u16).min(room),
+                y,
+            );
         } else {
             part.field(0, 0, width, &visible, Align::Left, Role::Input);
         }
@@ -104,7 +109,10 @@ pub(crate) struct Choice {
 
 impl Choice {
     pub(crate) fn new(options: &[&str], at: usize) -> Self {
-        Self { options: options.iter().map(|&o| o.to_owned()).collect(), at: at.min(options.len().saturating_sub(1)) }
+        Self {
+            options: options.iter().map(|&o| o.to_owned()).collect(),
+            at: at.min(options.len().saturating_sub(1)),
+        }
     }
 
     pub(crate) fn value(&self) -> &str {

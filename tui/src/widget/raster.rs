@@ -15,7 +15,11 @@ pub(crate) struct Raster {
 
 impl Raster {
     pub(crate) fn new(columns: u16, rows: u16) -> Self {
-        Self { columns, rows, cells: vec![(0, Role::Text); usize::from(columns) * usize::from(rows)] }
+        Self {
+            columns,
+            rows,
+            cells: vec![(0, Role::Text); usize::from(columns) * usize::from(rows)],
+        }
     }
 
     /// Width in dots.
@@ -86,16 +90,20 @@ impl Raster {
 
     /// Each cell that holds a dot: column, row, character, role.
     pub(crate) fn drawn(&self, unicode: bool) -> impl Iterator<Item = (u16, u16, char, Role)> + '_ {
-        self.cells.iter().enumerate().filter(|(_, (bits, _))| *bits != 0).map(move |(at, (bits, role))| {
-            let column = (at % usize::from(self.columns)) as u16;
-            let row = (at / usize::from(self.columns)) as u16;
-            let c = if unicode {
-                char::from_u32(0x2800 + u32::from(*bits)).unwrap_or('?')
-            } else {
-                ascii_of(*bits, *role)
-            };
-            (column, row, c, *role)
-        })
+        self.cells
+            .iter()
+            .enumerate()
+            .filter(|(_, (bits, _))| *bits != 0)
+            .map(move |(at, (bits, role))| {
+                let column = (at % usize::from(self.columns)) as u16;
+                let row = (at / usize::from(self.columns)) as u16;
+                let c = if unicode {
+                    char::from_u32(0x2800 + u32::from(*bits)).unwrap_or('?')
+                } else {
+                    ascii_of(*bits, *role)
+                };
+                (column, row, c, *role)
+            })
     }
 }
 
@@ -112,7 +120,10 @@ fn ascii_of(bits: u8, role: Role) -> char {
         Role::Violated => return '#',
         _ => {}
     }
-    let (top, bottom) = (bits & (DOTS[0][0] | DOTS[0][1] | DOTS[1][0] | DOTS[1][1]), bits & (DOTS[0][2] | DOTS[0][3] | DOTS[1][2] | DOTS[1][3]));
+    let (top, bottom) = (
+        bits & (DOTS[0][0] | DOTS[0][1] | DOTS[1][0] | DOTS[1][1]),
+        bits & (DOTS[0][2] | DOTS[0][3] | DOTS[1][2] | DOTS[1][3]),
+    );
     match (top != 0, bottom != 0) {
         (true, true) => '*',
         (true, false) => '\'',

@@ -27,7 +27,11 @@ pub(crate) fn draw(
         let Some((cell_low, cell_high)) = cell else { continue };
         let outside = bounds.0.is_some_and(|min| *cell_low < min) || bounds.1.is_some_and(|max| *cell_high > max);
         // A violation of the lower bound must not hide behind the cell's peak.
-        let shown = if bounds.0.is_some_and(|min| *cell_low < min) { *cell_low } else { *cell_high };
+        let shown = if bounds.0.is_some_and(|min| *cell_low < min) {
+            *cell_low
+        } else {
+            *cell_high
+        };
         let role = if outside { Role::Violated } else { Role::Line };
         canvas.glyph(x + offset + at as u16, y, level(shown, low, high), role);
     }
@@ -79,7 +83,14 @@ mod tests {
 
     #[test]
     fn wild_values_do_not_panic() {
-        let cells = [Some((f64::NAN, f64::NAN)), Some((f64::MIN, f64::MAX)), Some((f64::NEG_INFINITY, 1.0)), None];
-        picture(3, 1, Caps::default(), |c| draw(c, 0, 0, 3, &cells, (Some(0.0), Some(1.0))));
+        let cells = [
+            Some((f64::NAN, f64::NAN)),
+            Some((f64::MIN, f64::MAX)),
+            Some((f64::NEG_INFINITY, 1.0)),
+            None,
+        ];
+        picture(3, 1, Caps::default(), |c| {
+            draw(c, 0, 0, 3, &cells, (Some(0.0), Some(1.0)))
+        });
     }
 }

@@ -65,10 +65,18 @@ pub(crate) fn place(columns: &[Column], width: u16) -> Placed {
     let mut shown: Vec<usize> = (0..columns.len()).collect();
     let room = width.saturating_sub(GUTTER);
     let need = |shown: &[usize]| -> u16 {
-        shown.iter().map(|&at| columns[at].width + GAP).sum::<u16>().saturating_sub(GAP)
+        shown
+            .iter()
+            .map(|&at| columns[at].width + GAP)
+            .sum::<u16>()
+            .saturating_sub(GAP)
     };
     while need(&shown) > room && shown.len() > 1 {
-        let Some(least) = shown.iter().copied().filter(|&at| columns[at].priority < 9).min_by_key(|&at| columns[at].priority)
+        let Some(least) = shown
+            .iter()
+            .copied()
+            .filter(|&at| columns[at].priority < 9)
+            .min_by_key(|&at| columns[at].priority)
         else {
             break;
         };
@@ -95,7 +103,11 @@ pub(crate) fn draw_header(canvas: &mut Canvas<'_>, columns: &[Column], placed: &
         let column = &columns[at];
         let mark = match sort {
             Some((title, down)) if title == column.title => {
-                if down { "▼" } else { "▲" }
+                if down {
+                    "▼"
+                } else {
+                    "▲"
+                }
             }
             _ => "",
         };
@@ -125,15 +137,30 @@ mod tests {
     use super::*;
 
     const fn column(title: &'static str, width: u16, grow: u16, priority: u8) -> Column {
-        Column { title, width, grow, align: Align::Left, priority }
+        Column {
+            title,
+            width,
+            grow,
+            align: Align::Left,
+            priority,
+        }
     }
 
-    const COLUMNS: [Column; 4] =
-        [column("SERIES", 20, 1, 9), column("LAST", 8, 0, 8), column("MIN", 8, 0, 2), column("S", 1, 0, 9)];
+    const COLUMNS: [Column; 4] = [
+        column("SERIES", 20, 1, 9),
+        column("LAST", 8, 0, 8),
+        column("MIN", 8, 0, 2),
+        column("S", 1, 0, 9),
+    ];
 
     #[test]
     fn the_least_important_column_leaves_first() {
-        let titles = |width| place(&COLUMNS, width).iter().map(|p| COLUMNS[p.0].title).collect::<Vec<_>>();
+        let titles = |width| {
+            place(&COLUMNS, width)
+                .iter()
+                .map(|p| COLUMNS[p.0].title)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(titles(80), ["SERIES", "LAST", "MIN", "S"]);
         assert_eq!(titles(40), ["SERIES", "LAST", "S"]);
         assert_eq!(titles(27), ["SERIES", "S"]);

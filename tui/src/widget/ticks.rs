@@ -8,8 +8,13 @@ pub(crate) fn value_ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
     }
     let raw = span / wanted as f64;
     let power = 10_f64.powf(raw.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|step| *step >= raw * 0.999_999);
-    let Some(step) = step.filter(|step| step.is_finite() && *step > 0.0) else { return Vec::new() };
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|m| m * power)
+        .find(|step| *step >= raw * 0.999_999);
+    let Some(step) = step.filter(|step| step.is_finite() && *step > 0.0) else {
+        return Vec::new();
+    };
     let first = (low / step).ceil();
     (0..=wanted + 1)
         .map(|n| (first + n as f64) * step)
@@ -21,7 +26,8 @@ pub(crate) fn value_ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
 
 /// Seconds of round time steps.
 const TIME_STEPS_S: [i64; 20] = [
-    1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600,
+    1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
+    1_209_600,
 ];
 
 /// Round instants inside (after, until], at most `wanted`. Returns them and the step, both in milliseconds.
@@ -30,10 +36,17 @@ pub(crate) fn time_ticks(after_ms: i64, until_ms: i64, wanted: usize) -> (Vec<i6
     if span <= 0 || wanted == 0 {
         return (Vec::new(), 0);
     }
-    let step = TIME_STEPS_S.into_iter().map(|s| s * 1000).find(|step| span / step <= wanted as i64);
+    let step = TIME_STEPS_S
+        .into_iter()
+        .map(|s| s * 1000)
+        .find(|step| span / step <= wanted as i64);
     let step = step.unwrap_or_else(|| (span / wanted as i64 / 86_400_000 + 1) * 86_400_000);
     let first = after_ms.div_euclid(step) + 1;
-    let ticks = (first..).map(|n| n * step).take_while(|t| *t <= until_ms).take(wanted + 1).collect();
+    let ticks = (first..)
+        .map(|n| n * step)
+        .take_while(|t| *t <= until_ms)
+        .take(wanted + 1)
+        .collect();
     (ticks, step)
 }
 
@@ -47,7 +60,10 @@ mod tests {
     fn steps_are_round() {
         assert_eq!(value_ticks(0.0, 8.0, 4), vec![0.0, 2.0, 4.0, 6.0, 8.0]);
         assert_eq!(value_ticks(-0.3, 0.9, 3), vec![0.0, 0.5]);
-        assert_eq!(time_ticks(0, 3_600_000, 4).0, vec![900_000, 1_800_000, 2_700_000, 3_600_000]);
+        assert_eq!(
+            time_ticks(0, 3_600_000, 4).0,
+            vec![900_000, 1_800_000, 2_700_000, 3_600_000]
+        );
     }
 
     proptest! {

@@ -84,7 +84,12 @@ impl Screen {
                 if let Some(row) = self.current() {
                     let series_id = row.series.id.clone();
                     let title = row.title();
-                    cx.jump = Some(Jump::Chart { query: wire::series_query(&row.series), series_id, title, at_ms: None });
+                    cx.jump = Some(Jump::Chart {
+                        query: wire::series_query(&row.series),
+                        series_id,
+                        title,
+                        at_ms: None,
+                    });
                 }
             }
             Cmd::Sort => {

@@ -66,7 +66,10 @@ impl FutureRow {
     }
 
     pub(crate) fn trust(&self) -> violation::Trust {
-        self.outlook.track_record.as_ref().map_or(violation::Trust::Unproven, violation::TrackRecord::trust)
+        self.outlook
+            .track_record
+            .as_ref()
+            .map_or(violation::Trust::Unproven, violation::TrackRecord::trust)
     }
 
     /// `58 of 61, better than last value`, `unproven (12 scored, 1 violation)`, `withheld: worse`.
@@ -74,7 +77,9 @@ impl FutureRow {
         if !self.outlook.problem.is_empty() {
             return SafeText::new(&self.outlook.problem).into_string();
         }
-        let Some(record) = &self.outlook.track_record else { return "unproven".to_owned() };
+        let Some(record) = &self.outlook.track_record else {
+            return "unproven".to_owned();
+        };
         match self.trust() {
             violation::Trust::Withheld => "withheld: worse than last value".to_owned(),
             violation::Trust::Proven if !record.text.is_empty() => SafeText::new(&record.text).into_string(),
@@ -97,7 +102,12 @@ impl Filterable for FutureRow {
             "name" => Some(Value::Text(self.name.as_str())),
             "p" => self.outlook.probability.map(|p| Value::Number(p * 100.0)),
             "now" => self.now.map(Value::Number),
-            label => self.series.labels.iter().find(|l| l.name.eq_ignore_ascii_case(label)).map(|l| Value::Text(l.value.as_str())),
+            label => self
+                .series
+                .labels
+                .iter()
+                .find(|l| l.name.eq_ignore_ascii_case(label))
+                .map(|l| Value::Text(l.value.as_str())),
         }
     }
 }

@@ -14,7 +14,13 @@ use crate::widget::spark;
 use crate::widget::table::{self, Column};
 
 const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
-    Column { title, width, grow, align, priority }
+    Column {
+        title,
+        width,
+        grow,
+        align,
+        priority,
+    }
 }
 
 const COLUMNS: [Column; 8] = [
@@ -69,14 +75,25 @@ impl Screen {
         let mut lines = Vec::new();
         let horizon = wire::span_ms(outlook.horizon.as_ref()).unwrap_or_else(|| cx.horizon_ms());
         let head = match outlook.probability {
-            Some(p) => format!("{} leaves {} within {}: {}", row.title(), row.range, duration(horizon), probability(p)),
+            Some(p) => format!(
+                "{} leaves {} within {}: {}",
+                row.title(),
+                row.range,
+                duration(horizon),
+                probability(p)
+            ),
             None => format!("{}: no probability is given", row.title()),
         };
-        let low = if outlook.low_confidence { ", low confidence: under an hour of history" } else { "" };
+        let low = if outlook.low_confidence {
+            ", low confidence: under an hour of history"
+        } else {
+            ""
+        };
         lines.push(head);
         lines.push(format!("track record: {}{low}", row.record_words()));
         if !outlook.method.is_empty() {
-            let made = wire::ms(outlook.made.as_ref()).map_or_else(String::new, |t| format!(", made {}", cx.zone.clock(t)));
+            let made =
+                wire::ms(outlook.made.as_ref()).map_or_else(String::new, |t| format!(", made {}", cx.zone.clock(t)));
             lines.push(format!("method: {}{made}; bands 50/80/95 %", outlook.method));
         }
         if let Some(last) = outlook.fan.last() {
@@ -106,9 +123,17 @@ impl Screen {
             canvas.run(0, 0, width, '─', Role::Border);
         }
         let first = u16::from(height > 1);
-        let wrapped: Vec<String> = lines.iter().flat_map(|l| wrap(l, usize::from(width.saturating_sub(2)))).collect();
+        let wrapped: Vec<String> = lines
+            .iter()
+            .flat_map(|l| wrap(l, usize::from(width.saturating_sub(2))))
+            .collect();
         for (y, line) in wrapped.iter().take(usize::from(height - first)).enumerate() {
-            canvas.text(1, first + y as u16, line, if y == 0 { Role::Strong } else { Role::Text });
+            canvas.text(
+                1,
+                first + y as u16,
+                line,
+                if y == 0 { Role::Strong } else { Role::Text },
+            );
         }
     }
 }
@@ -129,13 +154,23 @@ fn draw_cell(cx: &Context, body: &mut Canvas<'_>, row: &FutureRow, column: &Colu
             Some(first) => (cx.zone.clock(first), if likely { Role::AtRisk } else { Role::Text }),
             None => ("–".to_owned(), Role::Dim),
         },
-        "NOW→END" => (format!("{}→{}", maybe(row.now), maybe(outlook.value_at_end)), Role::Text),
+        "NOW→END" => (
+            format!("{}→{}", maybe(row.now), maybe(outlook.value_at_end)),
+            Role::Text,
+        ),
         "MEDIAN" => {
             let cells: Vec<_> = outlook.fan.iter().map(|p| Some((p.median, p.median))).collect();
             spark::draw(body, x, y, w, &cells, (None, None));
             return;
         }
-        _ => (row.record_words(), if row.trust() == Trust::Proven { Role::Text } else { Role::Dim }),
+        _ => (
+            row.record_words(),
+            if row.trust() == Trust::Proven {
+                Role::Text
+            } else {
+                Role::Dim
+            },
+        ),
     };
     table::draw_cell(body, y, (x, w), &text, column, role);
 }

@@ -1,8 +1,10 @@
 //! Everything about one series: chart, statistics, shape, forecast, timings.
 
 use sla_proto::convert as time;
-use sla_proto::retrieval::v1::{ExportSamplesRequest, GetChartRequest, GetChartResponse, GetSeriesDetailRequest, GetSeriesDetailResponse};
 use sla_proto::result::v1::{Analysis, SeriesResult, series_result::Outcome};
+use sla_proto::retrieval::v1::{
+    ExportSamplesRequest, GetChartRequest, GetChartResponse, GetSeriesDetailRequest, GetSeriesDetailResponse,
+};
 use sla_proto::series::v1::Query;
 
 use crate::app::remote::Remote;
@@ -32,7 +34,13 @@ pub(crate) enum Page {
 }
 
 impl Page {
-    pub(crate) const ALL: [Self; 5] = [Self::Chart, Self::Statistics, Self::Shape, Self::Forecast, Self::Timings];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Chart,
+        Self::Statistics,
+        Self::Shape,
+        Self::Forecast,
+        Self::Timings,
+    ];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
@@ -93,7 +101,11 @@ impl Detail {
 
     pub(crate) fn refresh(&mut self, cx: &mut Context) {
         self.read_chart(cx);
-        let request = GetSeriesDetailRequest { query: Some(self.query.clone()), series_id: self.series_id.clone(), at: None };
+        let request = GetSeriesDetailRequest {
+            query: Some(self.query.clone()),
+            series_id: self.series_id.clone(),
+            at: None,
+        };
         let id = cx.call(Slot::Detail, Request::Detail(request));
         self.result.asked(id, cx.now.wall_ms);
     }
@@ -201,7 +213,9 @@ impl Detail {
             text => match moment(text, now) {
                 Some(at) => Some(at),
                 None => {
-                    cx.complain(format!("time `{text}`: give 14:00, 14:00:30, 2h (ago), an RFC 3339 time or `now`"));
+                    cx.complain(format!(
+                        "time `{text}`: give 14:00, 14:00:30, 2h (ago), an RFC 3339 time or `now`"
+                    ));
                     return;
                 }
             },
@@ -264,7 +278,10 @@ impl Detail {
         let samples_until = until;
         if let Some(agreed) = cx.agreed.get(&self.series_id) {
             let bound = |value: Option<f64>, word: &str| {
-                value.map(|value| Layer::Bound { value, label: format!("{word} {}", crate::format::number(value)) })
+                value.map(|value| Layer::Bound {
+                    value,
+                    label: format!("{word} {}", crate::format::number(value)),
+                })
             };
             layers.extend(bound(agreed.range.min, "min"));
             layers.extend(bound(agreed.range.max, "max"));
@@ -280,7 +297,10 @@ impl Detail {
             }
         }
         if let Some(chart) = drawn {
-            layers.push(Layer::Samples { extents: extents(chart, after, samples_until), gap_ms: gap_ms(chart, after, samples_until) });
+            layers.push(Layer::Samples {
+                extents: extents(chart, after, samples_until),
+                gap_ms: gap_ms(chart, after, samples_until),
+            });
         }
         Chart {
             after_ms: after,
@@ -296,33 +316,62 @@ impl Detail {
 
     /// The fan of the pool where there is one, else the classic forecast.
     fn future_layers(&self, cx: &Context) -> Vec<Layer> {
-        let outlook = cx.status_of(&self.series_id).and_then(|(_, series)| series.outlook.as_ref());
+        let outlook = cx
+            .status_of(&self.series_id)
+            .and_then(|(_, series)| series.outlook.as_ref());
         if let Some(fan) = outlook.map(|o| &o.fan).filter(|fan| !fan.is_empty()) {
             let band = |role, pick: fn(&sla_proto::violation::v1::FanPoint) -> (f64, f64)| {
                 let points = fan.iter().filter_map(|p| {
                     let (low, high) = pick(p);
                     wire::ms(p.time.as_ref()).map(|t| (t, low, high))
                 });
-                Layer::Band { points: points.collect(), role }
+                Layer::Band {
+                    points: points.collect(),
+                    role,
+                }
             };
-            let median = fan.iter().filter_map(|p| wire::ms(p.time.as_ref()).map(|t| (t, p.median))).collect();
+            let median = fan
+                .iter()
+                .filter_map(|p| wire::ms(p.time.as_ref()).map(|t| (t, p.median)))
+                .collect();
             return vec![
                 band(Role::Band95, |p| (p.low_95, p.high_95)),
                 band(Role::Band80, |p| (p.low_80, p.high_80)),
                 band(Role::Band50, |p| (p.low_50, p.high_50)),
-                Layer::Line { points: median, role: Role::Accent },
+                Layer::Line {
+                    points: median,
+                    role: Role::Accent,
+                },
             ];
         }
-        let Some(forecast) = self.analysis().ok().and_then(|a| a.forecast.as_ref()) else { return Vec::new() };
+        let Some(forecast) = self.analysis().ok().and_then(|a| a.forecast.as_ref()) else {
+            return Vec::new();
+        };
         let mut layers = Vec::new();
         if let Some(mean) = &forecast.mean {
-            let points = mean.points.iter().filter_map(|p| wire::ms(p.time.as_ref()).map(|t| (t, p.low, p.high)));
-            layers.push(Layer::Band { points: points.collect(), role: Role::Band95 });
+            let points = mean
+                .points
+                .iter()
+                .filter_map(|p| wire::ms(p.time.as_ref()).map(|t| (t, p.low, p.high)));
+            layers.push(Layer::Band {
+                points: points.collect(),
+                role: Role::Band95,
+            });
         }
-        for (line, role) in [(&forecast.min, Role::Band50), (&forecast.max, Role::Band50), (&forecast.mean, Role::Accent)] {
+        for (line, role) in [
+            (&forecast.min, Role::Band50),
+            (&forecast.max, Role::Band50),
+            (&forecast.mean, Role::Accent),
+        ] {
             if let Some(line) = line {
-                let points = line.points.iter().filter_map(|p| wire::ms(p.time.as_ref()).map(|t| (t, p.value)));
-                layers.push(Layer::Line { points: points.collect(), role });
+                let points = line
+                    .points
+                    .iter()
+                    .filter_map(|p| wire::ms(p.time.as_ref()).map(|t| (t, p.value)));
+                layers.push(Layer::Line {
+                    points: points.collect(),
+                    role,
+                });
             }
         }
         layers
@@ -335,7 +384,12 @@ pub(crate) fn extents(chart: &GetChartResponse, after: i64, until: i64) -> Vec<E
     let column = |(at, c): (usize, &sla_proto::retrieval::v1::Column)| {
         let (min, max) = c.min.zip(c.max)?;
         let time_ms = after + (until - after) * (2 * at as i64 + 1) / (2 * count);
-        Some(Extent { time_ms, min, max, last: c.last.unwrap_or(max) })
+        Some(Extent {
+            time_ms,
+            min,
+            max,
+            last: c.last.unwrap_or(max),
+        })
     };
     chart.columns.iter().enumerate().filter_map(column).collect()
 }
@@ -354,7 +408,9 @@ pub(crate) fn moment(text: &str, now_ms: i64) -> Option<i64> {
     if let Ok(time) = chrono::DateTime::parse_from_rfc3339(text) {
         return Some(time.timestamp_millis());
     }
-    let clock = chrono::NaiveTime::parse_from_str(text, "%H:%M").or_else(|_| chrono::NaiveTime::parse_from_str(text, "%H:%M:%S")).ok()?;
+    let clock = chrono::NaiveTime::parse_from_str(text, "%H:%M")
+        .or_else(|_| chrono::NaiveTime::parse_from_str(text, "%H:%M:%S"))
+        .ok()?;
     let today = chrono::DateTime::from_timestamp_millis(now_ms)?.date_naive();
     let at = today.and_time(clock).and_utc().timestamp_millis();
     Some(if at > now_ms { at - 86_400_000 } else { at })
@@ -368,7 +424,11 @@ mod tests {
     fn typed_moments() {
         let now = 1_700_000_000_000; // 2023-11-14T22:13:20Z
         assert_eq!(moment("22:00", now), Some(1_699_999_200_000));
-        assert_eq!(moment("23:00", now), Some(1_699_999_200_000 + 3_600_000 - 86_400_000), "not yet today: yesterday");
+        assert_eq!(
+            moment("23:00", now),
+            Some(1_699_999_200_000 + 3_600_000 - 86_400_000),
+            "not yet today: yesterday"
+        );
         assert_eq!(moment("2h", now), Some(now - 7_200_000));
         assert_eq!(moment("2023-11-14T22:13:20Z", now), Some(now));
         assert_eq!(moment("soon", now), None);

@@ -68,7 +68,12 @@ impl Detail {
         lines.push((Role::Text, self.state_words(cx)));
         lines.push((Role::Text, self.figures_words(cx)));
         lines.push((Role::Dim, self.reading_words(cx)));
-        for (y, (role, text)) in lines.iter().filter(|l| !l.1.is_empty()).take(usize::from(FIGURES_ROWS)).enumerate() {
+        for (y, (role, text)) in lines
+            .iter()
+            .filter(|l| !l.1.is_empty())
+            .take(usize::from(FIGURES_ROWS))
+            .enumerate()
+        {
             canvas.field(1, plot + y as u16, width.saturating_sub(2), text, Align::Left, *role);
         }
     }
@@ -77,10 +82,22 @@ impl Detail {
     pub(crate) fn draw_preview(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         canvas.run(0, 0, width, '─', Role::Border);
-        canvas.field(2, 0, width.saturating_sub(4), &format!(" {} ", self.title), Align::Left, Role::Strong);
+        canvas.field(
+            2,
+            0,
+            width.saturating_sub(4),
+            &format!(" {} ", self.title),
+            Align::Left,
+            Role::Strong,
+        );
         let words = [self.state_words(cx), self.figures_words(cx), self.shape_words()];
         let mut y = 1;
-        for line in words.iter().filter(|l| !l.is_empty()).flat_map(|l| wrap(l, usize::from(width.saturating_sub(2)))).take(4) {
+        for line in words
+            .iter()
+            .filter(|l| !l.is_empty())
+            .flat_map(|l| wrap(l, usize::from(width.saturating_sub(2))))
+            .take(4)
+        {
             canvas.text(1, y, &line, Role::Text);
             y += 1;
         }
@@ -99,20 +116,34 @@ impl Detail {
         let mut out = format!("{} {} {range}", state.mark(), state.word());
         if let Some(open) = &series.open {
             let since = wire::ms(open.start.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
-            out.push_str(&format!(" since {since} ({}) worst {}", duration(open.duration_ms), number(open.worst)));
+            out.push_str(&format!(
+                " since {since} ({}) worst {}",
+                duration(open.duration_ms),
+                number(open.worst)
+            ));
         } else if !series.why.is_empty() {
             out.push_str(&format!(": {}", series.why));
         }
         if let Some(p) = series.outlook.as_ref().and_then(|o| o.probability) {
-            out.push_str(&format!("   leaves it within {}: {}", duration(cx.horizon_ms()), probability(p)));
+            out.push_str(&format!(
+                "   leaves it within {}: {}",
+                duration(cx.horizon_ms()),
+                probability(p)
+            ));
         }
         out
     }
 
     fn figures_words(&self, cx: &Context) -> String {
-        let Ok(analysis) = self.analysis() else { return String::new() };
+        let Ok(analysis) = self.analysis() else {
+            return String::new();
+        };
         let windows = figures(analysis).1;
-        let Some(window) = windows.iter().find(|w| w.window_ms == cx.window_ms()).or(windows.last()) else {
+        let Some(window) = windows
+            .iter()
+            .find(|w| w.window_ms == cx.window_ms())
+            .or(windows.last())
+        else {
             return String::new();
         };
         let history = if window.spanned_ms < window.window_ms / 10 * 9 {
@@ -133,22 +164,38 @@ impl Detail {
     }
 
     fn shape_words(&self) -> String {
-        let Some(metadata) = self.analysis().ok().and_then(|a| a.metadata.as_ref()) else { return String::new() };
+        let Some(metadata) = self.analysis().ok().and_then(|a| a.metadata.as_ref()) else {
+            return String::new();
+        };
         let stationary = metadata.stationarity.as_ref().map_or_else(String::new, |t| {
-            format!("stationary {} (p {:.2})  ", if t.stationary { "yes" } else { "no" }, t.p_value)
+            format!(
+                "stationary {} (p {:.2})  ",
+                if t.stationary { "yes" } else { "no" },
+                t.p_value
+            )
         });
-        let season = metadata.seasonality.as_ref().map_or_else(String::new, |s| match s.period_ms {
-            0 => "season none".to_owned(),
-            period => format!("season {} (strength {:.2})", duration(period), s.strength),
-        });
+        let season = metadata
+            .seasonality
+            .as_ref()
+            .map_or_else(String::new, |s| match s.period_ms {
+                0 => "season none".to_owned(),
+                period => format!("season {} (strength {:.2})", duration(period), s.strength),
+            });
         format!("{stationary}{season}")
     }
 
     fn reading_words(&self, cx: &Context) -> String {
-        let Some(chart) = self.chart.get() else { return String::new() };
+        let Some(chart) = self.chart.get() else {
+            return String::new();
+        };
         let rate = if chart.rate { "per-second rate  " } else { "" };
         let until = wire::ms(chart.until.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
-        format!("{rate}spacing {}  {} samples  as of {until}  {}", duration(chart.spacing_ms), chart.samples, chart.promql)
+        format!(
+            "{rate}spacing {}  {} samples  as of {until}  {}",
+            duration(chart.spacing_ms),
+            chart.samples,
+            chart.promql
+        )
     }
 
     fn draw_timings(&self, canvas: &mut Canvas<'_>) {
@@ -157,7 +204,11 @@ impl Detail {
         for (y, timing) in timings.iter().enumerate() {
             let y = y as u16 + 1;
             canvas.field(1, y, 14, &timing.step, Align::Left, Role::Text);
-            let window = if timing.window_ms == 0 { "-".to_owned() } else { duration(timing.window_ms) };
+            let window = if timing.window_ms == 0 {
+                "-".to_owned()
+            } else {
+                duration(timing.window_ms)
+            };
             canvas.field(17, y, 8, &window, Align::Left, Role::Text);
             canvas.field(25, y, 10, &millis(timing.ms), Align::Right, Role::Text);
         }
@@ -179,17 +230,30 @@ fn draw_statistics(analysis: &Analysis, canvas: &mut Canvas<'_>) {
     let mut y = 0;
     let mut table = |title: &str, windows: &[WindowStatistics]| {
         canvas.text(1, y, title, Role::Title);
-        canvas.text(1, y + 1, "WINDOW        N  NaN     MIN    MEAN     MAX     STD  MEDIAN     P95     P99", Role::Dim);
+        canvas.text(
+            1,
+            y + 1,
+            "WINDOW        N  NaN     MIN    MEAN     MAX     STD  MEDIAN     P95     P99",
+            Role::Dim,
+        );
         y += 2;
         for w in windows {
             canvas.field(1, y, 6, &duration(w.window_ms), Align::Left, Role::Strong);
             canvas.field(8, y, 7, &w.n.to_string(), Align::Right, Role::Text);
             canvas.field(16, y, 4, &w.n_nan.to_string(), Align::Right, Role::Text);
-            for (at, value) in [w.min, w.mean, w.max, w.std, w.median, w.p95, w.p99].into_iter().enumerate() {
+            for (at, value) in [w.min, w.mean, w.max, w.std, w.median, w.p95, w.p99]
+                .into_iter()
+                .enumerate()
+            {
                 canvas.field(21 + at as u16 * 8, y, 7, &maybe(value), Align::Right, Role::Text);
             }
             if w.spanned_ms < w.window_ms / 10 * 9 {
-                canvas.text(1, y + 1, &format!("       only {} of history", duration(w.spanned_ms)), Role::AtRisk);
+                canvas.text(
+                    1,
+                    y + 1,
+                    &format!("       only {} of history", duration(w.spanned_ms)),
+                    Role::AtRisk,
+                );
                 y += 1;
             }
             y += 1;
@@ -197,7 +261,10 @@ fn draw_statistics(analysis: &Analysis, canvas: &mut Canvas<'_>) {
         y += 1;
     };
     if let Some(rate) = &analysis.rate {
-        table(&format!("per-second rate over {}", duration(rate.over_ms)), &rate.windows);
+        table(
+            &format!("per-second rate over {}", duration(rate.over_ms)),
+            &rate.windows,
+        );
     }
     table("raw values", &analysis.windows);
 }
@@ -215,10 +282,26 @@ fn draw_shape(analysis: &Analysis, canvas: &mut Canvas<'_>) {
             y += 1;
         }
     };
-    let of = if metadata.of_rate { " of the per-second rate" } else { "" };
-    say(canvas, &format!("judged on {} samples in {}{of}", metadata.n, duration(metadata.window_ms)), Role::Dim);
+    let of = if metadata.of_rate {
+        " of the per-second rate"
+    } else {
+        ""
+    };
+    say(
+        canvas,
+        &format!(
+            "judged on {} samples in {}{of}",
+            metadata.n,
+            duration(metadata.window_ms)
+        ),
+        Role::Dim,
+    );
     if let Some(t) = &metadata.stationarity {
-        let words = if t.p_value < SIGNIFICANT_P { "stationary: it returns to its mean" } else { "not stationary: it may wander away" };
+        let words = if t.p_value < SIGNIFICANT_P {
+            "stationary: it returns to its mean"
+        } else {
+            "not stationary: it may wander away"
+        };
         say(canvas, words, Role::Strong);
         say(
             canvas,
@@ -235,7 +318,11 @@ fn draw_shape(analysis: &Analysis, canvas: &mut Canvas<'_>) {
             0 => "no season was found".to_owned(),
             period => {
                 let others: Vec<String> = s.other_periods_ms.iter().map(|p| duration(*p)).collect();
-                let also = if others.is_empty() { String::new() } else { format!(", also {}", others.join(", ")) };
+                let also = if others.is_empty() {
+                    String::new()
+                } else {
+                    format!(", also {}", others.join(", "))
+                };
                 format!("season of {}, strength {:.2}{also}", duration(period), s.strength)
             }
         };
@@ -281,13 +368,25 @@ fn draw_forecast(cx: &Context, analysis: &Analysis, canvas: &mut Canvas<'_>) {
         return;
     };
     let of = if forecast.of_rate { ", per-second rate" } else { "" };
-    canvas.field(1, 0, width.saturating_sub(2), &format!("{} on {} samples{of}", forecast.method, forecast.n), Align::Left, Role::Title);
+    canvas.field(
+        1,
+        0,
+        width.saturating_sub(2),
+        &format!("{} on {} samples{of}", forecast.method, forecast.n),
+        Align::Left,
+        Role::Title,
+    );
     let mut y = 1;
     for note in &forecast.notes {
         canvas.field(1, y, width.saturating_sub(2), note, Align::Left, Role::AtRisk);
         y += 1;
     }
-    canvas.text(1, y, "TIME              MEAN  [95 %]                 MIN      MAX", Role::Dim);
+    canvas.text(
+        1,
+        y,
+        "TIME              MEAN  [95 %]                 MIN      MAX",
+        Role::Dim,
+    );
     y += 1;
     let empty = ForecastLine::default();
     let (mean, min, max) = (
@@ -299,9 +398,30 @@ fn draw_forecast(cx: &Context, analysis: &Analysis, canvas: &mut Canvas<'_>) {
         let when = wire::ms(point.time.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
         canvas.text(1, y, &when, Role::Text);
         canvas.field(15, y, 8, &number(point.value), Align::Right, Role::Strong);
-        canvas.field(25, y, 20, &format!("[{}, {}]", number(point.low), number(point.high)), Align::Left, Role::Dim);
-        canvas.field(44, y, 8, &maybe(min.points.get(at).map(|p| p.value)), Align::Right, Role::Text);
-        canvas.field(53, y, 8, &maybe(max.points.get(at).map(|p| p.value)), Align::Right, Role::Text);
+        canvas.field(
+            25,
+            y,
+            20,
+            &format!("[{}, {}]", number(point.low), number(point.high)),
+            Align::Left,
+            Role::Dim,
+        );
+        canvas.field(
+            44,
+            y,
+            8,
+            &maybe(min.points.get(at).map(|p| p.value)),
+            Align::Right,
+            Role::Text,
+        );
+        canvas.field(
+            53,
+            y,
+            8,
+            &maybe(max.points.get(at).map(|p| p.value)),
+            Align::Right,
+            Role::Text,
+        );
         y += 1;
     }
     if mean.points.is_empty() {

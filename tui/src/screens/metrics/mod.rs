@@ -74,19 +74,36 @@ impl Screen {
     pub(crate) fn new(remembered: &Remembered) -> Self {
         let mut list = List::sorted(remembered.metrics_sort.min(SORTS.len() - 1), remembered.metrics_down);
         list.set_filter(&remembered.metrics_filter);
-        let queries = remembered.metrics_queries.iter().map(|text| wire::query_from_text(text)).take(QUERIES_MAX).collect();
-        Self { list, queries, ..Self::default() }
+        let queries = remembered
+            .metrics_queries
+            .iter()
+            .map(|text| wire::query_from_text(text))
+            .take(QUERIES_MAX)
+            .collect();
+        Self {
+            list,
+            queries,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn remember(&self, out: &mut Remembered) {
         self.list.filter().text().clone_into(&mut out.metrics_filter);
         out.metrics_sort = self.list.sort;
         out.metrics_down = self.list.down;
-        out.metrics_queries = self.queries.iter().map(|q| wire::query_text(Some(q)).to_owned()).collect();
+        out.metrics_queries = self
+            .queries
+            .iter()
+            .map(|q| wire::query_text(Some(q)).to_owned())
+            .collect();
     }
 
     pub(crate) fn scopes(&self) -> Vec<Scope> {
-        if self.detail.is_some() { vec![Scope::Detail, Scope::List] } else { vec![Scope::Metrics, Scope::List] }
+        if self.detail.is_some() {
+            vec![Scope::Detail, Scope::List]
+        } else {
+            vec![Scope::Metrics, Scope::List]
+        }
     }
 
     pub(crate) fn has_series(&self) -> bool {
@@ -146,7 +163,10 @@ impl Screen {
     }
 
     fn read_names(&mut self, cx: &mut Context) {
-        let request = ListMetricNamesRequest { page_size: PAGE_ROWS, ..ListMetricNamesRequest::default() };
+        let request = ListMetricNamesRequest {
+            page_size: PAGE_ROWS,
+            ..ListMetricNamesRequest::default()
+        };
         let id = cx.call(Slot::Names, Request::Names(request));
         self.names.asked(id, cx.now.wall_ms);
     }
@@ -155,7 +175,11 @@ impl Screen {
         let queries = self.queries(cx);
         if queries.is_empty() {
             // Nothing agreed and nothing chosen: the names are the way in.
-            if cx.overview.get().is_some_and(|o| o.evaluated.is_some() || o.objectives.is_empty()) {
+            if cx
+                .overview
+                .get()
+                .is_some_and(|o| o.evaluated.is_some() || o.objectives.is_empty())
+            {
                 self.show_names = true;
                 self.read_names(cx);
             }
@@ -188,7 +212,11 @@ impl Screen {
             detail.figures_changed(cx);
             return;
         }
-        let every = if self.items.len() > PAGE_ROWS as usize { REFRESH_LONG_MS } else { REFRESH_MS };
+        let every = if self.items.len() > PAGE_ROWS as usize {
+            REFRESH_LONG_MS
+        } else {
+            REFRESH_MS
+        };
         let due = self.rows.get().is_none() || cx.now.mono_ms - self.asked_ms >= every;
         if !self.in_names() && !self.rows.is_loading() && due {
             self.read_rows(cx);
@@ -207,7 +235,14 @@ impl Screen {
         self.read_rows(cx);
     }
 
-    pub(crate) fn open_chart(&mut self, cx: &mut Context, query: Query, series_id: Vec<u8>, title: String, at_ms: Option<i64>) {
+    pub(crate) fn open_chart(
+        &mut self,
+        cx: &mut Context,
+        query: Query,
+        series_id: Vec<u8>,
+        title: String,
+        at_ms: Option<i64>,
+    ) {
         let mut detail = Detail::new(query, series_id, title, cx.window_ms());
         detail.go_to(at_ms);
         detail.refresh(cx);
@@ -218,7 +253,8 @@ impl Screen {
         let height = self.height(cx);
         if self.in_names() {
             self.names_list.set_filter(text);
-            self.names_list.apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
+            self.names_list
+                .apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
         } else {
             self.list.set_filter(text);
             self.list.apply(&self.items, height);
@@ -238,7 +274,8 @@ impl Screen {
     pub(crate) fn resized(&mut self, cx: &mut Context) {
         let height = self.height(cx);
         self.list.apply(&self.items, height);
-        self.names_list.apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
+        self.names_list
+            .apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
         if let Some(detail) = &mut self.detail {
             detail.resized(cx);
         }
@@ -269,14 +306,21 @@ impl Screen {
             return;
         }
         let title = format!("{} {}", row.name, row.labels);
-        let mut preview = Detail::new(wire::series_query(&row.series), row.series.id.clone(), title, cx.window_ms());
+        let mut preview = Detail::new(
+            wire::series_query(&row.series),
+            row.series.id.clone(),
+            title,
+            cx.window_ms(),
+        );
         preview.refresh(cx);
         self.preview = Some(preview);
     }
 
     pub(crate) fn click(&mut self, cx: &mut Context, line: u16) {
         let height = self.height(cx);
-        let Some(line) = line.checked_sub(2).map(usize::from).filter(|line| *line < height) else { return };
+        let Some(line) = line.checked_sub(2).map(usize::from).filter(|line| *line < height) else {
+            return;
+        };
         if self.detail.is_none() && !self.in_names() {
             self.list.choose(line, &self.items, height);
             self.cursor_moved(cx);
@@ -341,8 +385,17 @@ impl Screen {
                 }
             }
             Cmd::SelectAll => {
-                let shown: BTreeSet<Vec<u8>> = self.list.shown().iter().map(|&at| self.items[at].series.id.clone()).collect();
-                self.picked = if shown.is_subset(&self.picked) { BTreeSet::new() } else { shown };
+                let shown: BTreeSet<Vec<u8>> = self
+                    .list
+                    .shown()
+                    .iter()
+                    .map(|&at| self.items[at].series.id.clone())
+                    .collect();
+                self.picked = if shown.is_subset(&self.picked) {
+                    BTreeSet::new()
+                } else {
+                    shown
+                };
             }
             Cmd::AddToSet => self.add_to_set(cx),
             Cmd::Names => {
@@ -356,7 +409,9 @@ impl Screen {
             Cmd::Sort => {
                 match argument.map(str::to_uppercase) {
                     None => self.list.next_sort(SORTS.len()),
-                    Some(word) => match SORTS.iter().position(|s| *s == word || (*s == "S" && word == "STATE") || (*s == "SERIES" && word == "NAME")) {
+                    Some(word) => match SORTS.iter().position(|s| {
+                        *s == word || (*s == "S" && word == "STATE") || (*s == "SERIES" && word == "NAME")
+                    }) {
                         Some(at) => self.list.sort = at,
                         None => cx.complain("sort: must be one of name, last, min, mean, max, state"),
                     },
@@ -373,7 +428,12 @@ impl Screen {
             Cmd::Export => {
                 let path = argument.unwrap_or("sla-metrics.json").to_owned();
                 let rows: Vec<&SeriesRow> = self.list.shown().iter().map(|&at| &self.items[at]).collect();
-                let text = view::export(&rows, cx.window_ms(), self.rows.get().and_then(|r| r.as_of_ms), path.ends_with(".csv"));
+                let text = view::export(
+                    &rows,
+                    cx.window_ms(),
+                    self.rows.get().and_then(|r| r.as_of_ms),
+                    path.ends_with(".csv"),
+                );
                 cx.effect(Effect::WriteFile { path, text });
             }
             _ => return false,
@@ -388,7 +448,12 @@ impl Screen {
         }
         match cmd {
             Cmd::Open => {
-                if let Some(name) = self.names_list.current().and_then(|at| rows.get(at)).map(|row| row.raw.clone()) {
+                if let Some(name) = self
+                    .names_list
+                    .current()
+                    .and_then(|at| rows.get(at))
+                    .map(|row| row.raw.clone())
+                {
                     self.show_query(cx, &name);
                 }
             }
@@ -415,11 +480,19 @@ impl Screen {
         let chosen: Vec<&SeriesRow> = if self.picked.is_empty() {
             self.current().into_iter().collect()
         } else {
-            self.items.iter().filter(|row| self.picked.contains(&row.series.id)).collect()
+            self.items
+                .iter()
+                .filter(|row| self.picked.contains(&row.series.id))
+                .collect()
         };
         let objectives = chosen
             .iter()
-            .map(|row| (wire::series_query(&row.series), format!("{} {}", row.name, row.labels).trim().to_owned()))
+            .map(|row| {
+                (
+                    wire::series_query(&row.series),
+                    format!("{} {}", row.name, row.labels).trim().to_owned(),
+                )
+            })
             .collect();
         self.picked.clear();
         cx.jump = Some(Jump::AddObjectives(objectives));
@@ -433,7 +506,8 @@ impl Screen {
                 let rows: Vec<NameRow> = names.names.into_iter().map(NameRow::new).collect();
                 self.names.answer(id, Ok(rows), now_ms);
                 let height = self.height(cx);
-                self.names_list.apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
+                self.names_list
+                    .apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
             }
             (Slot::Names, Err(problem)) => {
                 self.names.answer(id, Err(problem), now_ms);
@@ -506,10 +580,16 @@ pub(crate) fn samples_text(samples: &ExportSamplesResponse, csv: bool) -> String
     if csv {
         let mut out = String::from("timestamp,value\n");
         for (time, value) in pairs {
-            out.push_str(&format!("{},{}\n", crate::format::iso(*time), crate::format::exact(*value)));
+            out.push_str(&format!(
+                "{},{}\n",
+                crate::format::iso(*time),
+                crate::format::exact(*value)
+            ));
         }
         return out;
     }
-    let rows: Vec<serde_json::Value> = pairs.map(|(t, v)| serde_json::json!([crate::format::iso(*t), v])).collect();
+    let rows: Vec<serde_json::Value> = pairs
+        .map(|(t, v)| serde_json::json!([crate::format::iso(*t), v]))
+        .collect();
     serde_json::json!({"series": series, "truncated": samples.truncated, "samples": rows}).to_string()
 }

@@ -97,9 +97,12 @@ impl Filterable for SeriesRow {
             "mean" => number(self.mean),
             "max" => number(self.max),
             "std" => number(self.std),
-            label => {
-                self.series.labels.iter().find(|l| l.name.eq_ignore_ascii_case(label)).map(|l| Value::Text(l.value.as_str()))
-            }
+            label => self
+                .series
+                .labels
+                .iter()
+                .find(|l| l.name.eq_ignore_ascii_case(label))
+                .map(|l| Value::Text(l.value.as_str())),
         }
     }
 }

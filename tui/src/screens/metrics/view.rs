@@ -7,11 +7,17 @@ use crate::format::{bytes, duration, exact, iso, maybe, millis};
 use crate::screens::{draw_phase, stale_words};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
-use crate::widget::table::{self, Column};
 use crate::widget::spark;
+use crate::widget::table::{self, Column};
 
 const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
-    Column { title, width, grow, align, priority }
+    Column {
+        title,
+        width,
+        grow,
+        align,
+        priority,
+    }
 }
 
 const COLUMNS: [Column; 10] = [
@@ -73,7 +79,11 @@ impl Screen {
             return;
         }
         if self.list.shown().is_empty() {
-            let text = if self.items.is_empty() { "no series match; n lists the names of the source" } else { "no series passes the filter (Esc clears it)" };
+            let text = if self.items.is_empty() {
+                "no series match; n lists the names of the source"
+            } else {
+                "no series passes the filter (Esc clears it)"
+            };
             body.text(3, 0, text, Role::Dim);
         }
         for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
@@ -99,9 +109,20 @@ impl Screen {
         } else {
             "series of the sets in use".to_owned()
         };
-        let role = if self.list.problem().is_some() { Role::Error } else { Role::Text };
-        let total = self.rows.get().map_or(self.items.len(), |r| (r.total as usize).max(self.items.len()));
-        let right = format!("{}   window {}", self.list.count(total, "series"), duration(cx.window_ms()));
+        let role = if self.list.problem().is_some() {
+            Role::Error
+        } else {
+            Role::Text
+        };
+        let total = self
+            .rows
+            .get()
+            .map_or(self.items.len(), |r| (r.total as usize).max(self.items.len()));
+        let right = format!(
+            "{}   window {}",
+            self.list.count(total, "series"),
+            duration(cx.window_ms())
+        );
         let right_width = (right.chars().count() as u16).min(width);
         line.field(1, 0, width.saturating_sub(right_width + 3), &what, Align::Left, role);
         line.text(width.saturating_sub(right_width + 1), 0, &right, Role::Dim);
@@ -116,14 +137,30 @@ impl Screen {
         let Some(reading) = self.rows.get() else { return };
         if let Some(problem) = reading.problems.first() {
             let more = reading.problems.len() - 1;
-            let text = if more > 0 { format!("{problem} (and {more} more)") } else { problem.clone() };
+            let text = if more > 0 {
+                format!("{problem} (and {more} more)")
+            } else {
+                problem.clone()
+            };
             line.field(1, 0, width, &text, Align::Left, Role::Error);
             return;
         }
-        let as_of = reading.as_of_ms.map_or_else(String::new, |t| format!(" · as of {}", cx.zone.clock(t)));
-        let picked = if self.picked.is_empty() { String::new() } else { format!(" · {} selected", self.picked.len()) };
-        let short = self.short_history(cx).map_or_else(String::new, |ms| format!(" · only {} of history", duration(ms)));
-        let text = format!("read {}, {}{as_of}{picked}{short}", bytes(reading.bytes), millis(reading.read_ms));
+        let as_of = reading
+            .as_of_ms
+            .map_or_else(String::new, |t| format!(" · as of {}", cx.zone.clock(t)));
+        let picked = if self.picked.is_empty() {
+            String::new()
+        } else {
+            format!(" · {} selected", self.picked.len())
+        };
+        let short = self
+            .short_history(cx)
+            .map_or_else(String::new, |ms| format!(" · only {} of history", duration(ms)));
+        let text = format!(
+            "read {}, {}{as_of}{picked}{short}",
+            bytes(reading.bytes),
+            millis(reading.read_ms)
+        );
         line.field(1, 0, width, &text, Align::Left, Role::Dim);
     }
 
@@ -137,12 +174,22 @@ impl Screen {
         let (width, height) = (canvas.width(), canvas.height());
         let rows = self.names.get().map_or(&[][..], Vec::as_slice);
         let filter = self.names_list.filter().text();
-        let what = if filter.is_empty() { "metric names of the source".to_owned() } else { format!("/{filter}") };
+        let what = if filter.is_empty() {
+            "metric names of the source".to_owned()
+        } else {
+            format!("/{filter}")
+        };
         canvas.field(1, 0, width.saturating_sub(40), &what, Align::Left, Role::Text);
-        let right = format!("{}, {} series", self.names_list.count(rows.len(), "names"), self.total_series);
+        let right = format!(
+            "{}, {} series",
+            self.names_list.count(rows.len(), "names"),
+            self.total_series
+        );
         canvas.field(1, 0, width.saturating_sub(2), &right, Align::Right, Role::Dim);
         let placed = table::place(&NAME_COLUMNS, width);
-        let sort = NAME_COLUMNS.get(self.names_list.sort).map(|c| (c.title, self.names_list.down));
+        let sort = NAME_COLUMNS
+            .get(self.names_list.sort)
+            .map(|c| (c.title, self.names_list.down));
         table::draw_header(&mut canvas.rows(1, 1), &NAME_COLUMNS, &placed, sort);
         let room = height.saturating_sub(3);
         let mut body = canvas.rows(2, room);
@@ -164,7 +211,14 @@ impl Screen {
             }
         }
         let hint = "Enter shows the series of a name; :show SELECTOR any others";
-        canvas.field(1, height.saturating_sub(1), width.saturating_sub(2), hint, Align::Left, Role::Dim);
+        canvas.field(
+            1,
+            height.saturating_sub(1),
+            width.saturating_sub(2),
+            hint,
+            Align::Left,
+            Role::Dim,
+        );
     }
 }
 
@@ -223,8 +277,12 @@ pub(crate) fn export(rows: &[&SeriesRow], window_ms: i64, as_of_ms: Option<i64>,
     let rows: Vec<serde_json::Value> = rows
         .iter()
         .map(|row| {
-            let labels: serde_json::Map<String, serde_json::Value> =
-                row.series.labels.iter().map(|l| (l.name.clone(), l.value.clone().into())).collect();
+            let labels: serde_json::Map<String, serde_json::Value> = row
+                .series
+                .labels
+                .iter()
+                .map(|l| (l.name.clone(), l.value.clone().into()))
+                .collect();
             serde_json::json!({
                 "labels": labels, "state": row.state.map(|s| s.ranked().0), "last": row.last, "rate": row.rate,
                 "min": row.min, "mean": row.mean, "max": row.max, "std": row.std,

@@ -132,7 +132,11 @@ impl Screen {
     }
 
     pub(crate) fn filter_text(&self) -> &str {
-        if self.pane == Pane::Ledger { self.ledger_list.filter().text() } else { self.list.filter().text() }
+        if self.pane == Pane::Ledger {
+            self.ledger_list.filter().text()
+        } else {
+            self.list.filter().text()
+        }
     }
 
     pub(crate) fn resized(&mut self, cx: &mut Context) {
@@ -167,7 +171,11 @@ impl Screen {
         }
         match cmd {
             Cmd::NextPane => {
-                self.pane = if self.pane == Pane::Ledger { Pane::Objectives } else { Pane::Ledger };
+                self.pane = if self.pane == Pane::Ledger {
+                    Pane::Objectives
+                } else {
+                    Pane::Ledger
+                };
             }
             Cmd::Open if self.pane == Pane::Objectives => self.pane = Pane::Ledger,
             Cmd::Open => {
@@ -186,7 +194,10 @@ impl Screen {
                 self.list.apply(&self.objectives, upper);
             }
             Cmd::Copy => {
-                let query = self.violation().filter(|_| self.pane == Pane::Ledger).map(|v| wire::series_promql(&v.series));
+                let query = self
+                    .violation()
+                    .filter(|_| self.pane == Pane::Ledger)
+                    .map(|v| wire::series_promql(&v.series));
                 if let Some(query) = query.or_else(|| self.current().map(|row| row.query.clone())) {
                     cx.copy(query);
                 }
@@ -227,9 +238,11 @@ impl Screen {
             (Slot::Ledger, result) => {
                 let now_ms = cx.data_now_ms();
                 let result = result.and_then(|reply| match reply {
-                    Reply::Ledger(ledger) => {
-                        Ok(ledger.violations.into_iter().map(|v| ViolationRow::new(v, now_ms)).collect())
-                    }
+                    Reply::Ledger(ledger) => Ok(ledger
+                        .violations
+                        .into_iter()
+                        .map(|v| ViolationRow::new(v, now_ms))
+                        .collect()),
                     other => Err(crate::app::unexpected(&other)),
                 });
                 self.ledger.answer(id, result, cx.now.wall_ms);
@@ -251,7 +264,11 @@ impl Screen {
             for interval in status.windows.iter().flat_map(|w| &w.intervals) {
                 for (at, value) in interval.sample_times.iter().zip(&interval.sample_values) {
                     let when = cx.zone.moment(time::millis(at), now);
-                    lines.push(format!("{when:<16} {:>12}  {}", number(*value), wire::side_word(interval.side())));
+                    lines.push(format!(
+                        "{when:<16} {:>12}  {}",
+                        number(*value),
+                        wire::side_word(interval.side())
+                    ));
                 }
             }
         }

@@ -42,7 +42,11 @@ impl ObjectiveRow {
         let name = wire::objective_name(&objective);
         let query = wire::query_text(objective.query.as_ref()).to_owned();
         let set_name = SafeText::new(&status.set_name);
-        let problem = if status.problem.is_empty() { &status.why } else { &status.problem };
+        let problem = if status.problem.is_empty() {
+            &status.why
+        } else {
+            &status.problem
+        };
         Self {
             rank,
             key: key_of(&status.set_id, &objective.id),
@@ -76,7 +80,11 @@ impl Filterable for ObjectiveRow {
             "state" => Some(Value::Ranked(self.state.ranked().0, self.state.ranked().1)),
             "name" => Some(Value::Text(self.name.as_str())),
             "set" => Some(Value::Text(self.set_name.as_str())),
-            "violations" => self.windows.iter().max_by_key(|w| w.window_ms).map(|w| Value::Number(w.violations as f64)),
+            "violations" => self
+                .windows
+                .iter()
+                .max_by_key(|w| w.window_ms)
+                .map(|w| Value::Number(w.violations as f64)),
             _ => None,
         }
     }
@@ -125,10 +133,18 @@ impl ViolationRow {
         let labels = wire::series_labels(&series);
         let mut key = series.id.clone();
         key.extend_from_slice(&start_ms.to_be_bytes());
-        let duration_ms = if row.duration_ms > 0 { row.duration_ms } else { end_ms.unwrap_or(now_ms) - start_ms };
+        let duration_ms = if row.duration_ms > 0 {
+            row.duration_ms
+        } else {
+            end_ms.unwrap_or(now_ms) - start_ms
+        };
         Self {
             key,
-            haystack: format!("{} {}", SafeText::new(&wire::series_promql(&series)), wire::side_word(side)),
+            haystack: format!(
+                "{} {}",
+                SafeText::new(&wire::series_promql(&series)),
+                wire::side_word(side)
+            ),
             series,
             labels,
             start_ms,
@@ -157,7 +173,12 @@ impl Filterable for ViolationRow {
             "excess" => Some(Value::Number(self.excess)),
             "samples" => Some(Value::Number(self.samples as f64)),
             "duration" => Some(Value::Number(self.duration_ms as f64 / 1000.0)),
-            label => self.series.labels.iter().find(|l| l.name.eq_ignore_ascii_case(label)).map(|l| Value::Text(l.value.as_str())),
+            label => self
+                .series
+                .labels
+                .iter()
+                .find(|l| l.name.eq_ignore_ascii_case(label))
+                .map(|l| Value::Text(l.value.as_str())),
         }
     }
 }

@@ -12,7 +12,13 @@ use crate::widget::canvas::{Align, Canvas};
 use crate::widget::table::{self, Column};
 
 const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
-    Column { title, width, grow, align, priority }
+    Column {
+        title,
+        width,
+        grow,
+        align,
+        priority,
+    }
 }
 
 /// Columns of one window: count, time violated; on wide terminals also the percent.
@@ -50,18 +56,41 @@ impl Screen {
         if !draw_phase(cx, &cx.overview, canvas, "agreements") {
             return;
         }
-        let each = if width >= WIDE_MIN { WINDOW_WIDE_WIDTH } else { WINDOW_WIDTH };
+        let each = if width >= WIDE_MIN {
+            WINDOW_WIDE_WIDTH
+        } else {
+            WINDOW_WIDTH
+        };
         let windows: Vec<i64> = shown_windows(cx, width, each);
         let name_width = width.saturating_sub(3 + 2 + windows.len() as u16 * (each + 1) + WORST_WIDTH);
         let sort = SORTS.get(self.list.sort).copied().unwrap_or_default();
-        canvas.field(5, 0, name_width, &format!("OBJECTIVE  (by {})", sort.to_lowercase()), Align::Left, Role::Dim);
+        canvas.field(
+            5,
+            0,
+            name_width,
+            &format!("OBJECTIVE  (by {})", sort.to_lowercase()),
+            Align::Left,
+            Role::Dim,
+        );
         for (at, window) in windows.iter().enumerate() {
             let x = 5 + name_width + at as u16 * (each + 1);
             canvas.field(x, 0, each, &duration(*window), Align::Right, Role::Dim);
         }
-        canvas.field(width.saturating_sub(WORST_WIDTH), 0, WORST_WIDTH, "WORST", Align::Right, Role::Dim);
+        canvas.field(
+            width.saturating_sub(WORST_WIDTH),
+            0,
+            WORST_WIDTH,
+            "WORST",
+            Align::Right,
+            Role::Dim,
+        );
         if self.objectives.is_empty() {
-            canvas.text(3, 1, "no objective is watched: add series to an SLA set on the first screen", Role::Dim);
+            canvas.text(
+                3,
+                1,
+                "no objective is watched: add series to an SLA set on the first screen",
+                Role::Dim,
+            );
         } else if self.list.shown().is_empty() {
             canvas.text(3, 1, "no objective passes the filter (Esc clears it)", Role::Dim);
         }
@@ -70,18 +99,40 @@ impl Screen {
         for (y, (at, current)) in self.list.visible(room).enumerate() {
             let (row, y) = (&self.objectives[at], y as u16);
             if current {
-                let role = if self.pane == Pane::Objectives { Role::Accent } else { Role::Dim };
+                let role = if self.pane == Pane::Objectives {
+                    Role::Accent
+                } else {
+                    Role::Dim
+                };
                 body.glyph(1, y, '▸', role);
             }
             body.glyph(3, y, row.state.mark(), row.state.role());
             let (seen, known) = row.seen;
-            let partly = if seen < known { format!(" {seen} of {known} seen") } else { String::new() };
-            body.field(5, y, name_width, &format!("{}{partly}", row.name), Align::Left, Role::Text);
+            let partly = if seen < known {
+                format!(" {seen} of {known} seen")
+            } else {
+                String::new()
+            };
+            body.field(
+                5,
+                y,
+                name_width,
+                &format!("{}{partly}", row.name),
+                Align::Left,
+                Role::Text,
+            );
             for (at, window) in windows.iter().enumerate() {
                 let x = 5 + name_width + at as u16 * (each + 1);
                 draw_window(&mut body, (x, y, each), row, *window);
             }
-            body.field(width.saturating_sub(WORST_WIDTH), y, WORST_WIDTH, &maybe(row.worst()), Align::Right, Role::Text);
+            body.field(
+                width.saturating_sub(WORST_WIDTH),
+                y,
+                WORST_WIDTH,
+                &maybe(row.worst()),
+                Align::Right,
+                Role::Text,
+            );
         }
     }
 
@@ -90,7 +141,14 @@ impl Screen {
         let Some(row) = self.current() else { return };
         let note = " never add counts of windows ";
         let room = width.saturating_sub(note.len() as u16 + 8);
-        line.field(3, 0, room, &format!(" ledger: {} {} ", row.name, row.range), Align::Left, Role::Strong);
+        line.field(
+            3,
+            0,
+            room,
+            &format!(" ledger: {} {} ", row.name, row.range),
+            Align::Left,
+            Role::Strong,
+        );
         line.text(width.saturating_sub(note.len() as u16 + 1), 0, note, Role::Dim);
     }
 
@@ -138,7 +196,9 @@ fn draw_window(body: &mut Canvas<'_>, (x, y, width): (u16, u16, u16), row: &Obje
     let role = if w.violations > 0 { Role::Violated } else { Role::Dim };
     let mut text = format!("{:>3} {:>6}", w.violations, duration(w.violated_ms));
     if width >= WINDOW_WIDE_WIDTH {
-        let good = w.percent_good.map_or_else(|| "no data".to_owned(), |p| percent_of(w, p));
+        let good = w
+            .percent_good
+            .map_or_else(|| "no data".to_owned(), |p| percent_of(w, p));
         text = format!("{text} {good:>7}");
     }
     body.field(x, y, width, &text, Align::Right, role);
@@ -146,15 +206,28 @@ fn draw_window(body: &mut Canvas<'_>, (x, y, width): (u16, u16, u16), row: &Obje
 
 /// `percent_good` is a share or a percent, whichever the judged times say.
 fn percent_of(w: &WindowResult, told: f64) -> String {
-    let share = if w.judged_ms > 0 { 1.0 - w.bad_ms as f64 / w.judged_ms as f64 } else { told };
+    let share = if w.judged_ms > 0 {
+        1.0 - w.bad_ms as f64 / w.judged_ms as f64
+    } else {
+        told
+    };
     percent(share).replace(' ', "")
 }
 
 /// Percent, coverage and samples of the longest window, in words.
 fn window_words(row: &ObjectiveRow) -> String {
-    let Some(w) = row.windows.iter().max_by_key(|w| w.window_ms) else { return String::new() };
-    let good = w.percent_good.map_or_else(|| "no data (coverage too low)".to_owned(), |p| format!("{} good", percent_of(w, p)));
-    let nan = if w.samples_nan > 0 { format!(", {} NaN skipped", w.samples_nan) } else { String::new() };
+    let Some(w) = row.windows.iter().max_by_key(|w| w.window_ms) else {
+        return String::new();
+    };
+    let good = w.percent_good.map_or_else(
+        || "no data (coverage too low)".to_owned(),
+        |p| format!("{} good", percent_of(w, p)),
+    );
+    let nan = if w.samples_nan > 0 {
+        format!(", {} NaN skipped", w.samples_nan)
+    } else {
+        String::new()
+    };
     format!(
         "{}: {good}, known {} of the time, {} of {} samples violating{nan}",
         duration(w.window_ms),

@@ -35,11 +35,18 @@ impl Launch {
         let told: Vec<String> = cx.server.get().map(|s| s.steps.clone()).unwrap_or_default();
         let wanted = |step: &&String| STEPS.contains(&step.as_str());
         let names: Vec<String> = told.iter().filter(wanted).cloned().collect();
-        let names = if names.is_empty() { STEPS.iter().map(|s| (*s).to_owned()).collect() } else { names };
+        let names = if names.is_empty() {
+            STEPS.iter().map(|s| (*s).to_owned()).collect()
+        } else {
+            names
+        };
         Self {
             scope: Choice::new(&["sets in use", "query", "sets and query"], 0),
             query: TextField::default(),
-            steps: names.into_iter().map(|name| (name, Choice::new(&["yes", "no"], 0))).collect(),
+            steps: names
+                .into_iter()
+                .map(|name| (name, Choice::new(&["yes", "no"], 0)))
+                .collect(),
             focus: 0,
             cost: Remote::default(),
             request_id: request_id(cx),
@@ -51,18 +58,29 @@ impl Launch {
         let with_query = self.scope.at > 0 && !text.is_empty();
         RunScope {
             sets_in_use: self.scope.at != 1,
-            queries: if with_query { vec![wire::query_from_text(text)] } else { Vec::new() },
+            queries: if with_query {
+                vec![wire::query_from_text(text)]
+            } else {
+                Vec::new()
+            },
             retry_failed_of: String::new(),
         }
     }
 
     fn steps(&self) -> Vec<String> {
-        self.steps.iter().filter(|(_, choice)| choice.at == 0).map(|(name, _)| name.clone()).collect()
+        self.steps
+            .iter()
+            .filter(|(_, choice)| choice.at == 0)
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// Asks what it would cost.
     pub(crate) fn estimate(&mut self, cx: &mut Context) {
-        let request = EstimateRunRequest { scope: Some(self.scope()), steps: self.steps() };
+        let request = EstimateRunRequest {
+            scope: Some(self.scope()),
+            steps: self.steps(),
+        };
         let id = cx.call(Slot::Estimate, Request::Estimate(request));
         self.cost.asked(id, cx.now.wall_ms);
     }
@@ -136,9 +154,16 @@ impl Launch {
             && cost.max_series > 0
             && cost.series > cost.max_series
         {
-            return Err(format!("{} series are more than the limit of {}: choose fewer", cost.series, cost.max_series));
+            return Err(format!(
+                "{} series are more than the limit of {}: choose fewer",
+                cost.series, cost.max_series
+            ));
         }
-        let request = StartRunRequest { request_id: self.request_id.clone(), scope: Some(self.scope()), steps: self.steps() };
+        let request = StartRunRequest {
+            request_id: self.request_id.clone(),
+            scope: Some(self.scope()),
+            steps: self.steps(),
+        };
         cx.call(Slot::RunStart, Request::StartRun(request));
         Ok(())
     }
@@ -148,11 +173,24 @@ impl Launch {
             (Phase::Loading(_), ..) => ("counting ...".to_owned(), Role::Dim),
             (_, _, Some(problem)) => (problem.sentence(), Role::Error),
             (_, Some(cost), _) => {
-                let time = wire::span_ms(cost.duration.as_ref()).map_or_else(String::new, |ms| format!(", about {}", duration(ms)));
+                let time = wire::span_ms(cost.duration.as_ref())
+                    .map_or_else(String::new, |ms| format!(", about {}", duration(ms)));
                 let over = cost.max_series > 0 && cost.series > cost.max_series;
-                let limit = if over { format!(": more than the limit of {}", cost.max_series) } else { String::new() };
+                let limit = if over {
+                    format!(": more than the limit of {}", cost.max_series)
+                } else {
+                    String::new()
+                };
                 let role = if over { Role::Error } else { Role::Strong };
-                (format!("{} series, {} samples, {}{time}{limit}", cost.series, cost.samples, bytes(cost.bytes)), role)
+                (
+                    format!(
+                        "{} series, {} samples, {}{time}{limit}",
+                        cost.series,
+                        cost.samples,
+                        bytes(cost.bytes)
+                    ),
+                    role,
+                )
             }
             _ => (String::new(), Role::Dim),
         }
@@ -178,9 +216,20 @@ impl Launch {
         let y = self.steps.len() as u16 + 3;
         inside.text(1, y, "cost", Role::Dim);
         let (text, role) = self.cost_words();
-        for (row, line) in crate::overlay::wrap(&text, usize::from(room)).iter().take(2).enumerate() {
+        for (row, line) in crate::overlay::wrap(&text, usize::from(room))
+            .iter()
+            .take(2)
+            .enumerate()
+        {
             inside.text(13, y + row as u16, line, role);
         }
-        inside.field(1, y + 2, room + 12, "Enter starts   Tab next field   ←/→ changes   Esc back", Align::Left, Role::Key);
+        inside.field(
+            1,
+            y + 2,
+            room + 12,
+            "Enter starts   Tab next field   ←/→ changes   Esc back",
+            Align::Left,
+            Role::Key,
+        );
     }
 }

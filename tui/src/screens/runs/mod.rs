@@ -56,11 +56,16 @@ impl Screen {
     }
 
     pub(crate) fn chosen_has_failures(&self) -> bool {
-        self.current().is_some_and(|row| row.run.series_failed > 0 && !row.is_running())
+        self.current()
+            .is_some_and(|row| row.run.series_failed > 0 && !row.is_running())
     }
 
     pub(crate) fn scopes(&self) -> Vec<Scope> {
-        if self.launch.is_some() { vec![Scope::Form] } else { vec![Scope::Runs, Scope::List] }
+        if self.launch.is_some() {
+            vec![Scope::Form]
+        } else {
+            vec![Scope::Runs, Scope::List]
+        }
     }
 
     fn height(cx: &Context) -> usize {
@@ -76,7 +81,9 @@ impl Screen {
     }
 
     fn read_log(&mut self, cx: &mut Context, again: bool) {
-        let Some(run_id) = self.current().map(|row| row.run.id.clone()) else { return };
+        let Some(run_id) = self.current().map(|row| row.run.id.clone()) else {
+            return;
+        };
         if run_id == self.log_of && !again {
             return;
         }
@@ -84,7 +91,13 @@ impl Screen {
             self.log.clear();
             self.log_of.clone_from(&run_id);
         }
-        let id = cx.call(Slot::RunLog, Request::RunLog(etl::TailLogRequest { run_id, lines: LOG_LINES }));
+        let id = cx.call(
+            Slot::RunLog,
+            Request::RunLog(etl::TailLogRequest {
+                run_id,
+                lines: LOG_LINES,
+            }),
+        );
         self.log.asked(id, cx.now.wall_ms);
     }
 
@@ -154,14 +167,24 @@ impl Screen {
             }
             Cmd::RetryFailed => {
                 if let Some(run) = self.current().map(|row| row.run.clone()) {
-                    let scope = etl::RunScope { retry_failed_of: run.id.clone(), ..etl::RunScope::default() };
-                    let request = etl::StartRunRequest { request_id: launch::request_id(cx), scope: Some(scope), steps: run.steps };
+                    let scope = etl::RunScope {
+                        retry_failed_of: run.id.clone(),
+                        ..etl::RunScope::default()
+                    };
+                    let request = etl::StartRunRequest {
+                        request_id: launch::request_id(cx),
+                        scope: Some(scope),
+                        steps: run.steps,
+                    };
                     cx.call(Slot::RunStart, Request::StartRun(request));
                 }
             }
             Cmd::PauseSchedule => {
                 let paused = self.schedule.get().is_some_and(|s| s.paused);
-                let request = etl::UpdateScheduleRequest { paused: Some(!paused), ..etl::UpdateScheduleRequest::default() };
+                let request = etl::UpdateScheduleRequest {
+                    paused: Some(!paused),
+                    ..etl::UpdateScheduleRequest::default()
+                };
                 let id = cx.call(Slot::Schedule, Request::UpdateSchedule(request));
                 self.schedule.asked(id, cx.now.wall_ms);
             }
@@ -222,7 +245,11 @@ impl Screen {
         if !row.is_running() && self.watching.as_ref() == Some(&row.run.id) {
             self.watch(cx, None);
             let text = format!("run #{} {}: {}", row.run.number, row.state_word(), row.message);
-            if row.run.state() == etl::RunState::Done { cx.say(text) } else { cx.complain(text) }
+            if row.run.state() == etl::RunState::Done {
+                cx.say(text)
+            } else {
+                cx.complain(text)
+            }
         }
     }
 

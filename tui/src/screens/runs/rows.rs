@@ -25,7 +25,12 @@ impl RunRow {
         let by = SafeText::new(&run.started_by);
         let message = SafeText::new(&run.message);
         let state = state_word(run.state());
-        Self { haystack: format!("#{} {by} {state} {message}", run.number), by, message, run }
+        Self {
+            haystack: format!("#{} {by} {state} {message}", run.number),
+            by,
+            message,
+            run,
+        }
     }
 
     pub(crate) fn is_running(&self) -> bool {

@@ -33,7 +33,14 @@ impl Screen {
         let at = upper + 1;
         canvas.run(0, at, width, '─', Role::Border);
         if let Some(row) = self.current() {
-            canvas.field(3, at, width.saturating_sub(6), &format!(" #{} {} ", row.run.number, row.state_word()), Align::Left, Role::Strong);
+            canvas.field(
+                3,
+                at,
+                width.saturating_sub(6),
+                &format!(" #{} {} ", row.run.number, row.state_word()),
+                Align::Left,
+                Role::Strong,
+            );
             let rest = height.saturating_sub(at + 1);
             let steps = if width >= STEPS_WIDTH + 24 { STEPS_WIDTH } else { width };
             draw_steps(row, &mut canvas.part(0, at + 1, steps, rest));
@@ -55,10 +62,18 @@ impl Screen {
         let Some(schedule) = self.schedule.get() else { return };
         let every = |span: Option<&prost_types::Duration>| wire::span_ms(span).map_or_else(|| "–".to_owned(), duration);
         if schedule.paused {
-            line.field(1, 0, width, "the timer is paused: nothing starts by itself (p starts it again)", Align::Left, Role::AtRisk);
+            line.field(
+                1,
+                0,
+                width,
+                "the timer is paused: nothing starts by itself (p starts it again)",
+                Align::Left,
+                Role::AtRisk,
+            );
             return;
         }
-        let next = |at: Option<&prost_types::Timestamp>| wire::ms(at).map_or_else(|| "–".to_owned(), |t| cx.zone.minute(t));
+        let next =
+            |at: Option<&prost_types::Timestamp>| wire::ms(at).map_or_else(|| "–".to_owned(), |t| cx.zone.minute(t));
         let text = format!(
             "next {} statistics and forecasts (every {})   {} metadata (every {})",
             next(schedule.next_results.as_ref()),
@@ -100,19 +115,43 @@ fn draw_run(cx: &Context, body: &mut Canvas<'_>, row: &RunRow, y: u16, current: 
     let mut x = 37;
     if row.is_running() {
         if width > 70 {
-            progress::draw(body, x, y, BAR_WIDTH, u64::from(run.series_done), u64::from(run.series_total));
+            progress::draw(
+                body,
+                x,
+                y,
+                BAR_WIDTH,
+                u64::from(run.series_done),
+                u64::from(run.series_total),
+            );
             x += BAR_WIDTH + 1;
         }
         let left = progress::left(wire::span_ms(run.remaining.as_ref()));
-        let failed = if run.series_failed > 0 { format!("  {} failed", run.series_failed) } else { String::new() };
-        let text = format!("{}/{} {} {left}{failed}", run.series_done, run.series_total, run.current_step);
+        let failed = if run.series_failed > 0 {
+            format!("  {} failed", run.series_failed)
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "{}/{} {} {left}{failed}",
+            run.series_done, run.series_total, run.current_step
+        );
         body.field(x, y, width.saturating_sub(x), &text, Align::Left, Role::Text);
     } else {
-        let took = row.duration_ms(cx.data_now_ms()).map(|ms| millis(ms as f64)).unwrap_or_default();
+        let took = row
+            .duration_ms(cx.data_now_ms())
+            .map(|ms| millis(ms as f64))
+            .unwrap_or_default();
         let counts = format!("{}/{}", run.series_done, run.series_total);
         body.field(x, y, 9, &counts, Align::Right, Role::Text);
         body.field(x + 10, y, 8, &took, Align::Right, Role::Text);
-        body.field(x + 20, y, width.saturating_sub(x + 20), row.message.as_str(), Align::Left, Role::Dim);
+        body.field(
+            x + 20,
+            y,
+            width.saturating_sub(x + 20),
+            row.message.as_str(),
+            Align::Left,
+            Role::Dim,
+        );
     }
 }
 
@@ -120,7 +159,12 @@ fn draw_steps(row: &RunRow, canvas: &mut Canvas<'_>) {
     canvas.text(1, 0, "STEP        WINDOW      p50      p95      max SERIES", Role::Dim);
     let height = canvas.height();
     let mut y = 1;
-    for step in row.run.step_summaries.iter().take(usize::from(height.saturating_sub(3))) {
+    for step in row
+        .run
+        .step_summaries
+        .iter()
+        .take(usize::from(height.saturating_sub(3)))
+    {
         draw_step(step, y, canvas);
         y += 1;
     }
@@ -134,14 +178,22 @@ fn draw_steps(row: &RunRow, canvas: &mut Canvas<'_>) {
     for failure in &row.run.failures {
         y += 1;
         let name = failure.series.as_ref().map(wire::series_promql).unwrap_or_default();
-        let why = failure.failure.as_ref().map(|f| format!("{}: {}", f.step, f.message)).unwrap_or_default();
+        let why = failure
+            .failure
+            .as_ref()
+            .map(|f| format!("{}: {}", f.step, f.message))
+            .unwrap_or_default();
         canvas.field(1, y, width, &format!("✗ {name} {why}"), Align::Left, Role::Violated);
     }
 }
 
 fn draw_step(step: &etl::StepSummary, y: u16, canvas: &mut Canvas<'_>) {
     canvas.field(1, y, 11, &step.step, Align::Left, Role::Text);
-    let window = if step.window_ms == 0 { "–".to_owned() } else { duration(step.window_ms) };
+    let window = if step.window_ms == 0 {
+        "–".to_owned()
+    } else {
+        duration(step.window_ms)
+    };
     canvas.field(13, y, 6, &window, Align::Left, Role::Text);
     for (at, ms) in [step.p50_ms, step.p95_ms, step.max_ms].into_iter().enumerate() {
         canvas.field(18 + at as u16 * 9, y, 9, &millis(ms), Align::Right, Role::Text);

@@ -37,11 +37,17 @@ pub(crate) struct Draft {
 
 impl Draft {
     pub(crate) fn new(set: SlaSet) -> Self {
-        Self { stored: set.clone(), set, undo: Vec::new() }
+        Self {
+            stored: set.clone(),
+            set,
+            undo: Vec::new(),
+        }
     }
 
     pub(crate) fn is_dirty(&self) -> bool {
-        self.set.objectives != self.stored.objectives || self.set.name != self.stored.name || self.set.active != self.stored.active
+        self.set.objectives != self.stored.objectives
+            || self.set.name != self.stored.name
+            || self.set.active != self.stored.active
     }
 
     pub(crate) fn can_undo(&self) -> bool {
@@ -50,7 +56,12 @@ impl Draft {
 
     /// How many objectives differ from what is stored, added and removed ones too.
     pub(crate) fn changes(&self) -> usize {
-        let changed = self.set.objectives.iter().filter(|o| !self.stored.objectives.contains(o)).count();
+        let changed = self
+            .set
+            .objectives
+            .iter()
+            .filter(|o| !self.stored.objectives.contains(o))
+            .count();
         let kept = |o: &Objective| self.set.objectives.iter().any(|n| !n.id.is_empty() && n.id == o.id);
         let removed = self.stored.objectives.iter().filter(|o| !kept(o)).count();
         changed + removed + usize::from(self.set.name != self.stored.name || self.set.active != self.stored.active)
@@ -106,7 +117,11 @@ impl Draft {
                     n += 1;
                 }
                 added.push(unique.clone());
-                set.objectives.push(Objective { name: unique, query: Some(query), ..Objective::default() });
+                set.objectives.push(Objective {
+                    name: unique,
+                    query: Some(query),
+                    ..Objective::default()
+                });
             }
         });
         added
@@ -129,7 +144,10 @@ impl Draft {
             Bound::Max => (range.max, range.min),
         };
         let Some(value) = value else {
-            return Err(format!("{} is absent here: t moves the other bound, e sets this one", bound.word()));
+            return Err(format!(
+                "{} is absent here: t moves the other bound, e sets this one",
+                bound.word()
+            ));
         };
         let step = step_of(value);
         let moved = ((value + by * step) / step).round() * step;
@@ -160,9 +178,25 @@ impl Draft {
 
     /// What differs between this draft and the version that somebody else saved.
     pub(crate) fn conflict_lines(&self, theirs: &SlaSet) -> Vec<String> {
-        let by = if theirs.author.is_empty() { "somebody".to_owned() } else { theirs.author.clone() };
-        let mut lines = vec![format!("{by} saved version {}; yours stands on version {}.", theirs.version, self.stored.version), String::new()];
-        let describe = |o: &Objective| format!("{} {}", wire::range_text(o.range.as_ref()), wire::query_text(o.query.as_ref()));
+        let by = if theirs.author.is_empty() {
+            "somebody".to_owned()
+        } else {
+            theirs.author.clone()
+        };
+        let mut lines = vec![
+            format!(
+                "{by} saved version {}; yours stands on version {}.",
+                theirs.version, self.stored.version
+            ),
+            String::new(),
+        ];
+        let describe = |o: &Objective| {
+            format!(
+                "{} {}",
+                wire::range_text(o.range.as_ref()),
+                wire::query_text(o.query.as_ref())
+            )
+        };
         for ours in &self.set.objectives {
             match theirs.objectives.iter().find(|t| t.name == ours.name) {
                 Some(other) if describe(other) != describe(ours) => {
@@ -174,7 +208,11 @@ impl Draft {
                 None => lines.push(format!("  {}: only in yours", ours.name)),
             }
         }
-        for other in theirs.objectives.iter().filter(|t| !self.set.objectives.iter().any(|o| o.name == t.name)) {
+        for other in theirs
+            .objectives
+            .iter()
+            .filter(|t| !self.set.objectives.iter().any(|o| o.name == t.name))
+        {
             lines.push(format!("  {}: only in theirs", other.name));
         }
         lines.push(String::new());
@@ -202,9 +240,22 @@ mod tests {
     use super::*;
 
     fn draft(min: Option<f64>, max: Option<f64>) -> Draft {
-        let range = AllowedRange { min, max, ..AllowedRange::default() };
-        let objective = Objective { id: "a".into(), name: "load".into(), range: Some(range), ..Objective::default() };
-        Draft::new(SlaSet { objectives: vec![objective], version: 3, ..SlaSet::default() })
+        let range = AllowedRange {
+            min,
+            max,
+            ..AllowedRange::default()
+        };
+        let objective = Objective {
+            id: "a".into(),
+            name: "load".into(),
+            range: Some(range),
+            ..Objective::default()
+        };
+        Draft::new(SlaSet {
+            objectives: vec![objective],
+            version: 3,
+            ..SlaSet::default()
+        })
     }
 
     fn max(draft: &Draft) -> f64 {
@@ -248,7 +299,11 @@ mod tests {
     fn added_objectives_get_names_of_their_own() {
         let mut d = draft(None, Some(4.0));
         let query = |text: &str| wire::query_from_text(text);
-        let added = d.add(vec![(query("a"), "load".into()), (query("b"), "load".into()), (query("a"), "again".into())]);
+        let added = d.add(vec![
+            (query("a"), "load".into()),
+            (query("b"), "load".into()),
+            (query("a"), "again".into()),
+        ]);
         assert_eq!(added, ["load 2", "load 3"]);
     }
 
@@ -258,9 +313,15 @@ mod tests {
         let mut theirs = d.set.clone();
         theirs.version = 4;
         theirs.author = "anna".into();
-        theirs.objectives[0].range = Some(AllowedRange { max: Some(9.0), ..AllowedRange::default() });
+        theirs.objectives[0].range = Some(AllowedRange {
+            max: Some(9.0),
+            ..AllowedRange::default()
+        });
         d.move_bound(0, Bound::Max, 1.0).unwrap();
         let text = d.conflict_lines(&theirs).join("\n");
-        assert!(text.contains("anna") && text.contains("max 4.10") && text.contains("max 9"), "{text}");
+        assert!(
+            text.contains("anna") && text.contains("max 4.10") && text.contains("max 9"),
+            "{text}"
+        );
     }
 }

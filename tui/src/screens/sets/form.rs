@@ -20,8 +20,11 @@ const MISSING: [(&str, MissingPolicy); 5] = [
     ("hold", MissingPolicy::Hold),
     ("zero", MissingPolicy::Zero),
 ];
-const COUNTER: [(&str, CounterMode); 3] =
-    [("auto", CounterMode::Auto), ("raw", CounterMode::Raw), ("rate", CounterMode::Rate)];
+const COUNTER: [(&str, CounterMode); 3] = [
+    ("auto", CounterMode::Auto),
+    ("raw", CounterMode::Raw),
+    ("rate", CounterMode::Rate),
+];
 
 /// The fields in the order of Tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,8 +89,15 @@ impl Form {
         let query = wire::query_text(objective.query.as_ref());
         let words = |options: &[(&'static str, MissingPolicy)]| options.iter().map(|o| o.0).collect::<Vec<_>>();
         let missing = MISSING.iter().position(|m| m.1 == objective.missing()).unwrap_or(0);
-        let counter = COUNTER.iter().position(|c| c.1 == objective.counter_mode()).unwrap_or(0);
-        let hold = if objective.hold_max_ms > 0 { crate::format::duration(objective.hold_max_ms) } else { String::new() };
+        let counter = COUNTER
+            .iter()
+            .position(|c| c.1 == objective.counter_mode())
+            .unwrap_or(0);
+        let hold = if objective.hold_max_ms > 0 {
+            crate::format::duration(objective.hold_max_ms)
+        } else {
+            String::new()
+        };
         Self {
             at,
             base: objective.clone(),
@@ -119,7 +129,10 @@ impl Form {
         if text.is_empty() || text == self.check.text {
             return None;
         }
-        self.check = Check { text, ..Check::default() };
+        self.check = Check {
+            text,
+            ..Check::default()
+        };
         Some(self.query())
     }
 
@@ -136,9 +149,13 @@ impl Form {
             Ok(Reply::CheckQuery(check)) if check.problem.is_empty() && check.series > 0 => {
                 (true, format!("{} series match", check.series))
             }
-            Ok(Reply::CheckQuery(check)) if check.problem.is_empty() => (false, "query: no series matches now".to_owned()),
+            Ok(Reply::CheckQuery(check)) if check.problem.is_empty() => {
+                (false, "query: no series matches now".to_owned())
+            }
             Ok(Reply::CheckQuery(check)) => {
-                let place = check.position.map_or_else(String::new, |p| format!(" at character {}", p + 1));
+                let place = check
+                    .position
+                    .map_or_else(String::new, |p| format!(" at character {}", p + 1));
                 (false, format!("query{place}: {}", check.problem))
             }
             Ok(other) => (false, crate::app::unexpected(&other).text),
@@ -160,7 +177,12 @@ impl Form {
             let text = field.value().trim();
             let value = parse_number(text);
             if value.is_none() && !text.is_empty() {
-                problems.push(Invalid::new(name, text, "must be a number", "write it like 4, 2.5G, 80 or 1e6, or leave it empty"));
+                problems.push(Invalid::new(
+                    name,
+                    text,
+                    "must be a number",
+                    "write it like 4, 2.5G, 80 or 1e6, or leave it empty",
+                ));
             }
             value
         };
@@ -174,7 +196,12 @@ impl Form {
         let missing = MISSING[self.missing.at].1;
         let hold_max_ms = match (missing, parse_duration_ms(hold_text)) {
             (MissingPolicy::Hold, None) => {
-                problems.push(Invalid::new("hold at most", hold_text, "must be a duration", "write it like 90s, 5m or 1h"));
+                problems.push(Invalid::new(
+                    "hold at most",
+                    hold_text,
+                    "must be a duration",
+                    "write it like 90s, 5m or 1h",
+                ));
                 0
             }
             (MissingPolicy::Hold, Some(ms)) => ms,
@@ -193,7 +220,12 @@ impl Form {
         objective.range = Some(range);
         objective.set_missing(missing);
         objective.hold_max_ms = hold_max_ms;
-        self.target.value().trim().trim_end_matches('%').trim().clone_into(&mut objective.target_percent);
+        self.target
+            .value()
+            .trim()
+            .trim_end_matches('%')
+            .trim()
+            .clone_into(&mut objective.target_percent);
         objective.set_counter_mode(COUNTER[self.counter.at].1);
         if bounds(&objective) != bounds(&self.base) {
             objective.suggested = false;
@@ -235,7 +267,11 @@ impl Form {
         if let Some(field) = self.field_mut() {
             return field.handle(key);
         }
-        let choice = if ORDER[self.focus] == Focus::Missing { &mut self.missing } else { &mut self.counter };
+        let choice = if ORDER[self.focus] == Focus::Missing {
+            &mut self.missing
+        } else {
+            &mut self.counter
+        };
         match key.code {
             KeyCode::Left => choice.turn(-1),
             KeyCode::Right | KeyCode::Char(' ') => choice.turn(1),
@@ -250,9 +286,16 @@ impl Form {
         let focus = ORDER[self.focus];
         let half = width / 2;
         canvas.text(1, 0, "query", Role::Dim);
-        self.query.draw(canvas, 7, 0, half.saturating_sub(8), focus == Focus::Query);
+        self.query
+            .draw(canvas, 7, 0, half.saturating_sub(8), focus == Focus::Query);
         canvas.text(half + 1, 0, "name", Role::Dim);
-        self.name.draw(canvas, half + 6, 0, width.saturating_sub(half + 7), focus == Focus::Name);
+        self.name.draw(
+            canvas,
+            half + 6,
+            0,
+            width.saturating_sub(half + 7),
+            focus == Focus::Name,
+        );
         let fields = [
             ("min", &self.min, Focus::Min),
             ("max", &self.max, Focus::Max),
@@ -311,15 +354,29 @@ mod tests {
     }
 
     fn load() -> Form {
-        let range = AllowedRange { max: Some(4.0), ..AllowedRange::default() };
+        let range = AllowedRange {
+            max: Some(4.0),
+            ..AllowedRange::default()
+        };
         let query = wire::query_from_text("node_load1");
-        Form::new(0, &Objective { name: "load".into(), query: Some(query), range: Some(range), ..Objective::default() })
+        Form::new(
+            0,
+            &Objective {
+                name: "load".into(),
+                query: Some(query),
+                range: Some(range),
+                ..Objective::default()
+            },
+        )
     }
 
     #[test]
     fn an_untouched_form_gives_its_objective_back() {
         let objective = load().objective().unwrap();
-        assert_eq!((objective.name.as_str(), objective.range.unwrap().max), ("load", Some(4.0)));
+        assert_eq!(
+            (objective.name.as_str(), objective.range.unwrap().max),
+            ("load", Some(4.0))
+        );
     }
 
     #[test]

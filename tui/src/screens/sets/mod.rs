@@ -81,7 +81,11 @@ impl Screen {
     }
 
     pub(crate) fn scopes(&self) -> Vec<Scope> {
-        if self.form.is_some() { vec![Scope::Form] } else { vec![Scope::Sets, Scope::List] }
+        if self.form.is_some() {
+            vec![Scope::Form]
+        } else {
+            vec![Scope::Sets, Scope::List]
+        }
     }
 
     fn height(cx: &Context) -> usize {
@@ -184,7 +188,10 @@ impl Screen {
         if let Some(form) = &mut self.form
             && let Some(query) = form.unchecked_query()
         {
-            let id = cx.call(Slot::CheckQuery, Request::CheckQuery(CheckQueryRequest { query: Some(query) }));
+            let id = cx.call(
+                Slot::CheckQuery,
+                Request::CheckQuery(CheckQueryRequest { query: Some(query) }),
+            );
             form.checking(id);
         }
     }
@@ -244,8 +251,13 @@ impl Screen {
 
     pub(crate) fn type_key(&mut self, cx: &mut Context, key: KeyEvent) {
         let Some(form) = &mut self.form else { return };
-        if key.code == crossterm::event::KeyCode::Char('g') && key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL) {
-            let request = set::SuggestRangeRequest { query: Some(form.query()), counter_mode: 0 };
+        if key.code == crossterm::event::KeyCode::Char('g')
+            && key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL)
+        {
+            let request = set::SuggestRangeRequest {
+                query: Some(form.query()),
+                counter_mode: 0,
+            };
             self.suggesting = None;
             cx.call(Slot::Suggest, Request::Suggest(request));
             return;
@@ -326,7 +338,10 @@ impl Screen {
                 }
             }
             Cmd::Copy => {
-                if let Some(query) = self.current().map(|r| wire::query_text(r.objective.query.as_ref()).to_owned()) {
+                if let Some(query) = self
+                    .current()
+                    .map(|r| wire::query_text(r.objective.query.as_ref()).to_owned())
+                {
                     cx.copy(query);
                 }
             }
@@ -349,9 +364,16 @@ impl Screen {
         match cmd {
             Cmd::NextSet => self.open_next(cx, argument),
             Cmd::NewSet => {
-                let fresh = SlaSet { name: name.clone(), active: true, ..SlaSet::default() };
+                let fresh = SlaSet {
+                    name: name.clone(),
+                    active: true,
+                    ..SlaSet::default()
+                };
                 self.open_name = Some(name);
-                cx.call(Slot::SetWrite, Request::CreateSet(set::CreateSetRequest { set: Some(fresh) }));
+                cx.call(
+                    Slot::SetWrite,
+                    Request::CreateSet(set::CreateSetRequest { set: Some(fresh) }),
+                );
             }
             Cmd::RenameSet => {
                 if let Some(draft) = &mut self.draft {
@@ -362,12 +384,18 @@ impl Screen {
             Cmd::DuplicateSet => {
                 if let Some(id) = self.draft.as_ref().map(|d| d.set.id.clone()) {
                     self.open_name = Some(name.clone());
-                    cx.call(Slot::SetWrite, Request::DuplicateSet(set::DuplicateSetRequest { id, new_name: name }));
+                    cx.call(
+                        Slot::SetWrite,
+                        Request::DuplicateSet(set::DuplicateSetRequest { id, new_name: name }),
+                    );
                 }
             }
             Cmd::DeleteSet => {
                 if let Some(draft) = &self.draft {
-                    let request = set::DeleteSetRequest { id: draft.set.id.clone(), version: draft.set.version };
+                    let request = set::DeleteSetRequest {
+                        id: draft.set.id.clone(),
+                        version: draft.set.version,
+                    };
                     cx.call(Slot::SetWrite, Request::DeleteSet(request));
                 }
             }
@@ -391,11 +419,16 @@ impl Screen {
 
     /// From an objective to its ledger; a new one has none and is edited.
     fn open_past(&mut self, cx: &mut Context) {
-        let (Some(row), Some(draft)) = (self.current(), &self.draft) else { return };
+        let (Some(row), Some(draft)) = (self.current(), &self.draft) else {
+            return;
+        };
         if row.objective.id.is_empty() {
             self.edit(cx);
         } else {
-            cx.jump = Some(Jump::Past { set_id: draft.set.id.clone(), objective_id: row.objective.id.clone() });
+            cx.jump = Some(Jump::Past {
+                set_id: draft.set.id.clone(),
+                objective_id: row.objective.id.clone(),
+            });
         }
     }
 
@@ -409,7 +442,12 @@ impl Screen {
                 return;
             }
         }
-        cx.call(Slot::SetWrite, Request::UpdateSet(set::UpdateSetRequest { set: Some(draft.set.clone()) }));
+        cx.call(
+            Slot::SetWrite,
+            Request::UpdateSet(set::UpdateSetRequest {
+                set: Some(draft.set.clone()),
+            }),
+        );
     }
 
     fn open_next(&mut self, cx: &mut Context, name: Option<&str>) {
@@ -418,7 +456,11 @@ impl Screen {
             return;
         }
         let sets = self.sets.get().map_or(&[][..], Vec::as_slice);
-        let here = self.draft.as_ref().and_then(|d| sets.iter().position(|s| s.id == d.set.id)).unwrap_or(0);
+        let here = self
+            .draft
+            .as_ref()
+            .and_then(|d| sets.iter().position(|s| s.id == d.set.id))
+            .unwrap_or(0);
         let next = match name {
             Some(name) => sets.iter().find(|s| s.name == name || s.id == name),
             None => sets.get((here + 1) % sets.len().max(1)),
@@ -439,8 +481,15 @@ impl Screen {
         let Some(draft) = &mut self.draft else {
             self.waiting.extend(objectives);
             if self.sets.get().is_some_and(Vec::is_empty) {
-                let fresh = SlaSet { name: "default".to_owned(), active: true, ..SlaSet::default() };
-                cx.call(Slot::SetWrite, Request::CreateSet(set::CreateSetRequest { set: Some(fresh) }));
+                let fresh = SlaSet {
+                    name: "default".to_owned(),
+                    active: true,
+                    ..SlaSet::default()
+                };
+                cx.call(
+                    Slot::SetWrite,
+                    Request::CreateSet(set::CreateSetRequest { set: Some(fresh) }),
+                );
             } else {
                 self.read_sets(cx);
             }
@@ -453,7 +502,10 @@ impl Screen {
         self.changed(cx);
         self.list.command(Cmd::Bottom, &self.rows, Self::height(cx));
         if count > 0 {
-            cx.say(format!("{count} added to {}; ranges are being suggested, S saves", self.set_name()));
+            cx.say(format!(
+                "{count} added to {}; ranges are being suggested, S saves",
+                self.set_name()
+            ));
         } else {
             cx.say("these are in the set already");
         }
@@ -465,9 +517,15 @@ impl Screen {
             return;
         }
         while let Some(name) = self.suggest.pop_front() {
-            let objective = self.draft.as_ref().and_then(|d| d.set.objectives.iter().find(|o| o.name == name));
+            let objective = self
+                .draft
+                .as_ref()
+                .and_then(|d| d.set.objectives.iter().find(|o| o.name == name));
             let Some(objective) = objective else { continue };
-            let request = set::SuggestRangeRequest { query: objective.query.clone(), counter_mode: objective.counter_mode };
+            let request = set::SuggestRangeRequest {
+                query: objective.query.clone(),
+                counter_mode: objective.counter_mode,
+            };
             self.suggesting = Some(name);
             cx.call(Slot::Suggest, Request::Suggest(request));
             return;
@@ -561,7 +619,10 @@ impl Screen {
         }
         if let (Some(name), Some(range), Some(draft)) = (self.suggesting.take(), suggestion.range, &mut self.draft) {
             draft.set_range(&name, range);
-            cx.say(format!("suggested from {} samples over {history}; S saves, u takes it back", suggestion.samples));
+            cx.say(format!(
+                "suggested from {} samples over {history}; S saves, u takes it back",
+                suggestion.samples
+            ));
             self.changed(cx);
         }
         self.next_suggestion(cx);
@@ -570,7 +631,10 @@ impl Screen {
     /// A save was refused: somebody was faster, or something is wrong.
     fn refused(&mut self, cx: &mut Context, problem: Problem) {
         if let (Some(theirs), Some(draft)) = (&problem.conflict, &mut self.draft) {
-            self.text = Some(("conflict: somebody saved this set first".to_owned(), draft.conflict_lines(theirs)));
+            self.text = Some((
+                "conflict: somebody saved this set first".to_owned(),
+                draft.conflict_lines(theirs),
+            ));
             // A second save is then on purpose, over their version.
             draft.set.version = theirs.version;
             return;

@@ -31,9 +31,19 @@ pub(crate) struct ObjectiveRow {
 }
 
 impl ObjectiveRow {
-    pub(crate) fn new(at: usize, objective: &Objective, now: Option<ObjectiveStatus>, what_if: Option<ObjectiveStatus>) -> Self {
+    pub(crate) fn new(
+        at: usize,
+        objective: &Objective,
+        now: Option<ObjectiveStatus>,
+        what_if: Option<ObjectiveStatus>,
+    ) -> Self {
         let name = wire::objective_name(objective);
-        let key = if objective.id.is_empty() { objective.name.as_bytes() } else { objective.id.as_bytes() }.to_vec();
+        let key = if objective.id.is_empty() {
+            objective.name.as_bytes()
+        } else {
+            objective.id.as_bytes()
+        }
+        .to_vec();
         Self {
             at,
             haystack: format!("{name} {}", SafeText::new(wire::query_text(objective.query.as_ref()))),
@@ -47,7 +57,10 @@ impl ObjectiveRow {
 
     /// The state by the draft's range where that was judged, else by the stored one.
     pub(crate) fn state(&self) -> Option<State> {
-        self.what_if.as_ref().or(self.now.as_ref()).map(|s| State::of(s.state()))
+        self.what_if
+            .as_ref()
+            .or(self.now.as_ref())
+            .map(|s| State::of(s.state()))
     }
 
     /// The newest value of the series in the worst state.
@@ -59,7 +72,11 @@ impl ObjectiveRow {
     /// The last 12 h with the draft's range.
     pub(crate) fn window(&self) -> Option<&WindowResult> {
         let of = |status: &'_ Option<ObjectiveStatus>| -> Option<usize> {
-            status.as_ref()?.windows.iter().position(|w| w.window_ms == WHAT_IF_WINDOW_MS)
+            status
+                .as_ref()?
+                .windows
+                .iter()
+                .position(|w| w.window_ms == WHAT_IF_WINDOW_MS)
         };
         if let Some(at) = of(&self.what_if) {
             return self.what_if.as_ref().map(|s| &s.windows[at]);
@@ -68,7 +85,10 @@ impl ObjectiveRow {
     }
 
     pub(crate) fn probability(&self) -> Option<f64> {
-        self.now.as_ref().and_then(|s| s.outlook.as_ref()).and_then(|o| o.probability)
+        self.now
+            .as_ref()
+            .and_then(|s| s.outlook.as_ref())
+            .and_then(|o| o.probability)
     }
 
     /// What the chart reads: the first series of the objective.
@@ -128,7 +148,8 @@ pub(crate) fn export(set: &str, rows: &[ObjectiveRow], csv: bool) -> String {
                 super::draft::bound_text(range.max),
                 row.state().map_or("", |s| s.ranked().0),
                 row.window().map_or_else(String::new, |w| w.violations.to_string()),
-                row.window().map_or_else(String::new, |w| (w.violated_ms as f64 / 1000.0).to_string())
+                row.window()
+                    .map_or_else(String::new, |w| (w.violated_ms as f64 / 1000.0).to_string())
             ));
         }
         return out;

@@ -11,7 +11,13 @@ use crate::widget::chart::{Chart, Layer};
 use crate::widget::table::{self, Column};
 
 const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
-    Column { title, width, grow, align, priority }
+    Column {
+        title,
+        width,
+        grow,
+        align,
+        priority,
+    }
 }
 
 const COLUMNS: [Column; 7] = [
@@ -34,12 +40,20 @@ impl Screen {
         if self.draft.is_none() {
             let mut body = canvas.rows(2, height.saturating_sub(2));
             if draw_phase(cx, &self.sets, &mut body, "SLA sets") {
-                body.text(3, 0, "there is no SLA set yet: N creates one, or select series on the first screen and press a", Role::Dim);
+                body.text(
+                    3,
+                    0,
+                    "there is no SLA set yet: N creates one, or select series on the first screen and press a",
+                    Role::Dim,
+                );
             }
             return;
         }
         let placed = table::place(&COLUMNS, width);
-        let sort = SORTS.get(self.list.sort).filter(|_| self.list.sort == 1).map(|_| ("OBJECTIVE", self.list.down));
+        let sort = SORTS
+            .get(self.list.sort)
+            .filter(|_| self.list.sort == 1)
+            .map(|_| ("OBJECTIVE", self.list.down));
         table::draw_header(&mut canvas.rows(1, 1), &COLUMNS, &placed, sort);
         let room = Self::height(cx) as u16;
         let mut body = canvas.rows(2, room);
@@ -70,14 +84,24 @@ impl Screen {
         if draft.is_dirty() {
             let count = draft.changes();
             let word = if count == 1 { "change" } else { "changes" };
-            x = line.text(x, 0, &format!("({count} {word} not saved: S saves, u undoes)"), Role::AtRisk) + 2;
+            x = line.text(
+                x,
+                0,
+                &format!("({count} {word} not saved: S saves, u undoes)"),
+                Role::AtRisk,
+            ) + 2;
         }
         if !draft.set.active {
             x = line.text(x, 0, "not watched (A watches it)", Role::NoData) + 2;
         }
         let filter = self.list.filter().text();
         if !filter.is_empty() {
-            x = line.text(x, 0, &format!("/{filter}  {}", self.list.count(self.rows.len(), "objectives")), Role::Text) + 2;
+            x = line.text(
+                x,
+                0,
+                &format!("/{filter}  {}", self.list.count(self.rows.len(), "objectives")),
+                Role::Text,
+            ) + 2;
         }
         let sets = self.sets.get().map_or(0, Vec::len);
         let right = format!("version {}, {sets} sets ( ] next )", draft.set.version);
@@ -105,7 +129,9 @@ impl Screen {
             form.draw(&mut inside.rows(0, FORM_ROWS));
             y = FORM_ROWS;
         }
-        let Some(row) = row.filter(|row| self.form.as_ref().is_none_or(|f| f.at == row.at)) else { return };
+        let Some(row) = row.filter(|row| self.form.as_ref().is_none_or(|f| f.at == row.at)) else {
+            return;
+        };
         for (text, role) in self.pane_words(cx, row) {
             inside.field(1, y, width.saturating_sub(2), &text, Align::Left, role);
             y += 1;
@@ -121,7 +147,11 @@ impl Screen {
         let what = match (row.window(), self.what_if.problem()) {
             (_, Some(problem)) => (problem.sentence(), Role::Error),
             (Some(w), None) => {
-                let good = if w.judged_ms > 0 { percent(1.0 - w.bad_ms as f64 / w.judged_ms as f64) } else { "no data".to_owned() };
+                let good = if w.judged_ms > 0 {
+                    percent(1.0 - w.bad_ms as f64 / w.judged_ms as f64)
+                } else {
+                    "no data".to_owned()
+                };
                 let worst = w.worst.map_or_else(String::new, |v| format!(", worst {}", number(v)));
                 let text = format!(
                     "with this range in {}: {} violations, {}{worst}, {good} good, known {}",
@@ -132,22 +162,35 @@ impl Screen {
                 );
                 (text, if w.violations > 0 { Role::Violated } else { Role::Ok })
             }
-            (None, None) if row.objective.range.is_none() => ("no range yet: e sets one, ctrl-g suggests one".to_owned(), Role::AtRisk),
-            (None, None) => ("what this range would have meant is being judged ...".to_owned(), Role::Dim),
+            (None, None) if row.objective.range.is_none() => {
+                ("no range yet: e sets one, ctrl-g suggests one".to_owned(), Role::AtRisk)
+            }
+            (None, None) => (
+                "what this range would have meant is being judged ...".to_owned(),
+                Role::Dim,
+            ),
         };
         lines.push(what);
         if self.form.is_none() {
             let mut second = Vec::new();
             if let Some(status) = &row.now {
                 let state = wire::State::of(status.state());
-                let why = if status.why.is_empty() { String::new() } else { format!(" ({})", status.why) };
+                let why = if status.why.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", status.why)
+                };
                 second.push(format!("now {} {}{why}", state.mark(), state.word()));
                 if status.series_known > 1 {
                     second.push(format!("{} of {} series seen", status.series_seen, status.series_known));
                 }
             }
             if let Some(p) = row.probability() {
-                second.push(format!("leaves it within {}: {}", duration(cx.horizon_ms()), probability(p)));
+                second.push(format!(
+                    "leaves it within {}: {}",
+                    duration(cx.horizon_ms()),
+                    probability(p)
+                ));
             }
             if row.objective.suggested {
                 second.push("range suggested, not agreed by a person".to_owned());
@@ -164,16 +207,38 @@ impl Screen {
         let Some(chart) = self.chart.get() else { return };
         let until = wire::ms(chart.until.as_ref()).unwrap_or_else(|| cx.data_now_ms());
         let after = wire::ms(chart.after.as_ref()).unwrap_or(until - WHAT_IF_WINDOW_MS);
-        let typed = self.form.as_ref().and_then(|form| form.objective().ok()).and_then(|o| o.range);
+        let typed = self
+            .form
+            .as_ref()
+            .and_then(|form| form.objective().ok())
+            .and_then(|o| o.range);
         let range = typed.or(row.objective.range).unwrap_or_default();
-        let bound = |value: Option<f64>, word: &str| value.map(|value| Layer::Bound { value, label: format!("{word} {}", number(value)) });
-        let mut layers: Vec<Layer> = [bound(range.min, "min"), bound(range.max, "max")].into_iter().flatten().collect();
+        let bound = |value: Option<f64>, word: &str| {
+            value.map(|value| Layer::Bound {
+                value,
+                label: format!("{word} {}", number(value)),
+            })
+        };
+        let mut layers: Vec<Layer> = [bound(range.min, "min"), bound(range.max, "max")]
+            .into_iter()
+            .flatten()
+            .collect();
         layers.push(Layer::Samples {
             extents: crate::screens::metrics::detail::extents(chart, after, until),
             gap_ms: crate::screens::metrics::detail::gap_ms(chart, after, until),
         });
         let stale = stale_words(cx, &self.chart).is_some();
-        Chart { after_ms: after, until_ms: until, values: None, layers, now_ms: None, cursor_ms: None, zone: cx.zone, stale }.draw(canvas);
+        Chart {
+            after_ms: after,
+            until_ms: until,
+            values: None,
+            layers,
+            now_ms: None,
+            cursor_ms: None,
+            zone: cx.zone,
+            stale,
+        }
+        .draw(canvas);
     }
 }
 
@@ -182,7 +247,11 @@ fn cell(row: &ObjectiveRow, title: &str, bound: Bound, current: bool) -> (String
     // The bound that + and - move is marked on the chosen row.
     let marked = |value: Option<f64>, is: Bound| {
         let text = maybe(value);
-        if current && bound == is && value.is_some() { (format!("[{text}]"), Role::Accent) } else { (text, Role::Text) }
+        if current && bound == is && value.is_some() {
+            (format!("[{text}]"), Role::Accent)
+        } else {
+            (text, Role::Text)
+        }
     };
     match title {
         "OBJECTIVE" => (row.name.as_str().to_owned(), Role::Text),
@@ -192,7 +261,10 @@ fn cell(row: &ObjectiveRow, title: &str, bound: Bound, current: bool) -> (String
             Some(state) => (format!("{} {}", state.mark(), maybe(row.last())), state.role()),
             None => ("…".to_owned(), Role::Dim),
         },
-        "P" => (row.probability().map_or_else(|| "–".to_owned(), probability), Role::Text),
+        "P" => (
+            row.probability().map_or_else(|| "–".to_owned(), probability),
+            Role::Text,
+        ),
         "TARGET" => (row.objective.target_percent.clone(), Role::Dim),
         _ => match row.window() {
             Some(w) if w.covered_ms == 0 => ("no data".to_owned(), Role::NoData),
