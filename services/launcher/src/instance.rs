@@ -2,6 +2,8 @@
 //! there is none.
 
 mod attach;
+#[cfg(test)]
+mod contract;
 mod paths;
 mod roles;
 mod serve;

@@ -17,7 +17,7 @@ use crate::status::{Problem, reason};
 /// What does not change while a process runs.
 #[derive(Debug, Clone, Default)]
 pub struct ServerFacts {
-    /// Everything but `source` and `now`.
+    /// Everything but `now`; `source` as it is configured, before it was ever reached.
     pub info: GetServerInfoResponse,
     /// Whether the role etl is here and can be asked about its source.
     pub has_source: bool,
@@ -57,14 +57,14 @@ impl ServerService for ServerInfo {
         let mut info = self.facts.info.clone();
         info.now = Some(convert::timestamp(self.clock.now_ms()));
         if self.facts.has_source {
-            // The answer is useful without it: a source that cannot be told about is left out.
-            info.source = self
-                .peer
-                .source()
-                .get_source(GetSourceRequest {})
-                .await
-                .ok()
-                .and_then(|answer| answer.into_inner().status);
+            // The answer is useful without it: a source that cannot be told about stays as it was configured.
+            let answer = self.peer.source().get_source(GetSourceRequest {}).await.ok();
+            if let Some(mut status) = answer.and_then(|answer| answer.into_inner().status) {
+                if let Some(configured) = info.source.take().filter(|_| status.address.is_empty()) {
+                    status.address = configured.address;
+                }
+                info.source = Some(status);
+            }
         }
         Ok(Response::new(info))
     }

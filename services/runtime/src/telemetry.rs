@@ -23,6 +23,15 @@ pub enum TelemetryError {
         #[source]
         source: InitError,
     },
+    /// The folder cannot be made.
+    #[error("cannot make {folder} for logs: choose another folder with `log.dir`")]
+    Make {
+        /// The folder.
+        folder: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The filter is not one.
     #[error("`log.level` {filter:?} is not a filter: give error, warn, info, debug, trace or target=level")]
     Filter {
@@ -49,6 +58,11 @@ where
 {
     let filter = EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter {
         filter: filter.to_owned(),
+        source,
+    })?;
+    // The appender complains on stderr about a folder that is not there; that would ruin a screen.
+    std::fs::create_dir_all(folder).map_err(|source| TelemetryError::Make {
+        folder: folder.display().to_string(),
         source,
     })?;
     let file = RollingFileAppender::builder()

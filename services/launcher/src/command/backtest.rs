@@ -56,7 +56,12 @@ fn methods(names: &[String]) -> Result<Vec<Method>, Invalid> {
             .map(|(_, method)| method)
             .ok_or_else(|| {
                 let all: Vec<&str> = Method::ALL.iter().map(|method| method.name()).collect();
-                Invalid::new("methods", name, "is no method", format!("choose from {}", all.join(", ")))
+                Invalid::new(
+                    "methods",
+                    name,
+                    "is no method",
+                    format!("choose from {}", all.join(", ")),
+                )
             })?;
         if !chosen.contains(&method) {
             chosen.push(method);
@@ -100,12 +105,17 @@ fn answer(series: &[Measured], methods: &[Method], arguments: &BacktestArgs, jso
 
 fn run<'a>(series: &'a Measured, methods: &[Method], horizon_ms: i64) -> Result<Outcome<'a>, Invalid> {
     let step_ms = series.step_ms;
-    let steps = usize::try_from((horizon_ms + step_ms / 2) / step_ms).unwrap_or(0).max(1);
+    let steps = usize::try_from((horizon_ms + step_ms / 2) / step_ms)
+        .unwrap_or(0)
+        .max(1);
     if steps > MAX_HORIZON_STEPS {
         return Err(Invalid::new(
             "horizon",
             &duration::format_ms(horizon_ms),
-            format!("is {steps} steps of {}, more than {MAX_HORIZON_STEPS}", duration::format_ms(step_ms)),
+            format!(
+                "is {steps} steps of {}, more than {MAX_HORIZON_STEPS}",
+                duration::format_ms(step_ms)
+            ),
             "give a shorter horizon",
         ));
     }
@@ -217,7 +227,10 @@ impl Outcome<'_> {
                 return out;
             }
         };
-        let span_ms = self.history.as_ref().map_or(0, |history| (history.span_s() * 1000.0) as i64);
+        let span_ms = self
+            .history
+            .as_ref()
+            .map_or(0, |history| (history.span_s() * 1000.0) as i64);
         out.push_str(&format!(
             "{} of history every {}; {} origins, each asked for the next {}; {} of {} outcomes left their threshold\n\
              (thresholds: the {} quantiles of what lay before each origin; nothing later was seen)\n\n",
@@ -229,7 +242,18 @@ impl Outcome<'_> {
             report.outcomes,
             QUANTILES.map(|q| q.to_string()).join(", "),
         ));
-        let head = ["METHOD", "MASE>", "PINBALL>", "BRIER>", "VS ARIMA>", "VS LAST>", "CAL.ERR>", "COVER 95>", "MS>", "N>"];
+        let head = [
+            "METHOD",
+            "MASE>",
+            "PINBALL>",
+            "BRIER>",
+            "VS ARIMA>",
+            "VS LAST>",
+            "CAL.ERR>",
+            "COVER 95>",
+            "MS>",
+            "N>",
+        ];
         let (arima, last) = (brier(report, Method::Arima), brier(report, Method::LastValue));
         let digits = |value: Option<f64>, digits: usize| {
             value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
@@ -239,7 +263,12 @@ impl Outcome<'_> {
             .iter()
             .map(|row| {
                 vec![
-                    if row.method == Method::Pool { "ours (pool)" } else { row.method.name() }.to_owned(),
+                    if row.method == Method::Pool {
+                        "ours (pool)"
+                    } else {
+                        row.method.name()
+                    }
+                    .to_owned(),
                     digits(row.mase, 2),
                     row.pinball
                         .map_or_else(|| "–".to_owned(), |loss| number::human(loss, number::Unit::Plain)),
@@ -247,7 +276,8 @@ impl Outcome<'_> {
                     digits(ratio(row.brier, arima), 2),
                     digits(ratio(row.brier, last), 2),
                     digits(row.calibration_error, 3),
-                    row.coverage.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", share * 100.0)),
+                    row.coverage
+                        .map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", share * 100.0)),
                     digits(row.cost_ms, 2),
                     row.answered.to_string(),
                 ]
@@ -306,7 +336,12 @@ mod tests {
         let series = waves(1_440);
         let outcome = run(&series, &Method::ALL, 600_000).unwrap();
         let json = outcome.json();
-        let names: Vec<&str> = json["methods"].as_array().unwrap().iter().map(|row| row["method"].as_str().unwrap()).collect();
+        let names: Vec<&str> = json["methods"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["method"].as_str().unwrap())
+            .collect();
         assert_eq!(names, Method::ALL.map(Method::name));
         assert_eq!((&json["horizon_s"], &json["origins"]), (&json!(600), &json!(ORIGINS)));
         assert_eq!(json["methods"][4]["brier_vs_arima"], 1.0);
@@ -324,7 +359,10 @@ mod tests {
 
     #[test]
     fn methods_are_known_by_name() {
-        assert_eq!(methods(&["ours".into(), "ARIMA".into()]).unwrap(), [Method::Arima, Method::Pool]);
+        assert_eq!(
+            methods(&["ours".into(), "ARIMA".into()]).unwrap(),
+            [Method::Arima, Method::Pool]
+        );
         assert_eq!(methods(&["magic".into()]).unwrap_err().field, "methods");
         assert_eq!(methods(&[]).unwrap().len(), Method::ALL.len());
     }

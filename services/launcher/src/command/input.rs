@@ -2,7 +2,9 @@
 
 use color_eyre::eyre::{Report, WrapErr as _, eyre};
 use serde_json::Value;
-use sla_domain::{Clock as _, Invalid, Query, SafeText, Samples, SystemClock, counter, duration, instant, is_stale, spacing};
+use sla_domain::{
+    Clock as _, Invalid, Query, SafeText, Samples, SystemClock, counter, duration, instant, is_stale, spacing,
+};
 use sla_proto::convert;
 use sla_proto::etl::v1::{ReadSamplesRequest, ReadSummary, SeriesSamples, read_samples_response};
 use sla_proto::series::v1::SeriesKind;
@@ -132,7 +134,10 @@ pub(super) async fn of_source(session: &Session, input: &Input) -> Result<Vec<Me
     };
     let after_ms = at_ms.saturating_sub(input.window.ms());
     let request = ReadSamplesRequest {
-        queries: vec![convert::query_message(&query, input.step.map_or(0, crate::config::Span::ms))],
+        queries: vec![convert::query_message(
+            &query,
+            input.step.map_or(0, crate::config::Span::ms),
+        )],
         after: Some(convert::timestamp(after_ms)),
         until: Some(convert::timestamp(at_ms)),
         max_series: MAX_SERIES as u32,
@@ -164,7 +169,11 @@ async fn read(session: &Session, request: ReadSamplesRequest) -> Result<(Vec<Ser
             _ => {}
         }
     }
-    Err(Failure::new(Exit::UNAVAILABLE, "the answer of the sample service was cut short: try again").into())
+    Err(Failure::new(
+        Exit::UNAVAILABLE,
+        "the answer of the sample service was cut short: try again",
+    )
+    .into())
 }
 
 fn measured(part: SeriesSamples, input: &Input, after_ms: i64, until_ms: i64) -> Result<Measured, Report> {
@@ -177,8 +186,7 @@ fn measured(part: SeriesSamples, input: &Input, after_ms: i64, until_ms: i64) ->
             .wrap_err_with(|| format!("the samples of {} cannot be decoded", SafeText::new(&name)))?;
     }
     let step_ms = part.spacing_ms.max(1);
-    let rate_over_ms =
-        (series.kind() == SeriesKind::Counter).then(|| counter::rate_over_ms(None, step_ms));
+    let rate_over_ms = (series.kind() == SeriesKind::Counter).then(|| counter::rate_over_ms(None, step_ms));
     if let Some(over_ms) = rate_over_ms {
         all = counter::rate(&all, over_ms);
     }

@@ -108,7 +108,7 @@ async fn watch(peer: &Peer, run: &Run, aloud: bool) -> Result<Run, Report> {
         let Some(run) = event.run else { continue };
         if aloud {
             let left = run.remaining.as_ref().map_or_else(String::new, |left| {
-                format!("  ~{} left", duration::format_ms(convert::duration_ms(left)))
+                format!("  ~{} left", duration::format_short_ms(convert::duration_ms(left)))
             });
             let _ = write!(
                 std::io::stderr().lock(),
@@ -193,7 +193,7 @@ fn row(run: &Run) -> Vec<String> {
         json::run_state_word(run.state()).to_owned(),
         format!("{}/{}", run.series_done, run.series_total),
         run.series_failed.to_string(),
-        took(run).map_or_else(|| "–".to_owned(), duration::format_ms),
+        took(run).map_or_else(|| "–".to_owned(), duration::format_short_ms),
         run.message.clone(),
     ]
 }

@@ -87,7 +87,7 @@ fn window_table(objectives: &[ObjectiveStatus]) -> String {
             let mut row = vec![name, json::state_word(status.state()).to_owned()];
             for window in &status.windows {
                 row.push(window.violations.to_string());
-                row.push(duration::format_ms(window.violated_ms));
+                row.push(duration::format_short_ms(window.violated_ms));
                 row.push(
                     window
                         .percent_good
@@ -154,7 +154,7 @@ fn ledger_table(rows: &[Violation]) -> String {
             vec![
                 when(violation.start.as_ref()),
                 when(violation.end.as_ref()),
-                duration::format_ms(violation.duration_ms),
+                duration::format_short_ms(violation.duration_ms),
                 if violation.side() == Side::Below {
                     "below"
                 } else {

@@ -8,13 +8,14 @@ use sla_bus::DirectStream;
 use sla_domain::{Clock, SourceId};
 use sla_etl::{EtlOptions, EtlService};
 use sla_manager::{SlaOptions, SlaService};
+use sla_proto::series::v1::SourceStatus;
 use sla_proto::server::v1::GetServerInfoResponse;
 use sla_proto::{API_LEVEL, LateRoutes, Peer, convert};
 use sla_retrieval::{RetrievalOptions, RetrievalService};
 use sla_runtime::pool::CpuPool;
 use sla_runtime::server_info::{ServerFacts, ServerInfo};
 use sla_runtime::shutdown::Shutdown;
-use sla_source::{MetricSource, Prometheus, Replay, ReplayOptions};
+use sla_source::{MetricSource, Prometheus, Replay, ReplayOptions, redact_url};
 use sla_storage::{StorageOptions, StorageService};
 use tonic::service::Routes;
 
@@ -157,6 +158,15 @@ fn facts(config: &Config, paths: &Paths, run: &Serve, clock: &dyn Clock) -> GetS
         idle_exit: run.idle_exit.map(|idle| convert::duration(idle.as_millis() as i64)),
         data_dir: Path::display(&paths.data).to_string(),
         horizon: Some(convert::duration(config.evaluation.horizon.ms())),
+        source: Some(SourceStatus {
+            address: if run.demo.is_some() {
+                String::new()
+            } else {
+                redact_url(&config.source.url)
+            },
+            demo: run.demo.is_some(),
+            ..SourceStatus::default()
+        }),
         ..GetServerInfoResponse::default()
     }
 }

@@ -105,7 +105,12 @@ mod tests {
         let label = |value: f64| format!("{value:e}");
         assert_eq!(curve(&[f64::NAN], 10, 3, label), "no finite values\n");
         assert_eq!(curve(&[], 10, 3, label), "no finite values\n");
-        for values in [&[5.0, 5.0][..], &[f64::MIN, f64::MAX], &[1.0, f64::INFINITY, 2.0], &[0.0]] {
+        for values in [
+            &[5.0, 5.0][..],
+            &[f64::MIN, f64::MAX],
+            &[1.0, f64::INFINITY, 2.0],
+            &[0.0],
+        ] {
             assert_eq!(curve(values, 10, 3, label).lines().count(), 3);
         }
     }

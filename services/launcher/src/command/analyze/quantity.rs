@@ -51,10 +51,16 @@ pub(super) fn all(series: &Measured, wish: &Wish) -> Result<Value, Invalid> {
     put("acf", or_reason(acf(&seen)));
     let seasons = seasonality::detect(longest.values, series.step_ms.unsigned_abs());
     put("seasonality", seasonality_json(&seasons, series.step_ms));
-    put("decompose", decompositions(&longest, seasons.as_deref().unwrap_or_default()));
+    put(
+        "decompose",
+        decompositions(&longest, seasons.as_deref().unwrap_or_default()),
+    );
     put("holt_winters", smoothing::all(series, wish));
     let latest = stretch::latest(&grid);
-    let models = wish.arima.iter().map(|order| arima_model(&latest, *order, &wish.given, bounds));
+    let models = wish
+        .arima
+        .iter()
+        .map(|order| arima_model(&latest, *order, &wish.given, bounds));
     put("arima", Value::Array(models.collect()));
     put("forecast", forecast(series, bounds));
     Ok(Value::Object(out))
@@ -112,7 +118,11 @@ fn acf(values: &[f64]) -> Result<Value, Degenerate> {
     let found = autocorrelation(values, Some(LAGS.max(default)))?;
     let direct = (LAGS + 1).min(found.acf.len());
     let (low, high): (Vec<_>, Vec<_>) = (0..direct)
-        .map(|lag| found.band(lag, BAND).map_or((None, None), |(low, high)| (Some(low), Some(high))))
+        .map(|lag| {
+            found
+                .band(lag, BAND)
+                .map_or((None, None), |(low, high)| (Some(low), Some(high)))
+        })
         .unzip();
     Ok(json!({
         "default_nlags": default,

@@ -39,10 +39,17 @@ pub(super) fn words(series: &Measured, analysis: &Value) -> String {
 
 fn head(out: &mut String, series: &Measured) {
     let _ = writeln!(out, "{}", SafeText::new(&series.name));
-    let _ = write!(out, "{} samples every {}", series.samples.len(), duration::format_ms(series.step_ms));
-    if let (Some(first), Some(last), true) =
-        (series.samples.times_ms.first(), series.samples.times_ms.last(), series.labels.is_some())
-    {
+    let _ = write!(
+        out,
+        "{} samples every {}",
+        series.samples.len(),
+        duration::format_ms(series.step_ms)
+    );
+    if let (Some(first), Some(last), true) = (
+        series.samples.times_ms.first(),
+        series.samples.times_ms.last(),
+        series.labels.is_some(),
+    ) {
         let _ = write!(out, ", {} to {}", instant::format_ms(*first), instant::format_ms(*last));
     }
     if let Some(over_ms) = series.rate_over_ms {
@@ -120,7 +127,11 @@ fn correlation(out: &mut String, acf: &Value, step_ms: i64) {
     for (lag, (value, high)) in values.iter().zip(highs).enumerate().skip(1).take(SHOWN_LAGS) {
         let (value, high) = (value.as_f64().unwrap_or(0.0), high.as_f64().unwrap_or(0.0));
         let after = duration::format_short_ms(lag as i64 * step_ms);
-        let _ = writeln!(out, "  {after:>8} {value:>6.2} {}", plot::bar(value, high - value, BAR_COLUMNS));
+        let _ = writeln!(
+            out,
+            "  {after:>8} {value:>6.2} {}",
+            plot::bar(value, high - value, BAR_COLUMNS)
+        );
     }
 }
 
@@ -151,7 +162,11 @@ fn season(out: &mut String, analysis: &Value, shown: &impl Fn(f64) -> String) {
 }
 
 fn numbers(list: &Value) -> Vec<f64> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_f64)
+        .collect()
 }
 
 fn expected(out: &mut String, analysis: &Value, shown: &impl Fn(f64) -> String) {
@@ -174,7 +189,12 @@ fn expected(out: &mut String, analysis: &Value, shown: &impl Fn(f64) -> String) 
         rows.push(interval(name, ends.last(), errors.last(), parameters, shown));
     }
     for one in analysis["arima"].as_array().into_iter().flatten() {
-        let order: Vec<String> = one["order"].as_array().into_iter().flatten().map(Value::to_string).collect();
+        let order: Vec<String> = one["order"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(Value::to_string)
+            .collect();
         let name = format!("ARIMA({})", order.join(","));
         if let Some(reason) = reason(one) {
             rows.push(vec![name, "–".into(), "–".into(), "–".into(), reason.to_owned()]);
@@ -216,7 +236,12 @@ fn chance(out: &mut String, analysis: &Value, step_ms: i64, shown: &impl Fn(f64)
         .flatten()
         .filter_map(|one| one["value"].as_f64())
         .collect();
-    for steps in forecast["horizons"].as_array().into_iter().flatten().filter_map(Value::as_u64) {
+    for steps in forecast["horizons"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_u64)
+    {
         let within = duration::format_ms(steps as i64 * step_ms);
         let p = numbers(&forecast["p"][steps.to_string()]);
         if let ([low, high], [below, above]) = (bounds.as_slice(), p.as_slice()) {

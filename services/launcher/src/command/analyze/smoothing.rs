@@ -11,11 +11,7 @@ use crate::command::input::Measured;
 /// How far ahead.
 const HORIZON_MS: i64 = 600_000;
 /// What of a bin is modelled.
-const KINDS: [(&str, fn(&Bin) -> f64); 3] = [
-    ("mean", |bin| bin.mean),
-    ("max", |bin| bin.max),
-    ("min", |bin| bin.min),
-];
+const KINDS: [(&str, fn(&Bin) -> f64); 3] = [("mean", |bin| bin.mean), ("max", |bin| bin.max), ("min", |bin| bin.min)];
 
 /// One entry a configuration and kind: `120s_mean_m5`.
 pub(super) fn all(series: &Measured, wish: &Wish) -> Value {
@@ -89,7 +85,9 @@ fn of_fit(fit: &Fit, h: usize) -> Value {
 
 fn at_given(input: &[f64], params: &[f64], h: usize) -> Result<Value, Degenerate> {
     let [alpha, beta, gamma, level, trend, season @ ..] = params else {
-        return Err(Degenerate::BadParameter { name: "number of parameters" });
+        return Err(Degenerate::BadParameter {
+            name: "number of parameters",
+        });
     };
     let parameters = Parameters {
         alpha: *alpha,

@@ -43,7 +43,10 @@ pub(super) fn longest(grid: &[f64]) -> Stretch<'_> {
 /// The newest stretch; missing values after it are left out.
 pub(super) fn latest(grid: &[f64]) -> Stretch<'_> {
     let end = grid.iter().rposition(|value| !value.is_nan()).map_or(0, |at| at + 1);
-    let first = grid[..end].iter().rposition(|value| value.is_nan()).map_or(0, |at| at + 1);
+    let first = grid[..end]
+        .iter()
+        .rposition(|value| value.is_nan())
+        .map_or(0, |at| at + 1);
     Stretch {
         first,
         values: &grid[first..end],

@@ -40,7 +40,11 @@ impl Wish {
         let configuration = arguments.holt_winters.as_deref().map(configuration).transpose()?;
         let given = given(&arguments.params, &arima, configuration)?;
         Ok(Self {
-            arima: if arima.is_empty() { vec![Order::new(1, 1, 1)] } else { arima },
+            arima: if arima.is_empty() {
+                vec![Order::new(1, 1, 1)]
+            } else {
+                arima
+            },
             holt_winters: configuration.map_or_else(|| CLASSIC.to_vec(), |one| vec![one]),
             given,
         })
@@ -77,7 +81,10 @@ fn configuration(text: &str) -> Result<(i64, usize), Invalid> {
         .ok()
         .filter(|season| (2..=holt_winters::MAX_SEASON).contains(season))
         .ok_or_else(|| {
-            refuse(format!("a season must be a whole number of bins from 2 to {}", holt_winters::MAX_SEASON))
+            refuse(format!(
+                "a season must be a whole number of bins from 2 to {}",
+                holt_winters::MAX_SEASON
+            ))
         })?;
     Ok((bin_ms, season))
 }
@@ -89,7 +96,10 @@ fn given(params: &[f64], arima: &[Order], configuration: Option<(i64, usize)>) -
     let text = params.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let refuse = |rule: String, fix: String| Err(Invalid::new("params", &text, rule, fix));
     if params.iter().any(|number| !number.is_finite()) {
-        return refuse("must be finite numbers".to_owned(), "leave NaN and infinities out".to_owned());
+        return refuse(
+            "must be finite numbers".to_owned(),
+            "leave NaN and infinities out".to_owned(),
+        );
     }
     match (arima, configuration) {
         ([order], None) => {
@@ -146,8 +156,16 @@ mod tests {
     #[test]
     fn parameters_go_with_exactly_one_model_and_all_of_them() {
         let order = Order::new(1, 1, 1);
-        assert_eq!(given(&[0.5, 0.3, 1.0], &[order], None), Ok(Given::Arima(vec![0.5, 0.3, 1.0])));
-        assert!(given(&[0.5, 0.3], &[order], None).unwrap_err().fix.contains("ar.L1,ma.L1,sigma2"));
+        assert_eq!(
+            given(&[0.5, 0.3, 1.0], &[order], None),
+            Ok(Given::Arima(vec![0.5, 0.3, 1.0]))
+        );
+        assert!(
+            given(&[0.5, 0.3], &[order], None)
+                .unwrap_err()
+                .fix
+                .contains("ar.L1,ma.L1,sigma2")
+        );
         assert!(given(&[0.5; 10], &[], Some((1, 5))).is_ok());
         assert!(given(&[0.5; 3], &[], Some((1, 5))).is_err());
         assert!(given(&[0.5; 3], &[order], Some((1, 5))).is_err());
@@ -157,8 +175,14 @@ mod tests {
 
     #[test]
     fn orders_come_in_threes() {
-        assert_eq!(orders(&[1, 1, 1, 2, 0, 1]).unwrap(), [Order::new(1, 1, 1), Order::new(2, 0, 1)]);
+        assert_eq!(
+            orders(&[1, 1, 1, 2, 0, 1]).unwrap(),
+            [Order::new(1, 1, 1), Order::new(2, 0, 1)]
+        );
         assert!(orders(&[1, 1]).is_err() && orders(&[99, 0, 0]).is_err());
-        assert_eq!(names(Order::new(2, 0, 1)), ["const", "ar.L1", "ar.L2", "ma.L1", "sigma2"]);
+        assert_eq!(
+            names(Order::new(2, 0, 1)),
+            ["const", "ar.L1", "ar.L2", "ma.L1", "sigma2"]
+        );
     }
 }

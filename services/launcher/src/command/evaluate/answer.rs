@@ -149,7 +149,7 @@ impl Answer {
             format!(
                 "last {window}: {} violations, {} outside; {} of {} samples; coverage {:.1} %",
                 whole.intervals.len(),
-                duration::format_ms(whole.violated_ms),
+                duration::format_short_ms(whole.violated_ms),
                 whole.samples_violating,
                 whole.samples,
                 whole.coverage() * 100.0,
@@ -165,7 +165,7 @@ impl Answer {
                 instant::format_ms(interval.start_ms),
                 instant::format_ms(interval.end_ms),
                 if interval.open.1 { "…" } else { "" },
-                duration::format_ms(interval.end_ms - interval.start_ms),
+                duration::format_short_ms(interval.end_ms - interval.start_ms),
                 interval.side,
                 number::human(interval.worst, number::Unit::Plain),
                 number::human(interval.excess, number::Unit::Plain),
@@ -180,7 +180,7 @@ impl Answer {
                     "  {:9} {:>4} violations  {:>8}  {}",
                     series.state,
                     series.intervals.len(),
-                    duration::format_ms(series.violated_ms),
+                    duration::format_short_ms(series.violated_ms),
                     SafeText::new(&labels),
                 ));
             }

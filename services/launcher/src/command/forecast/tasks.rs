@@ -53,11 +53,7 @@ pub(crate) fn run(path: &Path) -> Result<Exit, Report> {
 }
 
 /// Whether every line was understood. An output that has gone away (`| head`) ends the work and is no error.
-fn answer_all(
-    input: Box<dyn BufRead + Send>,
-    mut output: impl io::Write,
-    workers: usize,
-) -> Result<bool, io::Error> {
+fn answer_all(input: Box<dyn BufRead + Send>, mut output: impl io::Write, workers: usize) -> Result<bool, io::Error> {
     let ahead = workers * LINES_AHEAD;
     let (jobs, queue) = sync_channel::<Job>(ahead);
     let (promises, replies) = sync_channel::<Receiver<Answer>>(ahead);
@@ -173,7 +169,10 @@ fn answer(line: &[u8]) -> Answer {
         Err(error) => {
             let start = String::from_utf8_lossy(&line[..line.len().min(Invalid::MAX_VALUE_CHARS)]).into_owned();
             let fix = "give one JSON object a line";
-            return refusal(&Value::Null, &Invalid::new("line", start.trim_end(), format!("is not JSON: {error}"), fix));
+            return refusal(
+                &Value::Null,
+                &Invalid::new("line", start.trim_end(), format!("is not JSON: {error}"), fix),
+            );
         }
     };
     let id = value.get("id").cloned().unwrap_or(Value::Null);
@@ -299,7 +298,14 @@ fn thresholds(value: &Value) -> Result<Vec<Threshold>, Invalid> {
     let list = match value {
         Value::Null => return Ok(Vec::new()),
         Value::Array(list) => list,
-        other => return Err(Invalid::new("thresholds", &shown(other), "must be an array of objects", fix)),
+        other => {
+            return Err(Invalid::new(
+                "thresholds",
+                &shown(other),
+                "must be an array of objects",
+                fix,
+            ));
+        }
     };
     list.iter()
         .enumerate()
@@ -309,13 +315,23 @@ fn thresholds(value: &Value) -> Result<Vec<Threshold>, Invalid> {
                 Some("lower") => Side::Lower,
                 _ => {
                     let field = format!("thresholds[{at}].side");
-                    return Err(Invalid::new(field, &shown(&entry["side"]), "must be \"upper\" or \"lower\"", fix));
+                    return Err(Invalid::new(
+                        field,
+                        &shown(&entry["side"]),
+                        "must be \"upper\" or \"lower\"",
+                        fix,
+                    ));
                 }
             };
             let bound = &entry["value"];
             let number = samples::number(bound).filter(|number| !number.is_nan());
             number.map(|value| Threshold { side, value }).ok_or_else(|| {
-                Invalid::new(format!("thresholds[{at}].value"), &shown(bound), "must be a number", fix)
+                Invalid::new(
+                    format!("thresholds[{at}].value"),
+                    &shown(bound),
+                    "must be a number",
+                    fix,
+                )
             })
         })
         .collect()
@@ -324,7 +340,12 @@ fn thresholds(value: &Value) -> Result<Vec<Threshold>, Invalid> {
 fn history(value: &Value) -> Result<Vec<f64>, Invalid> {
     let list = value.as_array().ok_or_else(|| {
         let rule = "must be an array of numbers, oldest first";
-        Invalid::new("history", &shown(value), rule, "give one value a step; null where one is missing")
+        Invalid::new(
+            "history",
+            &shown(value),
+            rule,
+            "give one value a step; null where one is missing",
+        )
     })?;
     list.iter()
         .enumerate()
@@ -339,7 +360,11 @@ fn history(value: &Value) -> Result<Vec<f64>, Invalid> {
 
 /// A refused value as text; what is not there at all is nothing.
 fn shown(value: &Value) -> String {
-    if value.is_null() { String::new() } else { value.to_string() }
+    if value.is_null() {
+        String::new()
+    } else {
+        value.to_string()
+    }
 }
 
 #[cfg(test)]

@@ -56,13 +56,21 @@ fn names_and_numbers_are_those_of_a_golden_file() {
     }
     assert_eq!(got["acf"]["default_nlags"], wanted["acf"]["default_nlags"]);
     for key in ["acf_default", "acf_40_direct", "bartlett_ci_lo", "bartlett_ci_hi"] {
-        let (got, want) = (got["acf"][key].as_array().unwrap(), wanted["acf"][key].as_array().unwrap());
+        let (got, want) = (
+            got["acf"][key].as_array().unwrap(),
+            wanted["acf"][key].as_array().unwrap(),
+        );
         assert_eq!(got.len(), want.len(), "{key}");
         for (got, want) in got.iter().zip(want) {
             assert!((got.as_f64().unwrap() - want.as_f64().unwrap()).abs() < 1e-9, "{key}");
         }
     }
-    for (got, want) in got["decompose"].as_array().unwrap().iter().zip(wanted["decompose"].as_array().unwrap()) {
+    for (got, want) in got["decompose"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(wanted["decompose"].as_array().unwrap())
+    {
         for key in ["period", "n_trend_nan_head", "n_trend_nan_tail"] {
             assert_eq!(got[key], want[key]);
         }
@@ -82,9 +90,15 @@ fn names_and_numbers_are_those_of_a_golden_file() {
         for key in ["m", "h", "n"] {
             assert_eq!(got[key], want[key], "{key}");
         }
-        let (sse, best) = (got["fit_auto"]["sse"].as_f64().unwrap(), want["fit_auto"]["sse"].as_f64().unwrap());
+        let (sse, best) = (
+            got["fit_auto"]["sse"].as_f64().unwrap(),
+            want["fit_auto"]["sse"].as_f64().unwrap(),
+        );
         assert!(sse <= 1.001 * best, "{key} {sse} {best}");
-        assert_eq!(got["fit_auto"]["forecast"].as_array().unwrap().len() as u64, want["h"].as_u64().unwrap());
+        assert_eq!(
+            got["fit_auto"]["forecast"].as_array().unwrap().len() as u64,
+            want["h"].as_u64().unwrap()
+        );
     }
     let (got, want) = (&got["arima"][0], &wanted["arima"][0]);
     for key in ["order", "trend", "names"] {
@@ -92,7 +106,11 @@ fn names_and_numbers_are_those_of_a_golden_file() {
     }
     assert!(got["llf"].as_f64().unwrap() >= want["llf"].as_f64().unwrap() - 0.05);
     for key in ["forecast", "se", "ci95_lo", "ci80_hi", "p_violation_step"] {
-        assert_eq!(got[key].as_array().unwrap().len(), want[key].as_array().unwrap().len(), "{key}");
+        assert_eq!(
+            got[key].as_array().unwrap().len(),
+            want[key].as_array().unwrap().len(),
+            "{key}"
+        );
     }
 }
 
@@ -102,7 +120,11 @@ fn given_parameters_give_the_fixed_blocks() {
     let fixed = &wanted["arima"][0]["fixed"][0];
     let params = numbers(&fixed["params"]);
     let got = all(&series, &wish(Given::Arima(params))).unwrap();
-    close(&got["arima"][0]["fixed"][0]["llf_differenced_exact"], &fixed["llf_differenced_exact"], 1e-6);
+    close(
+        &got["arima"][0]["fixed"][0]["llf_differenced_exact"],
+        &fixed["llf_differenced_exact"],
+        1e-6,
+    );
     close(&got["arima"][0]["llf"], &fixed["llf_differenced_exact"], 1e-6);
     let fixed = &wanted["holt_winters"]["120s_mean_m5"]["fixed"][0];
     let mut params: Vec<f64> = ["alpha", "beta_star", "gamma", "l0", "b0"]
@@ -117,18 +139,32 @@ fn given_parameters_give_the_fixed_blocks() {
     let got = all(&series, &only).unwrap();
     let got = &got["holt_winters"]["120s_mean_m5"]["fixed"][0];
     close(&got["sse"], &fixed["sse"], 1e-10);
-    for (got, want) in numbers(&got["forecast"]).iter().zip(numbers(&fixed["forecast_textbook"])) {
+    for (got, want) in numbers(&got["forecast"])
+        .iter()
+        .zip(numbers(&fixed["forecast_textbook"]))
+    {
         assert!((got - want).abs() < 1e-9, "{got} {want}");
     }
 }
 
 fn numbers(list: &Value) -> Vec<f64> {
-    list.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|value| value.as_f64().unwrap())
+        .collect()
 }
 
 #[test]
 fn what_does_not_exist_has_a_reason() {
-    for name in ["edge_n00", "edge_n01", "edge_all_nan", "edge_constant", "edge_inf", "edge_denormal"] {
+    for name in [
+        "edge_n00",
+        "edge_n01",
+        "edge_all_nan",
+        "edge_constant",
+        "edge_inf",
+        "edge_denormal",
+    ] {
         let (_, series) = golden(name);
         let got = all(&series, &wish(Given::Nothing)).unwrap();
         let words = |part: &Value| part["degenerate"].as_str().is_some_and(|words| words.contains(' '));

@@ -12,7 +12,13 @@ fn answers(text: &str, workers: usize) -> (Vec<Value>, bool) {
 
 fn task(id: usize, length: usize) -> String {
     let history: Vec<Value> = (0..length)
-        .map(|k| if k % 17 == 3 { Value::Null } else { json!(((k * 7 + id) % 23) as f64) })
+        .map(|k| {
+            if k % 17 == 3 {
+                Value::Null
+            } else {
+                json!(((k * 7 + id) % 23) as f64)
+            }
+        })
         .collect();
     json!({
         "id": id,
@@ -26,7 +32,9 @@ fn task(id: usize, length: usize) -> String {
 
 #[test]
 fn answers_come_in_the_order_of_the_questions_whatever_the_threads() {
-    let text: String = (0..40).map(|id| task(id, if id % 5 == 0 { 900 } else { 60 }) + "\n").collect();
+    let text: String = (0..40)
+        .map(|id| task(id, if id % 5 == 0 { 900 } else { 60 }) + "\n")
+        .collect();
     let (alone, good) = answers(&text, 1);
     assert!(good);
     assert_eq!(answers(&text, 7).0, alone, "the same bits, the same order");
@@ -57,10 +65,21 @@ fn a_bad_line_is_answered_and_the_others_too() {
     );
     let (lines, good) = answers(&text, 2);
     assert!(!good);
-    let fields: Vec<_> = lines.iter().map(|line| line["error"]["field"].as_str().unwrap_or("")).collect();
+    let fields: Vec<_> = lines
+        .iter()
+        .map(|line| line["error"]["field"].as_str().unwrap_or(""))
+        .collect();
     assert_eq!(
         fields,
-        ["", "line", "step_s", "horizons[0]", "thresholds[0].side", "history[1]", "history"]
+        [
+            "",
+            "line",
+            "step_s",
+            "horizons[0]",
+            "thresholds[0].side",
+            "history[1]",
+            "history"
+        ]
     );
     assert_eq!(lines[1]["id"], Value::Null);
     assert_eq!(lines[2]["id"], "b");

@@ -1,0 +1,441 @@
+//! The gRPC suite, run over every transport: inside the process, over a Unix socket, over TCP. The answers must not differ.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use sla_domain::{Clock as _, ManualClock, SystemClock};
+use sla_proto::etl::v1::{
+    CheckQueryRequest, GetRunRequest, ListMetricNamesRequest, ListSeriesRequest, ReadSamplesRequest, RunScope,
+    RunState, StartRunRequest, WatchRunRequest, read_samples_response,
+};
+use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
+use sla_proto::retrieval::v1::{GetChartRequest, ListSeriesRowsRequest};
+use sla_proto::series::v1::{Query, query};
+use sla_proto::server::v1::GetServerInfoRequest;
+use sla_proto::set::v1::{CreateSetRequest, DeleteSetRequest, ListSetsRequest, UpdateSetRequest};
+use sla_proto::storage::v1::{GetPositionRequest, ListRunResultsRequest};
+use sla_proto::violation::v1::watch_violations_response::Event;
+use sla_proto::violation::v1::{EvaluateRequest, GetOverviewRequest, State, WatchViolationsRequest};
+use sla_proto::{API_LEVEL, Peer, convert};
+use sla_runtime::layer::GuardLayer;
+use sla_runtime::server::{Connections, TcpDoor, UnixDoor};
+use sla_runtime::shutdown::Shutdown;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use super::Paths;
+use super::roles::{self, Wiring};
+use super::serve::{Demo, Serve};
+use crate::config::Config;
+
+fn selector(text: &str) -> Query {
+    Query {
+        query: Some(query::Query::Selector(text.to_owned())),
+        step_ms: 0,
+    }
+}
+
+fn objective(text: &str, min: Option<f64>, max: Option<f64>) -> Objective {
+    Objective {
+        name: text.to_owned(),
+        query: Some(selector(text)),
+        range: Some(AllowedRange {
+            min,
+            max,
+            ..AllowedRange::default()
+        }),
+        ..Objective::default()
+    }
+}
+
+fn reason(status: &Status) -> String {
+    status
+        .get_error_details()
+        .error_info()
+        .map(|info| info.reason.clone())
+        .unwrap_or_default()
+}
+
+/// Runs `suite` against one fresh instance three times, once a transport.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds_over_every_transport() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::inside(folder.path());
+    let demo = Demo {
+        folder: folder.path().to_owned(),
+        frozen: true,
+        step_ms: 15_000,
+    };
+    let run = Serve {
+        idle_exit: None,
+        demo: Some(demo),
+    };
+    let shutdown = Shutdown::new();
+    let clock = Arc::new(ManualClock::at(SystemClock.now_ms()));
+    let config = Config::default();
+    let wiring = Wiring {
+        config: &config,
+        paths: &paths,
+        run: &run,
+        clock,
+        shutdown: &shutdown,
+    };
+    let roles = roles::start(wiring).await.unwrap();
+    let guard = GuardLayer::default();
+    let local = sla_runtime::server::local(roles.routes.clone(), &guard);
+    assert!(roles.late.fill(local.clone()));
+
+    let unix = UnixDoor::bind(&paths.socket, 0o600).await.unwrap();
+    let tcp = TcpDoor::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = format!("http://{}", tcp.address);
+    let (routes, layers, end) = (roles.routes.clone(), guard.clone(), shutdown.clone());
+    shutdown.spawn("unix", async move {
+        unix.serve(routes, layers, Connections::default(), end).await.unwrap();
+    });
+    let (routes, end) = (roles.routes.clone(), shutdown.clone());
+    shutdown.spawn("tcp", async move { tcp.serve(routes, guard, end).await.unwrap() });
+
+    let peers = [
+        ("local", Peer::local(local)),
+        ("unix", Peer::connect_unix(&paths.socket).await.unwrap()),
+        ("tcp", Peer::connect_tcp(&address).await.unwrap()),
+    ];
+    for (transport, peer) in &peers {
+        suite(transport, peer).await;
+    }
+    drop(peers);
+    shutdown.begin();
+    assert!(
+        shutdown.drain(sla_runtime::shutdown::DRAIN_LIMIT).await,
+        "every task ends when asked to"
+    );
+}
+
+async fn suite(transport: &str, peer: &Peer) {
+    let info = peer
+        .server()
+        .get_server_info(GetServerInfoRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (info.api_level, info.demo, info.frozen),
+        (API_LEVEL, true, true),
+        "{transport}"
+    );
+    catalogue(peer).await;
+    sets(transport, peer).await;
+    judging(peer).await;
+    runs(transport, peer).await;
+    reading(peer).await;
+}
+
+async fn catalogue(peer: &Peer) {
+    let mut request = ListMetricNamesRequest {
+        page_size: 5,
+        ..ListMetricNamesRequest::default()
+    };
+    let mut names = HashSet::new();
+    let total = loop {
+        let page = peer
+            .source()
+            .list_metric_names(request.clone())
+            .await
+            .unwrap()
+            .into_inner();
+        assert!(page.names.len() <= 5);
+        names.extend(page.names.into_iter().map(|name| name.name));
+        if page.next_page_token.is_empty() {
+            break page.total_names;
+        }
+        request.page_token = page.next_page_token;
+    };
+    assert_eq!(names.len() as u32, total, "paging gives each name once");
+
+    request.page_token = "0123".to_owned();
+    let refused = peer.source().list_metric_names(request).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::InvalidArgument, "BAD_PAGE_TOKEN")
+    );
+
+    let list = ListSeriesRequest {
+        query: Some(selector("node_load1")),
+        ..ListSeriesRequest::default()
+    };
+    assert_eq!(peer.source().list_series(list).await.unwrap().into_inner().total, 3);
+
+    let wrong = CheckQueryRequest {
+        query: Some(selector("node_load1{job=}")),
+    };
+    let answer = peer.source().check_query(wrong).await.unwrap().into_inner();
+    assert!(!answer.problem.is_empty() && answer.position.is_some(), "{answer:?}");
+}
+
+async fn sets(transport: &str, peer: &Peer) {
+    let wait = Some(convert::duration(14_000));
+    let overview = peer
+        .violations()
+        .get_overview(GetOverviewRequest {
+            set: String::new(),
+            wait,
+        })
+        .await
+        .unwrap();
+    let overview = overview.into_inner().overview.unwrap();
+    assert!(overview.evaluated.is_some(), "the first evaluation was waited for");
+    let stored = peer
+        .sets()
+        .list_sets(ListSetsRequest {})
+        .await
+        .unwrap()
+        .into_inner()
+        .sets;
+    let default = stored
+        .iter()
+        .find(|set| set.name == "default")
+        .expect("a default set was suggested");
+    assert_eq!(default.objectives.len(), 5);
+    assert!(default.objectives.iter().all(|objective| objective.suggested));
+
+    let name = format!("over {transport}");
+    let set = SlaSet {
+        name: name.clone(),
+        objectives: vec![objective("node_load1", None, Some(4.0))],
+        active: true,
+        ..SlaSet::default()
+    };
+    let created = peer
+        .sets()
+        .create_set(CreateSetRequest { set: Some(set.clone()) })
+        .await
+        .unwrap()
+        .into_inner();
+    let created = created.set.unwrap();
+    assert!(created.version >= 1 && !created.author.is_empty());
+
+    let again = peer
+        .sets()
+        .create_set(CreateSetRequest { set: Some(set) })
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&again), "NAME_TAKEN", "{again:?}");
+
+    let mut edited = created.clone();
+    edited.objectives[0].range = Some(AllowedRange {
+        max: Some(5.0),
+        ..AllowedRange::default()
+    });
+    let saved = peer
+        .sets()
+        .update_set(UpdateSetRequest {
+            set: Some(edited.clone()),
+        })
+        .await
+        .unwrap()
+        .into_inner();
+    let saved = saved.set.unwrap();
+    assert!(saved.version > created.version);
+    assert!(
+        saved.objectives[0].generation > created.objectives[0].generation,
+        "other bounds, another generation"
+    );
+    // The same version again: someone was faster.
+    let stale = peer
+        .sets()
+        .update_set(UpdateSetRequest {
+            set: Some(edited.clone()),
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (stale.code(), reason(&stale).as_str()),
+        (Code::Aborted, "STALE_VERSION")
+    );
+
+    edited.version = saved.version;
+    edited.objectives[0].range = Some(AllowedRange {
+        min: Some(5.0),
+        max: Some(4.0),
+        ..AllowedRange::default()
+    });
+    let crossed = peer
+        .sets()
+        .update_set(UpdateSetRequest { set: Some(edited) })
+        .await
+        .unwrap_err();
+    let fields: Vec<String> = crossed
+        .get_error_details()
+        .bad_request()
+        .map(|bad| bad.field_violations.iter().map(|field| field.field.clone()).collect())
+        .unwrap_or_default();
+    assert_eq!(
+        (crossed.code(), fields),
+        (Code::InvalidArgument, vec!["objectives[0].range.min".to_owned()])
+    );
+
+    let gone = DeleteSetRequest {
+        id: saved.id,
+        version: saved.version,
+    };
+    peer.sets().delete_set(gone.clone()).await.unwrap();
+    assert_eq!(peer.sets().delete_set(gone).await.unwrap_err().code(), Code::NotFound);
+}
+
+async fn judging(peer: &Peer) {
+    let request = EvaluateRequest {
+        objectives: vec![
+            objective("up", Some(1.0), None),
+            objective("no_such_metric", None, Some(1.0)),
+        ],
+        windows: vec![convert::duration(3_600_000), convert::duration(43_200_000)],
+        with_intervals: true,
+        ..EvaluateRequest::default()
+    };
+    let answer = peer.violations().evaluate(request).await.unwrap().into_inner();
+    let up = &answer.objectives[0];
+    assert_eq!((up.series.len(), up.windows.len()), (3, 2));
+    let long = &up.windows[1];
+    assert!(long.violations >= 1, "the demo's outage: {long:?}");
+    assert!(long.violated_ms > 0 && long.violated_ms <= long.covered_ms);
+    assert_eq!(
+        answer.objectives[1].state(),
+        State::NoData,
+        "nothing seen is never fine"
+    );
+
+    let mut events = peer
+        .violations()
+        .watch_violations(WatchViolationsRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    let first = events.message().await.unwrap().expect("an event");
+    assert!(matches!(first.event, Some(Event::Snapshot(_))), "{first:?}");
+}
+
+async fn runs(transport: &str, peer: &Peer) {
+    let before = position(peer).await;
+    let request = StartRunRequest {
+        request_id: format!("suite-{transport}"),
+        scope: Some(RunScope {
+            queries: vec![selector("node_load1")],
+            ..RunScope::default()
+        }),
+        steps: Vec::new(),
+    };
+    let started = peer.runs().start_run(request.clone()).await.unwrap().into_inner();
+    let again = peer.runs().start_run(request).await.unwrap().into_inner();
+    assert!(!started.already_started && again.already_started);
+    let run = started.run.unwrap();
+    assert_eq!(run.id, again.run.unwrap().id, "one request id, one run");
+
+    let watch = WatchRunRequest {
+        run_id: run.id.clone(),
+        after_sequence: 0,
+    };
+    let mut events = peer.runs().watch_run(watch).await.unwrap().into_inner();
+    let (mut last, mut sequence) = (run.clone(), 0);
+    while let Some(event) = events.message().await.unwrap() {
+        if let Some(run) = event.run {
+            assert!(event.heartbeat || event.sequence > sequence, "events are numbered");
+            sequence = sequence.max(event.sequence);
+            last = run;
+        }
+    }
+    assert_eq!(
+        (last.state(), last.series_done, last.series_failed),
+        (RunState::Done, 3, 0),
+        "{last:?}"
+    );
+
+    let results = ListRunResultsRequest {
+        run_id: run.id.clone(),
+        ..ListRunResultsRequest::default()
+    };
+    let results = peer
+        .results()
+        .list_run_results(results)
+        .await
+        .unwrap()
+        .into_inner()
+        .results;
+    assert!(results.len() >= 3, "each series has its results: {}", results.len());
+    assert!(position(peer).await > before, "the stream moved with them");
+
+    let unknown = peer
+        .runs()
+        .get_run(GetRunRequest {
+            run_id: "nobody".to_owned(),
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+}
+
+async fn position(peer: &Peer) -> u64 {
+    let request = GetPositionRequest {
+        source: "local".to_owned(),
+        partition: 0,
+    };
+    peer.results()
+        .get_position(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .next_offset
+}
+
+async fn reading(peer: &Peer) {
+    let info = peer
+        .server()
+        .get_server_info(GetServerInfoRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    let now_ms = convert::millis(&info.now.unwrap());
+    let request = ReadSamplesRequest {
+        queries: vec![selector("node_load1")],
+        after: Some(convert::timestamp(now_ms - 3_600_000)),
+        until: Some(convert::timestamp(now_ms)),
+        ..ReadSamplesRequest::default()
+    };
+    let mut stream = peer.samples().read_samples(request).await.unwrap().into_inner();
+    let (mut series, mut summary) = (0, None);
+    while let Some(message) = stream.message().await.unwrap() {
+        match message.part {
+            Some(read_samples_response::Part::Series(found)) => {
+                series += 1;
+                assert!(found.spacing_ms > 0 && !found.chunks.is_empty());
+            }
+            Some(read_samples_response::Part::Summary(last)) => summary = Some(last),
+            None => {}
+        }
+    }
+    assert_eq!((series, summary.expect("a summary ends the stream").series), (3, 3));
+
+    let rows = ListSeriesRowsRequest {
+        queries: vec![selector("node_load1")],
+        window_ms: 3_600_000,
+        columns: 20,
+        ..ListSeriesRowsRequest::default()
+    };
+    let rows = peer.retrieval().list_series_rows(rows).await.unwrap().into_inner();
+    assert_eq!((rows.total, rows.rows.len()), (3, 3));
+    assert!(
+        rows.rows
+            .iter()
+            .all(|row| row.sparkline.len() == 20 && row.last.is_some())
+    );
+
+    let chart = GetChartRequest {
+        query: Some(selector("node_load1")),
+        after: Some(convert::timestamp(now_ms - 3_600_000)),
+        until: Some(convert::timestamp(now_ms)),
+        columns: 60,
+        ..GetChartRequest::default()
+    };
+    let chart = peer.retrieval().get_chart(chart).await.unwrap().into_inner();
+    assert_eq!(chart.columns.len(), 60);
+    assert!(chart.columns.iter().all(|column| column.min <= column.max));
+}

@@ -1,0 +1,200 @@
+//! The real binary in a real pseudo-terminal: it draws, follows keys and sizes, and leaves the terminal as it was.
+
+use std::io::{Read as _, Write as _};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// The longest any expected text may take; a debug binary on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Console {
+    pty: Box<dyn MasterPty + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    keys: Box<dyn std::io::Write + Send>,
+    bytes: Receiver<Vec<u8>>,
+    screen: vt100::Parser,
+    raw: Vec<u8>,
+    _home: tempfile::TempDir,
+}
+
+impl Console {
+    fn open(arguments: &[&str], columns: u16, rows: u16) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_sla"));
+        command.args(arguments);
+        command.env("HOME", home.path());
+        command.env("TERM", "xterm-256color");
+        command.env("LANG", "C.UTF-8");
+        command.env_remove("XDG_RUNTIME_DIR");
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let keys = pair.master.take_writer().unwrap();
+        let (send, bytes) = sync_channel(1024);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(read) = reader.read(&mut buffer) {
+                if read == 0 || send.send(buffer[..read].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let screen = vt100::Parser::new(rows, columns, 0);
+        Self {
+            pty: pair.master,
+            child,
+            keys,
+            bytes,
+            screen,
+            raw: Vec::new(),
+            _home: home,
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Reads until the screen holds `text`.
+    fn see(&mut self, text: &str) {
+        let begun = Instant::now();
+        while !self.screen.screen().contents().contains(text) {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{text:?} did not come:\n{}",
+                self.screen.screen().contents()
+            );
+            if let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(100)) {
+                self.screen.process(&bytes);
+                self.raw.extend(bytes);
+            }
+        }
+    }
+
+    /// Waits for the end and gives all bytes that were written.
+    fn ended(mut self) -> (u32, Vec<u8>) {
+        let begun = Instant::now();
+        let code = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status.exit_code();
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "it did not end:\n{}",
+                self.screen.screen().contents()
+            );
+            while let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(20)) {
+                self.raw.extend(bytes);
+            }
+        };
+        while let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(200)) {
+            self.raw.extend(bytes);
+        }
+        (code, self.raw)
+    }
+}
+
+fn contains(bytes: &[u8], sequence: &str) -> bool {
+    bytes
+        .windows(sequence.len())
+        .any(|window| window == sequence.as_bytes())
+}
+
+/// No mode that was set may stay set.
+fn assert_restored(bytes: &[u8]) {
+    for (set, reset) in [
+        ("\u{1b}[?1049h", "\u{1b}[?1049l"),
+        ("\u{1b}[?25l", "\u{1b}[?25h"),
+        ("\u{1b}[?2004h", "\u{1b}[?2004l"),
+    ] {
+        assert!(!contains(bytes, set) || contains(bytes, reset), "{set:?} was left on");
+    }
+}
+
+#[test]
+fn the_demo_draws_follows_keys_and_restores_the_terminal() {
+    let mut console = Console::open(&["demo", "--frozen"], 80, 24);
+    console.see("DEMO");
+    console.see("node_load1");
+    for (key, words) in [
+        ("2", "OBJECTIVE"),
+        ("3", "never add counts"),
+        ("4", "P"),
+        ("5", "next"),
+        ("1", "metric names"),
+    ] {
+        console.press(key);
+        console.see(words);
+    }
+    console.press("?");
+    console.see("quit");
+    console.press("\u{1b}");
+    let size = PtySize {
+        rows: 50,
+        cols: 160,
+        pixel_width: 0,
+        pixel_height: 0,
+    };
+    console.pty.resize(size).unwrap();
+    console.screen.screen_mut().set_size(50, 160);
+    console.press("2");
+    console.see("OBJECTIVE");
+    console.press("q");
+    let (code, bytes) = console.ended();
+    assert_eq!(code, 0);
+    assert_restored(&bytes);
+}
+
+#[test]
+fn a_terminal_of_any_size_is_no_reason_to_crash() {
+    let mut console = Console::open(&["demo", "--frozen"], 80, 24);
+    console.see("DEMO");
+    for (columns, rows) in [(1, 1), (7, 2), (40, 10), (60, 16), (300, 3), (20, 80), (80, 24)] {
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        console.pty.resize(size).unwrap();
+        for key in ["1", "2", "3", "4", "5"] {
+            console.press(key);
+        }
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    console.screen = vt100::Parser::new(24, 80, 0);
+    console.press("5");
+    console.press("q");
+    let (code, bytes) = console.ended();
+    assert_eq!(
+        code,
+        0,
+        "{}",
+        String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(2000)..])
+    );
+    assert_restored(&bytes);
+}
+
+#[test]
+fn sigterm_restores_the_terminal() {
+    let mut console = Console::open(&["demo", "--frozen"], 80, 24);
+    console.see("DEMO");
+    let pid = console.child.process_id().unwrap();
+    let killed = std::process::Command::new("kill")
+        .args(["-TERM", &pid.to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let (_, bytes) = console.ended();
+    assert_restored(&bytes);
+}

@@ -1,0 +1,219 @@
+//! The binary end to end on real servers. `SLA_TEST_PROMETHEUS` names them as `URL=TRUTH.json[,…]` (dev/test starts 2.42
+//! and 3.x); without it these tests say that they are skipped.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// An instance of its own, stopped at the end.
+struct Instance {
+    folder: tempfile::TempDir,
+    url: String,
+}
+
+impl Instance {
+    fn on(url: &str) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            url: url.to_owned(),
+        }
+    }
+
+    fn sla(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_sla"))
+            .arg("--data-dir")
+            .arg(self.folder.path())
+            .args(["--prometheus", &self.url])
+            .args(arguments)
+            .env("HOME", self.folder.path())
+            .env_remove("XDG_RUNTIME_DIR")
+            .env_remove("XDG_CONFIG_HOME")
+            .output()
+            .expect("sla runs")
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.sla(arguments);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {complaint}"))
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let _ = self.sla(&["stop"]);
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by the environment where real servers are"
+)]
+fn servers(test: &str) -> Vec<(String, Value)> {
+    let Ok(list) = std::env::var("SLA_TEST_PROMETHEUS") else {
+        println!("SKIPPED {test}: SLA_TEST_PROMETHEUS=URL=TRUTH.json[,…] is not set, no real server to test on");
+        return Vec::new();
+    };
+    list.split(',')
+        .map(|entry| {
+            let (url, truth) = entry.split_once('=').expect("URL=TRUTH.json");
+            let truth = std::fs::read_to_string(truth).expect("the truth file");
+            (url.to_owned(), serde_json::from_str(&truth).expect("truth"))
+        })
+        .collect()
+}
+
+fn key(labels: &Value) -> BTreeMap<String, String> {
+    let labels = labels.as_object().expect("labels");
+    labels
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or("").to_owned()))
+        .collect()
+}
+
+/// Figures of `dev/prometheus/backfill.py`: counts and extremes exact, mean and deviation to 1e-9.
+#[test]
+fn statistics_equal_the_truth_of_the_generator() {
+    for (url, truth) in servers("statistics") {
+        let instance = Instance::on(&url);
+        let at = format!("{:.3}", truth["end_ms"].as_f64().unwrap() / 1000.0);
+        let mut expected: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+        for series in truth["series"].as_array().unwrap() {
+            let name = series["labels"]["__name__"].as_str().unwrap().to_owned();
+            expected.entry(name).or_default().push(series);
+        }
+        let mut compared = 0;
+        for (name, wanted) in expected {
+            let answer = instance.json(&["metrics", &name, "--at", &at, "--steps", "statistics", "--json"]);
+            let found: BTreeMap<_, _> = answer
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|result| (key(&result["labels"]), result))
+                .collect();
+            for series in wanted {
+                let result = found
+                    .get(&key(&series["labels"]))
+                    .unwrap_or_else(|| panic!("{url}: {series} is missing"));
+                for (window, truth) in series["windows"].as_object().unwrap() {
+                    same(&format!("{url} {name} {window}"), &result["windows"][window], truth);
+                    compared += 1;
+                }
+            }
+        }
+        println!("{url}: {compared} windows equal the truth");
+        assert!(compared > 10);
+    }
+}
+
+fn same(what: &str, found: &Value, truth: &Value) {
+    for exact in ["n", "n_nan", "min", "max"] {
+        if truth[exact].is_number() {
+            assert_eq!(
+                found[exact].as_f64(),
+                truth[exact].as_f64(),
+                "{what} {exact}: {found} {truth}"
+            );
+        }
+    }
+    for close in ["mean", "std"] {
+        if truth["n"].as_u64() < Some(2) || !truth[close].is_number() {
+            continue;
+        }
+        let (found, truth) = (found[close].as_f64().unwrap(), truth[close].as_f64().unwrap());
+        assert!(
+            (found - truth).abs() <= 1e-9 * truth.abs().max(1.0),
+            "{what} {close}: {found} is not {truth}"
+        );
+    }
+}
+
+#[test]
+fn an_instance_is_started_shared_and_stopped() {
+    for (url, _) in servers("instance") {
+        let instance = Instance::on(&url);
+        let check = instance.sla(&["check", "--json"]);
+        let code = check.status.code().unwrap();
+        let answer: Value = serde_json::from_slice(&check.stdout).unwrap();
+        let states = ["ok", "at_risk", "violated", "no_data"];
+        assert_eq!(
+            states[code as usize],
+            answer["state"].as_str().unwrap(),
+            "the exit code is the state: {answer}"
+        );
+        assert_eq!(
+            answer["objectives"].as_array().unwrap().len(),
+            5,
+            "five objectives are suggested"
+        );
+
+        let run = instance.json(&["run", "--wait", "--json"]);
+        assert_eq!(run["state"], "done", "{run}");
+        assert_eq!(run["series_done"], run["series_total"]);
+
+        let elsewhere = Instance {
+            folder: tempfile::tempdir().unwrap(),
+            url: "http://127.0.0.1:1".to_owned(),
+        };
+        let output = Command::new(env!("CARGO_BIN_EXE_sla"))
+            .arg("--data-dir")
+            .arg(instance.folder.path())
+            .args(["--prometheus", &elsewhere.url, "sets"])
+            .output()
+            .unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(64),
+            "another source on the same instance is refused"
+        );
+        assert!(String::from_utf8_lossy(&output.stderr).contains("--instance NAME"));
+
+        assert!(instance.sla(&["stop"]).status.success());
+        assert!(
+            instance.sla(&["stop"]).status.success(),
+            "stopping what does not run is no error"
+        );
+    }
+}
+
+#[test]
+fn agreements_travel_as_files() {
+    for (url, _) in servers("files") {
+        let instance = Instance::on(&url);
+        instance.sla(&["check"]);
+        let file = instance.folder.path().join("sets.toml");
+        let path = file.to_str().unwrap();
+        std::fs::write(
+            &file,
+            "[[set]]\nname = \"web\"\n[[set.objective]]\nname = \"up\"\nquery = \"up\"\nmin = 1.0\n",
+        )
+        .unwrap();
+        let planned = instance.json(&["sets", "apply", path, "--dry-run", "--json"]);
+        assert_eq!(
+            (&planned["applied"], &planned["plan"][0]["action"]),
+            (&Value::from(false), &Value::from("create"))
+        );
+        assert_eq!(instance.json(&["sets", "apply", path, "--json"])["applied"], true);
+        assert_eq!(
+            instance.json(&["sets", "apply", path, "--json"])["applied"],
+            false,
+            "nothing is left to do"
+        );
+
+        std::fs::write(
+            &file,
+            "[[set]]\nname = \"web\"\n[[set.objective]]\nname = \"up\"\nquery = \"up\"\nmin = 2\nmax = 1\n",
+        )
+        .unwrap();
+        let refused = instance.sla(&["sets", "apply", path, "--yes"]);
+        assert_eq!(refused.status.code(), Some(65));
+        let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(
+            words.contains("min") && words.contains('2') && words.contains("max"),
+            "{words}"
+        );
+        let kept = instance.json(&["sets", "show", "web", "--json"]);
+        assert_eq!(kept["objectives"][0]["min"], 1.0, "nothing half saved");
+    }
+}
