@@ -2,7 +2,7 @@
 
 use crate::degenerate::Degenerate;
 use crate::products::dot;
-use crate::scaling::usable;
+use crate::scaling::{Scaled, standardise};
 
 /// Length to which a season is repeated, at least.
 const TILE: usize = 256;
@@ -44,20 +44,15 @@ pub fn decompose(values: &[f64], period: usize) -> Result<Decomposition, Degener
             max: values.len().max(4) / 2,
         });
     }
-    let moments = usable(values, period.saturating_mul(2))?;
+    let Scaled { values, centre, scale } = standardise(values, period.saturating_mul(2))?;
     let n = values.len();
-    let centre = moments.mean;
     let margin = period / 2;
     let inner = n - 2 * margin;
     let mut trend = Vec::with_capacity(inner);
-    moving_average(values, centre, period, &mut trend);
+    moving_average(&values, period, &mut trend);
     // `remainder` holds the values without trend first.
-    let mut remainder: Vec<f64> = values[margin..]
-        .iter()
-        .zip(&trend)
-        .map(|(y, t)| (y - centre) - t)
-        .collect();
-    let season = phase_means(&remainder, period, margin);
+    let mut remainder: Vec<f64> = values[margin..].iter().zip(&trend).map(|(y, t)| y - t).collect();
+    let mut season = phase_means(&remainder, period, margin);
     // One season from the first inner value on, repeated so that the inner loop is long.
     let cycles = TILE.div_ceil(period).min(inner.div_ceil(period));
     let tile: Vec<f64> = season
@@ -77,11 +72,8 @@ pub fn decompose(values: &[f64], period: usize) -> Result<Decomposition, Degener
     let (sum_trend, sum_rest) = (sum(&trend), sum(&remainder));
     let cross = dot(&trend, &remainder) - sum_trend * sum_rest / inner as f64;
     let with_trend = sum_of_squares(&trend) + 2.0 * cross + rest;
-    for t in &mut trend {
-        *t += centre;
-    }
     // Below this a variance is the rounding of the values themselves.
-    let nothing = n as f64 * (ROUNDING * (moments.std + centre.abs() * f64::EPSILON)).powi(2);
+    let nothing = n as f64 * (ROUNDING * (1.0 + centre.abs() / scale * f64::EPSILON)).powi(2);
     let strength = |whole: f64| {
         if whole > nothing {
             (1.0 - rest / whole).clamp(0.0, 1.0)
@@ -90,8 +82,11 @@ pub fn decompose(values: &[f64], period: usize) -> Result<Decomposition, Degener
         }
     };
     let (seasonal_strength, trend_strength) = (strength(with_season), strength(with_trend));
-    if !(seasonal_strength.is_finite() && trend_strength.is_finite()) {
-        return Err(Degenerate::OutOfRange);
+    for t in &mut trend {
+        *t = *t * scale + centre;
+    }
+    for x in season.iter_mut().chain(&mut remainder) {
+        *x *= scale;
     }
     Ok(Decomposition {
         period,
@@ -104,8 +99,8 @@ pub fn decompose(values: &[f64], period: usize) -> Result<Decomposition, Degener
     })
 }
 
-/// Centred moving averages of the values less `centre`, by a running sum that starts afresh every few hundred steps.
-fn moving_average(values: &[f64], centre: f64, period: usize, out: &mut Vec<f64>) {
+/// Centred moving averages, by a running sum that starts afresh every few hundred steps.
+fn moving_average(values: &[f64], period: usize, out: &mut Vec<f64>) {
     /// Steps after which the running sum is formed anew: rounding does not pile up.
     const AFRESH: usize = 256;
     let even = period.is_multiple_of(2);
@@ -117,17 +112,19 @@ fn moving_average(values: &[f64], centre: f64, period: usize, out: &mut Vec<f64>
     while start < count {
         let end = (start + afresh).min(count);
         // The sum of `period` values from `start` on; an even period shares the two outermost half and half.
-        let mut sum: f64 = values[start..start + period].iter().map(|y| y - centre).sum();
-        for i in start..end {
-            let leaving = values[i] - centre;
-            let entering = values.get(i + period).map_or(0.0, |y| y - centre);
-            let next = sum + (entering - leaving);
-            out.push(if even {
-                0.5 * (sum + next) * inverse
-            } else {
-                sum * inverse
-            });
-            sum = next;
+        let mut sum: f64 = values[start..start + period].iter().sum();
+        if even {
+            for (leaving, entering) in values[start..end].iter().zip(&values[start + period..]) {
+                let next = sum + (entering - leaving);
+                out.push((sum + next) * (0.5 * inverse));
+                sum = next;
+            }
+        } else {
+            out.push(sum * inverse);
+            for (leaving, entering) in values[start..end - 1].iter().zip(&values[start + period..]) {
+                sum += entering - leaving;
+                out.push(sum * inverse);
+            }
         }
         start = end;
     }

@@ -32,8 +32,8 @@ pub enum Degenerate {
     /// Samples differ, but by less than the smallest normal number (2.2e-308).
     #[error("the samples differ by less than the smallest normal number")]
     Subnormal,
-    /// Samples lie so far apart (beyond 1e300) that differences overflow.
-    #[error("the samples lie too far apart to be computed with")]
+    /// A sample lies beyond 1e300, or what follows from the samples does: sums and differences would overflow.
+    #[error("the samples are too large to be computed with")]
     OutOfRange,
     /// The model predicts every sample to rounding precision, so there is no noise to estimate.
     #[error("the samples follow the model exactly, so there is no noise to measure")]

@@ -3,6 +3,9 @@
 use crate::degenerate::Degenerate;
 use crate::statistics::{Moments, moments};
 
+/// Values beyond this leave no room for the sums and differences that models form.
+const FARTHEST: f64 = 1e300;
+
 /// Values centred on their mean and divided by their sample standard deviation.
 #[derive(Debug, Clone)]
 pub(crate) struct Scaled {
@@ -44,7 +47,7 @@ pub(crate) fn usable(values: &[f64], need: usize) -> Result<Moments, Degenerate>
     if m.max - m.min < f64::MIN_POSITIVE || m.std < f64::MIN_POSITIVE {
         return Err(Degenerate::Subnormal);
     }
-    if !(m.max - m.min).is_finite() || !m.std.is_finite() {
+    if m.max.max(-m.min) > FARTHEST {
         return Err(Degenerate::OutOfRange);
     }
     Ok(m)

@@ -240,13 +240,12 @@ fn peaks(level: &[f64], first: usize, last: usize) -> Vec<usize> {
 /// The period near `lag` in points: the peak is followed to twice, four times, … the lag, which halves its error each time.
 fn tuned(level: &[f64], lag: usize) -> f64 {
     const REACH: usize = 2;
-    let mut times = 1.0;
-    let mut place = lag as f64;
-    loop {
-        let middle = (place.round() as usize).max(REACH + 1);
-        if middle + REACH >= level.len() {
-            break;
-        }
+    // The window of a small lag would reach lag 0: begin with a multiple. From 6 on a doubling always moves forward.
+    const SMALLEST: usize = 6;
+    let mut times = SMALLEST.div_ceil(lag.max(1)) as f64;
+    let mut place = lag as f64 * times;
+    while place + 1.0 + (REACH as f64) < level.len() as f64 {
+        let middle = place.round() as usize;
         let mut r = [0.0; 2 * REACH + 1];
         for (i, slot) in r.iter_mut().enumerate() {
             let k = middle + i - REACH;
@@ -260,12 +259,16 @@ fn tuned(level: &[f64], lag: usize) -> f64 {
         } else {
             0.0
         };
-        place = middle as f64 + top;
-        if 2.0 * place + REACH as f64 > level.len() as f64 / 2.0 {
-            break;
+        let found = (middle as f64 + top) / times;
+        if !found.is_finite() {
+            return lag as f64;
         }
-        place *= 2.0;
+        // Beyond half of the series too few products are left.
+        if 2.0 * times * found > level.len() as f64 / 2.0 {
+            return found;
+        }
         times *= 2.0;
+        place = times * found;
     }
     place / times
 }

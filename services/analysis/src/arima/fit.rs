@@ -26,8 +26,8 @@ const PREVIEW_GAIN: f64 = 1e-2;
 const ONE_PLACE: f64 = 0.1;
 /// Gain in log-likelihood that a step must bring.
 const GAIN_ENOUGH: f64 = 1e-5;
-/// Variance of the shocks over that of the series that counts as none.
-const EXACT: f64 = 1e-12;
+/// Mean square of the shocks over that of the series that counts as none.
+const EXACT: f64 = 1e-10;
 
 /// Maximum-likelihood fit of `values` (equal spacing).
 ///
