@@ -86,7 +86,7 @@ pub(crate) fn number(value: f64) -> String {
     if size == 0.0 {
         return "0".to_owned();
     }
-    if size < 1e-3 || size >= 1e18 {
+    if !(1e-3..1e18).contains(&size) {
         return format!("{value:.2e}");
     }
     let (scaled, suffix) = match size {
@@ -202,6 +202,13 @@ pub(crate) fn bytes(count: u64) -> String {
     } else {
         format!("{:.1} GB", value / 1e9)
     }
+}
+
+/// Whether a file of this name is written as CSV; anything else is JSON.
+pub(crate) fn is_csv(path: &str) -> bool {
+    std::path::Path::new(path)
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("csv"))
 }
 
 /// A number as people type it: `4`, `2.5G`, `80%` (the sign is dropped), `1e6`, `-3k`. Suffixes are decimal; `Ki`, `Mi`, `Gi` are binary.

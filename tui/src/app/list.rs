@@ -82,12 +82,6 @@ impl List {
         true
     }
 
-    /// Scrolls by lines (the wheel).
-    pub(crate) fn scroll<T: Row>(&mut self, by: isize, rows: &[T], height: usize) {
-        self.cursor.step(by, self.shown.len());
-        self.settle(rows, height);
-    }
-
     /// Chooses the n-th row on screen (a click).
     pub(crate) fn choose<T: Row>(&mut self, line: usize, rows: &[T], height: usize) {
         let window = self.cursor.window(self.shown.len(), height);

@@ -60,6 +60,7 @@ impl Tab {
 }
 
 /// What comes in.
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, on the stack")]
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Msg {
     Key(KeyEvent),

@@ -43,10 +43,6 @@ impl<T> Remote<T> {
         self.value.as_ref()
     }
 
-    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
-        self.value.as_mut()
-    }
-
     /// When the value arrived, Unix milliseconds.
     pub(crate) fn got_ms(&self) -> i64 {
         self.got_ms
@@ -91,11 +87,6 @@ impl<T> Remote<T> {
     /// Forgets the value: another thing is asked for now.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
-    }
-
-    /// The connection is gone: nothing will be answered any more.
-    pub(crate) fn lost(&mut self) {
-        self.pending = None;
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -176,6 +176,7 @@ impl Problem {
 }
 
 /// What the link tells the app.
+#[expect(clippy::large_enum_variant, reason = "few live at a time, in a bounded channel")]
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum LinkEvent {
     /// A connection stands.

@@ -44,7 +44,7 @@ impl App {
             match (cmd, key.code) {
                 (_, KeyCode::Esc) => self.back(),
                 (_, KeyCode::Char('c')) if key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL) => {
-                    self.back()
+                    self.back();
                 }
                 (Some(cmd), _) => self.form_command(cmd, key),
                 (None, _) => self.type_key(key),
@@ -536,7 +536,7 @@ impl App {
             },
             Slot::RetrySource => match result {
                 Ok(Reply::Source(source)) if source.problem.is_empty() => {
-                    self.cx.say("the metric source answers again")
+                    self.cx.say("the metric source answers again");
                 }
                 Ok(Reply::Source(source)) => self.cx.complain(source.problem),
                 Ok(other) => self.cx.complain(unexpected(&other).text),

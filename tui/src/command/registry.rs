@@ -5,6 +5,7 @@ use crate::app::{App, Tab};
 
 type Enabled = fn(&App) -> Result<(), String>;
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every `enabled`")]
 const fn always(_: &App) -> Result<(), String> {
     Ok(())
 }
@@ -115,604 +116,86 @@ impl Command {
 use Scope::{Confirm, Detail, Form, Global, List, Metrics, Past, Runs, Sets};
 
 /// Everything the console can do.
+// One line an entry: a table is read across.
+#[rustfmt::skip]
 pub(crate) static COMMANDS: &[Command] = &[
-    entry(
-        Cmd::Quit,
-        "quit",
-        Global,
-        &["q", "ctrl-c"],
-        "quit",
-        "Leaves the console; the instance keeps watching.",
-    )
-    .footer(90),
-    entry(
-        Cmd::Help,
-        "help",
-        Global,
-        &["?", "f1"],
-        "help",
-        "Shows what works here, and which keys do it.",
-    )
-    .footer(91),
-    entry(
-        Cmd::Palette,
-        "commands",
-        Global,
-        &[":", "ctrl-p"],
-        "commands",
-        "Runs any command by its name.",
-    )
-    .footer(80),
-    entry(
-        Cmd::Back,
-        "back",
-        Global,
-        &["esc"],
-        "back",
-        "Closes what is open, or clears the filter.",
-    ),
-    entry(
-        Cmd::Refresh,
-        "refresh",
-        Global,
-        &["r", "ctrl-r", "f5"],
-        "refresh",
-        "Reads this screen again; without a connection, tries again now.",
-    ),
-    entry(
-        Cmd::Redraw,
-        "redraw",
-        Global,
-        &["ctrl-l"],
-        "redraw",
-        "Paints the whole screen again.",
-    ),
-    entry(
-        Cmd::Suspend,
-        "suspend",
-        Global,
-        &["ctrl-z"],
-        "suspend",
-        "Gives the terminal back to the shell; `fg` returns.",
-    ),
-    entry(
-        Cmd::Zone,
-        "zone",
-        Global,
-        &["Z"],
-        "UTC or local",
-        "Shows times in UTC or in local time.",
-    ),
+    entry(Cmd::Quit, "quit", Global, &["q", "ctrl-c"], "quit", "Leaves the console; the instance keeps watching.").footer(90),
+    entry(Cmd::Help, "help", Global, &["?", "f1"], "help", "Shows what works here, and which keys do it.").footer(91),
+    entry(Cmd::Palette, "commands", Global, &[":", "ctrl-p"], "commands", "Runs any command by its name.").footer(80),
+    entry(Cmd::Back, "back", Global, &["esc"], "back", "Closes what is open, or clears the filter."),
+    entry(Cmd::Refresh, "refresh", Global, &["r", "ctrl-r", "f5"], "refresh", "Reads this screen again; without a connection, tries again now."),
+    entry(Cmd::Redraw, "redraw", Global, &["ctrl-l"], "redraw", "Paints the whole screen again."),
+    entry(Cmd::Suspend, "suspend", Global, &["ctrl-z"], "suspend", "Gives the terminal back to the shell; `fg` returns."),
+    entry(Cmd::Zone, "zone", Global, &["Z"], "UTC or local", "Shows times in UTC or in local time."),
     entry(Cmd::Log, "log", Global, &["L"], "log", "Shows the console's own log."),
-    entry(
-        Cmd::EvaluateNow,
-        "evaluate-now",
-        Global,
-        &["E"],
-        "evaluate now",
-        "Judges all active sets now instead of at the next tick.",
-    )
-    .when(connected),
-    entry(
-        Cmd::Go(Tab::Metrics),
-        "metrics",
-        Global,
-        &["1"],
-        "Metrics",
-        "Goes to the metrics.",
-    ),
-    entry(
-        Cmd::Go(Tab::Sets),
-        "sets",
-        Global,
-        &["2"],
-        "SLA sets",
-        "Goes to the SLA sets.",
-    ),
-    entry(
-        Cmd::Go(Tab::Past),
-        "past",
-        Global,
-        &["3"],
-        "Past",
-        "Goes to the past violations.",
-    ),
-    entry(
-        Cmd::Go(Tab::Future),
-        "future",
-        Global,
-        &["4"],
-        "Future",
-        "Goes to the future violations.",
-    ),
-    entry(
-        Cmd::Go(Tab::Runs),
-        "runs",
-        Global,
-        &["5"],
-        "Runs",
-        "Goes to the ETL runs.",
-    ),
-    entry(
-        Cmd::NextTab,
-        "next-tab",
-        Global,
-        &["tab"],
-        "next tab",
-        "Goes to the next tab.",
-    ),
-    entry(
-        Cmd::PreviousTab,
-        "previous-tab",
-        Global,
-        &["backtab"],
-        "previous tab",
-        "Goes to the tab before.",
-    ),
-    entry(
-        Cmd::Window,
-        "window",
-        Global,
-        &["w"],
-        "window",
-        "Takes the next window length, or the one given: `:window 6h`.",
-    )
-    .argument("LENGTH")
-    .footer(40),
-    entry(
-        Cmd::WindowBack,
-        "window-back",
-        Global,
-        &["W"],
-        "window back",
-        "Takes the window length before.",
-    ),
-    entry(
-        Cmd::Show,
-        "show",
-        Global,
-        &[],
-        "show series",
-        "Shows the series of a selector or expression: `:show node_load1{job=\"node\"}`.",
-    )
-    .argument("SELECTOR")
-    .when(connected),
+    entry(Cmd::EvaluateNow, "evaluate-now", Global, &["E"], "evaluate now", "Judges all active sets now instead of at the next tick.").when(connected),
+    entry(Cmd::Go(Tab::Metrics), "metrics", Global, &["1"], "Metrics", "Goes to the metrics."),
+    entry(Cmd::Go(Tab::Sets), "sets", Global, &["2"], "SLA sets", "Goes to the SLA sets."),
+    entry(Cmd::Go(Tab::Past), "past", Global, &["3"], "Past", "Goes to the past violations."),
+    entry(Cmd::Go(Tab::Future), "future", Global, &["4"], "Future", "Goes to the future violations."),
+    entry(Cmd::Go(Tab::Runs), "runs", Global, &["5"], "Runs", "Goes to the ETL runs."),
+    entry(Cmd::NextTab, "next-tab", Global, &["tab"], "next tab", "Goes to the next tab."),
+    entry(Cmd::PreviousTab, "previous-tab", Global, &["backtab"], "previous tab", "Goes to the tab before."),
+    entry(Cmd::Window, "window", Global, &["w"], "window", "Takes the next window length, or the one given: `:window 6h`.").argument("LENGTH").footer(40),
+    entry(Cmd::WindowBack, "window-back", Global, &["W"], "window back", "Takes the window length before."),
+    entry(Cmd::Show, "show", Global, &[], "show series", "Shows the series of a selector or expression: `:show node_load1{job=\"node\"}`.").argument("SELECTOR").when(connected),
     // Lists.
     entry(Cmd::Up, "up", List, &["k", "up"], "up", "Moves one row up."),
     entry(Cmd::Down, "down", List, &["j", "down"], "down", "Moves one row down."),
-    entry(
-        Cmd::PageUp,
-        "page-up",
-        List,
-        &["pageup", "ctrl-u", "ctrl-b"],
-        "page up",
-        "Moves a page up.",
-    ),
-    entry(
-        Cmd::PageDown,
-        "page-down",
-        List,
-        &["pagedown", "ctrl-d", "ctrl-f"],
-        "page down",
-        "Moves a page down.",
-    ),
+    entry(Cmd::PageUp, "page-up", List, &["pageup", "ctrl-u", "ctrl-b"], "page up", "Moves a page up."),
+    entry(Cmd::PageDown, "page-down", List, &["pagedown", "ctrl-d", "ctrl-f"], "page down", "Moves a page down."),
     entry(Cmd::Top, "top", List, &["g", "home"], "top", "Goes to the first row."),
-    entry(
-        Cmd::Bottom,
-        "bottom",
-        List,
-        &["G", "end"],
-        "bottom",
-        "Goes to the last row.",
-    ),
-    entry(
-        Cmd::Open,
-        "open",
-        List,
-        &["enter", "l", "right"],
-        "open",
-        "Opens the chosen row.",
-    )
-    .footer(10),
-    entry(
-        Cmd::Filter,
-        "filter",
-        List,
-        &["/"],
-        "filter",
-        "Filters: text, !not, ~fuzzy, /regex/, field=value, state>=at_risk.",
-    )
-    .argument("FILTER")
-    .footer(50),
-    entry(
-        Cmd::Sort,
-        "sort",
-        List,
-        &["s"],
-        "sort",
-        "Sorts by the next column, or by the one given.",
-    )
-    .argument("COLUMN")
-    .footer(45),
-    entry(
-        Cmd::SortReverse,
-        "sort-reverse",
-        List,
-        &["o"],
-        "reverse order",
-        "Turns the order round.",
-    ),
-    entry(
-        Cmd::Copy,
-        "copy",
-        List,
-        &["y"],
-        "copy query",
-        "Copies the chosen row's query to the clipboard (OSC 52).",
-    )
-    .footer(60),
-    entry(
-        Cmd::Export,
-        "export",
-        List,
-        &["x"],
-        "export",
-        "Writes what is shown to a .json or .csv file.",
-    )
-    .argument("FILE")
-    .footer(62),
+    entry(Cmd::Bottom, "bottom", List, &["G", "end"], "bottom", "Goes to the last row."),
+    entry(Cmd::Open, "open", List, &["enter", "l", "right"], "open", "Opens the chosen row.").footer(10),
+    entry(Cmd::Filter, "filter", List, &["/"], "filter", "Filters: text, !not, ~fuzzy, /regex/, field=value, state>=at_risk.").argument("FILTER").footer(50),
+    entry(Cmd::Sort, "sort", List, &["s"], "sort", "Sorts by the next column, or by the one given.").argument("COLUMN").footer(45),
+    entry(Cmd::SortReverse, "sort-reverse", List, &["o"], "reverse order", "Turns the order round."),
+    entry(Cmd::Copy, "copy", List, &["y"], "copy query", "Copies the chosen row's query to the clipboard (OSC 52).").footer(60),
+    entry(Cmd::Export, "export", List, &["x"], "export", "Writes what is shown to a .json or .csv file.").argument("FILE").footer(62),
     // Metrics.
-    entry(
-        Cmd::Select,
-        "select",
-        Metrics,
-        &["space"],
-        "select",
-        "Selects or unselects the chosen series.",
-    )
-    .when(series_chosen)
-    .footer(20),
-    entry(
-        Cmd::SelectAll,
-        "select-all",
-        Metrics,
-        &["A"],
-        "select all",
-        "Selects every series shown, or none.",
-    ),
-    entry(
-        Cmd::AddToSet,
-        "add-to-set",
-        Metrics,
-        &["a"],
-        "add to set",
-        "Adds the selected series to the open SLA set.",
-    )
-    .when(series_chosen)
-    .footer(25),
-    entry(
-        Cmd::Names,
-        "names",
-        Metrics,
-        &["n"],
-        "names",
-        "Lists the metric names of the source with their counts.",
-    )
-    .footer(30),
-    entry(
-        Cmd::Preview,
-        "preview",
-        Metrics,
-        &["v"],
-        "preview",
-        "Shows or hides the chart beside the table.",
-    ),
+    entry(Cmd::Select, "select", Metrics, &["space"], "select", "Selects or unselects the chosen series.").when(series_chosen).footer(20),
+    entry(Cmd::SelectAll, "select-all", Metrics, &["A"], "select all", "Selects every series shown, or none."),
+    entry(Cmd::AddToSet, "add-to-set", Metrics, &["a"], "add to set", "Adds the selected series to the open SLA set.").when(series_chosen).footer(25),
+    entry(Cmd::Names, "names", Metrics, &["n"], "names", "Lists the metric names of the source with their counts.").footer(30),
+    entry(Cmd::Preview, "preview", Metrics, &["v"], "preview", "Shows or hides the chart beside the table."),
     // Detail.
-    entry(
-        Cmd::DetailNext,
-        "next-page",
-        Detail,
-        &["tab", "space"],
-        "next page",
-        "Shows the next page about this series.",
-    )
-    .footer(10),
-    entry(
-        Cmd::DetailPrevious,
-        "previous-page",
-        Detail,
-        &["backtab"],
-        "previous page",
-        "Shows the page before.",
-    ),
-    entry(
-        Cmd::ZoomIn,
-        "zoom-in",
-        Detail,
-        &["+", "="],
-        "zoom in",
-        "Shows half the time range.",
-    )
-    .footer(12),
-    entry(
-        Cmd::ZoomOut,
-        "zoom-out",
-        Detail,
-        &["-"],
-        "zoom out",
-        "Shows twice the time range.",
-    )
-    .footer(13),
-    entry(
-        Cmd::PanLeft,
-        "pan-left",
-        Detail,
-        &["H", "shift-left"],
-        "earlier",
-        "Moves the time range back by half.",
-    ),
-    entry(
-        Cmd::PanRight,
-        "pan-right",
-        Detail,
-        &["shift-right"],
-        "later",
-        "Moves the time range forward by half.",
-    ),
-    entry(
-        Cmd::CursorLeft,
-        "cursor-left",
-        Detail,
-        &["h", "left"],
-        "crosshair left",
-        "Moves the crosshair to the left and reads the value.",
-    )
-    .footer(14),
-    entry(
-        Cmd::CursorRight,
-        "cursor-right",
-        Detail,
-        &["l", "right"],
-        "crosshair right",
-        "Moves the crosshair to the right and reads the value.",
-    ),
-    entry(
-        Cmd::Range,
-        "range",
-        Detail,
-        &["t"],
-        "time range",
-        "Goes to a time: `:range 14:00`, `:range 2h`, `:range now`.",
-    )
-    .argument("TIME")
-    .footer(16),
+    entry(Cmd::DetailNext, "next-page", Detail, &["tab", "space"], "next page", "Shows the next page about this series.").footer(10),
+    entry(Cmd::DetailPrevious, "previous-page", Detail, &["backtab"], "previous page", "Shows the page before."),
+    entry(Cmd::ZoomIn, "zoom-in", Detail, &["+", "="], "zoom in", "Shows half the time range.").footer(12),
+    entry(Cmd::ZoomOut, "zoom-out", Detail, &["-"], "zoom out", "Shows twice the time range.").footer(13),
+    entry(Cmd::PanLeft, "pan-left", Detail, &["H", "shift-left"], "earlier", "Moves the time range back by half."),
+    entry(Cmd::PanRight, "pan-right", Detail, &["shift-right"], "later", "Moves the time range forward by half."),
+    entry(Cmd::CursorLeft, "cursor-left", Detail, &["h", "left"], "crosshair left", "Moves the crosshair to the left and reads the value.").footer(14),
+    entry(Cmd::CursorRight, "cursor-right", Detail, &["l", "right"], "crosshair right", "Moves the crosshair to the right and reads the value."),
+    entry(Cmd::Range, "range", Detail, &["t"], "time range", "Goes to a time: `:range 14:00`, `:range 2h`, `:range now`.").argument("TIME").footer(16),
     // Sets.
-    entry(
-        Cmd::EditObjective,
-        "edit-objective",
-        Sets,
-        &["e"],
-        "edit",
-        "Edits the chosen objective in a form.",
-    )
-    .when(objective_chosen)
-    .footer(12),
-    entry(
-        Cmd::NewObjective,
-        "new-objective",
-        Sets,
-        &["n"],
-        "new objective",
-        "Adds an objective to the set.",
-    )
-    .when(set_open)
-    .footer(14),
-    entry(
-        Cmd::DeleteObjective,
-        "delete-objective",
-        Sets,
-        &["d", "delete"],
-        "delete",
-        "Takes the chosen objective out of the set (undo brings it back).",
-    )
-    .when(objective_chosen),
-    entry(
-        Cmd::BoundUp,
-        "bound-up",
-        Sets,
-        &["+", "="],
-        "raise bound",
-        "Raises the bound by one step.",
-    )
-    .when(objective_chosen)
-    .footer(30),
-    entry(
-        Cmd::BoundDown,
-        "bound-down",
-        Sets,
-        &["-"],
-        "lower bound",
-        "Lowers the bound by one step.",
-    )
-    .when(objective_chosen),
-    entry(
-        Cmd::OtherBound,
-        "other-bound",
-        Sets,
-        &["t"],
-        "other bound",
-        "Chooses whether + and - move min or max.",
-    )
-    .when(objective_chosen),
-    entry(
-        Cmd::Undo,
-        "undo",
-        Sets,
-        &["u"],
-        "undo",
-        "Takes back the last change that is not saved.",
-    )
-    .when(can_undo)
-    .footer(20),
-    entry(
-        Cmd::Save,
-        "save",
-        Sets,
-        &["S", "ctrl-s"],
-        "save",
-        "Saves the set; refused when somebody else saved first.",
-    )
-    .when(set_dirty)
-    .footer(22),
-    entry(
-        Cmd::Suggest,
-        "suggest",
-        Sets,
-        &["ctrl-g"],
-        "suggest range",
-        "Suggests a range from the last 12 h.",
-    )
-    .when(objective_chosen)
-    .footer(28),
-    entry(
-        Cmd::NextSet,
-        "next-set",
-        Sets,
-        &["]"],
-        "next set",
-        "Opens the next SLA set, or the one named.",
-    )
-    .argument("NAME"),
-    entry(Cmd::NewSet, "new-set", Sets, &["N"], "new set", "Creates an SLA set.")
-        .argument("NAME")
-        .when(connected),
-    entry(
-        Cmd::RenameSet,
-        "rename-set",
-        Sets,
-        &["R"],
-        "rename set",
-        "Gives the set another name.",
-    )
-    .argument("NAME")
-    .when(set_open),
-    entry(
-        Cmd::DuplicateSet,
-        "duplicate-set",
-        Sets,
-        &["D"],
-        "duplicate set",
-        "Copies the set under another name.",
-    )
-    .argument("NAME")
-    .when(set_open),
-    entry(
-        Cmd::DeleteSet,
-        "delete-set",
-        Sets,
-        &["X"],
-        "delete set",
-        "Deletes the set; its past violations are kept, marked retired.",
-    )
-    .when(set_open)
-    .dangerous(),
-    entry(
-        Cmd::ActivateSet,
-        "activate-set",
-        Sets,
-        &["A"],
-        "activate",
-        "Starts or stops the evaluation of the set.",
-    )
-    .when(set_open),
+    entry(Cmd::EditObjective, "edit-objective", Sets, &["e"], "edit", "Edits the chosen objective in a form.").when(objective_chosen).footer(12),
+    entry(Cmd::NewObjective, "new-objective", Sets, &["n"], "new objective", "Adds an objective to the set.").when(set_open).footer(14),
+    entry(Cmd::DeleteObjective, "delete-objective", Sets, &["d", "delete"], "delete", "Takes the chosen objective out of the set (undo brings it back).").when(objective_chosen),
+    entry(Cmd::BoundUp, "bound-up", Sets, &["+", "="], "raise bound", "Raises the bound by one step.").when(objective_chosen).footer(30),
+    entry(Cmd::BoundDown, "bound-down", Sets, &["-"], "lower bound", "Lowers the bound by one step.").when(objective_chosen),
+    entry(Cmd::OtherBound, "other-bound", Sets, &["t"], "other bound", "Chooses whether + and - move min or max.").when(objective_chosen),
+    entry(Cmd::Undo, "undo", Sets, &["u"], "undo", "Takes back the last change that is not saved.").when(can_undo).footer(20),
+    entry(Cmd::Save, "save", Sets, &["S", "ctrl-s"], "save", "Saves the set; refused when somebody else saved first.").when(set_dirty).footer(22),
+    entry(Cmd::Suggest, "suggest", Sets, &["ctrl-g"], "suggest range", "Suggests a range from the last 12 h.").when(objective_chosen).footer(28),
+    entry(Cmd::NextSet, "next-set", Sets, &["]"], "next set", "Opens the next SLA set, or the one named.").argument("NAME"),
+    entry(Cmd::NewSet, "new-set", Sets, &["N"], "new set", "Creates an SLA set.").argument("NAME").when(connected),
+    entry(Cmd::RenameSet, "rename-set", Sets, &["R"], "rename set", "Gives the set another name.").argument("NAME").when(set_open),
+    entry(Cmd::DuplicateSet, "duplicate-set", Sets, &["D"], "duplicate set", "Copies the set under another name.").argument("NAME").when(set_open),
+    entry(Cmd::DeleteSet, "delete-set", Sets, &["X"], "delete set", "Deletes the set; its past violations are kept, marked retired.").when(set_open).dangerous(),
+    entry(Cmd::ActivateSet, "activate-set", Sets, &["A"], "activate", "Starts or stops the evaluation of the set.").when(set_open),
     // Past.
-    entry(
-        Cmd::NextPane,
-        "next-pane",
-        Past,
-        &["p"],
-        "other pane",
-        "Moves between the objectives and the ledger below.",
-    )
-    .footer(14),
-    entry(
-        Cmd::Samples,
-        "samples",
-        Past,
-        &["v"],
-        "samples",
-        "Lists the violating samples of the chosen interval.",
-    )
-    .footer(16),
+    entry(Cmd::NextPane, "next-pane", Past, &["p"], "other pane", "Moves between the objectives and the ledger below.").footer(14),
+    entry(Cmd::Samples, "samples", Past, &["v"], "samples", "Lists the violating samples of the chosen interval.").footer(16),
     // Runs.
-    entry(
-        Cmd::NewRun,
-        "new-run",
-        Runs,
-        &["n"],
-        "new run",
-        "Launches an ETL run; its cost is shown before.",
-    )
-    .when(connected)
-    .footer(12),
-    entry(
-        Cmd::CancelRun,
-        "cancel-run",
-        Runs,
-        &["c"],
-        "cancel",
-        "Ends the chosen run between two series.",
-    )
-    .when(run_going)
-    .dangerous()
-    .footer(14),
-    entry(
-        Cmd::RetryFailed,
-        "retry-failed",
-        Runs,
-        &["f"],
-        "retry failed",
-        "Runs the series that failed again.",
-    )
-    .when(run_has_failures)
-    .footer(16),
-    entry(
-        Cmd::PauseSchedule,
-        "pause-schedule",
-        Runs,
-        &["p"],
-        "pause timer",
-        "Stops or starts the runs that start by themselves.",
-    )
-    .when(connected)
-    .footer(18),
+    entry(Cmd::NewRun, "new-run", Runs, &["n"], "new run", "Launches an ETL run; its cost is shown before.").when(connected).footer(12),
+    entry(Cmd::CancelRun, "cancel-run", Runs, &["c"], "cancel", "Ends the chosen run between two series.").when(run_going).dangerous().footer(14),
+    entry(Cmd::RetryFailed, "retry-failed", Runs, &["f"], "retry failed", "Runs the series that failed again.").when(run_has_failures).footer(16),
+    entry(Cmd::PauseSchedule, "pause-schedule", Runs, &["p"], "pause timer", "Stops or starts the runs that start by themselves.").when(connected).footer(18),
     // Forms and questions.
-    entry(
-        Cmd::Submit,
-        "submit",
-        Form,
-        &["ctrl-s", "enter"],
-        "take it",
-        "Takes what was typed.",
-    )
-    .footer(10),
-    entry(
-        Cmd::NextField,
-        "next-field",
-        Form,
-        &["tab", "down"],
-        "next field",
-        "Goes to the next field.",
-    )
-    .footer(12),
-    entry(
-        Cmd::PreviousField,
-        "previous-field",
-        Form,
-        &["backtab", "up"],
-        "field before",
-        "Goes to the field before.",
-    ),
+    entry(Cmd::Submit, "submit", Form, &["ctrl-s", "enter"], "take it", "Takes what was typed.").footer(10),
+    entry(Cmd::NextField, "next-field", Form, &["tab", "down"], "next field", "Goes to the next field.").footer(12),
+    entry(Cmd::PreviousField, "previous-field", Form, &["backtab", "up"], "field before", "Goes to the field before."),
     entry(Cmd::Yes, "yes", Confirm, &["y"], "yes", "Does it.").footer(10),
     entry(Cmd::No, "no", Confirm, &["n", "esc", "q"], "no", "Does not do it.").footer(11),
 ];

@@ -8,7 +8,7 @@ use crate::app::request::{LinkEvent, Reply, Request, RequestId, Slot};
 use crate::tests::wire::FakeWire;
 
 async fn next(link: &mut Link) -> LinkEvent {
-    tokio::time::timeout(Duration::from_secs(60), link.events.recv())
+    tokio::time::timeout(Duration::from_mins(1), link.events.recv())
         .await
         .unwrap()
         .unwrap()
@@ -86,7 +86,7 @@ async fn a_newer_call_of_a_slot_ends_the_older_and_a_stuck_one_has_a_deadline() 
     let names = |id| LinkCommand::Call {
         slot: Slot::Names,
         id: RequestId(id),
-        request: Request::Names(Default::default()),
+        request: Request::Names(sla_proto::etl::v1::ListMetricNamesRequest::default()),
     };
     link.commands.send(names(1)).await.unwrap();
     link.commands.send(names(2)).await.unwrap();

@@ -7,6 +7,9 @@ pub(crate) use draw::{draw, wrap};
 use crate::command::{Cmd, Scope, palette};
 use crate::widget::field::TextField;
 
+/// Lines that can be scrolled over.
+const SCROLL_MAX: usize = 10_000;
+
 /// What a typed line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -68,23 +71,24 @@ impl Overlay {
 
     /// Scrolls what can be scrolled; false when this is no moving command.
     pub(crate) fn scroll(&mut self, cmd: Cmd, page: usize) -> bool {
-        let down_is_older = matches!(self, Self::Log { .. });
-        let scroll = match self {
-            Self::Help { scroll, .. } | Self::Log { scroll } | Self::Text { scroll, .. } => scroll,
+        // The log is read upwards: its newest line is below.
+        let (Self::Help { scroll, .. } | Self::Log { scroll } | Self::Text { scroll, .. }) = &mut *self else {
+            return false;
+        };
+        let (up, by) = match cmd {
+            Cmd::Up => (true, 1),
+            Cmd::Down => (false, 1),
+            Cmd::PageUp => (true, page),
+            Cmd::PageDown => (false, page),
+            Cmd::Top => (true, SCROLL_MAX),
+            Cmd::Bottom => (false, SCROLL_MAX),
             _ => return false,
         };
-        let back = |scroll: &mut usize, by: usize| *scroll = scroll.saturating_sub(by);
-        let on = |scroll: &mut usize, by: usize| *scroll = scroll.saturating_add(by).min(10_000);
-        let (up, down): (fn(&mut usize, usize), fn(&mut usize, usize)) =
-            if down_is_older { (on, back) } else { (back, on) };
-        match cmd {
-            Cmd::Up => up(scroll, 1),
-            Cmd::Down => down(scroll, 1),
-            Cmd::PageUp => up(scroll, page),
-            Cmd::PageDown => down(scroll, page),
-            Cmd::Top => up(scroll, 10_000),
-            Cmd::Bottom => down(scroll, 10_000),
-            _ => return false,
+        let moved = *scroll;
+        let (less, more) = (moved.saturating_sub(by), moved.saturating_add(by).min(SCROLL_MAX));
+        *scroll = if up { less } else { more };
+        if let Self::Log { scroll } = self {
+            *scroll = if up { more } else { less };
         }
         true
     }

@@ -15,8 +15,7 @@ use crate::widget::canvas::{Align, Canvas};
 pub(crate) fn draw_phase<T>(cx: &Context, remote: &Remote<T>, canvas: &mut Canvas<'_>, noun: &str) -> bool {
     let width = canvas.width();
     match remote.phase() {
-        Phase::Ready => true,
-        Phase::Stale(_) => true,
+        Phase::Ready | Phase::Stale(_) => true,
         Phase::Idle => {
             canvas.field(
                 1,

@@ -54,7 +54,7 @@ impl Encoder {
 
     /// Appends to `out` the bytes that show `next`, and returns the buffer that was shown before for reuse.
     /// Nothing is appended when nothing changed.
-    pub(crate) fn encode(&mut self, next: Buffer, cursor: Option<Position>, out: &mut Vec<u8>) -> Option<Buffer> {
+    pub(crate) fn encode(&mut self, next: Buffer, cursor: Option<Position>, out: &mut Vec<u8>) -> Buffer {
         let start = out.len();
         out.extend_from_slice(FRAME_BEGIN);
         let opened = out.len();
@@ -76,7 +76,7 @@ impl Encoder {
             out.extend_from_slice(FRAME_END);
         }
         self.screen = Some(next);
-        Some(previous)
+        previous
     }
 
     fn changes(&mut self, previous: &Buffer, next: &Buffer, out: &mut Vec<u8>) {

@@ -57,6 +57,7 @@ pub(crate) struct Shell<I: InputSource> {
     pub(crate) state_path: Option<PathBuf>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, on the stack")]
 enum Woken {
     Gone,
     Signal(ShellSignal),
@@ -118,7 +119,6 @@ impl<I: InputSource> Shell<I> {
                 Woken::Signal(ShellSignal::Leave(number)) => return Exit::Signal(number),
                 Woken::Signal(ShellSignal::Suspend) => self.suspend(),
                 Woken::Signal(ShellSignal::Resume) => self.writer.invalidate(),
-                Woken::Signal(ShellSignal::Resize) => {}
                 Woken::Input(event) => {
                     messages.extend(message_of(event, &mut keys));
                     // All that has arrived is handled before one frame is painted.
@@ -143,7 +143,7 @@ impl<I: InputSource> Shell<I> {
                 }
                 // The link's task ended: only a panic does that, and it was told.
                 Woken::Link(None) => sleep_until(Some(came + NEWS_FRAME)).await,
-                Woken::Deadline => {}
+                Woken::Deadline | Woken::Signal(ShellSignal::Resize) => {}
             }
             let is_news = matches!(woken_kind(&messages), Kind::News);
             if matches!(woken_kind(&messages), Kind::None) {

@@ -1,9 +1,5 @@
 //! Where keys come from: the terminal, or a script in tests.
 
-use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -19,8 +15,6 @@ const CHUNK_BYTES: usize = 4096;
 pub(crate) trait InputSource {
     /// The next event; after [`InputEvent::Closed`] it never returns again.
     fn next(&mut self) -> impl Future<Output = InputEvent>;
-    /// Stops reading (an editor takes the terminal) or goes on.
-    fn pause(&mut self, paused: bool);
 }
 
 /// Standard input, read by a thread of its own: no parser and no other library sees these bytes.
@@ -28,27 +22,20 @@ pub(crate) struct TerminalInput {
     bytes: mpsc::Receiver<Vec<u8>>,
     parser: KeyParser,
     started: Instant,
-    wake: PipeWriter,
-    paused: Arc<AtomicBool>,
     closed: bool,
 }
 
 impl TerminalInput {
     /// Starts the reader. `esc_hold_ms`: see [`KeyParser::new`].
     pub(crate) fn start(esc_hold_ms: i64) -> std::io::Result<Self> {
-        let (wake_read, wake) = std::io::pipe()?;
         let (send, bytes) = mpsc::channel(CHUNKS_MAX);
-        let paused = Arc::new(AtomicBool::new(false));
-        let theirs = Arc::clone(&paused);
         std::thread::Builder::new()
             .name("terminal-input".to_owned())
-            .spawn(move || read_terminal(&send, &wake_read, &theirs))?;
+            .spawn(move || read_terminal(&send))?;
         Ok(Self {
             bytes,
             parser: KeyParser::new(esc_hold_ms),
             started: Instant::now(),
-            wake,
-            paused,
             closed: false,
         })
     }
@@ -86,12 +73,6 @@ impl InputSource for TerminalInput {
             }
         }
     }
-
-    fn pause(&mut self, paused: bool) {
-        self.paused.store(paused, Ordering::SeqCst);
-        // One byte wakes the reader so that it looks at the flag.
-        let _ = self.wake.write(b".");
-    }
 }
 
 /// Sleeps until then, or for ever.
@@ -102,31 +83,17 @@ pub(crate) async fn sleep_until(until: Option<Instant>) {
     }
 }
 
-fn read_terminal(send: &mpsc::Sender<Vec<u8>>, mut wake: &PipeReader, paused: &AtomicBool) {
+fn read_terminal(send: &mpsc::Sender<Vec<u8>>) {
     let stdin = rustix::stdio::stdin();
     let mut chunk = vec![0_u8; CHUNK_BYTES];
     loop {
-        let wanted = if paused.load(Ordering::SeqCst) {
-            PollFlags::empty()
-        } else {
-            PollFlags::IN
-        };
-        let mut fds = [
-            PollFd::from_borrowed_fd(stdin, wanted),
-            PollFd::new(&wake, PollFlags::IN),
-        ];
+        let mut fds = [PollFd::from_borrowed_fd(stdin, PollFlags::IN)];
         match poll(&mut fds, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => return,
         }
-        let (terminal, woken) = (fds[0].revents(), fds[1].revents());
-        if woken.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
-            return;
-        }
-        if woken.contains(PollFlags::IN) {
-            let _ = wake.read(&mut chunk);
-        }
-        if terminal.contains(PollFlags::IN) {
+        let ready = fds[0].revents();
+        if ready.contains(PollFlags::IN) {
             match rustix::io::read(stdin, &mut chunk[..]) {
                 Ok(0) => return,
                 Ok(count) => {
@@ -137,7 +104,7 @@ fn read_terminal(send: &mpsc::Sender<Vec<u8>>, mut wake: &PipeReader, paused: &A
                 Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
                 Err(_) => return,
             }
-        } else if terminal.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+        } else if ready.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
             return;
         }
     }

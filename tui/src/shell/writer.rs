@@ -189,7 +189,7 @@ fn write_frames(shared: &Shared, mut sink: impl Sink) {
         let mut spare = None;
         if let Some(frame) = frame {
             let before = bytes.len();
-            spare = encoder.encode(frame.buffer, frame.cursor, &mut bytes);
+            spare = Some(encoder.encode(frame.buffer, frame.cursor, &mut bytes));
             shared
                 .frame_bytes
                 .store((bytes.len() - before) as u64, Ordering::Relaxed);

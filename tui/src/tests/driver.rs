@@ -116,7 +116,7 @@ impl Driver {
     pub(crate) fn keys(&mut self, keys: &str) {
         for word in keys.split_whitespace() {
             if let Some(text) = word.strip_prefix('"') {
-                for c in text.trim_end_matches('"').replace('_', "_").chars() {
+                for c in text.trim_end_matches('"').chars() {
                     self.send(Msg::Key(key_of(&c.to_string())));
                 }
             } else {

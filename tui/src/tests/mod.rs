@@ -1,6 +1,7 @@
 //! Flow tests: the real app, a scripted instance behind it, keys in, pictures out.
 
 mod driver;
+mod figures;
 mod flows;
 mod frames;
 mod hostile;

@@ -1,6 +1,7 @@
 //! The ASCII form of every glyph we draw. One character for one, so that no layout depends on the locale.
 
 /// `c` itself when it is printable ASCII, else what stands for it.
+#[expect(clippy::match_same_arms, reason = "one line a kind of glyph")]
 pub(crate) fn to_ascii(c: char) -> char {
     match c {
         ' '..='~' => c,

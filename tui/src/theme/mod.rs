@@ -20,7 +20,6 @@ pub(crate) enum Role {
     Accent,
     Key,
     Border,
-    Selected,
     Ok,
     AtRisk,
     Violated,
@@ -42,7 +41,7 @@ pub(crate) enum Role {
 
 impl Role {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Text,
         Self::Strong,
         Self::Dim,
@@ -50,7 +49,6 @@ impl Role {
         Self::Accent,
         Self::Key,
         Self::Border,
-        Self::Selected,
         Self::Ok,
         Self::AtRisk,
         Self::Violated,
@@ -94,12 +92,12 @@ impl Theme {
     }
 
     /// Whether glyphs beyond ASCII may be drawn.
-    pub(crate) fn unicode(&self) -> bool {
+    pub(crate) fn unicode(self) -> bool {
         self.caps.unicode
     }
 
     /// How `role` looks here.
-    pub(crate) fn style(&self, role: Role) -> Style {
+    pub(crate) fn style(self, role: Role) -> Style {
         let modifier = modifier_of(role, self.caps.colour == ColourDepth::Mono);
         let style = Style::new().add_modifier(modifier);
         match self.hue(role) {
@@ -108,7 +106,7 @@ impl Theme {
         }
     }
 
-    fn colour(&self, hue: &Hue) -> Color {
+    fn colour(self, hue: &Hue) -> Color {
         match self.caps.colour {
             ColourDepth::Mono => Color::Reset,
             ColourDepth::Ansi16 => hue.ansi,
@@ -118,13 +116,11 @@ impl Theme {
     }
 
     /// The hue of a role; `None` keeps the terminal's own foreground.
-    fn hue(&self, role: Role) -> Option<Hue> {
+    fn hue(self, role: Role) -> Option<Hue> {
         let dark = self.caps.background == Background::Dark;
         let pick = |on_dark: Hue, on_light: Hue| Some(if dark { on_dark } else { on_light });
         match role {
-            Role::Text | Role::Strong | Role::Selected | Role::Tab | Role::Input | Role::Cursor | Role::TabActive => {
-                None
-            }
+            Role::Text | Role::Strong | Role::Tab | Role::Input | Role::Cursor | Role::TabActive => None,
             Role::Dim | Role::Border | Role::Excluded => pick(
                 hue((138, 138, 138), 245, Color::DarkGray),
                 hue((108, 108, 108), 242, Color::DarkGray),
@@ -166,8 +162,7 @@ impl Theme {
 
 fn modifier_of(role: Role, mono: bool) -> Modifier {
     match role {
-        Role::Strong | Role::Title | Role::Selected => Modifier::BOLD,
-        Role::Violated | Role::Error => Modifier::BOLD,
+        Role::Strong | Role::Title | Role::Violated | Role::Error => Modifier::BOLD,
         Role::Banner | Role::TabActive => Modifier::BOLD.union(Modifier::REVERSED),
         Role::Cursor => Modifier::REVERSED,
         Role::Input => Modifier::UNDERLINED,

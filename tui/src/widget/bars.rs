@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn significant_lags_differ_in_shape() {
         let lines = picture(20, 7, Caps::default(), |c| {
-            draw_acf(c, &[1.0, 0.9, 0.05, -0.6], &[0.0, 0.2, 0.4, 0.4])
+            draw_acf(c, &[1.0, 0.9, 0.05, -0.6], &[0.0, 0.2, 0.4, 0.4]);
         });
         let text = lines.join("\n");
         assert!(text.contains('█') && text.contains('┄'), "{text}");
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_profile_spans_its_height() {
         let lines = picture(20, 3, Caps::default(), |c| {
-            draw_profile(c, &[0.0, 1.0, 2.0, 3.0, f64::NAN])
+            draw_profile(c, &[0.0, 1.0, 2.0, 3.0, f64::NAN]);
         });
         assert!(lines[0].contains('█') && lines[2].contains('▁'), "{lines:?}");
         picture(20, 3, Caps::default(), |c| draw_profile(c, &[f64::MAX, f64::MIN]));

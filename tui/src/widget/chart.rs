@@ -108,7 +108,7 @@ impl Chart {
         for layer in &self.layers {
             self.draw_layer(layer, &scale, &mut raster);
         }
-        self.draw_value_axis(canvas, &scale, label, rows);
+        draw_value_axis(canvas, &scale, label, rows);
         self.draw_time_axis(canvas, label, columns, rows);
         let mut plot = canvas.part(label + 1, 0, columns, rows);
         self.draw_marks(&mut plot, &scale, &raster, columns, rows);
@@ -197,7 +197,12 @@ impl Chart {
     fn draw_samples(&self, extents: &[Extent], gap_ms: i64, scale: &Scale, raster: &mut Raster) {
         let (bound_low, bound_high) = self.bounds();
         let mut previous: Option<Extent> = None;
-        for extent in extents.iter().filter(|e| e.min.is_finite() && e.max.is_finite()) {
+        // Two columns of dots a cell: what is finer is folded, and keeps its peaks.
+        let folded = decimate(extents, raster.dots_x().max(0) as usize);
+        for extent in folded
+            .iter()
+            .filter(|e| e.min.is_finite() && e.max.is_finite() && e.min <= e.max)
+        {
             let x = scale.x(extent.time_ms);
             let outside = extent.min < bound_low || extent.max > bound_high;
             let role = if outside { Role::Violated } else { Role::Line };
@@ -213,20 +218,6 @@ impl Chart {
             }
             raster.vertical(x, scale.y(extent.min), scale.y(extent.max), role);
             previous = Some(*extent);
-        }
-    }
-
-    fn draw_value_axis(&self, canvas: &mut Canvas<'_>, scale: &Scale, label: u16, rows: u16) {
-        for row in 0..rows {
-            canvas.glyph(label, row, '│', Role::Border);
-        }
-        let wanted = usize::from(rows / 2).clamp(1, 8);
-        for tick in value_ticks(scale.low, scale.high, wanted) {
-            let y = scale.y(tick) / 4;
-            if (0..i32::from(rows)).contains(&y) {
-                canvas.field(0, y as u16, label, &number(tick), Align::Right, Role::Dim);
-                canvas.glyph(label, y as u16, '┤', Role::Border);
-            }
         }
     }
 
@@ -332,6 +323,20 @@ impl Chart {
             format!("{when}  no sample here")
         } else {
             format!("{when}  {}", parts.join("  "))
+        }
+    }
+}
+
+fn draw_value_axis(canvas: &mut Canvas<'_>, scale: &Scale, label: u16, rows: u16) {
+    for row in 0..rows {
+        canvas.glyph(label, row, '│', Role::Border);
+    }
+    let wanted = usize::from(rows / 2).clamp(1, 8);
+    for tick in value_ticks(scale.low, scale.high, wanted) {
+        let y = scale.y(tick) / 4;
+        if (0..i32::from(rows)).contains(&y) {
+            canvas.field(0, y as u16, label, &number(tick), Align::Right, Role::Dim);
+            canvas.glyph(label, y as u16, '┤', Role::Border);
         }
     }
 }

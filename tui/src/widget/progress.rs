@@ -6,11 +6,7 @@ use crate::theme::Role;
 
 /// Draws a bar of `width` columns for `done` of `total`.
 pub(crate) fn draw(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16, done: u64, total: u64) {
-    let filled = if total == 0 {
-        0
-    } else {
-        (done.min(total) * u64::from(width) / total) as u16
-    };
+    let filled = (done.min(total) * u64::from(width)).checked_div(total).unwrap_or(0) as u16;
     canvas.run(x, y, filled, '█', Role::Line);
     canvas.run(x + filled, y, width - filled, '░', Role::Dim);
 }

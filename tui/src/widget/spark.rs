@@ -90,7 +90,7 @@ mod tests {
             None,
         ];
         picture(3, 1, Caps::default(), |c| {
-            draw(c, 0, 0, 3, &cells, (Some(0.0), Some(1.0)))
+            draw(c, 0, 0, 3, &cells, (Some(0.0), Some(1.0)));
         });
     }
 }

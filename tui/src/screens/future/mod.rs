@@ -104,7 +104,7 @@ impl Screen {
             Cmd::Export => {
                 let path = argument.unwrap_or("sla-future.json").to_owned();
                 let rows: Vec<&FutureRow> = self.list.shown().iter().map(|&at| &self.items()[at]).collect();
-                let text = rows::export(&rows, path.ends_with(".csv"));
+                let text = rows::export(&rows, crate::format::is_csv(&path));
                 cx.effect(Effect::WriteFile { path, text });
             }
             _ => return false,

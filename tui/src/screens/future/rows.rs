@@ -1,6 +1,7 @@
 //! Rows of the future screen.
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 
 use sla_domain::SafeText;
 use sla_proto::series::v1::Series;
@@ -135,8 +136,9 @@ pub(crate) fn export(rows: &[&FutureRow], csv: bool) -> String {
         for row in rows {
             let quote = |text: &str| text.replace('"', "\"\"");
             let number = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(String::new, exact);
-            out.push_str(&format!(
-                "\"{}\",\"{}\",{},{},{},{},{},{}\n",
+            let _ = writeln!(
+                out,
+                "\"{}\",\"{}\",{},{},{},{},{},{}",
                 quote(row.name.as_str()),
                 quote(&wire::series_promql(&row.series)),
                 row.state.ranked().0,
@@ -145,7 +147,7 @@ pub(crate) fn export(rows: &[&FutureRow], csv: bool) -> String {
                 number(row.now),
                 number(row.outlook.value_at_end),
                 trust_word(row.trust())
-            ));
+            );
         }
         return out;
     }

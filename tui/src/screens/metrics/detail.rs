@@ -208,18 +208,14 @@ impl Detail {
 
     fn go_to_text(&mut self, cx: &mut Context, text: &str) {
         let now = cx.data_now_ms();
-        let at = match text.trim() {
-            "now" => None,
-            text => match moment(text, now) {
-                Some(at) => Some(at),
-                None => {
-                    cx.complain(format!(
-                        "time `{text}`: give 14:00, 14:00:30, 2h (ago), an RFC 3339 time or `now`"
-                    ));
-                    return;
-                }
-            },
-        };
+        let text = text.trim();
+        let at = moment(text, now);
+        if at.is_none() && text != "now" {
+            cx.complain(format!(
+                "time `{text}`: give 14:00, 14:00:30, 2h (ago), an RFC 3339 time or `now`"
+            ));
+            return;
+        }
         self.go_to(at);
         self.read_chart(cx);
     }
@@ -241,7 +237,7 @@ impl Detail {
             }
             (Slot::Export, Ok(Reply::Export(samples))) if !self.export_path.is_empty() => {
                 let path = std::mem::take(&mut self.export_path);
-                let text = super::samples_text(samples, path.ends_with(".csv"));
+                let text = super::samples_text(samples, crate::format::is_csv(&path));
                 cx.effect(Effect::WriteFile { path, text });
             }
             (Slot::Export, Err(problem)) if !self.export_path.is_empty() => {

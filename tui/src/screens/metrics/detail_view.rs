@@ -1,6 +1,7 @@
 //! Drawing one series.
 
 use sla_proto::result::v1::{Analysis, ForecastLine, WindowStatistics};
+use std::fmt::Write as _;
 
 use super::detail::{Detail, Page};
 use crate::app::{Context, wire};
@@ -116,20 +117,22 @@ impl Detail {
         let mut out = format!("{} {} {range}", state.mark(), state.word());
         if let Some(open) = &series.open {
             let since = wire::ms(open.start.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
-            out.push_str(&format!(
+            let _ = write!(
+                out,
                 " since {since} ({}) worst {}",
                 duration(open.duration_ms),
                 number(open.worst)
-            ));
+            );
         } else if !series.why.is_empty() {
-            out.push_str(&format!(": {}", series.why));
+            let _ = write!(out, ": {}", series.why);
         }
         if let Some(p) = series.outlook.as_ref().and_then(|o| o.probability) {
-            out.push_str(&format!(
+            let _ = write!(
+                out,
                 "   leaves it within {}: {}",
                 duration(cx.horizon_ms()),
                 probability(p)
-            ));
+            );
         }
         out
     }

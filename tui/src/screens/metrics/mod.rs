@@ -6,6 +6,7 @@ mod rows;
 mod view;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use sla_proto::etl::v1::ListMetricNamesRequest;
 use sla_proto::retrieval::v1::{ExportSamplesResponse, ListSeriesRowsRequest, ListSeriesRowsResponse};
@@ -81,8 +82,8 @@ impl Screen {
             .take(QUERIES_MAX)
             .collect();
         Self {
-            list,
             queries,
+            list,
             ..Self::default()
         }
     }
@@ -432,7 +433,7 @@ impl Screen {
                     &rows,
                     cx.window_ms(),
                     self.rows.get().and_then(|r| r.as_of_ms),
-                    path.ends_with(".csv"),
+                    crate::format::is_csv(&path),
                 );
                 cx.effect(Effect::WriteFile { path, text });
             }
@@ -580,11 +581,7 @@ pub(crate) fn samples_text(samples: &ExportSamplesResponse, csv: bool) -> String
     if csv {
         let mut out = String::from("timestamp,value\n");
         for (time, value) in pairs {
-            out.push_str(&format!(
-                "{},{}\n",
-                crate::format::iso(*time),
-                crate::format::exact(*value)
-            ));
+            let _ = writeln!(out, "{},{}", crate::format::iso(*time), crate::format::exact(*value));
         }
         return out;
     }

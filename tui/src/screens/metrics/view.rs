@@ -9,6 +9,7 @@ use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::spark;
 use crate::widget::table::{self, Column};
+use std::fmt::Write as _;
 
 const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
     Column {
@@ -262,15 +263,16 @@ pub(crate) fn export(rows: &[&SeriesRow], window_ms: i64, as_of_ms: Option<i64>,
         for row in rows {
             let series = wire::series_promql(&row.series).replace('"', "\"\"");
             let number = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(String::new, exact);
-            out.push_str(&format!(
-                "\"{series}\",{},{},{},{},{},{}\n",
+            let _ = writeln!(
+                out,
+                "\"{series}\",{},{},{},{},{},{}",
                 row.state.map_or("", |s| s.ranked().0),
                 number(row.last),
                 number(row.min),
                 number(row.mean),
                 number(row.max),
                 number(row.std)
-            ));
+            );
         }
         return out;
     }

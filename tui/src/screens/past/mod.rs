@@ -204,7 +204,7 @@ impl Screen {
             }
             Cmd::Export => {
                 let path = argument.unwrap_or("sla-past.json").to_owned();
-                let text = rows::export(self.violations(), &self.objectives, path.ends_with(".csv"));
+                let text = rows::export(self.violations(), &self.objectives, crate::format::is_csv(&path));
                 cx.effect(Effect::WriteFile { path, text });
             }
             _ => return false,

@@ -1,6 +1,7 @@
 //! Rows of the past screen.
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 
 use sla_domain::SafeText;
 use sla_proto::series::v1::Series;
@@ -199,8 +200,9 @@ pub(crate) fn export(violations: &[ViolationRow], objectives: &[ObjectiveRow], c
     if csv {
         let mut out = String::from("series,start,end,duration_s,side,worst,excess,samples\n");
         for v in violations {
-            out.push_str(&format!(
-                "\"{}\",{},{},{},{},{},{},{}\n",
+            let _ = writeln!(
+                out,
+                "\"{}\",{},{},{},{},{},{},{}",
                 wire::series_promql(&v.series).replace('"', "\"\""),
                 iso(v.start_ms),
                 v.end_ms.map_or_else(String::new, iso),
@@ -209,7 +211,7 @@ pub(crate) fn export(violations: &[ViolationRow], objectives: &[ObjectiveRow], c
                 exact(v.worst),
                 exact(v.excess),
                 v.samples
-            ));
+            );
         }
         return out;
     }

@@ -217,7 +217,7 @@ fn percent_of(w: &WindowResult, told: f64) -> String {
 /// Percent, coverage and samples of the longest window, in words.
 fn window_words(row: &ObjectiveRow) -> String {
     let Some(w) = row.windows.iter().max_by_key(|w| w.window_ms) else {
-        return String::new();
+        return row.why.as_str().to_owned();
     };
     let good = w.percent_good.map_or_else(
         || "no data (coverage too low)".to_owned(),

@@ -120,13 +120,9 @@ impl Launch {
             _ => 0,
         };
         match self.focus {
-            1 => {
-                if self.query.handle(key) {
-                    if self.scope.at == 0 {
-                        self.scope.at = 1;
-                    }
-                    self.estimate(cx);
-                }
+            1 if self.query.handle(key) => {
+                self.scope.at = self.scope.at.max(1);
+                self.estimate(cx);
             }
             0 if step != 0 => {
                 self.scope.turn(step);

@@ -198,7 +198,7 @@ impl Screen {
             Cmd::Export => {
                 let path = argument.unwrap_or("sla-runs.json").to_owned();
                 let rows: Vec<&RunRow> = self.list.shown().iter().map(|&at| &self.items()[at]).collect();
-                let text = rows::export(&rows, path.ends_with(".csv"));
+                let text = rows::export(&rows, crate::format::is_csv(&path));
                 cx.effect(Effect::WriteFile { path, text });
             }
             Cmd::Sort => cx.say("runs stand newest first; o turns the order round"),
@@ -246,9 +246,9 @@ impl Screen {
             self.watch(cx, None);
             let text = format!("run #{} {}: {}", row.run.number, row.state_word(), row.message);
             if row.run.state() == etl::RunState::Done {
-                cx.say(text)
+                cx.say(text);
             } else {
-                cx.complain(text)
+                cx.complain(text);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Rows of the runs screen.
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 
 use sla_domain::SafeText;
 use sla_proto::etl::v1 as etl;
@@ -107,8 +108,9 @@ pub(crate) fn export(rows: &[&RunRow], csv: bool) -> String {
         let mut out = String::from("number,id,state,by,started,finished,series,done,failed,message\n");
         for row in rows {
             let run = &row.run;
-            out.push_str(&format!(
-                "{},{},{},\"{}\",{},{},{},{},{},\"{}\"\n",
+            let _ = writeln!(
+                out,
+                "{},{},{},\"{}\",{},{},{},{},{},\"{}\"",
                 run.number,
                 run.id,
                 row.state_word(),
@@ -119,7 +121,7 @@ pub(crate) fn export(rows: &[&RunRow], csv: bool) -> String {
                 run.series_done,
                 run.series_failed,
                 row.message.as_str().replace('"', "\"\"")
-            ));
+            );
         }
         return out;
     }

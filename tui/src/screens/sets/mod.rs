@@ -1,5 +1,6 @@
 //! SLA sets: one screen that tells the state of a set, past, now and to come, and what an edit would have meant.
 
+mod answers;
 mod draft;
 mod form;
 mod rows;
@@ -19,7 +20,7 @@ use sla_proto::violation::v1::{EvaluateRequest, EvaluateResponse, ObjectiveStatu
 use crate::app::context::Jump;
 use crate::app::list::List;
 use crate::app::remote::Remote;
-use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
+use crate::app::request::{Effect, Request, Slot};
 use crate::app::{Context, wire};
 use crate::command::{Cmd, Scope};
 use draft::{Bound, Draft};
@@ -351,7 +352,7 @@ impl Screen {
             }
             Cmd::Export => {
                 let path = argument.unwrap_or("sla-sets.json").to_owned();
-                let text = rows::export(&self.set_name(), &self.rows, path.ends_with(".csv"));
+                let text = rows::export(&self.set_name(), &self.rows, crate::format::is_csv(&path));
                 cx.effect(Effect::WriteFile { path, text });
             }
             _ => return self.set_command(cx, cmd, argument),
@@ -530,115 +531,5 @@ impl Screen {
             cx.call(Slot::Suggest, Request::Suggest(request));
             return;
         }
-    }
-
-    pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Result<Reply, Problem>) {
-        let now_ms = cx.now.wall_ms;
-        match (slot, result) {
-            (Slot::Sets, Ok(Reply::Sets(sets))) => {
-                self.sets.answer(id, Ok(sets.sets), now_ms);
-                self.sets_listed(cx);
-            }
-            (Slot::Sets, Err(problem)) => {
-                self.sets.answer(id, Err(problem), now_ms);
-            }
-            (Slot::SetWrite, Ok(Reply::SetSaved(set))) => {
-                cx.say(format!("{} is saved (version {})", set.name, set.version));
-                self.open(cx, *set);
-                self.read_sets(cx);
-                let waiting = std::mem::take(&mut self.waiting);
-                if !waiting.is_empty() {
-                    self.add_objectives(cx, waiting);
-                }
-            }
-            (Slot::SetWrite, Ok(Reply::SetDeleted)) => {
-                cx.say("the set is deleted");
-                self.draft = None;
-                self.rebuild(cx);
-                self.read_sets(cx);
-            }
-            (Slot::SetWrite, Err(problem)) => self.refused(cx, problem),
-            (Slot::Suggest, Ok(Reply::Suggest(suggestion))) => self.suggested(cx, &suggestion),
-            (Slot::Suggest, Err(problem)) => {
-                let name = self.suggesting.take().unwrap_or_default();
-                cx.complain(format!("no range can be suggested for {name}: {}", problem.sentence()));
-                self.next_suggestion(cx);
-            }
-            (Slot::CheckQuery, result) => {
-                if let Some(form) = &mut self.form {
-                    form.checked(id, result);
-                }
-            }
-            (Slot::WhatIf, result) => {
-                let result = result.and_then(|reply| match reply {
-                    Reply::Evaluate(response) => Ok(response),
-                    other => Err(crate::app::unexpected(&other)),
-                });
-                self.what_if.answer(id, result, now_ms);
-                self.rebuild(cx);
-            }
-            (Slot::WhatIfChart, result) => {
-                let result = result.and_then(|reply| match reply {
-                    Reply::Chart(chart) => Ok(*chart),
-                    other => Err(crate::app::unexpected(&other)),
-                });
-                self.chart.answer(id, result, now_ms);
-            }
-            (_, Ok(other)) => cx.complain(crate::app::unexpected(&other).text),
-            (_, Err(problem)) => cx.complain(problem.sentence()),
-        }
-    }
-
-    /// The list of sets is here: keep the open one, or open the one wanted, else the first active one.
-    fn sets_listed(&mut self, cx: &mut Context) {
-        let sets = self.sets.get().cloned().unwrap_or_default();
-        let wanted = self.open_name.take();
-        if let Some(set) = wanted.and_then(|name| sets.iter().find(|s| s.name == name)) {
-            self.open(cx, set.clone());
-        } else if let Some(draft) = &self.draft {
-            let stored = sets.iter().find(|s| s.id == draft.set.id);
-            if let Some(stored) = stored.filter(|s| s.version != draft.set.version && !draft.is_dirty()) {
-                self.open(cx, stored.clone());
-            }
-        } else if let Some(set) = sets.iter().find(|s| s.active).or_else(|| sets.first()) {
-            self.open(cx, set.clone());
-        }
-        if !self.waiting.is_empty() {
-            let waiting = std::mem::take(&mut self.waiting);
-            self.add_objectives(cx, waiting);
-        }
-    }
-
-    fn suggested(&mut self, cx: &mut Context, suggestion: &set::SuggestRangeResponse) {
-        let history = crate::format::duration(suggestion.spanned_ms);
-        if let (None, Some(form)) = (&self.suggesting, &mut self.form) {
-            form.suggest(suggestion.range.as_ref());
-            cx.say(format!("suggested from {} samples over {history}", suggestion.samples));
-            self.ask_what_if(cx, 0);
-            return;
-        }
-        if let (Some(name), Some(range), Some(draft)) = (self.suggesting.take(), suggestion.range, &mut self.draft) {
-            draft.set_range(&name, range);
-            cx.say(format!(
-                "suggested from {} samples over {history}; S saves, u takes it back",
-                suggestion.samples
-            ));
-            self.changed(cx);
-        }
-        self.next_suggestion(cx);
-    }
-
-    /// A save was refused: somebody was faster, or something is wrong.
-    fn refused(&mut self, cx: &mut Context, problem: Problem) {
-        if let (Some(theirs), Some(draft)) = (&problem.conflict, &mut self.draft) {
-            self.text = Some((
-                "conflict: somebody saved this set first".to_owned(),
-                draft.conflict_lines(theirs),
-            ));
-            // A second save is then on purpose, over their version.
-            draft.set.version = theirs.version;
-            return;
-        }
-        cx.complain(problem.sentence());
     }
 }

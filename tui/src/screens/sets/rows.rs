@@ -1,6 +1,7 @@
 //! Rows of the sets screen.
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 
 use sla_domain::SafeText;
 use sla_proto::objective::v1::Objective;
@@ -140,8 +141,9 @@ pub(crate) fn export(set: &str, rows: &[ObjectiveRow], csv: bool) -> String {
         for row in rows {
             let range = row.objective.range.unwrap_or_default();
             let quote = |text: &str| text.replace('"', "\"\"");
-            out.push_str(&format!(
-                "\"{}\",\"{}\",{},{},{},{},{}\n",
+            let _ = writeln!(
+                out,
+                "\"{}\",\"{}\",{},{},{},{},{}",
                 quote(row.name.as_str()),
                 quote(wire::query_text(row.objective.query.as_ref())),
                 super::draft::bound_text(range.min),
@@ -150,7 +152,7 @@ pub(crate) fn export(set: &str, rows: &[ObjectiveRow], csv: bool) -> String {
                 row.window().map_or_else(String::new, |w| w.violations.to_string()),
                 row.window()
                     .map_or_else(String::new, |w| (w.violated_ms as f64 / 1000.0).to_string())
-            ));
+            );
         }
         return out;
     }

@@ -1,0 +1,138 @@
+//! Figures of the scripted instance: statistics, analysis, outlook.
+
+use sla_proto::convert as time;
+use sla_proto::result::v1 as result;
+use sla_proto::retrieval::v1 as retrieval;
+use sla_proto::violation::v1 as violation;
+
+use super::script::{MIN, NOW_MS, Script, at};
+
+impl Script {
+    pub(super) fn detail(&self, request: &retrieval::GetSeriesDetailRequest) -> retrieval::GetSeriesDetailResponse {
+        let (series, value) = self
+            .series
+            .iter()
+            .find(|(s, _)| s.id == request.series_id)
+            .unwrap_or(&self.series[0])
+            .clone();
+        let point = |n: i64| result::ForecastPoint {
+            time: at(NOW_MS + n * MIN),
+            value,
+            low: value - 1.0,
+            high: value + 1.0,
+        };
+        let line = || {
+            Some(result::ForecastLine {
+                points: (1..=10).map(point).collect(),
+                ..result::ForecastLine::default()
+            })
+        };
+        let metadata = result::Metadata {
+            window_ms: 43_200_000,
+            n: 2880,
+            stationarity: Some(result::StationarityTest {
+                statistic: -1.9,
+                p_value: 0.33,
+                used_lag: 4,
+                nobs: 2875,
+                critical_1: -3.4,
+                critical_5: -2.9,
+                critical_10: -2.6,
+                stationary: false,
+            }),
+            autocorrelation: Some(result::Autocorrelation {
+                acf: (0..40).map(|n| 0.97_f64.powi(n)).collect(),
+                band: vec![0.1; 40],
+                lag_ms: 15_000,
+            }),
+            seasonality: Some(result::Seasonality {
+                period_ms: 3_600_000,
+                strength: 0.7,
+                pattern: (0..30).map(|n| f64::from(n).sin()).collect(),
+                other_periods_ms: vec![],
+            }),
+            ..result::Metadata::default()
+        };
+        let analysis = result::Analysis {
+            windows: sla_domain::Window::DEFAULT_LENGTHS_MS
+                .map(|w| statistics(w, value))
+                .to_vec(),
+            metadata: Some(metadata),
+            forecast: Some(result::Forecast {
+                method: "Holt-Winters 2-min bins m = 5".into(),
+                step_ms: MIN,
+                mean: line(),
+                max: line(),
+                min: line(),
+                n: 720,
+                ..result::Forecast::default()
+            }),
+            spacing_ms: 15_000,
+            ..result::Analysis::default()
+        };
+        retrieval::GetSeriesDetailResponse {
+            result: Some(result::SeriesResult {
+                series: Some(series),
+                as_of: at(NOW_MS),
+                outcome: Some(result::series_result::Outcome::Analysis(analysis)),
+                timings: vec![result::StepTiming {
+                    step: "extract".into(),
+                    ms: 1.2,
+                    window_ms: 0,
+                }],
+                ..result::SeriesResult::default()
+            }),
+            ..retrieval::GetSeriesDetailResponse::default()
+        }
+    }
+}
+
+pub(super) fn statistics(window_ms: i64, value: f64) -> result::WindowStatistics {
+    result::WindowStatistics {
+        window_ms,
+        n: 720,
+        mean: Some(value * 0.9),
+        min: Some(value * 0.5),
+        max: Some(value * 1.2),
+        std: Some(value * 0.1),
+        median: Some(value * 0.9),
+        p95: Some(value * 1.1),
+        p99: Some(value * 1.15),
+        spanned_ms: window_ms,
+        ..result::WindowStatistics::default()
+    }
+}
+
+pub(super) fn outlook(value: f64, bad: bool) -> violation::Outlook {
+    let fan = (1..=10).map(|n| {
+        let w = f64::from(n) * 0.1;
+        violation::FanPoint {
+            time: at(NOW_MS + i64::from(n) * MIN),
+            median: value,
+            low_50: value - w,
+            high_50: value + w,
+            low_80: value - 2.0 * w,
+            high_80: value + 2.0 * w,
+            low_95: value - 3.0 * w,
+            high_95: value + 3.0 * w,
+        }
+    });
+    violation::Outlook {
+        horizon: Some(time::duration(10 * MIN)),
+        probability: Some(if bad { 0.93 } else { 0.02 }),
+        first_crossing: if bad { at(NOW_MS) } else { None },
+        track_record: Some(violation::TrackRecord {
+            trust: if bad { 2 } else { 1 },
+            scored: 61,
+            violations: 5,
+            right: 58,
+            text: "58 of 61, better than last value".into(),
+            ..violation::TrackRecord::default()
+        }),
+        method: "pool: chain .4 mix .3".into(),
+        made: at(NOW_MS),
+        fan: fan.collect(),
+        value_at_end: Some(value),
+        ..violation::Outlook::default()
+    }
+}
