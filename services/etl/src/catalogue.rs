@@ -31,6 +31,7 @@ const MAX_LISTINGS: usize = 16;
 #[derive(Default)]
 struct State {
     names: Option<(Instant, Arc<MetricNames>)>,
+    tried: Option<Instant>,
     counters: HashMap<String, bool>,
     listings: Vec<(ReadQuery, Instant, Arc<Vec<Series>>)>,
 }
@@ -98,9 +99,10 @@ impl Catalogue {
         }
     }
 
-    /// Whether names and types were read once.
-    pub fn knows_types(&self) -> bool {
-        self.state().names.is_some()
+    /// Whether the types should be read before samples are: they were not yet, and not tried a moment ago.
+    pub fn wants_types(&self) -> bool {
+        let state = self.state();
+        state.names.is_none() && state.tried.is_none_or(|tried| tried.elapsed() >= NAMES_AGE)
     }
 
     /// A plain series of this source as a message.
@@ -134,6 +136,7 @@ impl Catalogue {
             return Ok(names.clone());
         }
         self.health.gate()?;
+        self.state().tried = Some(Instant::now());
         let fresh = match self.booked(self.source.metric_names(MAX_NAMES, call).await) {
             Ok(fresh) => Arc::new(fresh),
             Err(error) => return known.map(|(_, names)| names).ok_or(EtlError::Source(error)),

@@ -288,9 +288,10 @@ impl Schedule {
             let due = self.timetable().due(now_ms);
             let Some(due) = due else { continue };
             if self.0.runs.is_busy() {
-                // A run that goes on is not overtaken; the time passes and the next one is told honestly.
+                // A run that goes on is not overtaken; its time passes and the next one is told honestly. Metadata, once a day,
+                // waits for it.
                 if !first {
-                    self.timetable().done(due, now_ms);
+                    self.timetable().done(Due { metadata: false, ..due }, now_ms);
                 }
                 continue;
             }

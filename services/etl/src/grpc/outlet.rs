@@ -42,6 +42,8 @@ impl<T> Outlet<T> {
     /// Sends one answer, as soon as there is room.
     pub(super) async fn send(&self, answer: T) -> Result<(), Closed> {
         tokio::select! {
+            // The end comes first: room in the queue is no reason to go on.
+            biased;
             () = self.token.cancelled() => {
                 let ending = Problem::new(Code::Unavailable, reason::UNAVAILABLE, "the process is going down");
                 // A full queue means that nobody would read it anyway.

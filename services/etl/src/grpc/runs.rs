@@ -101,8 +101,8 @@ impl RunService for Core {
                             return;
                         }
                     }
-                    // It ended and its last event is known already: there is nothing more to say.
-                    if run.has_ended() && known >= *newest.borrow() && *newest.borrow() > 0 {
+                    // The last event is known already: there is nothing more to say.
+                    if run.has_told_end() && run.event_after(known).is_none() {
                         let final_word = beat(known, clock.now_ms(), run.to_message(), false);
                         let _ = out.send(final_word).await;
                         return;

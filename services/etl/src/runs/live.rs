@@ -8,7 +8,7 @@ use sla_proto::etl::v1::{Run, WatchRunResponse};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::progress::Progress;
+use super::progress::{Progress, has_ended};
 use super::ring::EventRing;
 
 /// Shortest time between two events that only count series.
@@ -70,6 +70,14 @@ impl LiveRun {
     /// Whether it has ended.
     pub fn has_ended(&self) -> bool {
         self.state().progress.has_ended()
+    }
+
+    /// Whether its end was told: then no event comes any more.
+    pub fn has_told_end(&self) -> bool {
+        self.state()
+            .events
+            .last()
+            .is_some_and(|event| has_ended(event.run.state()))
     }
 
     /// Tells the watchers how it stands, with a line for the log pane.
@@ -136,10 +144,11 @@ mod tests {
         let second = run.event_after(1).unwrap();
         assert_eq!((second.sequence, second.line.as_str()), (2, "started"));
         assert_eq!(second.run.unwrap().state(), RunState::Running);
-        assert!(run.event_after(2).is_none());
+        assert!(run.event_after(2).is_none() && !run.has_told_end());
         run.change(|progress| progress.end(&Ending::Complete, 3).len());
         run.tell("over", 3);
         watch.changed().await.unwrap();
+        assert!(run.has_told_end());
         assert_eq!(run.event_after(2).unwrap().run.unwrap().state(), RunState::Done);
     }
 

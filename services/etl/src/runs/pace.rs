@@ -10,11 +10,11 @@ const NEWEST: f64 = 0.3;
 
 /// A moving average of wall time a series, milliseconds.
 #[derive(Debug, Default)]
-pub struct Pace(Mutex<Option<f64>>);
+pub(super) struct Pace(Mutex<Option<f64>>);
 
 impl Pace {
     /// Learns from a run that tried all its series.
-    pub fn learn(&self, run: &Run) {
+    pub(super) fn learn(&self, run: &Run) {
         let ended = run.series_done + run.series_failed;
         let (Some(started), Some(finished)) = (&run.started, &run.finished) else {
             return;
@@ -28,7 +28,7 @@ impl Pace {
     }
 
     /// Milliseconds a series; `None` before the first run.
-    pub fn ms_per_series(&self) -> Option<f64> {
+    pub(super) fn ms_per_series(&self) -> Option<f64> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -45,6 +45,11 @@ impl<T> EventRing<T> {
         self.next - 1
     }
 
+    /// The newest event, if there is one.
+    pub fn last(&self) -> Option<&T> {
+        self.events.back().map(|(_, event)| event)
+    }
+
     /// The first event after `known` that is still there. Each event carries the whole state, so a reader that fell out of
     /// the ring misses lines but no fact.
     pub fn after(&self, known: u64) -> Option<&(u64, T)> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sla_domain::{Labels, Samples, SeriesId};
+use sla_domain::{Samples, SeriesId};
 use sla_source::port::LONG_VIEW_STEP_MS;
 use sla_source::{Call, ExpressionRequest, LongViewRequest, ReadLimits, SourceError, Targets};
 use tokio::time::Instant;

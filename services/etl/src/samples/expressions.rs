@@ -7,12 +7,12 @@ use sla_domain::{Labels, Samples};
 use sla_source::{Call, ExpressionRead, ExpressionRequest, MetricSource, ReadLimits, SourceError};
 
 /// Most samples held over all expressions; the longest unused go first.
-pub const MAX_HELD_SAMPLES: usize = 4_000_000;
+pub(super) const MAX_HELD_SAMPLES: usize = 4_000_000;
 /// How much of the newest time is evaluated again: late samples, milliseconds.
-pub const REREAD_MS: i64 = 300_000;
+pub(super) const REREAD_MS: i64 = 300_000;
 
 /// What identifies an expression: its normal form and its step, milliseconds.
-pub type Key = (String, i64);
+pub(super) type Key = (String, i64);
 
 #[derive(Debug, Default)]
 struct Held {
@@ -75,7 +75,7 @@ struct State {
 
 /// The expressions read so far.
 #[derive(Debug, Default)]
-pub struct Expressions {
+pub(super) struct Expressions {
     state: Mutex<State>,
 }
 
@@ -87,7 +87,7 @@ impl Expressions {
 
     /// What has to be evaluated so that (`after_ms`, `until_ms`] is known: a range of grid instants, or nothing. The grid is
     /// the multiples of the step, so that two reads agree on it.
-    pub fn missing(&self, key: &Key, after_ms: i64, until_ms: i64) -> Option<(i64, i64)> {
+    pub(super) fn missing(&self, key: &Key, after_ms: i64, until_ms: i64) -> Option<(i64, i64)> {
         let step_ms = key.1;
         let until_ms = until_ms.div_euclid(step_ms) * step_ms;
         let state = self.state();
@@ -103,7 +103,7 @@ impl Expressions {
     }
 
     /// Evaluates a missing range and keeps the values; older ones than `keep_ms` before the newest are dropped.
-    pub async fn read(
+    pub(super) async fn read(
         &self,
         source: &dyn MetricSource,
         key: &Key,
@@ -150,7 +150,7 @@ impl Expressions {
 
     /// The values in (`after_ms` − step, `until_ms`] as far as they are known, series by series; the one in front carries its
     /// value in.
-    pub fn get(&self, key: &Key, after_ms: i64, until_ms: i64) -> Vec<(Labels, Samples)> {
+    pub(super) fn get(&self, key: &Key, after_ms: i64, until_ms: i64) -> Vec<(Labels, Samples)> {
         let mut state = self.state();
         state.turn += 1;
         let turn = state.turn;

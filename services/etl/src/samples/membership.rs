@@ -9,52 +9,52 @@ use sla_source::SourceError;
 use tokio::time::Instant;
 
 /// The source is asked again which series a selector means when the answer is older than this.
-pub const MEMBERS_AGE: Duration = Duration::from_secs(30);
+pub(super) const MEMBERS_AGE: Duration = Duration::from_secs(30);
 /// Selectors that nobody read for this long are forgotten, with the samples only they need.
-pub const UNUSED_AGE: Duration = Duration::from_secs(3_600);
+pub(super) const UNUSED_AGE: Duration = Duration::from_secs(3_600);
 /// Selectors remembered.
-pub const MAX_SELECTORS: usize = 4_096;
+pub(super) const MAX_SELECTORS: usize = 4_096;
 /// An instant this far from the one the members were asked for wants its own answer, milliseconds.
-pub const SAME_TIME_MS: i64 = 600_000;
+pub(super) const SAME_TIME_MS: i64 = 600_000;
 
 /// The series of one selector.
 #[derive(Debug, Clone)]
-pub struct Members {
+pub(super) struct Members {
     /// In the order of their labels.
-    pub series: Arc<Vec<Labels>>,
+    pub(super) series: Arc<Vec<Labels>>,
     /// The instant they were asked for, Unix milliseconds.
-    pub at_ms: i64,
+    pub(super) at_ms: i64,
     asked: Instant,
     used: Instant,
     /// Their samples are known up to this instant; `None` when some of them were never read.
-    pub fresh_until_ms: Option<i64>,
+    pub(super) fresh_until_ms: Option<i64>,
     /// Series of these that could not be read last time.
-    pub failures: HashMap<SeriesId, SourceError>,
+    pub(super) failures: HashMap<SeriesId, SourceError>,
 }
 
 /// The selectors of one source, by their normal form.
 #[derive(Debug, Default)]
-pub struct Membership {
+pub(super) struct Membership {
     selectors: HashMap<String, Members>,
 }
 
 impl Membership {
     /// The members known, whatever their age.
-    pub fn get(&mut self, selector: &str) -> Option<&mut Members> {
+    pub(super) fn get(&mut self, selector: &str) -> Option<&mut Members> {
         let members = self.selectors.get_mut(selector)?;
         members.used = Instant::now();
         Some(members)
     }
 
     /// Whether the source should be asked about the members at `at_ms`.
-    pub fn is_due(&self, selector: &str, at_ms: i64) -> bool {
+    pub(super) fn is_due(&self, selector: &str, at_ms: i64) -> bool {
         self.selectors.get(selector).is_none_or(|members| {
             members.asked.elapsed() >= MEMBERS_AGE || (at_ms - members.at_ms).abs() > SAME_TIME_MS
         })
     }
 
     /// What the source answered for `at_ms`. New members make the selector unread.
-    pub fn answered(&mut self, selector: &str, series: Vec<Labels>, at_ms: i64) {
+    pub(super) fn answered(&mut self, selector: &str, series: Vec<Labels>, at_ms: i64) {
         let now = Instant::now();
         let before = self.selectors.remove(selector);
         let grown = before.as_ref().is_none_or(|before| {
@@ -86,7 +86,7 @@ impl Membership {
     }
 
     /// Forgets what nobody read for long; gives the series still wanted.
-    pub fn wanted(&mut self) -> std::collections::HashSet<Labels> {
+    pub(super) fn wanted(&mut self) -> std::collections::HashSet<Labels> {
         self.selectors.retain(|_, members| members.used.elapsed() < UNUSED_AGE);
         self.selectors
             .values()

@@ -8,8 +8,7 @@ use sla_domain::{Clock, Labels, Samples, Selector, SeriesId, spacing};
 use sla_runtime::pool::CpuPool;
 use sla_runtime::shutdown::Shutdown;
 use sla_source::{
-    CachedReader, Call, LongViewRequest, MetricSource, ReadLimits, ReadRequest, ReaderOptions, SourceError, Targets,
-    XorChunk,
+    CachedReader, Call, MetricSource, ReadLimits, ReadRequest, ReaderOptions, SourceError, Targets, XorChunk,
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
@@ -29,7 +28,7 @@ use crate::query::ReadQuery;
 /// Samples older than asked by less than this were asked for a moment ago by somebody else: they are new enough, milliseconds.
 const TOLERANCE_MS: i64 = 500;
 /// What is read before a window, so that a value can be carried in and a rate can look back, milliseconds.
-pub const LOOK_BACK_MS: i64 = 900_000;
+pub(super) const LOOK_BACK_MS: i64 = 900_000;
 /// Batches of series that wait for their older history.
 const BACKFILL_QUEUE: usize = 64;
 pub(super) type LongSeries = Arc<Vec<(Labels, Samples)>>;
@@ -136,7 +135,7 @@ impl SampleReader {
     pub async fn read(&self, plan: &ReadPlan, call: &Call) -> Result<Reading, EtlError> {
         let inner = &self.0;
         let mut tally = Tally::default();
-        if !plan.cached_only && !inner.catalogue.knows_types() {
+        if !plan.cached_only && inner.catalogue.wants_types() {
             // Without types counters are told by their names; the health has noted the failure.
             if let Err(error) = inner.catalogue.names(call).await {
                 tracing::debug!(%error, "metric types are not known yet");

@@ -261,8 +261,11 @@ mod tests {
     }
 
     fn wobble(k: i64) -> f64 {
-        // A fixed sequence without a pattern: multiplicative hashing.
-        ((k.wrapping_mul(2_654_435_761) >> 7) & 1_023) as f64 / 1_023.0
+        // Noise without a pattern: splitmix64.
+        let mut z = (k as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     #[test]

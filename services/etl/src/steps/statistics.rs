@@ -16,7 +16,9 @@ pub fn of_window(samples: &Samples, at_ms: i64, window_ms: i64) -> WindowStatist
     if let (Some(first), Some(last)) = (times.first(), times.last()) {
         out.spanned_ms = last - first;
     }
-    match statistics(values) {
+    // Percentiles rank infinite values; a figure of ours is of finite samples only.
+    let kept: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    match statistics(&kept) {
         Ok(found) => {
             let moments = found.moments;
             out.n = moments.n_finite as u64;
@@ -62,6 +64,7 @@ mod tests {
         let found = of_window(&all, 10, 10);
         assert_eq!((found.n, found.n_nan), (2, 2));
         assert_eq!((found.mean, found.min, found.max), (Some(2.5), Some(1.0), Some(4.0)));
+        assert_eq!((found.median, found.p95), (Some(2.5), Some(3.85)));
         let none = of_window(&samples(&[(2, f64::NAN), (4, stale)]), 10, 10);
         assert_eq!((none.n, none.n_nan, none.mean), (0, 1, None));
         let empty = of_window(&Samples::default(), 10, 10);

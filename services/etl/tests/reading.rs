@@ -1,0 +1,380 @@
+//! Reading through the memory, against a recording whose source can be cut off and whose questions are counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sla_domain::{Clock, Labels, ManualClock, Samples, SourceId};
+use sla_etl::catalogue::Catalogue;
+use sla_etl::health::SourceHealth;
+use sla_etl::metrics::EtlMetrics;
+use sla_etl::query::ReadQuery;
+use sla_etl::samples::{ReadPlan, SampleReader};
+use sla_etl::{EtlError, EtlOptions};
+use sla_proto::series::v1::{Query, SeriesKind, query};
+use sla_runtime::pool::CpuPool;
+use sla_runtime::shutdown::Shutdown;
+use sla_source::{
+    Call, ExpressionRead, ExpressionRequest, LongView, LongViewRequest, MetricNames, MetricSource, RawRead,
+    ReadRequest, Replay, SourceError, SourceInfo,
+};
+
+const H: i64 = 3_600_000;
+const NOW_MS: i64 = 1_700_000_000_000;
+
+/// The real replay behind a switch and a counter.
+struct Switched {
+    replay: Replay,
+    away: AtomicBool,
+    reads: AtomicU32,
+    oldest_asked_ms: std::sync::Mutex<Vec<i64>>,
+}
+
+impl Switched {
+    fn check(&self) -> Result<(), SourceError> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(SourceError::Timeout {
+                tried: "the recording".into(),
+                after: Duration::from_secs(1),
+            });
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl MetricSource for Switched {
+    fn id(&self) -> &SourceId {
+        self.replay.id()
+    }
+
+    async fn probe(&self, call: &Call) -> Result<SourceInfo, SourceError> {
+        self.check()?;
+        self.replay.probe(call).await
+    }
+
+    async fn metric_names(&self, limit: usize, call: &Call) -> Result<MetricNames, SourceError> {
+        self.check()?;
+        self.replay.metric_names(limit, call).await
+    }
+
+    async fn series(
+        &self,
+        selectors: &[String],
+        start_ms: i64,
+        end_ms: i64,
+        limit: usize,
+        call: &Call,
+    ) -> Result<Vec<Labels>, SourceError> {
+        self.check()?;
+        self.replay.series(selectors, start_ms, end_ms, limit, call).await
+    }
+
+    async fn read(&self, request: &ReadRequest, call: &Call) -> Result<RawRead, SourceError> {
+        self.check()?;
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.oldest_asked_ms.lock().unwrap().push(request.after_ms);
+        // Long enough for a second reader to come while the first is under way.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        self.replay.read(request, call).await
+    }
+
+    async fn read_expression(&self, request: &ExpressionRequest, call: &Call) -> Result<ExpressionRead, SourceError> {
+        self.check()?;
+        self.replay.read_expression(request, call).await
+    }
+
+    async fn check_query(&self, expression: &str, call: &Call) -> Result<(), SourceError> {
+        self.check()?;
+        self.replay.check_query(expression, call).await
+    }
+
+    async fn long_view(&self, request: &LongViewRequest, call: &Call) -> Result<LongView, SourceError> {
+        self.check()?;
+        self.replay.long_view(request, call).await
+    }
+}
+
+struct Scene {
+    source: Arc<Switched>,
+    clock: Arc<ManualClock>,
+    reader: SampleReader,
+    health: SourceHealth,
+    metrics: Arc<EtlMetrics>,
+    shutdown: Shutdown,
+}
+
+impl Scene {
+    /// Two hosts, 30 h of samples every 15 s, and a clock that tests move.
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(NOW_MS));
+        let series = ["a", "b"]
+            .into_iter()
+            .flat_map(|host| {
+                ["load", "requests_total"].map(|name| {
+                    let times: Vec<i64> = (0..31 * 240).map(|k| NOW_MS - 30 * H + k * 15_000).collect();
+                    let values = times
+                        .iter()
+                        .map(|time| ((time - NOW_MS) / 15_000 + 100_000) as f64)
+                        .collect();
+                    (
+                        Labels::from_pairs([("__name__", name), ("host", host)]),
+                        Samples::from_columns(times, values),
+                    )
+                })
+            })
+            .collect();
+        let source = Arc::new(Switched {
+            replay: Replay::recording(SourceId("test".into()), clock.clone(), series),
+            away: AtomicBool::new(false),
+            reads: AtomicU32::new(0),
+            oldest_asked_ms: std::sync::Mutex::default(),
+        });
+        let (shutdown, metrics) = (Shutdown::new(), Arc::new(EtlMetrics::default()));
+        let health = SourceHealth::new("test", clock.clone());
+        let options = EtlOptions::default();
+        let catalogue = Catalogue::new(
+            source.clone(),
+            health.clone(),
+            metrics.clone(),
+            clock.clone(),
+            options.longest_window_ms(),
+        );
+        let reader = SampleReader::start(
+            source.clone(),
+            Arc::new(catalogue),
+            health.clone(),
+            metrics.clone(),
+            clock.clone(),
+            &options,
+            CpuPool::new(2),
+            &shutdown,
+        );
+        Self {
+            source,
+            clock,
+            reader,
+            health,
+            metrics,
+            shutdown,
+        }
+    }
+
+    fn plan(&self, selectors: &[&str]) -> ReadPlan {
+        let queries = selectors.iter().map(|text| {
+            let message = Query {
+                query: Some(query::Query::Selector((*text).to_owned())),
+                step_ms: 0,
+            };
+            ReadQuery::parse("query", &message).unwrap()
+        });
+        let now_ms = self.clock.now_ms();
+        ReadPlan {
+            queries: queries.collect(),
+            after_ms: now_ms - 12 * H,
+            until_ms: now_ms,
+            max_series: 100,
+            cached_only: false,
+            long_view: false,
+        }
+    }
+
+    fn call() -> Call {
+        Call::within(Duration::from_secs(10))
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.shutdown.begin();
+    }
+}
+
+#[tokio::test]
+async fn a_window_comes_with_what_carries_in_and_without_what_lies_beyond() {
+    let scene = Scene::new();
+    let reading = scene.reader.read(&scene.plan(&["load"]), &Scene::call()).await.unwrap();
+    assert_eq!(reading.series.len(), 2);
+    for one in &reading.series {
+        let samples = one.samples().unwrap();
+        assert_eq!(samples.len(), 12 * 240 + 1, "the window and one sample before it");
+        assert_eq!(samples.times_ms[0], NOW_MS - 12 * H);
+        assert_eq!(*samples.times_ms.last().unwrap(), NOW_MS);
+        assert_eq!((one.spacing_ms, one.kind()), (15_000, SeriesKind::Gauge));
+        assert!(one.chunks.iter().all(|chunk| chunk.count <= 120));
+    }
+    assert!(reading.status.problem.is_empty() && reading.problems.is_empty());
+    let counters = scene
+        .reader
+        .read(&scene.plan(&["requests_total{host='a'}"]), &Scene::call())
+        .await
+        .unwrap();
+    assert_eq!(counters.series[0].kind(), SeriesKind::Counter);
+}
+
+#[tokio::test]
+async fn two_readers_at_once_cost_one_read_and_later_only_the_tail() {
+    let scene = Scene::new();
+    let (plan, call) = (scene.plan(&["load"]), Scene::call());
+    let (one, two) = tokio::join!(scene.reader.read(&plan, &call), scene.reader.read(&plan, &call));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one.series.len(), two.series.len());
+    assert_eq!(one.series[0].chunks, two.series[0].chunks);
+    assert_eq!(scene.metrics.snapshot().coalesced_reads, 1);
+
+    scene.clock.advance(60_000);
+    let later = scene.reader.read(&scene.plan(&["load"]), &Scene::call()).await.unwrap();
+    assert_eq!(
+        *later.series[0].samples().unwrap().times_ms.last().unwrap(),
+        NOW_MS + 60_000
+    );
+    // The longest window was asked for once (older history, in the background, is another matter), then the last minutes.
+    let asked = scene.source.oldest_asked_ms.lock().unwrap().clone();
+    assert!(asked.iter().any(|after| *after >= NOW_MS - 600_000), "{asked:?}");
+    assert_eq!(
+        asked
+            .iter()
+            .filter(|after| **after > NOW_MS - 13 * H && **after < NOW_MS - 11 * H)
+            .count(),
+        1,
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_outage_gives_the_last_known_samples_with_the_problem() {
+    let scene = Scene::new();
+    let before = scene
+        .reader
+        .read(&scene.plan(&["load", "requests_total"]), &Scene::call())
+        .await
+        .unwrap();
+    assert_eq!(before.series.len(), 4);
+    scene.source.away.store(true, Ordering::SeqCst);
+    scene.clock.advance(120_000);
+    let during = scene
+        .reader
+        .read(&scene.plan(&["load", "requests_total"]), &Scene::call())
+        .await
+        .unwrap();
+    assert_eq!(during.series.len(), 4, "what was known is still there");
+    assert_eq!(during.problems.len(), 2, "and every query says that it is old");
+    assert_eq!(during.status.problem_reason, "SOURCE_UNREACHABLE");
+    assert!(during.status.failing_since.is_some() && during.status.next_attempt.is_some());
+    assert_eq!(*during.series[0].samples().unwrap().times_ms.last().unwrap(), NOW_MS);
+
+    let unknown = scene.reader.read(&scene.plan(&["up"]), &Scene::call()).await.unwrap();
+    assert!(
+        unknown.series.is_empty() && unknown.problems.len() == 1,
+        "never an empty success"
+    );
+
+    scene.source.away.store(false, Ordering::SeqCst);
+    scene.health.forgive();
+    let after = scene.reader.read(&scene.plan(&["load"]), &Scene::call()).await.unwrap();
+    assert!(after.problems.is_empty() && after.status.problem.is_empty());
+    assert_eq!(
+        *after.series[0].samples().unwrap().times_ms.last().unwrap(),
+        NOW_MS + 120_000
+    );
+}
+
+#[tokio::test]
+async fn too_many_series_are_refused_with_their_count() {
+    let scene = Scene::new();
+    let plan = ReadPlan {
+        max_series: 3,
+        ..scene.plan(&["{host=~'.+'}"])
+    };
+    let error = scene.reader.read(&plan, &Scene::call()).await.unwrap_err();
+    assert!(
+        matches!(error, EtlError::TooManySeries { found: 4, limit: 3 }),
+        "{error}"
+    );
+    let plan = ReadPlan {
+        max_series: 3,
+        ..scene.plan(&["load", "requests_total"])
+    };
+    let error = scene.reader.read(&plan, &Scene::call()).await.unwrap_err();
+    assert!(
+        matches!(error, EtlError::TooManySeries { found: 4, limit: 3 }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_instant_of_the_past_reaches_back_in_memory_and_beyond_it() {
+    let scene = Scene::new();
+    scene.reader.read(&scene.plan(&["load"]), &Scene::call()).await.unwrap();
+    for hours_ago in [2, 17] {
+        let at_ms = NOW_MS - hours_ago * H;
+        let plan = ReadPlan {
+            after_ms: at_ms - 12 * H,
+            until_ms: at_ms,
+            ..scene.plan(&["load"])
+        };
+        let reading = scene.reader.read(&plan, &Scene::call()).await.unwrap();
+        let samples = reading.series[0].samples().unwrap();
+        assert_eq!(samples.len(), 12 * 240 + 1, "{hours_ago} h ago");
+        assert_eq!(
+            (samples.times_ms[0], *samples.times_ms.last().unwrap()),
+            (at_ms - 12 * H, at_ms)
+        );
+    }
+}
+
+#[tokio::test]
+async fn from_memory_only_asks_nobody() {
+    let scene = Scene::new();
+    let plan = ReadPlan {
+        cached_only: true,
+        ..scene.plan(&["load"])
+    };
+    assert!(
+        scene
+            .reader
+            .read(&plan, &Scene::call())
+            .await
+            .unwrap()
+            .series
+            .is_empty()
+    );
+    assert_eq!(scene.source.reads.load(Ordering::SeqCst), 0);
+    scene.reader.read(&scene.plan(&["load"]), &Scene::call()).await.unwrap();
+    scene.source.away.store(true, Ordering::SeqCst);
+    let reading = scene.reader.read(&plan, &Scene::call()).await.unwrap();
+    assert_eq!(reading.series.len(), 2);
+    assert!(reading.problems.is_empty());
+}
+
+#[tokio::test]
+async fn the_long_view_is_the_mean_of_five_minutes() {
+    let scene = Scene::new();
+    let plan = ReadPlan {
+        after_ms: NOW_MS - 24 * H,
+        long_view: true,
+        ..scene.plan(&["load{host='a'}"])
+    };
+    let reading = scene.reader.read(&plan, &Scene::call()).await.unwrap();
+    let samples = reading.series[0].samples().unwrap();
+    assert!((280..=288).contains(&samples.len()), "{}", samples.len());
+    assert_eq!(reading.series[0].spacing_ms, 300_000);
+}
+
+#[tokio::test]
+async fn a_run_is_estimated_before_it_starts() {
+    let scene = Scene::new();
+    let queries = scene.plan(&["load", "{host='a'}"]).queries;
+    let cost = scene.reader.estimate(&queries, &Scene::call()).await.unwrap();
+    assert_eq!((cost.series, cost.series_per_query.as_slice()), (3, [2, 2].as_slice()));
+    // Never read: the longest window, a sample every 15 s.
+    assert!((3 * 2_880..3 * 3_000).contains(&cost.samples), "{}", cost.samples);
+    scene
+        .reader
+        .read(&scene.plan(&["load", "{host='a'}"]), &Scene::call())
+        .await
+        .unwrap();
+    let again = scene.reader.estimate(&queries, &Scene::call()).await.unwrap();
+    assert!(again.samples < 100, "only the tail: {}", again.samples);
+}

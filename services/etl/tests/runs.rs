@@ -1,0 +1,709 @@
+//! Runs over the whole role and its gRPC surface: the demo's replay as source, and a store in memory that keeps the rules of
+//! `storage.v1` (the real one is proved together with this role by the tests of the binary).
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use prost::Message as _;
+use sla_bus::DirectStream;
+use sla_domain::{ManualClock, SourceId};
+use sla_etl::{EtlOptions, EtlService};
+use sla_proto::etl::v1::*;
+use sla_proto::objective::v1::{Objective, SlaSet};
+use sla_proto::result::v1::{Record, SeriesResult, record::Fact, series_result::Outcome};
+use sla_proto::series::v1::{Query, query};
+use sla_proto::storage::v1::result_store_service_server::{ResultStoreService, ResultStoreServiceServer};
+use sla_proto::storage::v1::run_store_service_server::{RunStoreService, RunStoreServiceServer};
+use sla_proto::storage::v1::set_store_service_server::{SetStoreService, SetStoreServiceServer};
+use sla_proto::storage::v1::*;
+use sla_proto::{LateRoutes, Peer};
+use sla_runtime::pool::CpuPool;
+use sla_runtime::shutdown::Shutdown;
+use sla_source::{Replay, ReplayOptions};
+use tonic::{Request, Response, Status};
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[derive(Default)]
+struct Kept {
+    runs: BTreeMap<String, (u64, Run)>,
+    requests: BTreeMap<String, String>,
+    sets: Vec<SlaSet>,
+    schedule: Option<Schedule>,
+    next_offset: u64,
+    records: Vec<Record>,
+}
+
+#[derive(Clone, Default)]
+struct Store {
+    kept: Arc<Mutex<Kept>>,
+    away: Arc<AtomicBool>,
+}
+
+impl Store {
+    fn kept(&self) -> Result<std::sync::MutexGuard<'_, Kept>, Status> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Status::unavailable("away"));
+        }
+        Ok(self.kept.lock().unwrap())
+    }
+
+    fn results(&self) -> Vec<SeriesResult> {
+        let kept = self.kept.lock().unwrap();
+        let results = kept.records.iter().filter_map(|record| match &record.fact {
+            Some(Fact::SeriesResult(result)) => Some(result.clone()),
+            _ => None,
+        });
+        results.collect()
+    }
+
+    fn expected(&self, run_id: &str) -> Option<u32> {
+        self.kept
+            .lock()
+            .unwrap()
+            .records
+            .iter()
+            .find_map(|record| match &record.fact {
+                Some(Fact::RunFinished(end)) if end.run_id == run_id => Some(end.expected),
+                _ => None,
+            })
+    }
+}
+
+fn unused<T>() -> Answer<T> {
+    Err(Status::unimplemented("not needed here"))
+}
+
+#[tonic::async_trait]
+impl RunStoreService for Store {
+    async fn create_run(&self, request: Request<CreateRunRequest>) -> Answer<CreateRunResponse> {
+        let request = request.into_inner();
+        let mut kept = self.kept()?;
+        if let Some(id) = kept.requests.get(&request.request_id) {
+            let run = kept.runs[id].1.clone();
+            return Ok(Response::new(CreateRunResponse {
+                run: Some(run),
+                existed: true,
+            }));
+        }
+        let mut run = request.run.unwrap();
+        run.number = kept.runs.len() as u64 + 1;
+        kept.requests.insert(request.request_id, run.id.clone());
+        kept.runs.insert(run.id.clone(), (run.number, run.clone()));
+        Ok(Response::new(CreateRunResponse {
+            run: Some(run),
+            existed: false,
+        }))
+    }
+
+    async fn update_run(&self, request: Request<UpdateRunRequest>) -> Answer<UpdateRunResponse> {
+        let run = request.into_inner().run.unwrap();
+        let mut kept = self.kept()?;
+        let slot = kept.runs.get_mut(&run.id).ok_or_else(|| Status::not_found("no run"))?;
+        if matches!(slot.1.state(), RunState::Queued | RunState::Running) {
+            slot.1 = run;
+        }
+        Ok(Response::new(UpdateRunResponse {}))
+    }
+
+    async fn get_stored_run(&self, request: Request<GetStoredRunRequest>) -> Answer<GetStoredRunResponse> {
+        let kept = self.kept()?;
+        let found = kept
+            .runs
+            .get(&request.get_ref().id)
+            .ok_or_else(|| Status::not_found("no run"))?;
+        Ok(Response::new(GetStoredRunResponse {
+            run: Some(found.1.clone()),
+            ..Default::default()
+        }))
+    }
+
+    async fn list_stored_runs(&self, request: Request<ListStoredRunsRequest>) -> Answer<ListStoredRunsResponse> {
+        let kept = self.kept()?;
+        let open = |run: &Run| matches!(run.state(), RunState::Queued | RunState::Running);
+        let mut runs: Vec<(u64, Run)> = kept.runs.values().cloned().collect();
+        runs.retain(|(_, run)| !request.get_ref().unfinished_only || open(run));
+        runs.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+        let runs = runs.into_iter().map(|(_, run)| run).collect();
+        Ok(Response::new(ListStoredRunsResponse {
+            runs,
+            ..Default::default()
+        }))
+    }
+
+    async fn get_stored_schedule(&self, _: Request<GetStoredScheduleRequest>) -> Answer<GetStoredScheduleResponse> {
+        Ok(Response::new(GetStoredScheduleResponse {
+            schedule: self.kept()?.schedule,
+        }))
+    }
+
+    async fn put_stored_schedule(
+        &self,
+        request: Request<PutStoredScheduleRequest>,
+    ) -> Answer<PutStoredScheduleResponse> {
+        self.kept()?.schedule = request.into_inner().schedule;
+        Ok(Response::new(PutStoredScheduleResponse {}))
+    }
+}
+
+#[tonic::async_trait]
+impl SetStoreService for Store {
+    async fn list_stored_sets(&self, _: Request<ListStoredSetsRequest>) -> Answer<ListStoredSetsResponse> {
+        Ok(Response::new(ListStoredSetsResponse {
+            sets: self.kept()?.sets.clone(),
+        }))
+    }
+
+    async fn get_stored_set(&self, _: Request<GetStoredSetRequest>) -> Answer<GetStoredSetResponse> {
+        unused()
+    }
+
+    async fn put_stored_set(&self, _: Request<PutStoredSetRequest>) -> Answer<PutStoredSetResponse> {
+        unused()
+    }
+
+    async fn delete_stored_set(&self, _: Request<DeleteStoredSetRequest>) -> Answer<DeleteStoredSetResponse> {
+        unused()
+    }
+
+    async fn put_stored_sets(&self, _: Request<PutStoredSetsRequest>) -> Answer<PutStoredSetsResponse> {
+        unused()
+    }
+}
+
+#[tonic::async_trait]
+impl ResultStoreService for Store {
+    async fn apply_batch(&self, request: Request<ApplyBatchRequest>) -> Answer<ApplyBatchResponse> {
+        let mut kept = self.kept()?;
+        let mut answer = ApplyBatchResponse::default();
+        for record in request.into_inner().records {
+            if record.offset < kept.next_offset {
+                answer.duplicates += 1;
+                continue;
+            }
+            kept.next_offset = record.offset + 1;
+            kept.records.push(Record::decode(record.body.as_slice()).unwrap());
+            answer.inserted += 1;
+        }
+        answer.next_offset = kept.next_offset;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_position(&self, _: Request<GetPositionRequest>) -> Answer<GetPositionResponse> {
+        Ok(Response::new(GetPositionResponse {
+            next_offset: self.kept()?.next_offset,
+        }))
+    }
+
+    async fn read_latest_results(&self, _: Request<ReadLatestResultsRequest>) -> Answer<ReadLatestResultsResponse> {
+        self.kept()?;
+        Ok(Response::new(ReadLatestResultsResponse::default()))
+    }
+
+    async fn list_run_results(&self, request: Request<ListRunResultsRequest>) -> Answer<ListRunResultsResponse> {
+        let request = request.into_inner();
+        let failed = |result: &SeriesResult| matches!(result.outcome, Some(Outcome::Failure(_)));
+        let mut results = self.results();
+        results.retain(|result| result.run_id == request.run_id && (!request.failures_only || failed(result)));
+        Ok(Response::new(ListRunResultsResponse {
+            results,
+            ..Default::default()
+        }))
+    }
+
+    async fn list_dead_letters(&self, _: Request<ListDeadLettersRequest>) -> Answer<ListDeadLettersResponse> {
+        unused()
+    }
+
+    async fn replay_dead_letter(&self, _: Request<ReplayDeadLetterRequest>) -> Answer<ReplayDeadLetterResponse> {
+        unused()
+    }
+}
+
+struct Scene {
+    store: Store,
+    peer: Peer,
+    shutdown: Shutdown,
+    _late: LateRoutes,
+}
+
+impl Scene {
+    fn new(options: EtlOptions, prepare: impl FnOnce(&mut Kept)) -> Self {
+        let clock = Arc::new(ManualClock::at(1_700_000_000_000));
+        let store = Store::default();
+        prepare(&mut store.kept.lock().unwrap());
+        let (peer, late) = Peer::late();
+        let shutdown = Shutdown::new();
+        let etl = EtlService::start(
+            options,
+            Arc::new(Replay::demo(
+                SourceId("demo".into()),
+                clock.clone(),
+                ReplayOptions::default(),
+            )),
+            Arc::new(DirectStream::to(peer.clone())),
+            peer.clone(),
+            clock,
+            CpuPool::new(2),
+            shutdown.clone(),
+        )
+        .unwrap();
+        let routes = tonic::service::Routes::new(RunStoreServiceServer::new(store.clone()))
+            .add_service(SetStoreServiceServer::new(store.clone()))
+            .add_service(ResultStoreServiceServer::new(store.clone()));
+        assert!(late.fill(etl.routes(routes).prepare()));
+        Self {
+            store,
+            peer,
+            shutdown,
+            _late: late,
+        }
+    }
+
+    fn by_hand() -> Self {
+        Self::new(
+            EtlOptions {
+                scheduled: false,
+                ..EtlOptions::default()
+            },
+            |_| {},
+        )
+    }
+
+    async fn start(&self, request_id: &str, selector: &str, steps: &[&str]) -> Run {
+        let request = StartRunRequest {
+            request_id: request_id.into(),
+            scope: Some(RunScope {
+                queries: vec![query_of(selector)],
+                ..RunScope::default()
+            }),
+            steps: steps.iter().map(|step| (*step).to_owned()).collect(),
+        };
+        self.peer
+            .runs()
+            .start_run(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .run
+            .unwrap()
+    }
+
+    /// Watches to the end.
+    async fn watch(&self, run_id: &str, after_sequence: u64) -> Vec<WatchRunResponse> {
+        let request = WatchRunRequest {
+            run_id: run_id.into(),
+            after_sequence,
+        };
+        let mut stream = self.peer.runs().watch_run(request).await.unwrap().into_inner();
+        let mut events = Vec::new();
+        let all = async {
+            while let Some(event) = stream.message().await.unwrap() {
+                events.push(event);
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), all)
+            .await
+            .expect("a run ends");
+        events
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.shutdown.begin();
+    }
+}
+
+fn query_of(selector: &str) -> Query {
+    Query {
+        query: Some(query::Query::Selector(selector.into())),
+        step_ms: 0,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_watched_to_its_end_and_everything_is_stored() {
+    let scene = Scene::by_hand();
+    let run = scene.start("one", "node_load1", &[]).await;
+    assert_eq!((run.number, run.steps.len()), (1, 3));
+    let again = StartRunRequest {
+        request_id: "one".into(),
+        scope: run.scope.clone(),
+        steps: vec![],
+    };
+    let again = scene.peer.runs().start_run(again).await.unwrap().into_inner();
+    assert!(again.already_started && again.run.unwrap().id == run.id);
+
+    let events = scene.watch(&run.id, 0).await;
+    assert!(events.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
+    let last = events.last().unwrap().run.clone().unwrap();
+    assert_eq!(
+        (last.state(), last.series_done, last.series_total),
+        (RunState::Done, 3, 3),
+        "{}",
+        last.message
+    );
+    assert!(last.samples_read > 3 * 2_000 && last.finished.is_some() && last.remaining.is_none());
+    let steps: Vec<&str> = last
+        .step_summaries
+        .iter()
+        .map(|summary| summary.step.as_str())
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "extract",
+            "statistics",
+            "statistics",
+            "statistics",
+            "statistics",
+            "metadata",
+            "forecast",
+            "publish"
+        ]
+    );
+
+    // What was told last is what is stored, and the records are as many as announced.
+    let stored = scene.store.kept.lock().unwrap().runs[&run.id].1.clone();
+    assert_eq!(
+        (stored.state(), stored.message.as_str()),
+        (RunState::Done, last.message.as_str())
+    );
+    assert_eq!(
+        (scene.store.results().len(), scene.store.expected(&run.id)),
+        (3, Some(3))
+    );
+    let first = scene.store.results().remove(0);
+    let Some(Outcome::Analysis(analysis)) = first.outcome else {
+        panic!("{first:?}")
+    };
+    assert_eq!(analysis.windows.len(), 4);
+    assert!(analysis.metadata.is_some() && analysis.forecast.unwrap().mean.unwrap().points.len() == 5);
+
+    // Resumed after the last event: one word with the end, and the stream ends.
+    let resumed = scene.watch(&run.id, events.last().unwrap().sequence).await;
+    assert_eq!(resumed.len(), 1);
+    assert_eq!(resumed[0].run.as_ref().unwrap().state(), RunState::Done);
+    let lines = scene
+        .peer
+        .runs()
+        .tail_log(TailLogRequest {
+            run_id: run.id,
+            lines: 10,
+        })
+        .await
+        .unwrap()
+        .into_inner()
+        .lines;
+    assert!(
+        lines.iter().any(|line| line.text.contains("3 of 3 series")),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bad_requests_name_their_field() {
+    let scene = Scene::by_hand();
+    let refused = |request: StartRunRequest| async { scene.peer.runs().start_run(request).await.unwrap_err() };
+    let scope = Some(RunScope {
+        queries: vec![query_of("up")],
+        ..RunScope::default()
+    });
+    for (request, word) in [
+        (
+            StartRunRequest {
+                request_id: String::new(),
+                scope: scope.clone(),
+                steps: vec![],
+            },
+            "request_id",
+        ),
+        (
+            StartRunRequest {
+                request_id: "a".into(),
+                scope: None,
+                steps: vec![],
+            },
+            "scope",
+        ),
+        (
+            StartRunRequest {
+                request_id: "a".into(),
+                scope,
+                steps: vec!["dance".into()],
+            },
+            "steps",
+        ),
+    ] {
+        let status = refused(request).await;
+        assert_eq!(status.code(), tonic::Code::InvalidArgument);
+        assert!(status.message().contains(word), "{status}");
+    }
+    let status = scene
+        .peer
+        .runs()
+        .get_run(GetRunRequest { run_id: "none".into() })
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), tonic::Code::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_wait_for_each_other_and_a_waiting_one_is_cancelled_at_once() {
+    let scene = Scene::by_hand();
+    let all = scene.start("all", "{instance=~'.+'}", &[]).await;
+    let waiting = scene.start("waiting", "node_load1", &[]).await;
+    let cancelled = scene
+        .peer
+        .runs()
+        .cancel_run(CancelRunRequest {
+            run_id: waiting.id.clone(),
+        })
+        .await
+        .unwrap();
+    assert_eq!(cancelled.into_inner().run.unwrap().state(), RunState::Cancelled);
+    let cancelled = scene
+        .peer
+        .runs()
+        .cancel_run(CancelRunRequest { run_id: all.id.clone() })
+        .await
+        .unwrap();
+    drop(cancelled);
+    let last = scene.watch(&all.id, 0).await.pop().unwrap().run.unwrap();
+    assert_eq!(last.state(), RunState::Cancelled, "{}", last.message);
+    assert_eq!(
+        scene.store.expected(&all.id),
+        Some(last.series_done + last.series_failed)
+    );
+    assert_eq!(
+        scene.store.kept.lock().unwrap().runs[&waiting.id].1.state(),
+        RunState::Cancelled
+    );
+    // The queue goes on behind them.
+    let next = scene.start("next", "node_load1", &["statistics"]).await;
+    let last = scene.watch(&next.id, 0).await.pop().unwrap().run.unwrap();
+    assert_eq!(last.state(), RunState::Done);
+    assert!(
+        scene
+            .store
+            .results()
+            .iter()
+            .filter(|result| result.run_id == next.id)
+            .all(|result| match &result.outcome {
+                Some(Outcome::Analysis(analysis)) => analysis.forecast.is_none() && analysis.windows.len() == 4,
+                _ => false,
+            })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_that_fails_makes_the_run_partial() {
+    let scene = Scene::by_hand();
+    // The replay evaluates no expressions: that query fails, the other one goes on.
+    let expression = Query {
+        query: Some(query::Query::Expression("sum(node_load1)".into())),
+        step_ms: 0,
+    };
+    let request = StartRunRequest {
+        request_id: "two".into(),
+        scope: Some(RunScope {
+            queries: vec![query_of("node_load1"), expression],
+            ..RunScope::default()
+        }),
+        steps: vec!["statistics".into()],
+    };
+    let run = scene
+        .peer
+        .runs()
+        .start_run(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .run
+        .unwrap();
+    let last = scene.watch(&run.id, 0).await.pop().unwrap().run.unwrap();
+    assert_eq!(
+        (last.state(), last.series_done, last.series_failed),
+        (RunState::Partial, 3, 1),
+        "{}",
+        last.message
+    );
+    assert_eq!(last.failures.len(), 1);
+    assert_eq!(scene.store.expected(&run.id), Some(3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_life_left_unfinished_is_marked_failed() {
+    let left = Run {
+        id: "left".into(),
+        number: 7,
+        state: RunState::Running.into(),
+        ..Run::default()
+    };
+    let scene = Scene::new(
+        EtlOptions {
+            scheduled: false,
+            ..EtlOptions::default()
+        },
+        |kept| {
+            kept.runs.insert("left".into(), (7, left));
+        },
+    );
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let run = scene.store.kept.lock().unwrap().runs["left"].1.clone();
+        if run.state() == RunState::Failed {
+            assert!(run.message.contains("the process ended before the run did"));
+            let events = scene.watch("left", 12).await;
+            assert_eq!((events.len(), events[0].sequence), (1, 13));
+            return;
+        }
+    }
+    panic!("it was not marked");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_run_starts_by_itself_when_there_are_sets() {
+    let objective = |selector: &str, no_forecast| Objective {
+        query: Some(query_of(selector)),
+        no_forecast,
+        ..Objective::default()
+    };
+    let set = SlaSet {
+        active: true,
+        objectives: vec![objective("node_load1", false), objective("node_load5", true)],
+        ..SlaSet::default()
+    };
+    let scene = Scene::new(EtlOptions::default(), |kept| kept.sets.push(set));
+    let mut id = None;
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        id = scene.store.kept.lock().unwrap().runs.keys().next().cloned();
+        if id.is_some() {
+            break;
+        }
+    }
+    let last = scene
+        .watch(&id.expect("a run was started"), 0)
+        .await
+        .pop()
+        .unwrap()
+        .run
+        .unwrap();
+    assert_eq!(
+        (last.state(), last.started_by.as_str(), last.series_done),
+        (RunState::Done, "start", 6)
+    );
+    for result in scene.store.results() {
+        let name = sla_proto::convert::labels(&result.series.unwrap())
+            .metric_name()
+            .to_owned();
+        let Some(Outcome::Analysis(analysis)) = result.outcome else {
+            panic!("{name}")
+        };
+        assert_eq!(analysis.forecast.is_some(), name == "node_load1", "{name}");
+    }
+    let schedule = scene
+        .peer
+        .schedule()
+        .get_schedule(GetScheduleRequest {})
+        .await
+        .unwrap()
+        .into_inner()
+        .schedule
+        .unwrap();
+    assert_eq!(
+        sla_proto::convert::millis(&schedule.next_results.unwrap()),
+        1_700_000_000_000 + 300_000
+    );
+    let pause = UpdateScheduleRequest {
+        paused: Some(true),
+        ..UpdateScheduleRequest::default()
+    };
+    let paused = scene
+        .peer
+        .schedule()
+        .update_schedule(pause)
+        .await
+        .unwrap()
+        .into_inner()
+        .schedule
+        .unwrap();
+    assert!(paused.paused && paused.next_results.is_none());
+    assert!(
+        scene.store.kept.lock().unwrap().schedule.as_ref().unwrap().paused,
+        "durable"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn samples_and_analyses_come_over_the_same_surface() {
+    let scene = Scene::by_hand();
+    let request = AnalyzeSeriesRequest {
+        query: Some(query_of("node_load1")),
+        ..AnalyzeSeriesRequest::default()
+    };
+    let mut stream = scene
+        .peer
+        .analysis()
+        .analyze_series(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let mut labels = Vec::new();
+    while let Some(answer) = stream.message().await.unwrap() {
+        assert!(answer.source.unwrap().demo);
+        labels.push(sla_proto::convert::labels(&answer.result.unwrap().series.unwrap()));
+    }
+    assert_eq!(labels.len(), 3);
+    assert!(labels.is_sorted());
+
+    let request = ReadSamplesRequest {
+        queries: vec![query_of("up"), query_of("nothing_here")],
+        ..Default::default()
+    };
+    let mut stream = scene.peer.samples().read_samples(request).await.unwrap().into_inner();
+    let (mut series, mut summary) = (0, None);
+    while let Some(answer) = stream.message().await.unwrap() {
+        match answer.part.unwrap() {
+            read_samples_response::Part::Series(one) => {
+                assert!(summary.is_none() && one.query_index == 0 && !one.chunks.is_empty());
+                series += 1;
+            }
+            read_samples_response::Part::Summary(last) => summary = Some(last),
+        }
+    }
+    assert_eq!((series, summary.unwrap().series), (3, 3));
+
+    let names = scene.peer.source().list_metric_names(ListMetricNamesRequest {
+        page_size: 2,
+        ..Default::default()
+    });
+    let names = names.await.unwrap().into_inner();
+    assert!(
+        names.names.len() == 2 && !names.next_page_token.is_empty() && names.total_series == 54,
+        "{names:?}"
+    );
+    let check = |text: &str| CheckQueryRequest {
+        query: Some(query_of(text)),
+    };
+    let good = scene
+        .peer
+        .source()
+        .check_query(check("up{job='node'}"))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!((good.series, good.problem.as_str()), (3, ""));
+    let bad = scene
+        .peer
+        .source()
+        .check_query(check("up{job=node}"))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(!bad.problem.is_empty() && bad.position == Some(7), "{bad:?}");
+}

@@ -1,0 +1,136 @@
+//! The gRPC surface of the role.
+
+mod rows;
+mod series;
+
+use std::sync::atomic::Ordering;
+
+use sla_domain::SafeText;
+use sla_proto::convert;
+use sla_proto::etl::v1::{QueryFailure, ReadSamplesRequest};
+use sla_proto::retrieval::v1::retrieval_service_server::RetrievalService;
+use sla_proto::retrieval::v1::{
+    ExportSamplesRequest, ExportSamplesResponse, GetChartRequest, GetChartResponse, GetSeriesDetailRequest,
+    GetSeriesDetailResponse, ListSeriesRowsRequest, ListSeriesRowsResponse,
+};
+use sla_proto::series::v1::Query;
+use sla_proto::storage::v1::ReadLatestResultsRequest;
+use tonic::{Request, Response, Status};
+
+use crate::error::RetrievalError;
+use crate::samples::Reading;
+use crate::service::Core;
+
+impl Core {
+    /// The instant of a request; now where none is given.
+    fn instant_ms(&self, at: Option<&prost_types::Timestamp>) -> i64 {
+        at.map_or_else(|| self.clock.now_ms(), convert::millis)
+    }
+
+    async fn read(
+        &self,
+        queries: Vec<Query>,
+        after_ms: i64,
+        until_ms: i64,
+        long_view: bool,
+    ) -> Result<Reading, RetrievalError> {
+        let request = ReadSamplesRequest {
+            queries,
+            after: Some(convert::timestamp(after_ms)),
+            until: Some(convert::timestamp(until_ms)),
+            max_series: 0,
+            cached_only: false,
+            long_view,
+        };
+        let reading = crate::samples::read(&self.peer, request, self.options.read_timeout).await?;
+        self.metrics
+            .series
+            .fetch_add(reading.series.len() as u64, Ordering::Relaxed);
+        Ok(reading)
+    }
+
+    /// The newest stored results of these series.
+    async fn latest(&self, ids: Vec<Vec<u8>>) -> Result<Vec<sla_proto::storage::v1::LatestResult>, RetrievalError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answer = self
+            .peer
+            .results()
+            .read_latest_results(ReadLatestResultsRequest { series_ids: ids })
+            .await
+            .map_err(RetrievalError::upstream("read stored results"))?;
+        Ok(answer.into_inner().results)
+    }
+
+    /// Books the outcome of a screen and logs, once, what is not the caller's doing.
+    fn answered<T>(&self, rpc: &'static str, answer: Result<T, RetrievalError>) -> Result<Response<T>, Status> {
+        match answer {
+            Ok(answer) => {
+                self.metrics.answers.fetch_add(1, Ordering::Relaxed);
+                Ok(Response::new(answer))
+            }
+            Err(error) => {
+                self.metrics.failures.fetch_add(1, Ordering::Relaxed);
+                let status = Status::from(error.clone());
+                let chain = SafeText::new(&sla_runtime::status::chain(&error));
+                if status.code() == tonic::Code::Internal {
+                    tracing::warn!(rpc, error = %chain, "failed");
+                } else {
+                    tracing::debug!(rpc, code = ?status.code(), error = %chain, "refused");
+                }
+                Err(status)
+            }
+        }
+    }
+}
+
+/// Failures as sentences: which query, and why.
+fn sentences(failures: &[QueryFailure], queries: &[Query]) -> Vec<String> {
+    failures
+        .iter()
+        .map(|failure| {
+            let text = queries
+                .get(failure.query_index as usize)
+                .map(convert::query_text)
+                .unwrap_or_default();
+            format!(
+                "{}: {}",
+                SafeText::with_limit(text, 120),
+                SafeText::new(&failure.message)
+            )
+        })
+        .collect()
+}
+
+#[tonic::async_trait]
+impl RetrievalService for Core {
+    async fn list_series_rows(
+        &self,
+        request: Request<ListSeriesRowsRequest>,
+    ) -> Result<Response<ListSeriesRowsResponse>, Status> {
+        let answer = self.rows(request.into_inner()).await;
+        self.answered("ListSeriesRows", answer)
+    }
+
+    async fn get_series_detail(
+        &self,
+        request: Request<GetSeriesDetailRequest>,
+    ) -> Result<Response<GetSeriesDetailResponse>, Status> {
+        let answer = self.detail(request.into_inner()).await;
+        self.answered("GetSeriesDetail", answer)
+    }
+
+    async fn get_chart(&self, request: Request<GetChartRequest>) -> Result<Response<GetChartResponse>, Status> {
+        let answer = self.chart(request.into_inner()).await;
+        self.answered("GetChart", answer)
+    }
+
+    async fn export_samples(
+        &self,
+        request: Request<ExportSamplesRequest>,
+    ) -> Result<Response<ExportSamplesResponse>, Status> {
+        let answer = self.export(request.into_inner()).await;
+        self.answered("ExportSamples", answer)
+    }
+}

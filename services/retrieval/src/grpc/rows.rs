@@ -1,0 +1,320 @@
+//! The table of metrics.
+
+use std::collections::HashMap;
+
+use sla_proto::convert;
+use sla_proto::etl::v1::GetSourceRequest;
+use sla_proto::result::v1::series_result::Outcome;
+use sla_proto::result::v1::{Metadata, SeriesResult, WindowStatistics};
+use sla_proto::retrieval::v1::{ListSeriesRowsRequest, ListSeriesRowsResponse, SeriesRow};
+use sla_proto::series::v1::{CounterMode, Point};
+use sla_proto::storage::v1::LatestResult;
+use sla_runtime::page::{self, Token};
+
+use super::sentences;
+use crate::columns::columns;
+use crate::error::RetrievalError;
+use crate::figures;
+use crate::options::{
+    DEFAULT_SPARKLINE_COLUMNS, DEFAULT_WINDOW_MS, MAX_QUERIES, MAX_RAW_RANGE_MS, MAX_SPARKLINE_COLUMNS,
+    RATE_LOOK_BACK_MS,
+};
+use crate::order::{By, Key, Order, page as page_of};
+use crate::samples::{ReadSeries, each};
+use crate::service::Core;
+
+/// What one row is computed with.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    at_ms: i64,
+    window_ms: i64,
+    columns: usize,
+    mode: CounterMode,
+}
+
+/// The figures of a row: enough to sort the table.
+struct Figures {
+    rate: bool,
+    last: Option<Point>,
+    window: WindowStatistics,
+    problem: Option<String>,
+}
+
+fn figures_of(one: &ReadSeries, frame: Frame) -> Figures {
+    let rate = figures::is_rate(one.series.kind(), frame.mode);
+    match one.samples() {
+        Ok(samples) => {
+            let drawn = figures::drawn(samples, one.spacing_ms, rate);
+            let window = figures::of_window(&drawn, frame.at_ms, frame.window_ms);
+            let last = figures::last(&drawn, frame.at_ms);
+            let problem = (window.n == 0).then(|| "no samples in this window".to_owned());
+            Figures {
+                rate,
+                last,
+                window,
+                problem,
+            }
+        }
+        Err(error) => Figures {
+            rate,
+            last: None,
+            window: WindowStatistics::default(),
+            problem: Some(error.to_string()),
+        },
+    }
+}
+
+fn value_of(figures: &Figures, by: By) -> Option<f64> {
+    match by {
+        By::Name => None,
+        By::Last => figures.last.as_ref().map(|last| last.value),
+        By::Min => figures.window.min,
+        By::Mean => figures.window.mean,
+        By::Max => figures.window.max,
+        By::Std => figures.window.std,
+    }
+}
+
+fn row(one: &ReadSeries, frame: Frame) -> SeriesRow {
+    let figures = figures_of(one, frame);
+    let sparkline = one.samples().map(|samples| {
+        let drawn = figures::drawn(samples, one.spacing_ms, figures.rate);
+        columns(&drawn, frame.at_ms - frame.window_ms, frame.at_ms, frame.columns)
+    });
+    SeriesRow {
+        series: Some(one.series.clone()),
+        last: figures.last,
+        rate: figures.rate,
+        sparkline: sparkline.unwrap_or_default(),
+        window: Some(figures.window),
+        problem: figures.problem.unwrap_or_default(),
+        ..SeriesRow::default()
+    }
+}
+
+/// Adds what the last run said about the series.
+fn mark(row: &mut SeriesRow, latest: &LatestResult) {
+    row.result_as_of = latest
+        .statistics_as_of
+        .or(latest.metadata_as_of)
+        .or(latest.forecast_as_of);
+    let metadata = latest.result.as_ref().and_then(metadata_of);
+    if let Some(metadata) = metadata {
+        row.stationary = metadata.stationarity.as_ref().map(|test| test.stationary);
+        row.season_ms = metadata.seasonality.as_ref().map(|season| season.period_ms);
+    }
+}
+
+fn metadata_of(result: &SeriesResult) -> Option<&Metadata> {
+    match &result.outcome {
+        Some(Outcome::Analysis(analysis)) => analysis.metadata.as_ref(),
+        _ => None,
+    }
+}
+
+impl Core {
+    pub(super) async fn rows(&self, request: ListSeriesRowsRequest) -> Result<ListSeriesRowsResponse, RetrievalError> {
+        let at_ms = self.instant_ms(request.at.as_ref());
+        let frame = frame(&request, at_ms)?;
+        let order = Order::parse(&request.sort)?;
+        let queries = request.queries;
+        if queries.is_empty() {
+            // Nothing is read in bulk without a selector.
+            let source = self.peer.source().get_source(GetSourceRequest {}).await;
+            let source = source.map_err(RetrievalError::upstream("tell how the source does"))?;
+            return Ok(ListSeriesRowsResponse {
+                source: source.into_inner().status,
+                as_of: Some(convert::timestamp(at_ms)),
+                ..ListSeriesRowsResponse::default()
+            });
+        }
+        let texts: Vec<&str> = queries.iter().map(convert::query_text).collect();
+        let filter = format!(
+            "rows {} {} {} {}",
+            texts.join("\n"),
+            frame.window_ms,
+            frame.mode as i32,
+            request.sort
+        );
+        let after = Token::decode(&request.page_token, &filter).map_err(|problem| RetrievalError::Upstream {
+            doing: "page",
+            cause: std::sync::Arc::new(problem.status()),
+        })?;
+        let after = after.as_deref().and_then(Key::decode);
+
+        let reading = self
+            .read(
+                queries.clone(),
+                at_ms - frame.window_ms - RATE_LOOK_BACK_MS,
+                at_ms,
+                false,
+            )
+            .await?;
+        let total = reading.series.len() as u32;
+        let mut problems = sentences(&reading.failures, &queries);
+        let keys = if order.by == By::Name {
+            reading
+                .series
+                .iter()
+                .map(|one| Key::new(None, &one.labels.to_string(), one.id))
+                .collect()
+        } else {
+            each(&self.pool, reading.series.clone(), move |one| {
+                Key::new(
+                    value_of(&figures_of(&one, frame), order.by),
+                    &one.labels.to_string(),
+                    one.id,
+                )
+            })
+            .await?
+        };
+        let (places, more) = page_of(&keys, order, after.as_ref(), page::size(request.page_size));
+        let next_page_token = match places.last() {
+            Some(&last) if more => Token::encode(&filter, &keys[last].encode()),
+            _ => String::new(),
+        };
+        let shown: Vec<ReadSeries> = places.iter().map(|&at| reading.series[at].clone()).collect();
+        let ids = shown.iter().map(|one| one.id.0.to_vec()).collect();
+        let (rows, latest) = tokio::join!(each(&self.pool, shown, move |one| row(&one, frame)), self.latest(ids));
+        let mut rows = rows?;
+        match latest {
+            Ok(latest) => {
+                let by_id: HashMap<Vec<u8>, LatestResult> = latest
+                    .into_iter()
+                    .filter_map(|one| Some((one.result.as_ref()?.series.as_ref()?.id.clone(), one)))
+                    .collect();
+                for row in &mut rows {
+                    if let Some(latest) = row.series.as_ref().and_then(|series| by_id.get(&series.id)) {
+                        mark(row, latest);
+                    }
+                }
+            }
+            // The table is worth showing without its marks.
+            Err(error) => problems.push(format!("marks of the last run are missing: {error}")),
+        }
+        Ok(ListSeriesRowsResponse {
+            rows,
+            next_page_token,
+            total,
+            source: Some(reading.source),
+            as_of: Some(convert::timestamp(at_ms)),
+            bytes_read: reading.bytes_read,
+            read_ms: reading.read_ms,
+            problems,
+        })
+    }
+}
+
+fn frame(request: &ListSeriesRowsRequest, at_ms: i64) -> Result<Frame, RetrievalError> {
+    if request.queries.len() > MAX_QUERIES {
+        return Err(RetrievalError::invalid(
+            "queries",
+            &request.queries.len().to_string(),
+            format!("has more than {MAX_QUERIES} entries"),
+            "use selectors that match more series each",
+        ));
+    }
+    let window_ms = if request.window_ms == 0 {
+        DEFAULT_WINDOW_MS
+    } else {
+        request.window_ms
+    };
+    if !(1_000..=MAX_RAW_RANGE_MS).contains(&window_ms) {
+        return Err(RetrievalError::invalid(
+            "window_ms",
+            &window_ms.to_string(),
+            format!("must lie between 1000 and {MAX_RAW_RANGE_MS}"),
+            "choose for example 3600000 (1h) or 43200000 (12h)",
+        ));
+    }
+    let columns = match request.columns as usize {
+        0 => DEFAULT_SPARKLINE_COLUMNS,
+        asked => asked.min(MAX_SPARKLINE_COLUMNS),
+    };
+    Ok(Frame {
+        at_ms,
+        window_ms,
+        columns,
+        mode: request.counter_mode(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use sla_proto::result::v1::{Analysis, Seasonality, StationarityTest};
+    use sla_proto::series::v1::Query;
+
+    use super::*;
+
+    #[test]
+    fn the_frame_has_defaults_and_limits() {
+        let request = ListSeriesRowsRequest::default();
+        let plain = frame(&request, 7).unwrap();
+        assert_eq!(
+            (plain.window_ms, plain.columns, plain.at_ms),
+            (DEFAULT_WINDOW_MS, 30, 7)
+        );
+        let wide = ListSeriesRowsRequest {
+            columns: 9_999,
+            ..request.clone()
+        };
+        assert_eq!(frame(&wide, 0).unwrap().columns, MAX_SPARKLINE_COLUMNS);
+        for wrong in [
+            ListSeriesRowsRequest {
+                window_ms: -1,
+                ..request.clone()
+            },
+            ListSeriesRowsRequest {
+                window_ms: i64::MAX,
+                ..request.clone()
+            },
+            ListSeriesRowsRequest {
+                queries: vec![Query::default(); MAX_QUERIES + 1],
+                ..request
+            },
+        ] {
+            assert!(frame(&wrong, 0).is_err());
+        }
+    }
+
+    #[test]
+    fn marks_are_unset_until_they_were_computed() {
+        let mut plain = SeriesRow::default();
+        mark(
+            &mut plain,
+            &LatestResult {
+                statistics_as_of: Some(convert::timestamp(5)),
+                ..LatestResult::default()
+            },
+        );
+        assert!(plain.stationary.is_none() && plain.season_ms.is_none() && plain.result_as_of.is_some());
+        let metadata = Metadata {
+            stationarity: Some(StationarityTest {
+                stationary: true,
+                ..StationarityTest::default()
+            }),
+            seasonality: Some(Seasonality {
+                period_ms: 600_000,
+                ..Seasonality::default()
+            }),
+            ..Metadata::default()
+        };
+        let analysis = Analysis {
+            metadata: Some(metadata),
+            ..Analysis::default()
+        };
+        let result = SeriesResult {
+            outcome: Some(Outcome::Analysis(analysis)),
+            ..SeriesResult::default()
+        };
+        let mut marked = SeriesRow::default();
+        mark(
+            &mut marked,
+            &LatestResult {
+                result: Some(result),
+                ..LatestResult::default()
+            },
+        );
+        assert_eq!((marked.stationary, marked.season_ms), (Some(true), Some(600_000)));
+    }
+}

@@ -1,0 +1,43 @@
+//! What can be configured, and the limits that cannot.
+
+use std::time::Duration;
+
+/// Most queries of one table.
+pub const MAX_QUERIES: usize = 50;
+/// Columns of a sparkline when none are asked for.
+pub const DEFAULT_SPARKLINE_COLUMNS: usize = 30;
+/// Most columns of a sparkline.
+pub const MAX_SPARKLINE_COLUMNS: usize = 400;
+/// Columns of a chart when none are asked for.
+pub const DEFAULT_CHART_COLUMNS: usize = 100;
+/// Most columns of a chart.
+pub const MAX_CHART_COLUMNS: usize = 2_000;
+/// Window of a table when none is asked for, milliseconds.
+pub const DEFAULT_WINDOW_MS: i64 = 3_600_000;
+/// Longest range of raw samples on one screen, milliseconds (2 d less what rates look back).
+pub const MAX_RAW_RANGE_MS: i64 = 2 * 86_400_000 - RATE_LOOK_BACK_MS;
+/// Longest range of a chart, milliseconds (7 d); beyond raw samples it is drawn from the long view.
+pub const MAX_CHART_RANGE_MS: i64 = 7 * 86_400_000;
+/// What is read before a window so that the first rates can look back, milliseconds.
+pub const RATE_LOOK_BACK_MS: i64 = 600_000;
+/// Most samples of an export.
+pub const MAX_EXPORTED_SAMPLES: usize = 20_000;
+/// Most bytes of chunks of one answer.
+pub const MAX_READ_BYTES: usize = 128 << 20;
+/// Largest request decoded, bytes.
+pub const MAX_REQUEST_BYTES: usize = 1 << 20;
+
+/// Options of the role `retrieval`.
+#[derive(Debug, Clone)]
+pub struct RetrievalOptions {
+    /// Limit of one read, as a screen waits for it.
+    pub read_timeout: Duration,
+}
+
+impl Default for RetrievalOptions {
+    fn default() -> Self {
+        Self {
+            read_timeout: Duration::from_secs(14),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The role `retrieval`, put together.
+
+use std::sync::Arc;
+
+use sla_domain::Clock;
+use sla_proto::Peer;
+use sla_proto::retrieval::v1::retrieval_service_server::RetrievalServiceServer;
+use sla_runtime::pool::CpuPool;
+use sla_runtime::shutdown::Shutdown;
+
+use crate::error::RetrievalError;
+use crate::metrics::{RetrievalMetrics, RetrievalMetricsSnapshot};
+use crate::options::{MAX_REQUEST_BYTES, RetrievalOptions};
+
+/// The parts that answer calls.
+pub(crate) struct Core {
+    pub(crate) options: RetrievalOptions,
+    pub(crate) peer: Peer,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) pool: CpuPool,
+    pub(crate) metrics: RetrievalMetrics,
+}
+
+/// The role `retrieval` of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct RetrievalService {
+    core: Arc<Core>,
+}
+
+impl RetrievalService {
+    /// Starts the role; `peer` reaches the samples, the analysis and the stored results. It runs no task of its own: every call
+    /// ends with its caller or its deadline, so `shutdown` has nothing to wait for here.
+    pub fn start(
+        options: RetrievalOptions,
+        peer: Peer,
+        clock: Arc<dyn Clock>,
+        pool: CpuPool,
+        _shutdown: Shutdown,
+    ) -> Result<Self, RetrievalError> {
+        if options.read_timeout.is_zero() {
+            return Err(RetrievalError::invalid(
+                "read_timeout",
+                "0",
+                "must be above 0",
+                "leave it out for 14 s",
+            ));
+        }
+        Ok(Self {
+            core: Arc::new(Core {
+                options,
+                peer,
+                clock,
+                pool,
+                metrics: RetrievalMetrics::default(),
+            }),
+        })
+    }
+
+    /// Adds the server of this role.
+    pub fn routes(&self, routes: tonic::service::Routes) -> tonic::service::Routes {
+        routes.add_service(
+            RetrievalServiceServer::from_arc(self.core.clone()).max_decoding_message_size(MAX_REQUEST_BYTES),
+        )
+    }
+
+    /// What the role counts about itself.
+    pub fn metrics(&self) -> RetrievalMetricsSnapshot {
+        self.core.metrics.snapshot()
+    }
+}
