@@ -25,6 +25,9 @@ use crate::sets::editor::Editor;
 use crate::sets::identity::Identities;
 use crate::watch::Board;
 
+/// Threads that decode and judge: forecasts and runs of other roles, which share the other pool, never make the
+/// evaluation late.
+const JUDGING_THREADS: usize = 2;
 /// Requests for an immediate evaluation that may wait.
 const NOW_QUEUE: usize = 16;
 
@@ -33,6 +36,9 @@ pub(crate) struct Core {
     pub(crate) options: SlaOptions,
     pub(crate) peer: Peer,
     pub(crate) clock: Arc<dyn Clock>,
+    /// For what somebody waits for: decoding, judging.
+    pub(crate) judging: CpuPool,
+    /// For what runs in the background: forecasts, backtests. Shared with other roles.
     pub(crate) pool: CpuPool,
     pub(crate) shutdown: Shutdown,
     pub(crate) metrics: SlaMetrics,
@@ -93,6 +99,7 @@ impl SlaService {
             options,
             peer,
             clock,
+            judging: CpuPool::new(JUDGING_THREADS),
             pool,
             shutdown,
             catalog,

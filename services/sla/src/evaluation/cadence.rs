@@ -190,7 +190,7 @@ impl Cadence {
             })
             .collect();
         let judged = core
-            .pool
+            .judging
             .run(move || {
                 work.into_iter()
                     .map(|(known, series, risks)| judge(&known, series, &asked, &risks))
@@ -318,7 +318,7 @@ pub(crate) async fn bring_up(
     let mut reads = memory.due(&wanted(due), at_ms, reach_ms, core.options.max_series);
     reads.reverse();
     while let Some(read_due) = reads.pop() {
-        let outcome = read(&core.peer, &core.pool, &read_due.plan).await;
+        let outcome = read(&core.peer, &core.judging, &read_due.plan).await;
         if let Err(error) = &outcome
             && error.blames_one_query()
             && read_due.wanted.len() > 1

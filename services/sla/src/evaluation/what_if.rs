@@ -15,7 +15,7 @@ use crate::evaluation::judge::{Asked, judge};
 use crate::evaluation::memory::{HeldSeries, Wanted};
 use crate::evaluation::reader::{ReadPlan, Reading, read};
 use crate::evaluation::status::objective_status;
-use crate::options::{MAX_INLINE_OBJECTIVES, MAX_WINDOW_MS, MAX_WINDOWS};
+use crate::options::{LATE_SAMPLES_MS, MAX_INLINE_OBJECTIVES, MAX_WINDOW_MS, MAX_WINDOWS};
 use crate::outlook;
 use crate::service::Core;
 use crate::sets::catalog::KnownObjective;
@@ -43,11 +43,11 @@ pub(crate) async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Resul
     let reading = if queries.is_empty() {
         Reading::default()
     } else {
-        read(&core.peer, &core.pool, &plan).await?
+        read(&core.peer, &core.judging, &plan).await?
     };
     let asked = if request.cached_only && request.at.is_none() {
         Asked {
-            at_ms: newest_ms(&reading).map_or(asked.at_ms, |newest| newest.min(asked.at_ms)),
+            at_ms: memory_ms(&reading, asked.at_ms),
             ..asked
         }
     } else {
@@ -65,7 +65,7 @@ pub(crate) async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Resul
     let (with_intervals, horizon_ms, asked_here) = (request.with_intervals, core.options.horizon_ms, asked.clone());
     let board = request.with_outlook.then(|| core.outlooks.clone());
     let judged: Vec<pb::ObjectiveStatus> = core
-        .pool
+        .judging
         .run(move || {
             work.into_iter()
                 .map(|(known, series, problem)| {
@@ -191,13 +191,21 @@ async fn objectives(core: &Core, request: &pb::EvaluateRequest) -> Result<Vec<Ar
     })
 }
 
-/// The newest sample of all: what is in memory is judged as of then, so that figures do not fade while somebody types.
-fn newest_ms(reading: &Reading) -> Option<i64> {
-    reading
-        .series
-        .iter()
-        .filter_map(|series| series.samples.times_ms.last().copied())
-        .max()
+/// The instant of what is in memory: the oldest of the queries' newest samples, so that figures do not fade while
+/// somebody types. Queries that were silent long before `now_ms` do not hold it back.
+fn memory_ms(reading: &Reading, now_ms: i64) -> i64 {
+    let mut newest: HashMap<usize, i64> = HashMap::new();
+    for series in &reading.series {
+        if let Some(&last) = series.samples.times_ms.last() {
+            let newest = newest.entry(series.query_index).or_insert(last);
+            *newest = last.max(*newest);
+        }
+    }
+    newest
+        .into_values()
+        .filter(|&last| last > now_ms - LATE_SAMPLES_MS)
+        .min()
+        .map_or(now_ms, |oldest| oldest.min(now_ms))
 }
 
 /// Problems of the queries of a reading; the source's own concerns them all.
@@ -295,7 +303,9 @@ mod tests {
             }],
             ..Reading::default()
         };
-        assert_eq!(newest_ms(&reading), Some(75_000));
+        assert_eq!(memory_ms(&reading, 80_000), 75_000);
+        assert_eq!(memory_ms(&reading, 70_000), 70_000, "nothing of the future");
+        assert_eq!(memory_ms(&reading, 10_000_000), 10_000_000, "long silence is silence");
         let (held, failures) = held(reading);
         let (of_all, fine) = answers(&all, &queries, &held, &failures);
         assert_eq!((of_all.len(), fine.as_str()), (2, ""));

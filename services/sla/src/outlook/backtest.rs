@@ -47,12 +47,17 @@ pub fn origins(past: &Past<'_>) -> Vec<i64> {
     (0..=count).rev().map(|back| until_ms - back * apart_ms).collect()
 }
 
-/// Forecasts with their outcomes, without the names of objective and series. `stop` is asked before each. What was learned
-/// before the first instant is what all of them stand on: nothing is looked up that was not known then.
-pub fn backtest(past: &Past<'_>, stop: &dyn Fn() -> bool) -> Vec<ScoredForecast> {
-    let mut state: Option<PoolState> = None;
+/// Forecasts at `origins` (in order) with their outcomes, without the names of objective and series, and what was
+/// learned before the first of them: all of them stand on it, so nothing is looked up that was not known then. Give the
+/// state back for the next part of the origins. `stop` is asked before each.
+pub fn backtest(
+    past: &Past<'_>,
+    origins: &[i64],
+    mut state: Option<PoolState>,
+    stop: &dyn Fn() -> bool,
+) -> (Vec<ScoredForecast>, Option<PoolState>) {
     let mut out = Vec::new();
-    for made_ms in origins(past) {
+    for &made_ms in origins {
         if stop() {
             break;
         }
@@ -66,27 +71,25 @@ pub fn backtest(past: &Past<'_>, stop: &dyn Fn() -> bool) -> Vec<ScoredForecast>
             seed: past.seed,
         };
         let Ok(expected) = expect(&asking) else { continue };
-        let Some(came) = outcome(past.samples, past.judgement, made_ms, past.horizon_ms) else {
-            state = Some(expected.state);
-            continue;
-        };
-        out.push(ScoredForecast {
-            made: Some(timestamp(made_ms)),
-            horizon_ms: past.horizon_ms,
-            probability: expected.probability,
-            last_value_probability: expected.last_value,
-            base_rate_probability: expected.base_rate,
-            band_low: Some(expected.band.0),
-            band_high: Some(expected.band.1),
-            left: Some(came.left),
-            value: came.value,
-            backtest: true,
-            method: "pool".to_owned(),
-            ..ScoredForecast::default()
-        });
+        if let Some(came) = outcome(past.samples, past.judgement, made_ms, past.horizon_ms) {
+            out.push(ScoredForecast {
+                made: Some(timestamp(made_ms)),
+                horizon_ms: past.horizon_ms,
+                probability: expected.probability,
+                last_value_probability: expected.last_value,
+                base_rate_probability: expected.base_rate,
+                band_low: Some(expected.band.0),
+                band_high: Some(expected.band.1),
+                left: Some(came.left),
+                value: came.value,
+                backtest: true,
+                method: "pool".to_owned(),
+                ..ScoredForecast::default()
+            });
+        }
         state = Some(expected.state);
     }
-    out
+    (out, state)
 }
 
 #[cfg(test)]
@@ -118,7 +121,9 @@ mod tests {
         let origins = origins(&past);
         assert!(origins.windows(2).all(|pair| pair[1] - pair[0] >= 300_000));
         assert!(*origins.last().unwrap() + 600_000 <= past.at_ms);
-        let scored = backtest(&past, &|| false);
+        let (first, state) = backtest(&past, &origins[..10], None, &|| false);
+        let (mut scored, _) = backtest(&past, &origins[10..], state, &|| false);
+        scored.extend(first);
         assert!(scored.len() > 30, "{}", scored.len());
         assert!(scored.iter().all(|f| f.backtest && f.left.is_some()));
         assert!(scored.iter().all(|f| millis(f.made.as_ref().unwrap()) >= 3_600_000));
@@ -142,7 +147,7 @@ mod tests {
             horizon_ms: 600_000,
             seed: 7,
         };
-        assert!(backtest(&past, &|| true).is_empty());
+        assert!(backtest(&past, &origins(&past), None, &|| true).0.is_empty());
         let young = Past {
             at_ms: 3_600_000,
             ..past

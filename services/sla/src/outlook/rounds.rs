@@ -40,6 +40,8 @@ pub const SAVE_MODELS_EVERY_MS: i64 = 600_000;
 pub const CLASSIC_EVERY_MS: i64 = 120_000;
 /// Time for backtests after each round; the rest waits for the next one.
 pub const BACKTEST_BUDGET: Duration = Duration::from_secs(20);
+/// Past instants asked at in one turn on the pool.
+const BACKTEST_PART: usize = 2;
 /// A backtest that gave nothing is tried again after this long, milliseconds: there may be more history.
 pub const BACKTEST_AGAIN_MS: i64 = 3_600_000;
 /// Changes of sets within this time make one round.
@@ -411,11 +413,7 @@ impl Rounds {
             if !wanted {
                 continue;
             }
-            let (here, token) = (case.clone(), core.shutdown.token().clone());
-            let rows = core
-                .pool
-                .run(move || look_back(&here, &|| token.is_cancelled()))
-                .await?;
+            let rows = look_back(core, &case).await?;
             let Some(tracked) = self.tracked.get_mut(&case.key) else {
                 continue;
             };
@@ -503,29 +501,48 @@ fn compute(case: &Case, state: Option<&PoolState>, due: &[(i64, i64)]) -> Comput
     }
 }
 
-fn look_back(case: &Case, stop: &dyn Fn() -> bool) -> Vec<ScoredForecast> {
-    let (judged, _) = judged_samples(&case.known, &case.held);
-    let judgement = case.judgement();
-    let past = Past {
-        samples: &judged,
-        judgement: &judgement,
-        at_ms: case.at_ms,
-        horizon_ms: case.horizon_ms,
-        seed: seed(case.held.id),
+/// The backtest of one series, in small parts: others who need the pool get their turn in between.
+async fn look_back(core: &Core, case: &Case) -> Result<Vec<ScoredForecast>, SlaError> {
+    let judged = {
+        let case = case.clone();
+        core.pool.run(move || judged_samples(&case.known, &case.held).0).await?
     };
-    if origins(&past).is_empty() {
-        return Vec::new();
+    let judgement = case.judgement();
+    let (at_ms, horizon_ms, seed) = (case.at_ms, case.horizon_ms, seed(case.held.id));
+    let past = |samples| Past {
+        samples,
+        judgement: &judgement,
+        at_ms,
+        horizon_ms,
+        seed,
+    };
+    let origins = origins(&past(&*judged));
+    let mut state = None;
+    let mut rows = Vec::with_capacity(origins.len());
+    for part in origins.chunks(BACKTEST_PART) {
+        let (part, judged, token) = (part.to_vec(), judged.clone(), core.shutdown.token().clone());
+        let before = state.take();
+        let (scored, learned) = core
+            .pool
+            .run(move || {
+                let past = Past {
+                    samples: &judged,
+                    judgement: &judgement,
+                    at_ms,
+                    horizon_ms,
+                    seed,
+                };
+                backtest(&past, &part, before, &|| token.is_cancelled())
+            })
+            .await?;
+        state = learned;
+        rows.extend(scored);
     }
-    backtest(&past, stop)
-        .into_iter()
-        .map(|row| {
-            let names = named(case);
-            ScoredForecast {
-                objective_id: names.objective_id,
-                generation: names.generation,
-                series_id: names.series_id,
-                ..row
-            }
-        })
-        .collect()
+    let names = named(case);
+    for row in &mut rows {
+        row.objective_id.clone_from(&names.objective_id);
+        row.generation = names.generation;
+        row.series_id.clone_from(&names.series_id);
+    }
+    Ok(rows)
 }

@@ -47,7 +47,7 @@ pub(crate) async fn propose(
         max_series: core.options.max_series,
         cached_only: false,
     };
-    let reading = read(&core.peer, &core.pool, &plan).await?;
+    let reading = read(&core.peer, &core.judging, &plan).await?;
     if let Some(failure) = reading.failures.first() {
         let words = failure.message.as_str();
         return Err(refuse(
@@ -61,7 +61,7 @@ pub(crate) async fn propose(
         return Err(refuse(query, "is unknown: no series matched it in the last 12 h", fix));
     }
     let known = probe(query, mode).map_err(|invalid| SlaError::invalid(CANNOT_SUGGEST, invalid))?;
-    let (found, count) = core.pool.run(move || from_series(&known, reading.series)).await?;
+    let (found, count) = core.judging.run(move || from_series(&known, reading.series)).await?;
     found.ok_or_else(|| {
         let rule = format!("has {count} values in the last 12 h, a suggestion needs at least {MIN_VALUES}");
         refuse(query, &rule, "wait for more history or give the bounds yourself")
