@@ -1,7 +1,9 @@
 //! The pool on hostile and ordinary input: no panic, no NaN, monotone, bounded, the same bits every time.
 
 use proptest::prelude::*;
-use sla_analysis::pool::{History, LEVELS, PoolError, PoolForecast, PoolState, Question, Threshold, forecast, learn};
+use sla_analysis::pool::{
+    EXPERTS, History, LEVELS, PoolError, PoolForecast, PoolState, Question, Threshold, forecast, learn,
+};
 
 /// Values 0…1008 without order (SplitMix64's mixer).
 fn scattered(i: u64) -> f64 {
@@ -223,4 +225,46 @@ fn bands_that_never_miss_are_narrowed_and_bands_that_miss_are_widened() {
     assert!(state.band_factor > 1.4);
     state.observe_band(f64::NAN);
     assert!(state.band_factor <= 1.5);
+}
+
+#[test]
+fn outcomes_move_weight_to_the_experts_that_were_right() {
+    let mut state = PoolState::default();
+    let before = state.weights_for(600_000, 86_400_000.0);
+    // The first expert was sure and right, the second sure and wrong, the others undecided; the third was silent.
+    let mut said = [0.5; EXPERTS];
+    (said[0], said[1], said[2]) = (1.0, 0.0, f64::NAN);
+    (0..20).for_each(|_| state.observe(600_000, &[said, said], &[true, true]));
+    let after = state.weights_for(600_000, 86_400_000.0);
+    assert!(after[0] > 2.0 * before[0] && after[1] < before[1] / 2.0, "{after:?}");
+    assert!((after.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    assert!(
+        (state.horizons[0].scored - 20.0).abs() < 1e-9,
+        "two thresholds of one future are one outcome"
+    );
+    // A horizon of nearly the same length is the same record, another one is not.
+    state.observe(600_180, &[said], &[false]);
+    assert_eq!(state.horizons.len(), 1);
+    state.observe(3_600_000, &[said], &[false]);
+    assert_eq!(
+        state
+            .horizons
+            .iter()
+            .map(|record| record.horizon_ms)
+            .collect::<Vec<_>>(),
+        [600_000, 3_600_000]
+    );
+}
+
+#[test]
+fn times_at_the_ends_of_the_world_are_survived() {
+    for times in [
+        [i64::MIN, -1, 0, i64::MAX, 7],
+        [i64::MIN, i64::MIN + 1, 3, i64::MAX - 1, i64::MAX],
+    ] {
+        let history = History::new(&times, &[1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
+        let question = Question::new(vec![21_600], vec![Threshold::upper(3.0)]);
+        let (answer, _) = forecast(&history, &question, None, 1).unwrap();
+        assert!(answer.low_confidence && answer.probability[0][0] > 0.0);
+    }
 }

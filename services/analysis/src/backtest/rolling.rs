@@ -68,7 +68,7 @@ pub fn run(
         pending.retain(|outcome| {
             let ripe = outcome.complete_at <= at;
             if let (true, Some(state)) = (ripe, memory.state.as_mut()) {
-                outcome.teach(state.record_mut(horizon as i64 * history.step_ms));
+                state.observe(horizon as i64 * history.step_ms, &outcome.experts, &outcome.outcomes);
                 state.observe_band(outcome.inside);
             }
             !ripe
@@ -144,15 +144,6 @@ struct Pending {
     outcomes: Vec<bool>,
     /// Share of the future's values inside the 95 % band.
     inside: f64,
-}
-
-impl Pending {
-    fn teach(&self, record: &mut crate::pool::HorizonRecord) {
-        let importance = 1.0 / self.outcomes.len().max(1) as f64;
-        for (said, &violated) in self.experts.iter().zip(&self.outcomes) {
-            record.observe(said, violated, importance);
-        }
-    }
 }
 
 #[derive(Default)]

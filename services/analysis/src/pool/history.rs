@@ -8,6 +8,8 @@ pub const MAX_HISTORY_SLOTS: usize = 17_280;
 pub const HOLD_STEPS: usize = 2;
 /// Fewest finite samples a forecast is made from.
 pub const MIN_SAMPLES: usize = 4;
+/// Longest step: a year, so that a horizon in ms never overflows.
+const MAX_STEP_MS: i64 = 31_622_400_000;
 /// Fewest runs of equal values before repeated samples are recognised.
 const MIN_RUNS: usize = 8;
 /// Share of runs that must have the usual length before values count as repeated by the query step.
@@ -77,7 +79,7 @@ impl History {
         let fine_step_ms = median_step(&samples);
         let before = samples.len();
         let steps_per_slot = remove_repeats(&mut samples, fine_step_ms);
-        let step_ms = ((fine_step_ms as f64 * steps_per_slot).round() as i64).max(1);
+        let step_ms = ((fine_step_ms as f64 * steps_per_slot).round() as i64).clamp(1, MAX_STEP_MS);
         Ok(Self::on_grid(
             &samples,
             step_ms,

@@ -165,7 +165,7 @@ pub struct PoolForecast {
     /// `probability[horizon][threshold]` that any sample of the next horizon steps leaves the threshold; inside (0, 1).
     pub probability: Vec<Vec<f64>>,
     /// `expert_probability[horizon][threshold][expert]`, NaN where an expert had nothing to say: store it with the forecast, and give it to
-    /// [`super::HorizonRecord::observe`] when the outcome is known.
+    /// [`super::PoolState::observe`] when the outcome is known.
     pub expert_probability: Vec<Vec<[f64; EXPERTS]>>,
     /// One per threshold.
     pub first_crossing: Vec<FirstCrossing>,

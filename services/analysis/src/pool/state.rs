@@ -146,17 +146,25 @@ impl PoolState {
         }
     }
 
-    /// The record of a horizon, empty when there was none.
+    /// The record of a horizon, or of one within a tenth of it (steps are not always whole parts of a horizon); an empty one when there was none.
     pub fn record_mut(&mut self, horizon_ms: i64) -> &mut HorizonRecord {
-        let at = self.horizons.partition_point(|record| record.horizon_ms < horizon_ms);
-        if self
-            .horizons
-            .get(at)
-            .is_none_or(|record| record.horizon_ms != horizon_ms)
-        {
+        let near = |record: &HorizonRecord| (record.horizon_ms - horizon_ms).abs() <= horizon_ms / 10;
+        let at = self.horizons.iter().position(near).unwrap_or_else(|| {
+            let at = self.horizons.partition_point(|record| record.horizon_ms < horizon_ms);
             self.horizons.insert(at, HorizonRecord::new(horizon_ms));
-        }
+            at
+        });
         &mut self.horizons[at]
+    }
+
+    /// Learns from one stored forecast whose time has come: what each expert had said about each threshold
+    /// ([`super::PoolForecast::expert_probability`] of that horizon) and which thresholds were left.
+    pub fn observe(&mut self, horizon_ms: i64, experts: &[[f64; EXPERTS]], violated: &[bool]) {
+        let importance = 1.0 / experts.len().max(1) as f64;
+        let record = self.record_mut(horizon_ms);
+        for (said, &left) in experts.iter().zip(violated) {
+            record.observe(said, left, importance);
+        }
     }
 
     /// All numbers in a row, for storage.

@@ -169,7 +169,9 @@ fn cycle(x: &[f64], longest: usize) -> Option<usize> {
         }
     }
     let mean = swings.iter().sum::<f64>() / swings.len() as f64;
-    swings.iter_mut().for_each(|v| *v -= mean);
+    for swing in &mut swings {
+        *swing -= mean;
+    }
     let power: f64 = swings.iter().map(|v| v * v).sum();
     let longest = longest.min(swings.len() / 4).min(LONGEST_CYCLE);
     if power <= 0.0 || longest < 8 {
