@@ -373,7 +373,9 @@ mod tests {
             let mut e = noise(period as u64);
             let values: Vec<f64> = (0..n)
                 .map(|i| {
-                    50.0 + 0.001 * i as f64 + amplitude * (std::f64::consts::TAU * i as f64 / period as f64).sin() + e()
+                    50.0 + 0.001 * f64::from(i)
+                        + amplitude * (std::f64::consts::TAU * f64::from(i) / period as f64).sin()
+                        + e()
                 })
                 .collect();
             let found = periods(&values, step_ms);
@@ -426,7 +428,7 @@ mod tests {
         let mut e = noise(9);
         let values: Vec<f64> = (0..7 * 1440)
             .map(|i| {
-                let t = i as f64 * std::f64::consts::TAU;
+                let t = f64::from(i) * std::f64::consts::TAU;
                 3.0 * (t / 1440.0).sin() + 1.5 * (t / 60.0).sin() + 0.5 * e()
             })
             .collect();

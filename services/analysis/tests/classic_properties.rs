@@ -1,6 +1,5 @@
 //! What must hold for every series: answers are finite or a typed reason, never a panic, the same bits twice, and no dependence on
 //! unit or offset where theory has none.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
 use sla_analysis::Degenerate;

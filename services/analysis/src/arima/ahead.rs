@@ -98,8 +98,8 @@ impl Model {
     pub(super) fn combined(&self) -> Vec<f64> {
         let ar = self.tail.engine.ar();
         let mut polynomial: Vec<f64> = [1.0].into_iter().chain(ar.iter().map(|phi| -phi)).collect();
+        polynomial.resize(1 + ar.len() + self.order.differences, 0.0);
         for _ in 0..self.order.differences {
-            polynomial.push(0.0);
             for i in (1..polynomial.len()).rev() {
                 polynomial[i] -= polynomial[i - 1];
             }

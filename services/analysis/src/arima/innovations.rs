@@ -157,6 +157,7 @@ impl Engine {
     }
 
     /// The first rows, as a dense matrix.
+    #[expect(clippy::needless_range_loop, reason = "matrix algebra reads best by index")]
     fn begin<const K: usize>(
         &mut self,
         values: &[f64],
@@ -277,6 +278,7 @@ impl Engine {
     }
 
     /// The next row of factors and its variance; moves the window by one value.
+    #[expect(clippy::needless_range_loop, reason = "matrix algebra reads best by index")]
     fn advance<const Q: usize>(&mut self) -> ([f64; Q], f64) {
         let mut row = [0.0; Q];
         let mut variance = self.band[0];

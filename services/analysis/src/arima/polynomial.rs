@@ -71,6 +71,7 @@ pub(super) fn impulse_response(ar: &[f64], ma: &[f64], out: &mut [f64]) {
 }
 
 /// γ₀ … γₘ of the process with unit innovations, m = max(p, q); `None` when the equations are singular.
+#[expect(clippy::needless_range_loop, reason = "matrix algebra reads best by index")]
 pub(super) fn autocovariances(ar: &[f64], ma: &[f64], psi: &[f64]) -> Option<[f64; MAX_LAGS + 1]> {
     let p = ar.len();
     let m = p.max(ma.len());

@@ -76,6 +76,7 @@ pub(super) fn partials(ar: Vec<f64>, ma: Vec<f64>, limit: f64) -> Option<Vec<f64
 }
 
 /// φ and θ by regressing the series on its own past and on the shocks that a long autoregression leaves.
+#[expect(clippy::needless_range_loop, reason = "matrix algebra reads best by index")]
 fn hannan_rissanen(series: &[f64], p: usize, q: usize) -> Option<(Vec<f64>, Vec<f64>)> {
     let n = series.len();
     let long = if q == 0 {

@@ -165,6 +165,7 @@ impl Workspace {
 
     /// Gradient D'e and Gauss–Newton matrix D'D − D'X (X'X)⁻¹ X'D of the gains (Kaufman 1975), after [`Self::project`] left the
     /// factor of X'X and [`Self::differentiate`] the slopes.
+    #[expect(clippy::needless_range_loop, reason = "matrix algebra reads best by index")]
     pub(super) fn curvature(&mut self) -> ([f64; FREE], [[f64; FREE]; FREE]) {
         let side = self.m + 1;
         let mut gradient = [0.0; FREE];

@@ -304,6 +304,7 @@ fn step(at: Cube, gradient: &[f64; FREE], matrix: &[[f64; FREE]; FREE], damping:
 }
 
 /// Damped Newton step of the free coordinates, the others moved to where `next` has them already.
+#[expect(clippy::needless_range_loop, reason = "matrix algebra reads best by index")]
 fn solve(
     index: &[usize],
     gradient: &[f64; FREE],
