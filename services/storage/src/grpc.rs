@@ -70,6 +70,10 @@ where
 }
 
 /// The status of an error; failures of the store itself are logged here, once, with their causes.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is the end of the error: map_err(refuse)"
+)]
 fn refuse(error: StoreError) -> Status {
     let status = error.to_status();
     let ours = matches!(status.code(), Code::Internal | Code::ResourceExhausted | Code::Unknown)

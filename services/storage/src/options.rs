@@ -68,7 +68,7 @@ impl Default for RetentionOptions {
             run_ms: 30 * DAY_MS,
             forecast_ms: 90 * DAY_MS,
             max_bytes: 2 << 30,
-            every: Duration::from_secs(600),
+            every: Duration::from_mins(10),
         }
     }
 }

@@ -155,8 +155,8 @@ async fn thin(store: &SqliteStore, tier: Tier, until_ms: i64, token: &Cancellati
     let mut total = 0;
     let mut mark_ms = store.retention_mark(tier.name).await?.unwrap_or(i64::MIN);
     while mark_ms < until_ms && !token.is_cancelled() {
-        // Jump over spans without results.
-        let Some(first_ms) = store.first_result(mark_ms, until_ms).await? else {
+        // Jump over spans without runs.
+        let Some(first_ms) = store.first_run(mark_ms, until_ms).await? else {
             store.set_retention_mark(tier.name, until_ms).await?;
             break;
         };

@@ -156,7 +156,7 @@ pub fn result(run_id: &str, n: u64, as_of_ms: i64, parts: Parts) -> SeriesResult
         if counter {
             analysis.rate = Some(RateStatistics {
                 over_ms: 60_000,
-                windows: windows(seed ^ 77, 10.0),
+                windows: windows(seed ^ 0x4d, 10.0),
             });
             analysis.last_rate = point(noise(seed, 501));
         }

@@ -7,7 +7,8 @@ pub(crate) mod results {
     pub(crate) const MOVE_POSITION: &str =
         "UPDATE stream_position SET next_offset = ? WHERE source = ? AND partition = ? AND next_offset = ?";
     pub(crate) const PROGRESS_ID: &str = "SELECT id FROM run_progress WHERE run_id = ?";
-    pub(crate) const BUMP_DONE: &str = "UPDATE run_progress SET done = done + 1, failed = failed + ? WHERE id = ?";
+    pub(crate) const BUMP_DONE: &str = "UPDATE run_progress SET done = done + 1, failed = failed + ?, \
+         as_of_ms = CASE WHEN as_of_ms > ? THEN as_of_ms ELSE ? END WHERE id = ?";
     /// The closing word with the later time counts, of equal times the larger number: the order of arrival does not matter.
     pub(crate) const FINISH: &str = "UPDATE run_progress SET expected = ?, cancelled = ?, finished_ms = ? WHERE id = ? \
          AND (expected IS NULL OR finished_ms < ? OR (finished_ms = ? AND expected < ?))";
@@ -88,15 +89,16 @@ pub(crate) mod ledger {
 /// Statements of retention. Each deletes a bounded number of rows; 0 rows say that there is no more.
 pub(crate) mod retention {
     pub(crate) const MARK: &str = "SELECT until_ms FROM retention_mark WHERE tier = ?";
-    pub(crate) const FIRST_RESULT: &str = "SELECT MIN(as_of_ms) FROM result WHERE as_of_ms >= ? AND as_of_ms < ?";
-    /// Keeps the first row of each series and kind in [from, to).
-    pub(crate) const THIN: &str = "DELETE FROM result WHERE id IN (SELECT id FROM (SELECT id, ROW_NUMBER() OVER \
-         (PARTITION BY series, kind, window_ms ORDER BY as_of_ms, id) AS place FROM result \
-         WHERE as_of_ms >= ? AND as_of_ms < ?) AS placed WHERE place > 1 LIMIT ?)";
-    pub(crate) const RESULTS_BEFORE: &str =
-        "DELETE FROM result WHERE id IN (SELECT id FROM result WHERE as_of_ms < ? ORDER BY as_of_ms LIMIT ?)";
-    pub(crate) const OLDEST_RESULTS: &str =
-        "DELETE FROM result WHERE id IN (SELECT id FROM result ORDER BY as_of_ms LIMIT ?)";
+    pub(crate) const FIRST_RUN: &str = "SELECT MIN(as_of_ms) FROM run_progress WHERE as_of_ms >= ? AND as_of_ms < ?";
+    /// Of the runs in [from, to), keeps the first part of each series and kind.
+    pub(crate) const THIN: &str = "DELETE FROM result WHERE id IN (SELECT id FROM (SELECT r.id AS id, ROW_NUMBER() OVER \
+         (PARTITION BY r.series, r.kind, r.window_ms ORDER BY p.as_of_ms, p.run_id) AS place \
+         FROM run_progress p JOIN result r ON r.run = p.id \
+         WHERE p.as_of_ms >= ? AND p.as_of_ms < ?) AS placed WHERE place > 1 LIMIT ?)";
+    pub(crate) const RESULTS_BEFORE: &str = "DELETE FROM result WHERE id IN (SELECT r.id FROM run_progress p \
+         JOIN result r ON r.run = p.id WHERE p.as_of_ms < ? LIMIT ?)";
+    pub(crate) const OLDEST_RESULTS: &str = "DELETE FROM result WHERE id IN (SELECT r.id FROM run_progress p \
+         JOIN result r ON r.run = p.id ORDER BY p.as_of_ms, p.id LIMIT ?)";
     pub(crate) const LATEST_BEFORE: &str =
         "DELETE FROM latest WHERE series IN (SELECT id FROM series WHERE as_of_ms < ?)";
     pub(crate) const SERIES_BEFORE: &str = "DELETE FROM series WHERE as_of_ms < ?";

@@ -1,6 +1,8 @@
 //! Promise 2: killed at any moment, nothing acknowledged is lost and the file is sound. The writer is this test binary
 //! itself, started again as a child.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

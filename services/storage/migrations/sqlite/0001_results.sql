@@ -9,6 +9,7 @@ CREATE TABLE stream_position (
 ) STRICT, WITHOUT ROWID;
 
 -- How far a run has come: done counts series records really inserted; a run is complete when done = expected.
+-- as_of_ms is the newest of its results: retention goes by it, which saves an index on the results themselves.
 CREATE TABLE run_progress (
   id INTEGER PRIMARY KEY,
   run_id TEXT NOT NULL UNIQUE,
@@ -16,8 +17,10 @@ CREATE TABLE run_progress (
   failed INTEGER NOT NULL DEFAULT 0,
   expected INTEGER,
   cancelled INTEGER NOT NULL DEFAULT 0,
-  finished_ms INTEGER
+  finished_ms INTEGER,
+  as_of_ms INTEGER
 ) STRICT;
+CREATE INDEX run_progress_as_of ON run_progress (as_of_ms, id);
 
 -- Series seen in results; body = encoded sla.series.v1.Series of the newest result.
 CREATE TABLE series (
@@ -39,7 +42,6 @@ CREATE TABLE result (
   payload BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX result_natural_key ON result (run, series, kind, window_ms);
-CREATE INDEX result_as_of ON result (as_of_ms);
 
 -- The newest part of each kind; only ever moves forward in (as_of_ms, run_id).
 CREATE TABLE latest (

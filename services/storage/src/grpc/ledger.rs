@@ -1,5 +1,7 @@
 //! `LedgerStoreService`.
 
+use std::fmt::Write as _;
+
 use sla_proto::convert;
 use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreService;
 use sla_proto::storage::v1::{
@@ -17,7 +19,8 @@ use crate::port::{ForecastFilter, Store, ViolationFilter};
 fn filter_of(list: &str, request: &impl prost::Message) -> String {
     let mut text = format!("{list}/");
     for byte in request.encode_to_vec() {
-        text.push_str(&format!("{byte:02x}"));
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
     }
     text
 }

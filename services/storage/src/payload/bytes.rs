@@ -38,6 +38,11 @@ impl Sink {
         self.0.extend_from_slice(&number.to_le_bytes());
     }
 
+    /// A double whose lowest 16 bits are zero.
+    pub(super) fn six_bytes(&mut self, number: f64) {
+        self.0.extend_from_slice(&number.to_le_bytes()[2..]);
+    }
+
     pub(super) fn single(&mut self, number: f32) {
         self.0.extend_from_slice(&number.to_le_bytes());
     }
@@ -56,7 +61,7 @@ impl Sink {
 #[derive(Debug)]
 pub(super) struct Source<'a>(pub(super) &'a [u8]);
 
-impl<'a> Source<'a> {
+impl Source<'_> {
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, tail) = self.0.split_first_chunk::<N>()?;
         self.0 = tail;
@@ -94,6 +99,11 @@ impl<'a> Source<'a> {
 
     pub(super) fn double(&mut self) -> Option<f64> {
         self.take().map(f64::from_le_bytes)
+    }
+
+    pub(super) fn six_bytes(&mut self) -> Option<f64> {
+        let [a, b, c, d, e, f] = self.take()?;
+        Some(f64::from_le_bytes([0, 0, a, b, c, d, e, f]))
     }
 
     pub(super) fn single(&mut self) -> Option<f32> {

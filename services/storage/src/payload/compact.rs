@@ -1,6 +1,7 @@
-//! The short form of a part, for the history: a third to a sixth of the protobuf. Statistics come back bit by bit; a
-//! forecast line comes back at 16 bits of its own range and without the smoothing parameters, which only the newest
-//! forecast is asked for. Whatever does not fit the form is kept as a message instead.
+//! The short form of a part, for the history: a half to a sixth of the protobuf. Of statistics, counts, minima and maxima
+//! come back bit by bit, the other figures to 11 digits; a forecast line comes back at 16 bits of its own range and without
+//! the smoothing parameters, which only the newest forecast is asked for. Step times come back to 10 µs. Whatever does not
+//! fit the form is kept as a message instead.
 
 use prost_types::Timestamp;
 use sla_proto::convert;
@@ -14,8 +15,10 @@ use super::bytes::{Sink, Source};
 
 /// Steps that every run has; others are written out. Append only: the position is in the database.
 const STEPS: &[&str] = &["extract", "statistics", "metadata", "forecast", "publish"];
-/// Marks a step that is written out.
-const OTHER_STEP: u8 = 0xff;
+/// Methods that many forecasts have; others are written out. Append only.
+const METHODS: &[&str] = &["Holt-Winters 2-min bins m = 5", "Holt-Winters 1-min bins m = 10"];
+/// Marks a step or method that is written out.
+const OTHER_WORD: u8 = 0xff;
 
 const STATISTICS: u8 = 1;
 const FORECAST: u8 = 2;
@@ -26,11 +29,15 @@ const HAS_LAST_RATE: u8 = 4;
 
 /// Numbers of a window, in the order of the message.
 const NUMBERS: usize = 7;
+/// Of these, minimum and maximum keep every bit: they are compared with bounds.
+const EXACT: u8 = 0b000_0110;
 /// How a number is written, two bits each.
 const FULL: u16 = 0;
 const INTEGER: u16 = 1;
 const SINGLE: u16 = 2;
 const AS_BEFORE: u16 = 3;
+/// Step times are kept in units of 10 µs.
+const UNITS_A_MS: f64 = 100.0;
 /// Integers up to here survive the way through f64.
 const MAX_INTEGER: f64 = 9_007_199_254_740_992.0;
 
@@ -40,15 +47,17 @@ pub(super) fn encode(content: &SeriesResult) -> Option<Vec<u8>> {
         return None;
     };
     let mut sink = Sink::default();
-    let lossless = match analysis {
+    let mut wanted = None;
+    match analysis {
         Analysis {
             metadata: None,
             forecast: None,
             ..
         } => {
+            let rounded = rounded(analysis)?;
             sink.byte(STATISTICS);
-            put_statistics(&mut sink, analysis)?;
-            true
+            put_statistics(&mut sink, &rounded)?;
+            wanted = Some(Outcome::Analysis(rounded));
         }
         Analysis {
             metadata: None,
@@ -59,15 +68,49 @@ pub(super) fn encode(content: &SeriesResult) -> Option<Vec<u8>> {
         } if windows.is_empty() => {
             sink.byte(FORECAST);
             put_forecast(&mut sink, forecast)?;
-            false
         }
         _ => return None,
-    };
-    put_timings(&mut sink, &content.timings);
+    }
+    put_timings(&mut sink, &content.timings)?;
     // The proof of the form: what does not come back the same (times in nanoseconds, say) keeps its message.
-    // Step times are compared apart: single precision is enough for them.
     let back = decode(&sink.0)?;
-    (!lossless || back.outcome == content.outcome).then_some(sink.0)
+    (wanted.is_none() || back.outcome == wanted).then_some(sink.0)
+}
+
+/// The figures as they will come back.
+fn rounded(analysis: &Analysis) -> Option<Analysis> {
+    let mut rounded = analysis.clone();
+    let rates = rounded.rate.iter_mut().flat_map(|rate| &mut rate.windows);
+    for window in rounded.windows.iter_mut().chain(rates) {
+        for figure in [
+            &mut window.mean,
+            &mut window.std,
+            &mut window.median,
+            &mut window.p95,
+            &mut window.p99,
+        ] {
+            *figure = match *figure {
+                Some(number) => Some(eleven_digits(number)?),
+                None => None,
+            };
+        }
+    }
+    Some(rounded)
+}
+
+/// `number` with 36 of its 52 fraction bits, unless it has a short form of its own; `None` when it is not finite.
+fn eleven_digits(number: f64) -> Option<f64> {
+    const DROPPED: u64 = 0xffff;
+    if !number.is_finite() || form(number, None) != FULL {
+        return number.is_finite().then_some(number);
+    }
+    let bits = number.to_bits();
+    let up = f64::from_bits((bits + DROPPED / 2 + 1) & !DROPPED);
+    Some(if up.is_finite() {
+        up
+    } else {
+        f64::from_bits(bits & !DROPPED)
+    })
 }
 
 /// What [`encode`] wrote.
@@ -90,32 +133,44 @@ pub(super) fn decode(bytes: &[u8]) -> Option<SeriesResult> {
     source.is_empty().then_some(content)
 }
 
-fn put_timings(sink: &mut Sink, timings: &[StepTiming]) {
+fn put_word(sink: &mut Sink, known: &[&str], word: &str) {
+    if let Some(at) = known.iter().position(|known| *known == word) {
+        sink.byte(at as u8);
+    } else {
+        sink.byte(OTHER_WORD);
+        sink.text(word);
+    }
+}
+
+fn take_word(source: &mut Source<'_>, known: &[&str]) -> Option<String> {
+    match source.byte()? {
+        OTHER_WORD => source.text(),
+        at => known.get(usize::from(at)).map(|word| (*word).to_owned()),
+    }
+}
+
+fn put_timings(sink: &mut Sink, timings: &[StepTiming]) -> Option<()> {
     sink.varint(timings.len() as u64);
     for timing in timings {
-        match STEPS.iter().position(|step| *step == timing.step) {
-            Some(at) => sink.byte(at as u8),
-            None => {
-                sink.byte(OTHER_STEP);
-                sink.text(&timing.step);
-            }
+        put_word(sink, STEPS, &timing.step);
+        let units = (timing.ms * UNITS_A_MS).round();
+        if !(0.0..MAX_INTEGER).contains(&units) {
+            return None;
         }
-        sink.single(timing.ms as f32);
+        sink.varint(units as u64);
         sink.interval(timing.window_ms);
     }
+    Some(())
 }
 
 fn take_timings(source: &mut Source<'_>) -> Option<Vec<StepTiming>> {
     let count = source.count()?;
     let mut timings = Vec::with_capacity(count);
     for _ in 0..count {
-        let step = match source.byte()? {
-            OTHER_STEP => source.text()?,
-            at => (*STEPS.get(usize::from(at))?).to_owned(),
-        };
+        let step = take_word(source, STEPS)?;
         timings.push(StepTiming {
             step,
-            ms: source.single()?.into(),
+            ms: source.varint()? as f64 / UNITS_A_MS,
             window_ms: source.interval()?,
         });
     }
@@ -203,7 +258,8 @@ fn put_windows(sink: &mut Sink, windows: &[WindowStatistics]) {
         sink.interval(window.window_ms);
         sink.varint(window.n);
         sink.varint(window.n_nan);
-        sink.interval(window.spanned_ms);
+        // Mostly a little less than the window.
+        sink.interval(window.window_ms.wrapping_sub(window.spanned_ms));
         let numbers = numbers(window);
         let mut present = 0_u8;
         let mut forms = 0_u16;
@@ -220,7 +276,8 @@ fn put_windows(sink: &mut Sink, windows: &[WindowStatistics]) {
                 match form(number, before[at]) {
                     INTEGER => sink.zigzag(number as i64),
                     SINGLE => sink.single(number as f32),
-                    FULL => sink.double(number),
+                    FULL if EXACT & (1 << at) != 0 => sink.double(number),
+                    FULL => sink.six_bytes(number),
                     _ => {}
                 }
             }
@@ -251,16 +308,17 @@ fn take_windows(source: &mut Source<'_>) -> Option<Vec<WindowStatistics>> {
             window_ms: source.interval()?,
             n: source.varint()?,
             n_nan: source.varint()?,
-            spanned_ms: source.interval()?,
             ..WindowStatistics::default()
         };
+        window.spanned_ms = window.window_ms.wrapping_sub(source.interval()?);
         let present = source.byte()?;
         let forms = source.short()?;
         let mut numbers = [None; NUMBERS];
         for (at, number) in numbers.iter_mut().enumerate() {
             if present & (1 << at) != 0 {
                 *number = Some(match (forms >> (2 * at)) & 3 {
-                    FULL => source.double()?,
+                    FULL if EXACT & (1 << at) != 0 => source.double()?,
+                    FULL => source.six_bytes()?,
                     INTEGER => source.zigzag()? as f64,
                     SINGLE => source.single()?.into(),
                     _ => before[at]?,
@@ -292,7 +350,7 @@ fn put_forecast(sink: &mut Sink, forecast: &Forecast) -> Option<()> {
         .zip(0..)
         .fold(0, |mask, (line, at)| mask | u8::from(line.is_some()) << at);
     sink.byte(present | u8::from(forecast.of_rate) << 3);
-    sink.text(&forecast.method);
+    put_word(sink, METHODS, &forecast.method);
     sink.interval(forecast.step_ms);
     sink.varint(forecast.n);
     sink.varint(forecast.notes.len() as u64);
@@ -322,7 +380,7 @@ fn take_forecast(source: &mut Source<'_>) -> Option<Forecast> {
     let flags = source.byte()?;
     let mut forecast = Forecast {
         of_rate: flags & 8 != 0,
-        method: source.text()?,
+        method: take_word(source, METHODS)?,
         step_ms: source.interval()?,
         n: source.varint()?,
         ..Forecast::default()
@@ -366,34 +424,50 @@ impl Scale {
         if line.points.is_empty() {
             return Some(Self { floor: 0.0, range: 0.0 });
         }
-        (floor.is_finite() && (top - floor).is_finite()).then_some(Self {
-            floor,
-            range: top - floor,
-        })
+        // Rounded here, so that writer and reader count in the same steps.
+        let exact = top - floor;
+        let range = f64::from(exact as f32);
+        let fits = floor.is_finite() && range.is_finite() && (range - exact).abs() <= exact * 1e-6;
+        fits.then_some(Self { floor, range })
     }
 
-    fn short(self, number: f64) -> u16 {
+    /// `distance` in steps of the range.
+    fn short(self, distance: f64) -> u16 {
         if self.range == 0.0 {
             0
         } else {
-            ((number - self.floor) / self.range * Self::STEPS).round() as u16
+            (distance / self.range * Self::STEPS).round() as u16
         }
     }
 
-    fn number(self, short: u16) -> f64 {
-        self.floor + self.range * (f64::from(short) / Self::STEPS)
+    fn distance(self, short: u16) -> f64 {
+        self.range * (f64::from(short) / Self::STEPS)
+    }
+
+    /// Whether each band lies around its value, to a quarter of a step.
+    fn is_even(self, line: &ForecastLine) -> bool {
+        let slack = self.range / Self::STEPS / 4.0;
+        line.points.iter().all(|point| {
+            let (below, above) = (point.value - point.low, point.high - point.value);
+            below >= 0.0 && (above - below).abs() <= slack
+        })
     }
 }
 
 fn put_line(sink: &mut Sink, line: &ForecastLine) -> Option<()> {
     let scale = Scale::of(line)?;
+    let even = scale.is_even(line);
     sink.single(line.sse as f32);
     sink.double(scale.floor);
-    sink.double(scale.range);
-    sink.varint(line.points.len() as u64);
+    sink.single(scale.range as f32);
+    sink.varint((line.points.len() as u64) << 1 | u64::from(even));
     for point in &line.points {
-        for number in [point.value, point.low, point.high] {
-            sink.short(scale.short(number));
+        sink.short(scale.short(point.value - scale.floor));
+        if even {
+            sink.short(scale.short(point.value - point.low));
+        } else {
+            sink.short(scale.short(point.low - scale.floor));
+            sink.short(scale.short(point.high - scale.floor));
         }
     }
     Some(())
@@ -403,20 +477,24 @@ fn take_line(source: &mut Source<'_>, first_ms: i64, step_ms: i64) -> Option<For
     let sse = source.single()?.into();
     let scale = Scale {
         floor: source.double()?,
-        range: source.double()?,
+        range: source.single()?.into(),
     };
-    let count = source.count()?;
-    let mut points = Vec::with_capacity(count);
+    let head = source.varint()?;
+    let (count, even) = (i64::try_from(head >> 1).ok()?, head & 1 == 1);
+    // Memory grows with the bytes that are there, not with what the count claims.
+    let mut points = Vec::new();
     for at in 0..count {
-        let time_ms = step_ms.checked_mul(at as i64)?.checked_add(first_ms)?;
+        let time_ms = step_ms.checked_mul(at)?.checked_add(first_ms)?;
         let time = Some(convert::timestamp(time_ms));
-        let mut number = || source.short().map(|short| scale.number(short));
-        points.push(ForecastPoint {
-            time,
-            value: number()?,
-            low: number()?,
-            high: number()?,
-        });
+        let mut distance = || source.short().map(|short| scale.distance(short));
+        let value = scale.floor + distance()?;
+        let (low, high) = if even {
+            let half = distance()?;
+            (value - half, value + half)
+        } else {
+            (scale.floor + distance()?, scale.floor + distance()?)
+        };
+        points.push(ForecastPoint { time, value, low, high });
     }
     Some(ForecastLine {
         points,

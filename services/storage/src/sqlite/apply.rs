@@ -132,17 +132,13 @@ pub(super) fn move_position(
     new: u64,
 ) -> Result<(), StoreError> {
     let new = signed("records.offset", new)?;
-    let moved = match old {
-        Some(old) => tx.prepare_cached(sql::MOVE_POSITION)?.execute(params![
-            new,
-            source,
-            partition,
-            signed("records.offset", old)?
-        ])?,
-        None => {
-            let insert = DIALECT.insert_or_ignore("stream_position", &["source", "partition", "next_offset"]);
-            tx.prepare_cached(&insert)?.execute(params![source, partition, new])?
-        }
+    let moved = if let Some(old) = old {
+        let old = signed("records.offset", old)?;
+        tx.prepare_cached(sql::MOVE_POSITION)?
+            .execute(params![new, source, partition, old])?
+    } else {
+        let insert = DIALECT.insert_or_ignore("stream_position", &["source", "partition", "next_offset"]);
+        tx.prepare_cached(&insert)?.execute(params![source, partition, new])?
     };
     if moved == 1 {
         Ok(())
@@ -237,7 +233,7 @@ fn store_series(tx: &Transaction<'_>, keys: &mut Keys, fact: &SeriesFact) -> Res
         return Ok(false);
     }
     tx.prepare_cached(sql::BUMP_DONE)?
-        .execute(params![i64::from(fact.failed), run])?;
+        .execute(params![i64::from(fact.failed), fact.as_of_ms, fact.as_of_ms, run])?;
     Ok(true)
 }
 

@@ -1,5 +1,7 @@
 //! `LedgerStore` on SQLite.
 
+use std::fmt::Write as _;
+
 use async_trait::async_trait;
 use prost::Message as _;
 use rusqlite::types::Value;
@@ -314,7 +316,8 @@ impl Query {
         row: impl FnMut(&Row<'_>) -> Result<T, rusqlite::Error>,
     ) -> Result<Vec<T>, StoreError> {
         let time = self.time;
-        self.sql.push_str(&format!(" ORDER BY {time} DESC, id DESC LIMIT ?"));
+        // Writing to a string cannot fail.
+        let _ = write!(self.sql, " ORDER BY {time} DESC, id DESC LIMIT ?");
         self.values.push((size as i64 + 1).into());
         let mut statement = tx.prepare_cached(&self.sql)?;
         let rows = statement.query_map(params_from_iter(self.values), row)?;

@@ -106,19 +106,18 @@ fn latest_of(tx: &Transaction<'_>, id: SeriesId) -> Result<Option<LatestResult>,
         let as_of = convert::timestamp(row.get(1)?);
         let run_id: String = row.get(2)?;
         let content = payload::decode(row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?)?;
-        let latest = match &mut found {
-            Some(latest) => latest,
-            None => {
-                let series: Series = decoded("series", row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?)?;
-                let result = SeriesResult {
-                    series: Some(series),
-                    ..SeriesResult::default()
-                };
-                found.insert(LatestResult {
-                    result: Some(result),
-                    ..LatestResult::default()
-                })
-            }
+        let latest = if let Some(latest) = &mut found {
+            latest
+        } else {
+            let series: Series = decoded("series", row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?)?;
+            let result = SeriesResult {
+                series: Some(series),
+                ..SeriesResult::default()
+            };
+            found.insert(LatestResult {
+                result: Some(result),
+                ..LatestResult::default()
+            })
         };
         let result = latest.result.get_or_insert_default();
         // Rows come in the order of their kind: statistics, when there are any, name run and time.
@@ -241,7 +240,8 @@ fn replay(tx: &Transaction<'_>, hash: &[u8]) -> Result<Replayed, StoreError> {
         .optional()?;
     let body = body.ok_or_else(|| StoreError::NotFound {
         what: "dead letter",
-        id: hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
+        // The hash has the width of a fingerprint; anything else is none of ours.
+        id: SeriesId::from_slice(hash).map_or_else(|| format!("{} bytes", hash.len()), SeriesId::to_hex),
     })?;
     match record::read(&body) {
         Ok(fact) => {

@@ -86,11 +86,11 @@ impl SqliteStore {
             .await
     }
 
-    pub(crate) async fn first_result(&self, from_ms: i64, to_ms: i64) -> Result<Option<i64>, StoreError> {
+    pub(crate) async fn first_run(&self, from_ms: i64, to_ms: i64) -> Result<Option<i64>, StoreError> {
         self.connections
             .read(move |tx| {
                 Ok(tx
-                    .prepare_cached(sql::FIRST_RESULT)?
+                    .prepare_cached(sql::FIRST_RUN)?
                     .query_row([from_ms, to_ms], |row| row.get(0))?)
             })
             .await
