@@ -1,6 +1,7 @@
 //! The real binary in a real pseudo-terminal: it draws, follows keys and sizes, and leaves the terminal as it was.
 
 use std::io::{Read as _, Write as _};
+use std::num::NonZeroU16;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -48,7 +49,7 @@ impl Console {
                 }
             }
         });
-        let screen = vt100::Parser::new(rows, columns, 0);
+        let screen = screen(rows, columns);
         Self {
             pty: pair.master,
             child,
@@ -104,6 +105,11 @@ impl Console {
     }
 }
 
+fn screen(rows: u16, columns: u16) -> vt100::Parser {
+    let cells = |count| NonZeroU16::new(count).expect("a screen has cells");
+    vt100::Parser::new(cells(rows), cells(columns), 0)
+}
+
 fn contains(bytes: &[u8], sequence: &str) -> bool {
     bytes
         .windows(sequence.len())
@@ -146,7 +152,7 @@ fn the_demo_draws_follows_keys_and_restores_the_terminal() {
         pixel_height: 0,
     };
     console.pty.resize(size).unwrap();
-    console.screen.screen_mut().set_size(50, 160);
+    console.screen = screen(50, 160);
     console.press("2");
     console.see("OBJECTIVE");
     console.press("q");
@@ -172,7 +178,7 @@ fn a_terminal_of_any_size_is_no_reason_to_crash() {
         }
         std::thread::sleep(Duration::from_millis(30));
     }
-    console.screen = vt100::Parser::new(24, 80, 0);
+    console.screen = screen(24, 80);
     console.press("5");
     console.press("q");
     let (code, bytes) = console.ended();

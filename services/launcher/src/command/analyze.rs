@@ -4,7 +4,7 @@ mod plot;
 mod quantity;
 mod report;
 mod smoothing;
-mod stretch;
+pub(super) mod stretch;
 mod wish;
 
 use color_eyre::eyre::Report;

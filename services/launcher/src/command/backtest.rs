@@ -6,8 +6,10 @@ use color_eyre::eyre::Report;
 use serde_json::{Value, json};
 use sla_analysis::backtest::{self, BacktestError, Bounds, Method, MethodRow, Plan};
 use sla_analysis::pool::{History, MAX_HORIZON_STEPS};
+use sla_analysis::seasonality;
 use sla_domain::{Invalid, SafeText, duration, number};
 
+use super::analyze::stretch;
 use super::input::{self, Measured};
 use super::table::table;
 use super::{Session, json as shapes};
@@ -17,6 +19,8 @@ use crate::output;
 
 /// Instants at which every method is asked, at most.
 const ORIGINS: usize = 200;
+/// Share of the history before the first origin.
+const FIRST_TRAINING_SHARE: f64 = 0.5;
 /// Quantiles of the training part that serve as thresholds.
 const QUANTILES: [f64; 3] = [0.9, 0.95, 0.99];
 /// Seed of the pool's paths.
@@ -131,7 +135,9 @@ fn run<'a>(series: &'a Measured, methods: &[Method], horizon_ms: i64) -> Result<
     };
     let plan = Plan {
         most_origins: ORIGINS,
+        season_steps: season_steps(&history),
         methods: methods.to_vec(),
+        first_training_share: FIRST_TRAINING_SHARE,
         ..Plan::new(steps, Bounds::TrainingQuantiles(QUANTILES.to_vec()))
     };
     let started = Instant::now();
@@ -148,6 +154,16 @@ fn run<'a>(series: &'a Measured, methods: &[Method], horizon_ms: i64) -> Result<
         history: Some(history),
         report,
     })
+}
+
+/// The season of seasonal-naive, in steps: the strongest that the part before the first origin shows, so that nothing later is
+/// seen; `None` (a day) where it shows none.
+fn season_steps(history: &History) -> Option<usize> {
+    let before = &history.slots[..(history.slots.len() as f64 * FIRST_TRAINING_SHARE) as usize];
+    let longest = stretch::longest(before).values;
+    let found = seasonality::detect(longest, history.step_ms.unsigned_abs()).ok()?;
+    let strongest = found.first()?;
+    Some((strongest.period as f64 * history.steps_per_slot).round() as usize)
 }
 
 /// `ours / theirs`, where both exist and theirs is not perfect.

@@ -32,7 +32,11 @@ const HORIZONS_MS: [i64; 2] = [600_000, 3_600_000];
 pub(super) fn all(series: &Measured, wish: &Wish) -> Result<Value, Invalid> {
     let grid = series.grid()?;
     // NaN are gaps: left out where order is all that counts. Infinities are no gaps; the engine names them.
-    let seen: Vec<f64> = grid.iter().copied().filter(|value| !value.is_nan()).collect();
+    let mut seen: Vec<f64> = grid.iter().copied().filter(|value| !value.is_nan()).collect();
+    if seen.is_empty() {
+        // Nothing but gaps is another reason than nothing at all.
+        seen.clone_from(&grid);
+    }
     let longest = stretch::longest(&grid);
     let bounds = Bounds::of(&series.samples.values);
     let mut out = Map::new();
@@ -186,11 +190,11 @@ fn decompositions(longest: &stretch::Stretch<'_>, seasons: &[seasonality::Season
 
 /// The 5th and 95th percentile: the range that the shown probabilities are about.
 #[derive(Debug, Clone, Copy)]
-struct Bounds(Option<(f64, f64)>);
+struct Bounds(Result<(f64, f64), Degenerate>);
 
 impl Bounds {
     fn of(values: &[f64]) -> Self {
-        Self(quantile(values, 0.05).ok().zip(quantile(values, 0.95).ok()))
+        Self(quantile(values, 0.05).and_then(|low| Ok((low, quantile(values, 0.95)?))))
     }
 }
 
@@ -224,7 +228,7 @@ fn arima_model(latest: &stretch::Stretch<'_>, order: arima::Order, given: &Given
         "ci80_lo": lo80,
         "ci80_hi": hi80,
     });
-    if let Bounds(Some((low, high))) = bounds {
+    if let Bounds(Ok((low, high))) = bounds {
         out["bounds"] = json!([low, high]);
         out["p_violation_step"] = json!(ahead.violation(Some(low), Some(high)));
         out["p_any_violation"] = json!(model.violation_within(ARIMA_HORIZON, Some(low), Some(high)));
@@ -243,8 +247,9 @@ fn arima_model(latest: &stretch::Stretch<'_>, order: arima::Order, given: &Given
 
 fn forecast(series: &Measured, bounds: Bounds) -> Value {
     let reason = |reason: String| json!({ "degenerate": reason });
-    let Bounds(Some((low, high))) = bounds else {
-        return reason(Degenerate::AllNonFinite.to_string());
+    let (low, high) = match bounds {
+        Bounds(Ok(range)) => range,
+        Bounds(Err(missing)) => return reason(missing.to_string()),
     };
     let mut horizons: Vec<usize> = HORIZONS_MS
         .iter()

@@ -18,8 +18,15 @@ pub(super) fn all(series: &Measured, wish: &Wish) -> Value {
     let mut out = Map::new();
     for &(bin_ms, m) in &wish.holt_winters {
         let all = bins(&series.samples.times_ms, &series.samples.values, bin_ms.unsigned_abs());
-        for (kind, of) in KINDS {
-            let key = format!("{}_{kind}_m{m}", width(bin_ms));
+        let mut keys: Vec<(String, fn(&Bin) -> f64)> = KINDS
+            .iter()
+            .map(|(kind, of)| (format!("{}_{kind}_m{m}", width(bin_ms)), *of))
+            .collect();
+        if bin_ms == series.step_ms {
+            // A bin is a sample: the three are one, which has a name of its own.
+            keys.push((format!("{}_m{m}_h{}", width(bin_ms), horizon(bin_ms)), |bin| bin.mean));
+        }
+        for (key, of) in keys {
             let value = match &all {
                 Ok(all) => {
                     let run = latest_run(all);
