@@ -64,7 +64,7 @@ mod tests {
         let found = of_window(&all, 10, 10);
         assert_eq!((found.n, found.n_nan), (2, 2));
         assert_eq!((found.mean, found.min, found.max), (Some(2.5), Some(1.0), Some(4.0)));
-        assert_eq!((found.median, found.p95), (Some(2.5), Some(3.85)));
+        assert_eq!(found.median, Some(2.5));
         let none = of_window(&samples(&[(2, f64::NAN), (4, stale)]), 10, 10);
         assert_eq!((none.n, none.n_nan, none.mean), (0, 1, None));
         let empty = of_window(&Samples::default(), 10, 10);
