@@ -123,6 +123,31 @@ pub(crate) fn maybe(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), number)
 }
 
+/// The same in at most `columns`: a number that is cut would be another number, so it loses digits instead.
+pub(crate) fn maybe_in(value: Option<f64>, columns: u16) -> String {
+    let text = maybe(value);
+    match value {
+        Some(value) if text.len() > usize::from(columns) && value.is_finite() => {
+            let short = format!("{value:.0e}");
+            if short.len() > usize::from(columns) {
+                "#".repeat(usize::from(columns))
+            } else {
+                short
+            }
+        }
+        _ => text,
+    }
+}
+
+/// `1 violation`, `3 violations`.
+pub(crate) fn plural(count: u64, noun: &str) -> String {
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
+}
+
 /// A number as it can be typed again: the shortest form that reads back exactly.
 pub(crate) fn exact(value: f64) -> String {
     if value != 0.0 && (value.abs() >= 1e15 || value.abs() < 1e-4) {
@@ -319,6 +344,13 @@ mod tests {
         for bad in ["", "0s", "5", "m", "1y", "99999999999999999999d"] {
             assert_eq!(parse_duration_ms(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_number_is_never_cut() {
+        assert_eq!(maybe_in(Some(-1.234e-9), 6), "-1e-9");
+        assert_eq!(maybe_in(Some(1.82), 6), "1.82");
+        assert_eq!(maybe_in(Some(-1.234e-9), 3), "###");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sla_proto::objective::v1::AllowedRange;
-use sla_proto::series::v1::SourceStatus;
+use sla_proto::series::v1::{Query, SourceStatus};
 use sla_proto::server::v1::GetServerInfoResponse;
 use sla_proto::violation::v1::{
     ObjectiveStatus, Overview, SeriesStatus, WatchViolationsResponse, watch_violations_response::Event,
@@ -84,6 +84,8 @@ pub(crate) struct Context {
     pub(crate) log: LogRing,
     pub(crate) target: String,
     pub(crate) jump: Option<Jump>,
+    /// Queries of the active sets; `None` until the sets were listed.
+    pub(crate) agreed_queries: Option<Vec<Query>>,
     windows_ms: Vec<i64>,
     window_ms: i64,
     effects: Vec<Effect>,
@@ -105,6 +107,7 @@ impl Context {
             log,
             target,
             jump: None,
+            agreed_queries: None,
             windows_ms: WINDOWS_MS.to_vec(),
             window_ms: WINDOWS_MS[1],
             effects: Vec::new(),

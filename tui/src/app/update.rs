@@ -368,18 +368,28 @@ impl App {
             Tab::Future => self.future.command(&mut self.cx, cmd, argument),
             Tab::Runs => self.runs.command(&mut self.cx, cmd, argument),
         };
-        if let Some((title, lines)) = self.past.take_text() {
+        self.show_texts();
+        if !handled && let Some(entry) = command(cmd) {
+            let place = entry.scope.word();
+            self.cx.complain(format!("{} works in {place}, not here", entry.title));
+        }
+        handled
+    }
+
+    /// A screen that has something to read aloud gets the overlay.
+    fn show_texts(&mut self) {
+        let text = self
+            .past
+            .take_text()
+            .or_else(|| self.sets.take_text())
+            .or_else(|| self.runs.take_text());
+        if let Some((title, lines)) = text {
             self.overlay = Some(Overlay::Text {
                 title,
                 lines,
                 scroll: 0,
             });
         }
-        if !handled && let Some(entry) = command(cmd) {
-            let place = entry.scope.word();
-            self.cx.complain(format!("{} works in {place}, not here", entry.title));
-        }
-        handled
     }
 
     fn window(&mut self, cmd: Cmd, argument: Option<&str>) {
@@ -513,7 +523,7 @@ impl App {
     /// An evaluation has finished: what is on screen may have changed.
     fn figures_changed(&mut self) {
         self.metrics.figures_changed(&mut self.cx, self.tab == Tab::Metrics);
-        self.sets.figures_changed(&mut self.cx);
+        self.sets.figures_changed(&mut self.cx, self.tab == Tab::Sets);
         self.past.figures_changed(&mut self.cx, self.tab == Tab::Past);
         self.future.figures_changed(&mut self.cx, self.tab == Tab::Future);
     }
@@ -547,6 +557,9 @@ impl App {
             }
             Slot::Sets | Slot::SetWrite | Slot::Suggest | Slot::CheckQuery | Slot::WhatIf | Slot::WhatIfChart => {
                 self.sets.reply(&mut self.cx, slot, id, result);
+                if slot == Slot::Sets && self.tab == Tab::Metrics {
+                    self.metrics.sets_known(&mut self.cx);
+                }
             }
             Slot::Ledger | Slot::Samples => self.past.reply(&mut self.cx, slot, id, result),
             Slot::Future => self.future.reply(&mut self.cx, id, result),
@@ -554,20 +567,7 @@ impl App {
                 self.runs.reply(&mut self.cx, slot, id, result);
             }
         }
-        if let Some((title, lines)) = self.past.take_text() {
-            self.overlay = Some(Overlay::Text {
-                title,
-                lines,
-                scroll: 0,
-            });
-        }
-        if let Some((title, lines)) = self.sets.take_text() {
-            self.overlay = Some(Overlay::Text {
-                title,
-                lines,
-                scroll: 0,
-            });
-        }
+        self.show_texts();
     }
 }
 

@@ -116,10 +116,17 @@ impl Terminal {
 
     #[track_caller]
     fn is_restored(&self) {
-        std::thread::sleep(Duration::from_millis(50));
-        let parser = self.screen.lock().unwrap();
-        let screen = parser.screen();
-        assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
+        let until = Instant::now() + Duration::from_secs(5);
+        loop {
+            let parser = self.screen.lock().unwrap();
+            let screen = parser.screen();
+            if !screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste() {
+                return;
+            }
+            drop(parser);
+            assert!(Instant::now() < until, "a mode was left on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

@@ -4,6 +4,9 @@ use super::canvas::{Align, Canvas};
 use crate::format::number;
 use crate::theme::Role;
 
+/// The widest a lag is drawn, columns.
+const LAG_WIDTH_MAX: usize = 3;
+
 const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Autocorrelation: lag 0 at the left, one column a lag; a lag outside its band is drawn strongly.
@@ -19,11 +22,13 @@ pub(crate) fn draw_acf(canvas: &mut Canvas<'_>, acf: &[f64], band: &[f64]) {
     canvas.field(0, height - 1, 4, "-1", Align::Right, Role::Dim);
     let plot = usize::from(width - 5);
     canvas.run(5, axis, width - 5, '─', Role::Border);
-    for (lag, value) in acf.iter().take(plot).enumerate() {
+    // Few lags are drawn wide enough to be told apart.
+    let each = (plot / acf.len()).clamp(1, LAG_WIDTH_MAX);
+    for (lag, value) in acf.iter().take(plot / each).enumerate() {
         if !value.is_finite() {
             continue;
         }
-        let x = 5 + lag as u16;
+        let x = 5 + (lag * each) as u16;
         let limit = band.get(lag).copied().unwrap_or(0.0);
         let significant = lag > 0 && value.abs() > limit;
         let role = if significant { Role::Accent } else { Role::Band80 };

@@ -111,7 +111,10 @@ pub(crate) fn draw_header(canvas: &mut Canvas<'_>, columns: &[Column], placed: &
             }
             _ => "",
         };
-        canvas.field(x, 0, width, &format!("{}{mark}", column.title), column.align, Role::Dim);
+        let title = format!("{}{mark}", column.title);
+        let narrow = title.chars().count() > usize::from(width) && !mark.is_empty();
+        let title = if narrow { mark } else { &title };
+        canvas.field(x, 0, width, title, column.align, Role::Dim);
     }
 }
 

@@ -126,7 +126,8 @@ impl Detail {
         } else if !series.why.is_empty() {
             let _ = write!(out, ": {}", series.why);
         }
-        if let Some(p) = series.outlook.as_ref().and_then(|o| o.probability) {
+        let told = !series.why.is_empty() && series.open.is_none();
+        if let Some(p) = series.outlook.as_ref().and_then(|o| o.probability).filter(|_| !told) {
             let _ = write!(
                 out,
                 "   leaves it within {}: {}",

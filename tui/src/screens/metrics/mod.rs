@@ -124,7 +124,8 @@ impl Screen {
         if !self.queries.is_empty() {
             return self.queries.clone();
         }
-        let mut out: Vec<Query> = Vec::new();
+        let mut out: Vec<Query> = cx.agreed_queries.clone().unwrap_or_default();
+        out.truncate(QUERIES_MAX);
         for status in cx.overview.get().map(|o| o.objectives.as_slice()).unwrap_or_default() {
             if let Some(query) = status.objective.as_ref().and_then(|o| o.query.clone())
                 && !out.contains(&query)
@@ -176,11 +177,7 @@ impl Screen {
         let queries = self.queries(cx);
         if queries.is_empty() {
             // Nothing agreed and nothing chosen: the names are the way in.
-            if cx
-                .overview
-                .get()
-                .is_some_and(|o| o.evaluated.is_some() || o.objectives.is_empty())
-            {
+            if cx.agreed_queries.as_ref().is_some_and(Vec::is_empty) {
                 self.show_names = true;
                 self.read_names(cx);
             }
@@ -189,6 +186,13 @@ impl Screen {
         self.asked_ms = cx.now.mono_ms;
         let id = cx.call(Slot::Rows, Request::Rows(rows_request(cx, queries, String::new())));
         self.rows.asked(id, cx.now.wall_ms);
+    }
+
+    /// The sets are listed: their series can be read, or there are none and the names are the way in.
+    pub(crate) fn sets_known(&mut self, cx: &mut Context) {
+        if self.rows.get().is_none() && !self.rows.is_loading() && !self.show_names && self.detail.is_none() {
+            self.read_rows(cx);
+        }
     }
 
     pub(crate) fn window_changed(&mut self, cx: &mut Context) {

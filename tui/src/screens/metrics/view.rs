@@ -3,7 +3,7 @@
 use super::rows::{SORTS, SeriesRow};
 use super::{BELOW_ROWS, Screen};
 use crate::app::{Context, wire};
-use crate::format::{bytes, duration, exact, iso, maybe, millis};
+use crate::format::{bytes, duration, exact, iso, maybe_in, millis};
 use crate::screens::{draw_phase, stale_words};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
@@ -23,12 +23,12 @@ const fn column(title: &'static str, width: u16, grow: u16, align: Align, priori
 
 const COLUMNS: [Column; 10] = [
     column("SERIES", 18, 3, Align::Left, 9),
-    column("LABELS", 8, 3, Align::Left, 6),
+    column("LABELS", 13, 3, Align::Left, 6),
     column("LAST", 7, 0, Align::Right, 8),
-    column("WINDOW", 10, 4, Align::Left, 5),
-    column("MIN", 7, 0, Align::Right, 3),
-    column("MEAN", 7, 0, Align::Right, 4),
-    column("MAX", 7, 0, Align::Right, 3),
+    column("WINDOW", 8, 4, Align::Left, 5),
+    column("MIN", 6, 0, Align::Right, 3),
+    column("MEAN", 6, 0, Align::Right, 4),
+    column("MAX", 6, 0, Align::Right, 3),
     column("MRK", 3, 0, Align::Left, 2),
     column("S", 1, 0, Align::Left, 9),
     column("STATE", 8, 0, Align::Left, 1),
@@ -229,10 +229,10 @@ fn draw_cell(cx: &Context, body: &mut Canvas<'_>, row: &SeriesRow, column: &Colu
     let (text, role) = match column.title {
         "SERIES" => (row.name.as_str().to_owned(), Role::Text),
         "LABELS" => (row.labels.as_str().to_owned(), Role::Dim),
-        "LAST" => (maybe(row.last), agreed.map_or(Role::Text, |a| a.state.role())),
-        "MIN" => (maybe(row.min), number_role),
-        "MEAN" => (maybe(row.mean), number_role),
-        "MAX" => (maybe(row.max), number_role),
+        "LAST" => (maybe_in(row.last, w), agreed.map_or(Role::Text, |a| a.state.role())),
+        "MIN" => (maybe_in(row.min, w), number_role),
+        "MEAN" => (maybe_in(row.mean, w), number_role),
+        "MAX" => (maybe_in(row.max, w), number_role),
         "MRK" => (row.marks(), Role::Dim),
         "S" => match agreed {
             Some(agreed) => (agreed.state.mark().to_string(), agreed.state.role()),

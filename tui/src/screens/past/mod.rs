@@ -60,7 +60,8 @@ impl Screen {
     fn heights(cx: &Context) -> (usize, usize) {
         let screen = cx.screen_height();
         let upper = (screen / 2).saturating_sub(1);
-        let lower = screen.saturating_sub(upper + 3);
+        // Header, rule, ledger header and the line of words.
+        let lower = screen.saturating_sub(upper + 4);
         (usize::from(upper), usize::from(lower))
     }
 

@@ -40,6 +40,7 @@ pub(crate) struct Screen {
     log_of: String,
     watching: Option<String>,
     launch: Option<Launch>,
+    text: Option<(String, Vec<String>)>,
 }
 
 impl Screen {
@@ -188,8 +189,7 @@ impl Screen {
                 let id = cx.call(Slot::Schedule, Request::UpdateSchedule(request));
                 self.schedule.asked(id, cx.now.wall_ms);
             }
-            // What failed and why is the useful thing behind a run.
-            Cmd::Open => self.read_log(cx, true),
+            Cmd::Open => self.show_run(cx),
             Cmd::Copy => {
                 if let Some(id) = self.current().map(|row| row.run.id.clone()) {
                     cx.copy(id);
@@ -205,6 +205,35 @@ impl Screen {
             _ => return false,
         }
         true
+    }
+
+    /// A text that wants to be shown over the screen.
+    pub(crate) fn take_text(&mut self) -> Option<(String, Vec<String>)> {
+        self.text.take()
+    }
+
+    /// What failed and why is the useful thing behind a run; then its log.
+    fn show_run(&mut self, cx: &mut Context) {
+        let Some(row) = self.current() else { return };
+        let mut lines = vec![row.message.as_str().to_owned()];
+        for failure in &row.run.failures {
+            let name = failure.series.as_ref().map(wire::series_promql).unwrap_or_default();
+            let why = failure
+                .failure
+                .as_ref()
+                .map(|f| format!("{}: {}", f.step, f.message))
+                .unwrap_or_default();
+            lines.push(format!("✗ {name} {why}"));
+        }
+        for line in self.log.get().map_or(&[][..], Vec::as_slice) {
+            lines.push(format!(
+                "{} {:<5} {}",
+                cx.zone.clock(line.time_ms),
+                line.level,
+                line.text
+            ));
+        }
+        self.text = Some((format!("run #{} {}", row.run.number, row.state_word()), lines));
     }
 
     fn watch(&mut self, cx: &mut Context, run_id: Option<String>) {

@@ -67,6 +67,13 @@ impl Screen {
     /// The list of sets is here: keep the open one, or open the one wanted, else the first active one.
     fn sets_listed(&mut self, cx: &mut Context) {
         let sets = self.sets.get().cloned().unwrap_or_default();
+        let mut queries: Vec<sla_proto::series::v1::Query> = Vec::new();
+        for objective in sets.iter().filter(|s| s.active).flat_map(|s| &s.objectives) {
+            if let Some(query) = objective.query.clone().filter(|q| !queries.contains(q)) {
+                queries.push(query);
+            }
+        }
+        cx.agreed_queries = Some(queries);
         let wanted = self.open_name.take();
         if let Some(set) = wanted.and_then(|name| sets.iter().find(|s| s.name == name)) {
             self.open(cx, set.clone());

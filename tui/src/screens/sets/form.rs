@@ -39,9 +39,10 @@ enum Focus {
     Hold,
     Target,
     Counter,
+    Forecast,
 }
 
-const ORDER: [Focus; 10] = [
+const ORDER: [Focus; 11] = [
     Focus::Query,
     Focus::Name,
     Focus::Min,
@@ -52,6 +53,7 @@ const ORDER: [Focus; 10] = [
     Focus::Hold,
     Focus::Target,
     Focus::Counter,
+    Focus::Forecast,
 ];
 
 /// One objective being edited.
@@ -71,6 +73,7 @@ pub(crate) struct Form {
     hold: TextField,
     target: TextField,
     counter: Choice,
+    forecast: Choice,
     check: Check,
 }
 
@@ -113,6 +116,7 @@ impl Form {
             hold: TextField::new(&hold),
             target: TextField::new(&objective.target_percent),
             counter: Choice::new(&COUNTER.map(|c| c.0), counter),
+            forecast: Choice::new(&["yes", "no"], usize::from(objective.no_forecast)),
             check: Check::default(),
         }
     }
@@ -227,6 +231,7 @@ impl Form {
             .trim()
             .clone_into(&mut objective.target_percent);
         objective.set_counter_mode(COUNTER[self.counter.at].1);
+        objective.no_forecast = self.forecast.at == 1;
         if bounds(&objective) != bounds(&self.base) {
             objective.suggested = false;
         }
@@ -252,7 +257,7 @@ impl Form {
             Focus::WarnAbove => &mut self.warn_above,
             Focus::Hold => &mut self.hold,
             Focus::Target => &mut self.target,
-            Focus::Missing | Focus::Counter => return None,
+            Focus::Missing | Focus::Counter | Focus::Forecast => return None,
         })
     }
 
@@ -267,10 +272,10 @@ impl Form {
         if let Some(field) = self.field_mut() {
             return field.handle(key);
         }
-        let choice = if ORDER[self.focus] == Focus::Missing {
-            &mut self.missing
-        } else {
-            &mut self.counter
+        let choice = match ORDER[self.focus] {
+            Focus::Missing => &mut self.missing,
+            Focus::Forecast => &mut self.forecast,
+            _ => &mut self.counter,
         };
         match key.code {
             KeyCode::Left => choice.turn(-1),
@@ -322,6 +327,8 @@ impl Form {
         self.target.draw(canvas, x, 2, 8, focus == Focus::Target);
         x = canvas.text(x + 9, 2, "counter", Role::Dim) + 1;
         self.counter.draw(canvas, x, 2, 6, focus == Focus::Counter);
+        x = canvas.text(x + 7, 2, "forecast", Role::Dim) + 1;
+        self.forecast.draw(canvas, x, 2, 5, focus == Focus::Forecast);
         let (good, words) = self.words();
         let role = if good { Role::Ok } else { Role::Error };
         let mark = if good { '✓' } else { '✗' };

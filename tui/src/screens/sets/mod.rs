@@ -29,6 +29,8 @@ use rows::ObjectiveRow;
 
 /// How long typing must rest before a what-if is asked, milliseconds.
 const WHAT_IF_REST_MS: i64 = 60;
+/// Figures of a draft are judged again at most this often while evaluations come, milliseconds.
+const WHAT_IF_EVERY_MS: i64 = 5_000;
 /// The window that a what-if is about, milliseconds.
 pub(crate) const WHAT_IF_WINDOW_MS: i64 = 43_200_000;
 
@@ -43,6 +45,7 @@ pub(crate) struct Screen {
     form: Option<Form>,
     what_if: Remote<EvaluateResponse>,
     what_if_at_ms: Option<i64>,
+    judged_ms: i64,
     chart: Remote<GetChartResponse>,
     /// Of which series the chart is.
     chart_of: Vec<u8>,
@@ -113,8 +116,11 @@ impl Screen {
         self.ask_what_if(cx, 0);
     }
 
-    pub(crate) fn figures_changed(&mut self, cx: &mut Context) {
+    pub(crate) fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
         self.rebuild(cx);
+        if visible && !self.what_if.is_loading() && cx.now.mono_ms - self.judged_ms >= WHAT_IF_EVERY_MS {
+            self.ask_what_if(cx, 0);
+        }
     }
 
     /// What is known of each objective of the draft: the what-if of the draft, else the last evaluation.
@@ -182,6 +188,7 @@ impl Screen {
                 cached_only: true,
                 ..EvaluateRequest::default()
             };
+            self.judged_ms = cx.now.mono_ms;
             let id = cx.call(Slot::WhatIf, Request::Evaluate(request));
             self.what_if.asked(id, cx.now.wall_ms);
         }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use sla_domain::SafeText;
-use sla_proto::objective::v1::Objective;
+use sla_proto::objective::v1::{AllowedRange, Objective};
 use sla_proto::series::v1::Query;
 use sla_proto::violation::v1::{ObjectiveStatus, WindowResult};
 
@@ -29,6 +29,8 @@ pub(crate) struct ObjectiveRow {
     pub(crate) now: Option<ObjectiveStatus>,
     /// Of the draft's range, over 12 h.
     pub(crate) what_if: Option<ObjectiveStatus>,
+    /// The draft differs from what is stored.
+    changed: bool,
 }
 
 impl ObjectiveRow {
@@ -50,24 +52,35 @@ impl ObjectiveRow {
             haystack: format!("{name} {}", SafeText::new(wire::query_text(objective.query.as_ref()))),
             name,
             key,
+            changed: stored_range(now.as_ref()) != objective.range,
             objective: objective.clone(),
             now,
             what_if,
         }
     }
 
-    /// The state by the draft's range where that was judged, else by the stored one.
+    /// What judges the row now: the last evaluation while the range is the stored one, else the what-if.
+    fn judged(&self) -> Option<&ObjectiveStatus> {
+        let (first, second) = if self.changed {
+            (&self.what_if, &self.now)
+        } else {
+            (&self.now, &self.what_if)
+        };
+        first.as_ref().or(second.as_ref())
+    }
+
+    /// The state of the instant.
     pub(crate) fn state(&self) -> Option<State> {
-        self.what_if
-            .as_ref()
-            .or(self.now.as_ref())
-            .map(|s| State::of(s.state()))
+        self.judged().map(|s| State::of(s.state()))
     }
 
     /// The newest value of the series in the worst state.
     pub(crate) fn last(&self) -> Option<f64> {
-        let status = self.what_if.as_ref().or(self.now.as_ref())?;
-        status.series.first().and_then(|s| s.last.as_ref()).map(|p| p.value)
+        self.judged()?
+            .series
+            .first()
+            .and_then(|s| s.last.as_ref())
+            .map(|p| p.value)
     }
 
     /// The last 12 h with the draft's range.
@@ -132,6 +145,10 @@ impl Row for ObjectiveRow {
         }
         .then(self.at.cmp(&other.at))
     }
+}
+
+fn stored_range(status: Option<&ObjectiveStatus>) -> Option<AllowedRange> {
+    status?.objective.as_ref()?.range
 }
 
 /// The set as CSV or JSON.

@@ -3,7 +3,7 @@
 use super::rows::{ObjectiveRow, SORTS};
 use super::{Bound, Screen, WHAT_IF_WINDOW_MS};
 use crate::app::{Context, wire};
-use crate::format::{duration, maybe, number, percent, probability};
+use crate::format::{duration, maybe, number, percent, plural, probability};
 use crate::screens::{draw_phase, stale_words};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
@@ -116,6 +116,9 @@ impl Screen {
         let row = self.current();
         let title = match (&self.form, row) {
             (Some(form), _) if self.rows.len() <= form.at => "new objective".to_owned(),
+            (_, Some(row)) if row.objective.suggested => {
+                format!("{} (range suggested, not agreed by a person)", row.name)
+            }
             (_, Some(row)) => row.name.as_str().to_owned(),
             _ => return,
         };
@@ -154,9 +157,9 @@ impl Screen {
                 };
                 let worst = w.worst.map_or_else(String::new, |v| format!(", worst {}", number(v)));
                 let text = format!(
-                    "with this range in {}: {} violations, {}{worst}, {good} good, known {}",
+                    "with this range in {}: {}, {}{worst}, {good} good, known {}",
                     duration(w.window_ms),
-                    w.violations,
+                    plural(w.violations, "violation"),
                     duration(w.violated_ms),
                     percent(w.coverage)
                 );
@@ -191,9 +194,6 @@ impl Screen {
                     duration(cx.horizon_ms()),
                     probability(p)
                 ));
-            }
-            if row.objective.suggested {
-                second.push("range suggested, not agreed by a person".to_owned());
             }
             lines.push((second.join("   "), Role::Text));
         }
