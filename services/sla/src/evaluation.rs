@@ -5,5 +5,6 @@ pub mod judge;
 pub mod memory;
 pub mod reader;
 pub mod snapshot;
+pub mod spacings;
 pub mod status;
 pub mod what_if;

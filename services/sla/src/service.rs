@@ -13,6 +13,7 @@ use tonic::service::Routes;
 
 use crate::error::SlaError;
 use crate::evaluation::cadence::{self, NowRequest};
+use crate::evaluation::spacings::Spacings;
 use crate::grpc::sets::SetsApi;
 use crate::grpc::violations::ViolationsApi;
 use crate::metrics::{SlaCounts, SlaMetrics};
@@ -46,6 +47,7 @@ pub(crate) struct Core {
     pub(crate) editor: Editor,
     pub(crate) ids: Identities,
     pub(crate) board: Board,
+    pub(crate) spacings: Spacings,
     pub(crate) outlooks: Arc<OutlookBoard>,
     pub(crate) now_requests: mpsc::Sender<NowRequest>,
 }
@@ -71,7 +73,7 @@ impl Core {
 /// The role `sla`, running. Cheap to clone; it ends with its `Shutdown`.
 #[derive(Debug, Clone)]
 pub struct SlaService {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
 }
 
 impl SlaService {
@@ -94,6 +96,7 @@ impl SlaService {
             editor: Editor::new(peer.clone(), catalog.clone(), clock.clone()),
             ids: Identities::new(clock.clone()),
             board: Board::default(),
+            spacings: Spacings::default(),
             outlooks: Arc::default(),
             metrics: SlaMetrics::default(),
             options,

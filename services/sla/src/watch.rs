@@ -171,3 +171,118 @@ impl Watcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    use futures::StreamExt as _;
+    use sla_domain::ManualClock;
+    use sla_proto::Peer;
+    use sla_runtime::Shutdown;
+    use sla_runtime::pool::CpuPool;
+
+    use crate::options::SlaOptions;
+    use crate::service::SlaService;
+    use pb::watch_violations_response::Event;
+
+    /// A role whose peer is never wired: nothing but the test publishes.
+    fn role() -> (SlaService, Shutdown) {
+        let (peer, _late) = Peer::late();
+        let options = SlaOptions {
+            default_set: false,
+            ..SlaOptions::default()
+        };
+        let shutdown = Shutdown::new();
+        let clock = Arc::new(ManualClock::at(1_000));
+        let role = SlaService::start(options, peer, clock, CpuPool::new(1), shutdown.clone()).unwrap();
+        (role, shutdown)
+    }
+
+    fn snapshot(at_ms: i64, ids: &[&str]) -> Snapshot {
+        let objectives = ids.iter().map(|id| {
+            Arc::new(pb::ObjectiveStatus {
+                set_id: "s".into(),
+                objective: Some(sla_proto::objective::v1::Objective {
+                    id: (*id).into(),
+                    ..Default::default()
+                }),
+                why: format!("at {at_ms}"),
+                ..Default::default()
+            })
+        });
+        Snapshot::new(
+            at_ms,
+            objectives.collect(),
+            sla_proto::series::v1::SourceStatus::default(),
+            String::new(),
+        )
+    }
+
+    fn opened(set_id: &str) -> Announcement {
+        Announcement::Opened(pb::Violation {
+            set_id: set_id.into(),
+            ..pb::Violation::default()
+        })
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_comes_first_then_only_what_concerns_the_watcher() {
+        let (role, shutdown) = role();
+        let board = &role.core.board;
+        board.publish(snapshot(1, &["a"]), Vec::new());
+        let mut stream = stream(&role.core, Some("s".into()));
+        let first = stream.next().await.unwrap().unwrap();
+        assert!(matches!(first.event, Some(Event::Snapshot(o)) if o.objectives.len() == 1));
+        board.publish(snapshot(2, &["a"]), vec![opened("another"), opened("s")]);
+        let second = stream.next().await.unwrap().unwrap();
+        assert!(matches!(second.event, Some(Event::Opened(v)) if v.set_id == "s"));
+        let third = stream.next().await.unwrap().unwrap();
+        assert!(matches!(third.event, Some(Event::Update(u)) if u.objectives.len() == 1));
+        board.publish(snapshot(3, &["a", "b"]), Vec::new());
+        let fourth = stream.next().await.unwrap().unwrap();
+        assert!(
+            matches!(fourth.event, Some(Event::Snapshot(o)) if o.objectives.len() == 2),
+            "another objective"
+        );
+        assert_eq!(
+            [first.sequence, second.sequence, third.sequence, fourth.sequence],
+            [1, 2, 3, 4]
+        );
+        shutdown.begin();
+        assert!(stream.next().await.is_none(), "shutdown ends the stream");
+    }
+
+    #[tokio::test]
+    async fn who_lags_is_given_the_newest_snapshot() {
+        let (role, shutdown) = role();
+        let board = &role.core.board;
+        board.publish(snapshot(1, &["a"]), Vec::new());
+        let mut stream = stream(&role.core, None);
+        let newest = (WATCH_BACKLOG + WATCH_QUEUE) as i64 * 3;
+        for at_ms in 2..=newest {
+            board.publish(snapshot(at_ms, &["a"]), Vec::new());
+            tokio::task::yield_now().await;
+        }
+        let mut snapshots = 0;
+        let mut reached = false;
+        while let Ok(Some(Ok(message))) = tokio::time::timeout(Duration::from_secs(5), stream.next()).await {
+            let evaluated = match message.event {
+                Some(Event::Snapshot(overview)) => {
+                    snapshots += 1;
+                    overview.evaluated
+                }
+                Some(Event::Update(update)) => update.evaluated,
+                _ => None,
+            };
+            if evaluated == Some(timestamp(newest)) {
+                reached = true;
+                break;
+            }
+        }
+        assert!(reached && snapshots >= 2, "{snapshots} snapshots");
+        assert!(role.counts().watchers_resynchronised >= 1);
+        shutdown.begin();
+    }
+}

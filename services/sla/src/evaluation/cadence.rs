@@ -132,6 +132,9 @@ impl Cadence {
         let judged = self.judge(core, &due, at_ms).await?;
         core.metrics
             .series_judged(judged.iter().map(|objective| objective.series.len() as u64).sum());
+        if let Err(error) = core.spacings.save(&core.peer, at_ms).await {
+            tracing::debug!(error = %error.words(), "spacings are stored later");
+        }
         let (announcements, problem) = self.keep_ledger(core, &judged, &active, at_ms).await;
         self.fill_cards(core, &judged, &active);
         let snapshot = self.snapshot(core, &sets, at_ms, problem);
@@ -175,20 +178,20 @@ impl Cadence {
             windows_ms: core.options.windows_ms.clone(),
             cap_ms: None,
         };
-        let work: Vec<_> = due
-            .iter()
-            .map(|known| {
-                let series = self.memory.series(&known.wanted.key);
-                let risks: HashMap<SeriesId, Risk> = series
-                    .iter()
-                    .filter_map(|held| {
-                        let key = OutlookKey::new(&known.objective, held.id);
-                        Some((held.id, core.outlooks.get(&key)?.risk?))
-                    })
-                    .collect();
-                (known.clone(), series, risks)
-            })
-            .collect();
+        let mut work = Vec::with_capacity(due.len());
+        for known in due {
+            let mut series = self.memory.series(&known.wanted.key);
+            let loaded = core.spacings.load(&core.peer, known, &series).await;
+            core.spacings.apply(known, &mut series, loaded);
+            let risks: HashMap<SeriesId, Risk> = series
+                .iter()
+                .filter_map(|held| {
+                    let key = OutlookKey::new(&known.objective, held.id);
+                    Some((held.id, core.outlooks.get(&key)?.risk?))
+                })
+                .collect();
+            work.push((known.clone(), series, risks));
+        }
         let judged = core
             .judging
             .run(move || {
@@ -240,6 +243,11 @@ impl Cadence {
         }
         let is_active = |id: &ObjectiveId| active.iter().any(|known| known.objective.id == *id);
         self.ledger.forget(at_ms - reach_ms, is_active);
+        core.spacings.retain(|id, generation| {
+            active
+                .iter()
+                .any(|known| known.objective.id == *id && known.objective.generation == generation)
+        });
         let mut pending = Pending::default();
         for objective in judged {
             // What was not read has not ended: a tail that is missing proves nothing.

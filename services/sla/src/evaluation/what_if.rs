@@ -55,31 +55,23 @@ pub(crate) async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Resul
     };
     let source = reading.status.clone();
     let (held, failures) = held(reading);
-    let work: Vec<_> = objectives
-        .into_iter()
-        .map(|known| {
-            let (series, problem) = answers(&known, &queries, &held, &failures);
-            (known, series, problem)
-        })
-        .collect();
-    let (with_intervals, horizon_ms, asked_here) = (request.with_intervals, core.options.horizon_ms, asked.clone());
+    let (with_intervals, horizon_ms) = (request.with_intervals, core.options.horizon_ms);
     let board = request.with_outlook.then(|| core.outlooks.clone());
-    let judged: Vec<pb::ObjectiveStatus> = core
-        .judging
-        .run(move || {
-            work.into_iter()
-                .map(|(known, series, problem)| {
-                    let judged = judge(&known, series, &asked_here, &HashMap::new());
-                    let mut status = objective_status(&judged, horizon_ms, with_intervals, &problem);
-                    if let Some(board) = &board {
-                        outlook::what_if::add(board, &judged, &mut status, horizon_ms);
-                    }
-                    status
-                })
-                .collect()
+    // One piece of work an objective, so that all threads take part; answers keep their order.
+    let work = objectives.into_iter().map(|known| {
+        let (mut series, problem) = answers(&known, &queries, &held, &failures);
+        core.spacings.apply(&known, &mut series, false);
+        let (asked, board) = (asked.clone(), board.clone());
+        core.judging.run(move || {
+            let judged = judge(&known, series, &asked, &HashMap::new());
+            let mut status = objective_status(&judged, horizon_ms, with_intervals, &problem);
+            if let Some(board) = &board {
+                outlook::what_if::add(board, &judged, &mut status, horizon_ms);
+            }
+            status
         })
-        .await?;
-    let told = judged;
+    });
+    let told = futures::future::try_join_all(work).await?;
     Ok(pb::EvaluateResponse {
         at: Some(convert::timestamp(asked.at_ms)),
         objectives: told,

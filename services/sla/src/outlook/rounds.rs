@@ -147,7 +147,8 @@ impl Rounds {
         let mut cases = Vec::new();
         let mut count = 0;
         for known in &active {
-            let series = self.memory.series(&known.wanted.key);
+            let mut series = self.memory.series(&known.wanted.key);
+            core.spacings.apply(known, &mut series, false);
             let loaded = self.load(core, known, &series, at_ms).await;
             for held in series {
                 let case = Case {
