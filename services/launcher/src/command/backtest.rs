@@ -1,5 +1,6 @@
 //! `sla backtest`: how good the forecasts would have been on a series, beside the usual methods.
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use color_eyre::eyre::Report;
@@ -239,7 +240,7 @@ impl Outcome<'_> {
         let report = match &self.report {
             Ok(report) => report,
             Err(reason) => {
-                out.push_str(&format!("no backtest: {reason}\n"));
+                let _ = writeln!(out, "no backtest: {reason}");
                 return out;
             }
         };
@@ -247,7 +248,8 @@ impl Outcome<'_> {
             .history
             .as_ref()
             .map_or(0, |history| (history.span_s() * 1000.0) as i64);
-        out.push_str(&format!(
+        let _ = write!(
+            out,
             "{} of history every {}; {} origins, each asked for the next {}; {} of {} outcomes left their threshold\n\
              (thresholds: the {} quantiles of what lay before each origin; nothing later was seen)\n\n",
             duration::format_short_ms(span_ms),
@@ -257,7 +259,7 @@ impl Outcome<'_> {
             report.violations,
             report.outcomes,
             QUANTILES.map(|q| q.to_string()).join(", "),
-        ));
+        );
         let head = [
             "METHOD",
             "MASE>",
@@ -315,7 +317,7 @@ impl Outcome<'_> {
                 })
                 .collect();
             out.push_str(&table(&["BIN", "SAID>", "HAPPENED>", "N>"], &rows));
-            out.push_str(&format!("track record: {}\n", report.record));
+            let _ = writeln!(out, "track record: {}", report.record);
         }
         out
     }
