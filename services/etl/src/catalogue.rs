@@ -22,7 +22,7 @@ pub const MAX_NAMES: usize = 100_000;
 /// Series of one listing.
 pub const MAX_LISTED_SERIES: usize = 20_000;
 /// The list of names is read again when it is older than this.
-pub const NAMES_AGE: Duration = Duration::from_secs(60);
+pub const NAMES_AGE: Duration = Duration::from_mins(1);
 /// A listing of series is read again when it is older than this; long enough to page through it.
 const SERIES_AGE: Duration = Duration::from_secs(30);
 /// Listings of series kept for paging.

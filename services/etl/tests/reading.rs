@@ -1,5 +1,7 @@
 //! Reading through the memory, against a recording whose source can be cut off and whose questions are counted.
 
+#![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;

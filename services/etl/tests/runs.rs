@@ -1,6 +1,8 @@
 //! Runs over the whole role and its gRPC surface: the demo's replay as source, and a store in memory that keeps the rules of
 //! `storage.v1` (the real one is proved together with this role by the tests of the binary).
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may end where it stands")]
+
 mod store;
 
 use std::sync::Arc;
@@ -105,7 +107,7 @@ impl Scene {
                 events.push(event);
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), all)
+        tokio::time::timeout(Duration::from_mins(1), all)
             .await
             .expect("a run ends");
         events

@@ -174,9 +174,9 @@ mod tests {
 
     fn chunk(samples: &[(i64, f64)]) -> Vec<u8> {
         let mut encoder = xor::XorEncoder::new();
-        samples
-            .iter()
-            .for_each(|&(time, value)| assert!(encoder.push(time, value)));
+        for &(time, value) in samples {
+            assert!(encoder.push(time, value));
+        }
         encoder.bytes().to_vec()
     }
 

@@ -77,7 +77,7 @@ impl Core {
         match reading.problems.first() {
             Some(problem) if reading.series.is_empty() => Err(EtlError::Source(problem.error.clone())),
             _ => {
-                reading.series.sort_by_cached_key(|one| one.labels());
+                reading.series.sort_by_cached_key(crate::samples::SeriesReading::labels);
                 Ok(reading)
             }
         }
@@ -97,7 +97,7 @@ impl AnalysisService for Core {
             let reading = self.read_for(&wish).await?;
             Ok((wish, reading))
         };
-        let (wish, reading) = read.await.map_err(|error| refused("AnalyzeSeries", error))?;
+        let (wish, reading) = read.await.map_err(|error| refused("AnalyzeSeries", &error))?;
         let (out, stream) = outlet(self.shutdown.token(), &self.metrics);
         let analyst = self.analyst.clone();
         self.shutdown.spawn("etl analysis", async move {

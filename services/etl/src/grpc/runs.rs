@@ -63,7 +63,7 @@ impl RunService for Core {
         let answer = self
             .estimate(request.into_inner())
             .await
-            .map_err(|error| refused("EstimateRun", error))?;
+            .map_err(|error| refused("EstimateRun", &error))?;
         Ok(Response::new(answer))
     }
 
@@ -75,7 +75,7 @@ impl RunService for Core {
             .runs
             .launch(&request.request_id, scope, &request.steps, &user)
             .await;
-        let (run, already_started) = started.map_err(|error| refused("StartRun", error))?;
+        let (run, already_started) = started.map_err(|error| refused("StartRun", &error))?;
         Ok(Response::new(StartRunResponse {
             run: Some(run),
             already_started,
@@ -120,7 +120,7 @@ impl RunService for Core {
             });
             return Ok(Response::new(stream));
         }
-        let mut stored = runs.get(&run_id).await.map_err(|error| refused("WatchRun", error))?;
+        let mut stored = runs.get(&run_id).await.map_err(|error| refused("WatchRun", &error))?;
         self.shutdown.spawn("etl watch", async move {
             // A run of another life of this process: its last word, as soon as it has one.
             let mut quiet = Duration::ZERO;
@@ -155,20 +155,20 @@ impl RunService for Core {
         let user = sla_runtime::caller::user(request.extensions());
         let run = self.runs.cancel(&request.get_ref().run_id, &user).await;
         Ok(Response::new(CancelRunResponse {
-            run: Some(run.map_err(|error| refused("CancelRun", error))?),
+            run: Some(run.map_err(|error| refused("CancelRun", &error))?),
         }))
     }
 
     async fn get_run(&self, request: Request<GetRunRequest>) -> Result<Response<GetRunResponse>, Status> {
         let run = self.runs.get(&request.get_ref().run_id).await;
         Ok(Response::new(GetRunResponse {
-            run: Some(run.map_err(|error| refused("GetRun", error))?),
+            run: Some(run.map_err(|error| refused("GetRun", &error))?),
         }))
     }
 
     async fn list_runs(&self, request: Request<ListRunsRequest>) -> Result<Response<ListRunsResponse>, Status> {
         let page = self.runs.list(request.into_inner()).await;
-        Ok(Response::new(page.map_err(|error| refused("ListRuns", error))?))
+        Ok(Response::new(page.map_err(|error| refused("ListRuns", &error))?))
     }
 
     async fn tail_log(&self, request: Request<TailLogRequest>) -> Result<Response<TailLogResponse>, Status> {

@@ -84,7 +84,7 @@ impl SampleService for Core {
             let plan = self.read_plan(request.get_ref())?;
             self.reader.read(&plan, &self.call()).await
         };
-        let reading = read.await.map_err(|error| refused("ReadSamples", error))?;
+        let reading = read.await.map_err(|error| refused("ReadSamples", &error))?;
         add(&self.metrics.sample_streams, 1);
         let (out, stream) = outlet(self.shutdown.token(), &self.metrics);
         self.shutdown.spawn("etl samples", async move {

@@ -25,7 +25,7 @@ impl ScheduleService for Core {
             .schedule
             .update(request.get_ref())
             .await
-            .map_err(|error| refused("UpdateSchedule", error))?;
+            .map_err(|error| refused("UpdateSchedule", &error))?;
         let paused = if schedule.paused { ", paused" } else { "" };
         self.journal
             .write(Level::Info, "", &format!("the schedule was changed by {user}{paused}"));

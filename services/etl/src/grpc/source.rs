@@ -51,7 +51,7 @@ impl SourceService for Core {
             let rule = format!("has more than {MAX_FILTER_CHARS} characters");
             return Err(refused(
                 "ListMetricNames",
-                EtlError::invalid("contains", &request.contains, rule, "shorten it"),
+                &EtlError::invalid("contains", &request.contains, rule, "shorten it"),
             ));
         }
         let filter = format!("names {}", request.contains);
@@ -60,7 +60,7 @@ impl SourceService for Core {
             .catalogue
             .names(&self.call())
             .await
-            .map_err(|error| refused("ListMetricNames", error))?;
+            .map_err(|error| refused("ListMetricNames", &error))?;
         let size = page::size(request.page_size);
         // Sorted by name: the page goes on behind the last name, whatever came or went meanwhile.
         let mut page: Vec<&MetricFamily> = names
@@ -87,7 +87,7 @@ impl SourceService for Core {
     async fn list_series(&self, request: Request<ListSeriesRequest>) -> Result<Response<ListSeriesResponse>, Status> {
         let request = request.into_inner();
         let query = ReadQuery::parse("query", &request.query.unwrap_or_default())
-            .map_err(|error| refused("ListSeries", error))?;
+            .map_err(|error| refused("ListSeries", &error))?;
         let filter = format!("series {}", query.text());
         // The listing stays the same while it is paged, so a position in it is a good key.
         let from: usize = Token::decode(&request.page_token, &filter)?
@@ -97,7 +97,7 @@ impl SourceService for Core {
             .catalogue
             .series(&query, &self.call())
             .await
-            .map_err(|error| refused("ListSeries", error))?;
+            .map_err(|error| refused("ListSeries", &error))?;
         let to = from.saturating_add(page::size(request.page_size)).min(all.len());
         let series = all.get(from..to).unwrap_or_default().to_vec();
         let next_page_token = if to < all.len() && from < to {
@@ -118,7 +118,7 @@ impl SourceService for Core {
             .catalogue
             .check(&query, &self.call())
             .await
-            .map_err(|error| refused("CheckQuery", error))?;
+            .map_err(|error| refused("CheckQuery", &error))?;
         Ok(Response::new(answer))
     }
 

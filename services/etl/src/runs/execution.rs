@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use sla_domain::{SafeText, SeriesId};
+use sla_proto::convert;
 use sla_proto::result::v1::series_result::Outcome;
 use sla_proto::result::v1::{Failure, Record, RunFinished, SeriesResult, StepTiming, record::Fact};
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::ReadLatestResultsRequest;
-use sla_proto::{convert, etl::v1::RunScope};
 use sla_runtime::status::reason;
 use sla_source::{Call, SourceError};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,7 @@ use crate::steps::{Step, StepOptions, Steps};
 /// Version of the records.
 const SCHEMA: u32 = 1;
 /// Limit of the reads of one run.
-const EXTRACT_LIMIT: Duration = Duration::from_secs(300);
+const EXTRACT_LIMIT: Duration = Duration::from_mins(5);
 /// Records published at once.
 const PUBLISH_RECORDS: usize = 50;
 /// Stored results asked for at once, for warm starts.
@@ -128,7 +128,6 @@ impl Runs {
             fact: Some(Fact::RunFinished(finished)),
         };
         match self.0.parts.stream.publish(&[record]).await {
-            Ok(_) => ending,
             Err(error) if ending == Ending::Complete => {
                 let error = EtlError::from(error);
                 Ending::Aborted {
@@ -136,7 +135,7 @@ impl Runs {
                     message: sla_runtime::status::chain(&error),
                 }
             }
-            Err(_) => ending,
+            Ok(_) | Err(_) => ending,
         }
     }
 
@@ -144,7 +143,7 @@ impl Runs {
         let parts = &self.0.parts;
         let message = run.to_message();
         let steps = Steps::from_words(&message.steps).unwrap_or(Steps::ALL);
-        let queries = scope::resolve(&parts.peer, &message.scope.unwrap_or_else(RunScope::default)).await?;
+        let queries = scope::resolve(&parts.peer, &message.scope.unwrap_or_default()).await?;
         if queries.is_empty() {
             return Ok(());
         }

@@ -146,9 +146,9 @@ impl Progress {
             Ending::Complete | Ending::Cancelled | Ending::Aborted { .. } => format!("{done} of {total} series"),
         };
         if failed > 0 {
-            message.push_str(&format!(", {failed} failed"));
+            message = format!("{message}, {failed} failed");
             if let Some(failure) = self.run.failures.first().and_then(|first| first.failure.as_ref()) {
-                message.push_str(&format!(": {}", failure.message));
+                message = format!("{message}: {}", failure.message);
                 if state == RunState::Failed && self.run.reason.is_empty() {
                     self.run.reason.clone_from(&failure.reason);
                 }

@@ -145,16 +145,16 @@ mod tests {
 
     use super::*;
 
-    fn selector(text: &str) -> Option<Query> {
-        Some(Query {
+    fn selector(text: &str) -> Query {
+        Query {
             query: Some(query::Query::Selector(text.into())),
             step_ms: 0,
-        })
+        }
     }
 
     fn objective(text: &str, no_forecast: bool) -> Objective {
         Objective {
-            query: selector(text),
+            query: Some(selector(text)),
             no_forecast,
             ..Objective::default()
         }
@@ -226,7 +226,7 @@ mod tests {
             .is_ok()
         );
         let wrong = RunScope {
-            queries: vec![selector("up").unwrap(), selector("up{").unwrap()],
+            queries: vec![selector("up"), selector("up{")],
             ..RunScope::default()
         };
         let EtlError::BadQuery(invalid) = check(&wrong).unwrap_err() else {
@@ -234,7 +234,7 @@ mod tests {
         };
         assert_eq!(invalid.field, "scope.queries[1]");
         let many = RunScope {
-            queries: vec![selector("up").unwrap(); MAX_QUERIES + 1],
+            queries: vec![selector("up"); MAX_QUERIES + 1],
             ..RunScope::default()
         };
         assert!(check(&many).is_err());

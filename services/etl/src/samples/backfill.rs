@@ -15,11 +15,11 @@ const BACKFILL_SERIES: usize = 200;
 /// Pause between two such reads.
 const BACKFILL_PAUSE: Duration = Duration::from_millis(200);
 /// Limit of one such read.
-const BACKFILL_LIMIT: Duration = Duration::from_secs(60);
+const BACKFILL_LIMIT: Duration = Duration::from_mins(1);
 /// How often one such read is tried.
 const BACKFILL_ATTEMPTS: u32 = 3;
 /// How often the cache is swept for series that nobody reads any more.
-const SWEEP_EVERY: Duration = Duration::from_secs(300);
+const SWEEP_EVERY: Duration = Duration::from_mins(5);
 
 /// Reads older history in the background and forgets what nobody wants any more; ends when the reader is gone.
 pub(super) async fn backfill_worker(reader: Weak<Inner>, mut queue: mpsc::Receiver<Vec<Labels>>) {

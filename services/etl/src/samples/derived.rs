@@ -17,7 +17,7 @@ use crate::metrics::add;
 use crate::query::ReadQuery;
 
 /// The long view of a query is read again when it is older than this.
-const LONG_VIEW_AGE: Duration = Duration::from_secs(3_600);
+const LONG_VIEW_AGE: Duration = Duration::from_hours(1);
 /// Long views kept.
 const MAX_LONG_VIEWS: usize = 64;
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// The source is asked again which series a selector means when the answer is older than this.
 pub(super) const MEMBERS_AGE: Duration = Duration::from_secs(30);
 /// Selectors that nobody read for this long are forgotten, with the samples only they need.
-pub(super) const UNUSED_AGE: Duration = Duration::from_secs(3_600);
+pub(super) const UNUSED_AGE: Duration = Duration::from_hours(1);
 /// Selectors remembered.
 pub(super) const MAX_SELECTORS: usize = 4_096;
 /// An instant this far from the one the members were asked for wants its own answer, milliseconds.

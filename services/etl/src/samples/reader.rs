@@ -307,9 +307,10 @@ impl Inner {
         let _turn = match turn {
             Ok(turn) => turn,
             Err(error) => {
-                selectors
-                    .iter()
-                    .for_each(|(index, _)| tally.problem(*index, error.clone()));
+                for (index, _) in selectors {
+                    tally.problem(*index, error.clone());
+                }
+
                 return;
             }
         };
@@ -369,7 +370,9 @@ impl Inner {
             }
             Err(error) => {
                 self.failed(&error);
-                stale.iter().for_each(|(index, _)| tally.problem(*index, error.clone()));
+                for (index, _) in &stale {
+                    tally.problem(*index, error.clone());
+                }
             }
         }
     }
@@ -422,9 +425,9 @@ impl Inner {
             Ok(bytes) => tally.bytes += bytes,
             Err(error) => {
                 self.failed(&error);
-                selectors
-                    .iter()
-                    .for_each(|(index, _)| tally.problem(*index, error.clone()));
+                for (index, _) in selectors {
+                    tally.problem(*index, error.clone());
+                }
             }
         }
     }

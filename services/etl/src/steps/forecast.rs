@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(long.notes, ["only 40m of history without a long gap"]);
         let late = of_series(&without(4, 0), at_ms, 720 * MIN_MS, 600_000, false, None);
         assert_eq!(late.notes, ["no samples in the last 4m"]);
-        let first = late.mean.unwrap().points[0].clone();
+        let first = late.mean.unwrap().points[0];
         assert_eq!(convert::millis(&first.time.unwrap()), at_ms + 2 * MIN_MS);
         let silent = of_series(&without(10, 0), at_ms, 720 * MIN_MS, 600_000, false, None);
         assert!(silent.mean.is_none() && silent.notes == ["no samples in the last 10m"]);

@@ -18,20 +18,20 @@ type Answer<T> = Result<Response<T>, Status>;
 
 /// What the store keeps.
 #[derive(Default)]
-pub struct Kept {
-    pub runs: BTreeMap<String, (u64, Run)>,
-    pub requests: BTreeMap<String, String>,
-    pub sets: Vec<SlaSet>,
-    pub schedule: Option<Schedule>,
-    pub next_offset: u64,
-    pub records: Vec<Record>,
+pub(crate) struct Kept {
+    pub(crate) runs: BTreeMap<String, (u64, Run)>,
+    pub(crate) requests: BTreeMap<String, String>,
+    pub(crate) sets: Vec<SlaSet>,
+    pub(crate) schedule: Option<Schedule>,
+    pub(crate) next_offset: u64,
+    pub(crate) records: Vec<Record>,
 }
 
 /// The store. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Store {
-    pub kept: Arc<Mutex<Kept>>,
-    pub away: Arc<AtomicBool>,
+pub(crate) struct Store {
+    pub(crate) kept: Arc<Mutex<Kept>>,
+    pub(crate) away: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -42,7 +42,7 @@ impl Store {
         Ok(self.kept.lock().unwrap())
     }
 
-    pub fn results(&self) -> Vec<SeriesResult> {
+    pub(crate) fn results(&self) -> Vec<SeriesResult> {
         let kept = self.kept.lock().unwrap();
         let results = kept.records.iter().filter_map(|record| match &record.fact {
             Some(Fact::SeriesResult(result)) => Some(result.clone()),
@@ -51,7 +51,7 @@ impl Store {
         results.collect()
     }
 
-    pub fn expected(&self, run_id: &str) -> Option<u32> {
+    pub(crate) fn expected(&self, run_id: &str) -> Option<u32> {
         self.kept
             .lock()
             .unwrap()
@@ -190,7 +190,7 @@ impl ResultStoreService for Store {
     }
 
     async fn read_latest_results(&self, _: Request<ReadLatestResultsRequest>) -> Answer<ReadLatestResultsResponse> {
-        self.kept()?;
+        drop(self.kept()?);
         Ok(Response::new(ReadLatestResultsResponse::default()))
     }
 
