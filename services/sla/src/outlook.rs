@@ -2,6 +2,7 @@
 
 pub mod backtest;
 pub mod board;
+pub(crate) mod case;
 pub mod classic;
 pub mod message;
 pub mod probability;

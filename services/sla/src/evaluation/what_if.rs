@@ -128,22 +128,23 @@ fn asked(core: &Core, request: &pb::EvaluateRequest) -> Result<Asked, SlaError> 
 async fn objectives(core: &Core, request: &pb::EvaluateRequest) -> Result<Vec<Arc<KnownObjective>>, SlaError> {
     if request.objectives.is_empty() {
         let sets = core.sets().await?;
-        let set = sets.find(&request.set)?;
+        let of_set: Vec<Arc<KnownObjective>> = match (request.set.as_str(), request.objective_id.as_str()) {
+            // Nothing named: what is watched.
+            ("", "") => return Ok(sets.active()),
+            ("", _) => sets.all.iter().flat_map(|set| set.objectives.iter().cloned()).collect(),
+            (set, _) => sets.find(set)?.objectives.clone(),
+        };
         if request.objective_id.is_empty() {
-            return Ok(set.objectives.clone());
+            return Ok(of_set);
         }
-        let one = set
-            .objectives
+        let wanted = &request.objective_id;
+        let one = of_set
             .iter()
-            .find(|known| known.objective.id.as_str() == request.objective_id)
-            .or_else(|| {
-                set.objectives
-                    .iter()
-                    .find(|known| known.objective.name == request.objective_id)
-            });
+            .find(|known| known.objective.id.as_str() == wanted)
+            .or_else(|| of_set.iter().find(|known| known.objective.name == *wanted));
         return one.map(|known| vec![known.clone()]).ok_or_else(|| SlaError::NotFound {
             what: "objective",
-            name: SafeText::new(&request.objective_id),
+            name: SafeText::new(wanted),
         });
     }
     if request.objectives.len() > MAX_INLINE_OBJECTIVES {

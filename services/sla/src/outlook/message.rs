@@ -81,6 +81,7 @@ mod tests {
             base_rate: 0.1,
             state: PoolState::default(),
             experts: Vec::new(),
+            uppers: Vec::new(),
             pool_horizon_ms: 600_000,
         }
     }

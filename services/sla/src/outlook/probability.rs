@@ -1,6 +1,6 @@
 //! What is expected of one series: the pool of `sla_analysis`, asked about the bounds of an objective.
 
-use sla_analysis::pool::{EXPERTS, History, LEVELS, MAX_HORIZON_STEPS, PoolState, Question, Threshold, forecast};
+use sla_analysis::pool::{EXPERTS, History, LEVELS, MAX_HORIZON_STEPS, PoolState, Question, Side, Threshold, forecast};
 use sla_domain::range::AllowedRange;
 use sla_domain::{Samples, SeriesId};
 use sla_proto::convert::timestamp;
@@ -55,6 +55,8 @@ pub struct Expectation {
     pub state: PoolState,
     /// What each expert said about each bound: to learn from when the outcome is known.
     pub experts: Vec<[f64; EXPERTS]>,
+    /// Of each of these rows whether it is about the upper bound.
+    pub uppers: Vec<bool>,
     /// The horizon as the pool counts it, milliseconds.
     pub pool_horizon_ms: i64,
 }
@@ -79,6 +81,10 @@ pub fn expect(asking: &Asking<'_>) -> Result<Expectation, String> {
         .map(Threshold::upper)
         .into_iter()
         .chain(asking.range.min().map(Threshold::lower))
+        .collect();
+    let uppers = thresholds
+        .iter()
+        .map(|threshold| threshold.side == Side::Upper)
         .collect();
     let mut question = Question::new(vec![steps], thresholds);
     question.running_bands = false;
@@ -138,6 +144,7 @@ pub fn expect(asking: &Asking<'_>) -> Result<Expectation, String> {
         base_rate: base_rate(asking, times, values).unwrap_or(if outside_now { 1.0 } else { 0.0 }),
         state,
         experts: answer.expert_probability.into_iter().next().unwrap_or_default(),
+        uppers,
         pool_horizon_ms: history.slots_of_steps(steps) as i64 * history.step_ms,
     })
 }

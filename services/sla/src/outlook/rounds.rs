@@ -4,26 +4,24 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sla_analysis::pool::{EXPERTS, PoolState};
+use sla_analysis::pool::PoolState;
 use sla_analysis::scoring::TrackRecord;
-use sla_domain::evaluation::Judgement;
+use sla_domain::SeriesId;
 use sla_domain::objective::ObjectiveId;
-use sla_domain::{SeriesId, spacing};
-use sla_proto::convert::{millis, timestamp};
+use sla_proto::convert::millis;
 use sla_proto::result::v1::Forecast;
 use sla_proto::storage::v1::ScoredForecast;
 use tokio::time::Instant;
 
 use crate::error::SlaError;
 use crate::evaluation::cadence::{bring_up, wanted};
-use crate::evaluation::judge::{judged_samples, spacing_ms};
 use crate::evaluation::memory::{HeldSeries, QueryKey, SampleMemory};
 use crate::options::LATE_SAMPLES_MS;
-use crate::outlook::backtest::{Past, backtest, origins};
 use crate::outlook::board::OutlookKey;
+use crate::outlook::case::{Case, Pending, compute, learn, look_back, pending};
 use crate::outlook::classic::{self, points_outside};
-use crate::outlook::probability::{Asking, Expectation, expect, seed};
-use crate::outlook::track_record::{Outcome, add, of_forecasts, outcome};
+use crate::outlook::probability::Expectation;
+use crate::outlook::track_record::{add, of_forecasts};
 use crate::outlook::{message, store};
 use crate::service::Core;
 use crate::sets::catalog::KnownObjective;
@@ -40,21 +38,10 @@ pub const SAVE_MODELS_EVERY_MS: i64 = 600_000;
 pub const CLASSIC_EVERY_MS: i64 = 120_000;
 /// Time for backtests after each round; the rest waits for the next one.
 pub const BACKTEST_BUDGET: Duration = Duration::from_secs(20);
-/// Past instants asked at in one turn on the pool.
-const BACKTEST_PART: usize = 2;
 /// A backtest that gave nothing is tried again after this long, milliseconds: there may be more history.
 pub const BACKTEST_AGAIN_MS: i64 = 3_600_000;
 /// Changes of sets within this time make one round.
 const SETTLE: Duration = Duration::from_millis(300);
-
-/// A forecast whose time has not come.
-#[derive(Debug, Clone)]
-struct Pending {
-    forecast: ScoredForecast,
-    /// What each expert said; unknown after a restart.
-    experts: Vec<[f64; EXPERTS]>,
-    pool_horizon_ms: i64,
-}
 
 /// What is kept about one series of one objective.
 #[derive(Debug, Default)]
@@ -66,13 +53,6 @@ struct Tracked {
     stored_ms: i64,
     backtest_ms: Option<i64>,
     expected: Option<Expectation>,
-}
-
-/// What one computation brings.
-struct Computed {
-    expected: Result<Expectation, String>,
-    outcomes: Vec<Option<Outcome>>,
-    rate: bool,
 }
 
 /// Everything remembered between rounds.
@@ -110,22 +90,6 @@ pub(crate) async fn run(core: Arc<Core>) {
                 tracing::debug!(error = %error.words(), "a round of forecasts failed");
             }
         }
-    }
-}
-
-/// One series of one objective in a round.
-#[derive(Clone)]
-struct Case {
-    known: Arc<KnownObjective>,
-    held: HeldSeries,
-    key: OutlookKey,
-    at_ms: i64,
-    horizon_ms: i64,
-}
-
-impl Case {
-    fn judgement(&self) -> Judgement {
-        Judgement::of_objective(&self.known.objective, spacing::cap_ms(spacing_ms(&self.held)))
     }
 }
 
@@ -252,7 +216,9 @@ impl Rounds {
                 .map(|forecast| Pending {
                     forecast,
                     experts: Vec::new(),
+                    uppers: Vec::new(),
                     pool_horizon_ms: 0,
+                    came: None,
                 })
                 .collect();
             tracked.record = of_forecasts(scored);
@@ -298,6 +264,7 @@ impl Rounds {
             if let Some(came) = came {
                 pending.forecast.left = Some(came.left);
                 pending.forecast.value = came.value;
+                pending.came = Some(came);
                 scored.push((case.key.clone(), pending));
             }
         }
@@ -362,7 +329,9 @@ impl Rounds {
             }
             core.metrics.forecasts_scored(1);
             add(&mut tracked.record, &pending.forecast);
-            learn(tracked, &pending);
+            if let Some(state) = &mut tracked.state {
+                learn(state, &pending);
+            }
         }
         written?;
         if !new.is_empty() {
@@ -435,115 +404,4 @@ impl Rounds {
         }
         Ok(())
     }
-}
-
-/// An outcome teaches the experts' weights; overlapping forecasts share one lesson.
-fn learn(tracked: &mut Tracked, pending: &Pending) {
-    let (Some(state), Some(left)) = (tracked.state.as_mut(), pending.forecast.left) else {
-        return;
-    };
-    let [experts] = pending.experts.as_slice() else {
-        // With two bounds the outcome does not tell which one was left; after a restart nobody knows what was said.
-        return;
-    };
-    let importance = (STORE_EVERY_MS as f64 / pending.forecast.horizon_ms.max(1) as f64).min(1.0);
-    state
-        .record_mut(pending.pool_horizon_ms)
-        .observe(experts, left, importance);
-}
-
-fn pending(case: &Case, expected: &Expectation) -> Pending {
-    Pending {
-        forecast: ScoredForecast {
-            made: Some(timestamp(case.at_ms)),
-            horizon_ms: case.horizon_ms,
-            probability: expected.probability,
-            last_value_probability: expected.last_value,
-            base_rate_probability: expected.base_rate,
-            band_low: Some(expected.band.0),
-            band_high: Some(expected.band.1),
-            method: "pool".to_owned(),
-            ..named(case)
-        },
-        experts: expected.experts.clone(),
-        pool_horizon_ms: expected.pool_horizon_ms,
-    }
-}
-
-fn named(case: &Case) -> ScoredForecast {
-    ScoredForecast {
-        objective_id: case.key.objective.as_str().to_owned(),
-        generation: case.key.generation,
-        series_id: case.key.series.0.to_vec(),
-        ..ScoredForecast::default()
-    }
-}
-
-fn compute(case: &Case, state: Option<&PoolState>, due: &[(i64, i64)]) -> Computed {
-    let (judged, rate) = judged_samples(&case.known, &case.held);
-    let judgement = case.judgement();
-    let expected = expect(&Asking {
-        range: &case.known.objective.range,
-        samples: &judged,
-        at_ms: case.at_ms,
-        horizon_ms: case.horizon_ms,
-        cap_ms: judgement.hold_ms(),
-        state,
-        seed: seed(case.held.id),
-    });
-    let outcomes = due
-        .iter()
-        .map(|&(made_ms, horizon_ms)| outcome(&judged, &judgement, made_ms, horizon_ms))
-        .collect();
-    Computed {
-        expected,
-        outcomes,
-        rate,
-    }
-}
-
-/// The backtest of one series, in small parts: others who need the pool get their turn in between.
-async fn look_back(core: &Core, case: &Case) -> Result<Vec<ScoredForecast>, SlaError> {
-    let judged = {
-        let case = case.clone();
-        core.pool.run(move || judged_samples(&case.known, &case.held).0).await?
-    };
-    let judgement = case.judgement();
-    let (at_ms, horizon_ms, seed) = (case.at_ms, case.horizon_ms, seed(case.held.id));
-    let past = |samples| Past {
-        samples,
-        judgement: &judgement,
-        at_ms,
-        horizon_ms,
-        seed,
-    };
-    let origins = origins(&past(&*judged));
-    let mut state = None;
-    let mut rows = Vec::with_capacity(origins.len());
-    for part in origins.chunks(BACKTEST_PART) {
-        let (part, judged, token) = (part.to_vec(), judged.clone(), core.shutdown.token().clone());
-        let before = state.take();
-        let (scored, learned) = core
-            .pool
-            .run(move || {
-                let past = Past {
-                    samples: &judged,
-                    judgement: &judgement,
-                    at_ms,
-                    horizon_ms,
-                    seed,
-                };
-                backtest(&past, &part, before, &|| token.is_cancelled())
-            })
-            .await?;
-        state = learned;
-        rows.extend(scored);
-    }
-    let names = named(case);
-    for row in &mut rows {
-        row.objective_id.clone_from(&names.objective_id);
-        row.generation = names.generation;
-        row.series_id.clone_from(&names.series_id);
-    }
-    Ok(rows)
 }

@@ -4,6 +4,7 @@ use sla_analysis::scoring::{Rival, Scored, TrackRecord, Verdict, covers, pinball
 use sla_domain::Samples;
 use sla_domain::evaluation::{Judgement, evaluate, state_at};
 use sla_domain::objective::MissingPolicy;
+use sla_domain::range::Side;
 use sla_domain::track::Standing;
 use sla_domain::window::Window;
 use sla_proto::convert::millis;
@@ -20,6 +21,10 @@ const BAND: (f64, f64) = (0.025, 0.975);
 pub struct Outcome {
     /// Whether the range was left, or stayed left, within the horizon.
     pub left: bool,
+    /// Whether that was above its greatest value …
+    pub above: bool,
+    /// … or below its least one. Both are possible.
+    pub below: bool,
     /// The value that held at its end.
     pub value: Option<f64>,
 }
@@ -41,8 +46,11 @@ pub fn outcome(samples: &Samples, judgement: &Judgement, made_ms: i64, horizon_m
     if !left && evaluation.coverage() < KNOWN_SHARE {
         return None;
     }
+    let on = |side| evaluation.intervals.iter().any(|interval| interval.side == side);
     Some(Outcome {
         left,
+        above: on(Side::Above),
+        below: on(Side::Below),
         value: state_at(samples, &judgement, end_ms).value(),
     })
 }
@@ -139,12 +147,15 @@ mod tests {
             outcome(&quiet, &judgement(), 60_000, 600_000),
             Some(Outcome {
                 left: false,
+                above: false,
+                below: false,
                 value: Some(1.0)
             })
         );
         let mut values = [1.0; 50];
         values[20] = 9.0;
-        assert!(outcome(&samples(&values), &judgement(), 60_000, 600_000).unwrap().left);
+        let came = outcome(&samples(&values), &judgement(), 60_000, 600_000).unwrap();
+        assert!(came.left && came.above && !came.below);
         // Outside before and still: it stays left.
         assert!(
             outcome(&samples(&[9.0; 5]), &judgement(), 60_000, 600_000)

@@ -1,0 +1,220 @@
+//! One series of one objective in a round: what is expected of it now, what came, what the past would have said.
+
+use std::sync::Arc;
+
+use sla_analysis::pool::{EXPERTS, PoolState};
+use sla_analysis::scoring::covers;
+use sla_domain::evaluation::Judgement;
+use sla_domain::spacing;
+use sla_proto::convert::timestamp;
+use sla_proto::storage::v1::ScoredForecast;
+
+use crate::error::SlaError;
+use crate::evaluation::judge::{judged_samples, spacing_ms};
+use crate::evaluation::memory::HeldSeries;
+use crate::outlook::backtest::{Past, backtest, origins};
+use crate::outlook::board::OutlookKey;
+use crate::outlook::probability::{Asking, Expectation, expect, seed};
+use crate::outlook::rounds::STORE_EVERY_MS;
+use crate::outlook::track_record::{Outcome, outcome};
+use crate::service::Core;
+use crate::sets::catalog::KnownObjective;
+
+/// Past instants asked at in one turn on the pool.
+const BACKTEST_PART: usize = 2;
+
+/// A forecast whose time has not come.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    pub(crate) forecast: ScoredForecast,
+    /// What each expert said; unknown after a restart.
+    pub(crate) experts: Vec<[f64; EXPERTS]>,
+    /// Of each of these rows whether it is about the upper bound.
+    pub(crate) uppers: Vec<bool>,
+    pub(crate) pool_horizon_ms: i64,
+    /// What came, once it is known.
+    pub(crate) came: Option<Outcome>,
+}
+
+/// What one computation brings.
+pub(crate) struct Computed {
+    pub(crate) expected: Result<Expectation, String>,
+    pub(crate) outcomes: Vec<Option<Outcome>>,
+    pub(crate) rate: bool,
+}
+
+/// One series of one objective in a round.
+#[derive(Clone)]
+pub(crate) struct Case {
+    pub(crate) known: Arc<KnownObjective>,
+    pub(crate) held: HeldSeries,
+    pub(crate) key: OutlookKey,
+    pub(crate) at_ms: i64,
+    pub(crate) horizon_ms: i64,
+}
+
+impl Case {
+    pub(crate) fn judgement(&self) -> Judgement {
+        Judgement::of_objective(&self.known.objective, spacing::cap_ms(spacing_ms(&self.held)))
+    }
+}
+
+/// An outcome teaches the experts' weights and the width of the band; overlapping forecasts share one lesson.
+pub(crate) fn learn(state: &mut PoolState, pending: &Pending) {
+    let Some(came) = pending.came else { return };
+    let shared = (STORE_EVERY_MS as f64 / pending.forecast.horizon_ms.max(1) as f64).min(1.0);
+    let importance = shared / pending.experts.len().max(1) as f64;
+    // One row a bound, the upper one first; after a restart nobody knows any more what was said.
+    for (said, is_upper) in pending.experts.iter().zip(&pending.uppers) {
+        let left = if *is_upper { came.above } else { came.below };
+        state
+            .record_mut(pending.pool_horizon_ms)
+            .observe(said, left, importance);
+    }
+    let band = (
+        pending.forecast.band_low,
+        pending.forecast.band_high,
+        pending.forecast.value,
+    );
+    if let (Some(low), Some(high), Some(value)) = band {
+        state.observe_band(if covers(low, high, value) { 1.0 } else { 0.0 });
+    }
+}
+
+pub(crate) fn pending(case: &Case, expected: &Expectation) -> Pending {
+    Pending {
+        forecast: ScoredForecast {
+            made: Some(timestamp(case.at_ms)),
+            horizon_ms: case.horizon_ms,
+            probability: expected.probability,
+            last_value_probability: expected.last_value,
+            base_rate_probability: expected.base_rate,
+            band_low: Some(expected.band.0),
+            band_high: Some(expected.band.1),
+            method: "pool".to_owned(),
+            ..named(case)
+        },
+        experts: expected.experts.clone(),
+        uppers: expected.uppers.clone(),
+        pool_horizon_ms: expected.pool_horizon_ms,
+        came: None,
+    }
+}
+
+pub(crate) fn named(case: &Case) -> ScoredForecast {
+    ScoredForecast {
+        objective_id: case.key.objective.as_str().to_owned(),
+        generation: case.key.generation,
+        series_id: case.key.series.0.to_vec(),
+        ..ScoredForecast::default()
+    }
+}
+
+pub(crate) fn compute(case: &Case, state: Option<&PoolState>, due: &[(i64, i64)]) -> Computed {
+    let (judged, rate) = judged_samples(&case.known, &case.held);
+    let judgement = case.judgement();
+    let expected = expect(&Asking {
+        range: &case.known.objective.range,
+        samples: &judged,
+        at_ms: case.at_ms,
+        horizon_ms: case.horizon_ms,
+        cap_ms: judgement.hold_ms(),
+        state,
+        seed: seed(case.held.id),
+    });
+    let outcomes = due
+        .iter()
+        .map(|&(made_ms, horizon_ms)| outcome(&judged, &judgement, made_ms, horizon_ms))
+        .collect();
+    Computed {
+        expected,
+        outcomes,
+        rate,
+    }
+}
+
+/// The backtest of one series, in small parts: others who need the pool get their turn in between.
+pub(crate) async fn look_back(core: &Core, case: &Case) -> Result<Vec<ScoredForecast>, SlaError> {
+    let judged = {
+        let case = case.clone();
+        core.pool.run(move || judged_samples(&case.known, &case.held).0).await?
+    };
+    let judgement = case.judgement();
+    let (at_ms, horizon_ms, seed) = (case.at_ms, case.horizon_ms, seed(case.held.id));
+    let past = |samples| Past {
+        samples,
+        judgement: &judgement,
+        at_ms,
+        horizon_ms,
+        seed,
+    };
+    let origins = origins(&past(&*judged));
+    let mut state = None;
+    let mut rows = Vec::with_capacity(origins.len());
+    for part in origins.chunks(BACKTEST_PART) {
+        let (part, judged, token) = (part.to_vec(), judged.clone(), core.shutdown.token().clone());
+        let before = state.take();
+        let (scored, learned) = core
+            .pool
+            .run(move || {
+                let past = Past {
+                    samples: &judged,
+                    judgement: &judgement,
+                    at_ms,
+                    horizon_ms,
+                    seed,
+                };
+                backtest(&past, &part, before, &|| token.is_cancelled())
+            })
+            .await?;
+        state = learned;
+        rows.extend(scored);
+    }
+    let names = named(case);
+    for row in &mut rows {
+        row.objective_id.clone_from(&names.objective_id);
+        row.generation = names.generation;
+        row.series_id.clone_from(&names.series_id);
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_moves_the_weights_towards_who_was_right() {
+        let mut said = [f64::NAN; EXPERTS];
+        said[0] = 0.9;
+        said[1] = 0.1;
+        let pending = |came: Option<Outcome>| Pending {
+            forecast: ScoredForecast {
+                horizon_ms: 600_000,
+                band_low: Some(0.0),
+                band_high: Some(1.0),
+                value: Some(5.0),
+                ..ScoredForecast::default()
+            },
+            experts: vec![said, [0.5; EXPERTS]],
+            uppers: vec![true, false],
+            pool_horizon_ms: 600_000,
+            came,
+        };
+        let came = Outcome {
+            left: true,
+            above: true,
+            below: false,
+            value: Some(5.0),
+        };
+        let mut state = PoolState::default();
+        learn(&mut state, &pending(None));
+        assert_eq!(state, PoolState::default(), "what is unknown teaches nothing");
+        for _ in 0..20 {
+            learn(&mut state, &pending(Some(came)));
+        }
+        let gain = state.record_mut(600_000).gain;
+        assert!(gain[0] > gain[1], "{gain:?}");
+        assert!(state.band_factor > 1.0, "a band that misses is widened");
+    }
+}
