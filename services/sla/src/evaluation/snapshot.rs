@@ -114,6 +114,9 @@ impl Snapshot {
             lines.push(self.problem.clone());
         }
         let now_ms = self.at_ms.unwrap_or(0);
+        if !self.source.problem.is_empty() {
+            lines.push(self.source_away(now_ms));
+        }
         for objective in self.of_set(set_id) {
             if lines.len() >= MAX_HEADLINES {
                 break;
@@ -122,6 +125,25 @@ impl Snapshot {
         }
         lines.truncate(MAX_HEADLINES);
         lines
+    }
+}
+
+impl Snapshot {
+    /// Why everything may be without data: one line for it all, before the lines of each series.
+    fn source_away(&self, now_ms: i64) -> String {
+        let name = SafeText::with_limit(&self.source.source, 40);
+        let words = SafeText::with_limit(&self.source.problem, 160);
+        match &self.source.failing_since {
+            Some(since) => {
+                let since_ms = millis(since);
+                let (time, lasting) = (
+                    wording::time_of_day(since_ms, now_ms),
+                    wording::lasting(now_ms - since_ms),
+                );
+                format!("source {name} fails since {time} ({lasting}): {words}")
+            }
+            None => format!("source {name} fails: {words}"),
+        }
     }
 }
 
@@ -299,6 +321,20 @@ mod tests {
         let mut snapshot = snapshot();
         snapshot.problem = "the ledger cannot be written since 00:10".into();
         assert_eq!(snapshot.headlines(None)[0], snapshot.problem);
+    }
+
+    #[test]
+    fn a_source_that_is_away_is_told_once_and_first() {
+        let mut snapshot = snapshot();
+        snapshot.source = SourceStatus {
+            source: "prom-eu".into(),
+            problem: "connection refused".into(),
+            failing_since: Some(timestamp(600_000)),
+            ..SourceStatus::default()
+        };
+        let lines = snapshot.headlines(None);
+        assert_eq!(lines[0], "source prom-eu fails since 00:10 (2m): connection refused");
+        assert!(lines[1].starts_with("worse host-3 above 4"));
     }
 
     #[test]
