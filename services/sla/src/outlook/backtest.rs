@@ -6,7 +6,7 @@ use sla_domain::evaluation::Judgement;
 use sla_proto::convert::timestamp;
 use sla_proto::storage::v1::ScoredForecast;
 
-use crate::outlook::probability::{Asking, expect};
+use crate::outlook::probability::{Asking, arima_rival, expect};
 use crate::outlook::track_record::outcome;
 
 /// Past instants asked at.
@@ -78,6 +78,7 @@ pub fn backtest(
                 probability: expected.probability,
                 last_value_probability: expected.last_value,
                 base_rate_probability: expected.base_rate,
+                arima_probability: arima_rival(&asking),
                 band_low: Some(expected.band.0),
                 band_high: Some(expected.band.1),
                 left: Some(came.left),

@@ -14,7 +14,7 @@ use crate::evaluation::judge::{judged_samples, spacing_ms};
 use crate::evaluation::memory::HeldSeries;
 use crate::outlook::backtest::{Past, backtest, origins};
 use crate::outlook::board::OutlookKey;
-use crate::outlook::probability::{Asking, Expectation, expect, seed};
+use crate::outlook::probability::{Asking, Expectation, arima_rival, expect, seed};
 use crate::outlook::rounds::STORE_EVERY_MS;
 use crate::outlook::track_record::{Outcome, outcome};
 use crate::service::Core;
@@ -39,6 +39,7 @@ pub(crate) struct Pending {
 /// What one computation brings.
 pub(crate) struct Computed {
     pub(crate) expected: Result<Expectation, String>,
+    pub(crate) arima: Option<f64>,
     pub(crate) outcomes: Vec<Option<Outcome>>,
     pub(crate) rate: bool,
 }
@@ -81,7 +82,7 @@ pub(crate) fn learn(state: &mut PoolState, pending: &Pending) {
     }
 }
 
-pub(crate) fn pending(case: &Case, expected: &Expectation) -> Pending {
+pub(crate) fn pending(case: &Case, expected: &Expectation, arima: Option<f64>) -> Pending {
     Pending {
         forecast: ScoredForecast {
             made: Some(timestamp(case.at_ms)),
@@ -89,6 +90,7 @@ pub(crate) fn pending(case: &Case, expected: &Expectation) -> Pending {
             probability: expected.probability,
             last_value_probability: expected.last_value,
             base_rate_probability: expected.base_rate,
+            arima_probability: arima,
             band_low: Some(expected.band.0),
             band_high: Some(expected.band.1),
             method: "pool".to_owned(),
@@ -110,10 +112,10 @@ pub(crate) fn named(case: &Case) -> ScoredForecast {
     }
 }
 
-pub(crate) fn compute(case: &Case, state: Option<&PoolState>, due: &[(i64, i64)]) -> Computed {
+pub(crate) fn compute(case: &Case, state: Option<&PoolState>, due: &[(i64, i64)], with_rival: bool) -> Computed {
     let (judged, rate) = judged_samples(&case.known, &case.held);
     let judgement = case.judgement();
-    let expected = expect(&Asking {
+    let asking = Asking {
         range: &case.known.objective.range,
         samples: &judged,
         at_ms: case.at_ms,
@@ -121,13 +123,20 @@ pub(crate) fn compute(case: &Case, state: Option<&PoolState>, due: &[(i64, i64)]
         cap_ms: judgement.hold_ms(),
         state,
         seed: seed(case.held.id),
-    });
+    };
+    let expected = expect(&asking);
+    let arima = if with_rival && expected.is_ok() {
+        arima_rival(&asking)
+    } else {
+        None
+    };
     let outcomes = due
         .iter()
         .map(|&(made_ms, horizon_ms)| outcome(&judged, &judgement, made_ms, horizon_ms))
         .collect();
     Computed {
         expected,
+        arima,
         outcomes,
         rate,
     }

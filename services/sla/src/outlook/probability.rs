@@ -1,5 +1,6 @@
 //! What is expected of one series: the pool of `sla_analysis`, asked about the bounds of an objective.
 
+use sla_analysis::arima;
 use sla_analysis::pool::{EXPERTS, History, LEVELS, MAX_HORIZON_STEPS, PoolState, Question, Side, Threshold, forecast};
 use sla_domain::range::AllowedRange;
 use sla_domain::{Samples, SeriesId};
@@ -10,6 +11,11 @@ use sla_proto::violation::v1::FanPoint;
 const SMALL_PROBABILITY: f64 = 0.05;
 /// A probability of leaving on either side is kept this far from certainty.
 const CERTAINTY: f64 = 0.999;
+
+/// Slots the rival is fitted to at most …
+const ARIMA_SLOTS: usize = 1_440;
+/// … and at least.
+const ARIMA_LEAST_SLOTS: usize = 60;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -170,6 +176,23 @@ fn base_rate(asking: &Asking<'_>, times: &[i64], values: &[f64]) -> Option<f64> 
     (seen > 0).then(|| f64::from(left) / f64::from(seen))
 }
 
+/// What ARIMA(1,1,1) says about the same question: the rival a track record names. `None` where it cannot be fitted (a
+/// constant, too little history without a gap).
+pub fn arima_rival(asking: &Asking<'_>) -> Option<f64> {
+    let (times, values) = asking.samples.between(i64::MIN, asking.at_ms);
+    let history = History::new(times, values).ok()?;
+    let run = history.slots.rsplit(|value| value.is_nan()).next()?;
+    let run = &run[run.len().saturating_sub(ARIMA_SLOTS)..];
+    if run.len() < ARIMA_LEAST_SLOTS {
+        return None;
+    }
+    let model = arima::fit(run, arima::Order::new(1, 1, 1)).ok()?;
+    let ahead_ms = asking.at_ms.saturating_add(asking.horizon_ms) - history.last_ms;
+    let slots = ((ahead_ms as f64 / history.step_ms as f64).ceil() as usize).clamp(1, MAX_HORIZON_STEPS);
+    let probability = model.violation_within(slots, asking.range.min(), asking.range.max());
+    (0.0..=1.0).contains(&probability).then_some(probability)
+}
+
 /// A seed that belongs to a series.
 pub fn seed(series: SeriesId) -> u64 {
     series
@@ -267,6 +290,21 @@ mod tests {
         let silent = expect(&asking(&range, &cut, at_ms + 2 * STEP_MS)).unwrap_err();
         assert!(silent.starts_with("no data"), "{silent}");
         assert!(expect(&asking(&range, &Samples::default(), 0)).is_err());
+    }
+
+    #[test]
+    fn the_rival_answers_the_same_question() {
+        let samples = wave();
+        let at_ms = 959 * STEP_MS;
+        let far = AllowedRange::at_most(50.0).unwrap();
+        let broken = AllowedRange::at_most(-1.0).unwrap();
+        assert!(arima_rival(&asking(&far, &samples, at_ms)).unwrap() < 0.05);
+        assert!(arima_rival(&asking(&broken, &samples, at_ms)).unwrap() > 0.95);
+        assert_eq!(
+            arima_rival(&asking(&far, &samples, 20 * STEP_MS)),
+            None,
+            "too little history"
+        );
     }
 
     #[test]

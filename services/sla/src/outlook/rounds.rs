@@ -258,7 +258,11 @@ impl Rounds {
             .map(|p| (p.forecast.made.as_ref().map_or(0, millis), p.forecast.horizon_ms))
             .collect();
         let (here, state) = (case.clone(), tracked.state.clone());
-        let computed = core.pool.run(move || compute(&here, state.as_ref(), &asked)).await?;
+        let stores = loaded && case.at_ms - tracked.stored_ms >= STORE_EVERY_MS;
+        let computed = core
+            .pool
+            .run(move || compute(&here, state.as_ref(), &asked, stores))
+            .await?;
         core.metrics.outlooks(1);
         for (mut pending, came) in due.into_iter().zip(computed.outcomes) {
             if let Some(came) = came {
@@ -288,8 +292,8 @@ impl Rounds {
         let outlook = match computed.expected {
             Ok(expected) => {
                 let outlook = message::known(&expected, &tracked.record, points, case.at_ms, case.horizon_ms);
-                if loaded && case.at_ms - tracked.stored_ms >= STORE_EVERY_MS {
-                    new.push((case.key.clone(), pending(case, &expected)));
+                if stores {
+                    new.push((case.key.clone(), pending(case, &expected, computed.arima)));
                 }
                 tracked.state = Some(expected.state.clone());
                 tracked.expected = Some(expected);
