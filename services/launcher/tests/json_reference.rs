@@ -1,5 +1,6 @@
 //! Holds the binary to `docs/reference/json.md`: every printed key is on the page, and the numbers are right. No network, no
 //! home folder, no configuration.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -48,6 +49,14 @@ fn sla(arguments: &[&str], input: &str) -> Said {
 
 fn page() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/json.md")).unwrap()
+}
+
+/// A file of `n` samples, `step_s` seconds apart.
+fn csv(n: u32, step_s: u32, value: impl Fn(u32) -> f64) -> String {
+    let lines: Vec<String> = (0..n)
+        .map(|k| format!("{},{}", 1_700_000_000 + step_s * k, value(k)))
+        .collect();
+    lines.join("\n") + "\n"
 }
 
 fn golden(name: &str) -> PathBuf {
@@ -133,6 +142,23 @@ fn check_documented(value: &Value, chapter: &str) {
         unknown.is_empty(),
         "{chapter}: keys that docs/reference/json.md does not name: {unknown:?}"
     );
+}
+
+#[test]
+fn a_key_that_is_not_on_the_page_is_noticed() {
+    let page = page();
+    let known = documented(&page, "evaluate");
+    let named = |path: &str| known.iter().any(|key| matches(path, key));
+    assert!(named("intervals[].start") && named("series[].labels"));
+    assert!(!named("intervals[].stop") && !named("intervals.start") && !named("start"));
+    let known = documented(&page, "analyze");
+    let named = |path: &str| known.iter().any(|key| matches(path, key));
+    assert!(named("basic.quantiles_linear.\"0.99\"") && named("holt_winters.120s_mean_m5.fit_auto.l0"));
+    assert!(!named("basic.median") && !named("holt_winters.120s_mean_m5.wrong"));
+    let mut found = BTreeSet::new();
+    paths(&json!({ "a": [{ "b": { "0.5": 1 } }, 2] }), "", &mut found);
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    assert_eq!(found, ["a", "a[].b", "a[].b.\"0.5\""]);
 }
 
 fn close(got: &Value, want: &Value, relative: f64) {
@@ -355,9 +381,7 @@ fn analyze_says_why_a_quantity_does_not_exist() {
 
 #[test]
 fn analyze_reads_csv_and_draws() {
-    let csv: String = (0..400)
-        .map(|k| format!("{},{}\n", 1_700_000_000 + 30 * k, (k * 7) % 40))
-        .collect();
+    let csv = csv(400, 30, |k| f64::from((k * 7) % 40));
     let said = sla(&["analyze", "--csv", "-", "--json"], &csv);
     assert_eq!(said.code, 0, "{}", said.err);
     let got = said.json();
@@ -411,12 +435,20 @@ fn tasks_are_answered_in_order_and_bad_lines_by_name() {
     let levels: BTreeSet<&str> = lines[0]["q"].as_object().unwrap().keys().map(String::as_str).collect();
     let wanted = ["0.025", "0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95", "0.975"];
     assert_eq!(levels, wanted.into_iter().collect());
-    for step in 0..40 {
-        let column: Vec<f64> = wanted
-            .iter()
-            .map(|level| lines[0]["q"][level][step].as_f64().unwrap())
-            .collect();
-        assert!(column.is_sorted(), "quantiles cross at step {step}: {column:?}");
+    let rows: Vec<Vec<f64>> = wanted
+        .iter()
+        .map(|level| {
+            lines[0]["q"][level]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|q| q.as_f64().unwrap())
+                .collect()
+        })
+        .collect();
+    assert!(rows.iter().all(|row| row.len() == 40));
+    for (low, high) in rows.iter().zip(&rows[1..]) {
+        assert!(low.iter().zip(high).all(|(low, high)| low <= high), "quantiles cross");
     }
     let p = |horizon: &str, at: usize| lines[0]["p"][horizon][at].as_f64().unwrap();
     assert!(
@@ -430,15 +462,9 @@ fn tasks_are_answered_in_order_and_bad_lines_by_name() {
 
 #[test]
 fn backtest_compares_the_methods() {
-    let csv: String = (0..1_000)
-        .map(|k| {
-            format!(
-                "{},{}\n",
-                1_700_000_000 + 15 * k,
-                50.0 + 20.0 * (f64::from(k) / 30.0).sin() + f64::from(k * k % 11)
-            )
-        })
-        .collect();
+    let csv = csv(1_000, 15, |k| {
+        50.0 + 20.0 * (f64::from(k) / 30.0).sin() + f64::from(k * k % 11)
+    });
     let said = sla(&["backtest", "--csv", "-", "--horizon", "5m", "--json"], &csv);
     assert_eq!(said.code, 0, "{}", said.err);
     let got = said.json();

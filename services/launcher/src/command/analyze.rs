@@ -33,12 +33,13 @@ pub(crate) async fn of_source(session: &Session, arguments: &AnalyzeArgs) -> Res
 
 fn answer(series: &[Measured], wish: &Wish, json: bool) -> Result<Exit, Report> {
     let mut analyses = Vec::with_capacity(series.len());
-    for series in series {
+    for (at, series) in series.iter().enumerate() {
         let analysis = quantity::all(series, wish)?;
         if json {
             analyses.push(analysis);
         } else {
-            output::print(&report::words(series, &analysis));
+            let gap = if at > 0 { "\n" } else { "" };
+            output::print(&format!("{gap}{}", report::words(series, &analysis)?));
         }
     }
     if json {

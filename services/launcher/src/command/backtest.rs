@@ -24,6 +24,8 @@ const ORIGINS: usize = 200;
 const FIRST_TRAINING_SHARE: f64 = 0.5;
 /// Quantiles of the training part that serve as thresholds.
 const QUANTILES: [f64; 3] = [0.9, 0.95, 0.99];
+/// Share of the origins at which a method may have no answer and still be compared.
+const MOST_DECLINED: f64 = 0.1;
 /// Seed of the pool's paths.
 const SEED: u64 = 1;
 /// Other names of methods.
@@ -167,11 +169,16 @@ fn season_steps(history: &History) -> Option<usize> {
     Some((strongest.period as f64 * history.steps_per_slot).round() as usize)
 }
 
-/// `ours / theirs`, where both exist and theirs is not perfect.
-fn ratio(ours: Option<f64>, theirs: Option<f64>) -> Option<f64> {
-    ours.zip(theirs)
-        .filter(|(_, theirs)| *theirs > 0.0)
-        .map(|(ours, theirs)| ours / theirs)
+/// The Brier score of a row over that of `rival`, where the rival is not perfect. Methods that had no answer at more than
+/// [`MOST_DECLINED`] of the origins are not compared: they were asked about another, perhaps easier, part of the series.
+fn relative(report: &backtest::Report, row: &MethodRow, rival: Method) -> Option<f64> {
+    let rival = report.row(rival)?;
+    let most = (report.origins as f64 * MOST_DECLINED) as usize;
+    if row.declined > most || rival.declined > most {
+        return None;
+    }
+    let theirs = rival.brier.filter(|theirs| *theirs > 0.0)?;
+    Some(row.brier? / theirs)
 }
 
 impl Outcome<'_> {
@@ -193,8 +200,6 @@ impl Outcome<'_> {
                 return out;
             }
         };
-        let arima = brier(report, Method::Arima);
-        let last = brier(report, Method::LastValue);
         let methods = report.rows.iter().map(|row| {
             json!({
                 "method": row.method.name(),
@@ -203,8 +208,8 @@ impl Outcome<'_> {
                 "mase": row.mase,
                 "pinball": row.pinball,
                 "brier": row.brier,
-                "brier_vs_arima": ratio(row.brier, arima),
-                "brier_vs_last_value": ratio(row.brier, last),
+                "brier_vs_arima": relative(report, row, Method::Arima),
+                "brier_vs_last_value": relative(report, row, Method::LastValue),
                 "calibration_error": row.calibration_error,
                 "coverage_95": row.coverage,
                 "cost_ms": row.cost_ms,
@@ -272,7 +277,6 @@ impl Outcome<'_> {
             "MS>",
             "N>",
         ];
-        let (arima, last) = (brier(report, Method::Arima), brier(report, Method::LastValue));
         let digits = |value: Option<f64>, digits: usize| {
             value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
         };
@@ -291,8 +295,8 @@ impl Outcome<'_> {
                     row.pinball
                         .map_or_else(|| "–".to_owned(), |loss| number::human(loss, number::Unit::Plain)),
                     digits(row.brier, 4),
-                    digits(ratio(row.brier, arima), 2),
-                    digits(ratio(row.brier, last), 2),
+                    digits(relative(report, row, Method::Arima), 2),
+                    digits(relative(report, row, Method::LastValue), 2),
                     digits(row.calibration_error, 3),
                     row.coverage
                         .map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", share * 100.0)),
@@ -325,10 +329,6 @@ impl Outcome<'_> {
 
 fn ours(report: &backtest::Report) -> Option<&MethodRow> {
     report.row(Method::Pool)
-}
-
-fn brier(report: &backtest::Report, method: Method) -> Option<f64> {
-    report.row(method).and_then(|row| row.brier)
 }
 
 #[cfg(test)]
@@ -365,6 +365,22 @@ mod tests {
         assert_eq!(json["methods"][4]["brier_vs_arima"], 1.0);
         assert!(!json["calibration"].as_array().unwrap().is_empty());
         assert!(outcome.words().contains("ours (pool)"));
+    }
+
+    #[test]
+    fn a_method_that_mostly_declined_is_not_compared() {
+        // No season is found and a day is longer than the history: seasonal-naive has nothing to say.
+        let mut series = waves(720);
+        for (k, value) in series.samples.values.iter_mut().enumerate() {
+            *value = ((k as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as f64;
+        }
+        let json = run(&series, &Method::ALL, 600_000).unwrap().json();
+        let row = &json["methods"][2];
+        assert_eq!(
+            (&row["method"], &row["brier_vs_last_value"]),
+            (&json!("seasonal-naive"), &Value::Null)
+        );
+        assert!(json["methods"][6]["brier_vs_last_value"].is_number());
     }
 
     #[test]

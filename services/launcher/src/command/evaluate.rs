@@ -66,7 +66,7 @@ fn of_file(
     };
     let cap_ms = arguments
         .cap
-        .map_or_else(|| spacing::first_cap_ms(samples), |cap| cap.ms());
+        .map_or_else(|| spacing::first_cap_ms(samples), crate::config::Span::ms);
     let judgement = Judgement::new(range, cap_ms).with_missing(arguments.missing);
     let evaluation = judge(samples, &judgement, window);
     let (state, _) = state_of(&evaluation.reading, None);

@@ -21,6 +21,8 @@ const MAX_SERIES: usize = 200;
 const MAX_SLOTS: usize = 1_000_000;
 /// Longest distance of values, seconds: four months.
 const MAX_STEP_S: f64 = 1e7;
+/// Read before the window for the first rates of counters, milliseconds.
+const RATE_LOOK_BACK_MS: i64 = 600_000;
 /// Distance of values whose file says nothing about it.
 const DEFAULT_STEP_MS: i64 = 15_000;
 
@@ -138,7 +140,8 @@ pub(super) async fn of_source(session: &Session, input: &Input) -> Result<Vec<Me
             &query,
             input.step.map_or(0, crate::config::Span::ms),
         )],
-        after: Some(convert::timestamp(after_ms)),
+        // The first rates look back before the window.
+        after: Some(convert::timestamp(after_ms.saturating_sub(RATE_LOOK_BACK_MS))),
         until: Some(convert::timestamp(at_ms)),
         max_series: MAX_SERIES as u32,
         ..ReadSamplesRequest::default()

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use sla_domain::{SafeText, duration, instant, number};
+use sla_domain::{Invalid, SafeText, duration, instant, number};
 
 use super::plot;
 use crate::command::input::Measured;
@@ -21,20 +21,20 @@ const SHOWN_LAGS: usize = 24;
 const LEVEL: f64 = 0.05;
 
 /// The report of one series.
-pub(super) fn words(series: &Measured, analysis: &Value) -> String {
+pub(super) fn words(series: &Measured, analysis: &Value) -> Result<String, Invalid> {
     let metric = analysis["labels"]["__name__"].as_str().unwrap_or_default();
     let unit = number::Unit::guess(metric, series.rate_over_ms.is_some());
     let shown = |value: f64| number::human_with_unit(value, unit);
     let mut out = String::new();
     head(&mut out, series);
-    out.push_str(&plot::curve(&series.samples.values, CURVE.0, CURVE.1, shown));
+    out.push_str(&plot::curve(&series.grid()?, CURVE.0, CURVE.1, shown));
     basic(&mut out, &analysis["basic"], &shown);
     stationarity(&mut out, &analysis["adf"]["c_AIC"]);
     correlation(&mut out, &analysis["acf"], series.step_ms);
     season(&mut out, analysis, &shown);
     expected(&mut out, analysis, &shown);
     chance(&mut out, analysis, series.step_ms, &shown);
-    out
+    Ok(out)
 }
 
 fn head(out: &mut String, series: &Measured) {
@@ -265,6 +265,10 @@ fn chance(out: &mut String, analysis: &Value, step_ms: i64, shown: &impl Fn(f64)
 fn percent(p: f64, forecast: &Value) -> String {
     if forecast["low_confidence"] == true {
         format!("~{:.0} %", (p * 10.0).round() * 10.0)
+    } else if p < 0.01 {
+        "under 1 %".to_owned()
+    } else if p > 0.99 {
+        "over 99 %".to_owned()
     } else {
         format!("{:.0} %", p * 100.0)
     }

@@ -11,14 +11,16 @@ use crate::command::input::Measured;
 /// How far ahead.
 const HORIZON_MS: i64 = 600_000;
 /// What of a bin is modelled.
-const KINDS: [(&str, fn(&Bin) -> f64); 3] = [("mean", |bin| bin.mean), ("max", |bin| bin.max), ("min", |bin| bin.min)];
+type OfBin = fn(&Bin) -> f64;
+/// Its names.
+const KINDS: [(&str, OfBin); 3] = [("mean", |bin| bin.mean), ("max", |bin| bin.max), ("min", |bin| bin.min)];
 
 /// One entry a configuration and kind: `120s_mean_m5`.
 pub(super) fn all(series: &Measured, wish: &Wish) -> Value {
     let mut out = Map::new();
     for &(bin_ms, m) in &wish.holt_winters {
         let all = bins(&series.samples.times_ms, &series.samples.values, bin_ms.unsigned_abs());
-        let mut keys: Vec<(String, fn(&Bin) -> f64)> = KINDS
+        let mut keys: Vec<(String, OfBin)> = KINDS
             .iter()
             .map(|(kind, of)| (format!("{}_{kind}_m{m}", width(bin_ms)), *of))
             .collect();
