@@ -372,7 +372,9 @@ mod tests {
         // No season is found and a day is longer than the history: seasonal-naive has nothing to say.
         let mut series = waves(720);
         for (k, value) in series.samples.values.iter_mut().enumerate() {
-            *value = ((k as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as f64;
+            let mixed = (k as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            *value = ((mixed ^ (mixed >> 27)) >> 40) as f64;
         }
         let json = run(&series, &Method::ALL, 600_000).unwrap().json();
         let row = &json["methods"][2];

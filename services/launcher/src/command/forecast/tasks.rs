@@ -233,7 +233,7 @@ impl Task {
         let refused = |error: PoolError| match error {
             PoolError::BadQuestion { field, value, rule } => {
                 let field = if field == "horizons_steps" { "horizons" } else { field };
-                Invalid::new(field, &value, rule, "ask for less at once")
+                Invalid::new(field, &value, rule, "keep to that")
             }
             PoolError::TooShort { samples, needed } => Invalid::new(
                 "history",
