@@ -1,6 +1,6 @@
 //! One message in, effects out.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::context::{Connection, Jump, Now};
 use super::request::{Effect, LinkEvent, Problem, Reply, Request, RequestId, Slot};
@@ -40,10 +40,16 @@ impl App {
         let scopes = self.scopes();
         let typing = scopes.contains(&Scope::Form);
         let cmd = self.keymap.lookup(&scopes, key);
+        if cmd.is_none() && key.modifiers.contains(KeyModifiers::ALT) {
+            // An Esc and a key typed in haste, or sent by a script, arrive as Alt and that key.
+            self.key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
+            self.key(KeyEvent::new(key.code, key.modifiers - KeyModifiers::ALT));
+            return;
+        }
         if typing {
             match (cmd, key.code) {
                 (_, KeyCode::Esc) => self.back(),
-                (_, KeyCode::Char('c')) if key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL) => {
+                (_, KeyCode::Char('c')) if key.modifiers.contains(KeyModifiers::CONTROL) => {
                     self.back();
                 }
                 (Some(cmd), _) => self.form_command(cmd, key),

@@ -30,6 +30,8 @@ const BURST_MAX: usize = 64;
 const NOTES_MAX: usize = 16;
 /// How long leaving waits for the line.
 const DRAIN: Duration = Duration::from_millis(40);
+/// A frame after the terminal was given back would be written over the shell's prompt.
+const SUSPEND_DRAIN: Duration = Duration::from_secs(1);
 
 /// Why the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,8 @@ pub(crate) struct Shell<I: InputSource> {
     pub(crate) gone: CancellationToken,
     pub(crate) panics: mpsc::Receiver<String>,
     pub(crate) state_path: Option<PathBuf>,
+    /// The terminal belongs to the shell: nothing is painted.
+    pub(crate) suspended: bool,
 }
 
 #[expect(clippy::large_enum_variant, reason = "one lives at a time, on the stack")]
@@ -118,7 +122,7 @@ impl<I: InputSource> Shell<I> {
                 Woken::Gone | Woken::Input(InputEvent::Closed) => return Exit::Gone,
                 Woken::Signal(ShellSignal::Leave(number)) => return Exit::Signal(number),
                 Woken::Signal(ShellSignal::Suspend) => self.suspend(),
-                Woken::Signal(ShellSignal::Resume) => self.writer.invalidate(),
+                Woken::Signal(ShellSignal::Resume) => self.resume(),
                 Woken::Input(event) => {
                     messages.extend(message_of(event, &mut keys));
                     // All that has arrived is handled before one frame is painted.
@@ -165,6 +169,9 @@ impl<I: InputSource> Shell<I> {
                 }
             }
             while files.try_join_next().is_some() {}
+            if self.suspended {
+                continue;
+            }
             let frame_due = painted + NEWS_FRAME;
             if is_news && Instant::now() < frame_due {
                 paint_at = Some(frame_due);
@@ -216,11 +223,18 @@ impl<I: InputSource> Shell<I> {
         }
     }
 
-    /// Gives the terminal back, stops, and takes it again when somebody continues us.
+    /// Gives the terminal back and stops. The stop reaches this thread a moment later than it is asked for, so nothing may be
+    /// written after this until [`Shell::resume`], which SIGCONT brings.
     fn suspend(&mut self) {
-        self.writer.drain(DRAIN);
-        self.term.try_restore();
+        let drained = self.writer.drain(SUSPEND_DRAIN);
+        self.term.try_restore(!drained);
+        self.suspended = true;
         stop_self();
+    }
+
+    /// Takes the terminal again: after a suspend, or after somebody else stopped us and let the shell use it.
+    fn resume(&mut self) {
+        self.suspended = false;
         // A terminal that cannot be entered again is gone; the watcher sees that.
         if let Err(error) = self.term.enter() {
             tracing::error!(%error, "the terminal cannot be entered again");
@@ -236,9 +250,10 @@ impl<I: InputSource> Shell<I> {
                 tracing::warn!(%error, path = %path.display(), "what the console remembers could not be written");
             }
         }
-        self.writer
+        let drained = self
+            .writer
             .stop(if exit == Exit::Gone { Duration::ZERO } else { DRAIN });
-        self.term.try_restore();
+        self.term.try_restore(!drained);
     }
 }
 

@@ -144,6 +144,7 @@ pub(crate) async fn run_on(wire: impl Wire, options: TuiOptions) -> Result<Exit,
         gone,
         panics,
         state_path: options.state_path,
+        suspended: false,
     };
     shell.paint();
     let exit = shell.run().await;

@@ -44,14 +44,15 @@ impl Term {
         }
     }
 
-    /// Sets raw mode and the screen modes.
+    /// Sets raw mode and the screen modes. Done again while they are set, it keeps what was there at first.
     pub(crate) fn enter(&self) -> io::Result<()> {
         let stdin = rustix::stdio::stdin();
-        let original = tcgetattr(stdin)?;
-        let mut raw = original.clone();
+        let now = tcgetattr(stdin)?;
+        let mut raw = now.clone();
         raw.make_raw();
-        *self.state.original.lock().unwrap_or_else(PoisonError::into_inner) = Some(original);
-        self.state.active.store(true, Ordering::SeqCst);
+        if !self.state.active.swap(true, Ordering::SeqCst) {
+            *self.state.original.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        }
         tcsetattr(stdin, OptionalActions::Now, &raw)?;
         write_all(ENTER)?;
         if self.state.mouse {
@@ -61,12 +62,15 @@ impl Term {
     }
 
     /// Puts everything back; safe to call from anywhere, any number of times. Errors have nobody to hear them.
-    pub(crate) fn try_restore(&self) {
+    ///
+    /// `discard`: output that still waits on a slow line is thrown away, so that it does not delay the prompt.
+    pub(crate) fn try_restore(&self, discard: bool) {
         if !self.state.active.swap(false, Ordering::SeqCst) {
             return;
         }
-        // Output of a frame that nobody will see any more must not delay the prompt.
-        let _ = tcflush(rustix::stdio::stdout(), QueueSelector::OFlush);
+        if discard {
+            let _ = tcflush(rustix::stdio::stdout(), QueueSelector::OFlush);
+        }
         let _ = write_all(LEAVE);
         let original = self
             .state
@@ -94,7 +98,7 @@ impl Term {
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             if std::thread::current().id() == ui || !term.state.active.load(Ordering::SeqCst) {
-                term.try_restore();
+                term.try_restore(false);
                 previous(info);
                 return;
             }

@@ -152,7 +152,8 @@ impl FrameWriter {
     }
 
     /// Stops the thread; a frame in flight gets `limit`, then the rest of it is dropped.
-    pub(crate) fn stop(&mut self, limit: Duration) {
+    /// Returns whether all of it was written.
+    pub(crate) fn stop(&mut self, limit: Duration) -> bool {
         let drained = self.drain(limit);
         self.shared.abandon.store(true, Ordering::Relaxed);
         self.shared.lock().stop = true;
@@ -163,6 +164,7 @@ impl FrameWriter {
                 let _ = thread.join();
             }
         }
+        drained
     }
 }
 

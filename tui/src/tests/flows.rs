@@ -284,3 +284,29 @@ fn what_is_remembered_comes_back() {
         (2, 21_600_000, "load")
     );
 }
+
+#[test]
+fn names_give_way_when_something_is_agreed() {
+    let mut driver = Driver::offline(80, 24, crate::shell::caps::Caps::default());
+    let sets = std::mem::take(&mut driver.script.sets);
+    driver.send(Msg::Link(LinkEvent::Connected));
+    driver.wait(300);
+    driver.says("metric names of the source");
+    driver.script.sets = sets;
+    driver.evaluate();
+    driver.says("series of the sets in use");
+    driver.says("6.02");
+}
+
+#[test]
+fn an_escape_in_haste_is_still_an_escape() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("?");
+    let key = crossterm::event::KeyEvent::new(
+        crossterm::event::KeyCode::Char('5'),
+        crossterm::event::KeyModifiers::ALT,
+    );
+    driver.send(Msg::Key(key));
+    driver.wait(300);
+    driver.says("#418");
+}

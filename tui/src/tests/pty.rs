@@ -30,6 +30,8 @@ struct Terminal {
     keyboard: Option<Box<dyn std::io::Write + Send>>,
     child: Box<dyn Child + Send + Sync>,
     screen: Arc<Mutex<vt100::Parser>>,
+    /// Every byte written, for the words of a failure.
+    bytes: Arc<Mutex<Vec<u8>>>,
 }
 
 fn size(cols: u16, rows: u16) -> PtySize {
@@ -61,12 +63,15 @@ impl Terminal {
         )));
         let mut reader = pair.master.try_clone_reader().unwrap();
         let theirs = Arc::clone(&screen);
+        let all = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&all);
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count) = reader.read(&mut bytes) {
                 if count == 0 {
                     break;
                 }
+                kept.lock().unwrap().extend_from_slice(&bytes[..count]);
                 theirs.lock().unwrap().process(&bytes[..count]);
             }
         });
@@ -76,6 +81,7 @@ impl Terminal {
             keyboard: Some(keyboard),
             child,
             screen,
+            bytes: all,
         }
     }
 
@@ -85,6 +91,13 @@ impl Terminal {
 
     fn contents(&self) -> String {
         self.screen.lock().unwrap().screen().contents()
+    }
+
+    fn last_bytes(&self) -> String {
+        let bytes = self.bytes.lock().unwrap();
+        String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(300)..])
+            .escape_debug()
+            .to_string()
     }
 
     #[track_caller]
@@ -124,7 +137,7 @@ impl Terminal {
                 return;
             }
             drop(parser);
-            assert!(Instant::now() < until, "a mode was left on");
+            assert!(Instant::now() < until, "a mode was left on: ...{}", self.last_bytes());
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -25,8 +25,8 @@ const fn column(title: &'static str, width: u16, grow: u16, align: Align, priori
 
 const COLUMNS: [Column; 8] = [
     column("S", 1, 0, Align::Left, 9),
-    column("OBJECTIVE", 20, 3, Align::Left, 9),
-    column("LABELS", 8, 2, Align::Left, 4),
+    column("OBJECTIVE", 18, 3, Align::Left, 9),
+    column("LABELS", 12, 2, Align::Left, 4),
     column("P", 5, 0, Align::Right, 8),
     column("FIRST", 8, 0, Align::Left, 7),
     column("NOW→END", 13, 0, Align::Left, 5),

@@ -237,7 +237,7 @@ impl Detail {
             }
             (Slot::Export, Ok(Reply::Export(samples))) if !self.export_path.is_empty() => {
                 let path = std::mem::take(&mut self.export_path);
-                let text = super::samples_text(samples, crate::format::is_csv(&path));
+                let text = super::view::samples_text(samples, crate::format::is_csv(&path));
                 cx.effect(Effect::WriteFile { path, text });
             }
             (Slot::Export, Err(problem)) if !self.export_path.is_empty() => {

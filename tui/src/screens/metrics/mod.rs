@@ -6,10 +6,9 @@ mod rows;
 mod view;
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use sla_proto::etl::v1::ListMetricNamesRequest;
-use sla_proto::retrieval::v1::{ExportSamplesResponse, ListSeriesRowsRequest, ListSeriesRowsResponse};
+use sla_proto::retrieval::v1::{ListSeriesRowsRequest, ListSeriesRowsResponse};
 use sla_proto::series::v1::Query;
 
 use crate::app::context::Jump;
@@ -62,8 +61,9 @@ pub(crate) struct Screen {
     items: Vec<SeriesRow>,
     list: List,
     picked: BTreeSet<Vec<u8>>,
-    /// The user asked for the list of names.
     show_names: bool,
+    /// The names are shown because nothing was agreed; they go when something is.
+    names_for_want: bool,
     hide_preview: bool,
     preview: Option<Detail>,
     preview_at_ms: Option<i64>,
@@ -179,6 +179,7 @@ impl Screen {
             // Nothing agreed and nothing chosen: the names are the way in.
             if cx.agreed_queries.as_ref().is_some_and(Vec::is_empty) {
                 self.show_names = true;
+                self.names_for_want = true;
                 self.read_names(cx);
             }
             return;
@@ -210,6 +211,10 @@ impl Screen {
         }
         let height = self.height(cx);
         self.list.apply(&self.items, height);
+        if self.names_for_want && !self.queries(cx).is_empty() {
+            self.names_for_want = false;
+            self.show_names = false;
+        }
         if !visible {
             return;
         }
@@ -447,6 +452,8 @@ impl Screen {
     }
 
     fn names_command(&mut self, cx: &mut Context, cmd: Cmd, height: usize) -> bool {
+        // Whoever works in the list keeps it.
+        self.names_for_want = false;
         let rows = self.names.get().map_or(&[][..], Vec::as_slice);
         if self.names_list.command(cmd, rows, height) {
             return true;
@@ -576,21 +583,4 @@ fn rows_request(cx: &Context, queries: Vec<Query>, page_token: String) -> ListSe
         page_token,
         ..ListSeriesRowsRequest::default()
     }
-}
-
-/// Raw samples as CSV or JSON.
-pub(crate) fn samples_text(samples: &ExportSamplesResponse, csv: bool) -> String {
-    let series = samples.series.as_ref().map(wire::series_promql).unwrap_or_default();
-    let pairs = samples.times_ms.iter().zip(&samples.values);
-    if csv {
-        let mut out = String::from("timestamp,value\n");
-        for (time, value) in pairs {
-            let _ = writeln!(out, "{},{}", crate::format::iso(*time), crate::format::exact(*value));
-        }
-        return out;
-    }
-    let rows: Vec<serde_json::Value> = pairs
-        .map(|(t, v)| serde_json::json!([crate::format::iso(*t), v]))
-        .collect();
-    serde_json::json!({"series": series, "truncated": samples.truncated, "samples": rows}).to_string()
 }

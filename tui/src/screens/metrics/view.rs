@@ -1,5 +1,7 @@
 //! Drawing names and series.
 
+use sla_proto::retrieval::v1::ExportSamplesResponse;
+
 use super::rows::{SORTS, SeriesRow};
 use super::{BELOW_ROWS, Screen};
 use crate::app::{Context, wire};
@@ -293,4 +295,21 @@ pub(crate) fn export(rows: &[&SeriesRow], window_ms: i64, as_of_ms: Option<i64>,
         })
         .collect();
     serde_json::json!({"window_s": window_ms / 1000, "as_of": as_of, "series": rows}).to_string()
+}
+
+/// Raw samples as CSV or JSON.
+pub(crate) fn samples_text(samples: &ExportSamplesResponse, csv: bool) -> String {
+    let series = samples.series.as_ref().map(wire::series_promql).unwrap_or_default();
+    let pairs = samples.times_ms.iter().zip(&samples.values);
+    if csv {
+        let mut out = String::from("timestamp,value\n");
+        for (time, value) in pairs {
+            let _ = writeln!(out, "{},{}", crate::format::iso(*time), crate::format::exact(*value));
+        }
+        return out;
+    }
+    let rows: Vec<serde_json::Value> = pairs
+        .map(|(t, v)| serde_json::json!([crate::format::iso(*t), v]))
+        .collect();
+    serde_json::json!({"series": series, "truncated": samples.truncated, "samples": rows}).to_string()
 }

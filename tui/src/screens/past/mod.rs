@@ -264,6 +264,11 @@ impl Screen {
         for status in series.filter(|s| s.series.as_ref().is_some_and(|series| series.id == row.series.id)) {
             for interval in status.windows.iter().flat_map(|w| &w.intervals) {
                 for (at, value) in interval.sample_times.iter().zip(&interval.sample_values) {
+                    // The stretch judged is a little wider than the interval.
+                    let inside = row.start_ms..=row.end_ms.unwrap_or(i64::MAX);
+                    if !inside.contains(&time::millis(at)) {
+                        continue;
+                    }
                     let when = cx.zone.moment(time::millis(at), now);
                     lines.push(format!(
                         "{when:<16} {:>12}  {}",

@@ -30,13 +30,13 @@ const WIDE_MIN: u16 = 118;
 
 const LEDGER_COLUMNS: [Column; 9] = [
     column("START", 14, 0, Align::Left, 9),
-    column("END", 14, 0, Align::Left, 6),
+    column("END", 8, 0, Align::Left, 6),
     column("DURATION", 8, 0, Align::Right, 8),
     column("SIDE", 5, 0, Align::Left, 7),
     column("WORST", 7, 0, Align::Right, 5),
     column("EXCESS", 7, 0, Align::Right, 4),
     column("SAMPLES", 7, 0, Align::Right, 3),
-    column("SERIES", 8, 2, Align::Left, 2),
+    column("SERIES", 13, 2, Align::Left, 2),
     column("NOTE", 7, 0, Align::Left, 1),
 ];
 
@@ -242,7 +242,8 @@ fn ledger_cell(cx: &Context, row: &ViolationRow, title: &str) -> (String, Role) 
     match title {
         "START" => (cx.zone.moment(row.start_ms, now), Role::Text),
         "END" => match row.end_ms {
-            Some(end) => (cx.zone.moment(end, now), Role::Text),
+            // The start tells the day, the duration the rest.
+            Some(end) => (cx.zone.clock(end), Role::Text),
             None => ("open".to_owned(), Role::Violated),
         },
         "DURATION" => (duration(row.duration_ms), Role::Text),

@@ -31,6 +31,8 @@ use rows::ObjectiveRow;
 const WHAT_IF_REST_MS: i64 = 60;
 /// Figures of a draft are judged again at most this often while evaluations come, milliseconds.
 const WHAT_IF_EVERY_MS: i64 = 5_000;
+/// Sets are listed again at most this often because evaluations tell of others, milliseconds.
+const SETS_EVERY_MS: i64 = 3_000;
 /// The window that a what-if is about, milliseconds.
 pub(crate) const WHAT_IF_WINDOW_MS: i64 = 43_200_000;
 
@@ -46,6 +48,8 @@ pub(crate) struct Screen {
     what_if: Remote<EvaluateResponse>,
     what_if_at_ms: Option<i64>,
     judged_ms: i64,
+    /// When the sets were asked for because an evaluation told of others.
+    asked_ms: i64,
     chart: Remote<GetChartResponse>,
     /// Of which series the chart is.
     chart_of: Vec<u8>,
@@ -117,10 +121,34 @@ impl Screen {
     }
 
     pub(crate) fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
+        if self.others_have_saved(cx) {
+            self.asked_ms = cx.now.mono_ms;
+            self.read_sets(cx);
+        }
         self.rebuild(cx);
         if visible && !self.what_if.is_loading() && cx.now.mono_ms - self.judged_ms >= WHAT_IF_EVERY_MS {
             self.ask_what_if(cx, 0);
         }
+    }
+
+    /// Whether an evaluation tells of a set or a generation that is not in our list: the instance has suggested one, or
+    /// another operator has saved.
+    fn others_have_saved(&self, cx: &Context) -> bool {
+        let Some(overview) = cx.overview.get() else {
+            return false;
+        };
+        if self.sets.is_loading() || cx.now.mono_ms - self.asked_ms < SETS_EVERY_MS {
+            return false;
+        }
+        let known = self.sets.get().map_or(&[][..], Vec::as_slice);
+        overview.objectives.iter().any(|status| {
+            let Some(judged) = &status.objective else { return false };
+            !known
+                .iter()
+                .filter(|set| set.id == status.set_id)
+                .flat_map(|set| &set.objectives)
+                .any(|objective| objective.id == judged.id && objective.generation >= judged.generation)
+        })
     }
 
     /// What is known of each objective of the draft: the what-if of the draft, else the last evaluation.
