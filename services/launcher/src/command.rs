@@ -71,11 +71,11 @@ fn without_instance(global: &Global, command: Option<&Command>) -> Option<Result
 async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> Result<Exit, Report> {
     let session = Session::new(global, loaded)?;
     match command {
-        None => console::open(session).await,
-        Some(Command::Demo(arguments)) => console::demo(session, &arguments).await,
+        None => Box::pin(console::open(session)).await,
+        Some(Command::Demo(arguments)) => Box::pin(console::demo(session, &arguments)).await,
         Some(Command::Serve(arguments)) => serve::serve(session, &arguments).await,
         Some(Command::Stop) => stop::stop(&session).await,
-        Some(Command::Config(arguments)) => config::config(&session, &arguments),
+        Some(Command::Config(arguments)) => Ok(config::config(&session, &arguments)),
         Some(Command::Evaluate(arguments)) => evaluate::evaluate(&session, &arguments).await,
         Some(Command::Run(arguments)) => runs::run(&session, &arguments).await,
         Some(Command::Runs(arguments)) => runs::runs(&session, &arguments).await,

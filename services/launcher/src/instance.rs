@@ -1,6 +1,7 @@
 //! An instance: a running set of roles with a data directory and a Unix socket. Consoles attach to it and start it when
 //! there is none.
 
+mod agreements;
 mod attach;
 #[cfg(test)]
 mod contract;

@@ -21,26 +21,23 @@ pub(crate) async fn check(session: &Session, arguments: &CheckArgs) -> Result<Ex
     let set = arguments.set.clone().unwrap_or_default();
     let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
     let peer = session.peer().await?;
-    let (objectives, evaluated, source) = match at {
-        Some(at_ms) => {
-            let request = EvaluateRequest {
-                set,
-                at: Some(convert::timestamp(at_ms)),
-                ..EvaluateRequest::default()
-            };
-            let answer = peer.violations().evaluate(request).await?.into_inner();
-            (answer.objectives, answer.at, answer.source)
-        }
-        None => {
-            let wait = Some(convert::duration(FIRST_EVALUATION_MS));
-            let answer = peer
-                .violations()
-                .get_overview(GetOverviewRequest { set, wait })
-                .await?
-                .into_inner();
-            let overview = answer.overview.unwrap_or_default();
-            (overview.objectives, overview.evaluated, overview.source)
-        }
+    let (objectives, evaluated, source) = if let Some(at_ms) = at {
+        let request = EvaluateRequest {
+            set,
+            at: Some(convert::timestamp(at_ms)),
+            ..EvaluateRequest::default()
+        };
+        let answer = peer.violations().evaluate(request).await?.into_inner();
+        (answer.objectives, answer.at, answer.source)
+    } else {
+        let wait = Some(convert::duration(FIRST_EVALUATION_MS));
+        let answer = peer
+            .violations()
+            .get_overview(GetOverviewRequest { set, wait })
+            .await?
+            .into_inner();
+        let overview = answer.overview.unwrap_or_default();
+        (overview.objectives, overview.evaluated, overview.source)
     };
     let worst = worst(&objectives);
     let exit = exit_of(worst);
@@ -65,11 +62,11 @@ fn worst(objectives: &[ObjectiveStatus]) -> State {
         .iter()
         .map(ObjectiveStatus::state)
         .filter(|&state| state != State::Excluded)
-        .min_by_key(rank)
+        .min_by_key(|&state| rank(state))
         .unwrap_or(State::NoData)
 }
 
-fn rank(state: &State) -> u8 {
+fn rank(state: State) -> u8 {
     match state {
         State::Violated => 0,
         State::NoData | State::Unspecified => 1,
@@ -100,7 +97,7 @@ fn words(worst: State, objectives: &[ObjectiveStatus], source: Option<&SourceSta
         lines.push("no objective has been judged yet".to_owned());
     }
     let mut sorted: Vec<_> = objectives.iter().collect();
-    sorted.sort_by_key(|status| rank(&status.state()));
+    sorted.sort_by_key(|status| rank(status.state()));
     for status in sorted {
         let why = if status.problem.is_empty() {
             &status.why

@@ -1,6 +1,5 @@
 //! `sla config show|path`.
 
-use color_eyre::eyre::Report;
 use serde_json::json;
 
 use super::Session;
@@ -10,7 +9,7 @@ use crate::exit::Exit;
 use crate::output;
 
 /// Prints the configuration with the origin of each value.
-pub(crate) fn config(session: &Session, arguments: &ConfigArgs) -> Result<Exit, Report> {
+pub(crate) fn config(session: &Session, arguments: &ConfigArgs) -> Exit {
     match arguments.action {
         ConfigAction::Show if session.global.json => {
             let rows = session.loaded.rows();
@@ -40,5 +39,5 @@ pub(crate) fn config(session: &Session, arguments: &ConfigArgs) -> Result<Exit, 
             None => output::remark("HOME is not set: give --config FILE"),
         },
     }
-    Ok(Exit::OK)
+    Exit::OK
 }

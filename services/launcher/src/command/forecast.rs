@@ -21,27 +21,24 @@ pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Res
     let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
     let set = arguments.set.clone().unwrap_or_default();
     let peer = session.peer().await?;
-    let rows = match at {
-        Some(at_ms) => {
-            let request = EvaluateRequest {
-                set,
-                at: Some(convert::timestamp(at_ms)),
-                with_outlook: true,
-                ..EvaluateRequest::default()
-            };
-            flatten(peer.violations().evaluate(request).await?.into_inner().objectives)
-        }
-        None => {
-            let request = ListFutureViolationsRequest {
-                set,
-                horizon: Some(convert::duration(arguments.horizon.ms())),
-            };
-            peer.violations()
-                .list_future_violations(request)
-                .await?
-                .into_inner()
-                .rows
-        }
+    let rows = if let Some(at_ms) = at {
+        let request = EvaluateRequest {
+            set,
+            at: Some(convert::timestamp(at_ms)),
+            with_outlook: true,
+            ..EvaluateRequest::default()
+        };
+        flatten(peer.violations().evaluate(request).await?.into_inner().objectives)
+    } else {
+        let request = ListFutureViolationsRequest {
+            set,
+            horizon: Some(convert::duration(arguments.horizon.ms())),
+        };
+        peer.violations()
+            .list_future_violations(request)
+            .await?
+            .into_inner()
+            .rows
     };
     if session.global.json {
         output::print_json(&Value::from(rows.iter().map(row_json).collect::<Vec<_>>()));

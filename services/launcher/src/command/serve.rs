@@ -4,6 +4,7 @@ use color_eyre::eyre::{Report, WrapErr as _};
 
 use super::Session;
 use crate::cli::ServeArgs;
+use crate::config::Span;
 use crate::exit::{Exit, Failure};
 use crate::instance::{self, Demo, Paths, Serve};
 
@@ -13,7 +14,7 @@ pub(crate) async fn serve(session: Session, arguments: &ServeArgs) -> Result<Exi
         // A session of its own: neither Ctrl-C nor a hang-up of the console's terminal ends the watch.
         rustix::process::setsid().wrap_err("cannot leave the terminal's session")?;
     }
-    let idle_exit = arguments.idle_exit.map(|idle| idle.duration());
+    let idle_exit = arguments.idle_exit.map(Span::duration);
     let config = session.loaded.config;
     if let Some(folder) = &arguments.demo_dir {
         let demo = Demo {

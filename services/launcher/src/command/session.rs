@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::instance::{self, Paths, Wanted};
 
 /// How long an instance that a one-shot command started stays without a console.
-const ONE_SHOT_IDLE: Duration = Duration::from_secs(600);
+const ONE_SHOT_IDLE: Duration = Duration::from_mins(10);
 
 /// One invocation.
 pub(crate) struct Session {

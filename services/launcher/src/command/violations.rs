@@ -34,24 +34,21 @@ pub(crate) async fn violations(session: &Session, arguments: &ViolationsArgs) ->
 
 async fn windows(session: &Session, arguments: &ViolationsArgs, at: Option<i64>, peer: &Peer) -> Result<Exit, Report> {
     let set = arguments.set.clone().unwrap_or_default();
-    let objectives = match at {
-        Some(at_ms) => {
-            let request = EvaluateRequest {
-                set,
-                at: Some(convert::timestamp(at_ms)),
-                ..EvaluateRequest::default()
-            };
-            peer.violations().evaluate(request).await?.into_inner().objectives
-        }
-        None => {
-            let wait = Some(convert::duration(FIRST_EVALUATION_MS));
-            let answer = peer
-                .violations()
-                .get_overview(GetOverviewRequest { set, wait })
-                .await?
-                .into_inner();
-            answer.overview.unwrap_or_default().objectives
-        }
+    let objectives = if let Some(at_ms) = at {
+        let request = EvaluateRequest {
+            set,
+            at: Some(convert::timestamp(at_ms)),
+            ..EvaluateRequest::default()
+        };
+        peer.violations().evaluate(request).await?.into_inner().objectives
+    } else {
+        let wait = Some(convert::duration(FIRST_EVALUATION_MS));
+        let answer = peer
+            .violations()
+            .get_overview(GetOverviewRequest { set, wait })
+            .await?
+            .into_inner();
+        answer.overview.unwrap_or_default().objectives
     };
     if session.global.json {
         output::print_json(&Value::from(
@@ -103,10 +100,7 @@ fn window_table(objectives: &[ObjectiveStatus]) -> String {
 }
 
 async fn ledger(session: &Session, arguments: &ViolationsArgs, at: Option<i64>, peer: &Peer) -> Result<Exit, Report> {
-    let until_ms = match at {
-        Some(at_ms) => at_ms,
-        None => sla_domain::Clock::now_ms(&sla_domain::SystemClock),
-    };
+    let until_ms = at.unwrap_or_else(|| sla_domain::Clock::now_ms(&sla_domain::SystemClock));
     let mut request = ListViolationsRequest {
         set: arguments.set.clone().unwrap_or_default(),
         after: Some(convert::timestamp(until_ms - arguments.since.ms())),

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use color_eyre::eyre::{Report, WrapErr as _, eyre};
 use sla_domain::{Clock, ManualClock, SystemClock};
+use sla_proto::Peer;
 use sla_runtime::layer::GuardLayer;
 use sla_runtime::server::{Connections, UnixDoor};
 use sla_runtime::shutdown::{DRAIN_LIMIT, Shutdown};
 use sla_runtime::telemetry;
 
-use super::Paths;
 use super::roles::{self, Wiring};
+use super::{Paths, agreements};
 use crate::config::Config;
 
 /// How long a fresh instance waits for its first console before `idle_exit` begins to count.
@@ -63,9 +64,14 @@ pub(crate) async fn serve(config: Config, paths: Paths, run: Serve) -> Result<()
     };
     let roles = roles::start(wiring).await?;
     let guard = GuardLayer::default();
-    roles
-        .late
-        .fill(sla_runtime::server::local(roles.routes.clone(), &guard));
+    let local = sla_runtime::server::local(roles.routes.clone(), &guard);
+    roles.late.fill(local.clone());
+    if run.demo.is_some() {
+        shutdown.spawn(
+            "demo agreements",
+            agreements::make(Peer::local(local), shutdown.clone()),
+        );
+    }
     let connections = Connections::default();
     if let Some(idle) = run.idle_exit {
         shutdown.spawn("idle exit", end_when_idle(idle, connections.clone(), shutdown.clone()));

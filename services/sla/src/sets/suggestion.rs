@@ -92,6 +92,7 @@ fn from_series(known: &KnownObjective, series: Vec<ReadSeries>) -> (Option<Sugge
     let mut values = Vec::new();
     let (mut first_ms, mut last_ms) = (i64::MAX, i64::MIN);
     let name = known.objective.query.metric_name().unwrap_or("").to_owned();
+    let mut rate = false;
     for series in series {
         let held = HeldSeries {
             series: series.series,
@@ -100,14 +101,17 @@ fn from_series(known: &KnownObjective, series: Vec<ReadSeries>) -> (Option<Sugge
             spacing_ms: series.spacing_ms,
             samples: series.samples.into(),
         };
-        let (judged, _) = judged_samples(known, &held);
+        let (judged, of_rate) = judged_samples(known, &held);
+        rate |= of_rate;
         for (time, value) in judged.iter().filter(|(_, value)| value.is_finite()) {
             values.push(value);
             first_ms = first_ms.min(time);
             last_ms = last_ms.max(time);
         }
     }
-    let suggestion = suggest_range(&values, share_limits(&name, &values)).map(|range| Suggestion {
+    // A counter never falls: its rate has a floor that no margin may undercut.
+    let limits = share_limits(&name, &values).or_else(|| rate.then_some((0.0, f64::MAX)));
+    let suggestion = suggest_range(&values, limits).map(|range| Suggestion {
         range,
         samples: values.len() as u64,
         spanned_ms: last_ms - first_ms,

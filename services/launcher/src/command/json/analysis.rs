@@ -5,6 +5,7 @@ use sla_proto::result::v1::series_result::Outcome;
 use sla_proto::result::v1::{
     Analysis, Forecast, ForecastLine, Metadata, SeriesResult, StationarityTest, WindowStatistics,
 };
+use sla_proto::series::v1::{Series, SeriesKind};
 
 use super::{labels, point, seconds, time, window_key};
 
@@ -15,8 +16,8 @@ pub(crate) fn series_result(result: &SeriesResult) -> Value {
         "labels": labels(series),
         "source": series.map(|series| series.source.clone()),
         "at": time(result.as_of.as_ref()),
-        "kind": match series.map(|series| series.kind()) {
-            Some(sla_proto::series::v1::SeriesKind::Counter) => "counter",
+        "kind": match series.map(Series::kind) {
+            Some(SeriesKind::Counter) => "counter",
             _ => "gauge",
         },
     });
