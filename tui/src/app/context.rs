@@ -23,6 +23,9 @@ const WINDOWS_MS: [i64; 4] = sla_domain::Window::DEFAULT_LENGTHS_MS;
 /// Data older than this are called old, milliseconds. The stream brings a heartbeat every 10 s.
 pub(crate) const STALE_MS: i64 = 60_000;
 
+/// The end of a violation is told when it lasted this long, milliseconds.
+const TOLD_MS: i64 = 60_000;
+
 /// An instant: wall clock for data, monotonic for everything that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Now {
@@ -261,6 +264,8 @@ impl Context {
                 self.complain(format!("{name} is {side} {}", crate::format::number(violation.bound)));
                 return false;
             }
+            // What was short enough to be seen only in passing is told by the ledger.
+            Some(Event::Closed(violation)) if violation.duration_ms < TOLD_MS => return false,
             Some(Event::Closed(violation)) => {
                 let name = violation.series.as_ref().map(wire::series_name).unwrap_or_default();
                 self.say(format!(

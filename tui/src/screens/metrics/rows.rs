@@ -113,16 +113,15 @@ impl Row for SeriesRow {
     }
 
     fn compare(&self, other: &Self, column: usize) -> Ordering {
-        let by_name = || (&self.name, &self.labels).cmp(&(&other.name, &other.labels));
+        // Equal rows keep the server's order, which is by name, whichever way the list is turned.
         match column {
             1 => by_number(self.last, other.last),
             2 => by_number(self.min, other.min),
             3 => by_number(self.mean, other.mean),
             4 => by_number(self.max, other.max),
             5 => self.state.cmp(&other.state),
-            _ => Ordering::Equal,
+            _ => (&self.name, &self.labels).cmp(&(&other.name, &other.labels)),
         }
-        .then_with(by_name)
     }
 }
 
