@@ -132,6 +132,15 @@ impl Context {
             .unwrap_or(600_000)
     }
 
+    /// Names of the sets that were judged, by id.
+    pub(crate) fn set_names(&self) -> HashMap<String, String> {
+        let objectives = self.overview.get().map_or(&[][..], |o| o.objectives.as_slice());
+        objectives
+            .iter()
+            .map(|status| (status.set_id.clone(), status.set_name.clone()))
+            .collect()
+    }
+
     /// What the last evaluation said about a series, with its objective.
     pub(crate) fn status_of(&self, series_id: &[u8]) -> Option<(&ObjectiveStatus, &SeriesStatus)> {
         let objectives = &self.overview.get()?.objectives;

@@ -3,6 +3,7 @@
 mod rows;
 mod view;
 
+use sla_domain::SafeText;
 use sla_proto::violation::v1::ListFutureViolationsRequest;
 
 use crate::app::context::Jump;
@@ -116,6 +117,14 @@ impl Screen {
         let result = result.and_then(|reply| match reply {
             Reply::Future(future) => {
                 let mut rows: Vec<FutureRow> = future.rows.into_iter().enumerate().map(FutureRow::new).collect();
+                if rows.iter().any(|row| row.set_id != rows[0].set_id) {
+                    let names = cx.set_names();
+                    for row in &mut rows {
+                        if let Some(set) = names.get(&row.set_id) {
+                            row.name = SafeText::new(&format!("{} ({set})", row.name));
+                        }
+                    }
+                }
                 let shared = wire::shared_labels(rows.iter().map(|row| &row.series));
                 for row in &mut rows {
                     row.labels = wire::series_labels_without(&row.series, &shared);

@@ -21,6 +21,7 @@ pub(crate) struct FutureRow {
     /// Place in the server's order: what breaks first on top.
     rank: usize,
     key: Vec<u8>,
+    pub(crate) set_id: String,
     pub(crate) name: SafeText,
     pub(crate) labels: SafeText,
     haystack: String,
@@ -40,12 +41,13 @@ impl FutureRow {
         let series = status.series.unwrap_or_default();
         let name = wire::objective_name(&objective);
         let labels = wire::series_labels(&series);
-        let mut key = row.set_id.into_bytes();
+        let mut key = row.set_id.clone().into_bytes();
         key.extend_from_slice(objective.id.as_bytes());
         key.extend_from_slice(&series.id);
         Self {
             rank,
             key,
+            set_id: row.set_id,
             haystack: format!("{name} {}", SafeText::new(&wire::series_promql(&series))),
             name,
             labels,

@@ -86,6 +86,16 @@ impl Screen {
     fn take_overview(&mut self, cx: &Context) {
         let statuses = cx.overview.get().map_or(&[][..], |o| o.objectives.as_slice());
         self.objectives = statuses.iter().enumerate().map(ObjectiveRow::new).collect();
+        // Two sets may hold objectives of one name.
+        if self
+            .objectives
+            .iter()
+            .any(|row| row.set_id != self.objectives[0].set_id)
+        {
+            for row in &mut self.objectives {
+                row.name = SafeText::new(&format!("{} ({})", row.name, row.set_name));
+            }
+        }
         self.list.apply(&self.objectives, Self::heights(cx).0);
     }
 
