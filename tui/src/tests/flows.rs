@@ -310,3 +310,15 @@ fn an_escape_in_haste_is_still_an_escape() {
     driver.wait(300);
     driver.says("#418");
 }
+
+#[test]
+fn the_preview_comes_back_after_a_detail_that_overtook_its_requests() {
+    let mut driver = Driver::new(160, 50);
+    driver.says("max 4");
+    driver.answering = false;
+    driver.keys("j Enter");
+    driver.answering = true;
+    driver.keys("Esc");
+    driver.says("node_load1 host-2");
+    driver.says_not("reading samples");
+}

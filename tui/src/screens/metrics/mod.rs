@@ -222,6 +222,9 @@ impl Screen {
             detail.figures_changed(cx);
             return;
         }
+        if let Some(preview) = self.preview.as_mut().filter(|_| !self.show_names) {
+            preview.figures_changed(cx);
+        }
         let every = if self.items.len() > PAGE_ROWS as usize {
             REFRESH_LONG_MS
         } else {
@@ -340,6 +343,9 @@ impl Screen {
     pub(crate) fn back(&mut self, cx: &mut Context) -> bool {
         if self.detail.take().is_some() {
             cx.effect(Effect::Cancel(Slot::Detail));
+            // Its requests may have been overtaken by those of the detail.
+            self.preview = None;
+            self.cursor_moved(cx);
             self.refresh(cx);
             return true;
         }

@@ -13,6 +13,7 @@ impl Screen {
             (Slot::Sets, Ok(Reply::Sets(sets))) => {
                 self.sets.answer(id, Ok(sets.sets), now_ms);
                 self.sets_listed(cx);
+                self.follow_others(cx);
             }
             (Slot::Sets, Err(problem)) => {
                 self.sets.answer(id, Err(problem), now_ms);

@@ -48,8 +48,9 @@ pub(crate) struct Screen {
     what_if: Remote<EvaluateResponse>,
     what_if_at_ms: Option<i64>,
     judged_ms: i64,
-    /// When the sets were asked for because an evaluation told of others.
-    asked_ms: i64,
+    /// When the sets were listed because an evaluation told of others, and when they will be again.
+    listed_ms: Option<i64>,
+    sets_at_ms: Option<i64>,
     chart: Remote<GetChartResponse>,
     /// Of which series the chart is.
     chart_of: Vec<u8>,
@@ -121,13 +122,17 @@ impl Screen {
     }
 
     pub(crate) fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
-        if self.others_have_saved(cx) {
-            self.asked_ms = cx.now.mono_ms;
-            self.read_sets(cx);
-        }
+        self.follow_others(cx);
         self.rebuild(cx);
         if visible && !self.what_if.is_loading() && cx.now.mono_ms - self.judged_ms >= WHAT_IF_EVERY_MS {
             self.ask_what_if(cx, 0);
+        }
+    }
+
+    /// Lists the sets again, not too often, while an evaluation tells of others than our list.
+    pub(super) fn follow_others(&mut self, cx: &Context) {
+        if self.sets_at_ms.is_none() && !self.sets.is_loading() && self.others_have_saved(cx) {
+            self.sets_at_ms = Some(self.listed_ms.map_or(cx.now.mono_ms, |listed| listed + SETS_EVERY_MS));
         }
     }
 
@@ -137,9 +142,6 @@ impl Screen {
         let Some(overview) = cx.overview.get() else {
             return false;
         };
-        if self.sets.is_loading() || cx.now.mono_ms - self.asked_ms < SETS_EVERY_MS {
-            return false;
-        }
         let known = self.sets.get().map_or(&[][..], Vec::as_slice);
         overview.objectives.iter().any(|status| {
             let Some(judged) = &status.objective else { return false };
@@ -190,10 +192,15 @@ impl Screen {
     }
 
     pub(crate) fn deadline_ms(&self) -> Option<i64> {
-        self.what_if_at_ms
+        self.what_if_at_ms.into_iter().chain(self.sets_at_ms).min()
     }
 
     pub(crate) fn tick(&mut self, cx: &mut Context) {
+        if self.sets_at_ms.is_some_and(|at| at <= cx.now.mono_ms) {
+            self.sets_at_ms = None;
+            self.listed_ms = Some(cx.now.mono_ms);
+            self.read_sets(cx);
+        }
         if self.what_if_at_ms.is_none_or(|at| at > cx.now.mono_ms) {
             return;
         }
