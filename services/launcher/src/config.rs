@@ -6,5 +6,7 @@ mod layers;
 mod schema;
 
 pub(crate) use error::ConfigError;
+#[cfg(test)]
+pub(crate) use layers::defaults_markdown;
 pub(crate) use layers::{Flags, Loaded, environment, user_config_file};
 pub(crate) use schema::{Config, ConsoleConfig, SourceConfig, Span};

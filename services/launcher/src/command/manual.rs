@@ -21,6 +21,48 @@ pub(crate) fn man_page() -> Result<Exit, Report> {
     clap_mangen::Man::new(Cli::command())
         .render(&mut text)
         .wrap_err("cannot make the man page")?;
-    output::print(&String::from_utf8_lossy(&text));
+    output::print(&format!(
+        "{}{}",
+        String::from_utf8_lossy(&text),
+        sla_tui::commands_roff()
+    ));
     Ok(Exit::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::defaults_markdown;
+
+    /// The generated pages of `docs/reference/`, each with its heading.
+    fn pages() -> [(&'static str, String); 2] {
+        let commands = format!(
+            "# Commands of the console\n\nMade from the registry in `tui/src/command/`; type `:` and a name, or press a key. \
+             `[console.keys]` rebinds.\n\n{}",
+            sla_tui::commands_markdown()
+        );
+        let config = format!(
+            "# Configuration\n\nEvery key and its default, made from `services/launcher/src/config/schema.rs`, whose comments \
+             say what each means. As an environment variable a key is written in capitals with two underscores between its \
+             parts: `SLA_SOURCE__URL`.\n\n{}",
+            defaults_markdown()
+        );
+        [("commands.md", commands), ("config.md", config)]
+    }
+
+    /// With SLA_UPDATE_DOCS set it writes the pages instead.
+    #[test]
+    fn the_generated_pages_are_fresh() {
+        let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference"));
+        for (name, text) in pages() {
+            let path = folder.join(name);
+            if crate::config::environment("SLA_UPDATE_DOCS").is_some() {
+                std::fs::write(&path, &text).unwrap();
+            }
+            let kept = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                kept == text,
+                "docs/reference/{name} is stale: SLA_UPDATE_DOCS=1 cargo test -p sla-launcher pages"
+            );
+        }
+    }
 }

@@ -13,6 +13,20 @@ const PREFIX: &str = "SLA_";
 /// Keys whose values are never shown.
 const SECRET_KEYS: &[&str] = &["source.password", "source.bearer_token"];
 
+/// Keys without a default: what they are for stands in the schema.
+#[cfg(test)]
+const OPTIONAL_KEYS: &[&str] = &[
+    "console.keys",
+    "instance.data_dir",
+    "log.dir",
+    "source.bearer_token_file",
+    "source.ca_file",
+    "source.cert_file",
+    "source.headers",
+    "source.key_file",
+    "source.password_file",
+];
+
 /// What the command line sets.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flags {
@@ -153,6 +167,29 @@ impl Loaded {
             _ => false,
         }
     }
+}
+
+/// Every key with its default, as a Markdown table.
+#[cfg(test)]
+pub(crate) fn defaults_markdown() -> String {
+    let defaults = Figment::from(Serialized::defaults(Config::default()))
+        .extract::<Dict>()
+        .unwrap_or_default();
+    let mut rows = Vec::new();
+    flatten("", &defaults, &mut rows);
+    // Optional values and tables have no default to show.
+    for key in OPTIONAL_KEYS {
+        if !rows.iter().any(|(have, _)| have == key) {
+            rows.push(((*key).to_owned(), "–".to_owned()));
+        }
+    }
+    rows.sort();
+    rows.dedup_by(|a, b| a.0 == b.0);
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|(key, value)| format!("| `{key}` | `{value}` |\n"))
+        .collect();
+    format!("| key | default |\n|---|---|\n{}", lines.concat())
 }
 
 fn flatten(prefix: &str, values: &Dict, rows: &mut Vec<(String, String)>) {

@@ -1,5 +1,5 @@
-//! Every key of the configuration, its default and its rules. The reference in `docs/reference/config.md` is made from
-//! the table at the end, and a test holds the two together.
+//! Every key of the configuration, its default and its rules. `docs/reference/config.md` lists keys and defaults; a test
+//! keeps it fresh.
 
 use std::collections::BTreeMap;
 use std::fmt;
