@@ -144,7 +144,7 @@ fn the_demo_draws_follows_keys_and_restores_the_terminal() {
         ("3", "never add counts"),
         ("4", "P"),
         ("5", "next"),
-        ("1", "metric names"),
+        ("1", "SERIES"),
     ] {
         console.press(key);
         console.see(words);
