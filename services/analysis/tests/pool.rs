@@ -268,3 +268,18 @@ fn times_at_the_ends_of_the_world_are_survived() {
         assert!(answer.low_confidence && answer.probability[0][0] > 0.0);
     }
 }
+
+#[test]
+fn the_extreme_of_a_short_history_is_no_wall() {
+    // Forty samples that climb steadily: the highest one is one of forty, and the next is likely to be higher still.
+    let climbing: Vec<f64> = (0..40_u64).map(|i| 10.0 * i as f64 + scattered(i) / 100.0).collect();
+    let history = History::regular(&climbing, 60_000).unwrap();
+    let highest = climbing.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut question = Question::new(vec![10], vec![Threshold::upper(highest)]);
+    question.running_bands = false;
+    let (answer, _) = forecast(&history, &question, None, 1).unwrap();
+    assert!(answer.probability[0][0] > 0.5, "{:?}", answer.probability);
+    let tenth = answer.value_per_step()[LEVELS.len() - 1][9];
+    assert!(tenth > highest, "{tenth} {highest}");
+    assert!(answer.low_confidence);
+}

@@ -20,6 +20,8 @@ const CYCLE_STRENGTH: f64 = 0.25;
 const LONGEST_CYCLE: usize = 960;
 /// Share of samples on the very minimum (maximum) from which it counts as a floor (ceiling) that is never left.
 const WALL_SHARE: f64 = 0.02;
+/// And at least this many samples: in a short history one sample is already a large share, and the extreme seen so far is no wall.
+const WALL_SAMPLES: f64 = 30.0;
 /// How far beyond the seen range a path may go, in units of that range.
 const HEADROOM: f64 = 0.5;
 
@@ -84,19 +86,12 @@ impl Terrain {
         let range = high - low;
         let at_low = finite.iter().filter(|&&v| v == low).count() as f64;
         let at_high = finite.iter().filter(|&&v| v == high).count() as f64;
-        let mut floor = if at_low / count >= WALL_SHARE {
-            low
-        } else {
-            low - HEADROOM * range
-        };
+        let wall = (WALL_SHARE * count).max(WALL_SAMPLES);
+        let mut floor = if at_low >= wall { low } else { low - HEADROOM * range };
         if low >= 0.0 {
             floor = floor.max(0.0);
         }
-        let ceiling = if at_high / count >= WALL_SHARE {
-            high
-        } else {
-            high + HEADROOM * range
-        };
+        let ceiling = if at_high >= wall { high } else { high + HEADROOM * range };
         let (features, _) = features(&x, mean);
         let known = known.filter(|known| ALPHAS.contains(&known.alpha));
         let alpha = known.map_or_else(|| best_alpha(&x), |known| known.alpha);
