@@ -6,6 +6,7 @@ use sla_domain::{SafeText, instant};
 use sla_proto::convert;
 use sla_proto::objective::v1::Objective;
 use sla_proto::series::v1::SourceStatus;
+use sla_proto::server::v1::GetServerInfoRequest;
 use sla_proto::violation::v1::{EvaluateRequest, GetOverviewRequest, ObjectiveStatus, State};
 
 use super::{Session, json};
@@ -13,6 +14,8 @@ use crate::cli::CheckArgs;
 use crate::exit::Exit;
 use crate::output;
 
+/// Performance figures of one objective at most.
+const MAX_FIGURES: usize = 5;
 /// How long a fresh instance may take to its first evaluation, milliseconds.
 const FIRST_EVALUATION_MS: i64 = 14_000;
 
@@ -38,6 +41,17 @@ pub(crate) async fn check(session: &Session, arguments: &CheckArgs) -> Result<Ex
             .into_inner();
         let overview = answer.overview.unwrap_or_default();
         (overview.objectives, overview.evaluated, overview.source)
+    };
+    // Before anything was judged only the instance itself can say how its source is.
+    let source = match source.filter(|source| !source.problem.is_empty()) {
+        Some(source) => Some(source),
+        None => {
+            peer.server()
+                .get_server_info(GetServerInfoRequest {})
+                .await?
+                .into_inner()
+                .source
+        }
     };
     let worst = worst(&objectives);
     let exit = exit_of(worst);
@@ -158,6 +172,9 @@ fn figure(status: &ObjectiveStatus) -> Vec<String> {
     status
         .series
         .iter()
+        // A value that no longer holds is no figure; the worst come first.
+        .filter(|series| series.state() != State::NoData)
+        .take(MAX_FIGURES)
         .enumerate()
         .filter_map(|(at, series)| {
             let value = series.last.as_ref()?.value;
