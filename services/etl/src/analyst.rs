@@ -13,6 +13,7 @@ use sla_runtime::status::reason;
 use crate::error::{EtlError, source_reason};
 use crate::metrics::{EtlMetrics, add};
 use crate::samples::SeriesReading;
+use crate::steps::seasons::LongLook;
 use crate::steps::{self, SeriesInput, Step, StepOptions};
 
 /// Series whose last forecast is remembered.
@@ -64,13 +65,14 @@ impl Analyst {
         learned.insert(id, Arc::new(forecast));
     }
 
-    /// Analyses one series at `at_ms`. `extract_ms` is its share of the time that reading took.
+    /// Analyses one series at `at_ms`. `extract_ms` is its share of the time that reading took, `long` what days of it told.
     pub async fn analyse(
         &self,
         reading: SeriesReading,
         run_id: &str,
         at_ms: i64,
         extract_ms: f64,
+        long: Option<Arc<LongLook>>,
         options: Arc<StepOptions>,
     ) -> SeriesResult {
         let (id, series) = (reading.id, reading.series.clone());
@@ -91,6 +93,7 @@ impl Analyst {
                     spacing_ms: reading.spacing_ms,
                     at_ms,
                     previous: previous.as_deref(),
+                    long: long.as_deref(),
                 };
                 Ok::<_, sla_source::xor::XorError>(steps::analyse(input, &options))
             })

@@ -4,6 +4,7 @@
 pub mod forecast;
 pub mod metadata;
 pub mod rate;
+pub mod seasons;
 pub mod statistics;
 
 use std::time::Instant;
@@ -120,6 +121,8 @@ pub struct SeriesInput<'a> {
     pub at_ms: i64,
     /// The forecast of the run before, for a warm start.
     pub previous: Option<&'a Forecast>,
+    /// What days of 5-min means told, where they were looked at.
+    pub long: Option<&'a seasons::LongLook>,
 }
 
 /// Stops a watch and notes what a step took.
@@ -178,7 +181,14 @@ pub fn analyse(input: SeriesInput<'_>, options: &StepOptions) -> (Analysis, Vec<
     let judged = rates.as_ref().unwrap_or(input.samples);
     if options.steps.contains(Step::Metadata) {
         let part = watch.time(Step::Metadata, longest_ms, || {
-            metadata::of_series(judged, input.at_ms, longest_ms, input.spacing_ms, is_counter)
+            metadata::of_series(
+                judged,
+                input.at_ms,
+                longest_ms,
+                input.spacing_ms,
+                is_counter,
+                input.long,
+            )
         });
         analysis.metadata = Some(part);
     }

@@ -13,6 +13,7 @@ use sla_etl::health::SourceHealth;
 use sla_etl::metrics::EtlMetrics;
 use sla_etl::query::ReadQuery;
 use sla_etl::samples::{ReadPlan, SampleReader};
+use sla_etl::steps::seasons::LongLook;
 use sla_etl::{EtlError, EtlOptions};
 use sla_proto::series::v1::{Query, SeriesKind, query};
 use sla_runtime::pool::CpuPool;
@@ -30,6 +31,7 @@ struct Switched {
     replay: Replay,
     away: AtomicBool,
     reads: AtomicU32,
+    long_reads: AtomicU32,
     oldest_asked_ms: std::sync::Mutex<Vec<i64>>,
 }
 
@@ -93,6 +95,7 @@ impl MetricSource for Switched {
     }
 
     async fn long_view(&self, request: &LongViewRequest, call: &Call) -> Result<LongView, SourceError> {
+        self.long_reads.fetch_add(1, Ordering::SeqCst);
         self.check()?;
         self.replay.long_view(request, call).await
     }
@@ -131,6 +134,7 @@ impl Scene {
             replay: Replay::recording(SourceId("test".into()), clock.clone(), series),
             away: AtomicBool::new(false),
             reads: AtomicU32::new(0),
+            long_reads: AtomicU32::new(0),
             oldest_asked_ms: std::sync::Mutex::default(),
         });
         let (shutdown, metrics) = (Shutdown::new(), Arc::new(EtlMetrics::default()));
@@ -379,4 +383,57 @@ async fn a_run_is_estimated_before_it_starts() {
         .unwrap();
     let again = scene.reader.estimate(&queries, &Scene::call()).await.unwrap();
     assert!(again.samples < 100, "only the tail: {}", again.samples);
+}
+
+#[tokio::test]
+async fn days_are_looked_at_in_bulk_and_once_a_day_and_a_failure_is_only_a_note() {
+    let scene = Scene::new();
+    let plan = scene.plan(&["load", "requests_total"]);
+    let series = scene.reader.read(&plan, &Scene::call()).await.unwrap().series;
+    let look = async |after_ms: i64, most: usize| {
+        let at_ms = NOW_MS + after_ms;
+        scene
+            .reader
+            .long_looks(&plan.queries, &series, at_ms, most, &Scene::call())
+            .await
+    };
+    let asked = || scene.source.long_reads.load(Ordering::SeqCst);
+
+    scene.source.away.store(true, Ordering::SeqCst);
+    let (looks, read) = look(0, 100).await;
+    assert_eq!((looks.len(), read, asked()), (4, 0, 1));
+    for told in looks.values() {
+        assert!(
+            matches!(&**told, LongLook::Unseen(reason) if reason.contains("recording")),
+            "{told:?}"
+        );
+    }
+    assert!(scene.health.status().problem.is_empty(), "the hours are still well");
+
+    scene.source.away.store(false, Ordering::SeqCst);
+    let (looks, read) = look(0, 1).await;
+    assert_eq!((read, asked()), (1, 2));
+    assert_eq!(
+        looks
+            .values()
+            .filter(|told| matches!(&***told, LongLook::Unseen(_)))
+            .count(),
+        3
+    );
+    let (looks, read) = look(0, 100).await;
+    assert_eq!((read, asked()), (3, 3), "the rest, all in one question");
+    for told in looks.values() {
+        assert!(
+            matches!(**told, LongLook::Seen { spanned_ms, .. } if spanned_ms >= 29 * H),
+            "{told:?}"
+        );
+    }
+    let (again, read) = look(23 * H, 100).await;
+    assert_eq!((again.len(), read, asked()), (4, 0, 3));
+    assert_eq!(look(25 * H, 100).await.1, 4, "another day");
+    assert_eq!(
+        look(0, 100).await.1,
+        4,
+        "what came later is not told of an earlier instant"
+    );
 }

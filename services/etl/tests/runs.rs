@@ -516,3 +516,49 @@ async fn samples_and_analyses_come_over_the_same_surface() {
         .into_inner();
     assert!(!bad.problem.is_empty() && bad.position == Some(7), "{bad:?}");
 }
+
+/// The estate follows the day and the hour: 12 h of samples show the hour, a week shows the day too; so do rates of counters.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seasons_of_a_day_are_found_in_the_long_view() {
+    const H: i64 = 3_600_000;
+    let scene = Scene::by_hand();
+    let mut judged = 0;
+    for (selector, of_rate, wanted) in [
+        ("process_open_fds", false, vec![H, 24 * H]),
+        ("process_resident_memory_bytes", false, vec![H, 24 * H]),
+        ("node_hwmon_temp_celsius", false, vec![H, 24 * H]),
+        ("node_network_receive_bytes_total", true, vec![24 * H]),
+    ] {
+        let run = scene.start(selector, selector, &["metadata"]).await;
+        scene.watch(&run.id, 0).await;
+        let results = scene.store.results().into_iter();
+        for result in results.filter(|result| result.run_id == run.id) {
+            let Some(Outcome::Analysis(analysis)) = result.outcome else {
+                panic!("{selector}: {:?}", result.outcome)
+            };
+            let metadata = analysis.metadata.unwrap();
+            let season = metadata.seasonality.unwrap();
+            let mut found = season.other_periods_ms.clone();
+            found.push(season.period_ms);
+            found.sort_unstable();
+            let is_wanted = |(found, wanted): (&i64, &i64)| (found - wanted).abs() * 20 <= *wanted;
+            assert!(
+                found.len() == wanted.len() && found.iter().zip(&wanted).all(is_wanted),
+                "{selector}: {found:?} {:?}",
+                metadata.notes
+            );
+            assert_eq!(metadata.of_rate, of_rate);
+            assert!(!season.pattern.is_empty() && season.strength > 0.5);
+            assert!(
+                metadata
+                    .notes
+                    .iter()
+                    .any(|note| note.starts_with("season 1d found in ") && note.ends_with("of 5-min means")),
+                "{:?}",
+                metadata.notes
+            );
+            judged += 1;
+        }
+    }
+    assert_eq!(judged, 12, "three hosts each");
+}

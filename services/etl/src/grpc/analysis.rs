@@ -7,6 +7,7 @@ use sla_domain::SeriesId;
 use sla_proto::convert;
 use sla_proto::etl::v1::analysis_service_server::AnalysisService;
 use sla_proto::etl::v1::{AnalyzeSeriesRequest, AnalyzeSeriesResponse};
+use sla_source::Call;
 use tonic::{Request, Response, Status};
 
 use super::outlet::{Answers, outlet};
@@ -14,9 +15,9 @@ use super::refused;
 use crate::analyst::step_options;
 use crate::error::EtlError;
 use crate::query::ReadQuery;
-use crate::samples::{ReadPlan, Reading};
+use crate::samples::{LOOK_LIMIT, LongLooks, MOST_AT_ONCE, ReadPlan, Reading};
 use crate::service::Core;
-use crate::steps::StepOptions;
+use crate::steps::{Step, StepOptions};
 
 /// Before the longest window, so that the first rates can look back, milliseconds.
 const RATE_LOOK_BACK_MS: i64 = 600_000;
@@ -84,6 +85,22 @@ impl Core {
     }
 }
 
+impl Core {
+    /// What days of 5-min means tell, where metadata are wanted; known for a day, so that a look costs one read.
+    async fn look_at_days(&self, wish: &Wish, reading: &Reading) -> LongLooks {
+        if !wish.options.steps.contains(Step::Metadata) {
+            return LongLooks::new();
+        }
+        let call = Call::within(LOOK_LIMIT).cancelled_by(self.shutdown.token().child_token());
+        let query = std::slice::from_ref(&wish.query);
+        let (looks, _) = self
+            .reader
+            .long_looks(query, &reading.series, wish.at_ms, MOST_AT_ONCE, &call)
+            .await;
+        looks
+    }
+}
+
 #[tonic::async_trait]
 impl AnalysisService for Core {
     type AnalyzeSeriesStream = Answers<AnalyzeSeriesResponse>;
@@ -95,9 +112,10 @@ impl AnalysisService for Core {
         let read = async {
             let wish = self.wish(request.get_ref())?;
             let reading = self.read_for(&wish).await?;
-            Ok((wish, reading))
+            let looks = self.look_at_days(&wish, &reading).await;
+            Ok((wish, reading, looks))
         };
-        let (wish, reading) = read.await.map_err(|error| refused("AnalyzeSeries", &error))?;
+        let (wish, reading, looks) = read.await.map_err(|error| refused("AnalyzeSeries", &error))?;
         let (out, stream) = outlet(self.shutdown.token(), &self.metrics);
         let analyst = self.analyst.clone();
         self.shutdown.spawn("etl analysis", async move {
@@ -107,12 +125,12 @@ impl AnalysisService for Core {
             let (analyst, at_ms) = (&analyst, wish.at_ms);
             let results = futures::stream::iter(reading.series)
                 .map(|one| {
-                    let options = options.clone();
+                    let (options, long) = (options.clone(), looks.get(&one.id).cloned());
                     async move {
                         match &one.failure {
                             // Last known samples are still worth looking at; the status says how old they are.
                             Some(error) if one.chunks.is_empty() => analyst.unread(&one, "", at_ms, error),
-                            _ => analyst.analyse(one, "", at_ms, extract_ms, options).await,
+                            _ => analyst.analyse(one, "", at_ms, extract_ms, long, options).await,
                         }
                     }
                 })

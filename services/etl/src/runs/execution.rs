@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
+use sla_domain::duration::format_short_ms;
 use sla_domain::{SafeText, SeriesId};
 use sla_proto::convert;
 use sla_proto::result::v1::series_result::Outcome;
@@ -22,13 +23,15 @@ use super::{Level, Runs};
 use crate::analyst::analysis_of;
 use crate::error::{EtlError, source_reason};
 use crate::metrics::add;
-use crate::samples::{ReadPlan, Reading, SeriesReading};
+use crate::samples::{LongLooks, ReadPlan, Reading, SeriesReading};
 use crate::steps::{Step, StepOptions, Steps};
 
 /// Version of the records.
 const SCHEMA: u32 = 1;
 /// Limit of the reads of one run.
 const EXTRACT_LIMIT: Duration = Duration::from_mins(5);
+/// Limit of the reads of days of 5-min means of one run.
+const LOOK_LIMIT: Duration = Duration::from_mins(2);
 /// Records published at once.
 const PUBLISH_RECORDS: usize = 50;
 /// Stored results asked for at once, for warm starts.
@@ -162,6 +165,7 @@ impl Runs {
         let call = Call::within(EXTRACT_LIMIT).cancelled_by(stop.child_token());
         let reading = parts.reader.read(&plan, &call).await?;
         let extract_ms = reading.read_ms / reading.series.len().max(1) as f64;
+        let looks = self.look_at_days(run, steps, &plan, &reading, stop).await;
         let jobs = self.assign(run, &queries, steps, reading);
         if steps.contains(Step::Forecast) {
             self.warm_up(&jobs).await;
@@ -173,14 +177,17 @@ impl Runs {
         let results = futures::stream::iter(jobs)
             // Between two series: what has begun is finished, nothing more is begun.
             .take_while(|_| std::future::ready(!stop.is_cancelled()))
-            .map(|job| async move {
-                match &job.failure {
-                    Some(error) => parts.analyst.unread(&job.reading, &run.id, at_ms, error),
-                    None => {
-                        parts
-                            .analyst
-                            .analyse(job.reading, &run.id, at_ms, extract_ms, job.options)
-                            .await
+            .map(|job| {
+                let long = looks.get(&job.reading.id).cloned();
+                async move {
+                    match &job.failure {
+                        Some(error) => parts.analyst.unread(&job.reading, &run.id, at_ms, error),
+                        None => {
+                            parts
+                                .analyst
+                                .analyse(job.reading, &run.id, at_ms, extract_ms, long, job.options)
+                                .await
+                        }
                     }
                 }
             })
@@ -192,6 +199,37 @@ impl Runs {
             run.tell_progress(self.now_ms());
         }
         Ok(())
+    }
+
+    /// What days of 5-min means tell about the series, where metadata are wanted. Never fails: what could not be read is noted
+    /// in the metadata of its series.
+    async fn look_at_days(
+        &self,
+        run: &LiveRun,
+        steps: Steps,
+        plan: &ReadPlan,
+        reading: &Reading,
+        stop: &CancellationToken,
+    ) -> LongLooks {
+        let parts = &self.0.parts;
+        if !steps.contains(Step::Metadata) {
+            return LongLooks::new();
+        }
+        let begun = Instant::now();
+        let call = Call::within(LOOK_LIMIT).cancelled_by(stop.child_token());
+        let (looks, read) = parts
+            .reader
+            .long_looks(&plan.queries, &reading.series, plan.until_ms, plan.max_series, &call)
+            .await;
+        if read > 0 {
+            let line = format!(
+                "read {} of 5-min means of {read} series in {:.1} s",
+                format_short_ms(parts.options.long_view_ms),
+                begun.elapsed().as_secs_f64()
+            );
+            self.note(Level::Info, run, &line);
+        }
+        looks
     }
 
     /// Which series go through which steps; queries without any series that failed are noted.

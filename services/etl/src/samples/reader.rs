@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::backfill::backfill_worker;
 use super::clip::{clip, held};
 use super::expressions::Expressions;
+use super::long_look::Remembered;
 use super::membership::Membership;
 use super::reading::{QueryProblem, ReadPlan, Reading, SeriesReading};
 use crate::catalogue::{Catalogue, MAX_LISTED_SERIES, too_many};
@@ -37,6 +38,7 @@ pub(super) type LongSeries = Arc<Vec<(Labels, Samples)>>;
 pub(super) struct State {
     pub(super) membership: Membership,
     pub(super) long_views: Vec<(ReadQuery, Instant, LongSeries)>,
+    pub(super) long_looks: HashMap<SeriesId, Remembered>,
 }
 
 pub(super) struct Inner {
@@ -47,13 +49,15 @@ pub(super) struct Inner {
     pub(super) health: SourceHealth,
     pub(super) metrics: Arc<EtlMetrics>,
     pub(super) clock: Arc<dyn Clock>,
-    pool: CpuPool,
+    pub(super) pool: CpuPool,
     pub(super) longest_window_ms: i64,
     pub(super) history_ms: i64,
     pub(super) long_view_ms: i64,
     pub(super) state: Mutex<State>,
     /// One reader of new samples at a time: those who waited find them read.
     turn: Semaphore,
+    /// One look at days at a time, for the same reason.
+    pub(super) long_turn: Semaphore,
     backfill: mpsc::Sender<Vec<Labels>>,
 }
 
@@ -117,6 +121,7 @@ impl SampleReader {
             long_view_ms: options.long_view_ms,
             state: Mutex::default(),
             turn: Semaphore::new(1),
+            long_turn: Semaphore::new(1),
             backfill,
         }));
         let worker = Arc::downgrade(&reader.0);

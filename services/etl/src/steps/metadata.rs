@@ -2,25 +2,27 @@
 
 use sla_analysis::acf::autocorrelation;
 use sla_analysis::adf::augmented_dickey_fuller;
-use sla_analysis::decomposition::decompose;
-use sla_analysis::{Degenerate, seasonality};
 use sla_domain::Samples;
 use sla_domain::duration::format_short_ms;
-use sla_proto::result::v1::{Autocorrelation, Metadata, Seasonality, StationarityTest};
+use sla_proto::result::v1::{Autocorrelation, Metadata, StationarityTest};
+
+use super::seasons::{self, LongLook};
 
 /// Level at which a unit root is rejected.
 pub const LEVEL: f64 = 0.05;
 /// Confidence of the bands around zero correlation.
 pub const BAND: f64 = 0.95;
 
-/// Most points of a stored season; a longer one is given in means.
-pub const MAX_PATTERN: usize = 240;
-/// Above this share of missing samples seasons are not looked for: what fills the gaps would be found.
-const MAX_MISSING: f64 = 0.2;
-
 /// Metadata of the finite samples in (`at_ms` − `window_ms`, `at_ms`], taken as equally spaced by `spacing_ms`. A part that does
-/// not exist is absent and its reason noted.
-pub fn of_series(samples: &Samples, at_ms: i64, window_ms: i64, spacing_ms: i64, of_rate: bool) -> Metadata {
+/// not exist is absent and its reason noted. `long` adds the periods that only days show.
+pub fn of_series(
+    samples: &Samples,
+    at_ms: i64,
+    window_ms: i64,
+    spacing_ms: i64,
+    of_rate: bool,
+    long: Option<&LongLook>,
+) -> Metadata {
     let (times, values) = samples.between(at_ms.saturating_sub(window_ms), at_ms);
     let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     let mut out = Metadata {
@@ -64,70 +66,9 @@ pub fn of_series(samples: &Samples, at_ms: i64, window_ms: i64, spacing_ms: i64,
         }
         Err(reason) => out.notes.push(format!("autocorrelation: {reason}")),
     }
-    match season(times, values, spacing_ms) {
-        Ok(found) => out.seasonality = Some(found),
-        Err(reason) => out.notes.push(format!("seasonality: {reason}")),
-    }
+    let raw = seasons::find(times, values, spacing_ms, 0);
+    out.seasonality = seasons::merged(raw, window_ms, long, &mut out.notes);
     out
-}
-
-/// The strongest season, by additive decomposition; a period of 0 says that there is none.
-fn season(times: &[i64], values: &[f64], spacing_ms: i64) -> Result<Seasonality, String> {
-    let told = |reason: Degenerate| reason.to_string();
-    let even = evenly(times, values, spacing_ms)?;
-    let found = seasonality::detect(&even, spacing_ms.unsigned_abs()).map_err(told)?;
-    let Some(strongest) = found.first() else {
-        return Ok(Seasonality::default());
-    };
-    let parts = decompose(&even, strongest.period).map_err(told)?;
-    let in_ms = |period: usize| period as i64 * spacing_ms;
-    let piece = parts.season.len().div_ceil(MAX_PATTERN);
-    Ok(Seasonality {
-        period_ms: in_ms(strongest.period),
-        strength: parts.seasonal_strength,
-        pattern: parts
-            .season
-            .chunks(piece)
-            .map(|part| part.iter().sum::<f64>() / part.len() as f64)
-            .collect(),
-        other_periods_ms: found[1..].iter().map(|season| in_ms(season.period)).collect(),
-    })
-}
-
-/// Finite values on a grid of the spacing, so that a lag is a time; gaps are bridged by straight lines.
-fn evenly(times: &[i64], values: &[f64], spacing_ms: i64) -> Result<Vec<f64>, String> {
-    let spacing_ms = spacing_ms.max(1);
-    let finite: Vec<(i64, f64)> = times
-        .iter()
-        .copied()
-        .zip(values.iter().copied())
-        .filter(|(_, value)| value.is_finite())
-        .collect();
-    let (Some((first, _)), Some((last, _))) = (finite.first(), finite.last()) else {
-        return Err(Degenerate::Empty.to_string());
-    };
-    let cells = ((last - first) / spacing_ms + 1).unsigned_abs() as usize;
-    let missing = cells.saturating_sub(finite.len()) as f64 / cells as f64;
-    if missing > MAX_MISSING {
-        return Err(format!("{:.0} % of the samples are missing", missing * 100.0));
-    }
-    let mut out = Vec::with_capacity(cells);
-    let mut at = 0;
-    for cell in 0..cells {
-        let time = first + cell as i64 * spacing_ms;
-        while at + 1 < finite.len() && finite[at + 1].0 <= time {
-            at += 1;
-        }
-        let (before, value) = finite[at];
-        out.push(match finite.get(at + 1) {
-            Some((after, next)) if time > before => {
-                let share = (time - before) as f64 / (after - before) as f64;
-                value + (next - value) * share
-            }
-            _ => value,
-        });
-    }
-    Ok(out)
 }
 
 #[cfg(test)]
@@ -152,7 +93,7 @@ mod tests {
     }
 
     fn of(samples: &Samples) -> Metadata {
-        of_series(samples, 2_880 * 15_000, 720 * MIN, 15_000, false)
+        of_series(samples, 2_880 * 15_000, 720 * MIN, 15_000, false, None)
     }
 
     #[test]

@@ -37,6 +37,7 @@ fn input(samples: &Samples, kind: SeriesKind) -> SeriesInput<'_> {
         spacing_ms: 15_000,
         at_ms: AT_MS,
         previous: None,
+        long: None,
     }
 }
 
