@@ -8,68 +8,13 @@
     reason = "a test that cannot go on shall fail where it stands"
 )]
 
+mod instance;
+
 use std::collections::BTreeMap;
-use std::process::{Command, Output};
+use std::process::Command;
 
+use instance::{Instance, servers};
 use serde_json::Value;
-
-/// An instance of its own, stopped at the end.
-struct Instance {
-    folder: tempfile::TempDir,
-    url: String,
-}
-
-impl Instance {
-    fn on(url: &str) -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-            url: url.to_owned(),
-        }
-    }
-
-    fn sla(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_sla"))
-            .arg("--data-dir")
-            .arg(self.folder.path())
-            .args(["--prometheus", &self.url])
-            .args(arguments)
-            .env("HOME", self.folder.path())
-            .env_remove("XDG_RUNTIME_DIR")
-            .env_remove("XDG_CONFIG_HOME")
-            .output()
-            .expect("sla runs")
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let output = self.sla(arguments);
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {complaint}"))
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        let _ = self.sla(&["stop"]);
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests are told by the environment where real servers are"
-)]
-fn servers(test: &str) -> Vec<(String, Value)> {
-    let Ok(list) = std::env::var("SLA_TEST_PROMETHEUS") else {
-        println!("SKIPPED {test}: SLA_TEST_PROMETHEUS=URL=TRUTH.json[,…] is not set, no real server to test on");
-        return Vec::new();
-    };
-    list.split(',')
-        .map(|entry| {
-            let (url, truth) = entry.split_once('=').expect("URL=TRUTH.json");
-            let truth = std::fs::read_to_string(truth).expect("the truth file");
-            (url.to_owned(), serde_json::from_str(&truth).expect("truth"))
-        })
-        .collect()
-}
 
 fn key(labels: &Value) -> BTreeMap<String, String> {
     let labels = labels.as_object().expect("labels");
