@@ -57,17 +57,19 @@ fn close(what: &str, found: &Value, wanted: f64) {
     );
 }
 
-/// A gauge and a counter of this server's history.
+/// Expressions over this server's history: of a load, and of a counter where there is one.
 fn expressions(truth: &Value) -> Vec<String> {
-    let names: Vec<&str> = truth["series"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| one["labels"]["__name__"].as_str().unwrap())
-        .collect();
-    let gauge = names.iter().find(|name| name.contains("load1")).expect("a load");
-    let counter = names.iter().find(|name| name.ends_with("_total")).expect("a counter");
-    vec![format!("sum({gauge})"), format!("sum(rate({counter}[5m]))")]
+    let series = truth["series"].as_array().unwrap();
+    let named = |wanted: &dyn Fn(&str) -> bool| {
+        let mut names = series.iter().map(|one| one["labels"]["__name__"].as_str().unwrap());
+        names.find(|name| wanted(name))
+    };
+    let load = named(&|name| matches!(name, "node_load1" | "cpuLoad")).expect("a load");
+    let rate = named(&|name| name.ends_with("_total")).map(|counter| format!("sum(rate({counter}[5m]))"));
+    [format!("sum({load})"), format!("max(avg_over_time({load}[5m]))")]
+        .into_iter()
+        .chain(rate)
+        .collect()
 }
 
 #[test]

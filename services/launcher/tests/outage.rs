@@ -153,11 +153,20 @@ impl Drop for Served {
     }
 }
 
+/// Applies the agreement, as soon as the server has scraped itself.
 fn apply(instance: &Instance) {
     let file = instance.folder.path().join("sets.toml");
     std::fs::write(&file, AGREED).unwrap();
-    let applied = instance.sla(&["sets", "apply", file.to_str().unwrap(), "--yes"]);
-    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    let begun = Instant::now();
+    loop {
+        let applied = instance.sla(&["sets", "apply", file.to_str().unwrap(), "--yes"]);
+        if applied.status.success() {
+            return;
+        }
+        let complaint = String::from_utf8_lossy(&applied.stderr);
+        assert!(begun.elapsed() < Duration::from_mins(1), "{complaint}");
+        thread::sleep(POLL);
+    }
 }
 
 /// Looks until `done`, and gives the exit code and the answer; every answer on the way passes `seen`.
