@@ -1,4 +1,4 @@
-//! Where databases differ. The SQL in [`crate::statement`] is common; what is not is made here, one [`Dialect`] an adapter.
+//! Where databases differ. The SQL in `statement.rs` is common; what is not is made here, one [`Dialect`] an adapter.
 
 /// The words of one database.
 #[derive(Debug, Clone, Copy)]

@@ -24,7 +24,7 @@ use crate::metrics::StorageMetrics;
 use crate::port::{Page, Store};
 
 /// Metadata key of an ABORTED `STALE_VERSION`: the stored `sla.objective.v1.SlaSet`, encoded. Left out when the set was
-/// deleted or is larger than [`MAX_CONFLICT_BYTES`]; then read it by its id.
+/// deleted or is larger than `MAX_CONFLICT_BYTES`; then read it by its id.
 pub const CONFLICT_METADATA: &str = "sla-conflict-bin";
 /// HTTP/2 peers accept 16 KiB of headers, and these bytes travel as base64.
 const MAX_CONFLICT_BYTES: usize = 8 << 10;
