@@ -16,7 +16,7 @@ const KNOTS: usize = 16;
 /// Probabilities stay this far from 0 and 1.
 const LEAST: f64 = 0.002;
 /// How strongly a probability is pulled off 0 and 1 where the horizon is long against the history.
-const PULL: f64 = 1.0;
+const PULL: f64 = 3.0;
 /// And at most this much.
 const MOST_PULL: f64 = 0.2;
 /// How much bands are widened where the horizon is long against the history.
