@@ -32,7 +32,6 @@ name = "live"
 name = "scraped"
 query = 'up{job="prometheus"}'
 min = 1.0
-counter = "raw"
 "#;
 
 #[derive(Default)]

@@ -387,7 +387,10 @@ impl Client {
         }
         if let Some(refused) = json::refused(&body) {
             return match (status.as_u16(), refused.kind.as_str()) {
-                (400 | 422, "bad_data") => {
+                // A query that cannot be executed is as wrong as one that cannot be parsed, unless it only asks for too much.
+                (400 | 422, kind)
+                    if kind == "bad_data" || (kind == "execution" && !asks_too_much(&refused.message)) =>
+                {
                     let query = question.query();
                     SourceError::BadQuery {
                         position: json::position(&refused.message, &query),
@@ -469,4 +472,8 @@ fn jittered(wait: Duration) -> Duration {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(0_u8) >> 11;
     wait.mul_f64(0.5 + random as f64 / (1_u64 << 53) as f64)
+}
+/// Whether an execution error is about `query.max-samples`: a smaller question may be answered.
+fn asks_too_much(message: &str) -> bool {
+    message.contains("too many samples")
 }

@@ -48,7 +48,11 @@ pub(crate) fn objective(objective: &Objective) -> Value {
             MissingPolicy::Hold => format!("hold({})", sla_domain::duration::format_ms(objective.hold_max_ms)),
             MissingPolicy::Gap | MissingPolicy::Unspecified => "gap".to_owned(),
         },
-        "counter": if objective.counter_mode() == CounterMode::Raw { "raw" } else { "rate" },
+        "counter": match objective.counter_mode() {
+            CounterMode::Raw => "raw",
+            CounterMode::Rate => "rate",
+            CounterMode::Auto | CounterMode::Unspecified => "auto",
+        },
         "target_percent": if objective.target_percent.is_empty() { Value::Null } else { json!(objective.target_percent) },
         "coverage_floor": objective.coverage_floor,
         "suggested": objective.suggested,

@@ -128,7 +128,11 @@ fn file_objective(objective: &wire::Objective) -> FileObjective {
         warn_below: range.warn_below,
         warn_above: range.warn_above,
         missing: missing.map(|policy| policy.to_string()),
-        counter: (objective.counter_mode() == CounterMode::Raw).then(|| "raw".to_owned()),
+        counter: match objective.counter_mode() {
+            CounterMode::Raw => Some("raw".to_owned()),
+            CounterMode::Rate => Some("rate".to_owned()),
+            CounterMode::Auto | CounterMode::Unspecified => None,
+        },
         rate_over: span(objective.rate_over_ms),
         step: span(query.step_ms),
         target: (!objective.target_percent.is_empty()).then(|| objective.target_percent.clone()),
@@ -171,7 +175,9 @@ fn wired_objective(objective: FileObjective) -> Result<wire::Objective, Invalid>
         MissingPolicy::Hold { max_ms } => (wire::MissingPolicy::Hold, max_ms),
     };
     let counter_mode = match objective.counter.as_deref() {
-        None | Some("rate") => CounterMode::Rate,
+        // By the kind of the series: the rate of counters, the value of all else.
+        None => CounterMode::Auto,
+        Some("rate") => CounterMode::Rate,
         Some("raw") => CounterMode::Raw,
         Some(other) => {
             return Err(Invalid::new(
