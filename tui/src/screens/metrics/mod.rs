@@ -349,7 +349,9 @@ impl Screen {
             self.refresh(cx);
             return true;
         }
-        if self.in_names() && (!self.items.is_empty() || !self.queries(cx).is_empty()) {
+        // A filter is cleared before its list is left.
+        let filtered = !self.filter_text().is_empty();
+        if self.in_names() && !filtered && (!self.items.is_empty() || !self.queries(cx).is_empty()) {
             self.show_names = false;
             self.refresh(cx);
             return true;
