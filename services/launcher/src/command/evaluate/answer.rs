@@ -1,5 +1,6 @@
 //! What `sla evaluate` says, in one shape whether it came from a file or from a service.
 
+use crate::command::json::{seconds, state_word};
 use color_eyre::eyre::{Report, eyre};
 use serde_json::{Value, json};
 use sla_domain::{Evaluation, SafeText, State, duration, instant, number};
@@ -97,13 +98,13 @@ impl Answer {
                 });
                 Judged {
                     labels: Some(Value::Object(labels.unwrap_or_default())),
-                    state: state_word(series.state()),
+                    state: state_word(series.state()).to_owned(),
                     ..judged(series.windows.first(), window_ms)
                 }
             })
             .collect();
         let mut whole = Judged {
-            state: state_word(status.state()),
+            state: state_word(status.state()).to_owned(),
             ..judged(status.windows.first(), window_ms)
         };
         if whole.intervals.is_empty() {
@@ -232,15 +233,6 @@ impl Interval {
     }
 }
 
-/// Seconds as a JSON number: whole ones without a fraction.
-fn seconds(ms: i64) -> Value {
-    if ms % 1000 == 0 {
-        json!(ms / 1000)
-    } else {
-        json!(ms as f64 / 1000.0)
-    }
-}
-
 fn judged(window: Option<&WindowResult>, window_ms: i64) -> Judged {
     let Some(window) = window else {
         return Judged {
@@ -275,15 +267,4 @@ fn interval(wired: &wire::Interval) -> Interval {
         samples: wired.samples,
         times_ms: wired.sample_times.iter().map(convert::millis).collect(),
     }
-}
-
-fn state_word(state: wire::State) -> String {
-    match state {
-        wire::State::Ok => "ok",
-        wire::State::AtRisk => "at_risk",
-        wire::State::Violated => "violated",
-        wire::State::Excluded => "excluded",
-        wire::State::NoData | wire::State::Unspecified => "no_data",
-    }
-    .to_owned()
 }
