@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tonic::transport::{Endpoint, Uri};
+use tonic_health::pb::health_client::HealthClient;
 
 pub use channel::{BoxError, PeerChannel, PeerService};
 pub use deadline::{DeadlineClass, deadline_class};
@@ -98,6 +99,11 @@ clients! {
 }
 
 impl Peer {
+    /// Whether the roles at the other end serve: `grpc.health.v1`, by the word of a role, empty for the whole process.
+    pub fn health(&self) -> HealthClient<PeerChannel> {
+        HealthClient::new(self.channel.clone())
+    }
+
     /// A peer over any service that carries gRPC requests: the roles of this process, with their layers.
     pub fn local(service: impl PeerService) -> Self {
         Self {

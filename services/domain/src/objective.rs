@@ -1,6 +1,7 @@
 //! One agreement: what is looked at, what is allowed, what a missing value means.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use crate::invalid::{Invalid, check_harmless, check_length};
 use crate::query::Query;
@@ -170,10 +171,12 @@ impl Objective {
     pub const MAX_NAME_CHARS: usize = 120;
     /// The usual coverage floor.
     pub const DEFAULT_COVERAGE_FLOOR: f64 = 0.9;
-    /// The usual step of expressions, in milliseconds.
+    /// The step of an expression that names none, in milliseconds; the same for all who read expressions.
     pub const DEFAULT_STEP_MS: i64 = 60_000;
     /// The finest step, in milliseconds.
     pub const MIN_STEP_MS: i64 = 1_000;
+    /// The coarsest step, in milliseconds.
+    pub const MAX_STEP_MS: i64 = 3_600_000;
     /// The longest duration any setting of an objective may have, in milliseconds: 31 days.
     pub const MAX_DURATION_MS: i64 = 31 * 86_400_000;
 
@@ -202,13 +205,13 @@ impl Objective {
         let mut found = Vec::new();
         found.extend(check_name("name", &self.name, Self::MAX_NAME_CHARS).err());
         if let MissingPolicy::Hold { max_ms } = self.missing {
-            found.extend(check_duration("missing", max_ms, 1).err());
+            found.extend(check_duration("missing", max_ms, 1..=Self::MAX_DURATION_MS).err());
         }
         if let CounterMode::Rate { over_ms: Some(over_ms) } = self.counter {
-            found.extend(check_duration("rate_over", over_ms, Self::MIN_STEP_MS).err());
+            found.extend(check_duration("rate_over", over_ms, Self::MIN_STEP_MS..=Self::MAX_DURATION_MS).err());
         }
-        found.extend(check_duration("step", self.step_ms, Self::MIN_STEP_MS).err());
-        found.extend(check_duration("min_duration", self.min_duration_ms, 0).err());
+        found.extend(check_duration("step", self.step_ms, Self::MIN_STEP_MS..=Self::MAX_STEP_MS).err());
+        found.extend(check_duration("min_duration", self.min_duration_ms, 0..=Self::MAX_DURATION_MS).err());
         if !(0.0..=1.0).contains(&self.coverage_floor) {
             found.push(Invalid::new(
                 "coverage_floor",
@@ -281,8 +284,8 @@ pub(crate) fn check_name(field: &str, name: &str, max_chars: usize) -> Result<()
     Ok(())
 }
 
-fn check_duration(field: &str, ms: i64, least_ms: i64) -> Result<(), Invalid> {
-    if (least_ms..=Objective::MAX_DURATION_MS).contains(&ms) {
+fn check_duration(field: &str, ms: i64, allowed_ms: RangeInclusive<i64>) -> Result<(), Invalid> {
+    if allowed_ms.contains(&ms) {
         return Ok(());
     }
     Err(Invalid::new(
@@ -290,8 +293,8 @@ fn check_duration(field: &str, ms: i64, least_ms: i64) -> Result<(), Invalid> {
         &crate::duration::format_ms(ms),
         format!(
             "must lie between {} and {}",
-            crate::duration::format_ms(least_ms),
-            crate::duration::format_ms(Objective::MAX_DURATION_MS)
+            crate::duration::format_ms(*allowed_ms.start()),
+            crate::duration::format_ms(*allowed_ms.end())
         ),
         "give a duration such as 5m",
     ))

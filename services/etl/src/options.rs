@@ -16,12 +16,6 @@ pub const MAX_REQUEST_BYTES: usize = 1 << 20;
 pub const STREAM_QUEUE: usize = 16;
 /// How long a stream waits for a reader that does not read.
 pub const STUCK_READER: Duration = Duration::from_secs(30);
-/// Shortest step of an expression, milliseconds.
-pub const MIN_STEP_MS: i64 = 1_000;
-/// Longest step of an expression, milliseconds.
-pub const MAX_STEP_MS: i64 = 3_600_000;
-/// Step of an expression that names none, milliseconds.
-pub const DEFAULT_STEP_MS: i64 = 15_000;
 /// Most window lengths of one analysis.
 pub const MAX_WINDOWS: usize = 16;
 /// Runs that may wait for their turn.

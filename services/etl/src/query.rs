@@ -1,11 +1,10 @@
 //! Queries of the contract, parsed once at the edge.
 
-use sla_domain::{Query as DomainQuery, Selector};
+use sla_domain::{Objective, Query as DomainQuery, Selector};
 use sla_proto::convert;
 use sla_proto::series::v1::{Query, query};
 
 use crate::error::EtlError;
-use crate::options::{DEFAULT_STEP_MS, MAX_STEP_MS, MIN_STEP_MS};
 
 /// A query in normal form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,16 +32,20 @@ impl ReadQuery {
                 DomainQuery::Selector(selector) => Ok(Self::Selector(selector)),
                 DomainQuery::Expression(expression) => {
                     let step_ms = if message.step_ms == 0 {
-                        DEFAULT_STEP_MS
+                        Objective::DEFAULT_STEP_MS
                     } else {
                         message.step_ms
                     };
-                    if !(MIN_STEP_MS..=MAX_STEP_MS).contains(&step_ms) {
+                    if !(Objective::MIN_STEP_MS..=Objective::MAX_STEP_MS).contains(&step_ms) {
                         return Err(EtlError::invalid(
                             format!("{field}.step_ms"),
                             &step_ms.to_string(),
-                            format!("must lie between {MIN_STEP_MS} and {MAX_STEP_MS}"),
-                            "leave it at 0 for 15 s",
+                            format!(
+                                "must lie between {} and {}",
+                                Objective::MIN_STEP_MS,
+                                Objective::MAX_STEP_MS
+                            ),
+                            "leave it at 0 for 60000, a minute",
                         ));
                     }
                     Ok(Self::Expression {
@@ -115,7 +118,7 @@ mod tests {
             parsed,
             ReadQuery::Expression {
                 text: "rate(x_total[5m])".into(),
-                step_ms: DEFAULT_STEP_MS
+                step_ms: Objective::DEFAULT_STEP_MS
             }
         );
     }

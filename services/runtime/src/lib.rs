@@ -4,6 +4,7 @@
 //! Invariant: knows no service. Whatever differs between roles comes in as an argument.
 
 pub mod caller;
+pub mod health;
 pub mod layer;
 pub mod page;
 pub mod pool;

@@ -7,7 +7,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::service::Routes;
@@ -63,6 +62,7 @@ pub enum ServerError {
 pub fn with_reflection(routes: Routes) -> Result<Routes, ServerError> {
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(sla_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(ServerError::Reflection)?;
     Ok(routes.add_service(reflection))
@@ -121,8 +121,7 @@ impl UnixDoor {
         connections: Connections,
         shutdown: Shutdown,
     ) -> Result<(), tonic::transport::Error> {
-        let incoming = UnixListenerStream::new(self.listener)
-            .map(move |stream| stream.map(|stream| CountedStream::new(stream, &connections)));
+        let incoming = connections.admitted(UnixListenerStream::new(self.listener));
         let end = shutdown.token().clone();
         let result = router(routes, guard)
             .serve_with_incoming_shutdown(incoming, end.cancelled_owned())
@@ -160,6 +159,7 @@ impl TcpDoor {
     ) -> Result<(), tonic::transport::Error> {
         // A pre-bound listener has no nodelay of its own, and streams would be many times slower.
         let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+        let incoming = Connections::default().admitted(incoming);
         let end = shutdown.token().clone();
         router(routes, guard)
             .serve_with_incoming_shutdown(incoming, end.cancelled_owned())

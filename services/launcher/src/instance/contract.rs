@@ -13,7 +13,10 @@ use sla_proto::retrieval::v1::{GetChartRequest, ListSeriesRowsRequest};
 use sla_proto::series::v1::{Query, query};
 use sla_proto::server::v1::GetServerInfoRequest;
 use sla_proto::set::v1::{CreateSetRequest, DeleteSetRequest, ListSetsRequest, UpdateSetRequest};
-use sla_proto::storage::v1::{GetPositionRequest, ListRunResultsRequest};
+use sla_proto::storage::v1::{
+    ApplyBatchRequest, GetPositionRequest, ListDeadLettersRequest, ListRunResultsRequest, ReplayDeadLetterRequest,
+    StreamRecord,
+};
 use sla_proto::violation::v1::watch_violations_response::Event;
 use sla_proto::violation::v1::{EvaluateRequest, GetOverviewRequest, State, WatchViolationsRequest};
 use sla_proto::{API_LEVEL, Peer, convert};
@@ -21,6 +24,8 @@ use sla_runtime::layer::GuardLayer;
 use sla_runtime::server::{Connections, TcpDoor, UnixDoor};
 use sla_runtime::shutdown::Shutdown;
 use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_types::StatusExt as _;
 
 use super::Paths;
@@ -103,8 +108,24 @@ async fn the_contract_holds_over_every_transport() {
     for (transport, peer) in &peers {
         suite(transport, peer).await;
     }
-    drop(peers);
+    let mut watches = Vec::new();
+    for (transport, peer) in &peers {
+        let mut watch = peer.health().watch(health_of("storage")).await.unwrap().into_inner();
+        let first = watch.message().await.unwrap().unwrap();
+        assert_eq!(first.status(), ServingStatus::Serving, "{transport}");
+        watches.push((transport, watch));
+    }
     shutdown.begin();
+    for (transport, mut watch) in watches {
+        let last = watch.message().await.unwrap().unwrap();
+        assert_eq!(last.status(), ServingStatus::NotServing, "{transport}");
+        assert!(
+            !shutdown.token().is_cancelled(),
+            "{transport}: the word comes before the doors close"
+        );
+        assert!(watch.message().await.unwrap().is_none(), "{transport}: the stream ends");
+    }
+    drop(peers);
     assert!(
         shutdown.drain(sla_runtime::shutdown::DRAIN_LIMIT).await,
         "every task ends when asked to"
@@ -123,11 +144,87 @@ async fn suite(transport: &str, peer: &Peer) {
         (API_LEVEL, true, true),
         "{transport}"
     );
+    health(peer, &info.roles).await;
     catalogue(peer).await;
     sets(transport, peer).await;
     judging(peer).await;
     runs(transport, peer).await;
+    dead_letters(transport, peer).await;
     reading(peer).await;
+}
+
+fn health_of(role: &str) -> HealthCheckRequest {
+    HealthCheckRequest {
+        service: role.to_owned(),
+    }
+}
+
+async fn health(peer: &Peer, roles: &[String]) {
+    assert_eq!(roles.len(), 4);
+    for role in roles.iter().map(String::as_str).chain([""]) {
+        let answer = peer.health().check(health_of(role)).await.unwrap().into_inner();
+        assert_eq!(answer.status(), ServingStatus::Serving, "{role:?}");
+    }
+    let unknown = peer.health().check(health_of("notify")).await.unwrap_err();
+    assert_eq!(
+        (unknown.code(), reason(&unknown).as_str()),
+        (Code::NotFound, "NOT_FOUND")
+    );
+}
+
+/// What cannot be applied is kept, listed with its reason and its time, and can be tried again.
+async fn dead_letters(transport: &str, peer: &Peer) {
+    let source = format!("poison-{transport}");
+    let record = |offset| StreamRecord {
+        offset,
+        body: format!("no record {offset} of {source}").into_bytes(),
+    };
+    let batch = ApplyBatchRequest {
+        source: source.clone(),
+        partition: 0,
+        records: (0..3).map(record).collect(),
+    };
+    let applied = peer.results().apply_batch(batch).await.unwrap().into_inner();
+    assert_eq!((applied.dead_letters, applied.next_offset), (3, 3));
+    let mut request = ListDeadLettersRequest {
+        page_size: 2,
+        page_token: String::new(),
+    };
+    let mut letters = Vec::new();
+    loop {
+        let page = peer
+            .results()
+            .list_dead_letters(request.clone())
+            .await
+            .unwrap()
+            .into_inner();
+        assert!(page.letters.len() <= 2 && page.total >= 3);
+        letters.extend(page.letters);
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    letters.retain(|letter| letter.source == source);
+    let offsets: Vec<u64> = letters.iter().map(|letter| letter.offset).collect();
+    assert_eq!(offsets, [2, 1, 0], "newest first, each once");
+    assert!(
+        letters
+            .iter()
+            .all(|letter| letter.reason == "undecodable" && letter.first_seen.is_some())
+    );
+    let again = |body_hash: &[u8]| ReplayDeadLetterRequest {
+        body_hash: body_hash.to_vec(),
+    };
+    let replayed = peer
+        .results()
+        .replay_dead_letter(again(&letters[0].body_hash))
+        .await
+        .unwrap();
+    let replayed = replayed.into_inner();
+    assert_eq!((replayed.applied, replayed.reason.as_str()), (false, "undecodable"));
+    let unknown = peer.results().replay_dead_letter(again(&[7; 16])).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
 }
 
 async fn catalogue(peer: &Peer) {

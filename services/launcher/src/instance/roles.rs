@@ -12,6 +12,7 @@ use sla_proto::series::v1::SourceStatus;
 use sla_proto::server::v1::GetServerInfoResponse;
 use sla_proto::{API_LEVEL, LateRoutes, Peer, convert};
 use sla_retrieval::{RetrievalOptions, RetrievalService};
+use sla_runtime::health::RoleHealth;
 use sla_runtime::pool::CpuPool;
 use sla_runtime::server_info::{ServerFacts, ServerInfo};
 use sla_runtime::shutdown::Shutdown;
@@ -35,6 +36,7 @@ pub(super) struct Wiring<'a> {
 pub(super) struct Roles {
     pub(super) routes: Routes,
     pub(super) late: LateRoutes,
+    pub(super) storage: StorageService,
 }
 
 /// Starts all roles. They reach each other through a late peer, filled once all are there.
@@ -82,11 +84,13 @@ pub(super) async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
         info: facts(config, paths, run, clock.as_ref()),
         has_source: true,
     };
-    let routes = Routes::new(ServerInfo::server(facts, peer, clock, shutdown.clone()));
+    let health = RoleHealth::server(&facts.info.roles, shutdown.clone());
+    let routes = Routes::new(ServerInfo::server(facts, peer, clock, shutdown.clone())).add_service(health);
     let routes = retrieval.routes(manager.routes(etl.routes(storage.routes(routes))));
     Ok(Roles {
         routes: sla_runtime::server::with_reflection(routes)?,
         late,
+        storage,
     })
 }
 

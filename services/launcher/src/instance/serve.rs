@@ -21,6 +21,8 @@ use crate::config::Config;
 const FIRST_CONSOLE: Duration = Duration::from_secs(30);
 /// How often the number of consoles is looked at.
 const IDLE_POLL: Duration = Duration::from_millis(250);
+/// How long closing the database may take: its write-ahead log is folded into the file.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// Mode of the socket: the owner, and the group where the folder belongs to one.
 const SOCKET_MODE: u32 = 0o660;
 
@@ -78,16 +80,27 @@ pub(crate) async fn serve(config: Config, paths: Paths, run: Serve) -> Result<()
     }
     tracing::info!(socket = %paths.socket.display(), demo = run.demo.is_some(), "serving");
     let served = door.serve(roles.routes, guard, connections, shutdown.clone());
-    // An open stream may hold the server back; the drain has its limit all the same.
-    let end = shutdown.clone();
-    let outcome = tokio::select! {
-        outcome = served => outcome.wrap_err("the server ended"),
-        () = async { end.token().cancelled().await; tokio::time::sleep(DRAIN_LIMIT).await } => Ok(()),
+    let mut served = std::pin::pin!(served);
+    let early = tokio::select! {
+        outcome = &mut served => Some(outcome),
+        () = shutdown.token().cancelled() => None,
     };
-    if !shutdown.drain(DRAIN_LIMIT).await {
+    // An open stream may hold the server back; the drain has its limit all the same.
+    let (drained, outcome) = tokio::join!(shutdown.drain(DRAIN_LIMIT), async {
+        match early {
+            Some(outcome) => outcome,
+            None => tokio::time::timeout(DRAIN_LIMIT, served).await.unwrap_or(Ok(())),
+        }
+    });
+    let outcome = outcome.wrap_err("the server ended");
+    if !drained {
         tracing::warn!("some tasks did not end in time");
     }
     drop(roles.late);
+    // Last: nobody writes any more, and the next start finds a file that was closed.
+    if tokio::time::timeout(CLOSE_LIMIT, roles.storage.close()).await.is_err() {
+        tracing::warn!("the database could not be closed in time; the next start checks it");
+    }
     let _ = std::fs::remove_file(&paths.socket);
     if let Some(demo) = &run.demo {
         let _ = std::fs::remove_dir_all(&demo.folder);
