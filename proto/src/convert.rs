@@ -5,7 +5,8 @@ mod series;
 mod time;
 
 pub use objective::{
-    NEW_ID, objective, objective_message, query, query_message, range, range_message, set, set_message,
+    NEW_ID, missing, missing_message, objective, objective_message, query, query_message, range, range_message, set,
+    set_message,
 };
 pub use series::{labels, query_text, series_id, series_message};
 pub use time::{duration, duration_ms, millis, timestamp};

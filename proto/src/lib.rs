@@ -1,4 +1,5 @@
-//! The contract: generated messages and clients, conversions to the words of the domain, and [`Peer`], the one client.
+//! The contract: generated messages and clients, conversions to the words of the domain, [`Peer`], the one client,
+//! and sets as files.
 //!
 //! Invariant: everything that crosses a process boundary is defined in `proto/sla/`; nothing here does IO of its own
 //! beyond carrying a call.
@@ -6,6 +7,7 @@
 pub mod convert;
 pub mod generated;
 pub mod peer;
+pub mod set_file;
 
 pub use generated::*;
 pub use peer::{LateRoutes, Peer, PeerChannel, PeerError};

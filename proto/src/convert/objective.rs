@@ -48,6 +48,30 @@ pub fn range_message(range: &AllowedRange) -> wire::AllowedRange {
     }
 }
 
+/// What unknown time counts as for an objective message.
+pub fn missing(message: &wire::Objective) -> MissingPolicy {
+    match message.missing() {
+        wire::MissingPolicy::Good => MissingPolicy::Good,
+        wire::MissingPolicy::Bad => MissingPolicy::Bad,
+        wire::MissingPolicy::Zero => MissingPolicy::Zero,
+        wire::MissingPolicy::Hold => MissingPolicy::Hold {
+            max_ms: message.hold_max_ms,
+        },
+        wire::MissingPolicy::Gap | wire::MissingPolicy::Unspecified => MissingPolicy::Gap,
+    }
+}
+
+/// A policy for unknown time as the two fields of an objective message: the policy and `hold_max_ms`.
+pub fn missing_message(policy: MissingPolicy) -> (wire::MissingPolicy, i64) {
+    match policy {
+        MissingPolicy::Gap => (wire::MissingPolicy::Gap, 0),
+        MissingPolicy::Good => (wire::MissingPolicy::Good, 0),
+        MissingPolicy::Bad => (wire::MissingPolicy::Bad, 0),
+        MissingPolicy::Zero => (wire::MissingPolicy::Zero, 0),
+        MissingPolicy::Hold { max_ms } => (wire::MissingPolicy::Hold, max_ms),
+    }
+}
+
 /// An objective message as an objective, or everything that is wrong with it. An empty id becomes [`NEW_ID`], an empty
 /// name the query's text, a missing generation 1.
 pub fn objective(message: &wire::Objective) -> Result<Objective, Vec<Invalid>> {
@@ -71,15 +95,7 @@ pub fn objective(message: &wire::Objective) -> Result<Objective, Vec<Invalid>> {
     };
     let mut objective = Objective::new(id, name, query, range);
     objective.target = target;
-    objective.missing = match message.missing() {
-        wire::MissingPolicy::Good => MissingPolicy::Good,
-        wire::MissingPolicy::Bad => MissingPolicy::Bad,
-        wire::MissingPolicy::Zero => MissingPolicy::Zero,
-        wire::MissingPolicy::Hold => MissingPolicy::Hold {
-            max_ms: message.hold_max_ms,
-        },
-        wire::MissingPolicy::Gap | wire::MissingPolicy::Unspecified => MissingPolicy::Gap,
-    };
+    objective.missing = missing(message);
     objective.counter = match message.counter_mode() {
         series::CounterMode::Raw => CounterMode::Raw,
         _ => CounterMode::Rate {
@@ -116,13 +132,7 @@ fn default_name(query: &Query) -> String {
 
 /// An objective as a message.
 pub fn objective_message(objective: &Objective) -> wire::Objective {
-    let (missing, hold_max_ms) = match objective.missing {
-        MissingPolicy::Gap => (wire::MissingPolicy::Gap, 0),
-        MissingPolicy::Good => (wire::MissingPolicy::Good, 0),
-        MissingPolicy::Bad => (wire::MissingPolicy::Bad, 0),
-        MissingPolicy::Zero => (wire::MissingPolicy::Zero, 0),
-        MissingPolicy::Hold { max_ms } => (wire::MissingPolicy::Hold, max_ms),
-    };
+    let (missing, hold_max_ms) = missing_message(objective.missing);
     let (counter_mode, rate_over_ms) = match objective.counter {
         CounterMode::Raw => (series::CounterMode::Raw, 0),
         CounterMode::Rate { over_ms } => (series::CounterMode::Rate, over_ms.unwrap_or(0)),

@@ -52,7 +52,7 @@ pub enum RangeError {
     /// A bound is NaN or infinite.
     #[error("{field} is {value}: a bound must be a finite number; give a number or leave it empty for no bound")]
     NotFinite {
-        /// `min`, `max`, `warn_min` or `warn_max`.
+        /// `min`, `max`, `warn_below` or `warn_above`.
         field: &'static str,
         /// The value given.
         value: f64,
@@ -70,7 +70,7 @@ pub enum RangeError {
         "{field} is {value}: a warning bound must lie inside the allowed range {range}; move it inside or leave it empty"
     )]
     WarningOutside {
-        /// `warn_min` or `warn_max`.
+        /// `warn_below` or `warn_above`.
         field: &'static str,
         /// The value given.
         value: f64,
@@ -78,7 +78,9 @@ pub enum RangeError {
         range: AllowedRange,
     },
     /// warn_min lies above warn_max.
-    #[error("warn_min is {warn_min}: must not lie above warn_max ({warn_max}); lower warn_min or raise warn_max")]
+    #[error(
+        "warn_below is {warn_min}: must not lie above warn_above ({warn_max}); lower warn_below or raise warn_above"
+    )]
     WarningCrossed {
         /// The lower warning bound given.
         warn_min: f64,
@@ -93,7 +95,7 @@ impl RangeError {
         match self {
             Self::Unbounded | Self::Crossed { .. } => "min",
             Self::NotFinite { field, .. } | Self::WarningOutside { field, .. } => field,
-            Self::WarningCrossed { .. } => "warn_min",
+            Self::WarningCrossed { .. } => "warn_below",
         }
     }
 }
@@ -123,8 +125,8 @@ impl From<RangeError> for Invalid {
             ),
             RangeError::WarningCrossed { warn_min, warn_max } => (
                 warn_min.to_string(),
-                format!("must not lie above warn_max ({warn_max})"),
-                "lower warn_min or raise warn_max",
+                format!("must not lie above warn_above ({warn_max})"),
+                "lower warn_below or raise warn_above",
             ),
         };
         Self::new(error.field(), &value, rule, fix)
@@ -176,7 +178,7 @@ impl AllowedRange {
             warn_max: None,
             ..self
         };
-        for (field, bound) in [("warn_min", warn_min), ("warn_max", warn_max)] {
+        for (field, bound) in [("warn_below", warn_min), ("warn_above", warn_max)] {
             finite(field, bound)?;
             if let Some(value) = bound
                 && !bare.contains(value)
@@ -313,15 +315,15 @@ mod tests {
         assert_eq!(warned.judge(8.0), Verdict::Good);
         assert_eq!(warned.judge(9.0), Verdict::Warning(Side::Above));
         assert_eq!(warned.judge(10.5), Verdict::Outside(Side::Above));
-        assert_eq!(range.with_warning(None, Some(11.0)).unwrap_err().field(), "warn_max");
-        assert_eq!(range.with_warning(Some(-1.0), None).unwrap_err().field(), "warn_min");
+        assert_eq!(range.with_warning(None, Some(11.0)).unwrap_err().field(), "warn_above");
+        assert_eq!(range.with_warning(Some(-1.0), None).unwrap_err().field(), "warn_below");
         assert_eq!(
             range.with_warning(Some(8.0), Some(2.0)).unwrap_err().field(),
-            "warn_min"
+            "warn_below"
         );
         assert_eq!(
             range.with_warning(Some(f64::NAN), None).unwrap_err().field(),
-            "warn_min"
+            "warn_below"
         );
         assert_eq!(warned.with_warning(None, None).unwrap(), range);
     }

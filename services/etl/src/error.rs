@@ -31,7 +31,7 @@ pub enum EtlError {
         limit: usize,
     },
     /// There is no such thing.
-    #[error("there is no {what} {name:?}")]
+    #[error("there is no {what} {name}")]
     NotFound {
         /// "run", "series".
         what: &'static str,

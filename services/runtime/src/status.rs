@@ -111,11 +111,7 @@ impl Problem {
 
     /// There is no `what` called `name`.
     pub fn not_found(what: &str, name: &str) -> Self {
-        Self::new(
-            Code::NotFound,
-            reason::NOT_FOUND,
-            format!("there is no {what} {name:?}"),
-        )
+        Self::new(Code::NotFound, reason::NOT_FOUND, format!("there is no {what} {name}"))
     }
 
     /// What to do about it.

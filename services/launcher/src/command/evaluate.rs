@@ -7,7 +7,7 @@ use std::path::Path;
 use color_eyre::eyre::Report;
 use sla_domain::{AllowedRange, Invalid, Judgement, Query, Window, evaluate as judge, instant, spacing, state_of};
 use sla_proto::convert;
-use sla_proto::objective::v1::{MissingPolicy, Objective};
+use sla_proto::objective::v1::Objective;
 use sla_proto::series::v1::CounterMode;
 use sla_proto::violation::v1::EvaluateRequest;
 
@@ -81,13 +81,7 @@ async fn of_source(
 ) -> Result<Answer, Report> {
     let text = arguments.selector.as_deref().unwrap_or("");
     let query = Query::parse(text).map_err(|error| error.into_invalid("selector", text))?;
-    let (missing, hold_max_ms) = match arguments.missing {
-        sla_domain::MissingPolicy::Gap => (MissingPolicy::Gap, 0),
-        sla_domain::MissingPolicy::Good => (MissingPolicy::Good, 0),
-        sla_domain::MissingPolicy::Bad => (MissingPolicy::Bad, 0),
-        sla_domain::MissingPolicy::Zero => (MissingPolicy::Zero, 0),
-        sla_domain::MissingPolicy::Hold { max_ms } => (MissingPolicy::Hold, max_ms),
-    };
+    let (missing, hold_max_ms) = convert::missing_message(arguments.missing);
     let objective = Objective {
         name: query.text().to_owned(),
         query: Some(convert::query_message(&query, 0)),

@@ -1,7 +1,5 @@
 //! `sla sets`: agreements as lists and as files.
 
-mod file;
-
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
@@ -11,7 +9,7 @@ use sla_domain::{SafeText, instant, number};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::set::v1::planned_change::Action;
 use sla_proto::set::v1::{ApplySetsRequest, DeleteSetRequest, GetSetRequest, ListSetsRequest, PlannedChange};
-use sla_proto::{Peer, convert};
+use sla_proto::{Peer, convert, set_file};
 
 use super::table::table;
 use super::{Session, json, samples};
@@ -126,7 +124,7 @@ async fn export(session: &Session, names: &[String], to: Option<&Path>) -> Resul
             sets.push(one(&peer, name.clone()).await?);
         }
     }
-    let text = file::write(&sets)?;
+    let text = set_file::write(&sets);
     match to {
         Some(path) => {
             std::fs::write(path, text).wrap_err_with(|| format!("cannot write {}", path.display()))?;
@@ -139,7 +137,7 @@ async fn export(session: &Session, names: &[String], to: Option<&Path>) -> Resul
 
 async fn apply(session: &Session, path: &Path, prune: bool, dry_run: bool, yes: bool) -> Result<Exit, Report> {
     let text = samples::read_text(path)?;
-    let sets = file::read(&text, &path.display().to_string())?;
+    let sets = set_file::read(&text, &path.display().to_string())?;
     let peer = session.peer().await?;
     let request = |dry_run| ApplySetsRequest {
         sets: sets.clone(),

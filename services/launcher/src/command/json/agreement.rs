@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use sla_proto::convert;
-use sla_proto::objective::v1::{MissingPolicy, Objective, SlaSet};
+use sla_proto::objective::v1::{Objective, SlaSet};
 use sla_proto::series::v1::CounterMode;
 use sla_proto::violation::v1::{
     ObjectiveStatus, Outlook, SeriesStatus, Side, State, TrackRecord, Trust, Violation, WindowResult,
@@ -41,13 +41,7 @@ pub(crate) fn objective(objective: &Objective) -> Value {
         "max": range.max,
         "warn_below": range.warn_below,
         "warn_above": range.warn_above,
-        "missing": match objective.missing() {
-            MissingPolicy::Good => "good".to_owned(),
-            MissingPolicy::Bad => "bad".to_owned(),
-            MissingPolicy::Zero => "zero".to_owned(),
-            MissingPolicy::Hold => format!("hold({})", sla_domain::duration::format_ms(objective.hold_max_ms)),
-            MissingPolicy::Gap | MissingPolicy::Unspecified => "gap".to_owned(),
-        },
+        "missing": convert::missing(objective).to_string(),
         "counter": match objective.counter_mode() {
             CounterMode::Raw => "raw",
             CounterMode::Rate => "rate",

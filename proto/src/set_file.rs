@@ -1,0 +1,366 @@
+//! Sets as TOML: what `sla sets export` writes is what `sla sets apply` and an editor read back.
+//!
+//! ```toml
+//! [[set]]
+//! name = "web"
+//!
+//! [[set.objective]]
+//! name = "Load"
+//! query = "node_load1"
+//! max = 4.0
+//! ```
+//!
+//! Every mistake is an [`Invalid`] that names the line, the set and the objective. The rules of a set itself (bounds,
+//! unknown queries, names that stand twice) are the service's: it checks them before anything is saved.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use sla_domain::{Invalid, MissingPolicy, Query, duration};
+use toml::Spanned;
+
+use crate::convert;
+use crate::objective::v1::{self as wire, AllowedRange, SlaSet};
+use crate::series::v1::CounterMode;
+
+/// The longest file that is read, bytes: 100 sets of 500 objectives fit.
+pub const MAX_FILE_BYTES: usize = 16 << 20;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File<T> {
+    #[serde(default = "Vec::new")]
+    set: Vec<FileSet<T>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileSet<T> {
+    name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    description: String,
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    active: bool,
+    #[serde(default = "Vec::new")]
+    objective: Vec<T>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileObjective {
+    /// Only in an editor's copy: an objective that keeps its id keeps its history, whatever else changes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    id: String,
+    /// Without one the service takes the query.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    name: String,
+    query: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    min: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    warn_below: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    warn_above: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missing: Option<String>,
+    /// "rate" or "raw"; absent: by the kind of the series.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    counter: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rate_over: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    step: Option<String>,
+    /// Percent as a text or a number; `target_percent` is its name in JSON.
+    #[serde(
+        default,
+        alias = "target_percent",
+        deserialize_with = "decimal",
+        skip_serializing_if = "String::is_empty"
+    )]
+    target: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    coverage_floor: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    min_duration: Option<String>,
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    forecast: bool,
+    #[serde(default, skip_serializing_if = "is_no")]
+    suggested: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_yes(value: &bool) -> bool {
+    *value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_no(value: &bool) -> bool {
+    !*value
+}
+
+/// A decimal as it was written: `"99.9"`, `99.9` and `99` are one thing to people.
+fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a percentage such as \"99.9\"")]
+    enum Written {
+        Text(String),
+        Whole(i64),
+        Number(f64),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Text(text) => text,
+        Written::Whole(number) => number.to_string(),
+        Written::Number(number) => number.to_string(),
+    })
+}
+
+/// Sets as TOML text, for a file that another instance may read: without ids.
+pub fn write(sets: &[SlaSet]) -> String {
+    written(sets, false)
+}
+
+/// One set as TOML text for an editor: objectives keep their ids, so that a changed name is a new name and not a new
+/// objective.
+pub fn write_for_editor(set: &SlaSet) -> String {
+    written(std::slice::from_ref(set), true)
+}
+
+fn written(sets: &[SlaSet], ids: bool) -> String {
+    let file = File {
+        set: sets.iter().map(|set| file_set(set, ids)).collect(),
+    };
+    // Texts, numbers and flags in tables: there is nothing in it that TOML has no form for.
+    toml::to_string_pretty(&file).unwrap_or_default()
+}
+
+/// Sets from TOML text; `name` is what the file is called in a complaint. At least one set is in the answer, none has an
+/// id or a version, and objectives have the ids the text gives them.
+pub fn read(text: &str, name: &str) -> Result<Vec<SlaSet>, Invalid> {
+    if text.len() > MAX_FILE_BYTES {
+        let rule = format!("has {} bytes, at most {MAX_FILE_BYTES} are read", text.len());
+        return Err(Invalid::new("file", name, rule, "split it"));
+    }
+    let file: File<Spanned<FileObjective>> = toml::from_str(text).map_err(|error| syntax(text, name, &error))?;
+    if file.set.is_empty() {
+        let fix = "begin each with [[set]], its objectives with [[set.objective]]";
+        return Err(Invalid::new("file", name, "names no set", fix));
+    }
+    file.set.into_iter().map(|set| wired_set(set, text)).collect()
+}
+
+/// A line of what TOML itself refuses, and that line.
+fn syntax(text: &str, name: &str, error: &toml::de::Error) -> Invalid {
+    let fix = "see `sla sets export` for the form";
+    let Some(span) = error.span() else {
+        return Invalid::new(name, "", error.message(), fix);
+    };
+    let (line, column) = position(text, span.start);
+    let given = text.lines().nth(line - 1).unwrap_or("").trim();
+    let place = format!("{name} line {line} column {column}");
+    Invalid::new(place, given, error.message(), fix)
+}
+
+/// Line and column of a byte, both from 1, the column in characters.
+fn position(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (
+        before.matches('\n').count() + 1,
+        before[line_start..].chars().count() + 1,
+    )
+}
+
+fn file_set(set: &SlaSet, ids: bool) -> FileSet<FileObjective> {
+    let objective = |objective: &wire::Objective| FileObjective {
+        id: if ids { objective.id.clone() } else { String::new() },
+        ..file_objective(objective)
+    };
+    FileSet {
+        name: set.name.clone(),
+        description: set.description.clone(),
+        active: set.active,
+        objective: set.objectives.iter().map(objective).collect(),
+    }
+}
+
+fn file_objective(objective: &wire::Objective) -> FileObjective {
+    let range = objective.range.unwrap_or_default();
+    let query = objective.query.clone().unwrap_or_default();
+    let missing = convert::missing(objective);
+    let span = |ms: i64| (ms != 0).then(|| duration::format_ms(ms));
+    FileObjective {
+        id: String::new(),
+        name: objective.name.clone(),
+        query: convert::query_text(&query).to_owned(),
+        min: range.min,
+        max: range.max,
+        warn_below: range.warn_below,
+        warn_above: range.warn_above,
+        missing: (missing != MissingPolicy::Gap).then(|| missing.to_string()),
+        counter: match objective.counter_mode() {
+            CounterMode::Raw => Some("raw".to_owned()),
+            CounterMode::Rate => Some("rate".to_owned()),
+            CounterMode::Auto | CounterMode::Unspecified => None,
+        },
+        rate_over: span(objective.rate_over_ms),
+        step: span(query.step_ms),
+        target: objective.target_percent.clone(),
+        coverage_floor: objective
+            .coverage_floor
+            .filter(|&floor| floor != sla_domain::Objective::DEFAULT_COVERAGE_FLOOR),
+        min_duration: span(objective.min_duration_ms),
+        forecast: !objective.no_forecast,
+        suggested: objective.suggested,
+    }
+}
+
+fn wired_set(set: FileSet<Spanned<FileObjective>>, text: &str) -> Result<SlaSet, Invalid> {
+    let name = set.name;
+    let mut objectives = Vec::with_capacity(set.objective.len());
+    for spanned in set.objective {
+        let (line, _) = position(text, spanned.span().start);
+        let objective = spanned.into_inner();
+        let called = if objective.name.is_empty() {
+            objective.query.clone()
+        } else {
+            objective.name.clone()
+        };
+        objectives.push(wired_objective(objective).map_err(|mut invalid| {
+            // People look for the line, then for the key in it.
+            invalid.field = format!("set {name:?}, objective {called:?} (line {line}), {}", invalid.field);
+            invalid
+        })?);
+    }
+    Ok(SlaSet {
+        name,
+        description: set.description,
+        active: set.active,
+        objectives,
+        ..SlaSet::default()
+    })
+}
+
+fn wired_objective(objective: FileObjective) -> Result<wire::Objective, Invalid> {
+    let query = Query::parse(&objective.query).map_err(|error| error.into_invalid("query", &objective.query))?;
+    let policy: MissingPolicy = objective.missing.as_deref().unwrap_or("gap").parse()?;
+    let (missing, hold_max_ms) = convert::missing_message(policy);
+    let counter_mode = match objective.counter.as_deref() {
+        // By the kind of the series: the rate of counters, the value of all else.
+        None => CounterMode::Auto,
+        Some("rate") => CounterMode::Rate,
+        Some("raw") => CounterMode::Raw,
+        Some(other) => {
+            return Err(Invalid::new(
+                "counter",
+                other,
+                "is no way to read a counter",
+                "give rate or raw",
+            ));
+        }
+    };
+    let span = |field: &str, text: Option<&str>| match text {
+        None => Ok(0),
+        Some(text) => duration::parse_ms(text).map_err(|invalid| Invalid {
+            field: field.to_owned(),
+            ..invalid
+        }),
+    };
+    Ok(wire::Objective {
+        id: objective.id,
+        name: objective.name,
+        query: Some(convert::query_message(&query, span("step", objective.step.as_deref())?)),
+        range: Some(AllowedRange {
+            min: objective.min,
+            max: objective.max,
+            warn_below: objective.warn_below,
+            warn_above: objective.warn_above,
+        }),
+        missing: missing.into(),
+        hold_max_ms,
+        counter_mode: counter_mode.into(),
+        rate_over_ms: span("rate_over", objective.rate_over.as_deref())?,
+        target_percent: objective.target,
+        coverage_floor: objective.coverage_floor,
+        min_duration_ms: span("min_duration", objective.min_duration.as_deref())?,
+        suggested: objective.suggested,
+        no_forecast: !objective.forecast,
+        generation: 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+[[set]]
+name = "web"
+active = false
+[[set.objective]]
+name = "load"
+query = "node_load1{job=\"node\"}"
+max = 4.0
+missing = "hold(10m)"
+target = "99.9"
+rate_over = "1m30s"
+forecast = false
+"#;
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let sets = read(TEXT, "web.toml").unwrap();
+        assert_eq!(read(&write(&sets), "web.toml").unwrap(), sets);
+        let objective = &sets[0].objectives[0];
+        assert_eq!((objective.hold_max_ms, objective.rate_over_ms), (600_000, 90_000));
+        assert!(objective.no_forecast && !sets[0].active);
+        assert!(write(&[]).len() < 20);
+    }
+
+    #[test]
+    fn an_editor_keeps_ids_and_a_file_does_not() {
+        let mut set = read(TEXT, "web.toml").unwrap().remove(0);
+        set.objectives[0].id = "load-1".to_owned();
+        assert!(!write(std::slice::from_ref(&set)).contains("load-1"));
+        let again = read(&write_for_editor(&set), "web").unwrap();
+        assert_eq!(again, [set]);
+    }
+
+    #[test]
+    fn a_percentage_is_a_text_or_a_number_and_a_name_may_be_left_out() {
+        for (written, read_as) in [("99.9", "99.9"), ("\"99.90\"", "99.90"), ("99", "99")] {
+            let text = TEXT.replace("\"99.9\"", written);
+            assert_eq!(read(&text, "f").unwrap()[0].objectives[0].target_percent, read_as);
+            let text = text.replace("target =", "target_percent =");
+            assert_eq!(read(&text, "f").unwrap()[0].objectives[0].target_percent, read_as);
+        }
+        let unnamed = read(&TEXT.replace("name = \"load\"\n", ""), "f").unwrap();
+        assert_eq!(read(&write(&unnamed), "f").unwrap(), unnamed);
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_place() {
+        let words = |text: &str| read(text, "web.toml").unwrap_err().to_string();
+        let error = words("[[set]]\nname = 3\n");
+        assert!(error.starts_with("web.toml line 2 column 8 is name = 3: "), "{error}");
+        let error = words("[[set]]\nname = \"a\"\nmaxx = 3\n");
+        assert!(
+            error.contains("line 3") && error.contains("unknown field `maxx`"),
+            "{error}"
+        );
+        let error = words(&TEXT.replace("hold(10m)", "perhaps"));
+        assert!(
+            error.contains("set \"web\", objective \"load\" (line 5), missing is perhaps"),
+            "{error}"
+        );
+        let error = words(&TEXT.replace("1m30s", "-5m"));
+        assert!(error.contains("rate_over is -5m"), "{error}");
+        let error = words(&TEXT.replace("job=", "job"));
+        assert!(error.contains("query is node_load1"), "{error}");
+        assert!(words("").contains("names no set"));
+        assert!(words(&" ".repeat(MAX_FILE_BYTES + 1)).contains("split it"));
+    }
+}
