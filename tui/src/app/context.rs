@@ -23,6 +23,9 @@ const WINDOWS_MS: [i64; 4] = sla_domain::Window::DEFAULT_LENGTHS_MS;
 /// Data older than this are called old, milliseconds. The stream brings a heartbeat every 10 s.
 pub(crate) const STALE_MS: i64 = 60_000;
 
+/// A source that fails is asked about again this often after its next attempt was due, milliseconds.
+const SOURCE_AGAIN_MS: i64 = 5_000;
+
 /// The end of a violation is told when it lasted this long, milliseconds.
 const TOLD_MS: i64 = 60_000;
 
@@ -89,6 +92,10 @@ pub(crate) struct Context {
     pub(crate) jump: Option<Jump>,
     /// Queries of the active sets; `None` until the sets were listed.
     pub(crate) agreed_queries: Option<Vec<Query>>,
+    /// The metric source as it was told last, by whichever answer carried it.
+    told_source: Option<SourceStatus>,
+    /// When the server was asked who it is and how its source does, monotonic milliseconds.
+    server_asked_ms: i64,
     windows_ms: Vec<i64>,
     window_ms: i64,
     effects: Vec<Effect>,
@@ -111,6 +118,8 @@ impl Context {
             target,
             jump: None,
             agreed_queries: None,
+            told_source: None,
+            server_asked_ms: 0,
             windows_ms: WINDOWS_MS.to_vec(),
             window_ms: WINDOWS_MS[1],
             effects: Vec::new(),
@@ -148,6 +157,26 @@ impl Context {
             let same = |s: &&SeriesStatus| s.series.as_ref().is_some_and(|series| series.id == series_id);
             status.series.iter().find(same).map(|series| (status, series))
         })
+    }
+
+    /// Asks the server who it is, and how its source is doing.
+    pub(crate) fn ask_server(&mut self) {
+        self.server_asked_ms = self.now.mono_ms;
+        let id = self.call(Slot::Server, Request::Server);
+        self.server.asked(id, self.now.wall_ms);
+    }
+
+    /// When a failing source should be asked about again, monotonic milliseconds.
+    fn source_again_ms(&self) -> Option<i64> {
+        let due = self.connection == Connection::Connected && self.source_retry_left_ms().is_some_and(|left| left <= 0);
+        (due && !self.server.is_loading()).then_some(self.server_asked_ms + SOURCE_AGAIN_MS)
+    }
+
+    /// A deadline has passed.
+    pub(crate) fn tick(&mut self) {
+        if self.source_again_ms().is_some_and(|at| at <= self.now.mono_ms) {
+            self.ask_server();
+        }
     }
 
     /// Asks for something; an older request of the slot is cancelled by the link.
@@ -210,6 +239,7 @@ impl Context {
     /// The server has introduced itself.
     pub(crate) fn server_known(&mut self) {
         let Some(server) = self.server.get() else { return };
+        let source = server.source.clone();
         let windows: Vec<i64> = server
             .windows
             .iter()
@@ -222,6 +252,7 @@ impl Context {
             }
             self.windows_ms = windows;
         }
+        self.source_told(source);
     }
 
     /// The time of the newest data: what the screen means by "now". A frozen demo lives in its own time.
@@ -235,17 +266,33 @@ impl Context {
         self.now.wall_ms
     }
 
-    /// The metric source as it was last told, by whoever told it last.
+    /// The metric source as it was told last.
     pub(crate) fn source(&self) -> Option<&SourceStatus> {
-        let overview = self.overview.get().and_then(|o| o.source.as_ref());
-        overview.or_else(|| self.server.get().and_then(|s| s.source.as_ref()))
+        self.told_source.as_ref()
+    }
+
+    /// An answer told how the source is doing.
+    pub(crate) fn source_told(&mut self, status: Option<SourceStatus>) {
+        // A service that has not heard of the source yet tells nothing.
+        if let Some(status) = status.filter(|s| !s.source.is_empty()) {
+            self.told_source = Some(status);
+        }
+    }
+
+    /// In how long the failing source is tried again, milliseconds; `None` while all is well or nobody has said.
+    pub(crate) fn source_retry_left_ms(&self) -> Option<i64> {
+        let source = self.source().filter(|s| !s.problem.is_empty())?;
+        wire::ms(source.next_attempt.as_ref()).map(|next| next - self.data_now_ms())
     }
 
     /// Takes an event of the violations stream; true when figures changed.
     pub(crate) fn watch(&mut self, response: WatchViolationsResponse) -> bool {
         let now_ms = self.now.wall_ms;
         match response.event {
-            Some(Event::Snapshot(overview)) => self.overview.put(overview, now_ms),
+            Some(Event::Snapshot(overview)) => {
+                self.source_told(overview.source.clone());
+                self.overview.put(overview, now_ms);
+            }
             Some(Event::Update(update)) => {
                 let mut overview = self.overview.get().cloned().unwrap_or_default();
                 for status in update.objectives {
@@ -260,6 +307,7 @@ impl Context {
                 }
                 overview.counts = update.counts.or(overview.counts);
                 overview.evaluated = update.evaluated.or(overview.evaluated);
+                self.source_told(update.source.clone());
                 overview.source = update.source.or(overview.source);
                 overview.headlines = update.headlines;
                 overview
@@ -309,14 +357,18 @@ impl Context {
 
     /// When something here moves by itself, monotonic milliseconds.
     pub(crate) fn deadline_ms(&self) -> Option<i64> {
-        let countdown = match &self.connection {
-            Connection::Lost { retry_at_ms, .. } if *retry_at_ms > self.now.mono_ms => {
-                // The countdown changes once a second, in step with its end.
-                let left = retry_at_ms - self.now.mono_ms;
-                Some(self.now.mono_ms + (left - 1).rem_euclid(1000) + 1)
-            }
-            _ => None,
+        let left_ms = match &self.connection {
+            Connection::Lost { retry_at_ms, .. } => Some(retry_at_ms - self.now.mono_ms),
+            Connection::Connected => self.source_retry_left_ms(),
+            Connection::Connecting(_) => None,
         };
-        [countdown, self.toasts.deadline_ms()].into_iter().flatten().min()
+        // A countdown changes once a second, in step with its end.
+        let countdown = left_ms
+            .filter(|left| *left > 0)
+            .map(|left| self.now.mono_ms + (left - 1).rem_euclid(1000) + 1);
+        [countdown, self.source_again_ms(), self.toasts.deadline_ms()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

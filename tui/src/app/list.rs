@@ -12,6 +12,11 @@ pub(crate) trait Row: Filterable {
     fn key(&self) -> &[u8];
     /// Order by the list's n-th sort column.
     fn compare(&self, other: &Self, column: usize) -> Ordering;
+    /// Place below the row that this one belongs to; rows that compare equal stand in this order whichever way the list is
+    /// turned.
+    fn nested(&self) -> usize {
+        0
+    }
 }
 
 /// Cursor, filter and order of one list. The rows themselves live elsewhere.
@@ -44,7 +49,8 @@ impl List {
         let (sort, down) = (self.sort, self.down);
         self.shown.sort_by(|&a, &b| {
             let order = rows[a].compare(&rows[b], sort);
-            if down { order.reverse() } else { order }
+            let order = if down { order.reverse() } else { order };
+            order.then(rows[a].nested().cmp(&rows[b].nested()))
         });
         if let Some(at) = self.shown.iter().position(|&row| rows[row].key() == self.key) {
             self.cursor.row = at;

@@ -1,6 +1,8 @@
 //! The core: pure and synchronous. A message goes in, effects come out; the view only looks.
 
+mod answers;
 pub(crate) mod context;
+mod headline;
 pub(crate) mod list;
 pub(crate) mod log_ring;
 pub(crate) mod remote;
@@ -14,8 +16,9 @@ use std::collections::BTreeMap;
 
 use crossterm::event::KeyEvent;
 
+pub(crate) use answers::unexpected;
 pub(crate) use context::{Connection, Context, Now};
-pub(crate) use update::{unexpected, update};
+pub(crate) use update::update;
 pub(crate) use view::draw;
 
 use crate::command::Scope;

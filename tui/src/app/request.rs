@@ -28,6 +28,7 @@ pub(crate) enum Slot {
     WhatIfChart,
     EvaluateNow,
     Ledger,
+    Gaps,
     Samples,
     Future,
     Runs,

@@ -2,8 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::context::{Connection, Jump, Now};
-use super::request::{Effect, LinkEvent, Problem, Reply, Request, RequestId, Slot};
+use super::context::{Jump, Now};
+use super::request::{Effect, Request, Slot};
 use super::{App, Msg, Tab};
 use crate::command::{Cmd, Danger, Scope, command, palette};
 use crate::format::{Zone, parse_duration_ms};
@@ -215,6 +215,7 @@ impl App {
     }
 
     fn tick(&mut self) {
+        self.cx.tick();
         match self.tab {
             Tab::Metrics => self.metrics.tick(&mut self.cx),
             Tab::Sets => self.sets.tick(&mut self.cx),
@@ -383,7 +384,7 @@ impl App {
     }
 
     /// A screen that has something to read aloud gets the overlay.
-    fn show_texts(&mut self) {
+    pub(super) fn show_texts(&mut self) {
         let text = self
             .past
             .take_text()
@@ -449,7 +450,7 @@ impl App {
     }
 
     /// Reads what the visible screen shows.
-    fn refresh(&mut self) {
+    pub(super) fn refresh(&mut self) {
         if !self.is_connected() {
             return;
         }
@@ -484,104 +485,4 @@ impl App {
             }
         }
     }
-
-    fn link(&mut self, event: LinkEvent) {
-        match event {
-            LinkEvent::Connecting => {
-                let again = self.cx.connection != Connection::Connecting(false);
-                self.cx.connection = Connection::Connecting(again);
-            }
-            LinkEvent::Connected => {
-                if matches!(
-                    self.cx.connection,
-                    Connection::Lost { .. } | Connection::Connecting(true)
-                ) {
-                    self.cx.say("connected again");
-                }
-                self.cx.connection = Connection::Connected;
-                let id = self.cx.call(Slot::Server, Request::Server);
-                self.cx.server.asked(id, self.cx.now.wall_ms);
-                self.sets.connected(&mut self.cx);
-                self.refresh();
-            }
-            LinkEvent::Lost { why, retry_in_ms } => {
-                let since_wall_ms = match &self.cx.connection {
-                    Connection::Lost { since_wall_ms, .. } => *since_wall_ms,
-                    _ => self.cx.now.wall_ms,
-                };
-                let retry_at_ms = self.cx.now.mono_ms + retry_in_ms as i64;
-                self.cx.connection = Connection::Lost {
-                    why,
-                    since_wall_ms,
-                    retry_at_ms,
-                };
-            }
-            LinkEvent::Reply { slot, id, result } => self.reply(slot, id, result),
-            LinkEvent::Violations(response) => {
-                if self.cx.watch(*response) {
-                    self.figures_changed();
-                }
-            }
-            LinkEvent::Run(response) => self.runs.watched(&mut self.cx, *response),
-        }
-    }
-
-    /// An evaluation has finished: what is on screen may have changed.
-    fn figures_changed(&mut self) {
-        self.metrics.figures_changed(&mut self.cx, self.tab == Tab::Metrics);
-        self.sets.figures_changed(&mut self.cx, self.tab == Tab::Sets);
-        self.past.figures_changed(&mut self.cx, self.tab == Tab::Past);
-        self.future.figures_changed(&mut self.cx, self.tab == Tab::Future);
-    }
-
-    fn reply(&mut self, slot: Slot, id: RequestId, result: Result<Reply, Problem>) {
-        match slot {
-            Slot::Server => {
-                let result = result.and_then(|reply| match reply {
-                    Reply::Server(server) => Ok(*server),
-                    other => Err(unexpected(&other)),
-                });
-                let now_ms = self.cx.now.wall_ms;
-                self.cx.server.answer(id, result, now_ms);
-                self.cx.server_known();
-                self.metrics.window_changed(&mut self.cx);
-            }
-            Slot::EvaluateNow => match result {
-                Ok(_) => self.cx.say("all active sets were judged"),
-                Err(problem) => self.cx.complain(problem.sentence()),
-            },
-            Slot::RetrySource => match result {
-                Ok(Reply::Source(source)) if source.problem.is_empty() => {
-                    self.cx.say("the metric source answers again");
-                }
-                Ok(Reply::Source(source)) => self.cx.complain(source.problem),
-                Ok(other) => self.cx.complain(unexpected(&other).text),
-                Err(problem) => self.cx.complain(problem.sentence()),
-            },
-            Slot::Names | Slot::Rows | Slot::RowsMore | Slot::Detail | Slot::DetailChart | Slot::Export => {
-                self.metrics.reply(&mut self.cx, slot, id, result);
-            }
-            Slot::Sets | Slot::SetWrite | Slot::Suggest | Slot::CheckQuery | Slot::WhatIf | Slot::WhatIfChart => {
-                self.sets.reply(&mut self.cx, slot, id, result);
-                if slot == Slot::Sets && self.tab == Tab::Metrics {
-                    self.metrics.sets_known(&mut self.cx);
-                }
-            }
-            Slot::Ledger | Slot::Samples => self.past.reply(&mut self.cx, slot, id, result),
-            Slot::Future => self.future.reply(&mut self.cx, id, result),
-            Slot::Runs | Slot::RunLog | Slot::Estimate | Slot::RunStart | Slot::RunCancel | Slot::Schedule => {
-                self.runs.reply(&mut self.cx, slot, id, result);
-            }
-        }
-        self.show_texts();
-    }
-}
-
-/// A reply of another kind than the request's.
-pub(crate) fn unexpected(reply: &Reply) -> Problem {
-    let kind = format!("{reply:?}");
-    let kind = kind.split(['(', ' ']).next().unwrap_or_default();
-    Problem::plain(format!(
-        "the instance gave an answer of another kind ({kind}): is it of the same version?"
-    ))
 }

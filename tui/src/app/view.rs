@@ -2,9 +2,8 @@
 
 use super::context::Connection;
 use super::wire::{self, State};
-use super::{App, Tab};
+use super::{App, Tab, headline};
 use crate::command::{COMMANDS, Cmd, Scope};
-use crate::format::duration;
 use crate::overlay;
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
@@ -27,7 +26,7 @@ pub(crate) fn draw(app: &App, canvas: &mut Canvas<'_>) {
         return;
     }
     draw_status(app, &mut canvas.rows(0, 1));
-    draw_headline(app, &mut canvas.rows(1, 1));
+    headline::draw(app, &mut canvas.rows(1, 1));
     draw_tabs(app, &mut canvas.rows(TABS_ROW, 1));
     let mut screen = canvas.rows(SCREEN_ROW, height - SCREEN_ROW - 1);
     match app.tab {
@@ -124,80 +123,6 @@ fn status_time(app: &App) -> String {
     }
 }
 
-/// What is wrong now, worst first.
-fn draw_headline(app: &App, line: &mut Canvas<'_>) {
-    let cx = &app.cx;
-    let width = line.width();
-    let mut say = |mark: char, text: &str, role: Role| {
-        line.glyph(1, 0, mark, role);
-        line.field(3, 0, width.saturating_sub(4), text, Align::Left, role);
-    };
-    match &cx.connection {
-        Connection::Lost {
-            why,
-            since_wall_ms,
-            retry_at_ms,
-        } => {
-            let left = (retry_at_ms - cx.now.mono_ms).max(0);
-            let since = cx.zone.clock(*since_wall_ms);
-            let again = if left == 0 {
-                "trying now".to_owned()
-            } else {
-                format!("again in {}", duration((left + 999) / 1000 * 1000))
-            };
-            say(
-                '✗',
-                &format!("no connection since {since}, {again} (r now): {why}"),
-                Role::Banner,
-            );
-            return;
-        }
-        Connection::Connecting(_) => {
-            say('·', &format!("connecting to {}", cx.target), Role::Dim);
-            return;
-        }
-        Connection::Connected => {}
-    }
-    if let Some(source) = cx.source().filter(|s| !s.problem.is_empty()) {
-        let since = wire::ms(source.failing_since.as_ref())
-            .map_or_else(String::new, |t| format!(" since {}", cx.zone.clock(t)));
-        let next = wire::ms(source.next_attempt.as_ref())
-            .map_or_else(String::new, |t| format!(", next try {} (r now)", cx.zone.clock(t)));
-        say('✗', &format!("{}{since}{next}", source.problem), Role::Banner);
-        return;
-    }
-    if let Some(problem) = cx.server.problem() {
-        say('✗', &problem.sentence(), Role::Error);
-        return;
-    }
-    let Some(overview) = cx.overview.get() else {
-        say('·', "waiting for the first evaluation", Role::Dim);
-        return;
-    };
-    if !overview.headlines.is_empty() {
-        let worst = overview
-            .objectives
-            .first()
-            .map_or(State::Violated, |o| State::of(o.state()));
-        let role = if worst == State::Ok { Role::Text } else { worst.role() };
-        say(
-            if worst == State::Ok { '·' } else { worst.mark() },
-            &overview.headlines.join("   "),
-            role,
-        );
-    } else if overview.evaluated.is_none() {
-        say('·', "waiting for the first evaluation", Role::Dim);
-    } else if overview.objectives.is_empty() {
-        say(
-            '·',
-            "no agreement is watched yet: select series with space, then a adds them to an SLA set",
-            Role::Dim,
-        );
-    } else {
-        say('✓', "all agreements are kept", Role::Ok);
-    }
-}
-
 fn tab_texts(width: u16) -> impl Iterator<Item = (Tab, u16, String)> {
     let short = width < 60;
     let mut x = 1;
@@ -283,5 +208,10 @@ fn draw_footer(app: &App, line: &mut Canvas<'_>) {
         let (key, title) = pieces(command);
         x = line.text(x, 0, &key, Role::Key);
         x = line.text(x + 1, 0, &title, Role::Dim) + 2;
+    }
+    if scopes.contains(&Scope::Form) {
+        // Esc leaves every form, whatever is bound.
+        x = line.text(x, 0, "Esc", Role::Key);
+        line.text(x + 1, 0, "back", Role::Dim);
     }
 }

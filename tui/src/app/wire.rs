@@ -1,5 +1,7 @@
 //! Reading the contract's messages: times, names, states, safe texts.
 
+use std::collections::HashMap;
+
 use prost_types::{Duration, Timestamp};
 use sla_domain::SafeText;
 use sla_proto::convert as time;
@@ -80,11 +82,7 @@ impl State {
 
 /// The metric name of a series, or its expression.
 pub(crate) fn series_name(series: &Series) -> SafeText {
-    let name = series
-        .labels
-        .iter()
-        .find(|l| l.name == "__name__")
-        .map_or("", |l| l.value.as_str());
+    let name = name_of(series);
     if name.is_empty() {
         SafeText::new(&series.expression)
     } else {
@@ -97,8 +95,8 @@ pub(crate) fn series_labels(series: &Series) -> SafeText {
     series_labels_without(series, &[])
 }
 
-/// The same without the labels named: those that all rows of a list share tell nothing.
-pub(crate) fn series_labels_without(series: &Series, shared: &[String]) -> SafeText {
+/// The same without the labels named.
+fn series_labels_without(series: &Series, shared: &[String]) -> SafeText {
     let mut labels: Vec<&sla_proto::series::v1::Label> = series
         .labels
         .iter()
@@ -113,8 +111,36 @@ pub(crate) fn series_labels_without(series: &Series, shared: &[String]) -> SafeT
     SafeText::new(&values.join(" "))
 }
 
+/// For each series the labels that tell it apart: without those that all share, or all of its name.
+pub(crate) fn telling_labels(all: &[&Series]) -> Vec<SafeText> {
+    let everywhere = shared_labels(all.iter().copied());
+    let mut by_name: HashMap<&str, Vec<&Series>> = HashMap::new();
+    for series in all {
+        by_name.entry(name_of(series)).or_default().push(series);
+    }
+    let within: HashMap<&str, Vec<String>> = by_name
+        .into_iter()
+        .map(|(name, group)| {
+            let mut shared = shared_labels(group.into_iter());
+            shared.extend(everywhere.iter().cloned());
+            (name, shared)
+        })
+        .collect();
+    all.iter()
+        .map(|series| series_labels_without(series, within.get(name_of(series)).map_or(&[], Vec::as_slice)))
+        .collect()
+}
+
+fn name_of(series: &Series) -> &str {
+    series
+        .labels
+        .iter()
+        .find(|l| l.name == "__name__")
+        .map_or("", |l| l.value.as_str())
+}
+
 /// Names of the labels that have one and the same value in all of several series.
-pub(crate) fn shared_labels<'s>(mut all: impl Iterator<Item = &'s Series>) -> Vec<String> {
+fn shared_labels<'s>(mut all: impl Iterator<Item = &'s Series>) -> Vec<String> {
     let Some(first) = all.next() else { return Vec::new() };
     let mut shared: Vec<&sla_proto::series::v1::Label> = first.labels.iter().collect();
     let mut more = false;
@@ -222,6 +248,33 @@ mod tests {
             let query = query_from_text(text).query.unwrap();
             assert_eq!(matches!(query, query::Query::Selector(_)), selector, "{text}");
         }
+    }
+
+    #[test]
+    fn only_labels_that_tell_series_apart_are_shown() {
+        let series = |pairs: &[(&str, &str)]| Series {
+            labels: pairs
+                .iter()
+                .map(|(name, value)| sla_proto::series::v1::Label {
+                    name: (*name).into(),
+                    value: (*value).into(),
+                })
+                .collect(),
+            ..Series::default()
+        };
+        let all = [
+            series(&[("__name__", "load"), ("instance", "a:1"), ("job", "node")]),
+            series(&[("__name__", "load"), ("instance", "b:1"), ("job", "node")]),
+            series(&[
+                ("__name__", "requests"),
+                ("code", "200"),
+                ("instance", "a:1"),
+                ("job", "shop"),
+            ]),
+        ];
+        let told = telling_labels(&all.iter().collect::<Vec<_>>());
+        let told: Vec<&str> = told.iter().map(SafeText::as_str).collect();
+        assert_eq!(told, ["a:1", "b:1", "a:1 200 shop"]);
     }
 
     #[test]

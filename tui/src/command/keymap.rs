@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crokey::{KeyCombination, KeyCombinationFormat};
-use crossterm::event::KeyEvent;
+use crokey::{KeyCombination, KeyCombinationFormat, OneToThree};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{COMMANDS, Cmd, Command, Scope};
 
@@ -129,13 +129,25 @@ fn show_chord(key: KeyCombination) -> String {
         .with_lowercase_modifiers()
         .with_implicit_shift()
         .to_string(key);
-    match text.as_str() {
-        "Up" => "↑".to_owned(),
-        "Down" => "↓".to_owned(),
-        "Left" => "←".to_owned(),
-        "Right" => "→".to_owned(),
-        "Hyphen" => "-".to_owned(),
-        "BackTab" | "shift-BackTab" => "S-Tab".to_owned(),
-        _ => text,
+    let (lead, name) = text
+        .rsplit_once('-')
+        .filter(|(_, name)| !name.is_empty())
+        .unwrap_or(("", &text));
+    let shown = match name {
+        "Up" => "↑",
+        "Down" => "↓",
+        "Left" => "←",
+        "Right" => "→",
+        "Hyphen" => "-",
+        "BackTab" => return "S-Tab".to_owned(),
+        other => other,
+    };
+    // A letter tells its shift itself; an arrow does not.
+    let shifted =
+        key.modifiers.contains(KeyModifiers::SHIFT) && !matches!(key.codes, OneToThree::One(KeyCode::Char(_)));
+    match (lead, shifted) {
+        ("" | "shift", true) => format!("S-{shown}"),
+        ("", false) => shown.to_owned(),
+        (lead, _) => format!("{lead}-{shown}"),
     }
 }

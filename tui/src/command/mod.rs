@@ -73,6 +73,7 @@ pub(crate) enum Cmd {
     NextSet,
     Samples,
     NextPane,
+    Unfold,
     NewRun,
     CancelRun,
     RetryFailed,

@@ -39,6 +39,13 @@ fn objective_chosen(app: &App) -> Result<(), String> {
         .ok_or_else(|| "no objective is chosen".to_owned())
 }
 
+fn objective_unfolds(app: &App) -> Result<(), String> {
+    app.past
+        .unfolds()
+        .then_some(())
+        .ok_or_else(|| "the chosen objective is about one series".to_owned())
+}
+
 fn set_dirty(app: &App) -> Result<(), String> {
     app.sets
         .is_dirty()
@@ -186,6 +193,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::ActivateSet, "activate-set", Sets, &["A"], "activate", "Starts or stops the evaluation of the set.").when(set_open),
     // Past.
     entry(Cmd::NextPane, "next-pane", Past, &["p"], "other pane", "Moves between the objectives and the ledger below.").footer(14),
+    entry(Cmd::Unfold, "unfold", Past, &["space"], "series", "Shows or hides the series of an objective, each with its state.").when(objective_unfolds).footer(12),
     entry(Cmd::Samples, "samples", Past, &["v"], "samples", "Lists the violating samples of the chosen interval.").footer(16),
     // Runs.
     entry(Cmd::NewRun, "new-run", Runs, &["n"], "new run", "Launches an ETL run; its cost is shown before.").when(connected).footer(12),
@@ -193,7 +201,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::RetryFailed, "retry-failed", Runs, &["f"], "retry failed", "Runs the series that failed again.").when(run_has_failures).footer(16),
     entry(Cmd::PauseSchedule, "pause-schedule", Runs, &["p"], "pause timer", "Stops or starts the runs that start by themselves.").when(connected).footer(18),
     // Forms and questions.
-    entry(Cmd::Submit, "submit", Form, &["ctrl-s", "enter"], "take it", "Takes what was typed.").footer(10),
+    entry(Cmd::Submit, "submit", Form, &["enter", "ctrl-s"], "take it", "Takes what was typed.").footer(10),
     entry(Cmd::NextField, "next-field", Form, &["tab", "down"], "next field", "Goes to the next field.").footer(12),
     entry(Cmd::PreviousField, "previous-field", Form, &["backtab", "up"], "field before", "Goes to the field before."),
     entry(Cmd::Yes, "yes", Confirm, &["y"], "yes", "Does it.").footer(10),

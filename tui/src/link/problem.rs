@@ -58,6 +58,14 @@ pub(crate) fn too_slow(limit: Duration) -> Problem {
     Problem::plain(format!("no answer within {:.0} s", limit.as_secs_f64()))
 }
 
+/// Reading the answer failed in the console itself.
+pub(crate) fn panicked() -> Problem {
+    Problem {
+        hint: "`:log` has the words; r reads again".to_owned(),
+        ..Problem::plain("this console failed while it read the answer")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tonic_types::{ErrorDetails, StatusExt as _};

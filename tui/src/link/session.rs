@@ -1,9 +1,10 @@
 //! One connection: calls in their slots, the violations stream, the stream of the run that is watched.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 
 use super::{Keeper, LinkCommand, OPEN_TIMEOUT, SILENCE, Wire, problem};
@@ -57,9 +58,12 @@ impl<W: Wire> Keeper<W> {
         let (wire, events) = (Arc::clone(&self.wire), self.events.clone());
         let limit = Duration::from_millis(request.deadline_ms()) + CALL_GRACE;
         let task = self.tasks.spawn(async move {
-            let result = match tokio::time::timeout(limit, wire.call(request)).await {
-                Ok(result) => result,
-                Err(_) => Err(problem::too_slow(limit)),
+            // A panic is told by the hook; its pane must not wait for ever.
+            let call = AssertUnwindSafe(tokio::time::timeout(limit, wire.call(request))).catch_unwind();
+            let result = match call.await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => Err(problem::too_slow(limit)),
+                Err(_) => Err(problem::panicked()),
             };
             let _ = events.send(LinkEvent::Reply { slot, id, result }).await;
         });
@@ -72,7 +76,7 @@ impl<W: Wire> Keeper<W> {
         let (wire, events) = (Arc::clone(&self.wire), self.events.clone());
         self.tasks.spawn(async move {
             tokio::time::sleep(rest).await;
-            let end = async {
+            let follow = async {
                 let mut stream = match tokio::time::timeout(OPEN_TIMEOUT, wire.watch()).await {
                     Ok(stream) => stream?,
                     Err(_) => return Err(problem::too_slow(OPEN_TIMEOUT)),
@@ -88,9 +92,10 @@ impl<W: Wire> Keeper<W> {
                         }
                     }
                 }
-            }
-            .await;
-            if let Err(problem) = end {
+            };
+            // However it ends, the keeper hears of it and opens the stream again.
+            let end = AssertUnwindSafe(follow).catch_unwind().await;
+            if let Err(problem) = end.unwrap_or_else(|_| Err(problem::panicked())) {
                 let _ = ended.send(problem).await;
             }
         });

@@ -128,3 +128,22 @@ async fn the_attach_hook_runs_before_each_attempt_and_its_words_are_told() {
     }
     assert_eq!((lost, tries.load(Ordering::SeqCst)), (2, 3));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_panics_is_answered_all_the_same() {
+    let wire = FakeWire::default();
+    wire.panicking.store(true, Ordering::SeqCst);
+    let mut link = Link::start(wire, None);
+    until_connected(&mut link).await;
+    let command = LinkCommand::Call {
+        slot: Slot::Names,
+        id: RequestId(5),
+        request: Request::Names(sla_proto::etl::v1::ListMetricNamesRequest::default()),
+    };
+    link.commands.send(command).await.unwrap();
+    let LinkEvent::Reply { id, result, .. } = next(&mut link).await else {
+        panic!()
+    };
+    assert_eq!(id, RequestId(5));
+    assert!(result.unwrap_err().sentence().contains("this console failed"));
+}

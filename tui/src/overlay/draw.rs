@@ -8,8 +8,12 @@ use crate::widget::canvas::{Align, Canvas};
 
 /// Rows of the palette's list.
 const PALETTE_ROWS: u16 = 10;
+const PALETTE_WIDTH_MAX: u16 = 110;
+/// Columns for names and keys in the palette.
+const NAME_WIDTH: u16 = 20;
+const PALETTE_KEY_WIDTH: u16 = 7;
 /// Columns for the keys in the help.
-const KEY_WIDTH: u16 = 16;
+const KEY_WIDTH: u16 = 20;
 
 /// Draws the open overlay over the whole screen.
 pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
@@ -17,7 +21,7 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
         Overlay::Help { scopes, scroll } => draw_help(app, scopes, *scroll, canvas),
         Overlay::Palette { field, chosen, scopes } => {
             let found = palette::matching(field.value(), scopes);
-            let width = canvas.width().min(70);
+            let width = canvas.width().min(PALETTE_WIDTH_MAX);
             let height = PALETTE_ROWS.min(canvas.height().saturating_sub(4)) + 3;
             let x = (canvas.width() - width) / 2;
             let mut popup = canvas.part(x, 1, width, height);
@@ -34,17 +38,13 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
                     inside.glyph(0, y, '▸', Role::Accent);
                 }
                 let argument = command.argument.map(|a| format!(" {a}")).unwrap_or_default();
-                inside.field(2, y, 24, &format!("{}{argument}", command.id), Align::Left, role);
-                inside.field(
-                    27,
-                    y,
-                    9,
-                    &app.keymap.keys(command.cmd).first().cloned().unwrap_or_default(),
-                    Align::Left,
-                    Role::Key,
-                );
-                let text = reason.unwrap_or_else(|| command.help.to_owned());
-                inside.field(37, y, w.saturating_sub(37), &text, Align::Left, Role::Dim);
+                let name = format!("{}{argument}", command.id);
+                inside.field(2, y, NAME_WIDTH, &name, Align::Left, role);
+                let key = app.keymap.keys(command.cmd).first().cloned().unwrap_or_default();
+                inside.field(NAME_WIDTH + 3, y, PALETTE_KEY_WIDTH, &key, Align::Left, Role::Key);
+                let text = reason.map_or_else(|| command.help.to_owned(), |why| format!("not now: {why}"));
+                let x = NAME_WIDTH + PALETTE_KEY_WIDTH + 4;
+                inside.field(x, y, w.saturating_sub(x), &text, Align::Left, Role::Dim);
             }
             field.draw(&mut inside, 1, 0, w.saturating_sub(1), true);
         }
@@ -77,6 +77,9 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
         Overlay::Log { scroll } => {
             let mut inside = full(canvas, "log of this console (newest below)");
             let rows = usize::from(inside.height());
+            if app.cx.log.len() == 0 {
+                inside.text(1, 0, "nothing was logged", Role::Dim);
+            }
             let skip = (*scroll).min(app.cx.log.len().saturating_sub(rows));
             for (y, line) in app.cx.log.tail(rows, skip).iter().enumerate() {
                 let width = inside.width();
@@ -103,11 +106,13 @@ fn full<'c>(canvas: &'c mut Canvas<'_>, title: &str) -> Canvas<'c> {
 }
 
 fn draw_help(app: &App, scopes: &[Scope], scroll: usize, canvas: &mut Canvas<'_>) {
+    let width = usize::from(canvas.width().saturating_sub(KEY_WIDTH + 5)).max(10);
+    // Role of the line, keys, words.
     let mut lines: Vec<(Role, String, String)> = Vec::new();
     for scope in scopes {
         lines.push((Role::Title, scope.word().to_owned(), String::new()));
         for command in COMMANDS.iter().filter(|c| c.scope == *scope) {
-            let keys = app.keymap.keys(command.cmd).join(" ");
+            let mut keys = wrap(&app.keymap.keys(command.cmd).join(" "), usize::from(KEY_WIDTH)).into_iter();
             let why = (command.enabled)(app)
                 .err()
                 .map(|why| format!(" (not now: {why})"))
@@ -118,26 +123,25 @@ fn draw_help(app: &App, scopes: &[Scope], scroll: usize, canvas: &mut Canvas<'_>
                 ""
             };
             let role = if why.is_empty() { Role::Text } else { Role::Dim };
-            lines.push((role, keys, format!("{}{ask}{why}", command.help)));
+            for text in wrap(&format!("{}{ask}{why}", command.help), width) {
+                lines.push((role, keys.next().unwrap_or_default(), text));
+            }
+            lines.extend(keys.map(|rest| (role, rest, " ".to_owned())));
         }
     }
-    let mut inside = full(canvas, "help: what works here");
-    let (width, rows) = (inside.width(), usize::from(inside.height()));
+    let rows = usize::from(canvas.height().saturating_sub(2));
     let top = scroll.min(lines.len().saturating_sub(rows));
+    let place = format!("{}-{} of {}", top + 1, (top + rows).min(lines.len()), lines.len());
+    let mut inside = full(canvas, &format!("help: what works here   {place}"));
+    let width = inside.width();
     for (y, (role, keys, text)) in lines.iter().skip(top).take(rows).enumerate() {
         let y = y as u16;
         if text.is_empty() {
             inside.field(0, y, width, keys, Align::Left, *role);
         } else {
             inside.field(1, y, KEY_WIDTH, keys, Align::Left, Role::Key);
-            inside.field(
-                KEY_WIDTH + 2,
-                y,
-                width.saturating_sub(KEY_WIDTH + 2),
-                text,
-                Align::Left,
-                *role,
-            );
+            let x = KEY_WIDTH + 2;
+            inside.field(x, y, width.saturating_sub(x), text, Align::Left, *role);
         }
     }
 }

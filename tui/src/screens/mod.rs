@@ -5,6 +5,7 @@ pub(crate) mod metrics;
 pub(crate) mod past;
 pub(crate) mod runs;
 pub(crate) mod sets;
+pub(crate) mod trust;
 
 use crate::app::Context;
 use crate::app::remote::{Phase, Remote};

@@ -92,7 +92,7 @@ fn an_edit_shows_what_it_would_have_meant_before_it_is_saved() {
     driver.keys("e Tab");
     driver.keys("Backspace \"9\"");
     println!("{}\n", driver.screen());
-    driver.says("with this range in 12h: 0 violations");
+    driver.says("this range in 12h: 0 violations");
     assert_eq!(
         driver.script.sets[0].objectives[0].range.unwrap().max,
         Some(4.0),
@@ -214,7 +214,7 @@ fn a_source_that_is_away_is_told_with_times() {
     let mut driver = Driver::new(80, 24);
     driver.script.source_problem = "Prometheus refuses the connection".into();
     driver.evaluate();
-    driver.says("Prometheus refuses the connection since 14:27:00, next try 14:32:30");
+    driver.says("source failing since 14:27:00, again in 30s (r now): Prometheus refuses");
     driver.says("6.02");
 }
 
@@ -321,4 +321,61 @@ fn the_preview_comes_back_after_a_detail_that_overtook_its_requests() {
     driver.keys("Esc");
     driver.says("node_load1 host-2");
     driver.says_not("reading samples");
+}
+
+#[test]
+fn an_objective_unfolds_to_its_series_and_the_ledger_follows() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("3 Space");
+    println!("{}", driver.screen());
+    let rows = driver.rows();
+    let head = rows.iter().position(|row| row.contains("▾node_load1 ")).unwrap();
+    for (below, host) in [(1, "✗   host-3"), (2, "✓   host-1"), (3, "✓   host-2")] {
+        assert!(rows[head + below].contains(host), "{host}\n{}", driver.screen());
+    }
+    driver.keys("j");
+    let asked = driver.outside.iter().rev().find_map(|effect| match effect {
+        Effect::Call {
+            request: Request::Ledger(m),
+            ..
+        } => Some(m.series_id.clone()),
+        _ => None,
+    });
+    assert_eq!(asked, Some(vec![3; 16]), "the ledger of host-3 alone");
+    driver.keys("Space");
+    driver.says_not("✓   host-1");
+}
+
+#[test]
+fn intervals_that_only_unknown_time_separates_are_one_row_that_says_so() {
+    let mut driver = Driver::new(120, 40);
+    driver.script.gapped = true;
+    driver.keys("3 Enter");
+    println!("{}", driver.screen());
+    driver.says("gap at 14:11");
+    driver.says("spans a gap: nothing is known of 14:11:05 to 14:21:05");
+}
+
+#[test]
+fn a_set_tells_past_now_and_next_on_one_screen() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2");
+    driver.says("past  1h 1 of 11m   3h 2 of 11m");
+    driver.says("now   ✗ violated   3 of 3 series seen");
+    driver.says("next  93 % to leave it within 10m, now   58 of 61, better than last value");
+}
+
+#[test]
+fn a_source_that_never_answered_is_told_by_the_banner_with_a_countdown() {
+    let mut driver = Driver::new(60, 16);
+    driver.script.source_problem = "cannot reach the source: POST http://127.0.0.1:19999/api/v1/query".into();
+    driver.script.failing_source = true;
+    driver.keys("r");
+    driver.says("source unreachable since 14:27:00, again in 30s (r now)");
+    driver.wait(60_000);
+    assert!(driver.app.deadline_ms().is_some(), "it is asked again");
+    let mut narrow = Driver::new(40, 10);
+    narrow.script.source_problem = "cannot reach the source".into();
+    narrow.evaluate();
+    narrow.says("source failing since 14:27, in 30s");
 }

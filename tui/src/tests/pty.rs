@@ -147,12 +147,12 @@ impl Terminal {
 fn starts_moves_and_leaves_a_clean_terminal() {
     let mut terminal = Terminal::start();
     terminal.wait_for("✗ 1 violated");
-    terminal.wait_for("▸ node_load1         host-1");
+    terminal.wait_for("▸ node_load1                 host-1");
     // An arrow cut in two by the line is still an arrow.
     terminal.type_bytes(b"\x1b");
     std::thread::sleep(Duration::from_millis(10));
     terminal.type_bytes(b"[B");
-    terminal.wait_for("▸ node_load1         host-2");
+    terminal.wait_for("▸ node_load1                 host-2");
     terminal.type_bytes(b"q");
     assert!(terminal.ended(Duration::from_secs(2)));
     terminal.is_restored();

@@ -27,6 +27,10 @@ pub(crate) struct Script {
     pub(crate) source_problem: String,
     /// Answers of these kinds fail.
     pub(crate) failing: bool,
+    /// Answers that read the source fail.
+    pub(crate) failing_source: bool,
+    /// Violations go on after a gap.
+    pub(crate) gapped: bool,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as the fields of messages want it")]
@@ -92,6 +96,8 @@ impl Default for Script {
             runs: runs(),
             source_problem: String::new(),
             failing: false,
+            failing_source: false,
+            gapped: false,
         }
     }
 }
@@ -143,6 +149,11 @@ impl Script {
         SourceStatus {
             source: "prom-eu".into(),
             problem: self.source_problem.clone(),
+            problem_reason: if self.failing_source {
+                "SOURCE_UNREACHABLE".into()
+            } else {
+                String::new()
+            },
             failing_since: (!self.source_problem.is_empty()).then(|| time::timestamp(NOW_MS - 5 * MIN)),
             next_attempt: (!self.source_problem.is_empty()).then(|| time::timestamp(NOW_MS + 30_000)),
             ..SourceStatus::default()
@@ -217,6 +228,7 @@ impl Script {
             series_seen: statuses.len() as u32,
             series_known: statuses.len() as u32,
             series: statuses,
+            outlook: Some(outlook(6.02, bad)),
             evaluated: at(NOW_MS),
             ..violation::ObjectiveStatus::default()
         }
@@ -260,6 +272,35 @@ impl Script {
             objectives,
             evaluated: at(NOW_MS),
             source: Some(self.source()),
+        }
+    }
+
+    /// A stored objective judged again, with its intervals.
+    fn stored_again(&self, objective_id: &str) -> violation::EvaluateResponse {
+        let stored = self
+            .sets
+            .iter()
+            .flat_map(|s| &s.objectives)
+            .find(|o| o.id == objective_id);
+        let mut status = self.judge(&stored.cloned().unwrap_or_default(), &[43_200_000]);
+        for series in &mut status.series {
+            let Some(open) = &series.open else { continue };
+            let interval = violation::Interval {
+                start: open.start,
+                resumes_after_gap: self.gapped,
+                sample_times: at(NOW_MS - MIN).into_iter().collect(),
+                sample_values: vec![6.02],
+                ..violation::Interval::default()
+            };
+            series.windows = vec![violation::WindowResult {
+                intervals: vec![interval],
+                ..violation::WindowResult::default()
+            }];
+        }
+        violation::EvaluateResponse {
+            at: at(NOW_MS),
+            objectives: vec![status],
+            source: None,
         }
     }
 
@@ -333,6 +374,12 @@ impl Script {
     pub(crate) fn answer(&mut self, request: &Request) -> Result<Reply, Problem> {
         if self.failing {
             return Err(Problem::plain("the disk is full"));
+        }
+        if self.failing_source && matches!(request, Request::Rows(_) | Request::Names(_) | Request::Chart(_)) {
+            return Err(Problem {
+                reason: "SOURCE_UNREACHABLE".into(),
+                ..Problem::plain(self.source_problem.clone())
+            });
         }
         Ok(match request {
             Request::Server => Reply::Server(Box::new(GetServerInfoResponse {
@@ -428,6 +475,7 @@ impl Script {
                 series: 3,
                 ..etl::CheckQueryResponse::default()
             }),
+            Request::Evaluate(m) if !m.objective_id.is_empty() => Reply::Evaluate(self.stored_again(&m.objective_id)),
             Request::Evaluate(m) => {
                 let windows: Vec<i64> = m.windows.iter().map(time::duration_ms).collect();
                 Reply::Evaluate(violation::EvaluateResponse {
@@ -450,7 +498,12 @@ impl Script {
                     .series
                     .iter()
                     .filter(|(s, v)| s.labels[0].value == name && *v > 4.0 && *v < 100.0);
-                let violations = hit.map(|(s, v)| Self::violation(&objective, s, *v)).collect();
+                let mut violations: Vec<_> = hit.map(|(s, v)| Self::violation(&objective, s, *v)).collect();
+                if let Some(mut before) = violations.first().filter(|_| self.gapped).cloned() {
+                    before.start = at(NOW_MS - 25 * MIN);
+                    before.end = at(NOW_MS - 21 * MIN + 5_000);
+                    violations.push(before);
+                }
                 Reply::Ledger(violation::ListViolationsResponse {
                     violations,
                     next_page_token: String::new(),

@@ -20,6 +20,8 @@ pub(crate) struct FakeWire {
     pub(crate) away: Arc<AtomicBool>,
     /// Calls of names never answer.
     pub(crate) stuck: Arc<AtomicBool>,
+    /// Calls of names panic.
+    pub(crate) panicking: Arc<AtomicBool>,
     /// Breaks the stream of violations.
     pub(crate) cut: Arc<tokio::sync::Notify>,
     /// How often the stream was opened.
@@ -34,6 +36,10 @@ impl Wire for FakeWire {
         if self.stuck.load(Ordering::SeqCst) && matches!(request, Request::Names(_)) {
             std::future::pending::<()>().await;
         }
+        assert!(
+            !(self.panicking.load(Ordering::SeqCst) && matches!(request, Request::Names(_))),
+            "a scripted panic"
+        );
         self.script.lock().unwrap().answer(&request)
     }
 

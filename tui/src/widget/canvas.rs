@@ -16,6 +16,8 @@ pub(crate) enum Align {
     Left,
     Right,
     Centre,
+    /// Left; what does not fit is cut in the middle, for both ends of a metric name tell.
+    Ends,
 }
 
 /// A rectangle to draw in. Coordinates count from its top left corner; what lies outside is not drawn.
@@ -94,10 +96,15 @@ impl<'a> Canvas<'a> {
         if width == 0 || y >= self.area.height {
             return;
         }
-        let safe = cut(&self.drawable(text), usize::from(width)).into_owned();
+        let drawable = self.drawable(text);
+        let safe = match align {
+            Align::Ends => cut_middle(&drawable, usize::from(width)),
+            _ => cut(&drawable, usize::from(width)),
+        }
+        .into_owned();
         let used = safe.width() as u16;
         let lead = match align {
-            Align::Left => 0,
+            Align::Left | Align::Ends => 0,
             Align::Right => width - used.min(width),
             Align::Centre => (width - used.min(width)) / 2,
         };
@@ -181,6 +188,23 @@ pub(crate) fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(SafeText::new(text).truncate(columns).into_string())
 }
 
+/// `text` (safe already) cut to `columns` in its middle.
+pub(crate) fn cut_middle(text: &str, columns: usize) -> Cow<'_, str> {
+    if text.width() <= columns {
+        return Cow::Borrowed(text);
+    }
+    let tail = SafeText::new(text).truncate_start(columns.div_ceil(2)).into_string();
+    let mut head = String::new();
+    for c in text.chars() {
+        head.push(c);
+        if head.width() + tail.width() > columns {
+            head.pop();
+            break;
+        }
+    }
+    Cow::Owned(head + &tail)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +240,16 @@ mod tests {
         });
         assert!(out.is_ascii(), "{out}");
         assert!(out.starts_with("X ? "), "{out}");
+    }
+
+    #[test]
+    fn both_ends_of_a_name_stay() {
+        assert_eq!(cut_middle("node_memory_MemAvailable_bytes", 16), "node_mem…e_bytes");
+        assert_eq!(cut_middle("日本語日本語", 7), "日本…語");
+        assert_eq!(cut_middle("abc", 3), "abc");
+        for columns in 0..8 {
+            assert!(cut_middle("日本語日本語", columns).width() <= columns, "{columns}");
+        }
     }
 
     #[test]

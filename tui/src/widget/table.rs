@@ -62,17 +62,24 @@ pub(crate) type Placed = Vec<(usize, u16, u16)>;
 
 /// Chooses and places columns in `width` terminal columns.
 pub(crate) fn place(columns: &[Column], width: u16) -> Placed {
+    place_measured(columns, width, &[])
+}
+
+/// The same where the widest content of some columns is known (index into `columns`, columns wide): they take no more than
+/// that, and have what is left before the others grow.
+pub(crate) fn place_measured(columns: &[Column], width: u16, contents: &[(usize, u16)]) -> Placed {
+    let content = |at: usize| {
+        contents
+            .iter()
+            .find(|c| c.0 == at)
+            .map(|c| c.1.max(columns[at].title.len() as u16))
+    };
+    let least = |at: usize| content(at).map_or(columns[at].width, |c| columns[at].width.min(c));
     let mut shown: Vec<usize> = (0..columns.len()).collect();
     let room = width.saturating_sub(GUTTER);
-    let need = |shown: &[usize]| -> u16 {
-        shown
-            .iter()
-            .map(|&at| columns[at].width + GAP)
-            .sum::<u16>()
-            .saturating_sub(GAP)
-    };
+    let need = |shown: &[usize]| -> u16 { shown.iter().map(|&at| least(at) + GAP).sum::<u16>().saturating_sub(GAP) };
     while need(&shown) > room && shown.len() > 1 {
-        let Some(least) = shown
+        let Some(worst) = shown
             .iter()
             .copied()
             .filter(|&at| columns[at].priority < 9)
@@ -80,15 +87,28 @@ pub(crate) fn place(columns: &[Column], width: u16) -> Placed {
         else {
             break;
         };
-        shown.retain(|&at| at != least);
+        shown.retain(|&at| at != worst);
     }
-    let left = room.saturating_sub(need(&shown));
-    let shares: u16 = shown.iter().map(|&at| columns[at].grow).sum();
+    let mut left = room.saturating_sub(need(&shown));
+    let mut widths: Vec<u16> = shown.iter().map(|&at| least(at)).collect();
+    for (place, &at) in shown.iter().enumerate() {
+        if let Some(wanted) = content(at) {
+            let more = wanted.saturating_sub(widths[place]).min(left);
+            widths[place] += more;
+            left -= more;
+        }
+    }
+    let shares: u16 = shown
+        .iter()
+        .filter(|&&at| content(at).is_none())
+        .map(|&at| columns[at].grow)
+        .sum();
     let mut x = GUTTER;
     let mut placed = Vec::with_capacity(shown.len());
-    for &at in &shown {
-        let extra = (left * columns[at].grow).checked_div(shares).unwrap_or(0);
-        let width = (columns[at].width + extra).min((GUTTER + room).saturating_sub(x));
+    for (place, &at) in shown.iter().enumerate() {
+        let share = if content(at).is_none() { columns[at].grow } else { 0 };
+        let extra = (left * share).checked_div(shares).unwrap_or(0);
+        let width = (widths[place] + extra).min((GUTTER + room).saturating_sub(x));
         if width > 0 {
             placed.push((at, x, width));
         }
@@ -191,6 +211,17 @@ mod tests {
                 prop_assert!(window.end <= rows && window.len() <= height);
                 prop_assert!(rows == 0 || window.contains(&cursor.row));
                 prop_assert!(rows < height || window.len() == height, "no blank rows while there is more");
+            }
+        }
+
+        #[test]
+        fn measured_columns_never_overlap_nor_waste(width in 0u16..200, content in 0u16..80) {
+            let mut end = 0;
+            for (at, x, w) in place_measured(&COLUMNS, width, &[(0, content)]) {
+                prop_assert!(x >= end);
+                end = x + w;
+                prop_assert!(end <= width.max(GUTTER), "{end} of {width}");
+                prop_assert!(at != 0 || w <= content.max(6), "no wider than its content");
             }
         }
 

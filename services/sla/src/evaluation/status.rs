@@ -99,6 +99,7 @@ fn interval_message(interval: &sla_domain::Interval, judged: &Samples) -> pb::In
         samples: interval.samples,
         sample_times: times.iter().map(|&time| timestamp(time)).collect(),
         sample_values: values,
+        resumes_after_gap: interval.resumes_after_gap,
     }
 }
 

@@ -125,9 +125,9 @@ impl Screen {
                         }
                     }
                 }
-                let shared = wire::shared_labels(rows.iter().map(|row| &row.series));
-                for row in &mut rows {
-                    row.labels = wire::series_labels_without(&row.series, &shared);
+                let labels = wire::telling_labels(&rows.iter().map(|row| &row.series).collect::<Vec<_>>());
+                for (row, labels) in rows.iter_mut().zip(labels) {
+                    row.labels = labels;
                 }
                 Ok(rows)
             }

@@ -11,6 +11,7 @@ use crate::app::list::{Row, by_number};
 use crate::app::wire::{self, State};
 use crate::filter::{Filterable, Value};
 use crate::format::{exact, iso};
+use crate::screens::trust;
 
 /// Sort columns, in the order of [`Row::compare`]: as the server ranks them, then by column.
 pub(crate) const SORTS: [&str; 4] = ["FIRST", "OBJECTIVE", "P", "STATE"];
@@ -66,31 +67,6 @@ impl FutureRow {
 
     pub(crate) fn first_ms(&self) -> Option<i64> {
         wire::ms(self.outlook.first_crossing.as_ref())
-    }
-
-    pub(crate) fn trust(&self) -> violation::Trust {
-        self.outlook
-            .track_record
-            .as_ref()
-            .map_or(violation::Trust::Unproven, violation::TrackRecord::trust)
-    }
-
-    /// `58 of 61, better than last value`, `unproven (12 scored, 1 violation)`, `withheld: worse`.
-    pub(crate) fn record_words(&self) -> String {
-        if !self.outlook.problem.is_empty() {
-            return SafeText::new(&self.outlook.problem).into_string();
-        }
-        let Some(record) = &self.outlook.track_record else {
-            return "unproven".to_owned();
-        };
-        match self.trust() {
-            violation::Trust::Withheld => "withheld: worse than last value".to_owned(),
-            violation::Trust::Proven if !record.text.is_empty() => SafeText::new(&record.text).into_string(),
-            violation::Trust::Proven => format!("{} of {} right", record.right, record.scored),
-            violation::Trust::Unproven | violation::Trust::Unspecified => {
-                format!("unproven ({} scored, {} viol.)", record.scored, record.violations)
-            }
-        }
     }
 }
 
@@ -148,7 +124,7 @@ pub(crate) fn export(rows: &[&FutureRow], csv: bool) -> String {
                 row.first_ms().map_or_else(String::new, iso),
                 number(row.now),
                 number(row.outlook.value_at_end),
-                trust_word(row.trust())
+                trust::word(&row.outlook)
             );
         }
         return out;
@@ -165,19 +141,10 @@ pub(crate) fn export(rows: &[&FutureRow], csv: bool) -> String {
             serde_json::json!({
                 "objective": row.name.as_str(), "series": wire::series_promql(&row.series), "state": row.state.ranked().0,
                 "probability": row.outlook.probability, "first_crossing": row.first_ms().map(iso), "now": row.now,
-                "end": row.outlook.value_at_end, "trust": trust_word(row.trust()), "method": row.outlook.method,
+                "end": row.outlook.value_at_end, "trust": trust::word(&row.outlook), "method": row.outlook.method,
                 "predicted_outside": outside,
             })
         })
         .collect();
     serde_json::json!({ "rows": rows }).to_string()
-}
-
-/// As exports write it.
-pub(crate) fn trust_word(trust: violation::Trust) -> &'static str {
-    match trust {
-        violation::Trust::Proven => "proven",
-        violation::Trust::Withheld => "withheld",
-        violation::Trust::Unproven | violation::Trust::Unspecified => "unproven",
-    }
 }

@@ -7,7 +7,7 @@ use super::rows::{FutureRow, SORTS};
 use crate::app::{Context, wire};
 use crate::format::{duration, maybe, number, probability};
 use crate::overlay::wrap;
-use crate::screens::{draw_phase, stale_words};
+use crate::screens::{draw_phase, stale_words, trust};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::spark;
@@ -25,19 +25,25 @@ const fn column(title: &'static str, width: u16, grow: u16, align: Align, priori
 
 const COLUMNS: [Column; 8] = [
     column("S", 1, 0, Align::Left, 9),
-    column("OBJECTIVE", 18, 3, Align::Left, 9),
-    column("LABELS", 12, 2, Align::Left, 4),
+    column("OBJECTIVE", 17, 3, Align::Left, 9),
+    column("LABELS", 12, 2, Align::Ends, 4),
     column("P", 5, 0, Align::Right, 8),
     column("FIRST", 8, 0, Align::Left, 7),
-    column("NOW→END", 13, 0, Align::Left, 5),
+    column("NOW→END", 11, 0, Align::Left, 5),
     column("MEDIAN", 8, 1, Align::Left, 1),
-    column("TRACK RECORD", 14, 2, Align::Left, 3),
+    column("TRACK RECORD", 17, 2, Align::Left, 3),
 ];
 
 impl Screen {
     pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
-        let placed = table::place(&COLUMNS, width);
+        let widest = |text: fn(&FutureRow) -> usize| self.items().iter().map(text).max().unwrap_or(0) as u16;
+        let contents = [
+            (1, widest(|row| row.name.width())),
+            (2, widest(|row| row.labels.width())),
+            (7, widest(|row| trust::short(&row.outlook).chars().count())),
+        ];
+        let placed = table::place_measured(&COLUMNS, width, &contents);
         let sort = SORTS.get(self.list.sort).map(|title| (*title, self.list.down));
         table::draw_header(&mut canvas.rows(0, 1), &COLUMNS, &placed, sort);
         let words = Self::words_rows(cx);
@@ -90,7 +96,7 @@ impl Screen {
             ""
         };
         lines.push(head);
-        lines.push(format!("track record: {}{low}", row.record_words()));
+        lines.push(format!("track record: {}{low}", trust::words(&row.outlook)));
         if !outlook.method.is_empty() {
             let made =
                 wire::ms(outlook.made.as_ref()).map_or_else(String::new, |t| format!(", made {}", cx.zone.clock(t)));
@@ -164,8 +170,8 @@ fn draw_cell(cx: &Context, body: &mut Canvas<'_>, row: &FutureRow, column: &Colu
             return;
         }
         _ => (
-            row.record_words(),
-            if row.trust() == Trust::Proven {
+            trust::short(&row.outlook),
+            if trust::of(&row.outlook) == Trust::Proven {
                 Role::Text
             } else {
                 Role::Dim

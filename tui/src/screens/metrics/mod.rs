@@ -59,6 +59,8 @@ pub(crate) struct Screen {
     queries: Vec<Query>,
     rows: Remote<Reading>,
     items: Vec<SeriesRow>,
+    /// The widest name and the widest labels, terminal columns.
+    widest: (u16, u16),
     list: List,
     picked: BTreeSet<Vec<u8>>,
     show_names: bool,
@@ -555,6 +557,7 @@ impl Screen {
             problems: rows.problems,
             next_page: rows.next_page_token,
         };
+        cx.source_told(rows.source);
         let next = reading.next_page.clone();
         if !self.rows.answer(id, Ok(reading), cx.now.wall_ms) {
             return;
@@ -567,10 +570,12 @@ impl Screen {
             row.state = cx.agreed.get(&row.series.id).map(|a| a.state);
             self.items.push(row);
         }
-        let shared = wire::shared_labels(self.items.iter().map(|row| &row.series));
-        for row in &mut self.items {
-            row.labels = wire::series_labels_without(&row.series, &shared);
+        let labels = wire::telling_labels(&self.items.iter().map(|row| &row.series).collect::<Vec<_>>());
+        for (row, labels) in self.items.iter_mut().zip(labels) {
+            row.labels = labels;
         }
+        let widest = |text: fn(&SeriesRow) -> usize| self.items.iter().map(text).max().unwrap_or(0) as u16;
+        self.widest = (widest(|row| row.name.width()), widest(|row| row.labels.width()));
         let height = self.height(cx);
         self.list.apply(&self.items, height);
         self.cursor_moved(cx);

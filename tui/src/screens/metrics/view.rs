@@ -24,8 +24,8 @@ const fn column(title: &'static str, width: u16, grow: u16, align: Align, priori
 }
 
 const COLUMNS: [Column; 10] = [
-    column("SERIES", 18, 3, Align::Left, 9),
-    column("LABELS", 13, 3, Align::Left, 6),
+    column("SERIES", 18, 3, Align::Ends, 9),
+    column("LABELS", 13, 3, Align::Ends, 6),
     column("LAST", 7, 0, Align::Right, 8),
     column("WINDOW", 8, 4, Align::Left, 5),
     column("MIN", 6, 0, Align::Right, 3),
@@ -73,7 +73,9 @@ impl Screen {
     fn draw_rows(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         self.draw_info(cx, &mut canvas.rows(0, 1));
-        let placed = table::place(&COLUMNS, width);
+        // The first two are names and labels.
+        let contents = [(0, self.widest.0), (1, self.widest.1)];
+        let placed = table::place_measured(&COLUMNS, width, &contents);
         let sort = SORTS.get(self.list.sort).map(|title| (*title, self.list.down));
         table::draw_header(&mut canvas.rows(1, 1), &COLUMNS, &placed, sort);
         let room = height.saturating_sub(3);
@@ -159,11 +161,12 @@ impl Screen {
         let short = self
             .short_history(cx)
             .map_or_else(String::new, |ms| format!(" · only {} of history", duration(ms)));
-        let text = format!(
-            "read {}, {}{as_of}{picked}{short}",
-            bytes(reading.bytes),
-            millis(reading.read_ms)
-        );
+        let from = if reading.bytes == 0 {
+            "from memory".to_owned()
+        } else {
+            format!("read {}, {}", bytes(reading.bytes), millis(reading.read_ms))
+        };
+        let text = format!("{from}{as_of}{picked}{short}");
         line.field(1, 0, width, &text, Align::Left, Role::Dim);
     }
 

@@ -3,6 +3,8 @@
 mod rows;
 mod view;
 
+use std::collections::BTreeSet;
+
 use sla_domain::SafeText;
 use sla_proto::convert as time;
 use sla_proto::violation::v1::{EvaluateRequest, EvaluateResponse, ListViolationsRequest};
@@ -14,7 +16,7 @@ use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
 use crate::app::{Context, wire};
 use crate::command::Cmd;
 use crate::format::number;
-use rows::{ObjectiveRow, SORTS, ViolationRow};
+use rows::{ObjectiveRow, Resumed, SORTS, ViolationRow};
 
 /// Violations read of one objective.
 const LEDGER_ROWS: u32 = 200;
@@ -29,16 +31,31 @@ pub(crate) enum Pane {
     Ledger,
 }
 
+/// Of what the ledger is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct LedgerOf {
+    /// Ids.
+    set: String,
+    objective: String,
+    /// Empty: all series of the objective.
+    series: Vec<u8>,
+}
+
 /// Objectives above, ledger below.
 #[derive(Debug, Default)]
 pub(crate) struct Screen {
     objectives: Vec<ObjectiveRow>,
     list: List,
     pane: Pane,
+    /// Keys of the objectives whose series are shown.
+    unfolded: BTreeSet<Vec<u8>>,
     ledger: Remote<Vec<ViolationRow>>,
+    /// The ledger as it is shown, with what unknown time separates joined.
+    shown: Vec<ViolationRow>,
     ledger_list: List,
-    /// Of which objective the ledger is: set id and objective id.
-    ledger_of: Option<(String, String)>,
+    ledger_of: Option<LedgerOf>,
+    /// Which intervals only go on after a gap.
+    resumed: Resumed,
     samples_of: Option<ViolationRow>,
     text: Option<(String, Vec<String>)>,
 }
@@ -49,7 +66,17 @@ impl Screen {
     }
 
     fn violations(&self) -> &[ViolationRow] {
-        self.ledger.get().map_or(&[], Vec::as_slice)
+        &self.shown
+    }
+
+    /// Whether the chosen objective has series to show.
+    pub(crate) fn unfolds(&self) -> bool {
+        self.current().is_some_and(|row| row.unfolds() || row.series.is_some())
+    }
+
+    fn show_ledger(&mut self, cx: &Context) {
+        self.shown = rows::joined(self.ledger.get().map_or(&[][..], Vec::as_slice), &self.resumed);
+        self.ledger_list.apply(&self.shown, Self::heights(cx).1);
     }
 
     fn violation(&self) -> Option<&ViolationRow> {
@@ -85,14 +112,22 @@ impl Screen {
 
     fn take_overview(&mut self, cx: &Context) {
         let statuses = cx.overview.get().map_or(&[][..], |o| o.objectives.as_slice());
-        self.objectives = statuses.iter().enumerate().map(ObjectiveRow::new).collect();
+        self.objectives = statuses
+            .iter()
+            .enumerate()
+            .flat_map(|(rank, status)| {
+                let id = status.objective.as_ref().map_or("", |o| o.id.as_str());
+                let unfolded = self.unfolded.contains(&rows::key_of(&status.set_id, id));
+                ObjectiveRow::family((rank, status), unfolded)
+            })
+            .collect();
         // Two sets may hold objectives of one name.
         if self
             .objectives
             .iter()
             .any(|row| row.set_id != self.objectives[0].set_id)
         {
-            for row in &mut self.objectives {
+            for row in self.objectives.iter_mut().filter(|row| row.series.is_none()) {
                 row.name = SafeText::new(&format!("{} ({})", row.name, row.set_name));
             }
         }
@@ -101,24 +136,40 @@ impl Screen {
 
     fn read_ledger(&mut self, cx: &mut Context, again: bool) {
         let Some(row) = self.current() else { return };
-        let of = (row.set_id.clone(), row.objective_id.clone());
+        let of = LedgerOf {
+            set: row.set_id.clone(),
+            objective: row.objective_id.clone(),
+            series: row.series_id(),
+        };
         let other = self.ledger_of.as_ref() != Some(&of);
         if !other && (!again || self.ledger.is_loading()) {
             return;
         }
         if other {
             self.ledger.clear();
+            self.shown.clear();
+            self.resumed.clear();
             self.ledger_list = List::default();
         }
         let request = ListViolationsRequest {
-            set: of.0.clone(),
-            objective_id: of.1.clone(),
+            set: of.set.clone(),
+            objective_id: of.objective.clone(),
+            series_id: of.series.clone(),
             page_size: LEDGER_ROWS,
             ..ListViolationsRequest::default()
+        };
+        let gaps = EvaluateRequest {
+            set: of.set.clone(),
+            objective_id: of.objective.clone(),
+            windows: cx.windows_ms().last().map(|w| time::duration(*w)).into_iter().collect(),
+            with_intervals: true,
+            cached_only: true,
+            ..EvaluateRequest::default()
         };
         self.ledger_of = Some(of);
         let id = cx.call(Slot::Ledger, Request::Ledger(request));
         self.ledger.asked(id, cx.now.wall_ms);
+        cx.call(Slot::Gaps, Request::Evaluate(gaps));
     }
 
     /// Shows the ledger of one objective.
@@ -134,8 +185,7 @@ impl Screen {
         let (upper, lower) = Self::heights(cx);
         if self.pane == Pane::Ledger {
             self.ledger_list.set_filter(text);
-            let rows = self.ledger.get().map_or(&[][..], Vec::as_slice);
-            self.ledger_list.apply(rows, lower);
+            self.ledger_list.apply(&self.shown, lower);
         } else {
             self.list.set_filter(text);
             self.list.apply(&self.objectives, upper);
@@ -153,8 +203,7 @@ impl Screen {
     pub(crate) fn resized(&mut self, cx: &mut Context) {
         let (upper, lower) = Self::heights(cx);
         self.list.apply(&self.objectives, upper);
-        let rows = self.ledger.get().map_or(&[][..], Vec::as_slice);
-        self.ledger_list.apply(rows, lower);
+        self.ledger_list.apply(&self.shown, lower);
     }
 
     pub(crate) fn back(&mut self, _: &mut Context) -> bool {
@@ -168,8 +217,7 @@ impl Screen {
     pub(crate) fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
         let (upper, lower) = Self::heights(cx);
         let moved = if self.pane == Pane::Ledger {
-            let rows = self.ledger.get().map_or(&[][..], Vec::as_slice);
-            self.ledger_list.command(cmd, rows, lower)
+            self.ledger_list.command(cmd, &self.shown, lower)
         } else {
             let moved = self.list.command(cmd, &self.objectives, upper);
             if moved {
@@ -188,6 +236,7 @@ impl Screen {
                     Pane::Ledger
                 };
             }
+            Cmd::Unfold => self.turn_fold(cx),
             Cmd::Open if self.pane == Pane::Objectives => self.pane = Pane::Ledger,
             Cmd::Open => {
                 if let Some(row) = self.violation() {
@@ -223,9 +272,22 @@ impl Screen {
         true
     }
 
+    /// Shows or hides the series of the chosen objective; from one of its series the whole goes.
+    fn turn_fold(&mut self, cx: &mut Context) {
+        let Some(row) = self.current() else { return };
+        let key = rows::key_of(&row.set_id, &row.objective_id);
+        if !self.unfolded.remove(&key) {
+            self.unfolded.insert(key.clone());
+        }
+        self.pane = Pane::Objectives;
+        self.list.follow(&key);
+        self.take_overview(cx);
+        self.read_ledger(cx, false);
+    }
+
     /// Asks for the violating samples of the chosen interval: the stored objective, judged again over just that stretch.
     fn ask_samples(&mut self, cx: &mut Context) {
-        let (Some(row), Some((set, objective_id))) = (self.violation().cloned(), self.ledger_of.clone()) else {
+        let (Some(row), Some(of)) = (self.violation().cloned(), self.ledger_of.clone()) else {
             cx.complain("samples: choose an interval of the ledger first (p)");
             return;
         };
@@ -233,8 +295,8 @@ impl Screen {
         let end = end.min(cx.data_now_ms());
         let window = (end - row.start_ms + SAMPLES_MARGIN_MS).max(SAMPLES_MARGIN_MS);
         let request = EvaluateRequest {
-            set,
-            objective_id,
+            set: of.set,
+            objective_id: of.objective,
             at: Some(time::timestamp(end)),
             windows: vec![time::duration(window)],
             with_intervals: true,
@@ -257,9 +319,14 @@ impl Screen {
                     other => Err(crate::app::unexpected(&other)),
                 });
                 self.ledger.answer(id, result, cx.now.wall_ms);
-                let rows = self.ledger.get().map_or(&[][..], Vec::as_slice);
-                self.ledger_list.apply(rows, Self::heights(cx).1);
+                self.show_ledger(cx);
             }
+            (Slot::Gaps, Ok(Reply::Evaluate(response))) => {
+                self.resumed = resumed(&response);
+                self.show_ledger(cx);
+            }
+            // Without them the intervals stand apart, as they are stored.
+            (Slot::Gaps, _) => {}
             (_, Ok(Reply::Evaluate(response))) => self.show_samples(cx, &response),
             (_, Ok(other)) => cx.complain(crate::app::unexpected(&other).text),
             (_, Err(problem)) => cx.complain(problem.sentence()),
@@ -294,4 +361,18 @@ impl Screen {
         let title = format!("violating samples of {} {}", wire::series_name(&row.series), row.labels);
         self.text = Some((SafeText::new(&title).into_string(), lines));
     }
+}
+
+/// The intervals that go on after unknown time, of all series and windows.
+fn resumed(response: &EvaluateResponse) -> Resumed {
+    let series = response.objectives.iter().flat_map(|o| &o.series);
+    series
+        .flat_map(|status| {
+            let id = status.series.as_ref().map(|s| s.id.clone()).unwrap_or_default();
+            let intervals = status.windows.iter().flat_map(|w| &w.intervals);
+            intervals
+                .filter(|interval| interval.resumes_after_gap)
+                .filter_map(move |interval| wire::ms(interval.start.as_ref()).map(|start| (id.clone(), start)))
+        })
+        .collect()
 }

@@ -1,6 +1,7 @@
 //! Rows of the past screen.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use sla_domain::SafeText;
@@ -19,6 +20,13 @@ pub(crate) const SORTS: [&str; 3] = ["STATE", "OBJECTIVE", "WORST"];
 #[derive(Debug, Clone)]
 pub(crate) struct ObjectiveRow {
     rank: usize,
+    /// 0 for the objective itself, else the place of one of its series below it.
+    nested: usize,
+    /// What the whole family is sorted by: the objective's state, name and worst value.
+    family: (State, SafeText, Option<f64>),
+    /// Of the series of a nested row.
+    pub(crate) series: Option<Series>,
+    pub(crate) unfolded: bool,
     key: Vec<u8>,
     pub(crate) set_id: String,
     pub(crate) objective_id: String,
@@ -48,8 +56,13 @@ impl ObjectiveRow {
         } else {
             &status.problem
         };
-        Self {
+        let state = State::of(status.state());
+        let mut row = Self {
             rank,
+            nested: 0,
+            family: (state, name.clone(), None),
+            series: None,
+            unfolded: false,
             key: key_of(&status.set_id, &objective.id),
             haystack: format!("{name} {} {set_name}", SafeText::new(&query)),
             set_id: status.set_id.clone(),
@@ -58,11 +71,64 @@ impl ObjectiveRow {
             name,
             query,
             range: wire::range_text(objective.range.as_ref()),
-            state: State::of(status.state()),
+            state,
             why: SafeText::new(problem),
             windows: status.windows.clone(),
             seen: (status.series_seen, status.series_known),
+        };
+        row.family.2 = row.worst();
+        row
+    }
+
+    /// The objective's row and, where it is unfolded, one of each of its series, worst first.
+    pub(crate) fn family((rank, status): (usize, &violation::ObjectiveStatus), unfolded: bool) -> Vec<Self> {
+        let mut head = Self::new((rank, status));
+        let unfolded = unfolded && status.series.len() > 1;
+        head.unfolded = unfolded;
+        let mut rows = vec![head];
+        if unfolded {
+            let all: Vec<Series> = status.series.iter().filter_map(|s| s.series.clone()).collect();
+            let labels = wire::telling_labels(&all.iter().collect::<Vec<_>>());
+            for (at, (series, labels)) in status.series.iter().zip(labels).enumerate() {
+                rows.push(rows[0].child(at + 1, series, labels));
+            }
         }
+        rows
+    }
+
+    fn child(&self, nested: usize, status: &violation::SeriesStatus, labels: SafeText) -> Self {
+        let series = status.series.clone().unwrap_or_default();
+        let mut key = self.key.clone();
+        key.extend_from_slice(&series.id);
+        let promql = wire::series_promql(&series);
+        Self {
+            nested,
+            key,
+            haystack: format!("{} {}", self.haystack, SafeText::new(&promql)),
+            name: if labels.is_empty() {
+                SafeText::new(&promql)
+            } else {
+                labels
+            },
+            query: promql,
+            state: State::of(status.state()),
+            why: SafeText::new(&status.why),
+            windows: status.windows.clone(),
+            seen: (1, 1),
+            series: Some(series),
+            unfolded: false,
+            ..self.clone()
+        }
+    }
+
+    /// Whether it has series to show below it.
+    pub(crate) fn unfolds(&self) -> bool {
+        self.series.is_none() && self.seen.1 > 1
+    }
+
+    /// Id of the series of a nested row; empty for an objective.
+    pub(crate) fn series_id(&self) -> Vec<u8> {
+        self.series.as_ref().map(|s| s.id.clone()).unwrap_or_default()
     }
 
     /// The worst value of the longest window.
@@ -97,12 +163,17 @@ impl Row for ObjectiveRow {
     }
 
     fn compare(&self, other: &Self, column: usize) -> Ordering {
+        let (ours, theirs) = (&self.family, &other.family);
         match column {
-            0 => other.state.cmp(&self.state),
-            2 => by_number(self.worst(), other.worst()),
-            _ => self.name.cmp(&other.name),
+            0 => theirs.0.cmp(&ours.0),
+            2 => by_number(ours.2, theirs.2),
+            _ => ours.1.cmp(&theirs.1),
         }
         .then(self.rank.cmp(&other.rank))
+    }
+
+    fn nested(&self) -> usize {
+        self.nested
     }
 }
 
@@ -123,6 +194,8 @@ pub(crate) struct ViolationRow {
     pub(crate) bound: f64,
     pub(crate) generation: u32,
     pub(crate) retired: bool,
+    /// Unknown stretches inside an interval that is shown as one, Unix milliseconds.
+    pub(crate) gaps: Vec<(i64, i64)>,
 }
 
 impl ViolationRow {
@@ -158,8 +231,46 @@ impl ViolationRow {
             bound: row.bound,
             generation: row.generation,
             retired: row.retired,
+            gaps: Vec::new(),
         }
     }
+
+    /// Takes an earlier interval in, from which only unknown time separates this one.
+    fn join(&mut self, earlier: &Self) {
+        if let Some(end) = earlier.end_ms {
+            self.gaps.insert(0, (end, self.start_ms));
+        }
+        self.gaps.splice(0..0, earlier.gaps.iter().copied());
+        self.key.clone_from(&earlier.key);
+        self.start_ms = earlier.start_ms;
+        self.duration_ms += earlier.duration_ms;
+        self.samples += earlier.samples;
+        if earlier.excess > self.excess {
+            (self.worst, self.excess) = (earlier.worst, earlier.excess);
+        }
+    }
+}
+
+/// When intervals begin that only unknown time separates from the one before: series id and Unix milliseconds.
+pub(crate) type Resumed = BTreeSet<(Vec<u8>, i64)>;
+
+/// The ledger as it is shown: intervals that only unknown time keeps apart are one row. `stored` is newest first.
+pub(crate) fn joined(stored: &[ViolationRow], resumed: &Resumed) -> Vec<ViolationRow> {
+    let mut out: Vec<ViolationRow> = Vec::new();
+    for row in stored {
+        let later = out.iter_mut().rev().find(|have| have.series.id == row.series.id);
+        match later {
+            Some(later)
+                if later.side == row.side
+                    && later.generation == row.generation
+                    && resumed.contains(&(row.series.id.clone(), later.start_ms)) =>
+            {
+                later.join(row);
+            }
+            _ => out.push(row.clone()),
+        }
+    }
+    out
 }
 
 impl Filterable for ViolationRow {
@@ -222,11 +333,13 @@ pub(crate) fn export(violations: &[ViolationRow], objectives: &[ObjectiveRow], c
                 "series": wire::series_promql(&v.series), "start": iso(v.start_ms), "end": v.end_ms.map(iso),
                 "duration_s": v.duration_ms as f64 / 1000.0, "side": wire::side_word(v.side), "worst": v.worst,
                 "excess": v.excess, "samples": v.samples, "bound": v.bound, "generation": v.generation, "retired": v.retired,
+                "spans_gap": !v.gaps.is_empty(),
             })
         })
         .collect();
     let objectives: Vec<serde_json::Value> = objectives
         .iter()
+        .filter(|o| o.series.is_none())
         .map(|o| {
             let windows: Vec<serde_json::Value> = o
                 .windows
@@ -243,4 +356,53 @@ pub(crate) fn export(violations: &[ViolationRow], objectives: &[ObjectiveRow], c
         })
         .collect();
     serde_json::json!({"objectives": objectives, "ledger": ledger}).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interval(id: u8, start_ms: i64, end_ms: i64, worst: f64) -> ViolationRow {
+        let time = |ms| Some(sla_proto::convert::timestamp(ms));
+        ViolationRow::new(
+            violation::Violation {
+                series: Some(Series {
+                    id: vec![id],
+                    ..Series::default()
+                }),
+                start: time(start_ms),
+                end: time(end_ms),
+                worst,
+                excess: worst - 1.0,
+                samples: 2,
+                duration_ms: end_ms - start_ms,
+                ..violation::Violation::default()
+            },
+            0,
+        )
+    }
+
+    #[test]
+    fn only_unknown_time_joins_two_rows() {
+        let stored = [
+            interval(1, 9_000, 10_000, 3.0),
+            interval(1, 5_000, 6_000, 7.0),
+            interval(2, 4_000, 5_000, 2.0),
+            interval(1, 1_000, 2_000, 5.0),
+        ];
+        let shown = joined(&stored, &Resumed::from([(vec![1], 5_000)]));
+        let told: Vec<_> = shown
+            .iter()
+            .map(|v| (v.start_ms, v.duration_ms, v.worst, v.gaps.clone()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (9_000, 1_000, 3.0, vec![]),
+                (1_000, 2_000, 7.0, vec![(2_000, 5_000)]),
+                (4_000, 1_000, 2.0, vec![]),
+            ],
+            "good time between 6 s and 9 s keeps the first apart"
+        );
+    }
 }

@@ -36,8 +36,8 @@ const LEDGER_COLUMNS: [Column; 9] = [
     column("WORST", 7, 0, Align::Right, 5),
     column("EXCESS", 7, 0, Align::Right, 4),
     column("SAMPLES", 7, 0, Align::Right, 3),
-    column("SERIES", 13, 2, Align::Left, 2),
-    column("NOTE", 7, 0, Align::Left, 1),
+    column("SERIES", 13, 2, Align::Ends, 2),
+    column("NOTE", 12, 0, Align::Left, 1),
 ];
 
 impl Screen {
@@ -113,14 +113,21 @@ impl Screen {
             } else {
                 String::new()
             };
-            body.field(
-                5,
-                y,
-                name_width,
-                &format!("{}{partly}", row.name),
-                Align::Left,
-                Role::Text,
-            );
+            // The count stays, whatever the name's length; a series stands a little to the right of its objective.
+            let (indent, align, role) = match (&row.series, row.unfolds()) {
+                (Some(_), _) => (2, Align::Ends, Role::Dim),
+                _ => (0, Align::Left, Role::Text),
+            };
+            let fold = match (row.unfolds(), row.unfolded) {
+                (true, false) => '▸',
+                (true, true) => '▾',
+                _ => ' ',
+            };
+            body.glyph(4, y, fold, Role::Dim);
+            let room = name_width.saturating_sub(indent + partly.chars().count() as u16);
+            body.field(5 + indent, y, room, row.name.as_str(), align, role);
+            let used = (row.name.width() as u16).min(room);
+            body.text(5 + indent + used, y, &partly, Role::NoData);
             for (at, window) in windows.iter().enumerate() {
                 let x = 5 + name_width + at as u16 * (each + 1);
                 draw_window(&mut body, (x, y, each), row, *window);
@@ -139,7 +146,11 @@ impl Screen {
     fn draw_rule(&self, _: &Context, line: &mut Canvas<'_>, width: u16) {
         line.run(0, 0, width, '─', Role::Border);
         let Some(row) = self.current() else { return };
-        let note = " never add counts of windows ";
+        let note = if width >= 100 {
+            " each window counts all inside it: never add counts of windows "
+        } else {
+            " never add counts of windows "
+        };
         let room = width.saturating_sub(note.len() as u16 + 8);
         line.field(
             3,
@@ -163,15 +174,22 @@ impl Screen {
         if self.violations().is_empty() {
             body.text(3, 0, "no violation is in the ledger", Role::Dim);
         }
+        let notes = placed
+            .iter()
+            .any(|&(column, ..)| LEDGER_COLUMNS[column].title == "NOTE");
         for (y, (at, current)) in self.ledger_list.visible(room).enumerate() {
             let (row, y) = (&self.violations()[at], y as u16);
             table::draw_gutter(&mut body, y, current && self.pane == Pane::Ledger, false);
             for &(column, x, w) in &placed {
-                let (text, role) = ledger_cell(cx, row, LEDGER_COLUMNS[column].title);
+                let (text, role) = ledger_cell(cx, row, LEDGER_COLUMNS[column].title, notes);
                 table::draw_cell(&mut body, y, (x, w), &text, &LEDGER_COLUMNS[column], role);
             }
         }
-        let words = self.current().map(window_words).unwrap_or_default();
+        let words = self
+            .violation()
+            .filter(|_| self.pane == Pane::Ledger)
+            .and_then(|v| gap_words(cx, v));
+        let words = words.unwrap_or_else(|| self.current().map(window_words).unwrap_or_default());
         let last = canvas.height().saturating_sub(1);
         canvas.field(1, last, width.saturating_sub(2), &words, Align::Left, Role::Dim);
     }
@@ -237,7 +255,23 @@ fn window_words(row: &ObjectiveRow) -> String {
     )
 }
 
-fn ledger_cell(cx: &Context, row: &ViolationRow, title: &str) -> (String, Role) {
+/// `gap at 03:44`.
+fn gap_note(cx: &Context, row: &ViolationRow) -> String {
+    let at = row.gaps.first().map_or_else(String::new, |gap| cx.zone.minute(gap.0));
+    format!("gap at {at}")
+}
+
+/// Where an interval that is shown as one was not seen.
+fn gap_words(cx: &Context, row: &ViolationRow) -> Option<String> {
+    let gaps: Vec<String> = row
+        .gaps
+        .iter()
+        .map(|(from, to)| format!("{} to {}", cx.zone.clock(*from), cx.zone.clock(*to)))
+        .collect();
+    (!gaps.is_empty()).then(|| format!("spans a gap: nothing is known of {}", gaps.join(", ")))
+}
+
+fn ledger_cell(cx: &Context, row: &ViolationRow, title: &str, notes: bool) -> (String, Role) {
     let now = cx.data_now_ms();
     match title {
         "START" => (cx.zone.moment(row.start_ms, now), Role::Text),
@@ -251,6 +285,9 @@ fn ledger_cell(cx: &Context, row: &ViolationRow, title: &str) -> (String, Role) 
         "WORST" => (number(row.worst), Role::Strong),
         "EXCESS" => (number(row.excess), Role::Text),
         "SAMPLES" => (row.samples.to_string(), Role::Text),
+        // A joined interval says so where the note is hidden, too.
+        "NOTE" if !row.gaps.is_empty() => (gap_note(cx, row), Role::NoData),
+        "SERIES" if !row.gaps.is_empty() && !notes => (format!("{} {}", gap_note(cx, row), row.labels), Role::NoData),
         "SERIES" => (row.labels.as_str().to_owned(), Role::Dim),
         _ if row.retired => ("retired".to_owned(), Role::Dim),
         _ => (format!("gen {}", row.generation), Role::Dim),

@@ -19,8 +19,9 @@ use rows::RunRow;
 
 /// Log lines read and kept.
 const LOG_LINES: u32 = 100;
-/// The history is read again this often while a screen of runs is open and figures change, milliseconds.
 const LOG_KEPT: usize = 200;
+/// The history is read again at most this often while figures change, milliseconds.
+const RUNS_EVERY_MS: i64 = 10_000;
 
 /// One line of the log pane.
 #[derive(Debug, Clone)]
@@ -40,6 +41,7 @@ pub(crate) struct Screen {
     log_of: String,
     watching: Option<String>,
     launch: Option<Launch>,
+    asked_ms: i64,
     text: Option<(String, Vec<String>)>,
 }
 
@@ -69,11 +71,30 @@ impl Screen {
         }
     }
 
-    fn height(cx: &Context) -> usize {
-        usize::from((cx.screen_height() / 2).saturating_sub(1))
+    /// Rows of the history: what it needs, at most a third when steps and log need the room.
+    fn height(&self, cx: &Context) -> usize {
+        let screen = cx.screen_height();
+        let steps = self
+            .items()
+            .iter()
+            .map(|row| row.run.step_summaries.len())
+            .max()
+            .unwrap_or(0);
+        let below = (steps as u16 + 4).min(screen * 2 / 3);
+        let most = usize::from(screen.saturating_sub(below + 1).max(2));
+        most.min(self.items().len().max(3))
+    }
+
+    /// An evaluation has finished: the timer may have started a run meanwhile.
+    pub(crate) fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
+        let due = cx.now.mono_ms - self.asked_ms >= RUNS_EVERY_MS;
+        if visible && due && self.launch.is_none() && !self.runs.is_loading() {
+            self.refresh(cx);
+        }
     }
 
     pub(crate) fn refresh(&mut self, cx: &mut Context) {
+        self.asked_ms = cx.now.mono_ms;
         let id = cx.call(Slot::Runs, Request::Runs);
         self.runs.asked(id, cx.now.wall_ms);
         let id = cx.call(Slot::Schedule, Request::Schedule);
@@ -104,7 +125,8 @@ impl Screen {
 
     fn apply(&mut self, cx: &Context) {
         let rows = self.runs.get().map_or(&[][..], Vec::as_slice);
-        self.list.apply(rows, Self::height(cx));
+        let height = self.height(cx);
+        self.list.apply(rows, height);
     }
 
     pub(crate) fn set_filter(&mut self, cx: &Context, text: &str) {
@@ -151,7 +173,8 @@ impl Screen {
 
     pub(crate) fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
         let rows = self.runs.get().map_or(&[][..], Vec::as_slice);
-        if self.list.command(cmd, rows, Self::height(cx)) {
+        let height = self.height(cx);
+        if self.list.command(cmd, rows, height) {
             self.read_log(cx, false);
             return true;
         }

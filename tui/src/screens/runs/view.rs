@@ -11,8 +11,9 @@ use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::{progress, table};
 
-/// Columns of the progress bar.
-const BAR_WIDTH: u16 = 16;
+/// Columns of the progress bar, on a narrow and on a wide terminal.
+const BAR_WIDTH: u16 = 10;
+const BAR_WIDE_WIDTH: u16 = 24;
 /// Columns of the step table; the log has the rest.
 const STEPS_WIDTH: u16 = 54;
 
@@ -20,7 +21,7 @@ impl Screen {
     pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         self.draw_schedule(cx, &mut canvas.rows(0, 1));
-        let upper = Self::height(cx) as u16;
+        let upper = self.height(cx) as u16;
         let mut body = canvas.rows(1, upper);
         if draw_phase(cx, &self.runs, &mut body, "runs") {
             if self.list.shown().is_empty() {
@@ -115,15 +116,10 @@ fn draw_run(cx: &Context, body: &mut Canvas<'_>, row: &RunRow, y: u16, current: 
     let mut x = 37;
     if row.is_running() {
         if width > 70 {
-            progress::draw(
-                body,
-                x,
-                y,
-                BAR_WIDTH,
-                u64::from(run.series_done),
-                u64::from(run.series_total),
-            );
-            x += BAR_WIDTH + 1;
+            let bar = if width >= 100 { BAR_WIDE_WIDTH } else { BAR_WIDTH };
+            let (done, total) = (u64::from(run.series_done), u64::from(run.series_total));
+            progress::draw(body, x, y, bar, done, total);
+            x += bar + 1;
         }
         let left = progress::left(wire::span_ms(run.remaining.as_ref()));
         let failed = if run.series_failed > 0 {

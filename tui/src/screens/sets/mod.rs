@@ -97,8 +97,10 @@ impl Screen {
         }
     }
 
-    fn height(cx: &Context) -> usize {
-        usize::from((cx.screen_height() * 2 / 5).saturating_sub(1).max(1))
+    /// Rows of the table: what the set needs, at most two fifths of the screen; the chart has the rest.
+    fn height(&self, cx: &Context) -> usize {
+        let most = usize::from((cx.screen_height() * 2 / 5).saturating_sub(1).max(1));
+        most.min(self.rows.len().max(3))
     }
 
     /// A text that wants to be shown over the screen.
@@ -157,7 +159,8 @@ impl Screen {
     fn rebuild(&mut self, cx: &Context) {
         let Some(draft) = &self.draft else {
             self.rows.clear();
-            self.list.apply(&self.rows, Self::height(cx));
+            let height = self.height(cx);
+            self.list.apply(&self.rows, height);
             return;
         };
         let evaluated = cx.overview.get().map_or(&[][..], |o| o.objectives.as_slice());
@@ -179,7 +182,8 @@ impl Screen {
                 ObjectiveRow::new(at, objective, now, what_if)
             })
             .collect();
-        self.list.apply(&self.rows, Self::height(cx));
+        let height = self.height(cx);
+        self.list.apply(&self.rows, height);
     }
 
     fn changed(&mut self, cx: &mut Context) {
@@ -266,7 +270,8 @@ impl Screen {
 
     pub(crate) fn set_filter(&mut self, cx: &Context, text: &str) {
         self.list.set_filter(text);
-        self.list.apply(&self.rows, Self::height(cx));
+        let height = self.height(cx);
+        self.list.apply(&self.rows, height);
     }
 
     pub(crate) fn filter_text(&self) -> &str {
@@ -274,7 +279,8 @@ impl Screen {
     }
 
     pub(crate) fn resized(&mut self, cx: &mut Context) {
-        self.list.apply(&self.rows, Self::height(cx));
+        let height = self.height(cx);
+        self.list.apply(&self.rows, height);
     }
 
     pub(crate) fn back(&mut self, cx: &mut Context) -> bool {
@@ -333,7 +339,7 @@ impl Screen {
     }
 
     pub(crate) fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
-        let height = Self::height(cx);
+        let height = self.height(cx);
         if self.list.command(cmd, &self.rows, height) {
             // The chart follows the chosen objective.
             self.ask_what_if(cx, WHAT_IF_REST_MS * 2);
@@ -543,7 +549,8 @@ impl Screen {
         self.suggest.extend(added);
         self.list.set_filter("");
         self.changed(cx);
-        self.list.command(Cmd::Bottom, &self.rows, Self::height(cx));
+        let height = self.height(cx);
+        self.list.command(Cmd::Bottom, &self.rows, height);
         if count > 0 {
             cx.say(format!(
                 "{count} added to {}; ranges are being suggested, S saves",

@@ -4,11 +4,12 @@ use super::rows::{ObjectiveRow, SORTS};
 use super::{Bound, Screen, WHAT_IF_WINDOW_MS};
 use crate::app::{Context, wire};
 use crate::format::{duration, maybe, number, percent, plural, probability};
-use crate::screens::{draw_phase, stale_words};
+use crate::screens::{draw_phase, stale_words, trust};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::chart::{Chart, Layer};
 use crate::widget::table::{self, Column};
+use sla_proto::violation::v1::{ObjectiveStatus, WindowResult};
 
 const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
     Column {
@@ -21,7 +22,7 @@ const fn column(title: &'static str, width: u16, grow: u16, align: Align, priori
 }
 
 const COLUMNS: [Column; 7] = [
-    column("OBJECTIVE", 20, 3, Align::Left, 9),
+    column("OBJECTIVE", 20, 3, Align::Ends, 9),
     column("MIN", 8, 0, Align::Right, 8),
     column("MAX", 8, 0, Align::Right, 8),
     column("NOW", 9, 0, Align::Left, 7),
@@ -55,7 +56,7 @@ impl Screen {
             .filter(|_| self.list.sort == 1)
             .map(|_| ("OBJECTIVE", self.list.down));
         table::draw_header(&mut canvas.rows(1, 1), &COLUMNS, &placed, sort);
-        let room = Self::height(cx) as u16;
+        let room = self.height(cx) as u16;
         let mut body = canvas.rows(2, room);
         if self.rows.is_empty() {
             body.text(3, 0, "this set has no objective: n adds one", Role::Dim);
@@ -104,7 +105,12 @@ impl Screen {
             ) + 2;
         }
         let sets = self.sets.get().map_or(0, Vec::len);
-        let right = format!("version {}, {sets} sets ( ] next )", draft.set.version);
+        let others = if sets > 1 {
+            format!(", {sets} sets ( ] next )")
+        } else {
+            String::new()
+        };
+        let right = format!("version {}{others}", draft.set.version);
         let right_width = right.len() as u16;
         if x + right_width < width {
             line.text(width - right_width - 1, 0, &right, Role::Dim);
@@ -145,26 +151,11 @@ impl Screen {
         }
     }
 
+    /// What is known of the chosen objective: past, now and to come; with a form open only what its range would have meant.
     fn pane_words(&self, cx: &Context, row: &ObjectiveRow) -> Vec<(String, Role)> {
-        let mut lines = Vec::new();
-        let what = match (row.window(), self.what_if.problem()) {
+        let what_if = match (row.window(), self.what_if.problem()) {
             (_, Some(problem)) => (problem.sentence(), Role::Error),
-            (Some(w), None) => {
-                let good = if w.judged_ms > 0 {
-                    percent(1.0 - w.bad_ms as f64 / w.judged_ms as f64)
-                } else {
-                    "no data".to_owned()
-                };
-                let worst = w.worst.map_or_else(String::new, |v| format!(", worst {}", number(v)));
-                let text = format!(
-                    "with this range in {}: {}, {}{worst}, {good} good, known {}",
-                    duration(w.window_ms),
-                    plural(w.violations, "violation"),
-                    duration(w.violated_ms),
-                    percent(w.coverage)
-                );
-                (text, if w.violations > 0 { Role::Violated } else { Role::Ok })
-            }
+            (Some(w), None) => what_if_words(w),
             (None, None) if row.objective.range.is_none() => {
                 ("no range yet: e sets one, ctrl-g suggests one".to_owned(), Role::AtRisk)
             }
@@ -173,30 +164,14 @@ impl Screen {
                 Role::Dim,
             ),
         };
-        lines.push(what);
-        if self.form.is_none() {
-            let mut second = Vec::new();
-            if let Some(status) = &row.now {
-                let state = wire::State::of(status.state());
-                let why = if status.why.is_empty() {
-                    String::new()
-                } else {
-                    format!(" ({})", status.why)
-                };
-                second.push(format!("now {} {}{why}", state.mark(), state.word()));
-                if status.series_known > 1 {
-                    second.push(format!("{} of {} series seen", status.series_seen, status.series_known));
-                }
-            }
-            if let Some(p) = row.probability() {
-                second.push(format!(
-                    "leaves it within {}: {}",
-                    duration(cx.horizon_ms()),
-                    probability(p)
-                ));
-            }
-            lines.push((second.join("   "), Role::Text));
-        }
+        let mut lines = vec![what_if];
+        let Some(status) = row.now.as_ref().filter(|_| self.form.is_none()) else {
+            return lines;
+        };
+        lines.push((past_words(status), Role::Text));
+        let state = wire::State::of(status.state());
+        lines.push((now_words(status), state.role()));
+        lines.push((next_words(cx, status), Role::Text));
         lines
     }
 
@@ -240,6 +215,81 @@ impl Screen {
         }
         .draw(canvas);
     }
+}
+
+fn what_if_words(w: &WindowResult) -> (String, Role) {
+    let good = if w.judged_ms > 0 {
+        percent(1.0 - w.bad_ms as f64 / w.judged_ms as f64)
+    } else {
+        "no data".to_owned()
+    };
+    let worst = w.worst.map_or_else(String::new, |v| format!(", worst {}", number(v)));
+    let text = format!(
+        "this range in {}: {}, {}{worst}, {good} good, known {}",
+        duration(w.window_ms),
+        plural(w.violations, "violation"),
+        duration(w.violated_ms),
+        percent(w.coverage)
+    );
+    (text, if w.violations > 0 { Role::Violated } else { Role::Ok })
+}
+
+/// `past  1h 0   3h 0   6h 2 5m30s   12h 7 14m`: each window counts everything inside it.
+fn past_words(status: &ObjectiveStatus) -> String {
+    let windows: Vec<String> = status
+        .windows
+        .iter()
+        .map(|w| {
+            let length = duration(w.window_ms);
+            match (w.covered_ms, w.violations) {
+                (0, _) => format!("{length} no data"),
+                (_, 0) => format!("{length} none"),
+                (_, count) => format!("{length} {count} of {}", duration(w.violated_ms)),
+            }
+        })
+        .collect();
+    format!("past  {}", windows.join("   "))
+}
+
+fn now_words(status: &ObjectiveStatus) -> String {
+    let state = wire::State::of(status.state());
+    let seen = if status.series_known > 1 {
+        format!("   {} of {} series seen", status.series_seen, status.series_known)
+    } else {
+        String::new()
+    };
+    let why = if status.problem.is_empty() {
+        &status.why
+    } else {
+        &status.problem
+    };
+    let why = if why.is_empty() {
+        String::new()
+    } else {
+        format!(": {why}")
+    };
+    format!("now   {} {}{seen}{why}", state.mark(), state.word())
+}
+
+/// The outlook of the series that breaks first, with how far it can be trusted.
+fn next_words(cx: &Context, status: &ObjectiveStatus) -> String {
+    let Some(outlook) = &status.outlook else {
+        return "next  nothing is forecast yet".to_owned();
+    };
+    let horizon = wire::span_ms(outlook.horizon.as_ref()).unwrap_or_else(|| cx.horizon_ms());
+    let Some(p) = outlook.probability else {
+        return format!("next  no probability is given: {}", trust::words(outlook));
+    };
+    let first = wire::ms(outlook.first_crossing.as_ref()).map_or_else(String::new, |t| match t <= cx.data_now_ms() {
+        true => ", now".to_owned(),
+        false => format!(", first {}", cx.zone.clock(t)),
+    });
+    format!(
+        "next  {} to leave it within {}{first}   {}",
+        probability(p),
+        duration(horizon),
+        trust::words(outlook)
+    )
 }
 
 fn cell(row: &ObjectiveRow, title: &str, bound: Bound, current: bool) -> (String, Role) {

@@ -1,0 +1,154 @@
+//! The second line: what is missing, else what is wrong, worst first. What matters most stands where nothing cuts it.
+
+use super::App;
+use super::context::{Connection, Context};
+use super::wire::{self, State};
+use crate::format::duration;
+use crate::theme::Role;
+use crate::widget::canvas::{Align, Canvas};
+
+/// Below this width a banner keeps only what, since when and in how long.
+const FULL_BANNER_MIN: u16 = 56;
+
+/// One line of words with its mark.
+struct Words {
+    mark: char,
+    text: String,
+    role: Role,
+}
+
+pub(super) fn draw(app: &App, line: &mut Canvas<'_>) {
+    let room = line.width().saturating_sub(4);
+    let words = words(&app.cx, room);
+    line.glyph(1, 0, words.mark, words.role);
+    line.field(3, 0, room, &words.text, Align::Left, words.role);
+}
+
+fn words(cx: &Context, room: u16) -> Words {
+    let plain = |mark, text: &str, role| Words {
+        mark,
+        text: text.to_owned(),
+        role,
+    };
+    match &cx.connection {
+        Connection::Lost {
+            why,
+            since_wall_ms,
+            retry_at_ms,
+        } => {
+            let left_ms = retry_at_ms - cx.now.mono_ms;
+            return banner(cx, room, "no connection", Some(*since_wall_ms), Some(left_ms), why);
+        }
+        Connection::Connecting(_) => return plain('·', &format!("connecting to {}", cx.target), Role::Dim),
+        Connection::Connected => {}
+    }
+    if let Some(source) = cx.source().filter(|s| !s.problem.is_empty()) {
+        let what = match source.problem_reason.as_str() {
+            "SOURCE_UNREACHABLE" => "source unreachable",
+            "SOURCE_UNAUTHORIZED" => "source refuses us",
+            "SOURCE_NOT_PROMETHEUS" => "no Prometheus there",
+            _ => "source failing",
+        };
+        let since_ms = wire::ms(source.failing_since.as_ref());
+        return banner(cx, room, what, since_ms, cx.source_retry_left_ms(), &source.problem);
+    }
+    if let Some(problem) = cx.server.problem() {
+        return plain('✗', &problem.sentence(), Role::Error);
+    }
+    let Some(overview) = cx
+        .overview
+        .get()
+        .filter(|o| o.evaluated.is_some() || !o.headlines.is_empty())
+    else {
+        return plain('·', "waiting for the first evaluation", Role::Dim);
+    };
+    if overview.objectives.is_empty() {
+        return plain(
+            '·',
+            "nothing is agreed yet: Space selects series, a adds them to a set",
+            Role::Dim,
+        );
+    }
+    if overview.headlines.is_empty() {
+        return plain('✓', "all agreements are kept", Role::Ok);
+    }
+    let worst = overview
+        .objectives
+        .first()
+        .map_or(State::Violated, |o| State::of(o.state()));
+    Words {
+        mark: if worst == State::Ok { '·' } else { worst.mark() },
+        text: whole_headlines(&overview.headlines, usize::from(room)),
+        role: if worst == State::Ok { Role::Text } else { worst.role() },
+    }
+}
+
+/// What is missing, since when and in how long it is tried again, before any detail.
+fn banner(cx: &Context, room: u16, what: &str, since_ms: Option<i64>, left_ms: Option<i64>, why: &str) -> Words {
+    let again = match left_ms {
+        None => String::new(),
+        Some(left) if left <= 0 => ", trying now".to_owned(),
+        Some(left) => format!(", again in {}", duration((left + 999) / 1000 * 1000)),
+    };
+    let text = if room < FULL_BANNER_MIN {
+        let since = since_ms.map_or_else(String::new, |t| format!(" since {}", cx.zone.minute(t)));
+        format!("{what}{since}{}", again.replace(", again", ","))
+    } else {
+        let since = since_ms.map_or_else(String::new, |t| format!(" since {}", cx.zone.clock(t)));
+        format!("{what}{since}{again} (r now): {why}")
+    };
+    Words {
+        mark: '✗',
+        text,
+        role: Role::Banner,
+    }
+}
+
+/// As many headlines as are whole, and how many more there are; the first one always.
+fn whole_headlines(headlines: &[String], room: usize) -> String {
+    let length = |text: &str| text.chars().count();
+    let more = |count: usize| {
+        if count == 0 {
+            String::new()
+        } else {
+            format!("   +{count} more")
+        }
+    };
+    let mut out = headlines.first().cloned().unwrap_or_default();
+    let mut shown = 1;
+    for next in headlines.iter().skip(1) {
+        let rest = more(headlines.len() - shown - 1);
+        if length(&out) + 3 + length(next) + length(&rest) > room {
+            break;
+        }
+        out = format!("{out}   {next}");
+        shown += 1;
+    }
+    let tail = more(headlines.len() - shown);
+    if length(&out) + length(&tail) > room && !tail.is_empty() {
+        let kept = room.saturating_sub(length(&tail));
+        out = crate::widget::canvas::cut(&out, kept).into_owned();
+    }
+    out + &tail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_headlines;
+
+    #[test]
+    fn headlines_are_whole_or_counted() {
+        let headlines = ["load above 4", "memory below 2G", "disk full"].map(str::to_owned);
+        assert_eq!(
+            whole_headlines(&headlines, 80),
+            "load above 4   memory below 2G   disk full"
+        );
+        assert_eq!(
+            whole_headlines(&headlines, 40),
+            "load above 4   memory below 2G   +1 more"
+        );
+        assert_eq!(whole_headlines(&headlines, 25), "load above 4   +2 more");
+        assert_eq!(whole_headlines(&headlines, 18), "load ab…   +2 more");
+        assert_eq!(whole_headlines(&headlines[..1], 5), "load above 4", "the field cuts it");
+    }
+}

@@ -1,0 +1,101 @@
+//! How far a probability can be trusted, in the words of the agreement: never a bare number.
+
+use sla_domain::SafeText;
+use sla_proto::violation::v1::{Outlook, TrackRecord, Trust};
+
+use crate::format::plural;
+
+/// Whether forecasts were shown to be at least as good as "as it is now".
+pub(crate) fn of(outlook: &Outlook) -> Trust {
+    outlook
+        .track_record
+        .as_ref()
+        .map_or(Trust::Unproven, TrackRecord::trust)
+}
+
+/// As exports write it.
+pub(crate) fn word(outlook: &Outlook) -> &'static str {
+    match of(outlook) {
+        Trust::Proven => "proven",
+        Trust::Withheld => "withheld",
+        Trust::Unproven | Trust::Unspecified => "unproven",
+    }
+}
+
+/// `58 of 61, better than last value`, `unproven (12 scored, 1 violation)`, `withheld: worse than last value`.
+pub(crate) fn words(outlook: &Outlook) -> String {
+    if !outlook.problem.is_empty() {
+        return SafeText::new(&outlook.problem).into_string();
+    }
+    let record = outlook.track_record.clone().unwrap_or_default();
+    match of(outlook) {
+        Trust::Withheld => "withheld: worse than last value".to_owned(),
+        Trust::Proven if !record.text.is_empty() => SafeText::new(&record.text).into_string(),
+        Trust::Proven => format!("{} of {} right", record.right, record.scored),
+        Trust::Unproven | Trust::Unspecified => {
+            let left = plural(u64::from(record.violations), "violation");
+            format!("unproven ({} scored, {left})", record.scored)
+        }
+    }
+}
+
+/// The same for a table: `58 of 61, better`, `unproven (12, 1)`, `withheld: worse`.
+pub(crate) fn short(outlook: &Outlook) -> String {
+    if !outlook.problem.is_empty() {
+        return words(outlook);
+    }
+    let record = outlook.track_record.clone().unwrap_or_default();
+    match of(outlook) {
+        Trust::Withheld => "withheld: worse".to_owned(),
+        Trust::Proven => {
+            // The verdict is the server's, from an interval: `better than last value`, `as good as last value`.
+            let verdict = ["better", "as good"]
+                .into_iter()
+                .find(|word| record.text.contains(word));
+            let verdict = verdict.map_or_else(String::new, |word| format!(", {word}"));
+            format!("{} of {}{verdict}", record.right, record.scored)
+        }
+        Trust::Unproven | Trust::Unspecified => format!("unproven ({}, {})", record.scored, record.violations),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outlook(trust: Trust, text: &str) -> Outlook {
+        Outlook {
+            track_record: Some(TrackRecord {
+                trust: trust as i32,
+                scored: 61,
+                violations: 1,
+                right: 58,
+                text: text.into(),
+                ..TrackRecord::default()
+            }),
+            ..Outlook::default()
+        }
+    }
+
+    #[test]
+    fn trust_is_told_in_the_words_of_the_agreement() {
+        let proven = outlook(Trust::Proven, "58 of 61, as good as last value");
+        assert_eq!(
+            (word(&proven), short(&proven).as_str()),
+            ("proven", "58 of 61, as good")
+        );
+        let unproven = outlook(Trust::Unproven, "");
+        assert_eq!(words(&unproven), "unproven (61 scored, 1 violation)");
+        assert_eq!(short(&unproven), "unproven (61, 1)");
+        let withheld = outlook(Trust::Withheld, "");
+        assert_eq!(
+            (short(&withheld).as_str(), word(&withheld)),
+            ("withheld: worse", "withheld")
+        );
+        assert_eq!(
+            words(&Outlook::default()),
+            "unproven (0 scored, 0 violations)",
+            "never proven by default"
+        );
+    }
+}
