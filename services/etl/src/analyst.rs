@@ -7,6 +7,7 @@ use sla_domain::{SafeText, SeriesId};
 use sla_proto::convert;
 use sla_proto::result::v1::series_result::Outcome;
 use sla_proto::result::v1::{Analysis, Failure, Forecast, SeriesResult, StepTiming};
+use sla_proto::series::v1::Series;
 use sla_runtime::pool::CpuPool;
 use sla_runtime::status::reason;
 
@@ -65,24 +66,19 @@ impl Analyst {
         learned.insert(id, Arc::new(forecast));
     }
 
-    /// Analyses one series at `at_ms`. `extract_ms` is its share of the time that reading took, `long` what days of it told.
+    /// Analyses one series at `at_ms`. `timings` is what it took so far, its share of reads; `long` what days of it told.
     pub async fn analyse(
         &self,
         reading: SeriesReading,
         run_id: &str,
         at_ms: i64,
-        extract_ms: f64,
+        mut timings: Vec<StepTiming>,
         long: Option<Arc<LongLook>>,
         options: Arc<StepOptions>,
     ) -> SeriesResult {
         let (id, series) = (reading.id, reading.series.clone());
         let previous = self.learned().get(&id).cloned();
         let forecasts = options.steps.contains(Step::Forecast);
-        let mut timings = vec![StepTiming {
-            step: "extract".to_owned(),
-            ms: extract_ms,
-            window_ms: 0,
-        }];
         let work = self
             .pool
             .run(move || {
@@ -121,17 +117,11 @@ impl Analyst {
         }
     }
 
-    /// The result of a series that could not be read.
-    pub fn unread(
-        &self,
-        reading: &SeriesReading,
-        run_id: &str,
-        at_ms: i64,
-        error: &sla_source::SourceError,
-    ) -> SeriesResult {
+    /// The result of a series (or of a query that named none) that could not be read.
+    pub fn unread(&self, series: Series, run_id: &str, at_ms: i64, error: &sla_source::SourceError) -> SeriesResult {
         SeriesResult {
             run_id: run_id.to_owned(),
-            series: Some(reading.series.clone()),
+            series: Some(series),
             as_of: Some(convert::timestamp(at_ms)),
             outcome: Some(self.failure(source_reason(error), &error.to_string(), "extract")),
             timings: Vec::new(),
@@ -145,6 +135,15 @@ impl Analyst {
             message: SafeText::new(message).into_string(),
             step: step.to_owned(),
         })
+    }
+}
+
+/// What a step took; `window_ms` 0 = it was about no window.
+pub fn timing(step: &str, ms: f64, window_ms: i64) -> StepTiming {
+    StepTiming {
+        step: step.to_owned(),
+        ms,
+        window_ms,
     }
 }
 

@@ -38,6 +38,10 @@ counters! {
     series_analysed,
     /// Series that could not be analysed.
     series_failed,
+    /// Last forecasts taken from the storage, so that the first fit after a restart starts warm.
+    forecasts_recalled,
+    /// Looks at days taken from the storage instead of reading the days again.
+    looks_recalled,
     /// Runs started.
     runs_started,
     /// Runs ended, in whatever state.

@@ -128,6 +128,12 @@ impl Runs {
         check_request_id(request_id).map_err(EtlError::Invalid)?;
         scope::check(&scope)?;
         let options = &self.0.parts.options;
+        let retried = self.retried(&scope).await?;
+        // A retry does what the run did that it retries, unless told otherwise.
+        let steps = match &retried {
+            Some(run) if steps.is_empty() => &run.steps,
+            _ => steps,
+        };
         let chosen = step_options(steps, &[], &options.windows_ms, options.horizon_ms, options.history_ms)?.steps;
         let id = new_id(self.now_ms());
         let progress = Progress::queued(
@@ -146,6 +152,23 @@ impl Runs {
             let _ = answer.send(started);
         });
         outcome.await.map_err(|_| EtlError::ShuttingDown)?
+    }
+
+    /// The run whose failures a scope names; it must have ended.
+    async fn retried(&self, scope: &RunScope) -> Result<Option<Run>, EtlError> {
+        if scope.retry_failed_of.is_empty() {
+            return Ok(None);
+        }
+        let run = self.get(&scope.retry_failed_of).await?;
+        if progress::has_ended(run.state()) {
+            return Ok(Some(run));
+        }
+        Err(EtlError::WrongState {
+            what: format!(
+                "run #{} goes on; wait for its end or cancel it, then retry what failed",
+                run.number
+            ),
+        })
     }
 
     async fn store_and_queue(&self, request_id: String, progress: Progress) -> Result<(Run, bool), EtlError> {

@@ -5,12 +5,13 @@ pub mod clip;
 mod cost;
 mod derived;
 mod expressions;
+mod kept_looks;
 mod long_look;
 mod membership;
 mod reader;
 mod reading;
 
 pub use cost::Cost;
-pub use long_look::{LOOK_LIMIT, LongLooks, MOST_AT_ONCE};
+pub use long_look::{LOOK_LIMIT, LongLooks, LookedAt, MOST_AT_ONCE};
 pub use reader::SampleReader;
 pub use reading::{QueryProblem, ReadPlan, Reading, SeriesReading};

@@ -392,10 +392,11 @@ async fn days_are_looked_at_in_bulk_and_once_a_day_and_a_failure_is_only_a_note(
     let series = scene.reader.read(&plan, &Scene::call()).await.unwrap().series;
     let look = async |after_ms: i64, most: usize| {
         let at_ms = NOW_MS + after_ms;
-        scene
+        let looked = scene
             .reader
             .long_looks(&plan.queries, &series, at_ms, most, &Scene::call())
-            .await
+            .await;
+        (looked.looks, looked.read.len())
     };
     let asked = || scene.source.long_reads.load(Ordering::SeqCst);
 

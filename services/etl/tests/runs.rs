@@ -3,129 +3,17 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may end where it stands")]
 
-mod store;
+mod scene;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use sla_bus::DirectStream;
-use sla_domain::{ManualClock, SourceId};
-use sla_etl::{EtlOptions, EtlService};
+use sla_etl::EtlOptions;
 use sla_proto::etl::v1::*;
 use sla_proto::objective::v1::{Objective, SlaSet};
 use sla_proto::result::v1::series_result::Outcome;
 use sla_proto::series::v1::{Query, query};
-use sla_proto::storage::v1::result_store_service_server::ResultStoreServiceServer;
-use sla_proto::storage::v1::run_store_service_server::RunStoreServiceServer;
-use sla_proto::storage::v1::set_store_service_server::SetStoreServiceServer;
-use sla_proto::{LateRoutes, Peer};
-use sla_runtime::pool::CpuPool;
-use sla_runtime::shutdown::Shutdown;
-use sla_source::{Replay, ReplayOptions};
 
-use store::{Kept, Store};
-
-struct Scene {
-    store: Store,
-    peer: Peer,
-    shutdown: Shutdown,
-    _late: LateRoutes,
-}
-
-impl Scene {
-    fn new(options: EtlOptions, prepare: impl FnOnce(&mut Kept)) -> Self {
-        let clock = Arc::new(ManualClock::at(1_700_000_000_000));
-        let store = Store::default();
-        prepare(&mut store.kept.lock().unwrap());
-        let (peer, late) = Peer::late();
-        let shutdown = Shutdown::new();
-        let etl = EtlService::start(
-            options,
-            Arc::new(Replay::demo(
-                SourceId("demo".into()),
-                clock.clone(),
-                ReplayOptions::default(),
-            )),
-            Arc::new(DirectStream::to(peer.clone())),
-            peer.clone(),
-            clock,
-            CpuPool::new(2),
-            shutdown.clone(),
-        )
-        .unwrap();
-        let routes = tonic::service::Routes::new(RunStoreServiceServer::new(store.clone()))
-            .add_service(SetStoreServiceServer::new(store.clone()))
-            .add_service(ResultStoreServiceServer::new(store.clone()));
-        assert!(late.fill(etl.routes(routes).prepare()));
-        Self {
-            store,
-            peer,
-            shutdown,
-            _late: late,
-        }
-    }
-
-    fn by_hand() -> Self {
-        Self::new(
-            EtlOptions {
-                scheduled: false,
-                ..EtlOptions::default()
-            },
-            |_| {},
-        )
-    }
-
-    async fn start(&self, request_id: &str, selector: &str, steps: &[&str]) -> Run {
-        let request = StartRunRequest {
-            request_id: request_id.into(),
-            scope: Some(RunScope {
-                queries: vec![query_of(selector)],
-                ..RunScope::default()
-            }),
-            steps: steps.iter().map(|step| (*step).to_owned()).collect(),
-        };
-        self.peer
-            .runs()
-            .start_run(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .run
-            .unwrap()
-    }
-
-    /// Watches to the end.
-    async fn watch(&self, run_id: &str, after_sequence: u64) -> Vec<WatchRunResponse> {
-        let request = WatchRunRequest {
-            run_id: run_id.into(),
-            after_sequence,
-        };
-        let mut stream = self.peer.runs().watch_run(request).await.unwrap().into_inner();
-        let mut events = Vec::new();
-        let all = async {
-            while let Some(event) = stream.message().await.unwrap() {
-                events.push(event);
-            }
-        };
-        tokio::time::timeout(Duration::from_mins(1), all)
-            .await
-            .expect("a run ends");
-        events
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        self.shutdown.begin();
-    }
-}
-
-fn query_of(selector: &str) -> Query {
-    Query {
-        query: Some(query::Query::Selector(selector.into())),
-        step_ms: 0,
-    }
-}
+use scene::{Scene, query_of};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_watched_to_its_end_and_everything_is_stored() {
@@ -159,6 +47,7 @@ async fn a_run_is_watched_to_its_end_and_everything_is_stored() {
         steps,
         [
             "extract",
+            "long_view",
             "statistics",
             "statistics",
             "statistics",
@@ -335,7 +224,32 @@ async fn a_query_that_fails_makes_the_run_partial() {
         last.message
     );
     assert_eq!(last.failures.len(), 1);
-    assert_eq!(scene.store.expected(&run.id), Some(3));
+    assert_eq!(
+        scene.store.expected(&run.id),
+        Some(4),
+        "the query that named no series is a record too"
+    );
+    let failed = scene.failures(&run.id).await;
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].series.as_ref().unwrap().expression, "sum(node_load1)");
+    let Some(Outcome::Failure(failure)) = &failed[0].outcome else {
+        panic!("{failed:?}")
+    };
+    assert!(failure.step == "extract" && !failure.reason.is_empty() && !failure.message.is_empty());
+    // Tried again: that query alone, with the steps of the run.
+    let again = scene.retry("again", &run.id).await.unwrap();
+    assert_eq!(again.steps, ["statistics"]);
+    let last = scene.watch(&again.id, 0).await.pop().unwrap().run.unwrap();
+    assert_eq!(
+        (last.state(), last.series_total, last.series_failed),
+        (RunState::Failed, 1, 1),
+        "{}",
+        last.message
+    );
+    assert_eq!(
+        scene.retry("none", "nobody").await.unwrap_err().code(),
+        tonic::Code::NotFound
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 
 use super::outlet::{Answers, outlet};
 use super::refused;
-use crate::analyst::step_options;
+use crate::analyst::{step_options, timing};
 use crate::error::EtlError;
 use crate::query::ReadQuery;
 use crate::samples::{LOOK_LIMIT, LongLooks, MOST_AT_ONCE, ReadPlan, Reading};
@@ -93,11 +93,13 @@ impl Core {
         }
         let call = Call::within(LOOK_LIMIT).cancelled_by(self.shutdown.token().child_token());
         let query = std::slice::from_ref(&wish.query);
-        let (looks, _) = self
+        self.reader.recall_looks(&self.peer, &reading.series).await;
+        let looked = self
             .reader
             .long_looks(query, &reading.series, wish.at_ms, MOST_AT_ONCE, &call)
             .await;
-        looks
+        self.reader.keep_looks(&self.peer, &looked.read).await;
+        looked.looks
     }
 }
 
@@ -120,17 +122,17 @@ impl AnalysisService for Core {
         let analyst = self.analyst.clone();
         self.shutdown.spawn("etl analysis", async move {
             let source = reading.status;
-            let extract_ms = reading.read_ms / reading.series.len().max(1) as f64;
+            let extract = timing("extract", reading.read_ms / reading.series.len().max(1) as f64, 0);
             let options = Arc::new(wish.options);
             let (analyst, at_ms) = (&analyst, wish.at_ms);
             let results = futures::stream::iter(reading.series)
                 .map(|one| {
-                    let (options, long) = (options.clone(), looks.get(&one.id).cloned());
+                    let (options, long, extract) = (options.clone(), looks.get(&one.id).cloned(), extract.clone());
                     async move {
                         match &one.failure {
                             // Last known samples are still worth looking at; the status says how old they are.
-                            Some(error) if one.chunks.is_empty() => analyst.unread(&one, "", at_ms, error),
-                            _ => analyst.analyse(one, "", at_ms, extract_ms, long, options).await,
+                            Some(error) if one.chunks.is_empty() => analyst.unread(one.series, "", at_ms, error),
+                            _ => analyst.analyse(one, "", at_ms, vec![extract], long, options).await,
                         }
                     }
                 })

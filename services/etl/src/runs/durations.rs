@@ -7,7 +7,7 @@ use sla_proto::etl::v1::StepSummary;
 use sla_proto::result::v1::StepTiming;
 
 /// Steps in the order people read them.
-pub const STEP_ORDER: [&str; 5] = ["extract", "statistics", "metadata", "forecast", "publish"];
+pub const STEP_ORDER: [&str; 6] = ["extract", "long_view", "statistics", "metadata", "forecast", "publish"];
 
 /// Collects the times of steps over the series of a run; bounded by series × steps × windows.
 #[derive(Debug, Default, Clone)]

@@ -1,6 +1,6 @@
 //! One run from its first read to its closing word.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use sla_domain::duration::format_short_ms;
 use sla_domain::{SafeText, SeriesId};
 use sla_proto::convert;
 use sla_proto::result::v1::series_result::Outcome;
-use sla_proto::result::v1::{Failure, Record, RunFinished, SeriesResult, StepTiming, record::Fact};
+use sla_proto::result::v1::{Record, RunFinished, SeriesResult, StepTiming, record::Fact};
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::ReadLatestResultsRequest;
 use sla_runtime::status::reason;
@@ -20,10 +20,10 @@ use super::live::LiveRun;
 use super::progress::Ending;
 use super::scope::{self, ScopedQuery};
 use super::{Level, Runs};
-use crate::analyst::analysis_of;
-use crate::error::{EtlError, source_reason};
+use crate::analyst::{analysis_of, timing};
+use crate::error::EtlError;
 use crate::metrics::add;
-use crate::samples::{LongLooks, ReadPlan, Reading, SeriesReading};
+use crate::samples::{LongLooks, LookedAt, QueryProblem, ReadPlan, Reading, SeriesReading};
 use crate::steps::{Step, StepOptions, Steps};
 
 /// Version of the records.
@@ -38,6 +38,32 @@ const PUBLISH_RECORDS: usize = 50;
 const LATEST_PAGE: usize = 200;
 /// Failed series named in the log of one run.
 const MAX_LOGGED_FAILURES: u32 = 50;
+
+/// The step that reads days of 5-min means.
+const LONG_VIEW: &str = "long_view";
+
+/// What is known about days, and what reading them took.
+#[derive(Default)]
+struct Days {
+    looks: LongLooks,
+    read: HashSet<SeriesId>,
+    /// The share of one series that was read.
+    timing: Option<StepTiming>,
+}
+
+impl Days {
+    fn timing_of(&self, id: SeriesId) -> Option<StepTiming> {
+        self.timing.clone().filter(|_| self.read.contains(&id))
+    }
+}
+
+/// How a series is called in the log: its labels, or the query that gave none.
+fn name_of(series: &Series) -> SafeText {
+    if series.labels.is_empty() {
+        return SafeText::with_limit(&series.expression, 160);
+    }
+    SafeText::with_limit(&convert::labels(series).to_string(), 160)
+}
 
 /// A series on its way through the steps.
 struct Job {
@@ -163,10 +189,22 @@ impl Runs {
             long_view: false,
         };
         let call = Call::within(EXTRACT_LIMIT).cancelled_by(stop.child_token());
-        let reading = parts.reader.read(&plan, &call).await?;
-        let extract_ms = reading.read_ms / reading.series.len().max(1) as f64;
-        let looks = self.look_at_days(run, steps, &plan, &reading, stop).await;
-        let jobs = self.assign(run, &queries, steps, reading);
+        let reading = match parts.reader.read(&plan, &call).await {
+            // A run of one query that is refused has failed at that query, as it would beside others.
+            Err(EtlError::Source(error)) if queries.len() == 1 && !matches!(error, SourceError::Cancelled { .. }) => {
+                Reading {
+                    problems: vec![QueryProblem { query_index: 0, error }],
+                    ..Reading::default()
+                }
+            }
+            read => read?,
+        };
+        let extract = timing("extract", reading.read_ms / reading.series.len().max(1) as f64, 0);
+        let days = self.look_at_days(run, steps, &plan, &reading, stop).await;
+        let (jobs, unanswered) = self.assign(run, &queries, steps, at_ms, reading);
+        for batch in unanswered.chunks(PUBLISH_RECORDS) {
+            *published += self.publish(run, batch.to_vec()).await?;
+        }
         if steps.contains(Step::Forecast) {
             self.warm_up(&jobs).await;
         }
@@ -178,14 +216,16 @@ impl Runs {
             // Between two series: what has begun is finished, nothing more is begun.
             .take_while(|_| std::future::ready(!stop.is_cancelled()))
             .map(|job| {
-                let long = looks.get(&job.reading.id).cloned();
+                let long = days.looks.get(&job.reading.id).cloned();
+                let mut timings = vec![extract.clone()];
+                timings.extend(days.timing_of(job.reading.id));
                 async move {
                     match &job.failure {
-                        Some(error) => parts.analyst.unread(&job.reading, &run.id, at_ms, error),
+                        Some(error) => parts.analyst.unread(job.reading.series, &run.id, at_ms, error),
                         None => {
                             parts
                                 .analyst
-                                .analyse(job.reading, &run.id, at_ms, extract_ms, long, job.options)
+                                .analyse(job.reading, &run.id, at_ms, timings, long, job.options)
                                 .await
                         }
                     }
@@ -201,8 +241,8 @@ impl Runs {
         Ok(())
     }
 
-    /// What days of 5-min means tell about the series, where metadata are wanted. Never fails: what could not be read is noted
-    /// in the metadata of its series.
+    /// What days of 5-min means tell about the series, where metadata are wanted: from the memory, the storage, or the source.
+    /// Never fails: what could not be read is noted in the metadata of its series.
     async fn look_at_days(
         &self,
         run: &LiveRun,
@@ -210,30 +250,49 @@ impl Runs {
         plan: &ReadPlan,
         reading: &Reading,
         stop: &CancellationToken,
-    ) -> LongLooks {
+    ) -> Days {
         let parts = &self.0.parts;
         if !steps.contains(Step::Metadata) {
-            return LongLooks::new();
+            return Days::default();
         }
+        run.change(|progress| progress.enter(LONG_VIEW));
+        run.tell("", self.now_ms());
+        parts.reader.recall_looks(&parts.peer, &reading.series).await;
         let begun = Instant::now();
         let call = Call::within(LOOK_LIMIT).cancelled_by(stop.child_token());
-        let (looks, read) = parts
+        let LookedAt { looks, read } = parts
             .reader
             .long_looks(&plan.queries, &reading.series, plan.until_ms, plan.max_series, &call)
             .await;
-        if read > 0 {
+        let elapsed = begun.elapsed();
+        if !read.is_empty() {
             let line = format!(
-                "read {} of 5-min means of {read} series in {:.1} s",
+                "read {} of 5-min means of {} series in {:.1} s",
                 format_short_ms(parts.options.long_view_ms),
-                begun.elapsed().as_secs_f64()
+                read.len(),
+                elapsed.as_secs_f64()
             );
             self.note(Level::Info, run, &line);
+            parts.reader.keep_looks(&parts.peer, &read).await;
         }
-        looks
+        let share_ms = elapsed.as_secs_f64() * 1_000.0 / read.len().max(1) as f64;
+        Days {
+            timing: Some(timing(LONG_VIEW, share_ms, parts.options.long_view_ms)),
+            looks,
+            read,
+        }
     }
 
-    /// Which series go through which steps; queries without any series that failed are noted.
-    fn assign(&self, run: &LiveRun, queries: &[ScopedQuery], steps: Steps, reading: Reading) -> Vec<Job> {
+    /// Which series go through which steps, and a failure for each query that failed before it named any series: it is a
+    /// record like others, so that it is listed and can be tried again.
+    fn assign(
+        &self,
+        run: &LiveRun,
+        queries: &[ScopedQuery],
+        steps: Steps,
+        at_ms: i64,
+        reading: Reading,
+    ) -> (Vec<Job>, Vec<SeriesResult>) {
         let parts = &self.0.parts;
         let bytes = reading.bytes_read;
         let samples = reading.sample_count();
@@ -279,25 +338,12 @@ impl Runs {
         });
         let mut left: Vec<(usize, SourceError)> = problems.into_iter().collect();
         left.sort_by_key(|(index, _)| *index);
-        for (index, error) in left {
-            let text = queries.get(index).map(|query| query.query.text()).unwrap_or_default();
-            let series = Series {
-                expression: text.to_owned(),
-                ..Series::default()
-            };
-            let failure = Failure {
-                reason: source_reason(&error).to_owned(),
-                message: SafeText::new(&error.to_string()).into_string(),
-                step: "extract".to_owned(),
-            };
-            self.note(
-                Level::Warn,
-                run,
-                &format!("{}: {}", SafeText::with_limit(text, 120), failure.message),
-            );
-            run.change(|progress| progress.series_failed(series, failure, &[]));
-        }
-        jobs
+        let unanswered = left.into_iter().filter_map(|(index, error)| {
+            let text = queries.get(index)?.query.text();
+            let (_, series) = parts.reader.unanswered_message(text);
+            Some(parts.analyst.unread(series, &run.id, at_ms, &error))
+        });
+        (jobs, unanswered.collect())
     }
 
     /// Fetches the last forecasts of series that are new to this process: their parameters make fits five times cheaper.
@@ -326,6 +372,7 @@ impl Runs {
                 let forecast = analysis_of(&result).and_then(|analysis| analysis.forecast.clone());
                 if let (Some(id), Some(forecast)) = (id, forecast) {
                     parts.analyst.remember(id, forecast);
+                    add(&parts.metrics.forecasts_recalled, 1);
                 }
             }
         }
@@ -344,11 +391,7 @@ impl Runs {
             .collect();
         self.0.parts.stream.publish(&records).await?;
         let ms = begun.elapsed().as_secs_f64() * 1_000.0 / count.max(1) as f64;
-        let publish = StepTiming {
-            step: "publish".to_owned(),
-            ms,
-            window_ms: 0,
-        };
+        let publish = timing("publish", ms, 0);
         for record in records {
             let Some(Fact::SeriesResult(result)) = record.fact else {
                 continue;
@@ -358,8 +401,7 @@ impl Runs {
                 Some(Outcome::Failure(failure)) => {
                     let series = result.series.unwrap_or_default();
                     if run.change(|progress| progress.failed()) < MAX_LOGGED_FAILURES {
-                        let labels = SafeText::with_limit(&convert::labels(&series).to_string(), 160);
-                        let line = format!("{labels} failed at {}: {}", failure.step, failure.message);
+                        let line = format!("{} failed at {}: {}", name_of(&series), failure.step, failure.message);
                         self.note(Level::Warn, run, &line);
                     }
                     run.change(|progress| progress.series_failed(series, failure, &result.timings));

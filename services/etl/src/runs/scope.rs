@@ -1,10 +1,11 @@
 //! From the scope of a run to the queries it reads.
 
+use futures::future::BoxFuture;
 use sla_proto::Peer;
-use sla_proto::etl::v1::RunScope;
+use sla_proto::etl::v1::{Run, RunScope, RunState};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::series::v1::{Query, Series, query};
-use sla_proto::storage::v1::{ListRunResultsRequest, ListStoredSetsRequest};
+use sla_proto::storage::v1::{GetStoredRunRequest, ListRunResultsRequest, ListStoredSetsRequest};
 
 use crate::error::EtlError;
 use crate::options::MAX_QUERIES;
@@ -14,6 +15,9 @@ use crate::query::{ReadQuery, selector_of};
 const RESULTS_PAGE: u32 = 500;
 /// Most queries one run may consist of: all objectives of all sets, or the failed series of another run.
 pub const MAX_RUN_QUERIES: usize = 20_000;
+
+/// A retry of a retry … is followed back so far for steps and forecasts; then the usual ones are taken.
+const MAX_RETRIES_IN_A_ROW: usize = 16;
 
 /// One query of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,26 +58,36 @@ pub fn check(scope: &RunScope) -> Result<(), EtlError> {
 /// The queries of a scope, each once. Queries of stored sets that no longer parse are left out: they were checked when they
 /// were saved, and the evaluation reports them.
 pub async fn resolve(peer: &Peer, scope: &RunScope) -> Result<Vec<ScopedQuery>, EtlError> {
-    if !scope.retry_failed_of.is_empty() {
-        return failed_series(peer, &scope.retry_failed_of).await;
-    }
-    let mut found = Vec::new();
-    if scope.sets_in_use {
-        let answer = peer
-            .set_store()
-            .list_stored_sets(ListStoredSetsRequest {})
-            .await
-            .map_err(|status| EtlError::storage("list the sets", status))?;
-        collect_sets(&answer.into_inner().sets, &mut found);
-    }
-    for (at, query) in scope.queries.iter().enumerate() {
-        add(
-            &mut found,
-            ReadQuery::parse(&format!("scope.queries[{at}]"), query)?,
-            true,
-        );
-    }
-    Ok(found)
+    resolve_to(peer, scope, MAX_RETRIES_IN_A_ROW).await
+}
+
+fn resolve_to<'a>(
+    peer: &'a Peer,
+    scope: &'a RunScope,
+    retries_left: usize,
+) -> BoxFuture<'a, Result<Vec<ScopedQuery>, EtlError>> {
+    Box::pin(async move {
+        if !scope.retry_failed_of.is_empty() {
+            return failed_of(peer, &scope.retry_failed_of, retries_left).await;
+        }
+        let mut found = Vec::new();
+        if scope.sets_in_use {
+            let answer = peer
+                .set_store()
+                .list_stored_sets(ListStoredSetsRequest {})
+                .await
+                .map_err(|status| EtlError::storage("list the sets", status))?;
+            collect_sets(&answer.into_inner().sets, &mut found);
+        }
+        for (at, query) in scope.queries.iter().enumerate() {
+            add(
+                &mut found,
+                ReadQuery::parse(&format!("scope.queries[{at}]"), query)?,
+                true,
+            );
+        }
+        Ok(found)
+    })
 }
 
 fn collect_sets(sets: &[SlaSet], found: &mut Vec<ScopedQuery>) {
@@ -93,7 +107,24 @@ fn add(found: &mut Vec<ScopedQuery>, query: ReadQuery, forecast: bool) {
     }
 }
 
-async fn failed_series(peer: &Peer, run_id: &str) -> Result<Vec<ScopedQuery>, EtlError> {
+/// What a run did not achieve: the series and queries that failed; all of its scope when it was cut short.
+async fn failed_of(peer: &Peer, run_id: &str, retries_left: usize) -> Result<Vec<ScopedQuery>, EtlError> {
+    let request = GetStoredRunRequest { id: run_id.to_owned() };
+    let answer = peer.run_store().get_stored_run(request).await;
+    let run = answer
+        .map_err(|status| EtlError::storage("look up the run to be retried", status))?
+        .into_inner()
+        .run
+        .unwrap_or_default();
+    let scope = run.scope.clone().unwrap_or_default();
+    let asked = if retries_left > 0 {
+        resolve_to(peer, &scope, retries_left - 1).await?
+    } else {
+        Vec::new()
+    };
+    if was_cut_short(&run) {
+        return Ok(asked);
+    }
     let mut found = Vec::new();
     let mut page_token = String::new();
     loop {
@@ -110,8 +141,8 @@ async fn failed_series(peer: &Peer, run_id: &str) -> Result<Vec<ScopedQuery>, Et
             .map_err(|status| EtlError::storage("list the results of the run", status))?
             .into_inner();
         for result in &page.results {
-            if let Some(query) = result.series.as_ref().and_then(query_of) {
-                add(&mut found, query, true);
+            if let Some(again) = result.series.as_ref().and_then(|series| again(series, &asked)) {
+                add(&mut found, again.query, again.forecast);
             }
         }
         if page.next_page_token.is_empty() || found.len() >= MAX_RUN_QUERIES {
@@ -121,7 +152,28 @@ async fn failed_series(peer: &Peer, run_id: &str) -> Result<Vec<ScopedQuery>, Et
     }
 }
 
-/// The query that reads exactly this series (of an expression: all its series).
+/// Whether a run ended before each of its series was tried.
+fn was_cut_short(run: &Run) -> bool {
+    let tried = run.series_done + run.series_failed;
+    run.state() == RunState::Failed && (run.series_total == 0 || tried < run.series_total)
+}
+
+/// How a failed series is asked for again: with the step and the wish for a forecast of the query that gave it.
+fn again(series: &Series, asked: &[ScopedQuery]) -> Option<ScopedQuery> {
+    let query = query_of(series)?;
+    if let Some(same) = asked.iter().find(|one| one.query.text() == query.text()) {
+        return Some(same.clone());
+    }
+    let labels = sla_proto::convert::labels(series);
+    let mut givers = asked
+        .iter()
+        .filter(|one| matches!(&one.query, ReadQuery::Selector(selector) if selector.matches(&labels)))
+        .peekable();
+    let forecast = givers.peek().is_none() || givers.any(|giver| giver.forecast);
+    Some(ScopedQuery { query, forecast })
+}
+
+/// The query that reads exactly this series (of an expression, or of a query that named no series: all its series).
 pub fn query_of(series: &Series) -> Option<ReadQuery> {
     let query = if series.expression.is_empty() {
         query::Query::Selector(selector_of(&sla_proto::convert::labels(series))?)
@@ -206,6 +258,63 @@ mod tests {
         };
         assert_eq!(query_of(&series).unwrap().text(), "sum(up)");
         assert!(query_of(&Series::default()).is_none());
+    }
+
+    #[test]
+    fn what_failed_is_asked_for_as_it_was_asked_before() {
+        let expression = |text: &str, step_ms| Query {
+            query: Some(query::Query::Expression(text.into())),
+            step_ms,
+        };
+        let mut asked = Vec::new();
+        add(
+            &mut asked,
+            ReadQuery::parse("q", &expression("sum(up)", 5_000)).unwrap(),
+            false,
+        );
+        add(
+            &mut asked,
+            ReadQuery::parse("q", &selector("up{job='a'}")).unwrap(),
+            false,
+        );
+        let of_query = |text: &str| Series {
+            expression: text.into(),
+            ..Series::default()
+        };
+        assert_eq!(again(&of_query("sum(up)"), &asked).unwrap(), asked[0]);
+        assert_eq!(
+            again(&of_query("up{job=\"a\"}"), &asked).unwrap(),
+            asked[1],
+            "a selector stays one"
+        );
+        let mut series = Series::default();
+        for (name, value) in [("__name__", "up"), ("job", "a"), ("instance", "x")] {
+            series.labels.push(Label {
+                name: name.into(),
+                value: value.into(),
+            });
+        }
+        let found = again(&series, &asked).unwrap();
+        assert_eq!(
+            (found.query.text(), found.forecast),
+            ("up{instance=\"x\",job=\"a\"}", false)
+        );
+        assert!(again(&series, &[]).unwrap().forecast);
+    }
+
+    #[test]
+    fn a_run_that_was_cut_short_is_told_from_one_that_tried_everything() {
+        let run = |state: RunState, series_total, series_done, series_failed| Run {
+            state: state.into(),
+            series_total,
+            series_done,
+            series_failed,
+            ..Run::default()
+        };
+        assert!(was_cut_short(&run(RunState::Failed, 0, 0, 0)));
+        assert!(was_cut_short(&run(RunState::Failed, 9, 3, 1)));
+        assert!(!was_cut_short(&run(RunState::Failed, 9, 0, 9)));
+        assert!(!was_cut_short(&run(RunState::Partial, 9, 3, 6)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Days of 5-min means of many series, read in bulk at most once a day a series; what is kept is what they tell.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +31,17 @@ const MAX_REMEMBERED: usize = 20_000;
 
 /// A look and the end of the days that it saw.
 pub(super) struct Remembered {
-    end_ms: i64,
-    look: Arc<LongLook>,
+    pub(super) end_ms: i64,
+    pub(super) look: Arc<LongLook>,
+}
+
+/// What [`SampleReader::long_looks`] gave.
+#[derive(Debug, Default)]
+pub struct LookedAt {
+    /// What was told about each series that was asked for.
+    pub looks: LongLooks,
+    /// The series whose days were read for this answer.
+    pub read: HashSet<SeriesId>,
 }
 
 impl Remembered {
@@ -64,7 +73,7 @@ fn unread(error: &SourceError) -> String {
 }
 
 impl SampleReader {
-    /// Looks at the days before `at_ms` of series that `queries` gave, at most `most` of them anew, and says how many were read.
+    /// Looks at the days before `at_ms` of series that `queries` gave, at most `most` of them anew, and says which were read.
     /// Never fails: a series that could not be read gets the reason.
     pub async fn long_looks(
         &self,
@@ -73,7 +82,7 @@ impl SampleReader {
         at_ms: i64,
         most: usize,
         call: &Call,
-    ) -> (LongLooks, usize) {
+    ) -> LookedAt {
         let inner = &self.0;
         let mut selected = Vec::new();
         let mut computed: HashMap<usize, Vec<Due>> = HashMap::new();
@@ -110,7 +119,7 @@ impl SampleReader {
                 }
             }
         }
-        let mut read = 0;
+        let mut read = HashSet::new();
         let mut batches: Vec<(Option<&str>, Vec<Due>)> = Vec::new();
         while !selected.is_empty() {
             let rest = selected.split_off(selected.len().min(MAX_SERIES_PER_REQUEST));
@@ -130,7 +139,7 @@ impl SampleReader {
             }
             match inner.look(expression, &due, at_ms, call).await {
                 Ok(found) => {
-                    read += found.len();
+                    read.extend(found.keys());
                     looks.extend(found);
                 }
                 Err(error) => {
@@ -145,7 +154,7 @@ impl SampleReader {
                 }
             }
         }
-        (looks, read)
+        LookedAt { looks, read }
     }
 }
 
@@ -186,7 +195,7 @@ impl Inner {
                 add(&self.metrics.source_failures, 1);
                 if !matches!(error, SourceError::Cancelled { .. }) {
                     let unseen = Arc::new(LongLook::Unseen(unread(&error)));
-                    self.remember_looks(at_ms, due.iter().map(|one| (one.id, unseen.clone())));
+                    self.remember_at(at_ms, due.iter().map(|one| (one.id, unseen.clone())));
                 }
                 return Err(error);
             }
@@ -215,7 +224,7 @@ impl Inner {
             let nothing = || Arc::new(LongLook::at(&Samples::default()));
             looks.entry(one.id).or_insert_with(nothing);
         }
-        self.remember_looks(at_ms, looks.iter().map(|(id, look)| (*id, look.clone())));
+        self.remember_at(at_ms, looks.iter().map(|(id, look)| (*id, look.clone())));
         Ok(looks)
     }
 
@@ -270,12 +279,17 @@ impl Inner {
         Ok((days, failures))
     }
 
-    fn remember_looks(&self, at_ms: i64, looks: impl Iterator<Item = (SeriesId, Arc<LongLook>)>) {
+    fn remember_at(&self, at_ms: i64, looks: impl Iterator<Item = (SeriesId, Arc<LongLook>)>) {
         let end_ms = at_ms.div_euclid(LONG_VIEW_STEP_MS) * LONG_VIEW_STEP_MS;
+        self.remember_looks(looks.map(|(id, look)| (id, Remembered { end_ms, look })));
+    }
+
+    pub(super) fn remember_looks(&self, looks: impl IntoIterator<Item = (SeriesId, Remembered)>) {
         let mut state = self.state();
-        for (id, look) in looks {
+        for (id, remembered) in looks {
             if state.long_looks.len() >= MAX_REMEMBERED && !state.long_looks.contains_key(&id) {
-                state.long_looks.retain(|_, known| known.holds_at(at_ms));
+                let end_ms = remembered.end_ms;
+                state.long_looks.retain(|_, known| known.holds_at(end_ms));
                 // Which one goes matters little: it is read once more.
                 if state.long_looks.len() >= MAX_REMEMBERED
                     && let Some(other) = state.long_looks.keys().next().copied()
@@ -283,7 +297,7 @@ impl Inner {
                     state.long_looks.remove(&other);
                 }
             }
-            state.long_looks.insert(id, Remembered { end_ms, look });
+            state.long_looks.insert(id, remembered);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sla_domain::{Clock, Labels, Samples, Selector, SeriesId, spacing};
+use sla_proto::series::v1::Series;
 use sla_runtime::pool::CpuPool;
 use sla_runtime::shutdown::Shutdown;
 use sla_source::{
@@ -190,6 +191,11 @@ impl SampleReader {
             bytes_read: tally.bytes,
             read_ms: tally.source_time.as_secs_f64() * 1_000.0,
         })
+    }
+
+    /// What stands for all series of a query that could not be answered.
+    pub fn unanswered_message(&self, query: &str) -> (SeriesId, Series) {
+        self.0.catalogue.expression_message(query, &Labels::default())
     }
 
     /// How full the memory is.

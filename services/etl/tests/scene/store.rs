@@ -8,6 +8,7 @@ use prost::Message as _;
 use sla_proto::etl::v1::{Run, RunState, Schedule};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::result::v1::{Record, SeriesResult, record::Fact, series_result::Outcome};
+use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreService;
 use sla_proto::storage::v1::result_store_service_server::ResultStoreService;
 use sla_proto::storage::v1::run_store_service_server::RunStoreService;
 use sla_proto::storage::v1::set_store_service_server::SetStoreService;
@@ -25,6 +26,7 @@ pub(crate) struct Kept {
     pub(crate) schedule: Option<Schedule>,
     pub(crate) next_offset: u64,
     pub(crate) records: Vec<Record>,
+    pub(crate) models: BTreeMap<(String, Vec<u8>), Model>,
 }
 
 /// The store. Cheap to clone.
@@ -189,9 +191,23 @@ impl ResultStoreService for Store {
         }))
     }
 
-    async fn read_latest_results(&self, _: Request<ReadLatestResultsRequest>) -> Answer<ReadLatestResultsResponse> {
+    async fn read_latest_results(
+        &self,
+        request: Request<ReadLatestResultsRequest>,
+    ) -> Answer<ReadLatestResultsResponse> {
         drop(self.kept()?);
-        Ok(Response::new(ReadLatestResultsResponse::default()))
+        let results = self.results();
+        let latest = |id: &Vec<u8>| {
+            let of_series = |result: &&SeriesResult| result.series.as_ref().is_some_and(|series| series.id == *id);
+            let result = results.iter().rev().find(of_series)?.clone();
+            Some(LatestResult {
+                result: Some(result),
+                ..Default::default()
+            })
+        };
+        Ok(Response::new(ReadLatestResultsResponse {
+            results: request.get_ref().series_ids.iter().filter_map(latest).collect(),
+        }))
     }
 
     async fn list_run_results(&self, request: Request<ListRunResultsRequest>) -> Answer<ListRunResultsResponse> {
@@ -210,6 +226,55 @@ impl ResultStoreService for Store {
     }
 
     async fn replay_dead_letter(&self, _: Request<ReplayDeadLetterRequest>) -> Answer<ReplayDeadLetterResponse> {
+        unused()
+    }
+}
+
+#[tonic::async_trait]
+impl LedgerStoreService for Store {
+    async fn put_models(&self, request: Request<PutModelsRequest>) -> Answer<PutModelsResponse> {
+        let mut kept = self.kept()?;
+        for model in request.into_inner().models {
+            kept.models.insert((model.kind.clone(), model.series_id.clone()), model);
+        }
+        Ok(Response::new(PutModelsResponse {}))
+    }
+
+    async fn get_models(&self, request: Request<GetModelsRequest>) -> Answer<GetModelsResponse> {
+        let GetModelsRequest { kind, series_ids } = request.into_inner();
+        let kept = self.kept()?;
+        let models = series_ids
+            .into_iter()
+            .filter_map(|id| kept.models.get(&(kind.clone(), id)).cloned());
+        Ok(Response::new(GetModelsResponse {
+            models: models.collect(),
+        }))
+    }
+
+    async fn put_violations(&self, _: Request<PutViolationsRequest>) -> Answer<PutViolationsResponse> {
+        unused()
+    }
+
+    async fn list_stored_violations(
+        &self,
+        _: Request<ListStoredViolationsRequest>,
+    ) -> Answer<ListStoredViolationsResponse> {
+        unused()
+    }
+
+    async fn retire_objectives(&self, _: Request<RetireObjectivesRequest>) -> Answer<RetireObjectivesResponse> {
+        unused()
+    }
+
+    async fn put_forecasts(&self, _: Request<PutForecastsRequest>) -> Answer<PutForecastsResponse> {
+        unused()
+    }
+
+    async fn score_forecasts(&self, _: Request<ScoreForecastsRequest>) -> Answer<ScoreForecastsResponse> {
+        unused()
+    }
+
+    async fn list_forecasts(&self, _: Request<ListForecastsRequest>) -> Answer<ListForecastsResponse> {
         unused()
     }
 }

@@ -1,0 +1,184 @@
+//! The whole role and its gRPC surface, over a source and a store in memory.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+pub(crate) mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sla_bus::DirectStream;
+use sla_domain::{ManualClock, SourceId};
+use sla_etl::{EtlOptions, EtlService};
+use sla_proto::etl::v1::*;
+use sla_proto::result::v1::SeriesResult;
+use sla_proto::series::v1::{Query, query};
+use sla_proto::storage::v1::ListRunResultsRequest;
+use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreServiceServer;
+use sla_proto::storage::v1::result_store_service_server::ResultStoreServiceServer;
+use sla_proto::storage::v1::run_store_service_server::RunStoreServiceServer;
+use sla_proto::storage::v1::set_store_service_server::SetStoreServiceServer;
+use sla_proto::{LateRoutes, Peer};
+use sla_runtime::pool::CpuPool;
+use sla_runtime::shutdown::Shutdown;
+use sla_source::{MetricSource, Replay, ReplayOptions};
+use tonic::service::Routes;
+
+use store::{Kept, Store};
+
+/// The instant at which scenes begin.
+pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
+
+/// Nothing starts by itself.
+pub(crate) fn by_hand() -> EtlOptions {
+    EtlOptions {
+        scheduled: false,
+        ..EtlOptions::default()
+    }
+}
+
+/// Three hosts of 18 series.
+pub(crate) fn demo(clock: &Arc<ManualClock>) -> Arc<Replay> {
+    Arc::new(Replay::demo(
+        SourceId("demo".into()),
+        clock.clone(),
+        ReplayOptions::default(),
+    ))
+}
+
+/// The role over a store in memory; ends with its value.
+pub(crate) struct Scene {
+    pub(crate) store: Store,
+    pub(crate) peer: Peer,
+    pub(crate) etl: EtlService,
+    shutdown: Shutdown,
+    _late: LateRoutes,
+}
+
+impl Scene {
+    /// On the demo.
+    pub(crate) fn new(options: EtlOptions, prepare: impl FnOnce(&mut Kept)) -> Self {
+        let store = Store::default();
+        prepare(&mut store.kept.lock().unwrap());
+        let clock = Arc::new(ManualClock::at(NOW_MS));
+        Self::over(store, demo(&clock), clock, options)
+    }
+
+    /// On what a store holds already.
+    pub(crate) fn over(
+        store: Store,
+        source: Arc<dyn MetricSource>,
+        clock: Arc<ManualClock>,
+        options: EtlOptions,
+    ) -> Self {
+        let (peer, late) = Peer::late();
+        let shutdown = Shutdown::new();
+        let etl = EtlService::start(
+            options,
+            source,
+            Arc::new(DirectStream::to(peer.clone())),
+            peer.clone(),
+            clock,
+            CpuPool::new(2),
+            shutdown.clone(),
+        )
+        .unwrap();
+        let routes = Routes::new(RunStoreServiceServer::new(store.clone()))
+            .add_service(SetStoreServiceServer::new(store.clone()))
+            .add_service(LedgerStoreServiceServer::new(store.clone()))
+            .add_service(ResultStoreServiceServer::new(store.clone()));
+        assert!(late.fill(etl.routes(routes).prepare()));
+        Self {
+            store,
+            peer,
+            etl,
+            shutdown,
+            _late: late,
+        }
+    }
+
+    /// On the demo; no run starts by itself.
+    pub(crate) fn by_hand() -> Self {
+        Self::new(by_hand(), |_| {})
+    }
+
+    pub(crate) async fn start(&self, request_id: &str, selector: &str, steps: &[&str]) -> Run {
+        let request = StartRunRequest {
+            request_id: request_id.into(),
+            scope: Some(RunScope {
+                queries: vec![query_of(selector)],
+                ..RunScope::default()
+            }),
+            steps: steps.iter().map(|step| (*step).to_owned()).collect(),
+        };
+        self.peer
+            .runs()
+            .start_run(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .run
+            .unwrap()
+    }
+
+    /// Watches to the end.
+    pub(crate) async fn watch(&self, run_id: &str, after_sequence: u64) -> Vec<WatchRunResponse> {
+        let request = WatchRunRequest {
+            run_id: run_id.into(),
+            after_sequence,
+        };
+        let mut stream = self.peer.runs().watch_run(request).await.unwrap().into_inner();
+        let mut events = Vec::new();
+        let all = async {
+            while let Some(event) = stream.message().await.unwrap() {
+                events.push(event);
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), all)
+            .await
+            .expect("a run ends");
+        events
+    }
+
+    /// Tries again what failed in a run.
+    pub(crate) async fn retry(&self, request_id: &str, run_id: &str) -> Result<Run, tonic::Status> {
+        let request = StartRunRequest {
+            request_id: request_id.into(),
+            scope: Some(RunScope {
+                retry_failed_of: run_id.into(),
+                ..RunScope::default()
+            }),
+            steps: vec![],
+        };
+        Ok(self.peer.runs().start_run(request).await?.into_inner().run.unwrap())
+    }
+
+    /// The failures of a run, as they are stored.
+    pub(crate) async fn failures(&self, run_id: &str) -> Vec<SeriesResult> {
+        let request = ListRunResultsRequest {
+            run_id: run_id.into(),
+            failures_only: true,
+            ..Default::default()
+        };
+        self.peer
+            .results()
+            .list_run_results(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .results
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.shutdown.begin();
+    }
+}
+
+pub(crate) fn query_of(selector: &str) -> Query {
+    Query {
+        query: Some(query::Query::Selector(selector.into())),
+        step_ms: 0,
+    }
+}
