@@ -7,6 +7,11 @@ use crate::invalid::Invalid;
 /// Above this a bare number is milliseconds, not seconds: as seconds it would be the year 5138.
 const MILLISECONDS_ABOVE: f64 = 1e11;
 
+/// The years RFC 3339 can write: 0001-01-01T00:00:00Z …
+const FIRST_MS: f64 = -62_135_596_800_000.0;
+/// … to 9999-12-31T23:59:59.999Z.
+const LAST_MS: f64 = 253_402_300_799_999.0;
+
 /// Reads an instant into Unix milliseconds: RFC 3339 (`2026-11-20T14:32:00Z`, a blank for the T is allowed, without an
 /// offset it is UTC), or a number of Unix seconds — milliseconds above 1e11 — with an optional fraction.
 pub fn parse_ms(text: &str) -> Result<i64, Invalid> {
@@ -42,8 +47,8 @@ fn from_number(number: f64) -> Option<i64> {
     } else {
         number * 1_000.0
     };
-    // Beyond this a double no longer holds every millisecond.
-    (ms.abs() <= 9e15).then(|| ms.round() as i64)
+    // Beyond these years RFC 3339 has no form: micro- or nanoseconds were meant.
+    (FIRST_MS..=LAST_MS).contains(&ms).then(|| ms.round() as i64)
 }
 
 /// RFC 3339 in UTC with a `Z`; a fraction of three digits only where there is one. Times no calendar holds are written
@@ -87,7 +92,17 @@ mod tests {
         assert_eq!(parse_ms("0"), Ok(0));
         assert_eq!(parse_ms("0.0015"), Ok(2));
         assert_eq!(parse_ms("-1"), Ok(-1_000));
-        for text in ["", "now", "2026-13-01T00:00:00Z", "nan", "1e300", "2026-11-20", "--1"] {
+        for text in [
+            "",
+            "now",
+            "1700000000000000",
+            "-1e14",
+            "2026-13-01T00:00:00Z",
+            "nan",
+            "1e300",
+            "2026-11-20",
+            "--1",
+        ] {
             assert!(parse_ms(text).is_err(), "{text}");
         }
         assert_eq!(format_ms(ms), "2026-11-20T14:22:00Z");

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sla_domain::{Invalid, instant};
 
 use crate::config::{Flags, Span};
 
@@ -61,6 +62,17 @@ pub(crate) struct At {
     /// The instant to look at: RFC 3339 or Unix seconds; default now.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) at: Option<String>,
+}
+
+impl At {
+    /// The instant asked for, Unix milliseconds; `None` = now.
+    pub(crate) fn ms(&self) -> Result<Option<i64>, Invalid> {
+        let parsed = self.at.as_deref().map(instant::parse_ms).transpose();
+        parsed.map_err(|invalid| Invalid {
+            field: "--at".to_owned(),
+            ..invalid
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,7 @@
 //! One file a command. Each gets a [`Session`], answers on stdout, and says how it ended.
 
 mod analyze;
+mod away;
 mod backtest;
 mod check;
 mod config;
@@ -17,6 +18,7 @@ mod samples;
 mod serve;
 mod session;
 mod sets;
+mod standing;
 mod stop;
 mod table;
 mod violations;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use color_eyre::eyre::Report;
 use sla_domain::Invalid;
+use sla_proto::PeerError;
 
 use crate::config::ConfigError;
 
@@ -44,6 +45,11 @@ impl Exit {
             }
             if cause.downcast_ref::<Invalid>().is_some() {
                 return Self::DATA;
+            }
+            match cause.downcast_ref::<PeerError>() {
+                Some(PeerError::Connect { .. }) => return Self::UNAVAILABLE,
+                Some(PeerError::Address { .. }) => return Self::USAGE,
+                None => {}
             }
             if let Some(status) = cause.downcast_ref::<tonic::Status>() {
                 return Self::of_status(status);

@@ -57,11 +57,14 @@ fn status_words(status: &tonic::Status) -> String {
     let details = status.get_error_details();
     let mut words = status.message().to_owned();
     if let Some(bad) = details.bad_request() {
-        for violation in &bad.field_violations {
+        // A message that tells them all is not told twice.
+        let untold = |violation: &&tonic_types::FieldViolation| !status.message().contains(&violation.description);
+        for violation in bad.field_violations.iter().filter(untold) {
             words.push_str(&format_args!("\n  {}: {}", violation.field, violation.description).to_string());
         }
     }
-    if let Some(hint) = details.error_info().and_then(|info| info.metadata.get("hint")) {
+    let hint = details.error_info().and_then(|info| info.metadata.get("hint"));
+    if let Some(hint) = hint.filter(|hint| !words.contains(hint.as_str())) {
         words.push_str("\n  hint: ");
         words.push_str(hint);
     }

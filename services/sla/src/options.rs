@@ -29,7 +29,9 @@ pub const MAX_QUERIES_PER_READ: usize = 200;
 /// Most series listed below one objective.
 pub const MAX_SERIES_PER_STATUS: usize = 200;
 /// Most violating samples listed with an interval.
-pub const MAX_SAMPLES_PER_INTERVAL: usize = 1_000;
+pub const MAX_SAMPLES_PER_INTERVAL: usize = sla_domain::evaluation::MAX_SAMPLE_TIMES;
+/// Most violating samples listed in one answer: 7 MB of it.
+pub const MAX_SAMPLES_PER_ANSWER: usize = 300_000;
 /// Most violations, forecasts or models of one write to the ledger.
 pub const MAX_LEDGER_ROWS_PER_WRITE: usize = 500;
 /// Most headlines on the first line's list.

@@ -167,6 +167,11 @@ impl SourceOptions {
         }
     }
 
+    /// Refuses a URL that no server could be reached by.
+    pub fn check_url(&self) -> Result<(), SourceError> {
+        self.base().map(|_| ())
+    }
+
     /// The parsed base URL without user info, query and fragment, path without a trailing slash; and the user info.
     pub(crate) fn base(&self) -> Result<(reqwest::Url, Option<(String, String)>), SourceError> {
         let bad = |rule: &str| SourceError::BadOption {

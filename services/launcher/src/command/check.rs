@@ -2,13 +2,13 @@
 
 use color_eyre::eyre::Report;
 use serde_json::json;
-use sla_domain::{SafeText, instant};
-use sla_proto::convert;
+use sla_domain::SafeText;
 use sla_proto::objective::v1::Objective;
 use sla_proto::series::v1::SourceStatus;
-use sla_proto::server::v1::GetServerInfoRequest;
-use sla_proto::violation::v1::{EvaluateRequest, GetOverviewRequest, ObjectiveStatus, State};
+use sla_proto::violation::v1::{ObjectiveStatus, State};
 
+use super::away::instant_asked;
+use super::standing::{Standing, standing};
 use super::{Session, json};
 use crate::cli::CheckArgs;
 use crate::exit::Exit;
@@ -16,45 +16,25 @@ use crate::output;
 
 /// Performance figures of one objective at most.
 const MAX_FIGURES: usize = 5;
-/// How long a fresh instance may take to its first evaluation, milliseconds.
-const FIRST_EVALUATION_MS: i64 = 14_000;
 
 /// Judges a set, or all active ones.
 pub(crate) async fn check(session: &Session, arguments: &CheckArgs) -> Result<Exit, Report> {
-    let set = arguments.set.clone().unwrap_or_default();
-    let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
+    let at = instant_asked(&arguments.at)?;
     let peer = session.peer().await?;
-    let (objectives, evaluated, source) = if let Some(at_ms) = at {
-        let request = EvaluateRequest {
-            set,
-            at: Some(convert::timestamp(at_ms)),
-            ..EvaluateRequest::default()
-        };
-        let answer = peer.violations().evaluate(request).await?.into_inner();
-        (answer.objectives, answer.at, answer.source)
-    } else {
-        let wait = Some(convert::duration(FIRST_EVALUATION_MS));
-        let answer = peer
-            .violations()
-            .get_overview(GetOverviewRequest { set, wait })
-            .await?
-            .into_inner();
-        let overview = answer.overview.unwrap_or_default();
-        (overview.objectives, overview.evaluated, overview.source)
-    };
-    // Before anything was judged only the instance itself can say how its source is.
-    let source = match source.filter(|source| !source.problem.is_empty()) {
-        Some(source) => Some(source),
-        None => {
-            peer.server()
-                .get_server_info(GetServerInfoRequest {})
-                .await?
-                .into_inner()
-                .source
-        }
-    };
+    let standing = standing(&peer, arguments.set.as_deref().unwrap_or_default(), at).await?;
+    let away = standing.is_away();
+    let Standing {
+        objectives,
+        evaluated,
+        source,
+    } = standing;
     let worst = worst(&objectives);
-    let exit = exit_of(worst);
+    // Monitoring plugins know no code above 3.
+    let exit = if away && !arguments.nagios {
+        Exit::UNAVAILABLE
+    } else {
+        exit_of(worst)
+    };
     if session.global.json {
         output::print_json(&json!({
             "state": json::state_word(worst),

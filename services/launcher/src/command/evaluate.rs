@@ -5,22 +5,23 @@ mod answer;
 use std::path::Path;
 
 use color_eyre::eyre::Report;
-use sla_domain::{AllowedRange, Invalid, Judgement, Query, Window, evaluate as judge, instant, spacing, state_of};
+use sla_domain::{AllowedRange, Invalid, Judgement, Query, Samples, Window, evaluate as judge, spacing, state_of};
 use sla_proto::convert;
 use sla_proto::objective::v1::Objective;
 use sla_proto::series::v1::CounterMode;
 use sla_proto::violation::v1::EvaluateRequest;
 
+use super::away::instant_asked;
 use super::{Session, samples};
 use crate::cli::EvaluateArgs;
 use crate::exit::Exit;
 use crate::output;
-use answer::Answer;
+use answer::{Answer, Emptiness};
 
 /// Judges a file; needs no configuration and no instance.
 pub(crate) fn of_csv(file: &Path, arguments: &EvaluateArgs, json: bool) -> Result<Exit, Report> {
     let range = AllowedRange::new(arguments.min, arguments.max).map_err(Invalid::from)?;
-    let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
+    let at = instant_asked(&arguments.at)?;
     let answer = of_file(file, arguments, range, at, &samples::read_csv(file)?)?;
     print(&answer, json);
     Ok(Exit::OK)
@@ -29,10 +30,17 @@ pub(crate) fn of_csv(file: &Path, arguments: &EvaluateArgs, json: bool) -> Resul
 /// Judges what a service reads.
 pub(crate) async fn evaluate(session: &Session, arguments: &EvaluateArgs) -> Result<Exit, Report> {
     let range = AllowedRange::new(arguments.min, arguments.max).map_err(Invalid::from)?;
-    let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
+    let at = instant_asked(&arguments.at)?;
     let answer = of_source(session, arguments, range, at).await?;
     print(&answer, session.global.json);
-    Ok(Exit::OK)
+    Ok(match answer.emptiness() {
+        None => Exit::OK,
+        Some(Emptiness::Away) => Exit::UNAVAILABLE,
+        Some(Emptiness::Unknown { words }) => {
+            output::remark(&words);
+            Exit::NO_DATA
+        }
+    })
 }
 
 fn print(answer: &Answer, json: bool) {
@@ -49,7 +57,7 @@ fn of_file(
     arguments: &EvaluateArgs,
     range: AllowedRange,
     at: Option<i64>,
-    samples: &sla_domain::Samples,
+    samples: &Samples,
 ) -> Result<Answer, Report> {
     let Some(at_ms) = at.or_else(|| samples.times_ms.last().copied()) else {
         return Err(Invalid::new(
@@ -64,13 +72,29 @@ fn of_file(
         end_ms: at_ms,
         length_ms: arguments.window.ms(),
     };
-    let cap_ms = arguments
-        .cap
-        .map_or_else(|| spacing::first_cap_ms(samples), crate::config::Span::ms);
+    let cap_ms = arguments.cap.map_or_else(
+        || spacing::first_cap_ms(&seen_by(samples, window)),
+        crate::config::Span::ms,
+    );
     let judgement = Judgement::new(range, cap_ms).with_missing(arguments.missing);
     let evaluation = judge(samples, &judgement, window);
     let (state, _) = state_of(&evaluation.reading, None);
     Ok(Answer::of_evaluation(&file.display().to_string(), &evaluation, state))
+}
+
+/// The samples a series' spacing is taken from: those of the longest window up to the instant, or all up to it where
+/// these are too few. What comes later was not known then.
+fn seen_by(samples: &Samples, window: Window) -> Samples {
+    let longest_ms = Window::DEFAULT_LENGTHS_MS.into_iter().fold(window.length_ms, i64::max);
+    let from = samples
+        .times_ms
+        .partition_point(|&time| time <= window.end_ms.saturating_sub(longest_ms));
+    let upto = samples.times_ms.partition_point(|&time| time <= window.end_ms);
+    let from = if upto - from < 2 { 0 } else { from };
+    Samples {
+        times_ms: samples.times_ms[from..upto].to_vec(),
+        values: samples.values[from..upto].to_vec(),
+    }
 }
 
 async fn of_source(

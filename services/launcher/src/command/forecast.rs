@@ -10,15 +10,16 @@ use sla_proto::violation::v1::{
     EvaluateRequest, FutureRow, ListFutureViolationsRequest, ObjectiveStatus, Outlook, Trust,
 };
 
+use super::away::instant_asked;
 use super::table::table;
-use super::{Session, json};
+use super::{Session, away, json};
 use crate::cli::ForecastArgs;
 use crate::exit::Exit;
 use crate::output;
 
 /// Prints the outlook of a set or of all active sets.
 pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Result<Exit, Report> {
-    let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
+    let at = instant_asked(&arguments.at)?;
     let set = arguments.set.clone().unwrap_or_default();
     let peer = session.peer().await?;
     let rows = if let Some(at_ms) = at {
@@ -45,7 +46,10 @@ pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Res
     } else {
         output::print(&words(&rows));
     }
-    Ok(if rows.is_empty() { Exit::NO_DATA } else { Exit::OK })
+    if rows.is_empty() {
+        return away::nothing(&peer).await;
+    }
+    Ok(Exit::OK)
 }
 
 fn flatten(objectives: Vec<ObjectiveStatus>) -> Vec<FutureRow> {

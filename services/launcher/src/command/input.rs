@@ -76,7 +76,7 @@ impl Measured {
 
 /// The series of a file; needs no configuration and no instance.
 pub(super) fn of_file(input: &Input) -> Result<Measured, Report> {
-    let at = input.at.at.as_deref().map(instant::parse_ms).transpose()?;
+    let at = input.at.ms()?;
     let (path, mut samples, step_ms) = if let Some(path) = &input.csv {
         let samples = samples::read_csv(path)?;
         let step_ms = match input.step {

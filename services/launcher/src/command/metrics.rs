@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use color_eyre::eyre::Report;
 use serde_json::Value;
-use sla_domain::{Query, SafeText, instant, number};
+use sla_domain::{Query, SafeText, number};
 use sla_proto::etl::v1::AnalyzeSeriesRequest;
 use sla_proto::result::v1::SeriesResult;
 use sla_proto::result::v1::series_result::Outcome;
@@ -12,15 +12,16 @@ use sla_proto::series::v1::Query as WiredQuery;
 use sla_proto::set::v1::ListSetsRequest;
 use sla_proto::{Peer, convert};
 
+use super::away::instant_asked;
 use super::table::table;
-use super::{Session, json};
+use super::{Session, away, json};
 use crate::cli::MetricsArgs;
 use crate::exit::Exit;
 use crate::output;
 
 /// Reads, analyses, prints.
 pub(crate) async fn metrics(session: &Session, arguments: &MetricsArgs) -> Result<Exit, Report> {
-    let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
+    let at = instant_asked(&arguments.at)?;
     let selector = arguments
         .selector
         .as_deref()
@@ -69,7 +70,10 @@ pub(crate) async fn metrics(session: &Session, arguments: &MetricsArgs) -> Resul
     if let Some(problem) = problem {
         output::remark(&format!("the source: {}", SafeText::new(&problem)));
     }
-    Ok(if results.is_empty() { Exit::NO_DATA } else { Exit::OK })
+    if results.is_empty() {
+        return away::nothing(&peer).await;
+    }
+    Ok(Exit::OK)
 }
 
 /// The queries of all active sets, each once.

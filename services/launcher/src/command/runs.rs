@@ -11,7 +11,7 @@ use sla_proto::etl::v1::{
 use sla_proto::{Peer, convert};
 
 use super::table::table;
-use super::{Session, json};
+use super::{Session, away, json};
 use crate::cli::{RunArgs, RunsArgs};
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -81,6 +81,9 @@ pub(crate) async fn run(session: &Session, arguments: &RunArgs) -> Result<Exit, 
         output::print_json(&json::run(&last));
     } else {
         output::print(&line(&last));
+    }
+    if arguments.wait && last.series_total == 0 && last.state() == RunState::Done {
+        return away::nothing(&peer).await;
     }
     Ok(match last.state() {
         RunState::Failed => Exit::UNAVAILABLE,

@@ -3,14 +3,15 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use color_eyre::eyre::{Report, WrapErr as _};
+use color_eyre::eyre::Report;
 use serde_json::Value;
+use sla_domain::sample::STALE_NAN_BITS;
 use sla_domain::{Invalid, Samples, instant};
 
 /// The largest file read, in bytes.
 const MAX_FILE_BYTES: u64 = 256 << 20;
-/// Numbers above this are Unix milliseconds, below it seconds.
-const MILLISECONDS_ABOVE: f64 = 1e11;
+/// What stands between the columns of a CSV file.
+const SEPARATORS: [char; 3] = [',', ';', '\t'];
 
 /// Values of a JSON file and their distance where it says so.
 pub(crate) struct Values {
@@ -23,18 +24,15 @@ pub(crate) struct Values {
 /// The text of a file; `-` is stdin.
 pub(crate) fn read_text(path: &Path) -> Result<String, Report> {
     let mut text = String::new();
-    if path.as_os_str() == "-" {
-        std::io::stdin()
-            .lock()
-            .take(MAX_FILE_BYTES)
-            .read_to_string(&mut text)
-            .wrap_err("cannot read stdin as text")?;
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(MAX_FILE_BYTES).read_to_string(&mut text)
     } else {
-        let file = std::fs::File::open(path).wrap_err_with(|| format!("cannot open {}", path.display()))?;
-        file.take(MAX_FILE_BYTES)
-            .read_to_string(&mut text)
-            .wrap_err_with(|| format!("cannot read {} as text", path.display()))?;
-    }
+        std::fs::File::open(path).and_then(|file| file.take(MAX_FILE_BYTES).read_to_string(&mut text))
+    };
+    read.map_err(|error| {
+        let rule = format!("cannot be read as text: {error}");
+        Invalid::new("file", &path.display().to_string(), rule, "give a readable text file")
+    })?;
     if text.len() as u64 == MAX_FILE_BYTES {
         return Err(Invalid::new(
             "file",
@@ -48,30 +46,30 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Report> {
 }
 
 /// Samples of a CSV file: `timestamp,value` with Unix seconds, milliseconds above 1e11, or RFC 3339; a header line is
-/// skipped. Lines may come in any order; of equal timestamps the last stays.
+/// skipped; the value `stale` is Prometheus' marker of a series that ended. Lines may come in any order; of equal timestamps the last stays.
 pub(crate) fn read_csv(path: &Path) -> Result<Samples, Report> {
     Ok(parse_csv(&read_text(path)?)?)
 }
 
 fn parse_csv(text: &str) -> Result<Samples, Invalid> {
     let (mut times, mut values) = (Vec::new(), Vec::new());
+    let mut first = true;
     for (at, line) in text.lines().enumerate() {
         let line = line.trim().trim_start_matches('\u{feff}');
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (time, value) = line
-            .split_once([',', ';', '\t'])
-            .map_or((line, ""), |(time, rest)| (time, rest));
-        let value = value.split([',', ';', '\t']).next().unwrap_or("");
-        match (csv_time(time), csv_value(value)) {
-            (Some(time), Some(value)) => {
+        let parsed = line.split_once(SEPARATORS).and_then(|(time, rest)| {
+            let value = rest.split(SEPARATORS).next().unwrap_or("");
+            Some((instant::parse_ms(unquoted(time)).ok()?, csv_value(unquoted(value))?))
+        });
+        match parsed {
+            Some((time, value)) => {
                 times.push(time);
                 values.push(value);
             }
-            // The first line may be a header.
-            _ if times.is_empty() && at == first_line(text) => {}
-            _ => {
+            None if first && is_header(line) => {}
+            None => {
                 return Err(Invalid::new(
                     format!("line {}", at + 1),
                     line,
@@ -80,37 +78,27 @@ fn parse_csv(text: &str) -> Result<Samples, Invalid> {
                 ));
             }
         }
+        first = false;
     }
     Ok(Samples::from_columns(times, values))
 }
 
-/// The index of the first line that is neither empty nor a comment.
-fn first_line(text: &str) -> usize {
-    text.lines()
-        .position(|line| {
-            let line = line.trim().trim_start_matches('\u{feff}');
-            !line.is_empty() && !line.starts_with('#')
-        })
-        .unwrap_or(0)
+/// A head begins with a word; a first line that begins like a time and cannot be read is a mistake.
+fn is_header(line: &str) -> bool {
+    unquoted(line).starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-fn csv_time(text: &str) -> Option<i64> {
-    let text = text.trim().trim_matches('"');
-    match text.parse::<f64>() {
-        Ok(number) if !number.is_finite() => None,
-        Ok(number) if number.abs() > MILLISECONDS_ABOVE => Some(number.round() as i64),
-        Ok(number) => Some((number * 1000.0).round() as i64),
-        Err(_) => instant::parse_ms(text).ok(),
-    }
+fn unquoted(text: &str) -> &str {
+    text.trim().trim_matches('"').trim()
 }
 
 fn csv_value(text: &str) -> Option<f64> {
-    let text = text.trim().trim_matches('"');
-    // An empty field is a sample without a value: it is counted as such, not skipped.
-    if text.is_empty() {
-        Some(f64::NAN)
-    } else {
-        text.parse().ok()
+    match text.to_ascii_lowercase().as_str() {
+        // An empty field is a sample without a value: it is counted as such, not skipped.
+        "" => Some(f64::NAN),
+        // Prometheus' marker of a series that ended: a gap starts at once.
+        "stale" | "stalenan" => Some(f64::from_bits(STALE_NAN_BITS)),
+        number => number.parse().ok(),
     }
 }
 
@@ -118,7 +106,10 @@ fn csv_value(text: &str) -> Option<f64> {
 /// `step_seconds`.
 pub(crate) fn read_values(path: &Path) -> Result<Values, Report> {
     let text = read_text(path)?;
-    let json: Value = serde_json::from_str(&text).wrap_err_with(|| format!("{} is not JSON", path.display()))?;
+    let json: Value = serde_json::from_str(&text).map_err(|error| {
+        let rule = format!("is not JSON: {error}");
+        Invalid::new("file", &path.display().to_string(), rule, "give an array of numbers")
+    })?;
     Ok(parse_values(&json)?)
 }
 
@@ -184,6 +175,20 @@ mod tests {
         let error = parse_csv("0,1\n15,2\nhello\n").unwrap_err();
         assert_eq!(error.field, "line 3");
         assert!(parse_csv("0,1\n15,x\n").is_err(), "a header stands first only");
+        for text in [
+            "1,0x10\n2,3\n",
+            "0,1\n15\n",
+            "17\n",
+            "a,b\nc,d\n",
+            "1e17,2\n",
+            "nan,2\n",
+        ] {
+            let error = parse_csv(text).map(|samples| samples.values);
+            assert!(error.is_err() || text.starts_with("nan"), "{text}: {error:?}");
+        }
+        assert!(parse_csv("0,1\n1700000000000000000,2\n").is_err(), "nanoseconds");
+        let ended = parse_csv("# since noon\r\n\r\n\"time\";\"value\"\r\n0;1\r\n15;stale\r\n").unwrap();
+        assert!(sla_domain::is_stale(ended.values[1]));
     }
 
     #[test]

@@ -39,7 +39,12 @@ impl Session {
     /// A client of the instance, started when none runs; waits until it answers.
     pub(crate) async fn peer(&self) -> Result<Peer, Report> {
         if let Some(address) = &self.global.connect {
-            let peer = Peer::connect_tcp(address).await?;
+            let address = if address.contains("://") {
+                address.clone()
+            } else {
+                format!("http://{address}")
+            };
+            let peer = Peer::connect_tcp(&address).await?;
             peer.server().get_server_info(GetServerInfoRequest {}).await?;
             return Ok(peer);
         }

@@ -3,13 +3,13 @@
 use color_eyre::eyre::Report;
 use serde_json::Value;
 use sla_domain::{duration, instant, number};
-use sla_proto::violation::v1::{
-    EvaluateRequest, GetOverviewRequest, ListViolationsRequest, ObjectiveStatus, Side, Violation,
-};
+use sla_proto::violation::v1::{ListViolationsRequest, ObjectiveStatus, Side, Violation};
 use sla_proto::{Peer, convert};
 
+use super::away::instant_asked;
+use super::standing::standing;
 use super::table::table;
-use super::{Session, json};
+use super::{Session, away, json};
 use crate::cli::ViolationsArgs;
 use crate::exit::Exit;
 use crate::output;
@@ -18,12 +18,10 @@ use crate::output;
 const PAGE_ROWS: u32 = 500;
 /// Rows of the ledger printed at most.
 const MAX_ROWS: usize = 10_000;
-/// How long a fresh instance may take to its first evaluation, milliseconds.
-const FIRST_EVALUATION_MS: i64 = 14_000;
 
 /// Prints one of the two views.
 pub(crate) async fn violations(session: &Session, arguments: &ViolationsArgs) -> Result<Exit, Report> {
-    let at = arguments.at.at.as_deref().map(instant::parse_ms).transpose()?;
+    let at = instant_asked(&arguments.at)?;
     let peer = session.peer().await?;
     if arguments.ledger {
         ledger(session, arguments, at, &peer).await
@@ -33,31 +31,19 @@ pub(crate) async fn violations(session: &Session, arguments: &ViolationsArgs) ->
 }
 
 async fn windows(session: &Session, arguments: &ViolationsArgs, at: Option<i64>, peer: &Peer) -> Result<Exit, Report> {
-    let set = arguments.set.clone().unwrap_or_default();
-    let objectives = if let Some(at_ms) = at {
-        let request = EvaluateRequest {
-            set,
-            at: Some(convert::timestamp(at_ms)),
-            ..EvaluateRequest::default()
-        };
-        peer.violations().evaluate(request).await?.into_inner().objectives
-    } else {
-        let wait = Some(convert::duration(FIRST_EVALUATION_MS));
-        let answer = peer
-            .violations()
-            .get_overview(GetOverviewRequest { set, wait })
-            .await?
-            .into_inner();
-        answer.overview.unwrap_or_default().objectives
-    };
+    let standing = standing(peer, arguments.set.as_deref().unwrap_or_default(), at).await?;
+    let objectives = &standing.objectives;
     if session.global.json {
         output::print_json(&Value::from(
             objectives.iter().map(json::objective_status).collect::<Vec<_>>(),
         ));
     } else {
-        output::print(&window_table(&objectives));
+        output::print(&window_table(objectives));
     }
-    Ok(if objectives.is_empty() { Exit::NO_DATA } else { Exit::OK })
+    if objectives.is_empty() {
+        return away::nothing(peer).await;
+    }
+    Ok(Exit::OK)
 }
 
 fn window_table(objectives: &[ObjectiveStatus]) -> String {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sla_domain::duration::{format_ms, parse_ms};
+use sla_source::{SourceError, SourceOptions, redact_url};
 
 use super::ConfigError;
 
@@ -275,6 +276,20 @@ impl Config {
                 name.clone(),
                 words,
                 "choose a simple name such as prod-eu",
+            );
+        }
+        if !self.source.url.is_empty()
+            && let Err(error) = SourceOptions::new("source", self.source.url.as_str()).check_url()
+        {
+            let words = match error {
+                SourceError::BadOption { rule, .. } => rule,
+                other => other.to_string(),
+            };
+            return rule(
+                "source.url",
+                redact_url(&self.source.url),
+                &words,
+                "correct --prometheus, or `url` below [source]",
             );
         }
         if self.evaluation.windows.is_empty() {

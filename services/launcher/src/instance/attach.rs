@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use color_eyre::eyre::{Report, WrapErr as _, eyre};
+use color_eyre::eyre::{Report, WrapErr as _};
 use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse};
 use sla_proto::{API_LEVEL, Peer};
 use sla_source::redact_url;
@@ -17,6 +17,8 @@ use crate::exit::{Exit, Failure};
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// Pause between two looks at its socket.
 const START_POLL: Duration = Duration::from_millis(15);
+/// Looks at a process whose socket closed again, for its last words: a second of them.
+const LAST_WORDS_LOOKS: u32 = 66;
 /// Longest part of a failed start's last words that is repeated.
 const LAST_WORDS_BYTES: usize = 4096;
 
@@ -43,26 +45,35 @@ pub(crate) async fn ensure(paths: &Paths, wanted: &Wanted) -> Result<(), Report>
     running(paths, wanted).await.map(|_| ())
 }
 
-async fn running(paths: &Paths, wanted: &Wanted) -> Result<PathBuf, Report> {
+async fn running(paths: &Paths, wanted: &Wanted) -> Result<(PathBuf, Option<Started>), Report> {
     if let Some(socket) = find_running(paths) {
-        return Ok(socket);
+        return Ok((socket, None));
     }
     let mut started = start(paths, &wanted.serve)?;
     wait_for(&paths.socket, &mut started).await?;
-    Ok(paths.socket.clone())
+    Ok((paths.socket.clone(), Some(started)))
 }
 
 /// Attaches to the running instance or starts one, and waits until it answers.
 pub(crate) async fn attach(paths: &Paths, wanted: &Wanted) -> Result<Peer, Report> {
-    let socket = running(paths, wanted).await?;
-    let peer = Peer::connect_unix(&socket).await?;
-    let info = peer
-        .server()
-        .get_server_info(GetServerInfoRequest {})
-        .await?
-        .into_inner();
-    check(&info, wanted)?;
-    Ok(peer)
+    let (socket, started) = running(paths, wanted).await?;
+    match greet(&socket).await {
+        Ok((peer, info)) => {
+            check(&info, wanted)?;
+            Ok(peer)
+        }
+        Err(report) => Err(match started {
+            // Its socket stood open before it found out that it cannot work.
+            Some(started) => started.ended().await.unwrap_or(report),
+            None => report,
+        }),
+    }
+}
+
+async fn greet(socket: &Path) -> Result<(Peer, GetServerInfoResponse), Report> {
+    let peer = Peer::connect_unix(socket).await?;
+    let info = peer.server().get_server_info(GetServerInfoRequest {}).await?;
+    Ok((peer, info.into_inner()))
 }
 
 fn check(info: &GetServerInfoResponse, wanted: &Wanted) -> Result<(), Report> {
@@ -96,6 +107,28 @@ struct Started {
     words: PathBuf,
 }
 
+impl Started {
+    /// What it said when it ended, if it ends soon.
+    async fn ended(mut self) -> Option<Report> {
+        for _ in 0..LAST_WORDS_LOOKS {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(self.report(status));
+            }
+            tokio::time::sleep(START_POLL).await;
+        }
+        None
+    }
+
+    fn report(&self, status: ExitStatus) -> Report {
+        let words = last_words(&self.words);
+        Failure::new(
+            Exit::UNAVAILABLE,
+            format!("the instance ended at its start ({status}): {words}"),
+        )
+        .into()
+    }
+}
+
 /// Starts `sla serve` as a process of its own that outlives this one.
 fn start(paths: &Paths, arguments: &[String]) -> Result<Started, Report> {
     let program = std::env::current_exe().wrap_err("cannot find the program to start in the background")?;
@@ -124,10 +157,7 @@ async fn wait_for(socket: &Path, started: &mut Started) -> Result<(), Report> {
             if std::os::unix::net::UnixStream::connect(socket).is_ok() {
                 return Ok(());
             }
-            return Err(eyre!(
-                "the instance ended at its start ({status}): {}",
-                last_words(&started.words)
-            ));
+            return Err(started.report(status));
         }
         if begun.elapsed() > START_LIMIT {
             let limit = START_LIMIT.as_secs();

@@ -106,6 +106,44 @@ fn evaluate_judges_the_known_vector() {
 }
 
 #[test]
+fn evaluate_knows_no_future_counts_the_unknown_as_asked_and_lists_every_sample() {
+    // A minute apart first, a second apart later: at the end of the first hour nobody knew that.
+    let slow: Vec<String> = (0..60).map(|k| format!("{},9", k * 60)).collect();
+    let fast: Vec<String> = (0..3600).map(|k| format!("{},9", 3600 + k)).collect();
+    let file = slow.join("\n") + "\n" + &fast.join("\n");
+    let judge = |file: &str, more: &[&str]| {
+        let said = sla(
+            &[&["evaluate", "--csv", "-", "--max", "1", "--json"], more].concat(),
+            file,
+        );
+        assert_eq!(said.code, 0, "{}", said.err);
+        let answer = said.json();
+        check_documented(&answer, "evaluate");
+        answer
+    };
+    let early = ["--at", "3590", "--window", "1h"];
+    assert_eq!(judge(&file, &early), judge(&slow.join("\n"), &early));
+    assert_eq!(judge(&file, &early)["covered_s"], json!(3590));
+    let all = judge(&file, &["--cap", "60s"]);
+    assert_eq!(all["intervals"][0]["samples"], json!(3660));
+    assert_eq!(all["intervals"][0]["sample_times"].as_array().unwrap().len(), 3660);
+    // Known for 60 s of 240, 30 of them bad; a NaN is told, the marker ends what holds.
+    let gaps = "0,0\n15,NaN\n30,9\n60,stale\n";
+    let seconds = |policy: &str| {
+        let answer = judge(
+            gaps,
+            &["--window", "4m", "--at", "240", "--cap", "60s", "--missing", policy],
+        );
+        assert_eq!((&answer["samples_nan"], &answer["covered_s"]), (&json!(1), &json!(60)));
+        (answer["bad_s"].clone(), answer["judged_s"].clone())
+    };
+    assert_eq!(seconds("gap"), (json!(30), json!(60)));
+    assert_eq!(seconds("good"), (json!(30), json!(240)));
+    assert_eq!(seconds("bad"), (json!(210), json!(240)));
+    assert_eq!(seconds("zero"), (json!(30), json!(240)));
+}
+
+#[test]
 fn evaluate_refuses_what_makes_no_sense() {
     let upside_down = sla(
         &["evaluate", "--csv", "-", "--min", "9", "--max", "1", "--json"],
@@ -124,6 +162,14 @@ fn evaluate_refuses_what_makes_no_sense() {
     );
     assert_eq!(sla(&["evaluate", "--csv", "-", "--max", "1"], "0,1\nx,2\n").code, 65);
     assert_eq!(sla(&["evaluate", "--max", "1"], "").code, 64);
+    let missing = sla(&["evaluate", "--csv", "/no/such/file", "--max", "1"], "");
+    assert_eq!(missing.code, 65);
+    assert!(missing.err.contains("/no/such/file"), "{}", missing.err);
+    for at in ["soon", "1700000000000000000"] {
+        let said = sla(&["evaluate", "--csv", "-", "--max", "1", "--at", at], "0,1\n");
+        assert_eq!(said.code, 65);
+        assert!(said.err.starts_with("sla: --at is "), "{}", said.err);
+    }
 }
 
 #[test]

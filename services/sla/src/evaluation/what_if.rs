@@ -15,7 +15,7 @@ use crate::evaluation::judge::{Asked, judge};
 use crate::evaluation::memory::{HeldSeries, Wanted};
 use crate::evaluation::reader::{ReadPlan, Reading, read};
 use crate::evaluation::status::objective_status;
-use crate::options::{LATE_SAMPLES_MS, MAX_INLINE_OBJECTIVES, MAX_WINDOW_MS, MAX_WINDOWS};
+use crate::options::{LATE_SAMPLES_MS, MAX_INLINE_OBJECTIVES, MAX_SAMPLES_PER_ANSWER, MAX_WINDOW_MS, MAX_WINDOWS};
 use crate::outlook;
 use crate::service::Core;
 use crate::sets::catalog::KnownObjective;
@@ -71,7 +71,8 @@ pub(crate) async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Resul
             status
         })
     });
-    let told = futures::future::try_join_all(work).await?;
+    let mut told = futures::future::try_join_all(work).await?;
+    limit_samples(&mut told, MAX_SAMPLES_PER_ANSWER);
     Ok(pb::EvaluateResponse {
         at: Some(convert::timestamp(asked.at_ms)),
         objectives: told,
@@ -182,6 +183,17 @@ async fn objectives(core: &Core, request: &pb::EvaluateRequest) -> Result<Vec<Ar
         what: CANNOT_EVALUATE,
         problems,
     })
+}
+
+/// Leaves the lists of violating samples away once `left` of them are listed; their number stays.
+fn limit_samples(objectives: &mut [pb::ObjectiveStatus], mut left: usize) {
+    let series = objectives.iter_mut().flat_map(|objective| &mut objective.series);
+    let windows = series.flat_map(|series| &mut series.windows);
+    for interval in windows.flat_map(|window| &mut window.intervals) {
+        interval.sample_times.truncate(left);
+        interval.sample_values.truncate(left);
+        left -= interval.sample_times.len();
+    }
 }
 
 /// The instant of what is in memory: the oldest of the queries' newest samples, so that figures do not fade while

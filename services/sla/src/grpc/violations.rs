@@ -50,6 +50,8 @@ impl ViolationsApi {
         let set_id = loop {
             match self.set_id(&request.set).await {
                 Ok(found) => break found,
+                // Where there are sets, a name that none has is a mistake and not news to come.
+                Err(error) if self.0.catalog.sets().is_ok_and(|sets| !sets.all.is_empty()) => return Err(error),
                 Err(error) if tokio::time::Instant::now() >= deadline => return Err(error),
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }

@@ -14,9 +14,13 @@ pub(super) struct Judged {
     intervals: Vec<Interval>,
     violated_ms: i64,
     covered_ms: i64,
+    /// Time that is bad and that counts, after the policy for unknown time.
+    bad_ms: i64,
+    counted_ms: i64,
     window_ms: i64,
     samples: u64,
     samples_violating: u64,
+    samples_nan: u64,
     state: String,
 }
 
@@ -30,6 +34,18 @@ struct Interval {
     excess: f64,
     samples: u64,
     times_ms: Vec<i64>,
+}
+
+/// Why a source gave no series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Emptiness {
+    /// It could not be read; the answer says why.
+    Away,
+    /// Nothing matches.
+    Unknown {
+        /// What was looked for, and where.
+        words: String,
+    },
 }
 
 /// The whole answer.
@@ -64,9 +80,12 @@ impl Answer {
             intervals,
             violated_ms: evaluation.violated_ms,
             covered_ms: evaluation.covered_ms,
+            bad_ms: evaluation.bad_ms,
+            counted_ms: evaluation.judged_ms(),
             window_ms: evaluation.window.length_ms,
             samples: evaluation.samples,
             samples_violating: evaluation.samples_violating,
+            samples_nan: evaluation.n_nan,
             state: state.word().to_owned(),
         };
         Self {
@@ -122,6 +141,23 @@ impl Answer {
         })
     }
 
+    /// Why there is nothing in it; `None` when there is something.
+    pub(super) fn emptiness(&self) -> Option<Emptiness> {
+        if !self.series.is_empty() {
+            None
+        } else if self.problem.is_empty() {
+            let words = format!(
+                "{}: no series has a sample in the {} up to {}; check the metric name, the labels and the instant",
+                SafeText::new(&self.objective),
+                duration::format_ms(self.whole.window_ms),
+                instant::format_ms(self.at_ms),
+            );
+            Some(Emptiness::Unknown { words })
+        } else {
+            Some(Emptiness::Away)
+        }
+    }
+
     /// The contract of `docs/reference/json.md`.
     pub(super) fn json(&self) -> Value {
         let mut json = self.whole.json();
@@ -156,6 +192,16 @@ impl Answer {
                 whole.coverage() * 100.0,
             ),
         ];
+        if whole.bad_ms != whole.violated_ms || whole.counted_ms != whole.covered_ms {
+            lines.push(format!(
+                "unknown time counted as asked: {} bad of {} judged",
+                duration::format_short_ms(whole.bad_ms),
+                duration::format_short_ms(whole.counted_ms),
+            ));
+        }
+        if whole.samples_nan > 0 {
+            lines.push(format!("{} samples are NaN or infinite: left out", whole.samples_nan));
+        }
         if !self.problem.is_empty() {
             lines.push(format!("problem: {}", SafeText::new(&self.problem)));
         }
@@ -208,6 +254,9 @@ impl Judged {
             "coverage": self.coverage(),
             "samples": self.samples,
             "samples_violating": self.samples_violating,
+            "samples_nan": self.samples_nan,
+            "bad_s": seconds(self.bad_ms),
+            "judged_s": seconds(self.counted_ms),
             "state": self.state,
         });
         if let Some(labels) = &self.labels {
@@ -245,9 +294,12 @@ fn judged(window: Option<&WindowResult>, window_ms: i64) -> Judged {
         intervals: window.intervals.iter().map(interval).collect(),
         violated_ms: window.violated_ms,
         covered_ms: window.covered_ms,
+        bad_ms: window.bad_ms,
+        counted_ms: window.judged_ms,
         window_ms: window.window_ms,
         samples: window.samples,
         samples_violating: window.samples_violating,
+        samples_nan: window.samples_nan,
         state: String::new(),
     }
 }

@@ -1,0 +1,51 @@
+//! What a command says when it has nothing to show: a source that is away is no empty answer.
+
+use color_eyre::eyre::Report;
+use sla_domain::{Clock as _, SystemClock, duration};
+use sla_proto::Peer;
+use sla_proto::series::v1::SourceStatus;
+use sla_proto::server::v1::GetServerInfoRequest;
+
+use crate::cli::At;
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+/// An instant this much ahead is a mistake worth a remark, milliseconds: clocks differ by less.
+const AHEAD_MS: i64 = 60_000;
+
+/// How the source of the instance does; only the instance itself knows before anything was judged.
+pub(super) async fn source(peer: &Peer) -> Result<Option<SourceStatus>, Report> {
+    Ok(peer
+        .server()
+        .get_server_info(GetServerInfoRequest {})
+        .await?
+        .into_inner()
+        .source)
+}
+
+/// How a command ends that found nothing: with what keeps the source away, else with "no data".
+pub(super) async fn nothing(peer: &Peer) -> Result<Exit, Report> {
+    match source(peer).await?.filter(|source| !source.problem.is_empty()) {
+        Some(source) => Err(failure(&source).into()),
+        None => Ok(Exit::NO_DATA),
+    }
+}
+
+/// The source's problem as the end of a command.
+pub(super) fn failure(source: &SourceStatus) -> Failure {
+    let words = format!("the source {} does not answer: {}", source.address, source.problem);
+    Failure::new(Exit::UNAVAILABLE, words)
+}
+
+/// The instant asked for; one that lies ahead is remarked on, because nothing is known of it.
+pub(super) fn instant_asked(at: &At) -> Result<Option<i64>, Report> {
+    let at_ms = at.ms()?;
+    let ahead_ms = at_ms.map_or(0, |at_ms| at_ms.saturating_sub(SystemClock.now_ms()));
+    if ahead_ms > AHEAD_MS {
+        output::remark(&format!(
+            "--at lies {} in the future: nothing is known of it yet",
+            duration::format_short_ms(ahead_ms)
+        ));
+    }
+    Ok(at_ms)
+}
