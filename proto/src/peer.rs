@@ -84,6 +84,8 @@ clients! {
     analysis: etl::analysis_service_client::AnalysisServiceClient;
     /// Stored results.
     results: storage::result_store_service_client::ResultStoreServiceClient;
+    /// How the storage is doing.
+    store_status: storage::store_status_service_client::StoreStatusServiceClient;
     /// Stored sets.
     set_store: storage::set_store_service_client::SetStoreServiceClient;
     /// Stored runs.

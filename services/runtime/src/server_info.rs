@@ -8,6 +8,7 @@ use sla_proto::convert;
 use sla_proto::etl::v1::GetSourceRequest;
 use sla_proto::server::v1::server_service_server::{ServerService, ServerServiceServer};
 use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse, StopServerRequest, StopServerResponse};
+use sla_proto::storage::v1::{GetStoreStatusRequest, StoreStatus};
 use tonic::{Code, Request, Response, Status};
 
 use crate::caller::Caller;
@@ -48,6 +49,25 @@ impl ServerInfo {
     }
 }
 
+impl ServerInfo {
+    /// How the storage is doing; one that does not answer is a problem too.
+    async fn store(&self) -> StoreStatus {
+        match self
+            .peer
+            .store_status()
+            .get_store_status(GetStoreStatusRequest {})
+            .await
+        {
+            Ok(answer) => answer.into_inner().status.unwrap_or_default(),
+            Err(status) => StoreStatus {
+                problem: format!("the storage does not answer: {}", status.message()),
+                problem_reason: reason::UNAVAILABLE.to_owned(),
+                ..StoreStatus::default()
+            },
+        }
+    }
+}
+
 #[tonic::async_trait]
 impl ServerService for ServerInfo {
     async fn get_server_info(
@@ -66,6 +86,7 @@ impl ServerService for ServerInfo {
                 info.source = Some(status);
             }
         }
+        info.store = Some(self.store().await);
         Ok(Response::new(info))
     }
 

@@ -181,6 +181,28 @@ impl StoreError {
     }
 }
 
+/// What to do when the disk is full.
+const FREE_SPACE: &str = "free space on the disk of the data directory; writing goes on by itself";
+/// What to do when nothing may be written.
+const MAKE_WRITABLE: &str = "make the data directory writable; writing goes on by itself";
+/// What to do about everything else.
+const READ_THE_LOG: &str = "the log of the storage role has the cause";
+
+impl StoreError {
+    /// Reason word and hint of an error that is about the file or the disk rather than the request.
+    pub(crate) fn trouble(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::DiskFull(_) => Some((reason::STORAGE_READ_ONLY, FREE_SPACE)),
+            Self::ReadOnly(_) => Some((reason::STORAGE_READ_ONLY, MAKE_WRITABLE)),
+            Self::Corrupt { .. } => Some((reason::STORAGE_FAILED, READ_THE_LOG)),
+            Self::Database(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
+                Some((reason::STORAGE_FAILED, READ_THE_LOG))
+            }
+            _ => None,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
@@ -249,10 +271,10 @@ impl ToStatus for StoreError {
                 .detail("found_offset", found.to_string())
                 .status(),
             Self::DiskFull(_) => Problem::new(Code::ResourceExhausted, reason::STORAGE_READ_ONLY, text)
-                .hint("free space on the disk of the data directory; writing goes on by itself")
+                .hint(FREE_SPACE)
                 .status(),
             Self::ReadOnly(_) => Problem::new(Code::FailedPrecondition, reason::STORAGE_READ_ONLY, text)
-                .hint("make the data directory writable; writing goes on by itself")
+                .hint(MAKE_WRITABLE)
                 .status(),
             Self::Busy { .. } => Problem::new(Code::ResourceExhausted, reason::OVERLOADED, text)
                 .hint("try again")
@@ -268,7 +290,7 @@ impl ToStatus for StoreError {
             | Self::Migration { .. }
             | Self::InUse { .. }
             | Self::File { .. } => Problem::new(Code::Internal, reason::STORAGE_FAILED, text)
-                .hint("the log of the storage role has the cause")
+                .hint(READ_THE_LOG)
                 .status(),
             Self::Remote(status) => (**status).clone(),
         }

@@ -1,9 +1,10 @@
-//! The four services of `sla.storage.v1` in front of the ports.
+//! The services of `sla.storage.v1` in front of the ports.
 
 mod ledger;
 mod results;
 mod runs;
 mod sets;
+pub(crate) mod status;
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreServiceServe
 use sla_proto::storage::v1::result_store_service_server::ResultStoreServiceServer;
 use sla_proto::storage::v1::run_store_service_server::RunStoreServiceServer;
 use sla_proto::storage::v1::set_store_service_server::SetStoreServiceServer;
-use sla_runtime::{ToStatus as _, page, status};
+use sla_runtime::status::chain;
+use sla_runtime::{ToStatus as _, page};
 use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
 use tonic::{Code, Status};
@@ -79,7 +81,7 @@ fn refuse(error: StoreError) -> Status {
     let ours = matches!(status.code(), Code::Internal | Code::ResourceExhausted | Code::Unknown)
         || matches!(error, StoreError::ReadOnly(_));
     if ours {
-        tracing::error!(error = status::chain(&error), "the store could not serve a request");
+        tracing::error!(error = chain(&error), "the store could not serve a request");
     }
     status
 }

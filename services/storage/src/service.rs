@@ -1,23 +1,38 @@
 //! The role `storage`: one open database, the services in front of it, and the retention behind it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sla_domain::Clock;
+use sla_proto::storage::v1::store_status_service_server::StoreStatusServiceServer;
 use sla_runtime::Shutdown;
 use tonic::service::Routes;
 
 use crate::error::StoreError;
 use crate::grpc::StorageGrpc;
+use crate::grpc::status::StatusGrpc;
 use crate::metrics::StorageMetrics;
 use crate::options::StorageOptions;
 use crate::retention::Retention;
 use crate::sqlite::SqliteStore;
+use crate::sqlite::trouble::TRY_EVERY_MS;
 
 /// The running role. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct StorageService {
     store: SqliteStore,
     metrics: Arc<StorageMetrics>,
+}
+
+/// Tries to write now and then while writes fail: the trouble is over when the disk has room, not when somebody writes next.
+async fn rescue(store: &SqliteStore) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(TRY_EVERY_MS.unsigned_abs())).await;
+        if store.is_in_trouble() {
+            // The trouble itself has taken note of it.
+            let _ = store.try_write().await;
+        }
+    }
 }
 
 impl StorageService {
@@ -41,13 +56,21 @@ impl StorageService {
         let task = Retention::new(store.clone(), retention, clock, Arc::clone(&metrics));
         let token = shutdown.token().clone();
         shutdown.spawn("storage-retention", async move { task.run(&token).await });
+        let (rescued, token) = (store.clone(), shutdown.token().clone());
+        shutdown.spawn("storage-rescue", async move {
+            tokio::select! {
+                () = token.cancelled() => {}
+                () = rescue(&rescued) => {}
+            }
+        });
         Ok(Self { store, metrics })
     }
 
-    /// Adds the four services of `sla.storage.v1`.
+    /// Adds the services of `sla.storage.v1`.
     #[must_use]
     pub fn routes(&self, routes: Routes) -> Routes {
-        StorageGrpc::new(self.store.clone(), Arc::clone(&self.metrics)).routes(routes)
+        let routes = StorageGrpc::new(self.store.clone(), Arc::clone(&self.metrics)).routes(routes);
+        routes.add_service(StoreStatusServiceServer::new(StatusGrpc(self.store.clone())))
     }
 
     /// The store itself.

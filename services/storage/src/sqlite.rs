@@ -2,6 +2,7 @@
 
 mod apply;
 mod connections;
+pub mod failpoint;
 mod ledger;
 mod migration;
 mod opening;
@@ -11,6 +12,7 @@ mod results;
 mod retention;
 mod runs;
 mod sets;
+pub(crate) mod trouble;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use sla_domain::Clock;
 use crate::dialect::Dialect;
 use crate::error::StoreError;
 use connections::Connections;
+use trouble::Trouble;
 
 pub use retention::Pages;
 
@@ -49,7 +52,7 @@ impl SqliteStore {
     pub fn open(data_dir: &Path, readers: usize, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let opened = opening::open(data_dir, clock.now_ms())?;
         Ok(Self {
-            connections: Arc::new(Connections::start(opened, readers)?),
+            connections: Arc::new(Connections::start(opened, readers, Trouble::new(clock.clone()))?),
             clock,
         })
     }

@@ -1,9 +1,10 @@
-//! Promise 2: killed at any moment, nothing acknowledged is lost and the file is sound. The writer is this test binary
-//! itself, started again as a child.
+//! Promise 2: killed at any moment and at each failpoint, nothing acknowledged is lost and the file is sound: 60 deaths. The
+//! writer is this test binary itself, started again as a child.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -14,12 +15,19 @@ use sla_proto::convert::timestamp;
 use sla_proto::violation::v1::Violation;
 use sla_storage::port::{Batch, LOCAL_SOURCE, Page, RawRecord, ViolationFilter};
 use sla_storage::specimen::{USUAL, body, result, series};
+use sla_storage::sqlite::failpoint;
 use sla_storage::{LedgerStore, ResultStore, SqliteStore};
 
 const NOW_MS: i64 = 1_700_000_000_000;
 /// Kills while the child writes, and while it makes a new database.
 const KILLS: u64 = 25;
 const KILLS_OF_NEW: u64 = 15;
+/// Each failpoint is passed this often before it kills, and once more with each further number.
+const PASSES: [u32; 4] = [0, 1, 7, 30];
+/// The same for a new database, which passes through five migrations.
+const MIGRATIONS: u32 = 4;
+/// Of the signal of a child that ended itself.
+const SIGABRT: i32 = 6;
 /// Series of a run: the run of record n is n / SERIES.
 const SERIES: u64 = 40;
 
@@ -36,12 +44,18 @@ fn record(offset: u64) -> RawRecord {
     }
 }
 
-/// The child: writes until it is killed and says what was acknowledged. Its directory comes by stdin.
+/// The child: writes until it is killed and says what was acknowledged. Its directory comes by stdin, and on a second line
+/// the failpoint at which it dies and how often that is passed before.
 #[test]
 #[ignore = "the child of the tests below"]
 fn child_writer() {
     let mut directory = String::new();
     std::io::stdin().read_line(&mut directory).unwrap();
+    let mut death = String::new();
+    std::io::stdin().read_line(&mut death).unwrap();
+    if let Some((place, passes)) = death.trim().split_once(' ') {
+        failpoint::arm(place, passes.parse().unwrap());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -72,7 +86,7 @@ fn child_writer() {
     });
 }
 
-fn spawn(directory: &Path) -> Child {
+fn spawn(directory: &Path, death: &str) -> Child {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child_writer", "--ignored", "--nocapture"])
         .stdin(Stdio::piped())
@@ -80,18 +94,31 @@ fn spawn(directory: &Path) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    writeln!(child.stdin.take().unwrap(), "{}", directory.display()).unwrap();
+    writeln!(child.stdin.take().unwrap(), "{}\n{death}", directory.display()).unwrap();
     child
 }
 
 /// Kills `child` with SIGKILL and gives the lines that it had written.
 fn kill(mut child: Child) -> Vec<String> {
     child.kill().unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok)
-        .collect();
+    let lines = said(&mut child);
     child.wait().unwrap();
+    lines
+}
+
+fn said(child: &mut Child) -> Vec<String> {
+    let out = BufReader::new(child.stdout.take().unwrap());
+    out.lines().map_while(Result::ok).collect()
+}
+
+/// Waits for the failpoint and gives the lines written before it.
+fn die(mut child: Child) -> Vec<String> {
+    let lines = said(&mut child);
+    assert_eq!(
+        child.wait().unwrap().signal(),
+        Some(SIGABRT),
+        "it died at its failpoint: {lines:?}"
+    );
     lines
 }
 
@@ -110,6 +137,62 @@ fn random(state: &mut u64, below: u64) -> u64 {
     (*state >> 33) % below
 }
 
+/// Opens what a dead writer left: sound, with all that was acknowledged, nothing of it twice.
+async fn is_sound(directory: &Path, acknowledged: u64, violation: u64, after: &str) {
+    let store = open(directory);
+    assert_eq!(store.integrity().await.unwrap(), "ok", "{after}");
+    let position = store.position(LOCAL_SOURCE, 0).await.unwrap();
+    assert!(
+        position >= acknowledged,
+        "{after}: {acknowledged} was acknowledged, {position} is there"
+    );
+    // Two parts a record: not one lost, not one doubled, none without its position.
+    assert_eq!(store.row_count("result").await.unwrap(), 2 * position, "{after}");
+    let mut done = 0;
+    for run in 0..=position / SERIES {
+        let progress = store.progress(&format!("run-{run}")).await.unwrap();
+        done += progress.map_or(0, |progress| progress.done);
+    }
+    assert_eq!(u64::from(done), position, "{after}: the counters agree with the rows");
+    let newest = store
+        .list_violations(&ViolationFilter::default(), Page::first(1))
+        .await
+        .unwrap()
+        .rows;
+    let newest = newest
+        .first()
+        .and_then(|row| row.start)
+        .map_or(0, |start| sla_proto::convert::millis(&start));
+    assert!(newest as u64 >= violation, "{after}");
+    store.close().await;
+}
+
+#[test]
+fn dead_at_each_failpoint() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let mut acknowledged = 0;
+    for place in failpoint::OF_WRITES {
+        for passes in PASSES {
+            let death = format!("{place} {passes}");
+            let lines = die(spawn(directory.path(), &death));
+            acknowledged = acknowledged.max(newest(&lines, "applied "));
+            let violation = newest(&lines, "violation ");
+            runtime.block_on(is_sound(directory.path(), acknowledged, violation, &death));
+        }
+    }
+    assert!(acknowledged > 0, "something was written in between");
+    for passes in 0..MIGRATIONS {
+        let directory = tempfile::tempdir().unwrap();
+        let death = format!("{} {passes}", failpoint::MIGRATED);
+        die(spawn(directory.path(), &death));
+        runtime.block_on(is_sound(directory.path(), 0, 0, &death));
+    }
+}
+
 #[test]
 fn killed_while_writing() {
     let directory = tempfile::tempdir().unwrap();
@@ -120,46 +203,17 @@ fn killed_while_writing() {
     let mut seed = 20_231_114;
     let mut acknowledged = 0;
     for round in 0..KILLS {
-        let child = spawn(directory.path());
+        let child = spawn(directory.path(), "");
         std::thread::sleep(Duration::from_millis(20 + random(&mut seed, 150)));
         let lines = kill(child);
         acknowledged = acknowledged.max(newest(&lines, "applied "));
         let violation = newest(&lines, "violation ");
-        runtime.block_on(async {
-            let store = open(directory.path());
-            assert_eq!(store.integrity().await.unwrap(), "ok", "round {round}");
-            let position = store.position(LOCAL_SOURCE, 0).await.unwrap();
-            assert!(
-                position >= acknowledged,
-                "round {round}: {acknowledged} was acknowledged, {position} is there"
-            );
-            // Two parts a record: not one lost, not one doubled, none without its position.
-            assert_eq!(store.row_count("result").await.unwrap(), 2 * position, "round {round}");
-            let mut done = 0;
-            for run in 0..=position / SERIES {
-                done += store
-                    .progress(&format!("run-{run}"))
-                    .await
-                    .unwrap()
-                    .map_or(0, |progress| progress.done);
-            }
-            assert_eq!(
-                u64::from(done),
-                position,
-                "round {round}: the counters agree with the rows"
-            );
-            let newest = store
-                .list_violations(&ViolationFilter::default(), Page::first(1))
-                .await
-                .unwrap()
-                .rows;
-            let newest = newest
-                .first()
-                .and_then(|row| row.start)
-                .map_or(0, |start| sla_proto::convert::millis(&start));
-            assert!(newest as u64 >= violation, "round {round}");
-            store.close().await;
-        });
+        runtime.block_on(is_sound(
+            directory.path(),
+            acknowledged,
+            violation,
+            &format!("round {round}"),
+        ));
     }
     assert!(acknowledged > KILLS, "the child has written something: {acknowledged}");
 }
@@ -175,7 +229,7 @@ fn killed_while_migrating() {
     let mut in_the_middle = 0;
     for round in 0..KILLS_OF_NEW {
         let directory = tempfile::tempdir().unwrap();
-        let child = spawn(directory.path());
+        let child = spawn(directory.path(), "");
         // Until the file is there; then up to the time that five migrations take.
         while !directory.path().join("sla.db").exists() {
             std::thread::sleep(Duration::from_micros(200));

@@ -144,6 +144,8 @@ async fn suite(transport: &str, peer: &Peer) {
         (API_LEVEL, true, true),
         "{transport}"
     );
+    let store = info.store.unwrap();
+    assert!(store.problem.is_empty() && store.file_bytes > 0, "{store:?}");
     health(peer, &info.roles).await;
     catalogue(peer).await;
     sets(transport, peer).await;

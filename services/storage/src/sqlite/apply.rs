@@ -6,7 +6,7 @@ use prost::Message as _;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{DIALECT, signed};
+use super::{DIALECT, failpoint, signed};
 use crate::error::StoreError;
 use crate::payload;
 use crate::port::{Applied, Batch, LOCAL_SOURCE, MAX_BATCH_BYTES, MAX_BATCH_RECORDS};
@@ -90,6 +90,7 @@ pub(super) fn apply(tx: &Transaction<'_>, batch: &Batch, now_ms: i64) -> Result<
             }
         }
     }
+    failpoint::pass(failpoint::ROWS);
     applied.next_offset = last.offset + 1;
     move_position(tx, &batch.source, batch.partition, stored, applied.next_offset)?;
     Ok(applied)

@@ -10,7 +10,9 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use sla_runtime::pool::panic_text;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::failpoint;
 use super::opening::{Opened, open_reader};
+use super::trouble::Trouble;
 use crate::error::StoreError;
 
 /// Writes that may wait for the writer.
@@ -27,6 +29,7 @@ pub(crate) struct Connections {
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
+    trouble: Trouble,
 }
 
 #[derive(Debug)]
@@ -38,7 +41,7 @@ struct Readers {
 }
 
 impl Connections {
-    pub(crate) fn start(opened: Opened, readers: usize) -> Result<Self, StoreError> {
+    pub(crate) fn start(opened: Opened, readers: usize, trouble: Trouble) -> Result<Self, StoreError> {
         let Opened {
             writer: mut connection,
             path,
@@ -74,7 +77,13 @@ impl Connections {
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(writer)),
             readers,
+            trouble,
         })
+    }
+
+    /// How writes have ended lately.
+    pub(crate) fn trouble(&self) -> &Trouble {
+        &self.trouble
     }
 
     /// Runs `work` in one IMMEDIATE transaction on the writer and commits when it succeeds. When this returns `Ok` the
@@ -84,11 +93,11 @@ impl Connections {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        let trouble = self.trouble.clone();
         self.on_writer(move |connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
+            let outcome = in_transaction(connection, work);
+            trouble.note(&outcome);
+            outcome
         })
         .await
     }
@@ -172,6 +181,19 @@ impl Connections {
     }
 }
 
+fn in_transaction<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    failpoint::pass(failpoint::BEGUN);
+    let value = work(&transaction)?;
+    failpoint::pass(failpoint::WRITTEN);
+    transaction.commit()?;
+    failpoint::pass(failpoint::COMMITTED);
+    Ok(value)
+}
+
 /// A panic becomes an error of this one request.
 fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(StoreError::Crashed(panic_text(&*panic))))
@@ -183,7 +205,8 @@ mod tests {
     use crate::sqlite::opening::open;
 
     fn connections(directory: &std::path::Path) -> Connections {
-        Connections::start(open(directory, 1).unwrap(), 1).unwrap()
+        let clock = std::sync::Arc::new(sla_domain::ManualClock::at(1));
+        Connections::start(open(directory, 1).unwrap(), 1, Trouble::new(clock)).unwrap()
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
+use super::failpoint;
 use crate::error::StoreError;
 
 /// All migrations, oldest first; number = position + 1. Never edit one that was released: append.
@@ -46,6 +47,7 @@ pub(crate) fn migrate_to(connection: &mut Connection, now_ms: i64, target: u32) 
                 return Ok(false);
             }
             transaction.execute_batch(sql)?;
+            failpoint::pass(failpoint::MIGRATED);
             transaction.execute(
                 "INSERT INTO schema_version (version, name, applied_ms) VALUES (?, ?, ?)",
                 (number, name, now_ms),

@@ -97,6 +97,20 @@ impl ResultStore for SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// Dead letters, and bytes of the file.
+    pub(super) async fn counts(&self) -> Result<(u32, u64), StoreError> {
+        self.connections
+            .read(|tx| {
+                let letters = tx.prepare_cached(sql::LETTER_TOTAL)?.query_row([], |row| row.get(0))?;
+                let pragma = |name: &str| tx.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+                let bytes = pragma("page_count")? * pragma("page_size")?;
+                Ok((letters, bytes.cast_unsigned()))
+            })
+            .await
+    }
+}
+
 fn latest_of(tx: &Transaction<'_>, id: SeriesId) -> Result<Option<LatestResult>, StoreError> {
     let mut statement = tx.prepare_cached(sql::READ_LATEST)?;
     let mut rows = statement.query([id.0.as_slice()])?;
