@@ -56,8 +56,7 @@ struct Regression {
 /// factorisation serve all nested lags; ill-conditioned and short series go through Householder QR.
 ///
 /// # Errors
-/// [`Degenerate`]: empty, gaps, shorter than 4, constant, [`Degenerate::ExactFit`] when a regression leaves no residual,
-/// [`Degenerate::Singular`] when the level does not vary over the regression.
+/// [`Degenerate`]: empty, gaps, shorter than 4, constant, [`Degenerate::ExactFit`] when a regression leaves no residual.
 pub fn augmented_dickey_fuller(values: &[f64]) -> Result<DickeyFuller, Degenerate> {
     let z = standardise(values, MIN_SAMPLES)?.values;
     let max_lag = largest_lag(z.len());
@@ -102,11 +101,11 @@ fn aic(residual: f64, n: usize, k: usize) -> f64 {
     n * ((std::f64::consts::TAU * residual / n).ln() + 1.0) + 2.0 * k as f64
 }
 
-/// The lag with the smallest AIC (the smaller lag on a tie) from the residual sums of squares of lags 0, 1, ….
-fn best(residuals: &[f64], n: usize) -> (usize, f64) {
+/// The lag with the smallest AIC (the smaller lag on a tie) from the residual sums of squares and the ranks of lags 0, 1, ….
+fn best(residuals: &[f64], n: usize, rank: impl Fn(usize) -> usize) -> (usize, f64) {
     let mut found = (0, f64::INFINITY);
     for (lag, &residual) in residuals.iter().enumerate() {
-        let value = aic(residual, n, lag + 2);
+        let value = aic(residual, n, rank(lag));
         if value < found.1 {
             found = (lag, value);
         }

@@ -38,9 +38,6 @@ pub enum Degenerate {
     /// The model predicts every sample to rounding precision, so there is no noise to estimate.
     #[error("the samples follow the model exactly, so there is no noise to measure")]
     ExactFit,
-    /// The regressors are linearly dependent (say, everything before the last sample is constant).
-    #[error("the samples do not determine the model: what it would be explained by does not vary")]
-    Singular,
     /// After differencing nothing varies.
     #[error("nothing varies after differencing")]
     ZeroVariance,

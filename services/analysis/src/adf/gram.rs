@@ -83,7 +83,7 @@ pub(super) fn search(level: &[f64], differences: &[f64], max_lag: usize) -> Opti
     if residuals.iter().any(|r| !trusted(*r, total)) {
         return None;
     }
-    let (lag, best_aic) = best(&residuals, n);
+    let (lag, best_aic) = best(&residuals, n, |lag| lag + 2);
     let statistic = finish(common, level, differences, max_lag, lag)?;
     Some(Regression {
         lag,

@@ -1,10 +1,11 @@
 //! The experts: each draws paths of what may come, from the history up to an origin.
 
+use super::drift::Walk;
 use super::random::Random;
 use super::terrain::{FEATURES, LEVEL, SHAPE, Terrain, Track, advance};
 
 /// Number of experts in the pool.
-pub const EXPERTS: usize = 14;
+pub const EXPERTS: usize = 15;
 /// Names, in the order of every weight vector.
 pub const NAMES: [&str; EXPERTS] = [
     "near-4h",
@@ -21,6 +22,7 @@ pub const NAMES: [&str; EXPERTS] = [
     "season",
     "recursion",
     "cycle",
+    "drift",
 ];
 /// Candidates looked at when a path jumps to another place of the history.
 const JUMP_CANDIDATES: usize = 10;
@@ -33,6 +35,8 @@ const SPREAD: usize = 3;
 #[derive(Debug, Default)]
 pub(crate) struct Artist {
     nearest: Vec<(f64, u32)>,
+    walks: Vec<Walk>,
+    shocks: Vec<f64>,
 }
 
 impl Artist {
@@ -105,6 +109,7 @@ impl Artist {
                 let Some(cycle) = terrain.cycle else { return false };
                 return Self::season(terrain, cycle, 1, origin, count, path, random, take);
             }
+            14 => return self.drift(terrain, origin, count, path, random, take),
             _ => {
                 let day = terrain.day;
                 return Self::season(terrain, day, (day / 96).max(1), origin, count, path, random, take);
@@ -217,6 +222,34 @@ impl Artist {
             take(path);
         }
         true
+    }
+
+    /// Simulates ARIMA(1,1,1); every other path takes the shocks of the one before with the other sign (antithetic, Hammersley & Morton 1956).
+    fn drift(
+        &mut self,
+        terrain: &Terrain,
+        origin: usize,
+        count: usize,
+        path: &mut [f64],
+        random: &mut Random,
+        mut take: impl FnMut(&[f64]),
+    ) -> bool {
+        terrain
+            .drift
+            .draw(&terrain.x, origin, count / 2, random, &mut self.walks);
+        for &walk in &self.walks {
+            self.shocks.clear();
+            self.shocks.extend(path.iter().map(|_| random.bell()));
+            for sign in [1.0, -1.0] {
+                let (mut walk, mut value) = (walk, terrain.x[origin]);
+                for (out, shock) in path.iter_mut().zip(&self.shocks) {
+                    value = (value + walk.advance(sign * shock)).clamp(terrain.floor, terrain.ceiling);
+                    *out = value;
+                }
+                take(path);
+            }
+        }
+        !self.walks.is_empty()
     }
 
     /// Simulates the autoregression with its own errors, half of the paths with errors of the last hours, half with errors of the whole history.

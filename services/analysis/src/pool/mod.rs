@@ -9,6 +9,7 @@
 //! Invariant: the same input gives the same bits; every probability lies strictly inside (0, 1); every band is finite and bounded by
 //! the seen range plus half its width; nothing is read beyond the history given.
 
+mod drift;
 mod experts;
 mod history;
 mod learning;

@@ -25,6 +25,18 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// A uniform number in 0…1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / 9_007_199_254_740_992.0
+    }
+
+    /// A number with mean 0, variance 1 and the shape of a bell: the sum of four uniform numbers (Irwin 1927, Hall 1927).
+    pub(crate) fn bell(&mut self) -> f64 {
+        let bits = self.next();
+        let sum = (bits & 0xFFFF) + (bits >> 16 & 0xFFFF) + (bits >> 32 & 0xFFFF) + (bits >> 48);
+        (sum as f64 - 131_070.0) / 37_837.517
+    }
+
     /// A uniform index in `0..n`; 0 when `n` is 0.
     pub(crate) fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.next()) * n as u128) >> 64) as usize

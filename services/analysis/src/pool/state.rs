@@ -6,16 +6,16 @@ use super::terrain::Known;
 /// Weights before anything was learned about the series, in the order of [`super::NAMES`], where the history is long against the horizon.
 /// Fitted once to the squared error over some hundred server series, never to one series.
 pub const PRIOR_LONG: [f64; EXPERTS] = [
-    0.04, 0.18, 0.07, 0.06, 0.09, 0.04, 0.04, 0.04, 0.03, 0.04, 0.03, 0.18, 0.12, 0.04,
+    0.03, 0.13, 0.07, 0.05, 0.06, 0.03, 0.03, 0.03, 0.03, 0.04, 0.02, 0.24, 0.07, 0.14, 0.04,
 ];
 /// The same where the history is hardly longer than the horizon.
 pub const PRIOR_SHORT: [f64; EXPERTS] = [
-    0.04, 0.06, 0.04, 0.06, 0.05, 0.05, 0.06, 0.04, 0.02, 0.02, 0.09, 0.20, 0.21, 0.06,
+    0.03, 0.05, 0.04, 0.05, 0.04, 0.04, 0.04, 0.03, 0.01, 0.01, 0.06, 0.27, 0.11, 0.06, 0.16,
 ];
 /// History length in horizons at which both priors count half.
 const HALF_WAY: f64 = 10.0;
 /// Learning rate of the exponential weights, per unit of squared error.
-pub const LEARNING_RATE: f64 = 4.0;
+pub const LEARNING_RATE: f64 = 2.6;
 /// Share of what was learned that is forgotten at every outcome, so that an expert can come back (fixed share in the
 /// logarithm; Herbster & Warmuth 1998).
 pub const FORGETTING: f64 = 0.02;
@@ -29,7 +29,7 @@ const BAND_RATE: f64 = 0.08;
 const NARROWEST: f64 = 0.6;
 const WIDEST: f64 = 1.5;
 /// Version of the flat form.
-const FORMAT: f64 = 3.0;
+const FORMAT: f64 = 4.0;
 
 /// The shipped weights for a history of `history_ms` and a horizon of `horizon_ms`; sum 1.
 pub fn prior(history_ms: f64, horizon_ms: f64) -> [f64; EXPERTS] {

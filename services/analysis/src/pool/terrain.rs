@@ -1,5 +1,6 @@
 //! The history prepared for drawing paths: scaled exactly, with the state of the series at every slot.
 
+use super::drift::Drift;
 use super::recursion::Recursion;
 
 /// Features of the state at a slot: level, then four that do not change when the series is shifted.
@@ -44,6 +45,8 @@ pub(crate) struct Terrain {
     pub(crate) slope: Vec<f64>,
     /// Autoregression of the next change.
     pub(crate) recursion: Recursion,
+    /// ARIMA(1,1,1) of the value.
+    pub(crate) drift: Drift,
     /// Smoothing constant of `level`.
     pub(crate) alpha: f64,
     /// Length of the strongest cycle in slots, if there is one.
@@ -106,6 +109,7 @@ impl Terrain {
         Self {
             unit,
             recursion: Recursion::fit(&x, mean, day),
+            drift: Drift::fit(&x),
             run,
             features,
             level,
