@@ -52,6 +52,19 @@ impl Zone {
         }
     }
 
+    /// A clock time on the day of another instant, Unix milliseconds; `None` where the clock was set over it.
+    pub(crate) fn on_the_day_of(self, time_ms: i64, clock: chrono::NaiveTime) -> Option<i64> {
+        let utc = DateTime::<Utc>::from_timestamp_millis(time_ms)?;
+        match self {
+            Self::Utc => Some(utc.date_naive().and_time(clock).and_utc().timestamp_millis()),
+            Self::Local => {
+                let day = utc.with_timezone(&Local).date_naive();
+                let time = Local.from_local_datetime(&day.and_time(clock)).earliest()?;
+                Some(time.timestamp_millis())
+            }
+        }
+    }
+
     /// `11-20`.
     pub(crate) fn day(self, time_ms: i64) -> String {
         self.render(time_ms, "%m-%d")

@@ -21,6 +21,7 @@ pub use command::keymap::KeymapError;
 pub use command::{commands_markdown, commands_roff};
 pub use link::Attach;
 pub use shell::caps::{Background, Caps, ColourDepth};
+pub use shell::editor::Editing;
 pub use shell::event_loop::Exit;
 pub use shell::run::{TuiError, TuiOptions, run};
 

@@ -1,6 +1,10 @@
 //! What the console remembers between two starts: a small TOML file.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use crate::widget::columns::Columns;
 
 /// A file beyond this size is not ours.
 pub(crate) const REMEMBERED_BYTES_MAX: u64 = 64 * 1024;
@@ -17,11 +21,24 @@ pub(crate) struct Remembered {
     pub(crate) metrics_down: bool,
     /// Queries shown, as they were typed.
     pub(crate) metrics_queries: Vec<String>,
+    /// Columns of a table, in their order, `-` before a hidden one; a table that is not here has its own.
+    pub(crate) columns: BTreeMap<String, Vec<String>>,
 }
 
 impl Remembered {
     pub(crate) fn from_toml(text: &str) -> Self {
         toml::from_str(text).unwrap_or_default()
+    }
+
+    pub(crate) fn columns_of(&self, table: &str) -> &[String] {
+        self.columns.get(table).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn keep_columns(&mut self, table: &str, columns: &Columns) {
+        let words = columns.words();
+        if !words.is_empty() {
+            self.columns.insert(table.to_owned(), words);
+        }
     }
 
     pub(crate) fn to_toml(&self) -> String {
@@ -39,6 +56,7 @@ mod tests {
             tab: 3,
             window_ms: 10_800_000,
             metrics_filter: "a\"b\n=".into(),
+            columns: BTreeMap::from([("metrics".into(), vec!["S".into(), "-MIN".into()])]),
             ..Remembered::default()
         };
         assert_eq!(Remembered::from_toml(&state.to_toml()), state);

@@ -108,7 +108,14 @@ impl App {
             }
             Slot::Ledger | Slot::Gaps | Slot::Samples => self.past.reply(&mut self.cx, slot, id, result),
             Slot::Future => self.future.reply(&mut self.cx, id, result),
-            Slot::Runs | Slot::RunLog | Slot::Estimate | Slot::RunStart | Slot::RunCancel | Slot::Schedule => {
+            Slot::Runs
+            | Slot::RunFailures
+            | Slot::DeadLetters
+            | Slot::RunLog
+            | Slot::Estimate
+            | Slot::RunStart
+            | Slot::RunCancel
+            | Slot::Schedule => {
                 self.runs.reply(&mut self.cx, slot, id, result);
             }
         }

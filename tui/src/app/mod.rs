@@ -5,8 +5,10 @@ pub(crate) mod context;
 mod headline;
 pub(crate) mod list;
 pub(crate) mod log_ring;
+mod picking;
 pub(crate) mod remote;
 pub(crate) mod request;
+pub(crate) mod shown;
 mod toast;
 mod update;
 mod view;
@@ -27,6 +29,7 @@ use crate::format::Zone;
 use crate::overlay::Overlay;
 use crate::screens::{future, metrics, past, runs, sets};
 use crate::shell::caps::Caps;
+use crate::widget::columns::Columns;
 use log_ring::LogRing;
 use request::LinkEvent;
 
@@ -78,6 +81,8 @@ pub(crate) enum Msg {
     WorkerPanic(String),
     /// An effect that had something to say: a file was written, or not.
     Note(Result<String, String>),
+    /// The editor has ended: its text, nothing when it was left as it was, or why there is none.
+    Edited(Result<Option<String>, String>),
 }
 
 /// The whole console.
@@ -104,6 +109,8 @@ pub(crate) struct Start {
     /// What is shown in the header before the server has said its name.
     pub(crate) target: String,
     pub(crate) remembered: crate::remembered::Remembered,
+    /// Whether there is an editor for texts.
+    pub(crate) editor: bool,
 }
 
 impl App {
@@ -124,9 +131,9 @@ impl App {
             keymap,
             overlay: None,
             metrics: metrics::Screen::new(&remembered),
-            sets: sets::Screen::default(),
-            past: past::Screen::default(),
-            future: future::Screen::default(),
+            sets: sets::Screen::new(&remembered, start.editor),
+            past: past::Screen::new(&remembered),
+            future: future::Screen::new(&remembered),
             runs: runs::Screen::default(),
         })
     }
@@ -140,7 +147,21 @@ impl App {
             ..crate::remembered::Remembered::default()
         };
         self.metrics.remember(&mut out);
+        self.sets.remember(&mut out);
+        self.past.remember(&mut out);
+        self.future.remember(&mut out);
         out
+    }
+
+    /// The columns of the table on screen; `None` where there is none to choose.
+    pub(crate) fn columns_mut(&mut self) -> Option<&mut Columns> {
+        match self.tab {
+            Tab::Metrics => self.metrics.columns_mut(),
+            Tab::Sets => Some(self.sets.columns_mut()),
+            Tab::Past => Some(self.past.columns_mut()),
+            Tab::Future => Some(self.future.columns_mut()),
+            Tab::Runs => None,
+        }
     }
 
     pub(crate) fn is_connected(&self) -> bool {

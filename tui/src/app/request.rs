@@ -4,6 +4,7 @@ use sla_proto::etl::v1 as etl;
 use sla_proto::retrieval::v1 as retrieval;
 use sla_proto::server::v1 as server;
 use sla_proto::set::v1 as set;
+use sla_proto::storage::v1 as storage;
 use sla_proto::violation::v1 as violation;
 
 /// Numbers the requests of one console.
@@ -37,6 +38,8 @@ pub(crate) enum Slot {
     RunStart,
     RunCancel,
     Schedule,
+    RunFailures,
+    DeadLetters,
     RetrySource,
 }
 
@@ -67,6 +70,9 @@ pub(crate) enum Request {
     CancelRun(etl::CancelRunRequest),
     Schedule,
     UpdateSchedule(etl::UpdateScheduleRequest),
+    RunFailures(storage::ListRunResultsRequest),
+    DeadLetters(storage::ListDeadLettersRequest),
+    ReplayLetter(storage::ReplayDeadLetterRequest),
     RetrySource,
 }
 
@@ -80,6 +86,8 @@ impl Request {
             | Self::Future(_)
             | Self::Runs
             | Self::RunLog(_)
+            | Self::RunFailures(_)
+            | Self::DeadLetters(_)
             | Self::Schedule => 2_000,
             Self::CreateSet(_)
             | Self::UpdateSet(_)
@@ -87,6 +95,7 @@ impl Request {
             | Self::DuplicateSet(_)
             | Self::StartRun(_)
             | Self::CancelRun(_)
+            | Self::ReplayLetter(_)
             | Self::UpdateSchedule(_) => 10_000,
             Self::Names(_)
             | Self::Rows(_)
@@ -128,6 +137,9 @@ pub(crate) enum Reply {
     RunStarted(Box<etl::StartRunResponse>),
     RunCancelled(Box<etl::CancelRunResponse>),
     Schedule(etl::Schedule),
+    RunFailures(storage::ListRunResultsResponse),
+    DeadLetters(storage::ListDeadLettersResponse),
+    Replayed(storage::ReplayDeadLetterResponse),
     Source(Box<sla_proto::series::v1::SourceStatus>),
 }
 
@@ -217,6 +229,12 @@ pub(crate) enum Effect {
     Redraw,
     /// Into the terminal's clipboard (OSC 52).
     Copy(String),
+    /// Give the terminal to the user's editor; [`crate::app::Msg::Edited`] comes back.
+    Edit {
+        /// What the text is about, for the file's name.
+        name: String,
+        text: String,
+    },
     /// Write a file the user asked for.
     WriteFile {
         path: String,

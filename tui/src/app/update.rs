@@ -7,7 +7,7 @@ use super::request::{Effect, Request, Slot};
 use super::{App, Msg, Tab};
 use crate::command::{Cmd, Danger, Scope, command, palette};
 use crate::format::{Zone, parse_duration_ms};
-use crate::overlay::{Overlay, Purpose};
+use crate::overlay::{Overlay, Pick, PickKind, Purpose};
 use crate::widget::field::TextField;
 
 /// Takes a message at an instant and returns what must be done outside.
@@ -25,6 +25,10 @@ pub(crate) fn update(app: &mut App, msg: Msg, now: Now) -> Vec<Effect> {
         Msg::WorkerPanic(what) => app
             .cx
             .complain(format!("a part of the console failed and was started again: {what}")),
+        Msg::Edited(result) => {
+            app.sets.edited(&mut app.cx, result);
+            app.show_texts();
+        }
         Msg::Note(Ok(text)) => app.cx.say(text),
         Msg::Note(Err(text)) => app.cx.complain(text),
     }
@@ -273,6 +277,9 @@ impl App {
         {
             return;
         }
+        if self.pick(cmd, page) {
+            return;
+        }
         match cmd {
             Cmd::Quit => {
                 if self.overlay.is_some() {
@@ -334,23 +341,31 @@ impl App {
                 });
             }
             Cmd::Filter => self.set_filter(argument.unwrap_or_default()),
-            Cmd::Show if argument.is_none() => self.ask(cmd, "series (selector or expression)", ""),
+            Cmd::Show if argument.is_none() => self.ask_argument(cmd),
             Cmd::Show => {
                 self.go(Tab::Metrics);
                 self.metrics.show_query(&mut self.cx, argument.unwrap_or_default());
             }
-            Cmd::NewSet | Cmd::RenameSet | Cmd::DuplicateSet if argument.is_none() => {
-                let (label, value) = match cmd {
-                    Cmd::NewSet => ("name of the new set", String::new()),
-                    Cmd::RenameSet => ("new name", self.sets.set_name()),
-                    _ => ("name of the copy", format!("{} copy", self.sets.set_name())),
-                };
-                self.ask(cmd, label, &value);
+            Cmd::NewSet | Cmd::RenameSet | Cmd::DuplicateSet | Cmd::Export if argument.is_none() => {
+                self.ask_argument(cmd);
             }
-            Cmd::Range if argument.is_none() => self.ask(cmd, "time (14:00, 2h ago as 2h, now)", ""),
-            Cmd::Export if argument.is_none() => {
-                let name = format!("sla-{}.json", self.tab.title().to_lowercase().replace(' ', "-"));
-                self.ask(cmd, "file (.json or .csv)", &name);
+            Cmd::Range if argument.is_none() => {
+                if let Some(items) = self.metrics.ranges(&self.cx) {
+                    let pick = Pick::new("time range", PickKind::Run(cmd), items);
+                    self.overlay = Some(Overlay::Pick(pick));
+                } else {
+                    self.screen_command(cmd, None);
+                }
+            }
+            Cmd::Columns => self.pick_columns(),
+            Cmd::Copy | Cmd::CopyCurl => self.copy(cmd),
+            Cmd::Why => {
+                let (title, lines) = self.why();
+                self.overlay = Some(Overlay::Text {
+                    title,
+                    lines,
+                    scroll: 0,
+                });
             }
             _ => {
                 self.screen_command(cmd, argument);
@@ -358,8 +373,23 @@ impl App {
         }
     }
 
-    fn ask(&mut self, cmd: Cmd, label: &str, value: &str) {
-        let field = TextField::new(value);
+    /// Asks for the argument of a command on the last line.
+    pub(super) fn ask_argument(&mut self, cmd: Cmd) {
+        let (label, value) = match cmd {
+            Cmd::NewSet => ("name of the new set", String::new()),
+            Cmd::RenameSet => ("new name", self.sets.set_name()),
+            Cmd::DuplicateSet => ("name of the copy", format!("{} copy", self.sets.set_name())),
+            Cmd::Range => (
+                "time or range (14:00, 14:00-15:30, last 6h, 2h ago as 2h, now)",
+                String::new(),
+            ),
+            Cmd::Show => ("series (selector or expression)", String::new()),
+            _ => {
+                let tab = self.tab.title().to_lowercase().replace(' ', "-");
+                ("file (.json or .csv)", format!("sla-{tab}.json"))
+            }
+        };
+        let field = TextField::new(&value);
         self.overlay = Some(Overlay::Prompt {
             purpose: Purpose::Argument(cmd),
             label: label.to_owned(),
@@ -385,6 +415,9 @@ impl App {
 
     /// A screen that has something to read aloud gets the overlay.
     pub(super) fn show_texts(&mut self) {
+        if let Some(pick) = self.runs.take_pick() {
+            self.overlay = Some(Overlay::Pick(pick));
+        }
         let text = self
             .past
             .take_text()
@@ -396,6 +429,38 @@ impl App {
                 lines,
                 scroll: 0,
             });
+        }
+    }
+
+    /// Into the clipboard: what is on screen as PromQL, or as a line that asks the server for it.
+    fn copy(&mut self, cmd: Cmd) {
+        let shown = match self.tab {
+            Tab::Metrics => self.metrics.shown_query(&self.cx),
+            Tab::Sets => self.sets.shown_query(&self.cx),
+            Tab::Past => self.past.shown_query(&self.cx),
+            Tab::Future => self.future.shown_query(&self.cx),
+            Tab::Runs => {
+                if cmd == Cmd::Copy && self.runs.copy_id(&mut self.cx) {
+                    return;
+                }
+                None
+            }
+        };
+        let title = command(cmd).map_or("", |c| c.title);
+        let Some(shown) = shown else {
+            self.cx.complain(format!("{title}: nothing here is a query"));
+            return;
+        };
+        if cmd == Cmd::Copy {
+            self.cx.copy(shown.promql);
+            return;
+        }
+        let address = self.cx.source().map(|s| s.address.clone()).unwrap_or_default();
+        if address.contains("://") {
+            self.cx.copy(shown.curl(&address));
+        } else {
+            self.cx
+                .complain(format!("{title}: this source has no address that could be asked"));
         }
     }
 

@@ -42,6 +42,9 @@ pub(crate) enum Cmd {
     Window,
     WindowBack,
     Copy,
+    CopyCurl,
+    Columns,
+    Why,
     Export,
     Show,
     Names,
@@ -58,6 +61,8 @@ pub(crate) enum Cmd {
     Range,
     NewObjective,
     EditObjective,
+    EditFile,
+    Ledger,
     DeleteObjective,
     BoundUp,
     BoundDown,
@@ -78,6 +83,11 @@ pub(crate) enum Cmd {
     CancelRun,
     RetryFailed,
     PauseSchedule,
+    DeadLetters,
+    ReplayLetter,
+    Tick,
+    MoveUp,
+    MoveDown,
     Submit,
     NextField,
     PreviousField,
@@ -102,6 +112,8 @@ pub(crate) enum Scope {
     Form,
     /// A question.
     Confirm,
+    /// A list to choose from.
+    Pick,
 }
 
 impl Scope {
@@ -118,6 +130,7 @@ impl Scope {
             Self::Runs => "runs",
             Self::Form => "form",
             Self::Confirm => "confirm",
+            Self::Pick => "choosing",
         }
     }
 }

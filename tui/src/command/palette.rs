@@ -8,7 +8,8 @@ use super::{COMMANDS, Command, Scope};
 /// Commands that match `typed` (its first word), best first; those of `scopes` before others.
 pub(crate) fn matching(typed: &str, scopes: &[Scope]) -> Vec<&'static Command> {
     let word = typed.split_whitespace().next().unwrap_or("");
-    let usable = |c: &&Command| !matches!(c.scope, Scope::Form | Scope::Confirm) || scopes.contains(&c.scope);
+    let usable =
+        |c: &&Command| !matches!(c.scope, Scope::Form | Scope::Confirm | Scope::Pick) || scopes.contains(&c.scope);
     let near = |c: &Command| {
         scopes
             .iter()

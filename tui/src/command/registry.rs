@@ -46,6 +46,14 @@ fn objective_unfolds(app: &App) -> Result<(), String> {
         .ok_or_else(|| "the chosen objective is about one series".to_owned())
 }
 
+fn editor_known(app: &App) -> Result<(), String> {
+    set_open(app)?;
+    app.sets
+        .has_editor()
+        .then_some(())
+        .ok_or_else(|| "neither $VISUAL nor $EDITOR is set".to_owned())
+}
+
 fn set_dirty(app: &App) -> Result<(), String> {
     app.sets
         .is_dirty()
@@ -120,7 +128,7 @@ impl Command {
     }
 }
 
-use Scope::{Confirm, Detail, Form, Global, List, Metrics, Past, Runs, Sets};
+use Scope::{Confirm, Detail, Form, Global, List, Metrics, Past, Pick, Runs, Sets};
 
 /// Everything the console can do.
 // One line an entry: a table is read across.
@@ -135,6 +143,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::Suspend, "suspend", Global, &["ctrl-z"], "suspend", "Gives the terminal back to the shell; `fg` returns."),
     entry(Cmd::Zone, "zone", Global, &["Z"], "UTC or local", "Shows times in UTC or in local time."),
     entry(Cmd::Log, "log", Global, &["L"], "log", "Shows the console's own log."),
+    entry(Cmd::Why, "why", Global, &["i"], "why", "Says where the numbers of the chosen row come from: source, way of reading, window, time.").footer(70),
     entry(Cmd::EvaluateNow, "evaluate-now", Global, &["E"], "evaluate now", "Judges all active sets now instead of at the next tick.").when(connected),
     entry(Cmd::Go(Tab::Metrics), "metrics", Global, &["1"], "Metrics", "Goes to the metrics."),
     entry(Cmd::Go(Tab::Sets), "sets", Global, &["2"], "SLA sets", "Goes to the SLA sets."),
@@ -157,7 +166,9 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::Filter, "filter", List, &["/"], "filter", "Filters: text, !not, ~fuzzy, /regex/, field=value, state>=at_risk.").argument("FILTER").footer(50),
     entry(Cmd::Sort, "sort", List, &["s"], "sort", "Sorts by the next column, or by the one given.").argument("COLUMN").footer(45),
     entry(Cmd::SortReverse, "sort-reverse", List, &["o"], "reverse order", "Turns the order round."),
-    entry(Cmd::Copy, "copy", List, &["y"], "copy query", "Copies the chosen row's query to the clipboard (OSC 52).").footer(60),
+    entry(Cmd::Columns, "columns", List, &["C"], "columns", "Chooses which columns are shown, and in which order; remembered."),
+    entry(Cmd::Copy, "copy", List, &["y"], "copy query", "Copies what is on screen as PromQL to the clipboard (OSC 52).").footer(60),
+    entry(Cmd::CopyCurl, "copy-curl", List, &["Y"], "copy curl", "Copies a curl line that asks the server for what is on screen.").footer(61),
     entry(Cmd::Export, "export", List, &["x"], "export", "Writes what is shown to a .json or .csv file.").argument("FILE").footer(62),
     // Metrics.
     entry(Cmd::Select, "select", Metrics, &["space"], "select", "Selects or unselects the chosen series.").when(series_chosen).footer(20),
@@ -174,9 +185,11 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::PanRight, "pan-right", Detail, &["shift-right"], "later", "Moves the time range forward by half."),
     entry(Cmd::CursorLeft, "cursor-left", Detail, &["h", "left"], "crosshair left", "Moves the crosshair to the left and reads the value.").footer(14),
     entry(Cmd::CursorRight, "cursor-right", Detail, &["l", "right"], "crosshair right", "Moves the crosshair to the right and reads the value."),
-    entry(Cmd::Range, "range", Detail, &["t"], "time range", "Goes to a time: `:range 14:00`, `:range 2h`, `:range now`.").argument("TIME").footer(16),
+    entry(Cmd::Range, "range", Detail, &["t"], "time range", "Chooses a time range, or takes the one given: `:range last 6h`, `14:00-15:30`, `14:00`, `2h` (ago), `now`.").argument("TIME").footer(16),
     // Sets.
-    entry(Cmd::EditObjective, "edit-objective", Sets, &["e"], "edit", "Edits the chosen objective in a form.").when(objective_chosen).footer(12),
+    entry(Cmd::EditObjective, "edit-objective", Sets, &["enter"], "edit", "Edits the chosen objective in a form.").when(objective_chosen).footer(12),
+    entry(Cmd::EditFile, "edit-file", Sets, &["e"], "$EDITOR", "Edits the whole set as TOML in $VISUAL or $EDITOR; what is written becomes changes that can be undone.").when(editor_known).footer(31),
+    entry(Cmd::Ledger, "ledger", Sets, &["v"], "violations", "Goes to the past violations of the chosen objective.").when(objective_chosen).footer(24),
     entry(Cmd::NewObjective, "new-objective", Sets, &["n"], "new objective", "Adds an objective to the set.").when(set_open).footer(14),
     entry(Cmd::DeleteObjective, "delete-objective", Sets, &["d", "delete"], "delete", "Takes the chosen objective out of the set (undo brings it back).").when(objective_chosen),
     entry(Cmd::BoundUp, "bound-up", Sets, &["+", "="], "raise bound", "Raises the bound by one step.").when(objective_chosen).footer(30),
@@ -200,7 +213,12 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::CancelRun, "cancel-run", Runs, &["c"], "cancel", "Ends the chosen run between two series.").when(run_going).dangerous().footer(14),
     entry(Cmd::RetryFailed, "retry-failed", Runs, &["f"], "retry failed", "Runs the series that failed again.").when(run_has_failures).footer(16),
     entry(Cmd::PauseSchedule, "pause-schedule", Runs, &["p"], "pause timer", "Stops or starts the runs that start by themselves.").when(connected).footer(18),
-    // Forms and questions.
+    entry(Cmd::DeadLetters, "dead-letters", Runs, &["D"], "dead letters", "Lists the records that could not be decoded; Enter tries one again.").when(connected).footer(19),
+    entry(Cmd::ReplayLetter, "replay-letter", Runs, &[], "try again", "Tries to apply a dead letter again, by its hash.").argument("HASH").when(connected),
+    // Choosing, forms and questions.
+    entry(Cmd::Tick, "tick", Pick, &["space"], "show or hide", "Shows or hides the chosen column."),
+    entry(Cmd::MoveUp, "move-up", Pick, &["K"], "move up", "Moves the chosen column one place to the left."),
+    entry(Cmd::MoveDown, "move-down", Pick, &["J"], "move down", "Moves the chosen column one place to the right."),
     entry(Cmd::Submit, "submit", Form, &["enter", "ctrl-s"], "take it", "Takes what was typed.").footer(10),
     entry(Cmd::NextField, "next-field", Form, &["tab", "down"], "next field", "Goes to the next field.").footer(12),
     entry(Cmd::PreviousField, "previous-field", Form, &["backtab", "up"], "field before", "Goes to the field before."),

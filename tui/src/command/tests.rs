@@ -34,7 +34,7 @@ fn defaults_are_keys_and_do_not_conflict() {
 fn every_command_is_reachable_by_name_and_all_but_show_by_key() {
     let keymap = Keymap::default();
     for command in COMMANDS {
-        if !matches!(command.scope, Scope::Form | Scope::Confirm) {
+        if !matches!(command.scope, Scope::Form | Scope::Confirm | Scope::Pick) {
             let (found, argument) = palette::resolve(&format!("{} some text", command.id), &[Scope::Global]).unwrap();
             assert_eq!((found.id, argument.as_deref()), (command.id, Some("some text")));
         }

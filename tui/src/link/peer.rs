@@ -126,6 +126,15 @@ impl Wire for PeerWire {
                 };
                 answer(peer.runs().list_runs(timed(message, limit)), Reply::Runs).await
             }
+            Request::RunFailures(m) => {
+                answer(peer.results().list_run_results(timed(m, limit)), Reply::RunFailures).await
+            }
+            Request::DeadLetters(m) => {
+                answer(peer.results().list_dead_letters(timed(m, limit)), Reply::DeadLetters).await
+            }
+            Request::ReplayLetter(m) => {
+                answer(peer.results().replay_dead_letter(timed(m, limit)), Reply::Replayed).await
+            }
             Request::RunLog(m) => answer(peer.runs().tail_log(timed(m, limit)), Reply::RunLog).await,
             Request::Estimate(m) => answer(peer.runs().estimate_run(timed(m, limit)), Reply::Estimate).await,
             Request::StartRun(m) => {

@@ -86,10 +86,19 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
                 inside.field(0, y as u16, width, line, Align::Left, Role::Text);
             }
         }
+        Overlay::Pick(pick) => pick.draw(canvas),
         Overlay::Text { title, lines, scroll } => {
-            let mut inside = full(canvas, title);
-            let (width, rows) = (inside.width(), usize::from(inside.height()));
+            let columns = usize::from(canvas.width().saturating_sub(2));
+            let lines: Vec<String> = lines.iter().flat_map(|line| wrap_hanging(line, columns)).collect();
+            let rows = usize::from(canvas.height().saturating_sub(2));
             let top = (*scroll).min(lines.len().saturating_sub(rows));
+            let place = if lines.len() > rows {
+                format!("   {}-{} of {}", top + 1, (top + rows).min(lines.len()), lines.len())
+            } else {
+                String::new()
+            };
+            let mut inside = full(canvas, &format!("{title}{place}"));
+            let width = inside.width();
             for (y, line) in lines.iter().skip(top).take(rows).enumerate() {
                 inside.field(0, y as u16, width, line, Align::Left, Role::Text);
             }
@@ -144,6 +153,19 @@ fn draw_help(app: &App, scopes: &[Scope], scroll: usize, canvas: &mut Canvas<'_>
             inside.field(x, y, width.saturating_sub(x), text, Align::Left, *role);
         }
     }
+}
+
+/// Breaks a line that is too long; what goes on stands a little to the right, what fits stays as it is.
+fn wrap_hanging(line: &str, columns: usize) -> Vec<String> {
+    if line.chars().count() <= columns {
+        return vec![line.to_owned()];
+    }
+    let lead: String = line.chars().take_while(|c| *c == ' ').collect();
+    let room = columns.saturating_sub(lead.len() + 2).max(8);
+    let pieces = wrap(line, room).into_iter().enumerate();
+    pieces
+        .map(|(at, piece)| format!("{lead}{}{piece}", if at == 0 { "" } else { "  " }))
+        .collect()
 }
 
 /// Breaks `text` at spaces into lines of at most `columns` characters.

@@ -1,8 +1,10 @@
 //! What lies over a screen: help, palette, a line being typed, a question, the log, a text.
 
 mod draw;
+mod pick;
 
 pub(crate) use draw::{draw, wrap};
+pub(crate) use pick::{Item, Pick, PickKind};
 
 use crate::command::{Cmd, Scope, palette};
 use crate::widget::field::TextField;
@@ -43,6 +45,8 @@ pub(crate) enum Overlay {
     },
     /// The console's own log, scrolled up.
     Log { scroll: usize },
+    /// A list to choose from.
+    Pick(Pick),
     /// Lines to read.
     Text {
         title: String,
@@ -58,6 +62,7 @@ impl Overlay {
             Self::Help { .. } | Self::Log { .. } | Self::Text { .. } => &[Scope::List, Scope::Global],
             Self::Palette { .. } | Self::Prompt { .. } => &[Scope::Form],
             Self::Confirm { .. } => &[Scope::Confirm],
+            Self::Pick(_) => &[Scope::Pick, Scope::List, Scope::Global],
         }
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod future;
 pub(crate) mod metrics;
 pub(crate) mod past;
+pub(crate) mod provenance;
 pub(crate) mod runs;
 pub(crate) mod sets;
 pub(crate) mod trust;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::clipboard;
+use super::editor::{self, Edit, Edited, Editing};
 use super::encode::blank;
 use super::input::{InputSource, sleep_until};
 use super::keys::InputEvent;
@@ -32,6 +33,9 @@ const NOTES_MAX: usize = 16;
 const DRAIN: Duration = Duration::from_millis(40);
 /// A frame after the terminal was given back would be written over the shell's prompt.
 const SUSPEND_DRAIN: Duration = Duration::from_secs(1);
+
+/// An interrupt.
+const SIGINT: u8 = 2;
 
 /// Why the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,9 @@ pub(crate) struct Shell<I: InputSource> {
     pub(crate) state_path: Option<PathBuf>,
     /// The terminal belongs to the shell: nothing is painted.
     pub(crate) suspended: bool,
+    pub(crate) editing: Option<Editing>,
+    /// The editor that has the terminal now.
+    pub(crate) editor: Option<rustix::process::Pid>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "one lives at a time, on the stack")]
@@ -69,6 +76,7 @@ enum Woken {
     Link(Option<LinkEvent>),
     Panic(String),
     Note(Result<String, String>),
+    Edited(Edited),
     Deadline,
 }
 
@@ -96,6 +104,7 @@ impl<I: InputSource> Shell<I> {
     /// Runs until the user leaves, a signal says so, or the terminal is gone.
     pub(crate) async fn run(&mut self) -> Exit {
         let (notes, mut noted) = mpsc::channel::<Result<String, String>>(NOTES_MAX);
+        let (edited, mut edits) = mpsc::channel::<Edited>(1);
         let mut files: JoinSet<()> = JoinSet::new();
         let mut painted = Instant::now();
         let mut paint_at: Option<Instant> = None;
@@ -112,6 +121,7 @@ impl<I: InputSource> Shell<I> {
                 event = self.input.next() => Woken::Input(event),
                 Some(what) = self.panics.recv() => Woken::Panic(what),
                 Some(note) = noted.recv() => Woken::Note(note),
+                Some(text) = edits.recv() => Woken::Edited(text),
                 event = self.link.events.recv() => Woken::Link(event),
                 () = sleep_until(wake_at) => Woken::Deadline,
             };
@@ -120,9 +130,18 @@ impl<I: InputSource> Shell<I> {
             let mut messages: Vec<Msg> = Vec::new();
             match woken {
                 Woken::Gone | Woken::Input(InputEvent::Closed) => return Exit::Gone,
+                // The editor's own: an interrupt typed there reaches us too.
+                Woken::Signal(ShellSignal::Leave(SIGINT) | ShellSignal::Resume) if self.editor.is_some() => {}
+                Woken::Signal(ShellSignal::Suspend) if self.editor.is_some() => stop_self(),
                 Woken::Signal(ShellSignal::Leave(number)) => return Exit::Signal(number),
                 Woken::Signal(ShellSignal::Suspend) => self.suspend(),
                 Woken::Signal(ShellSignal::Resume) => self.resume(),
+                Woken::Edited(text) => {
+                    self.editor = None;
+                    self.input.pause(false);
+                    self.resume();
+                    messages.push(Msg::Edited(text));
+                }
                 Woken::Input(event) => {
                     messages.extend(message_of(event, &mut keys));
                     // All that has arrived is handled before one frame is painted.
@@ -164,6 +183,7 @@ impl<I: InputSource> Shell<I> {
                     match effect {
                         Effect::Quit => return Exit::Quit,
                         Effect::Suspend => self.suspend(),
+                        Effect::Edit { name, text } => self.edit(&name, &text, &edited, &mut files),
                         effect => self.perform(effect, &notes, &mut files),
                     }
                 }
@@ -216,7 +236,7 @@ impl<I: InputSource> Shell<I> {
                 });
                 return;
             }
-            Effect::Quit | Effect::Suspend => return,
+            Effect::Quit | Effect::Suspend | Effect::Edit { .. } => return,
         };
         if self.link.commands.try_send(command).is_err() {
             let _ = notes.try_send(Err("the link is overloaded; try again".to_owned()));
@@ -232,6 +252,30 @@ impl<I: InputSource> Shell<I> {
         stop_self();
     }
 
+    /// Gives the terminal to the user's editor; its end comes as a message.
+    fn edit(&mut self, name: &str, text: &str, edited: &mpsc::Sender<Edited>, files: &mut JoinSet<()>) {
+        let Some(editing) = self.editing.clone().filter(|_| self.editor.is_none()) else {
+            return;
+        };
+        self.input.pause(true);
+        let drained = self.writer.drain(SUSPEND_DRAIN);
+        self.term.try_restore(!drained);
+        self.suspended = true;
+        let mono_ms = self.started.elapsed().as_millis() as i64;
+        match Edit::start(&editing, name, text, mono_ms) {
+            Ok(edit) => {
+                self.editor = edit.pid();
+                let edited = edited.clone();
+                files.spawn_blocking(move || {
+                    let _ = edited.blocking_send(edit.wait());
+                });
+            }
+            Err(why) => {
+                let _ = edited.try_send(Err(why));
+            }
+        }
+    }
+
     /// Takes the terminal again: after a suspend, or after somebody else stopped us and let the shell use it.
     fn resume(&mut self) {
         self.suspended = false;
@@ -244,6 +288,9 @@ impl<I: InputSource> Shell<I> {
 
     /// Puts everything back. Quick: a slow line does not hold it up.
     pub(crate) fn leave(&mut self, exit: Exit) {
+        if let Some(editor) = self.editor {
+            editor::end(editor);
+        }
         if let Some(path) = &self.state_path {
             let text = self.app.remembered().to_toml();
             if let Err(error) = write_atomic(path, &text) {

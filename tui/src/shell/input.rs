@@ -1,5 +1,7 @@
 //! Where keys come from: the terminal, or a script in tests.
 
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -15,6 +17,34 @@ const CHUNK_BYTES: usize = 4096;
 pub(crate) trait InputSource {
     /// The next event; after [`InputEvent::Closed`] it never returns again.
     fn next(&mut self) -> impl Future<Output = InputEvent>;
+    /// Reads nothing more until told: the keys are another program's.
+    fn pause(&mut self, paused: bool);
+}
+
+/// Closed while another program has the keyboard.
+#[derive(Debug, Default)]
+struct Gate {
+    closed: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn set(&self, closed: bool) {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = closed;
+        self.changed.notify_all();
+    }
+
+    /// Waits while it is closed; whether it was.
+    fn pass(&self) -> bool {
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = *closed;
+        drop(
+            self.changed
+                .wait_while(closed, |closed| *closed)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        waited
+    }
 }
 
 /// Standard input, read by a thread of its own: no parser and no other library sees these bytes.
@@ -23,20 +53,24 @@ pub(crate) struct TerminalInput {
     parser: KeyParser,
     started: Instant,
     closed: bool,
+    gate: Arc<Gate>,
 }
 
 impl TerminalInput {
     /// Starts the reader. `esc_hold_ms`: see [`KeyParser::new`].
     pub(crate) fn start(esc_hold_ms: i64) -> std::io::Result<Self> {
         let (send, bytes) = mpsc::channel(CHUNKS_MAX);
+        let gate = Arc::new(Gate::default());
+        let theirs = Arc::clone(&gate);
         std::thread::Builder::new()
             .name("terminal-input".to_owned())
-            .spawn(move || read_terminal(&send))?;
+            .spawn(move || read_terminal(&send, &theirs))?;
         Ok(Self {
             bytes,
             parser: KeyParser::new(esc_hold_ms),
             started: Instant::now(),
             closed: false,
+            gate,
         })
     }
 
@@ -46,6 +80,10 @@ impl TerminalInput {
 }
 
 impl InputSource for TerminalInput {
+    fn pause(&mut self, paused: bool) {
+        self.gate.set(paused);
+    }
+
     async fn next(&mut self) -> InputEvent {
         loop {
             if let Some(event) = self.parser.next() {
@@ -83,7 +121,7 @@ pub(crate) async fn sleep_until(until: Option<Instant>) {
     }
 }
 
-fn read_terminal(send: &mpsc::Sender<Vec<u8>>) {
+fn read_terminal(send: &mpsc::Sender<Vec<u8>>, gate: &Gate) {
     let stdin = rustix::stdio::stdin();
     let mut chunk = vec![0_u8; CHUNK_BYTES];
     loop {
@@ -91,6 +129,10 @@ fn read_terminal(send: &mpsc::Sender<Vec<u8>>) {
         match poll(&mut fds, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => return,
+        }
+        // Bytes that came meanwhile belong to the other program, which reads them.
+        if gate.pass() {
+            continue;
         }
         let ready = fds[0].revents();
         if ready.contains(PollFlags::IN) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod caps;
 mod clipboard;
+pub(crate) mod editor;
 mod encode;
 pub(crate) mod event_loop;
 mod hangup;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::caps::Caps;
+use super::editor::Editing;
 use super::event_loop::{Exit, Shell};
 use super::hangup;
 use super::input::TerminalInput;
@@ -51,6 +52,8 @@ pub struct TuiOptions {
     pub log: LogRing,
     /// Called before each attempt to connect: finds or starts the instance. The first frame does not wait for it.
     pub attach: Option<Attach>,
+    /// The user's editor; without one a set is edited in the form alone.
+    pub editing: Option<Editing>,
 }
 
 impl std::fmt::Debug for TuiOptions {
@@ -76,6 +79,7 @@ impl TuiOptions {
             state_path: None,
             log: LogRing::default(),
             attach: None,
+            editing: None,
         }
     }
 }
@@ -98,7 +102,8 @@ pub enum TuiError {
 ///
 /// The peer should be a lazy one: the first frame is painted before anything is connected.
 pub async fn run(peer: Peer, options: TuiOptions) -> Result<Exit, TuiError> {
-    run_on(PeerWire(peer), options).await
+    // Its state is large; callers carry a pointer.
+    Box::pin(run_on(PeerWire(peer), options)).await
 }
 
 /// The same on any wire.
@@ -115,6 +120,7 @@ pub(crate) async fn run_on(wire: impl Wire, options: TuiOptions) -> Result<Exit,
         log: options.log,
         target: options.target,
         remembered,
+        editor: options.editing.is_some(),
     };
     let now = Now {
         wall_ms: options.clock.now_ms(),
@@ -145,6 +151,8 @@ pub(crate) async fn run_on(wire: impl Wire, options: TuiOptions) -> Result<Exit,
         panics,
         state_path: options.state_path,
         suspended: false,
+        editing: options.editing,
+        editor: None,
     };
     shell.paint();
     let exit = shell.run().await;

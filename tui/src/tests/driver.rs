@@ -23,7 +23,19 @@ pub(crate) struct Driver {
 impl Driver {
     /// Not connected.
     pub(crate) fn offline(width: u16, height: u16, caps: Caps) -> Self {
+        Self::started(width, height, caps, false)
+    }
+
+    /// Connected, with an editor for sets.
+    pub(crate) fn with_editor(width: u16, height: u16) -> Self {
+        let mut driver = Self::started(width, height, Caps::default(), true);
+        driver.connect();
+        driver
+    }
+
+    fn started(width: u16, height: u16, caps: Caps, editor: bool) -> Self {
         let start = Start {
+            editor,
             caps,
             size: (width, height),
             target: "default".into(),

@@ -3,11 +3,58 @@
 use sla_proto::convert as time;
 use sla_proto::result::v1 as result;
 use sla_proto::retrieval::v1 as retrieval;
+use sla_proto::storage::v1 as storage;
 use sla_proto::violation::v1 as violation;
 
 use super::script::{MIN, NOW_MS, Script, at};
 
 impl Script {
+    /// Two series of one failure and one of another.
+    pub(super) fn run_failures(&self) -> storage::ListRunResultsResponse {
+        let failure = |reason: &str, message: &str, step: &str| result::Failure {
+            reason: reason.into(),
+            message: message.into(),
+            step: step.into(),
+        };
+        let refused = failure("SOURCE_FAILED", "503 from the server", "extract");
+        let failures = [
+            refused.clone(),
+            refused,
+            failure("TOO_FEW", "3 samples are too few", "metadata"),
+        ];
+        storage::ListRunResultsResponse {
+            results: self
+                .series
+                .iter()
+                .zip(failures)
+                .map(|((series, _), failure)| result::SeriesResult {
+                    series: Some(series.clone()),
+                    outcome: Some(result::series_result::Outcome::Failure(failure)),
+                    ..result::SeriesResult::default()
+                })
+                .collect(),
+            next_page_token: String::new(),
+        }
+    }
+
+    pub(super) fn dead_letters(&self) -> storage::ListDeadLettersResponse {
+        let letter = |hash: &Vec<u8>| storage::DeadLetter {
+            body_hash: hash.clone(),
+            source: "results".into(),
+            partition: 3,
+            offset: 41,
+            reason: "unknown field 99".into(),
+            size: 640,
+            count: 2,
+            first_seen: at(NOW_MS - MIN),
+        };
+        storage::ListDeadLettersResponse {
+            letters: self.letters.iter().map(letter).collect(),
+            total: self.letters.len() as u32,
+            next_page_token: String::new(),
+        }
+    }
+
     pub(super) fn detail(&self, request: &retrieval::GetSeriesDetailRequest) -> retrieval::GetSeriesDetailResponse {
         let (series, value) = self
             .series

@@ -89,7 +89,7 @@ fn an_edit_shows_what_it_would_have_meant_before_it_is_saved() {
     let mut driver = Driver::new(80, 24);
     driver.keys("2");
     driver.says("2 violations");
-    driver.keys("e Tab");
+    driver.keys("Enter Tab");
     driver.keys("Backspace \"9\"");
     println!("{}\n", driver.screen());
     driver.says("this range in 12h: 0 violations");
@@ -107,7 +107,7 @@ fn an_edit_shows_what_it_would_have_meant_before_it_is_saved() {
 #[test]
 fn wrong_input_names_field_value_rule_and_fix() {
     let mut driver = Driver::new(80, 24);
-    driver.keys("2 e \"9\"");
+    driver.keys("2 Enter \"9\"");
     driver.says("min is 9");
     driver.keys("Enter");
     assert!(

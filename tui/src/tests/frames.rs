@@ -12,7 +12,7 @@ const PLACES: [&str; 16] = [
     "j Enter Tab Tab",
     "j Enter Tab Tab Tab",
     "2",
-    "2 e",
+    "2 Enter",
     "2 n",
     "3",
     "3 Enter",
@@ -166,7 +166,7 @@ snapshot!(metrics_40x10, 40, 10, FULL, "1");
 snapshot!(detail_80x24, 80, 24, FULL, "j j Enter");
 snapshot!(detail_80x24_ascii, 80, 24, ASCII, "j j Enter");
 snapshot!(sets_80x24, 80, 24, FULL, "2");
-snapshot!(sets_form_80x24, 80, 24, FULL, "2 e");
+snapshot!(sets_form_80x24, 80, 24, FULL, "2 Enter");
 snapshot!(past_80x24, 80, 24, FULL, "3");
 snapshot!(past_120x40, 120, 40, FULL, "3");
 snapshot!(future_80x24, 80, 24, FULL, "4");

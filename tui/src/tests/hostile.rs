@@ -43,7 +43,7 @@ proptest! {
         driver.script.runs[1].message.clone_from(&message);
         driver.script.runs[1].started_by.clone_from(&name);
         driver.connect();
-        for place in ["1", "n", "n", "G Enter", "Tab", "Esc", "2", "e", "Esc", "3", "Enter", "4", "5", "?", "Esc"] {
+        for place in ["1", "n", "n", "G Enter", "Tab", "Esc", "2", "Enter", "Esc", "3", "Enter", "4", "5", "?", "Esc"] {
             driver.keys(place);
             for row in driver.rows() {
                 prop_assert!(!row.chars().any(is_hostile), "{place}: {row:?}");

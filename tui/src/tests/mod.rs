@@ -6,5 +6,6 @@ mod flows;
 mod frames;
 mod hostile;
 mod pty;
+mod questions;
 pub(crate) mod script;
 pub(crate) mod wire;

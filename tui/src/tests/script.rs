@@ -8,6 +8,7 @@ use sla_proto::retrieval::v1 as retrieval;
 use sla_proto::series::v1::{Label, Point, Series, SourceStatus};
 use sla_proto::server::v1::GetServerInfoResponse;
 use sla_proto::set::v1 as set;
+use sla_proto::storage::v1 as storage;
 use sla_proto::violation::v1 as violation;
 
 use super::figures::{outlook, statistics};
@@ -31,6 +32,8 @@ pub(crate) struct Script {
     pub(crate) failing_source: bool,
     /// Violations go on after a gap.
     pub(crate) gapped: bool,
+    /// Hashes of the dead letters.
+    pub(crate) letters: Vec<Vec<u8>>,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as the fields of messages want it")]
@@ -98,6 +101,7 @@ impl Default for Script {
             failing: false,
             failing_source: false,
             gapped: false,
+            letters: vec![vec![0xaa], vec![0xbb]],
         }
     }
 }
@@ -148,6 +152,10 @@ impl Script {
     pub(crate) fn source(&self) -> SourceStatus {
         SourceStatus {
             source: "prom-eu".into(),
+            address: "http://prom-eu:9090".into(),
+            version: "Prometheus 2.42.0".into(),
+            way: "chunks".into(),
+            last_success: at(NOW_MS),
             problem: self.source_problem.clone(),
             problem_reason: if self.failing_source {
                 "SOURCE_UNREACHABLE".into()
@@ -524,6 +532,18 @@ impl Script {
                 runs: self.runs.clone(),
                 next_page_token: String::new(),
             }),
+            Request::RunFailures(_) => Reply::RunFailures(self.run_failures()),
+            Request::DeadLetters(_) => Reply::DeadLetters(self.dead_letters()),
+            Request::ReplayLetter(m) => {
+                let applied = m.body_hash == [0xaa];
+                if applied {
+                    self.letters.retain(|hash| *hash != m.body_hash);
+                }
+                Reply::Replayed(storage::ReplayDeadLetterResponse {
+                    applied,
+                    reason: "unknown field 99".into(),
+                })
+            }
             Request::RunLog(_) => Reply::RunLog(etl::TailLogResponse {
                 lines: vec![etl::LogLine {
                     time: at(NOW_MS),

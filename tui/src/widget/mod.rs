@@ -3,6 +3,7 @@
 pub(crate) mod bars;
 pub(crate) mod canvas;
 pub(crate) mod chart;
+pub(crate) mod columns;
 pub(crate) mod field;
 pub(crate) mod progress;
 mod raster;

@@ -65,13 +65,13 @@ pub(crate) fn place(columns: &[Column], width: u16) -> Placed {
     place_measured(columns, width, &[])
 }
 
-/// The same where the widest content of some columns is known (index into `columns`, columns wide): they take no more than
-/// that, and have what is left before the others grow.
-pub(crate) fn place_measured(columns: &[Column], width: u16, contents: &[(usize, u16)]) -> Placed {
+/// The same where the widest content of some columns is known (title, columns wide): they take no more than that, and have
+/// what is left before the others grow.
+pub(crate) fn place_measured(columns: &[Column], width: u16, contents: &[(&str, u16)]) -> Placed {
     let content = |at: usize| {
         contents
             .iter()
-            .find(|c| c.0 == at)
+            .find(|c| c.0 == columns[at].title)
             .map(|c| c.1.max(columns[at].title.len() as u16))
     };
     let least = |at: usize| content(at).map_or(columns[at].width, |c| columns[at].width.min(c));
@@ -217,7 +217,7 @@ mod tests {
         #[test]
         fn measured_columns_never_overlap_nor_waste(width in 0u16..200, content in 0u16..80) {
             let mut end = 0;
-            for (at, x, w) in place_measured(&COLUMNS, width, &[(0, content)]) {
+            for (at, x, w) in place_measured(&COLUMNS, width, &[("SERIES", content)]) {
                 prop_assert!(x >= end);
                 end = x + w;
                 prop_assert!(end <= width.max(GUTTER), "{end} of {width}");

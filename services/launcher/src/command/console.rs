@@ -9,7 +9,7 @@ use color_eyre::eyre::{Report, WrapErr as _};
 use sla_domain::SystemClock;
 use sla_proto::Peer;
 use sla_runtime::telemetry;
-use sla_tui::{Attach, Background, Caps, ColourDepth, LogRing, TuiOptions};
+use sla_tui::{Attach, Background, Caps, ColourDepth, Editing, LogRing, TuiOptions};
 
 use super::Session;
 use crate::cli::DemoArgs;
@@ -104,6 +104,7 @@ async fn draw(session: &Session, peer: Peer, target: String, attach: Option<Atta
     options.state_path = state_path();
     options.log = ring;
     options.attach = attach;
+    options.editing = editing();
     Ok(match sla_tui::run(peer, options).await? {
         sla_tui::Exit::Quit => Exit::OK,
         sla_tui::Exit::Signal(number) => Exit::signal(number),
@@ -132,6 +133,18 @@ fn caps(config: &ConsoleConfig) -> Caps {
         _ => {}
     }
     caps
+}
+
+/// The user's editor, where one is named. The file lies where only this user looks.
+fn editing() -> Option<Editing> {
+    let command = ["VISUAL", "EDITOR"]
+        .into_iter()
+        .filter_map(environment)
+        .find(|command| !command.trim().is_empty())?;
+    Some(Editing {
+        command,
+        folder: environment("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from),
+    })
 }
 
 /// Where the console remembers tab, window and order between two visits.

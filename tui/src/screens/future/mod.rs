@@ -2,6 +2,7 @@
 
 mod rows;
 mod view;
+mod why;
 
 use sla_domain::SafeText;
 use sla_proto::violation::v1::ListFutureViolationsRequest;
@@ -10,8 +11,11 @@ use crate::app::context::Jump;
 use crate::app::list::List;
 use crate::app::remote::Remote;
 use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
+use crate::app::shown::Shown;
 use crate::app::{Context, wire};
 use crate::command::Cmd;
+use crate::remembered::Remembered;
+use crate::widget::columns::Columns;
 use rows::{FutureRow, SORTS};
 
 /// Rows of words below the table.
@@ -22,12 +26,28 @@ const REFRESH_MS: i64 = 5_000;
 /// The list and what is said about the chosen row.
 #[derive(Debug, Default)]
 pub(crate) struct Screen {
+    columns: Columns,
     rows: Remote<Vec<FutureRow>>,
     list: List,
     asked_ms: i64,
 }
 
 impl Screen {
+    pub(crate) fn new(remembered: &Remembered) -> Self {
+        Self {
+            columns: Columns::new(&view::COLUMNS, remembered.columns_of("future")),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn remember(&self, out: &mut Remembered) {
+        out.keep_columns("future", &self.columns);
+    }
+
+    pub(crate) fn columns_mut(&mut self) -> &mut Columns {
+        &mut self.columns
+    }
+
     fn items(&self) -> &[FutureRow] {
         self.rows.get().map_or(&[], Vec::as_slice)
     }
@@ -97,11 +117,6 @@ impl Screen {
                 self.list.next_sort(SORTS.len());
                 self.apply(cx);
             }
-            Cmd::Copy => {
-                if let Some(query) = self.current().map(|row| wire::series_promql(&row.series)) {
-                    cx.copy(query);
-                }
-            }
             Cmd::Export => {
                 let path = argument.unwrap_or("sla-future.json").to_owned();
                 let rows: Vec<&FutureRow> = self.list.shown().iter().map(|&at| &self.items()[at]).collect();
@@ -111,6 +126,14 @@ impl Screen {
             _ => return false,
         }
         true
+    }
+
+    /// The chosen series over the longest window.
+    pub(crate) fn shown_query(&self, cx: &Context) -> Option<Shown> {
+        let now = cx.data_now_ms();
+        let longest_ms = cx.windows_ms().last().copied().unwrap_or_default();
+        let query = wire::series_query(&self.current()?.series);
+        Some(Shown::new(&query, now - longest_ms, now))
     }
 
     pub(crate) fn reply(&mut self, cx: &mut Context, id: RequestId, result: Result<Reply, Problem>) {

@@ -23,7 +23,7 @@ const fn column(title: &'static str, width: u16, grow: u16, align: Align, priori
     }
 }
 
-const COLUMNS: [Column; 8] = [
+pub(super) static COLUMNS: [Column; 8] = [
     column("S", 1, 0, Align::Left, 9),
     column("OBJECTIVE", 17, 3, Align::Left, 9),
     column("LABELS", 12, 2, Align::Ends, 4),
@@ -37,15 +37,16 @@ const COLUMNS: [Column; 8] = [
 impl Screen {
     pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
+        let columns = self.columns.shown();
         let widest = |text: fn(&FutureRow) -> usize| self.items().iter().map(text).max().unwrap_or(0) as u16;
         let contents = [
-            (1, widest(|row| row.name.width())),
-            (2, widest(|row| row.labels.width())),
-            (7, widest(|row| trust::short(&row.outlook).chars().count())),
+            ("OBJECTIVE", widest(|row| row.name.width())),
+            ("LABELS", widest(|row| row.labels.width())),
+            ("TRACK RECORD", widest(|row| trust::short(&row.outlook).chars().count())),
         ];
-        let placed = table::place_measured(&COLUMNS, width, &contents);
+        let placed = table::place_measured(&columns, width, &contents);
         let sort = SORTS.get(self.list.sort).map(|title| (*title, self.list.down));
-        table::draw_header(&mut canvas.rows(0, 1), &COLUMNS, &placed, sort);
+        table::draw_header(&mut canvas.rows(0, 1), &columns, &placed, sort);
         let words = Self::words_rows(cx);
         let room = height.saturating_sub(1 + words);
         let mut body = canvas.rows(1, room);
@@ -64,7 +65,7 @@ impl Screen {
             let row = &self.items()[at];
             table::draw_gutter(&mut body, y as u16, current, false);
             for &(column, x, w) in &placed {
-                draw_cell(cx, &mut body, row, &COLUMNS[column], (x, y as u16, w));
+                draw_cell(cx, &mut body, row, &columns[column], (x, y as u16, w));
             }
         }
         self.draw_words(cx, &mut canvas.rows(height.saturating_sub(words), words));

@@ -11,7 +11,6 @@ use crate::app::remote::Remote;
 use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
 use crate::app::{Context, wire};
 use crate::command::Cmd;
-use crate::format::parse_duration_ms;
 use crate::theme::Role;
 use crate::widget::chart::{Chart, Extent, Layer};
 
@@ -94,7 +93,7 @@ impl Detail {
     }
 
     /// The range of samples drawn, (after, until].
-    fn range(&self, cx: &Context) -> (i64, i64) {
+    pub(super) fn range(&self, cx: &Context) -> (i64, i64) {
         let until = self.until_ms.unwrap_or_else(|| cx.data_now_ms()).min(cx.data_now_ms());
         (until - self.span_ms, until)
     }
@@ -110,7 +109,7 @@ impl Detail {
         self.result.asked(id, cx.now.wall_ms);
     }
 
-    fn read_chart(&mut self, cx: &mut Context) {
+    pub(super) fn read_chart(&mut self, cx: &mut Context) {
         self.asked_ms = cx.now.mono_ms;
         let (after, until) = self.range(cx);
         let request = GetChartRequest {
@@ -145,6 +144,10 @@ impl Detail {
     fn turn(&mut self, by: isize) {
         let at = Page::ALL.iter().position(|p| *p == self.page).unwrap_or(0) as isize;
         self.page = Page::ALL[(at + by).rem_euclid(Page::ALL.len() as isize) as usize];
+    }
+
+    pub(super) fn set_span(&mut self, span_ms: i64) {
+        self.span_ms = span_ms.clamp(SPAN_MIN_MS, SPAN_MAX_MS);
     }
 
     /// Zooms around the crosshair, or around the newest end.
@@ -184,10 +187,6 @@ impl Detail {
             Cmd::CursorLeft => self.move_cursor(cx, -1),
             Cmd::CursorRight => self.move_cursor(cx, 1),
             Cmd::Range => self.go_to_text(cx, argument.unwrap_or("now")),
-            Cmd::Copy => {
-                let promql = self.chart.get().map(|c| c.promql.clone()).filter(|p| !p.is_empty());
-                cx.copy(promql.unwrap_or_else(|| wire::query_text(Some(&self.query)).to_owned()));
-            }
             Cmd::Export => {
                 argument.unwrap_or("sla-samples.csv").clone_into(&mut self.export_path);
                 let (after, until) = self.range(cx);
@@ -204,20 +203,6 @@ impl Detail {
             _ => return false,
         }
         true
-    }
-
-    fn go_to_text(&mut self, cx: &mut Context, text: &str) {
-        let now = cx.data_now_ms();
-        let text = text.trim();
-        let at = moment(text, now);
-        if at.is_none() && text != "now" {
-            cx.complain(format!(
-                "time `{text}`: give 14:00, 14:00:30, 2h (ago), an RFC 3339 time or `now`"
-            ));
-            return;
-        }
-        self.go_to(at);
-        self.read_chart(cx);
     }
 
     pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: &Result<Reply, Problem>) {
@@ -246,6 +231,39 @@ impl Detail {
             }
             _ => {}
         }
+    }
+
+    /// What was drawn, and from what.
+    pub(super) fn provenance(&self, cx: &Context) -> Vec<String> {
+        let now = cx.data_now_ms();
+        let (after, until) = self.range(cx);
+        let mut lines = vec![format!(
+            "drawn      {} to {}",
+            cx.zone.moment(after, now),
+            cx.zone.moment(until, now)
+        )];
+        if let Some(chart) = self.chart.get() {
+            let of = if chart.rate {
+                "per-second rate, resets corrected"
+            } else {
+                "raw values"
+            };
+            lines.push(format!("query      {}", chart.promql));
+            lines.push(format!(
+                "samples    {} of {of}, {} apart; each drawn column holds the min and max of its samples",
+                chart.samples,
+                crate::format::duration(chart.spacing_ms)
+            ));
+        }
+        if let Some(result) = self.seasonal_result() {
+            let at = wire::ms(result.as_of.as_ref()).map_or_else(String::new, |t| cx.zone.moment(t, now));
+            lines.push(format!("analysis   computed now, as of {at}"));
+        }
+        let stored = self.result.get().and_then(|r| r.stored.as_ref());
+        if let Some(at) = stored.and_then(|s| wire::ms(s.as_of.as_ref())) {
+            lines.push(format!("last run   stored a result as of {}", cx.zone.moment(at, now)));
+        }
+        lines
     }
 
     pub(crate) fn seasonal_result(&self) -> Option<&SeriesResult> {
@@ -394,39 +412,4 @@ pub(crate) fn extents(chart: &GetChartResponse, after: i64, until: i64) -> Vec<E
 pub(crate) fn gap_ms(chart: &GetChartResponse, after: i64, until: i64) -> i64 {
     let column = (until - after) / (chart.columns.len().max(1) as i64);
     (chart.spacing_ms.max(1) * 2).max(column * 3 / 2) + column
-}
-
-/// An instant as people type it: a clock time of today or yesterday in UTC, how long ago, or RFC 3339.
-pub(crate) fn moment(text: &str, now_ms: i64) -> Option<i64> {
-    if let Some(ago) = parse_duration_ms(text) {
-        return Some(now_ms - ago);
-    }
-    if let Ok(time) = chrono::DateTime::parse_from_rfc3339(text) {
-        return Some(time.timestamp_millis());
-    }
-    let clock = chrono::NaiveTime::parse_from_str(text, "%H:%M")
-        .or_else(|_| chrono::NaiveTime::parse_from_str(text, "%H:%M:%S"))
-        .ok()?;
-    let today = chrono::DateTime::from_timestamp_millis(now_ms)?.date_naive();
-    let at = today.and_time(clock).and_utc().timestamp_millis();
-    Some(if at > now_ms { at - 86_400_000 } else { at })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::moment;
-
-    #[test]
-    fn typed_moments() {
-        let now = 1_700_000_000_000; // 2023-11-14T22:13:20Z
-        assert_eq!(moment("22:00", now), Some(1_699_999_200_000));
-        assert_eq!(
-            moment("23:00", now),
-            Some(1_699_999_200_000 + 3_600_000 - 86_400_000),
-            "not yet today: yesterday"
-        );
-        assert_eq!(moment("2h", now), Some(now - 7_200_000));
-        assert_eq!(moment("2023-11-14T22:13:20Z", now), Some(now));
-        assert_eq!(moment("soon", now), None);
-    }
 }

@@ -1,23 +1,29 @@
 //! Metrics: names with counts, the series table, and everything about one series.
 
+mod answers;
 pub(crate) mod detail;
 mod detail_view;
+mod range;
 mod rows;
 mod view;
+mod why;
 
 use std::collections::BTreeSet;
 
 use sla_proto::etl::v1::ListMetricNamesRequest;
-use sla_proto::retrieval::v1::{ListSeriesRowsRequest, ListSeriesRowsResponse};
+use sla_proto::retrieval::v1::ListSeriesRowsRequest;
 use sla_proto::series::v1::Query;
 
 use crate::app::context::Jump;
 use crate::app::list::List;
 use crate::app::remote::Remote;
-use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
+use crate::app::request::{Effect, Request, Slot};
+use crate::app::shown::Shown;
 use crate::app::{Context, wire};
 use crate::command::{Cmd, Scope};
+use crate::overlay::Item;
 use crate::remembered::Remembered;
+use crate::widget::columns::Columns;
 use detail::Detail;
 use rows::{NameRow, SORTS, SeriesRow};
 
@@ -71,9 +77,14 @@ pub(crate) struct Screen {
     preview_at_ms: Option<i64>,
     pub(crate) detail: Option<Detail>,
     asked_ms: i64,
+    columns: Columns,
 }
 
 impl Screen {
+    pub(crate) fn columns_mut(&mut self) -> Option<&mut Columns> {
+        (self.detail.is_none() && !self.in_names()).then_some(&mut self.columns)
+    }
+
     pub(crate) fn new(remembered: &Remembered) -> Self {
         let mut list = List::sorted(remembered.metrics_sort.min(SORTS.len() - 1), remembered.metrics_down);
         list.set_filter(&remembered.metrics_filter);
@@ -84,6 +95,7 @@ impl Screen {
             .take(QUERIES_MAX)
             .collect();
         Self {
+            columns: Columns::new(&view::COLUMNS, remembered.columns_of("metrics")),
             queries,
             list,
             ..Self::default()
@@ -92,6 +104,7 @@ impl Screen {
 
     pub(crate) fn remember(&self, out: &mut Remembered) {
         self.list.filter().text().clone_into(&mut out.metrics_filter);
+        out.keep_columns("metrics", &self.columns);
         out.metrics_sort = self.list.sort;
         out.metrics_down = self.list.down;
         out.metrics_queries = self
@@ -440,11 +453,6 @@ impl Screen {
                 self.list.down = self.list.sort != 0;
                 self.list.apply(&self.items, height);
             }
-            Cmd::Copy => {
-                if let Some(row) = self.current() {
-                    cx.copy(wire::series_promql(&row.series));
-                }
-            }
             Cmd::Export => {
                 let path = argument.unwrap_or("sla-metrics.json").to_owned();
                 let rows: Vec<&SeriesRow> = self.list.shown().iter().map(|&at| &self.items[at]).collect();
@@ -459,6 +467,30 @@ impl Screen {
             _ => return false,
         }
         true
+    }
+
+    /// The chosen name, the chosen series over the window, or the chart with its range.
+    pub(crate) fn shown_query(&self, cx: &Context) -> Option<Shown> {
+        if let Some(detail) = &self.detail {
+            return Some(detail.shown_query(cx));
+        }
+        let until = self
+            .rows
+            .get()
+            .and_then(|r| r.as_of_ms)
+            .unwrap_or_else(|| cx.data_now_ms());
+        let query = if self.in_names() {
+            let rows = self.names.get()?;
+            wire::query_from_text(&rows.get(self.names_list.current()?)?.raw)
+        } else {
+            wire::series_query(&self.current()?.series)
+        };
+        Some(Shown::new(&query, until - cx.window_ms(), until))
+    }
+
+    /// What the time range of an open chart may become.
+    pub(crate) fn ranges(&self, cx: &Context) -> Option<Vec<Item>> {
+        self.detail.as_ref().map(|detail| detail.ranges(cx))
     }
 
     fn names_command(&mut self, cx: &mut Context, cmd: Cmd, height: usize) -> bool {
@@ -487,12 +519,6 @@ impl Screen {
             Cmd::Names => {
                 self.back(cx);
             }
-            Cmd::Copy => {
-                if let Some(row) = self.names_list.current().and_then(|at| rows.get(at)) {
-                    let name = row.raw.clone();
-                    cx.copy(name);
-                }
-            }
             _ => return false,
         }
         true
@@ -518,72 +544,6 @@ impl Screen {
             .collect();
         self.picked.clear();
         cx.jump = Some(Jump::AddObjectives(objectives));
-    }
-
-    pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Result<Reply, Problem>) {
-        let now_ms = cx.now.wall_ms;
-        match (slot, result) {
-            (Slot::Names, Ok(Reply::Names(names))) => {
-                self.total_series = names.total_series;
-                let rows: Vec<NameRow> = names.names.into_iter().map(NameRow::new).collect();
-                self.names.answer(id, Ok(rows), now_ms);
-                let height = self.height(cx);
-                self.names_list
-                    .apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
-            }
-            (Slot::Names, Err(problem)) => {
-                self.names.answer(id, Err(problem), now_ms);
-            }
-            (Slot::Rows | Slot::RowsMore, Ok(Reply::Rows(rows))) => self.take_rows(cx, slot, id, rows),
-            (Slot::Rows | Slot::RowsMore, Err(problem)) => {
-                self.rows.answer(id, Err(problem), now_ms);
-            }
-            (Slot::Detail | Slot::DetailChart | Slot::Export, result) => {
-                for detail in [&mut self.detail, &mut self.preview].into_iter().flatten() {
-                    detail.reply(cx, slot, id, &result);
-                }
-            }
-            (_, Ok(other)) => cx.complain(crate::app::unexpected(&other).text),
-            (_, Err(problem)) => cx.complain(problem.sentence()),
-        }
-    }
-
-    fn take_rows(&mut self, cx: &mut Context, slot: Slot, id: RequestId, rows: ListSeriesRowsResponse) {
-        let reading = Reading {
-            total: rows.total,
-            as_of_ms: wire::ms(rows.as_of.as_ref()),
-            bytes: rows.bytes_read,
-            read_ms: rows.read_ms,
-            problems: rows.problems,
-            next_page: rows.next_page_token,
-        };
-        cx.source_told(rows.source);
-        let next = reading.next_page.clone();
-        if !self.rows.answer(id, Ok(reading), cx.now.wall_ms) {
-            return;
-        }
-        if slot == Slot::Rows {
-            self.items.clear();
-        }
-        for row in rows.rows {
-            let mut row = SeriesRow::new(row);
-            row.state = cx.agreed.get(&row.series.id).map(|a| a.state);
-            self.items.push(row);
-        }
-        let labels = wire::telling_labels(&self.items.iter().map(|row| &row.series).collect::<Vec<_>>());
-        for (row, labels) in self.items.iter_mut().zip(labels) {
-            row.labels = labels;
-        }
-        let widest = |text: fn(&SeriesRow) -> usize| self.items.iter().map(text).max().unwrap_or(0) as u16;
-        self.widest = (widest(|row| row.name.width()), widest(|row| row.labels.width()));
-        let height = self.height(cx);
-        self.list.apply(&self.items, height);
-        self.cursor_moved(cx);
-        if !next.is_empty() && self.items.len() < ROWS_MAX {
-            let request = rows_request(cx, self.queries(cx), next);
-            let id = cx.call(Slot::RowsMore, Request::Rows(request));
-            self.rows.asked(id, cx.now.wall_ms);
-        }
     }
 }
 

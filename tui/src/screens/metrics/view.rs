@@ -23,7 +23,7 @@ const fn column(title: &'static str, width: u16, grow: u16, align: Align, priori
     }
 }
 
-const COLUMNS: [Column; 10] = [
+pub(super) static COLUMNS: [Column; 12] = [
     column("SERIES", 18, 3, Align::Ends, 9),
     column("LABELS", 13, 3, Align::Ends, 6),
     column("LAST", 7, 0, Align::Right, 8),
@@ -34,6 +34,8 @@ const COLUMNS: [Column; 10] = [
     column("MRK", 3, 0, Align::Left, 2),
     column("S", 1, 0, Align::Left, 9),
     column("STATE", 8, 0, Align::Left, 1),
+    column("STD", 6, 0, Align::Right, 0),
+    column("SEEN", 8, 0, Align::Right, 0),
 ];
 
 const NAME_COLUMNS: [Column; 4] = [
@@ -73,11 +75,11 @@ impl Screen {
     fn draw_rows(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         self.draw_info(cx, &mut canvas.rows(0, 1));
-        // The first two are names and labels.
-        let contents = [(0, self.widest.0), (1, self.widest.1)];
-        let placed = table::place_measured(&COLUMNS, width, &contents);
+        let columns = self.columns.shown();
+        let contents = [("SERIES", self.widest.0), ("LABELS", self.widest.1)];
+        let placed = table::place_measured(&columns, width, &contents);
         let sort = SORTS.get(self.list.sort).map(|title| (*title, self.list.down));
-        table::draw_header(&mut canvas.rows(1, 1), &COLUMNS, &placed, sort);
+        table::draw_header(&mut canvas.rows(1, 1), &columns, &placed, sort);
         let room = height.saturating_sub(3);
         let mut body = canvas.rows(2, room);
         if self.items.is_empty() && !draw_phase(cx, &self.rows, &mut body, "series") {
@@ -96,7 +98,7 @@ impl Screen {
             let y = y as u16;
             table::draw_gutter(&mut body, y, current, self.picked.contains(&row.series.id));
             for &(column, x, w) in &placed {
-                draw_cell(cx, &mut body, row, &COLUMNS[column], (x, y, w));
+                draw_cell(cx, &mut body, row, &columns[column], (x, y, w));
             }
         }
         self.draw_reading(cx, &mut canvas.rows(height.saturating_sub(1), 1));
@@ -238,6 +240,12 @@ fn draw_cell(cx: &Context, body: &mut Canvas<'_>, row: &SeriesRow, column: &Colu
         "MIN" => (maybe_in(row.min, w), number_role),
         "MEAN" => (maybe_in(row.mean, w), number_role),
         "MAX" => (maybe_in(row.max, w), number_role),
+        "STD" => (maybe_in(row.std, w), number_role),
+        // The time of the newest sample: it stands still while nothing new comes.
+        "SEEN" => (
+            row.last_ms.map_or_else(|| "–".to_owned(), |t| cx.zone.clock(t)),
+            Role::Dim,
+        ),
         "MRK" => (row.marks(), Role::Dim),
         "S" => match agreed {
             Some(agreed) => (agreed.state.mark().to_string(), agreed.state.role()),

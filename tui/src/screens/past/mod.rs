@@ -2,6 +2,7 @@
 
 mod rows;
 mod view;
+mod why;
 
 use std::collections::BTreeSet;
 
@@ -13,9 +14,12 @@ use crate::app::context::Jump;
 use crate::app::list::List;
 use crate::app::remote::Remote;
 use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
+use crate::app::shown::Shown;
 use crate::app::{Context, wire};
 use crate::command::Cmd;
 use crate::format::number;
+use crate::remembered::Remembered;
+use crate::widget::columns::Columns;
 use rows::{ObjectiveRow, Resumed, SORTS, ViolationRow};
 
 /// Violations read of one objective.
@@ -44,6 +48,7 @@ struct LedgerOf {
 /// Objectives above, ledger below.
 #[derive(Debug, Default)]
 pub(crate) struct Screen {
+    columns: Columns,
     objectives: Vec<ObjectiveRow>,
     list: List,
     pane: Pane,
@@ -61,6 +66,21 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
+    pub(crate) fn new(remembered: &Remembered) -> Self {
+        Self {
+            columns: Columns::new(&view::LEDGER_COLUMNS, remembered.columns_of("past")),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn remember(&self, out: &mut Remembered) {
+        out.keep_columns("past", &self.columns);
+    }
+
+    pub(crate) fn columns_mut(&mut self) -> &mut Columns {
+        &mut self.columns
+    }
+
     fn current(&self) -> Option<&ObjectiveRow> {
         self.list.current().and_then(|at| self.objectives.get(at))
     }
@@ -253,15 +273,6 @@ impl Screen {
                 self.list.next_sort(SORTS.len());
                 self.list.apply(&self.objectives, upper);
             }
-            Cmd::Copy => {
-                let query = self
-                    .violation()
-                    .filter(|_| self.pane == Pane::Ledger)
-                    .map(|v| wire::series_promql(&v.series));
-                if let Some(query) = query.or_else(|| self.current().map(|row| row.query.clone())) {
-                    cx.copy(query);
-                }
-            }
             Cmd::Export => {
                 let path = argument.unwrap_or("sla-past.json").to_owned();
                 let text = rows::export(self.violations(), &self.objectives, crate::format::is_csv(&path));
@@ -283,6 +294,23 @@ impl Screen {
         self.list.follow(&key);
         self.take_overview(cx);
         self.read_ledger(cx, false);
+    }
+
+    /// The chosen interval, or the chosen objective over the longest window.
+    pub(crate) fn shown_query(&self, cx: &Context) -> Option<Shown> {
+        let now = cx.data_now_ms();
+        if let Some(row) = self.violation().filter(|_| self.pane == Pane::Ledger) {
+            let end = row.end_ms.unwrap_or(now);
+            let query = wire::series_query(&row.series);
+            return Some(Shown::new(
+                &query,
+                row.start_ms - SAMPLES_MARGIN_MS,
+                (end + SAMPLES_MARGIN_MS).min(now),
+            ));
+        }
+        let row = self.current()?;
+        let longest_ms = cx.windows_ms().last().copied().unwrap_or_default();
+        Some(Shown::new(&wire::query_from_text(&row.query), now - longest_ms, now))
     }
 
     /// Asks for the violating samples of the chosen interval: the stored objective, judged again over just that stretch.

@@ -28,7 +28,7 @@ const WORST_WIDTH: u16 = 8;
 /// From this width on each window also shows its percent.
 const WIDE_MIN: u16 = 118;
 
-const LEDGER_COLUMNS: [Column; 9] = [
+pub(super) static LEDGER_COLUMNS: [Column; 9] = [
     column("START", 14, 0, Align::Left, 9),
     column("END", 8, 0, Align::Left, 6),
     column("DURATION", 8, 0, Align::Right, 8),
@@ -165,8 +165,9 @@ impl Screen {
 
     fn draw_ledger(&self, cx: &Context, canvas: &mut Canvas<'_>, room: usize) {
         let width = canvas.width();
-        let placed = table::place(&LEDGER_COLUMNS, width);
-        table::draw_header(&mut canvas.rows(0, 1), &LEDGER_COLUMNS, &placed, None);
+        let columns = self.columns.shown();
+        let placed = table::place(&columns, width);
+        table::draw_header(&mut canvas.rows(0, 1), &columns, &placed, None);
         let mut body = canvas.rows(1, room as u16);
         if self.current().is_none() || !draw_phase(cx, &self.ledger, &mut body, "ledger") {
             return;
@@ -174,15 +175,13 @@ impl Screen {
         if self.violations().is_empty() {
             body.text(3, 0, "no violation is in the ledger", Role::Dim);
         }
-        let notes = placed
-            .iter()
-            .any(|&(column, ..)| LEDGER_COLUMNS[column].title == "NOTE");
+        let notes = placed.iter().any(|&(column, ..)| columns[column].title == "NOTE");
         for (y, (at, current)) in self.ledger_list.visible(room).enumerate() {
             let (row, y) = (&self.violations()[at], y as u16);
             table::draw_gutter(&mut body, y, current && self.pane == Pane::Ledger, false);
             for &(column, x, w) in &placed {
-                let (text, role) = ledger_cell(cx, row, LEDGER_COLUMNS[column].title, notes);
-                table::draw_cell(&mut body, y, (x, w), &text, &LEDGER_COLUMNS[column], role);
+                let (text, role) = ledger_cell(cx, row, columns[column].title, notes);
+                table::draw_cell(&mut body, y, (x, w), &text, &columns[column], role);
             }
         }
         let words = self

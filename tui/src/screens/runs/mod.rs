@@ -1,6 +1,8 @@
 //! ETL runs: what runs now, what ran before, how long each step took, and launching one.
 
+mod failures;
 mod launch;
+mod letters;
 mod rows;
 mod view;
 
@@ -14,6 +16,7 @@ use crate::app::remote::Remote;
 use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
 use crate::app::{Context, wire};
 use crate::command::{Cmd, Scope};
+use crate::overlay::Pick;
 use launch::Launch;
 use rows::RunRow;
 
@@ -42,6 +45,8 @@ pub(crate) struct Screen {
     watching: Option<String>,
     launch: Option<Launch>,
     asked_ms: i64,
+    /// A list that wants to be shown over the screen.
+    pick: Option<Pick>,
     text: Option<(String, Vec<String>)>,
 }
 
@@ -212,12 +217,9 @@ impl Screen {
                 let id = cx.call(Slot::Schedule, Request::UpdateSchedule(request));
                 self.schedule.asked(id, cx.now.wall_ms);
             }
-            Cmd::Open => self.show_run(cx),
-            Cmd::Copy => {
-                if let Some(id) = self.current().map(|row| row.run.id.clone()) {
-                    cx.copy(id);
-                }
-            }
+            Cmd::Open => self.open_run(cx),
+            Cmd::DeadLetters => letters::read(cx),
+            Cmd::ReplayLetter => letters::replay(cx, argument.unwrap_or_default()),
             Cmd::Export => {
                 let path = argument.unwrap_or("sla-runs.json").to_owned();
                 let rows: Vec<&RunRow> = self.list.shown().iter().map(|&at| &self.items()[at]).collect();
@@ -231,32 +233,22 @@ impl Screen {
     }
 
     /// A text that wants to be shown over the screen.
+    pub(crate) fn take_pick(&mut self) -> Option<Pick> {
+        self.pick.take()
+    }
+
     pub(crate) fn take_text(&mut self) -> Option<(String, Vec<String>)> {
         self.text.take()
     }
 
-    /// What failed and why is the useful thing behind a run; then its log.
-    fn show_run(&mut self, cx: &mut Context) {
-        let Some(row) = self.current() else { return };
-        let mut lines = vec![row.message.as_str().to_owned()];
-        for failure in &row.run.failures {
-            let name = failure.series.as_ref().map(wire::series_promql).unwrap_or_default();
-            let why = failure
-                .failure
-                .as_ref()
-                .map(|f| format!("{}: {}", f.step, f.message))
-                .unwrap_or_default();
-            lines.push(format!("✗ {name} {why}"));
+    /// Copies the id of the chosen run; false when there is none.
+    pub(crate) fn copy_id(&self, cx: &mut Context) -> bool {
+        let id = self.current().map(|row| row.run.id.clone());
+        let chosen = id.is_some();
+        if let Some(id) = id {
+            cx.copy(id);
         }
-        for line in self.log.get().map_or(&[][..], Vec::as_slice) {
-            lines.push(format!(
-                "{} {:<5} {}",
-                cx.zone.clock(line.time_ms),
-                line.level,
-                line.text
-            ));
-        }
-        self.text = Some((format!("run #{} {}", row.run.number, row.state_word()), lines));
+        chosen
     }
 
     fn watch(&mut self, cx: &mut Context, run_id: Option<String>) {
@@ -337,6 +329,8 @@ impl Screen {
             (Slot::RunLog, Err(problem)) => {
                 self.log.answer(id, Err(problem), now_ms);
             }
+            (Slot::RunFailures, result) => self.failures_read(cx, result),
+            (Slot::DeadLetters, result) => self.letters_read(cx, result),
             (Slot::Estimate, result) => {
                 if let Some(launch) = &mut self.launch {
                     launch.estimated(id, result, now_ms);

@@ -4,25 +4,30 @@ mod answers;
 mod draft;
 mod form;
 mod rows;
+mod text_file;
 mod view;
+mod what_if;
+mod whole;
+mod why;
 
 use std::collections::VecDeque;
 
 use crossterm::event::KeyEvent;
-use sla_proto::convert as time;
-use sla_proto::etl::v1::CheckQueryRequest;
 use sla_proto::objective::v1::{Objective, SlaSet};
-use sla_proto::retrieval::v1::{GetChartRequest, GetChartResponse};
+use sla_proto::retrieval::v1::GetChartResponse;
 use sla_proto::series::v1::Query;
 use sla_proto::set::v1 as set;
-use sla_proto::violation::v1::{EvaluateRequest, EvaluateResponse, ObjectiveStatus};
+use sla_proto::violation::v1::{EvaluateResponse, ObjectiveStatus};
 
+use crate::app::Context;
 use crate::app::context::Jump;
 use crate::app::list::List;
 use crate::app::remote::Remote;
 use crate::app::request::{Effect, Request, Slot};
-use crate::app::{Context, wire};
+use crate::app::shown::Shown;
 use crate::command::{Cmd, Scope};
+use crate::remembered::Remembered;
+use crate::widget::columns::Columns;
 use draft::{Bound, Draft};
 use form::Form;
 use rows::ObjectiveRow;
@@ -39,6 +44,7 @@ pub(crate) const WHAT_IF_WINDOW_MS: i64 = 43_200_000;
 /// Sets, the draft of the open one, and the form over it.
 #[derive(Debug, Default)]
 pub(crate) struct Screen {
+    columns: Columns,
     sets: Remote<Vec<SlaSet>>,
     draft: Option<Draft>,
     rows: Vec<ObjectiveRow>,
@@ -62,9 +68,29 @@ pub(crate) struct Screen {
     /// Name of a set to open once it is listed.
     open_name: Option<String>,
     text: Option<(String, Vec<String>)>,
+    /// Whether the user has an editor.
+    editor: bool,
+    /// What was edited and could not be taken.
+    kept_text: Option<String>,
 }
 
 impl Screen {
+    pub(crate) fn new(remembered: &Remembered, editor: bool) -> Self {
+        Self {
+            editor,
+            columns: Columns::new(&view::COLUMNS, remembered.columns_of("sets")),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn remember(&self, out: &mut Remembered) {
+        out.keep_columns("sets", &self.columns);
+    }
+
+    pub(crate) fn columns_mut(&mut self) -> &mut Columns {
+        &mut self.columns
+    }
+
     pub(crate) fn has_set(&self) -> bool {
         self.draft.is_some()
     }
@@ -191,83 +217,6 @@ impl Screen {
         self.ask_what_if(cx, WHAT_IF_REST_MS);
     }
 
-    fn ask_what_if(&mut self, cx: &Context, rest_ms: i64) {
-        self.what_if_at_ms = Some(cx.now.mono_ms + rest_ms);
-    }
-
-    pub(crate) fn deadline_ms(&self) -> Option<i64> {
-        self.what_if_at_ms.into_iter().chain(self.sets_at_ms).min()
-    }
-
-    pub(crate) fn tick(&mut self, cx: &mut Context) {
-        if self.sets_at_ms.is_some_and(|at| at <= cx.now.mono_ms) {
-            self.sets_at_ms = None;
-            self.listed_ms = Some(cx.now.mono_ms);
-            self.read_sets(cx);
-        }
-        if self.what_if_at_ms.is_none_or(|at| at > cx.now.mono_ms) {
-            return;
-        }
-        self.what_if_at_ms = None;
-        let Some(draft) = &self.draft else { return };
-        let mut objectives = draft.set.objectives.clone();
-        if let Some(form) = &self.form
-            && let Ok(objective) = form.objective()
-        {
-            match objectives.get_mut(form.at) {
-                Some(have) => *have = objective,
-                None => objectives.push(objective),
-            }
-        }
-        objectives.retain(|o| sla_proto::convert::objective(o).is_ok());
-        if !objectives.is_empty() {
-            let request = EvaluateRequest {
-                objectives,
-                windows: vec![time::duration(WHAT_IF_WINDOW_MS)],
-                cached_only: true,
-                ..EvaluateRequest::default()
-            };
-            self.judged_ms = cx.now.mono_ms;
-            let id = cx.call(Slot::WhatIf, Request::Evaluate(request));
-            self.what_if.asked(id, cx.now.wall_ms);
-        }
-        self.read_chart(cx);
-        if let Some(form) = &mut self.form
-            && let Some(query) = form.unchecked_query()
-        {
-            let id = cx.call(
-                Slot::CheckQuery,
-                Request::CheckQuery(CheckQueryRequest { query: Some(query) }),
-            );
-            form.checking(id);
-        }
-    }
-
-    /// The chart beside the form: the first series of the chosen objective over the last 12 h.
-    fn read_chart(&mut self, cx: &mut Context) {
-        let Some(row) = self.current() else { return };
-        let (query, id) = row.chart_query();
-        let key = [id.as_slice(), wire::query_text(Some(&query)).as_bytes()].concat();
-        if key == self.chart_of && (self.chart.is_loading() || cx.now.wall_ms - self.chart.got_ms() < 15_000) {
-            return;
-        }
-        if key != self.chart_of {
-            self.chart.clear();
-        }
-        self.chart_of = key;
-        let until = cx.data_now_ms();
-        let request = GetChartRequest {
-            query: Some(query),
-            series_id: id,
-            after: Some(time::timestamp(until - WHAT_IF_WINDOW_MS)),
-            until: Some(time::timestamp(until)),
-            columns: u32::from(cx.size.0) * 2,
-            counter_mode: 0,
-        };
-        let id = cx.call(Slot::WhatIfChart, Request::Chart(request));
-        self.chart.asked(id, cx.now.wall_ms);
-    }
-
     pub(crate) fn set_filter(&mut self, cx: &Context, text: &str) {
         self.list.set_filter(text);
         let height = self.height(cx);
@@ -347,11 +296,12 @@ impl Screen {
         }
         match cmd {
             Cmd::EditObjective => self.edit(cx),
+            Cmd::EditFile => self.edit_file(cx),
             Cmd::NewObjective => {
                 let at = self.draft.as_ref().map_or(0, |d| d.set.objectives.len());
                 self.form = Some(Form::new(at, &Objective::default()));
             }
-            Cmd::Open => self.open_past(cx),
+            Cmd::Open | Cmd::Ledger => self.open_past(cx),
             Cmd::DeleteObjective => {
                 if let (Some(at), Some(draft)) = (self.current().map(|r| r.at), &mut self.draft) {
                     draft.remove(at);
@@ -386,14 +336,6 @@ impl Screen {
                     self.next_suggestion(cx);
                 }
             }
-            Cmd::Copy => {
-                if let Some(query) = self
-                    .current()
-                    .map(|r| wire::query_text(r.objective.query.as_ref()).to_owned())
-                {
-                    cx.copy(query);
-                }
-            }
             Cmd::Sort => {
                 self.list.next_sort(rows::SORTS.len());
                 self.list.apply(&self.rows, height);
@@ -408,55 +350,11 @@ impl Screen {
         true
     }
 
-    fn set_command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
-        let name = argument.unwrap_or_default().to_owned();
-        match cmd {
-            Cmd::NextSet => self.open_next(cx, argument),
-            Cmd::NewSet => {
-                let fresh = SlaSet {
-                    name: name.clone(),
-                    active: true,
-                    ..SlaSet::default()
-                };
-                self.open_name = Some(name);
-                cx.call(
-                    Slot::SetWrite,
-                    Request::CreateSet(set::CreateSetRequest { set: Some(fresh) }),
-                );
-            }
-            Cmd::RenameSet => {
-                if let Some(draft) = &mut self.draft {
-                    draft.change(|set| set.name = name);
-                    self.save(cx);
-                }
-            }
-            Cmd::DuplicateSet => {
-                if let Some(id) = self.draft.as_ref().map(|d| d.set.id.clone()) {
-                    self.open_name = Some(name.clone());
-                    cx.call(
-                        Slot::SetWrite,
-                        Request::DuplicateSet(set::DuplicateSetRequest { id, new_name: name }),
-                    );
-                }
-            }
-            Cmd::DeleteSet => {
-                if let Some(draft) = &self.draft {
-                    let request = set::DeleteSetRequest {
-                        id: draft.set.id.clone(),
-                        version: draft.set.version,
-                    };
-                    cx.call(Slot::SetWrite, Request::DeleteSet(request));
-                }
-            }
-            Cmd::ActivateSet => {
-                if let Some(draft) = &mut self.draft {
-                    draft.change(|set| set.active = !set.active);
-                    self.save(cx);
-                }
-            }
-            _ => return false,
-        }
-        true
+    /// The chosen objective over the window of the what-if.
+    pub(crate) fn shown_query(&self, cx: &Context) -> Option<Shown> {
+        let query = self.current()?.objective.query.clone()?;
+        let now = cx.data_now_ms();
+        Some(Shown::new(&query, now - WHAT_IF_WINDOW_MS, now))
     }
 
     fn edit(&mut self, cx: &mut Context) {
@@ -479,51 +377,6 @@ impl Screen {
                 objective_id: row.objective.id.clone(),
             });
         }
-    }
-
-    fn save(&mut self, cx: &mut Context) {
-        let Some(draft) = &self.draft else { return };
-        // Everything wrong is told before anything is sent.
-        for objective in &draft.set.objectives {
-            if let Err(problems) = sla_proto::convert::objective(objective) {
-                let what = problems.first().map(ToString::to_string).unwrap_or_default();
-                cx.complain(format!("{}: {what}", wire::objective_name(objective)));
-                return;
-            }
-        }
-        cx.call(
-            Slot::SetWrite,
-            Request::UpdateSet(set::UpdateSetRequest {
-                set: Some(draft.set.clone()),
-            }),
-        );
-    }
-
-    fn open_next(&mut self, cx: &mut Context, name: Option<&str>) {
-        if self.is_dirty() {
-            cx.complain("this set has changes that are not saved: S saves them, u takes them back");
-            return;
-        }
-        let sets = self.sets.get().map_or(&[][..], Vec::as_slice);
-        let here = self
-            .draft
-            .as_ref()
-            .and_then(|d| sets.iter().position(|s| s.id == d.set.id))
-            .unwrap_or(0);
-        let next = match name {
-            Some(name) => sets.iter().find(|s| s.name == name || s.id == name),
-            None => sets.get((here + 1) % sets.len().max(1)),
-        };
-        match next.cloned() {
-            Some(set) => self.open(cx, set),
-            None => cx.complain(format!("there is no SLA set named {}", name.unwrap_or_default())),
-        }
-    }
-
-    fn open(&mut self, cx: &mut Context, set: SlaSet) {
-        self.draft = Some(Draft::new(set));
-        self.what_if.clear();
-        self.changed(cx);
     }
 
     pub(crate) fn add_objectives(&mut self, cx: &mut Context, objectives: Vec<(Query, String)>) {

@@ -21,7 +21,7 @@ const fn column(title: &'static str, width: u16, grow: u16, align: Align, priori
     }
 }
 
-const COLUMNS: [Column; 7] = [
+pub(super) static COLUMNS: [Column; 7] = [
     column("OBJECTIVE", 20, 3, Align::Ends, 9),
     column("MIN", 8, 0, Align::Right, 8),
     column("MAX", 8, 0, Align::Right, 8),
@@ -50,12 +50,13 @@ impl Screen {
             }
             return;
         }
-        let placed = table::place(&COLUMNS, width);
+        let columns = self.columns.shown();
+        let placed = table::place(&columns, width);
         let sort = SORTS
             .get(self.list.sort)
             .filter(|_| self.list.sort == 1)
             .map(|_| ("OBJECTIVE", self.list.down));
-        table::draw_header(&mut canvas.rows(1, 1), &COLUMNS, &placed, sort);
+        table::draw_header(&mut canvas.rows(1, 1), &columns, &placed, sort);
         let room = self.height(cx) as u16;
         let mut body = canvas.rows(2, room);
         if self.rows.is_empty() {
@@ -65,8 +66,8 @@ impl Screen {
             let row = &self.rows[at];
             table::draw_gutter(&mut body, y as u16, current, false);
             for &(column, x, w) in &placed {
-                let (text, role) = cell(row, COLUMNS[column].title, self.bound, current);
-                table::draw_cell(&mut body, y as u16, (x, w), &text, &COLUMNS[column], role);
+                let (text, role) = cell(row, columns[column].title, self.bound, current);
+                table::draw_cell(&mut body, y as u16, (x, w), &text, &columns[column], role);
             }
         }
         let at = room + 2;
@@ -280,9 +281,12 @@ fn next_words(cx: &Context, status: &ObjectiveStatus) -> String {
     let Some(p) = outlook.probability else {
         return format!("next  no probability is given: {}", trust::words(outlook));
     };
-    let first = wire::ms(outlook.first_crossing.as_ref()).map_or_else(String::new, |t| match t <= cx.data_now_ms() {
-        true => ", now".to_owned(),
-        false => format!(", first {}", cx.zone.clock(t)),
+    let first = wire::ms(outlook.first_crossing.as_ref()).map_or_else(String::new, |t| {
+        if t <= cx.data_now_ms() {
+            ", now".to_owned()
+        } else {
+            format!(", first {}", cx.zone.clock(t))
+        }
     });
     format!(
         "next  {} to leave it within {}{first}   {}",

@@ -1,0 +1,87 @@
+//! What is asked about the row on screen: where its numbers come from, which columns it has.
+
+use sla_domain::SafeText;
+
+use super::{App, Tab};
+use crate::command::Cmd;
+use crate::overlay::{Item, Overlay, Pick, PickKind};
+
+impl App {
+    /// Where the numbers of the chosen row come from.
+    pub(super) fn why(&self) -> (String, Vec<String>) {
+        let (title, lines) = match self.tab {
+            Tab::Metrics => self.metrics.why(&self.cx),
+            Tab::Sets => self.sets.why(&self.cx),
+            Tab::Past => self.past.why(&self.cx),
+            Tab::Future => self.future.why(&self.cx),
+            Tab::Runs => self.runs.why(&self.cx),
+        };
+        let lines = lines.iter().map(|line| SafeText::new(line).into_string()).collect();
+        (format!("why: {}", SafeText::new(&title)), lines)
+    }
+
+    /// The columns of the table on screen, to show, hide and move.
+    pub(super) fn pick_columns(&mut self) {
+        match self.columns_mut().map(|columns| columns.titles().collect::<Vec<_>>()) {
+            Some(titles) => {
+                let items = titles
+                    .into_iter()
+                    .map(|(title, shown)| Item {
+                        ticked: Some(shown),
+                        ..Item::new(title, title)
+                    })
+                    .collect();
+                self.overlay = Some(Overlay::Pick(Pick::new(
+                    "columns, left to right; narrow terminals leave some out",
+                    PickKind::Columns,
+                    items,
+                )));
+            }
+            None => self.cx.complain("columns: this screen has no columns to choose"),
+        }
+    }
+
+    /// A command while a list is open; false when it is none of the list's.
+    pub(super) fn pick(&mut self, cmd: Cmd, page: usize) -> bool {
+        let Some(Overlay::Pick(pick)) = &mut self.overlay else {
+            return false;
+        };
+        if pick.command(cmd, page) {
+            return true;
+        }
+        match (pick.kind, cmd) {
+            (PickKind::Run(run), Cmd::Open) => {
+                let value = pick.current().map(|item| item.value.clone());
+                self.overlay = None;
+                match value {
+                    Some(value) if !value.is_empty() => self.run(run, Some(value)),
+                    Some(_) => self.ask_argument(run),
+                    None => {}
+                }
+            }
+            (PickKind::Columns, Cmd::Tick | Cmd::MoveUp | Cmd::MoveDown) => {
+                let at = pick.chosen;
+                self.change_columns(cmd, at);
+            }
+            (PickKind::Columns, Cmd::Open) => self.overlay = None,
+            _ => return false,
+        }
+        true
+    }
+
+    fn change_columns(&mut self, cmd: Cmd, at: usize) {
+        let Some(columns) = self.columns_mut() else { return };
+        let chosen = match cmd {
+            Cmd::MoveUp => columns.shift(at, -1),
+            Cmd::MoveDown => columns.shift(at, 1),
+            _ => {
+                columns.turn(at);
+                at
+            }
+        };
+        self.pick_columns();
+        if let Some(Overlay::Pick(pick)) = &mut self.overlay {
+            pick.chosen = chosen;
+        }
+    }
+}

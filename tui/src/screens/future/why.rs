@@ -1,0 +1,20 @@
+//! Where a probability comes from.
+
+use super::Screen;
+use crate::app::{Context, wire};
+use crate::screens::provenance;
+
+impl Screen {
+    pub(crate) fn why(&self, cx: &Context) -> (String, Vec<String>) {
+        let Some(row) = self.current() else {
+            return ("future violations".to_owned(), provenance::source_lines(cx));
+        };
+        let mut lines = vec![
+            format!("series     {}", wire::series_promql(&row.series)),
+            format!("range      {}", row.range),
+        ];
+        lines.extend(provenance::outlook_lines(cx, &row.outlook));
+        lines.extend(provenance::source_lines(cx));
+        (row.title(), lines)
+    }
+}

@@ -1,0 +1,76 @@
+//! What the instance answers to the metrics screen.
+
+use sla_proto::retrieval::v1::ListSeriesRowsResponse;
+
+use super::rows::{NameRow, SeriesRow};
+use super::{ROWS_MAX, Reading, Screen, rows_request};
+use crate::app::request::{Problem, Reply, Request, RequestId, Slot};
+use crate::app::{Context, wire};
+
+impl Screen {
+    pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Result<Reply, Problem>) {
+        let now_ms = cx.now.wall_ms;
+        match (slot, result) {
+            (Slot::Names, Ok(Reply::Names(names))) => {
+                self.total_series = names.total_series;
+                let rows: Vec<NameRow> = names.names.into_iter().map(NameRow::new).collect();
+                self.names.answer(id, Ok(rows), now_ms);
+                let height = self.height(cx);
+                self.names_list
+                    .apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
+            }
+            (Slot::Names, Err(problem)) => {
+                self.names.answer(id, Err(problem), now_ms);
+            }
+            (Slot::Rows | Slot::RowsMore, Ok(Reply::Rows(rows))) => self.take_rows(cx, slot, id, rows),
+            (Slot::Rows | Slot::RowsMore, Err(problem)) => {
+                self.rows.answer(id, Err(problem), now_ms);
+            }
+            (Slot::Detail | Slot::DetailChart | Slot::Export, result) => {
+                for detail in [&mut self.detail, &mut self.preview].into_iter().flatten() {
+                    detail.reply(cx, slot, id, &result);
+                }
+            }
+            (_, Ok(other)) => cx.complain(crate::app::unexpected(&other).text),
+            (_, Err(problem)) => cx.complain(problem.sentence()),
+        }
+    }
+
+    fn take_rows(&mut self, cx: &mut Context, slot: Slot, id: RequestId, rows: ListSeriesRowsResponse) {
+        let reading = Reading {
+            total: rows.total,
+            as_of_ms: wire::ms(rows.as_of.as_ref()),
+            bytes: rows.bytes_read,
+            read_ms: rows.read_ms,
+            problems: rows.problems,
+            next_page: rows.next_page_token,
+        };
+        cx.source_told(rows.source);
+        let next = reading.next_page.clone();
+        if !self.rows.answer(id, Ok(reading), cx.now.wall_ms) {
+            return;
+        }
+        if slot == Slot::Rows {
+            self.items.clear();
+        }
+        for row in rows.rows {
+            let mut row = SeriesRow::new(row);
+            row.state = cx.agreed.get(&row.series.id).map(|a| a.state);
+            self.items.push(row);
+        }
+        let labels = wire::telling_labels(&self.items.iter().map(|row| &row.series).collect::<Vec<_>>());
+        for (row, labels) in self.items.iter_mut().zip(labels) {
+            row.labels = labels;
+        }
+        let widest = |text: fn(&SeriesRow) -> usize| self.items.iter().map(text).max().unwrap_or(0) as u16;
+        self.widest = (widest(|row| row.name.width()), widest(|row| row.labels.width()));
+        let height = self.height(cx);
+        self.list.apply(&self.items, height);
+        self.cursor_moved(cx);
+        if !next.is_empty() && self.items.len() < ROWS_MAX {
+            let request = rows_request(cx, self.queries(cx), next);
+            let id = cx.call(Slot::RowsMore, Request::Rows(request));
+            self.rows.asked(id, cx.now.wall_ms);
+        }
+    }
+}

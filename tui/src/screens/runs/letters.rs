@@ -1,0 +1,111 @@
+//! Dead letters: records that could not be decoded, and trying one again.
+
+use sla_proto::storage::v1::{DeadLetter, ListDeadLettersRequest, ReplayDeadLetterRequest};
+
+use super::Screen;
+use crate::app::request::{Problem, Reply, Request, Slot};
+use crate::app::{Context, wire};
+use crate::command::Cmd;
+use crate::format::{bytes, plural};
+use crate::overlay::{Item, Pick, PickKind};
+
+/// Letters listed.
+const LETTERS_MAX: u32 = 200;
+
+/// Lists the letters.
+pub(super) fn read(cx: &mut Context) {
+    let request = ListDeadLettersRequest {
+        page_size: LETTERS_MAX,
+        page_token: String::new(),
+    };
+    cx.call(Slot::DeadLetters, Request::DeadLetters(request));
+}
+
+/// Tries one again, by its hash.
+pub(super) fn replay(cx: &mut Context, hash: &str) {
+    match bytes_of(hash) {
+        Some(body_hash) => {
+            let request = ReplayDeadLetterRequest { body_hash };
+            cx.call(Slot::DeadLetters, Request::ReplayLetter(request));
+        }
+        None => cx.complain(format!("replay-letter: `{hash}` is no hash; D lists the letters")),
+    }
+}
+
+impl Screen {
+    pub(super) fn letters_read(&mut self, cx: &mut Context, result: Result<Reply, Problem>) {
+        match result {
+            Ok(Reply::DeadLetters(list)) if list.letters.is_empty() => cx.say("there is no dead letter"),
+            Ok(Reply::DeadLetters(list)) => {
+                let items = list.letters.iter().map(|letter| item(cx, letter)).collect();
+                let total = u64::from(list.total).max(list.letters.len() as u64);
+                let title = format!("{}: Enter tries one again", plural(total, "dead letter"));
+                self.pick = Some(Pick::new(title, PickKind::Run(Cmd::ReplayLetter), items));
+            }
+            Ok(Reply::Replayed(answer)) if answer.applied => {
+                cx.say("the record is applied; the dead letter is gone");
+                read(cx);
+            }
+            Ok(Reply::Replayed(answer)) => cx.complain(format!("it stays a dead letter: {}", answer.reason)),
+            Ok(other) => cx.complain(crate::app::unexpected(&other).text),
+            Err(problem) => cx.complain(problem.sentence()),
+        }
+    }
+}
+
+fn item(cx: &Context, letter: &DeadLetter) -> Item {
+    let seen = wire::ms(letter.first_seen.as_ref())
+        .map_or_else(String::new, |t| format!("{} ", cx.zone.moment(t, cx.data_now_ms())));
+    let times = if letter.count > 1 {
+        format!(", {} times", letter.count)
+    } else {
+        String::new()
+    };
+    let text = format!(
+        "{seen}{} {}/{}, {}{times}: {}",
+        letter.source,
+        letter.partition,
+        letter.offset,
+        bytes(u64::from(letter.size)),
+        letter.reason
+    );
+    Item::new(text, hex_of(&letter.body_hash))
+}
+
+fn hex_of(hash: &[u8]) -> String {
+    use std::fmt::Write as _;
+    hash.iter()
+        .fold(String::with_capacity(hash.len() * 2), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
+}
+
+fn bytes_of(hex: &str) -> Option<Vec<u8>> {
+    let digits = hex.trim().as_bytes();
+    if digits.is_empty() || !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    digits
+        .chunks(2)
+        .map(|pair| {
+            std::str::from_utf8(pair)
+                .ok()
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes_of, hex_of};
+
+    #[test]
+    fn hashes_are_typed_as_they_are_shown() {
+        let hash = [0, 1, 0xab, 0xff];
+        assert_eq!(bytes_of(&hex_of(&hash)), Some(hash.to_vec()));
+        for wrong in ["", "abc", "zz", "é1"] {
+            assert_eq!(bytes_of(wrong), None, "{wrong}");
+        }
+    }
+}

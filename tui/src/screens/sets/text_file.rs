@@ -1,0 +1,111 @@
+//! The set as text in the user's editor: what comes back becomes changes of the draft.
+
+use sla_domain::SafeText;
+use sla_proto::objective::v1::SlaSet;
+use sla_proto::set_file;
+
+use super::Screen;
+use crate::app::Context;
+use crate::app::request::Effect;
+
+/// What the text is called in a complaint.
+const TEXT_NAME: &str = "the edited text";
+
+impl Screen {
+    pub(crate) fn has_editor(&self) -> bool {
+        self.editor
+    }
+
+    /// Opens the editor on the draft, or on the text that could not be taken the last time.
+    pub(super) fn edit_file(&self, cx: &mut Context) {
+        let Some(draft) = &self.draft else { return };
+        let text = self.kept_text.clone();
+        cx.effect(Effect::Edit {
+            name: draft.set.name.clone(),
+            text: text.unwrap_or_else(|| set_file::write_for_editor(&draft.set)),
+        });
+    }
+
+    /// The editor has ended: its text, nothing when it was left as it was, or why there is none.
+    pub(crate) fn edited(&mut self, cx: &mut Context, result: Result<Option<String>, String>) {
+        match result {
+            Ok(Some(text)) => match one_set(&text) {
+                Ok(edited) => self.take_edited(cx, edited),
+                Err(why) => self.keep_text(text, &why),
+            },
+            Ok(None) if self.kept_text.is_some() => cx.say("the text was left as it was and is still kept; e opens it"),
+            Ok(None) => cx.say("nothing was changed in the editor"),
+            Err(why) => cx.complain(why),
+        }
+    }
+
+    fn take_edited(&mut self, cx: &mut Context, edited: SlaSet) {
+        self.kept_text = None;
+        let Some(draft) = &mut self.draft else { return };
+        let before = draft.set.clone();
+        draft.change(|set| take(set, edited));
+        if draft.set == before {
+            cx.say("the text means what the set already says");
+        } else {
+            cx.say("changed here from the editor; S saves the set, u takes it back");
+        }
+        self.changed(cx);
+    }
+
+    fn keep_text(&mut self, text: String, why: &str) {
+        self.kept_text = Some(text);
+        let mut lines = vec![
+            "Nothing was taken. What is wrong with the text:".to_owned(),
+            String::new(),
+        ];
+        lines.extend(why.lines().map(|line| SafeText::new(line).into_string()));
+        lines.push(String::new());
+        lines.push("The text is kept: Esc, then e opens it again. Opening another set drops it.".to_owned());
+        self.text = Some((TEXT_NAME.to_owned(), lines));
+    }
+}
+
+fn one_set(text: &str) -> Result<SlaSet, String> {
+    let sets = set_file::read(text, TEXT_NAME).map_err(|invalid| invalid.to_string())?;
+    let count = sets.len();
+    let mut sets = sets.into_iter();
+    match (sets.next(), sets.next()) {
+        (Some(set), None) => Ok(set),
+        _ => Err(format!(
+            "there are {count} sets in the text: this is about one; `sla sets apply FILE` takes several"
+        )),
+    }
+}
+
+/// Takes over what was edited. What the text does not tell, an objective keeps; one that reads the same stays exactly as it was.
+fn take(set: &mut SlaSet, edited: SlaSet) {
+    set.name = edited.name;
+    set.description = edited.description;
+    set.active = edited.active;
+    let old = std::mem::take(&mut set.objectives);
+    let alone = |objective: &sla_proto::objective::v1::Objective| {
+        set_file::write(&[SlaSet {
+            objectives: vec![objective.clone()],
+            ..SlaSet::default()
+        }])
+    };
+    set.objectives = edited
+        .objectives
+        .into_iter()
+        .map(|mut new| {
+            let by_name = new.id.is_empty();
+            let have = old
+                .iter()
+                .find(|o| if by_name { o.name == new.name } else { o.id == new.id });
+            match have {
+                Some(have) if alone(have) == alone(&new) => have.clone(),
+                Some(have) => {
+                    new.id.clone_from(&have.id);
+                    new.generation = have.generation;
+                    new
+                }
+                None => new,
+            }
+        })
+        .collect();
+}

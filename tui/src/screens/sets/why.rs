@@ -1,0 +1,29 @@
+//! Where the figures about an objective come from.
+
+use super::Screen;
+use crate::app::Context;
+use crate::screens::provenance;
+
+impl Screen {
+    pub(crate) fn why(&self, cx: &Context) -> (String, Vec<String>) {
+        let mut lines = provenance::source_lines(cx);
+        let Some(row) = self.current() else {
+            return ("SLA sets".to_owned(), lines);
+        };
+        let cap_ms = row.now.as_ref().and_then(|s| s.series.first()).map(|s| s.cap_ms);
+        lines.extend(provenance::rule_lines(&row.objective, cap_ms));
+        if let Some(w) = row.window() {
+            let of = if row.what_if.is_some() {
+                "the range on screen"
+            } else {
+                "the range that is stored"
+            };
+            lines.push(format!("what-if    judged with {of}, on the samples in memory"));
+            lines.extend(provenance::window_lines(w));
+        }
+        if let Some(outlook) = row.now.as_ref().and_then(|s| s.outlook.as_ref()) {
+            lines.extend(provenance::outlook_lines(cx, outlook));
+        }
+        (row.name.as_str().to_owned(), lines)
+    }
+}
