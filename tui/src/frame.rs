@@ -1,4 +1,4 @@
-//! A whole picture as text, for tests and for `plain` output.
+//! A whole picture as text, for tests.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};

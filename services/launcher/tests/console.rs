@@ -29,6 +29,10 @@ struct Console {
 
 impl Console {
     fn open(arguments: &[&str], columns: u16, rows: u16) -> Self {
+        Self::open_with(arguments, columns, rows, &[])
+    }
+
+    fn open_with(arguments: &[&str], columns: u16, rows: u16, variables: &[(&str, &str)]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let size = PtySize {
             rows,
@@ -42,7 +46,12 @@ impl Console {
         command.env("HOME", home.path());
         command.env("TERM", "xterm-256color");
         command.env("LANG", "C.UTF-8");
-        command.env_remove("XDG_RUNTIME_DIR");
+        for name in ["XDG_RUNTIME_DIR", "VISUAL", "EDITOR"] {
+            command.env_remove(name);
+        }
+        for (name, value) in variables {
+            command.env(name, value);
+        }
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
@@ -209,5 +218,41 @@ fn sigterm_restores_the_terminal() {
         .unwrap();
     assert!(killed.success());
     let (_, bytes) = console.ended();
+    assert_restored(&bytes);
+}
+
+/// The first time it writes a mistake, then a bound. It asks for a key, which must reach it and not the console.
+const EDITOR: &str = r#"
+printf 'press a key: '; read -r key; printf '%s' "$key" > "$(dirname "$0")/key"
+if grep -q '^broken' "$1"; then sed -i '/^broken/d; s/^max = .*/max = 123.5/' "$1"; else echo 'broken = [' >> "$1"; fi
+"#;
+
+#[test]
+fn a_set_is_edited_in_the_users_editor() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("editor");
+    std::fs::write(&script, EDITOR).unwrap();
+    let editor = format!("sh {}", script.display());
+    let mut console = Console::open_with(&["demo", "--frozen"], 100, 30, &[("EDITOR", editor.as_str())]);
+    console.see("DEMO");
+    console.press("2");
+    console.see("this range in 12h");
+    console.press("e");
+    console.see("press a key");
+    console.press("q\n");
+    console.see("Nothing was taken");
+    console.see("line");
+    let key = std::fs::read_to_string(folder.path().join("key")).unwrap();
+    assert_eq!(key, "q", "the key was the editor's");
+    console.press("\u{1b}");
+    console.see("OBJECTIVE");
+    console.press("e");
+    console.see("press a key");
+    console.press("x\n");
+    console.see("not saved");
+    console.see("124");
+    console.press("q");
+    let (code, bytes) = console.ended();
+    assert_eq!(code, 0);
     assert_restored(&bytes);
 }

@@ -173,7 +173,7 @@ fn draw_footer(app: &App, line: &mut Canvas<'_>) {
     let mut keys: Vec<_> = COMMANDS
         .iter()
         .filter(|c| c.footer > 0 && scopes.contains(&c.scope))
-        .filter(|c| (c.enabled)(app).is_ok())
+        .filter(|c| (c.enabled)(app).is_ok() && app.keymap.leads(c.cmd, &scopes))
         // Nothing is filtered or opened inside a detail, and only figures of the metrics follow the window.
         .filter(|c| {
             !scopes.contains(&Scope::Detail) || c.scope != Scope::List || matches!(c.cmd, Cmd::Copy | Cmd::Export)

@@ -41,6 +41,7 @@ pub enum KeymapError {
 pub(crate) struct Keymap {
     bound: HashMap<(Scope, KeyCombination), Cmd>,
     shown: HashMap<Cmd, Vec<String>>,
+    first: HashMap<Cmd, KeyCombination>,
 }
 
 impl Default for Keymap {
@@ -49,6 +50,7 @@ impl Default for Keymap {
         Self::build(&BTreeMap::new()).unwrap_or_else(|_| Self {
             bound: HashMap::new(),
             shown: HashMap::new(),
+            first: HashMap::new(),
         })
     }
 }
@@ -65,6 +67,7 @@ impl Keymap {
         let mut map = Self {
             bound: HashMap::new(),
             shown: HashMap::new(),
+            first: HashMap::new(),
         };
         for command in COMMANDS {
             let chords: Vec<&str> = match overrides.get(command.id) {
@@ -98,6 +101,7 @@ impl Keymap {
                 other,
             });
         }
+        self.first.entry(command.cmd).or_insert(key);
         self.shown.entry(command.cmd).or_default().push(show_chord(key));
         Ok(())
     }
@@ -106,6 +110,13 @@ impl Keymap {
     pub(crate) fn lookup(&self, scopes: &[Scope], key: KeyEvent) -> Option<Cmd> {
         let key = KeyCombination::from(key).normalized();
         scopes.iter().find_map(|scope| self.bound.get(&(*scope, key)).copied())
+    }
+
+    /// Whether its first key means this command when `scopes` are active: an inner scope may have taken it.
+    pub(crate) fn leads(&self, cmd: Cmd, scopes: &[Scope]) -> bool {
+        self.first
+            .get(&cmd)
+            .is_some_and(|key| scopes.iter().find_map(|scope| self.bound.get(&(*scope, *key))) == Some(&cmd))
     }
 
     /// The keys of a command as people read them, the most important first.

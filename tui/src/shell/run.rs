@@ -88,7 +88,9 @@ impl TuiOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum TuiError {
     /// Standard input or output is no terminal.
-    #[error("the console needs a terminal; use `--once` or a command with `--json` here")]
+    #[error(
+        "the console needs a terminal; here use `sla metrics`, `sla violations`, `sla forecast`, `sla runs` or `sla sets`, with --json for scripts"
+    )]
     NoTerminal,
     /// A key of the config was refused.
     #[error(transparent)]

@@ -360,7 +360,7 @@ fn intervals_that_only_unknown_time_separates_are_one_row_that_says_so() {
 fn a_set_tells_past_now_and_next_on_one_screen() {
     let mut driver = Driver::new(80, 24);
     driver.keys("2");
-    driver.says("past  1h 1 of 11m   3h 2 of 11m");
+    driver.says("past  1h 1 (11m)   3h 2 (11m)");
     driver.says("now   ✗ violated   3 of 3 series seen");
     driver.says("next  93 % to leave it within 10m, now   58 of 61, better than last value");
 }

@@ -295,13 +295,13 @@ impl Screen {
             return true;
         }
         match cmd {
-            Cmd::EditObjective => self.edit(cx),
+            Cmd::EditObjective | Cmd::Open => self.edit(cx),
             Cmd::EditFile => self.edit_file(cx),
             Cmd::NewObjective => {
                 let at = self.draft.as_ref().map_or(0, |d| d.set.objectives.len());
                 self.form = Some(Form::new(at, &Objective::default()));
             }
-            Cmd::Open | Cmd::Ledger => self.open_past(cx),
+            Cmd::Ledger => self.open_past(cx),
             Cmd::DeleteObjective => {
                 if let (Some(at), Some(draft)) = (self.current().map(|r| r.at), &mut self.draft) {
                     draft.remove(at);

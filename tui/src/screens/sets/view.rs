@@ -235,7 +235,7 @@ fn what_if_words(w: &WindowResult) -> (String, Role) {
     (text, if w.violations > 0 { Role::Violated } else { Role::Ok })
 }
 
-/// `past  1h 0   3h 0   6h 2 5m30s   12h 7 14m`: each window counts everything inside it.
+/// `past  1h none   6h 2 (5m30s)   12h 7 (14m)`: each window counts everything inside it.
 fn past_words(status: &ObjectiveStatus) -> String {
     let windows: Vec<String> = status
         .windows
@@ -245,7 +245,7 @@ fn past_words(status: &ObjectiveStatus) -> String {
             match (w.covered_ms, w.violations) {
                 (0, _) => format!("{length} no data"),
                 (_, 0) => format!("{length} none"),
-                (_, count) => format!("{length} {count} of {}", duration(w.violated_ms)),
+                (_, count) => format!("{length} {count} ({})", duration(w.violated_ms)),
             }
         })
         .collect();
