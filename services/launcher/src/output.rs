@@ -63,6 +63,12 @@ fn status_words(status: &tonic::Status) -> String {
             words.push_str(&format_args!("\n  {}: {}", violation.field, violation.description).to_string());
         }
     }
+    // Two editors: what the other one has saved, and what was refused.
+    let conflict = details.error_info().and_then(|info| info.metadata.get("conflict"));
+    for line in conflict.iter().flat_map(|lines| lines.lines()) {
+        words.push_str("\n  differs: ");
+        words.push_str(line);
+    }
     let hint = details.error_info().and_then(|info| info.metadata.get("hint"));
     if let Some(hint) = hint.filter(|hint| !words.contains(hint.as_str())) {
         words.push_str("\n  hint: ");

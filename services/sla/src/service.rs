@@ -20,6 +20,7 @@ use crate::metrics::{SlaCounts, SlaMetrics};
 use crate::options::{MAX_MESSAGE_BYTES, SlaOptions};
 use crate::outlook::board::OutlookBoard;
 use crate::outlook::rounds;
+use crate::outlook::what_if::Drawings;
 use crate::sets::catalog::{Catalog, Sets};
 use crate::sets::default_set;
 use crate::sets::editor::Editor;
@@ -49,6 +50,7 @@ pub(crate) struct Core {
     pub(crate) board: Board,
     pub(crate) spacings: Spacings,
     pub(crate) outlooks: Arc<OutlookBoard>,
+    pub(crate) drawings: Arc<Drawings>,
     pub(crate) now_requests: mpsc::Sender<NowRequest>,
 }
 
@@ -98,6 +100,7 @@ impl SlaService {
             board: Board::default(),
             spacings: Spacings::default(),
             outlooks: Arc::default(),
+            drawings: Arc::default(),
             metrics: SlaMetrics::default(),
             options,
             peer,

@@ -23,7 +23,7 @@ mod terrain;
 pub use experts::{EXPERTS, NAMES};
 pub use history::{HOLD_STEPS, History, MAX_HISTORY_SLOTS, MIN_SAMPLES};
 pub use learning::{Lesson, learn, lessons};
-pub use outlook::forecast;
+pub use outlook::{Futures, forecast};
 pub use question::{
     Bands, FirstCrossing, LEVELS, MAX_HORIZON_STEPS, MAX_HORIZONS, MAX_THRESHOLDS, PoolError, PoolForecast, Question,
     Side, Threshold,

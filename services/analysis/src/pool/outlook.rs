@@ -43,26 +43,110 @@ pub fn forecast(
     state: Option<&PoolState>,
     seed: u64,
 ) -> Result<(PoolForecast, PoolState), PoolError> {
-    question.check()?;
-    let horizons = slots_of(history, question);
-    let longest = horizons.iter().copied().max().unwrap_or(1);
-    let terrain = Terrain::new(
-        &history.slots,
-        history.step_ms,
-        longest,
-        state.map(|s| s.known(history.step_ms)),
-    );
-    let state = match state {
-        Some(state) => state.clone(),
-        None => learn_on(&terrain, history, question, &horizons, None, seed),
-    };
-    Ok((
-        Outlook::draw(&terrain, history, question, &horizons, &state, seed),
-        state,
-    ))
+    let futures = Futures::draw(history, question, state, seed)?;
+    let answer = futures.answer(&question.thresholds)?;
+    Ok((answer, futures.state))
+}
+
+/// The drawn futures of a series: bounds can be asked about at almost no cost, as often as one likes.
+#[derive(Debug, Clone)]
+pub struct Futures {
+    outlook: Outlook,
+    ground: Ground,
+    horizons: Vec<usize>,
+    question: Question,
+    state: PoolState,
+}
+
+impl Futures {
+    /// Draws for the horizons of `question`, as [`forecast`] does.
+    ///
+    /// # Errors
+    /// [`PoolError::BadQuestion`] when the question is outside its limits.
+    pub fn draw(
+        history: &History,
+        question: &Question,
+        state: Option<&PoolState>,
+        seed: u64,
+    ) -> Result<Self, PoolError> {
+        question.check()?;
+        let horizons = slots_of(history, question);
+        let longest = horizons.iter().copied().max().unwrap_or(1);
+        let terrain = Terrain::new(
+            &history.slots,
+            history.step_ms,
+            longest,
+            state.map(|s| s.known(history.step_ms)),
+        );
+        let state = match state {
+            Some(state) => state.clone(),
+            None => learn_on(&terrain, history, question, &horizons, None, seed),
+        };
+        Ok(Self {
+            outlook: Outlook::draw(&terrain, &horizons, seed),
+            ground: Ground::new(&terrain, history),
+            horizons,
+            question: question.clone(),
+            state,
+        })
+    }
+
+    /// What the futures say about other bounds than those of the question, at the same horizons.
+    ///
+    /// # Errors
+    /// [`PoolError::BadQuestion`] when the thresholds are outside their limits.
+    pub fn answer(&self, thresholds: &[Threshold]) -> Result<PoolForecast, PoolError> {
+        let question = Question {
+            thresholds: thresholds.to_vec(),
+            ..self.question.clone()
+        };
+        question.check()?;
+        Ok(self
+            .outlook
+            .answer(&self.ground, &question, &self.horizons, &self.state))
+    }
+
+    /// What was learned about the series, to be stored.
+    pub fn state(&self) -> &PoolState {
+        &self.state
+    }
+}
+
+/// What an answer needs to know of the series, besides the paths; in the units of the terrain where it says so.
+#[derive(Debug, Clone, Copy)]
+struct Ground {
+    /// Values of the terrain × this are values of the series.
+    unit: f64,
+    /// Smallest difference that counts, lowest and highest value a path may reach: in units of the terrain.
+    grain: f64,
+    floor: f64,
+    ceiling: f64,
+    /// No value was ever another.
+    constant: bool,
+    slots: usize,
+    step_ms: i64,
+    steps_per_slot: f64,
+    span_s: f64,
+}
+
+impl Ground {
+    fn new(terrain: &Terrain, history: &History) -> Self {
+        Self {
+            unit: terrain.unit,
+            grain: terrain.grain,
+            floor: terrain.floor,
+            ceiling: terrain.ceiling,
+            constant: terrain.ceiling <= terrain.floor || terrain.x.iter().all(|v| v.is_nan() || *v == terrain.x[0]),
+            slots: terrain.x.len(),
+            step_ms: history.step_ms,
+            steps_per_slot: history.steps_per_slot,
+            span_s: history.span_s(),
+        }
+    }
 }
 
 /// Per-path quantities at the knots, path-major within a knot: `[knot * paths + path]`.
+#[derive(Debug, Clone)]
 struct Outlook {
     knots: Vec<usize>,
     value: Vec<f64>,
@@ -73,14 +157,7 @@ struct Outlook {
 }
 
 impl Outlook {
-    fn draw(
-        terrain: &Terrain,
-        history: &History,
-        question: &Question,
-        horizons: &[usize],
-        state: &PoolState,
-        seed: u64,
-    ) -> PoolForecast {
+    fn draw(terrain: &Terrain, horizons: &[usize], seed: u64) -> Self {
         let longest = horizons.iter().copied().max().unwrap_or(1);
         let origin = terrain.x.len() - 1;
         let knots = knots(longest, horizons);
@@ -106,7 +183,7 @@ impl Outlook {
             path.fill(terrain.x[origin]);
             outlook.take(&path, capacity, 0);
         }
-        outlook.answer(terrain, history, question, horizons, state)
+        outlook
     }
 
     fn take(&mut self, path: &[f64], capacity: usize, expert: usize) {
@@ -128,25 +205,18 @@ impl Outlook {
         self.experts.push(expert as u8);
     }
 
-    fn answer(
-        &self,
-        terrain: &Terrain,
-        history: &History,
-        question: &Question,
-        horizons: &[usize],
-        state: &PoolState,
-    ) -> PoolForecast {
+    fn answer(&self, ground: &Ground, question: &Question, horizons: &[usize], state: &PoolState) -> PoolForecast {
         let capacity = EXPERTS * PATHS;
         let paths = self.experts.len();
-        let seen = terrain.x.len();
-        let history_ms = history.span_s() * 1000.0;
+        let seen = ground.slots;
+        let history_ms = ground.span_s * 1000.0;
         let mut drawn = [0.0_f64; EXPERTS];
         for &expert in &self.experts {
             drawn[usize::from(expert)] += 1.0;
         }
         // Weight per path for a horizon of `slots`: the expert's weight shared by its paths.
         let weigh = |slots: usize| {
-            let weights = state.weights_for(slots as i64 * history.step_ms, history_ms);
+            let weights = state.weights_for(slots as i64 * ground.step_ms, history_ms);
             let present: f64 = (0..EXPERTS).filter(|&i| drawn[i] > 0.0).map(|i| weights[i]).sum();
             let mut per_path = Vec::with_capacity(paths);
             for &expert in &self.experts {
@@ -159,7 +229,7 @@ impl Outlook {
             }
             per_path
         };
-        let constant = terrain.ceiling <= terrain.floor || terrain.x.iter().all(|v| v.is_nan() || *v == terrain.x[0]);
+        let constant = ground.constant;
         let mut probability = vec![Vec::with_capacity(question.thresholds.len()); horizons.len()];
         let mut expert_probability = vec![Vec::with_capacity(question.thresholds.len()); horizons.len()];
         let mut first_crossing = Vec::with_capacity(question.thresholds.len());
@@ -169,10 +239,10 @@ impl Outlook {
         } else {
             1.0
         };
-        let bands = |cells: &[f64]| self.bands(cells, &knot_weights, factor, terrain);
+        let bands = |cells: &[f64]| self.bands(cells, &knot_weights, factor, ground);
         let value = bands(&self.value);
         for threshold in &question.thresholds {
-            let threshold = scaled(*threshold, terrain.unit);
+            let threshold = scaled(*threshold, ground.unit);
             let mut cumulative = Vec::with_capacity(self.knots.len());
             let mut before = 0.0_f64;
             let mut hits = vec![[0.0_f64; EXPERTS]; self.knots.len()];
@@ -181,8 +251,8 @@ impl Outlook {
                 for path in 0..paths {
                     let cell = k * capacity + path;
                     let left = match threshold.side {
-                        Side::Upper => self.high[cell] > threshold.value + terrain.grain,
-                        Side::Lower => self.low[cell] < threshold.value - terrain.grain,
+                        Side::Upper => self.high[cell] > threshold.value + ground.grain,
+                        Side::Lower => self.low[cell] < threshold.value - ground.grain,
                     };
                     if left {
                         crossed += knot_weights[k][path];
@@ -195,7 +265,7 @@ impl Outlook {
                 } else {
                     sharpened(tempered(crossed, unseen(knot, seen)), knot)
                 };
-                before = before.max(told).max(bands_floor(&value, k, threshold, terrain.unit));
+                before = before.max(told).max(bands_floor(&value, k, threshold, ground.unit));
                 cumulative.push((knot, before));
             }
             for (i, &horizon) in horizons.iter().enumerate() {
@@ -218,10 +288,10 @@ impl Outlook {
                 .find(|(_, p)| *p >= total / 2.0)
                 .map(|&(knot, _)| knot);
             first_crossing.push(FirstCrossing {
-                median_step: median.filter(|_| total > 0.01).map(|knot| steps_of(history, knot)),
+                median_step: median.filter(|_| total > 0.01).map(|knot| steps_of(ground, knot)),
                 cumulative: cumulative
                     .into_iter()
-                    .map(|(knot, p)| (steps_of(history, knot), p))
+                    .map(|(knot, p)| (steps_of(ground, knot), p))
                     .collect(),
             });
         }
@@ -229,7 +299,7 @@ impl Outlook {
         let steps: Vec<usize> = self
             .knots
             .iter()
-            .map(|&knot| steps_of(history, knot).min(longest_steps))
+            .map(|&knot| steps_of(ground, knot).min(longest_steps))
             .collect();
         let running = |cells: &[f64]| {
             if question.running_bands {
@@ -240,9 +310,9 @@ impl Outlook {
         };
         let longest = horizons.iter().copied().max().unwrap_or(1);
         let low_confidence = constant
-            || history.span_s() < CONFIDENT_SPAN_S
-            || history.slots.len() < CONFIDENT_SLOTS
-            || history.slots.len() < 2 * longest;
+            || ground.span_s < CONFIDENT_SPAN_S
+            || ground.slots < CONFIDENT_SLOTS
+            || ground.slots < 2 * longest;
         PoolForecast {
             probability,
             expert_probability,
@@ -254,11 +324,11 @@ impl Outlook {
             running_min: running(&self.low),
             low_confidence,
             constant,
-            method: method(&state.weights_for(longest as i64 * history.step_ms, history_ms)),
+            method: method(&state.weights_for(longest as i64 * ground.step_ms, history_ms)),
         }
     }
 
-    fn bands(&self, cells: &[f64], weights: &[Vec<f64>], factor: f64, terrain: &Terrain) -> Bands {
+    fn bands(&self, cells: &[f64], weights: &[Vec<f64>], factor: f64, ground: &Ground) -> Bands {
         let capacity = EXPERTS * PATHS;
         let paths = self.experts.len();
         let mut rows = vec![Vec::with_capacity(self.knots.len()); LEVELS.len()];
@@ -272,15 +342,15 @@ impl Outlook {
             let mut quantiles = [0.0; LEVELS.len()];
             weighted_quantiles(&sorted, &mut quantiles);
             let median = quantiles[LEVELS.len() / 2];
-            let factor = factor * (1.0 + WIDENING * unseen(self.knots[k], terrain.x.len()));
+            let factor = factor * (1.0 + WIDENING * unseen(self.knots[k], ground.slots));
             let (low, high) = (
-                terrain.floor.min(quantiles[0]),
-                terrain.ceiling.max(quantiles[LEVELS.len() - 1]),
+                ground.floor.min(quantiles[0]),
+                ground.ceiling.max(quantiles[LEVELS.len() - 1]),
             );
             for (row, q) in rows.iter_mut().zip(quantiles) {
                 // Headroom beyond 1e308 would overflow.
                 let widened = (median + (q - median) * factor).clamp(low, high);
-                row.push((widened * terrain.unit).clamp(f64::MIN, f64::MAX));
+                row.push((widened * ground.unit).clamp(f64::MIN, f64::MAX));
             }
         }
         Bands { rows }
@@ -349,8 +419,8 @@ fn tempered(share: f64, unseen: f64) -> f64 {
     LEAST + (1.0 - 2.0 * LEAST) * (share + (1.0 - share) * pull) * (1.0 - pull)
 }
 
-fn steps_of(history: &History, slots: usize) -> usize {
-    ((slots as f64 * history.steps_per_slot).round() as usize).max(1)
+fn steps_of(ground: &Ground, slots: usize) -> usize {
+    ((slots as f64 * ground.steps_per_slot).round() as usize).max(1)
 }
 
 /// Knots in slots: every one up to [`KNOTS`], beyond that growing, always with the horizons.

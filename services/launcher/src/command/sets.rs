@@ -137,8 +137,15 @@ async fn export(session: &Session, names: &[String], to: Option<&Path>) -> Resul
 
 async fn apply(session: &Session, path: &Path, prune: bool, dry_run: bool, yes: bool) -> Result<Exit, Report> {
     let text = samples::read_text(path)?;
-    let sets = set_file::read(&text, &path.display().to_string())?;
+    let mut sets = set_file::read(&text, &path.display().to_string())?;
     let peer = session.peer().await?;
+    // What is agreed to is the plan that was shown: someone else's save in between is a conflict.
+    let stored = all(&peer).await?;
+    for set in &mut sets {
+        let name = set.name.to_lowercase();
+        let known = stored.iter().find(|known| known.name.to_lowercase() == name);
+        set.version = known.map_or(0, |known| known.version);
+    }
     let request = |dry_run| ApplySetsRequest {
         sets: sets.clone(),
         prune,

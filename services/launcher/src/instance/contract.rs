@@ -12,7 +12,7 @@ use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
 use sla_proto::retrieval::v1::{GetChartRequest, ListSeriesRowsRequest};
 use sla_proto::series::v1::{Query, query};
 use sla_proto::server::v1::GetServerInfoRequest;
-use sla_proto::set::v1::{CreateSetRequest, DeleteSetRequest, ListSetsRequest, UpdateSetRequest};
+use sla_proto::set::v1::{ApplySetsRequest, CreateSetRequest, DeleteSetRequest, ListSetsRequest, UpdateSetRequest};
 use sla_proto::storage::v1::{
     ApplyBatchRequest, GetPositionRequest, ListDeadLettersRequest, ListRunResultsRequest, ReplayDeadLetterRequest,
     StreamRecord,
@@ -351,6 +351,14 @@ async fn sets(transport: &str, peer: &Peer) {
         (stale.code(), reason(&stale).as_str()),
         (Code::Aborted, "STALE_VERSION")
     );
+
+    // A plan that was made on the version before is refused as well.
+    let planned = ApplySetsRequest {
+        sets: vec![edited.clone()],
+        ..ApplySetsRequest::default()
+    };
+    let stale = peer.sets().apply_sets(planned).await.unwrap_err();
+    assert_eq!(reason(&stale), "STALE_VERSION");
 
     edited.version = saved.version;
     edited.objectives[0].range = Some(AllowedRange {

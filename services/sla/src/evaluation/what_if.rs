@@ -56,17 +56,19 @@ pub(crate) async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Resul
     let source = reading.status.clone();
     let (held, failures) = held(reading);
     let (with_intervals, horizon_ms) = (request.with_intervals, core.options.horizon_ms);
-    let board = request.with_outlook.then(|| core.outlooks.clone());
+    // What the rounds have found is of now: an instant asked for is forecast from what was known then.
+    let board = request.at.is_none().then(|| core.outlooks.clone());
+    let drawings = request.with_outlook.then(|| core.drawings.clone());
     // One piece of work an objective, so that all threads take part; answers keep their order.
     let work = objectives.into_iter().map(|known| {
         let (mut series, problem) = answers(&known, &queries, &held, &failures);
         core.spacings.apply(&known, &mut series, false);
-        let (asked, board) = (asked.clone(), board.clone());
+        let (asked, board, drawings) = (asked.clone(), board.clone(), drawings.clone());
         core.judging.run(move || {
             let judged = judge(&known, series, &asked, &HashMap::new());
             let mut status = objective_status(&judged, horizon_ms, with_intervals, &problem);
-            if let Some(board) = &board {
-                outlook::what_if::add(board, &judged, &mut status, horizon_ms);
+            if let Some(drawings) = &drawings {
+                outlook::what_if::add(board.as_deref(), drawings, &judged, &mut status, horizon_ms);
             }
             status
         })

@@ -1,7 +1,9 @@
 //! What is expected of one series: the pool of `sla_analysis`, asked about the bounds of an objective.
 
 use sla_analysis::arima;
-use sla_analysis::pool::{EXPERTS, History, LEVELS, MAX_HORIZON_STEPS, PoolState, Question, Side, Threshold, forecast};
+use sla_analysis::pool::{
+    EXPERTS, Futures, History, LEVELS, MAX_HORIZON_STEPS, PoolForecast, PoolState, Question, Side, Threshold,
+};
 use sla_domain::range::AllowedRange;
 use sla_domain::{Samples, SeriesId};
 use sla_proto::convert::timestamp;
@@ -69,95 +71,131 @@ pub struct Expectation {
 
 /// Asks the pool. `Err` says in words why there is no answer.
 pub fn expect(asking: &Asking<'_>) -> Result<Expectation, String> {
-    let (times, values) = asking.samples.between(i64::MIN, asking.at_ms);
-    let newest = times.iter().zip(values).rev().find(|(_, value)| value.is_finite());
-    let Some((&newest_ms, &newest_value)) = newest else {
-        return Err("no history".to_owned());
-    };
-    if asking.at_ms >= newest_ms.saturating_add(asking.cap_ms) {
-        return Err(crate::wording::silence(newest_ms, asking.at_ms));
-    }
-    let history = History::new(times, values).map_err(|error| error.to_string())?;
-    let step_ms = (history.step_ms as f64 / history.steps_per_slot).max(1.0);
-    let ahead_ms = asking.at_ms.saturating_add(asking.horizon_ms) - history.last_ms;
-    let steps = ((ahead_ms as f64 / step_ms).ceil() as usize).clamp(1, MAX_HORIZON_STEPS);
-    let thresholds: Vec<Threshold> = asking
-        .range
-        .max()
-        .map(Threshold::upper)
-        .into_iter()
-        .chain(asking.range.min().map(Threshold::lower))
-        .collect();
-    let uppers = thresholds
-        .iter()
-        .map(|threshold| threshold.side == Side::Upper)
-        .collect();
-    let mut question = Question::new(vec![steps], thresholds);
-    question.running_bands = false;
-    let (answer, state) =
-        forecast(&history, &question, asking.state, asking.seed).map_err(|error| error.to_string())?;
-    let by_bound = answer.probability.first().cloned().unwrap_or_default();
-    // A path rarely leaves on both sides within one horizon: the sum is the honest bound.
-    let probability = by_bound
-        .iter()
-        .sum::<f64>()
-        .min(CERTAINTY.max(by_bound.iter().copied().fold(0.0, f64::max)));
-    let time_of = |step: usize| history.last_ms + (step as f64 * step_ms).round() as i64;
-    let outside_now = !asking.range.contains(newest_value);
-    let likeliest = by_bound
-        .iter()
-        .zip(&answer.first_crossing)
-        .max_by(|a, b| a.0.total_cmp(b.0))
-        .and_then(|(_, crossing)| crossing.median_step);
-    let first_crossing_ms = if outside_now {
-        Some(asking.at_ms)
-    } else {
-        likeliest.map(|step| time_of(step).max(asking.at_ms))
-    };
-    let row = |level: usize, at: usize| answer.value.rows.get(level).and_then(|row| row.get(at)).copied();
-    let mut fan = Vec::with_capacity(answer.steps.len());
-    for (at, &step) in answer.steps.iter().enumerate() {
-        let (Some(l95), Some(l80), Some(l50), Some(median)) = (row(0, at), row(2, at), row(3, at), row(4, at)) else {
-            continue;
+    Drawing::new(asking)?.expect(asking)
+}
+
+/// What may come of a series, drawn once: any bounds can be held against it afterwards.
+#[derive(Debug, Clone)]
+pub struct Drawing {
+    futures: Futures,
+    /// The instant it was drawn at, Unix milliseconds.
+    pub at_ms: i64,
+    /// Samples it stands on.
+    pub samples: usize,
+    last_ms: i64,
+    step_ms: f64,
+    newest_value: f64,
+    pool_horizon_ms: i64,
+}
+
+impl Drawing {
+    /// Draws; the range asked about does not matter. `Err` says in words why there is nothing to draw from.
+    pub fn new(asking: &Asking<'_>) -> Result<Self, String> {
+        let (times, values) = asking.samples.between(i64::MIN, asking.at_ms);
+        let newest = times.iter().zip(values).rev().find(|(_, value)| value.is_finite());
+        let Some((&newest_ms, &newest_value)) = newest else {
+            return Err("no history".to_owned());
         };
-        let (Some(h50), Some(h80), Some(h95)) = (row(5, at), row(6, at), row(LEVELS.len() - 1, at)) else {
-            continue;
-        };
-        fan.push(FanPoint {
-            time: Some(timestamp(time_of(step))),
-            median,
-            low_50: l50,
-            high_50: h50,
-            low_80: l80,
-            high_80: h80,
-            low_95: l95,
-            high_95: h95,
-        });
+        if asking.at_ms >= newest_ms.saturating_add(asking.cap_ms) {
+            return Err(crate::wording::silence(newest_ms, asking.at_ms));
+        }
+        let history = History::new(times, values).map_err(|error| error.to_string())?;
+        let step_ms = (history.step_ms as f64 / history.steps_per_slot).max(1.0);
+        let ahead_ms = asking.at_ms.saturating_add(asking.horizon_ms) - history.last_ms;
+        let steps = ((ahead_ms as f64 / step_ms).ceil() as usize).clamp(1, MAX_HORIZON_STEPS);
+        let mut question = Question::new(vec![steps], thresholds(asking.range));
+        question.running_bands = false;
+        let futures =
+            Futures::draw(&history, &question, asking.state, asking.seed).map_err(|error| error.to_string())?;
+        Ok(Self {
+            futures,
+            at_ms: asking.at_ms,
+            samples: times.len(),
+            last_ms: history.last_ms,
+            step_ms,
+            newest_value,
+            pool_horizon_ms: history.slots_of_steps(steps) as i64 * history.step_ms,
+        })
     }
-    let end = fan
-        .last()
-        .copied()
-        .ok_or_else(|| "the forecast has no band".to_owned())?;
-    Ok(Expectation {
-        probability,
-        first_crossing_ms: first_crossing_ms.filter(|_| probability >= SMALL_PROBABILITY),
-        value_at_end: end.median,
-        band: (end.low_95, end.high_95),
-        fan,
-        method: answer.method,
-        low_confidence: answer.low_confidence,
-        last_value: if outside_now { 1.0 } else { 0.0 },
-        base_rate: base_rate(asking, times, values).unwrap_or(if outside_now { 1.0 } else { 0.0 }),
-        state,
-        experts: answer.expert_probability.into_iter().next().unwrap_or_default(),
-        uppers,
-        pool_horizon_ms: history.slots_of_steps(steps) as i64 * history.step_ms,
-    })
+
+    /// What it says about the range of `asking`.
+    pub fn expect(&self, asking: &Asking<'_>) -> Result<Expectation, String> {
+        let thresholds = thresholds(asking.range);
+        let answer = self.futures.answer(&thresholds).map_err(|error| error.to_string())?;
+        let by_bound = answer.probability.first().cloned().unwrap_or_default();
+        // A path rarely leaves on both sides within one horizon: the sum is the honest bound.
+        let probability = by_bound
+            .iter()
+            .sum::<f64>()
+            .min(CERTAINTY.max(by_bound.iter().copied().fold(0.0, f64::max)));
+        let outside_now = !asking.range.contains(self.newest_value);
+        let likeliest = by_bound
+            .iter()
+            .zip(&answer.first_crossing)
+            .max_by(|a, b| a.0.total_cmp(b.0))
+            .and_then(|(_, crossing)| crossing.median_step);
+        let first_crossing_ms = if outside_now {
+            Some(asking.at_ms)
+        } else {
+            likeliest.map(|step| self.time_of(step).max(asking.at_ms))
+        };
+        let fan = self.fan(&answer);
+        let end = fan
+            .last()
+            .copied()
+            .ok_or_else(|| "the forecast has no band".to_owned())?;
+        let last_value = if outside_now { 1.0 } else { 0.0 };
+        Ok(Expectation {
+            probability,
+            first_crossing_ms: first_crossing_ms.filter(|_| probability >= SMALL_PROBABILITY),
+            value_at_end: end.median,
+            band: (end.low_95, end.high_95),
+            fan,
+            method: answer.method,
+            low_confidence: answer.low_confidence,
+            last_value,
+            base_rate: base_rate(asking).unwrap_or(last_value),
+            state: self.futures.state().clone(),
+            experts: answer.expert_probability.into_iter().next().unwrap_or_default(),
+            uppers: thresholds
+                .iter()
+                .map(|threshold| threshold.side == Side::Upper)
+                .collect(),
+            pool_horizon_ms: self.pool_horizon_ms,
+        })
+    }
+
+    fn time_of(&self, step: usize) -> i64 {
+        self.last_ms + (step as f64 * self.step_ms).round() as i64
+    }
+
+    fn fan(&self, answer: &PoolForecast) -> Vec<FanPoint> {
+        let row = |level: usize, at: usize| answer.value.rows.get(level).and_then(|row| row.get(at)).copied();
+        let point = |(at, &step): (usize, &usize)| {
+            Some(FanPoint {
+                time: Some(timestamp(self.time_of(step))),
+                low_95: row(0, at)?,
+                low_80: row(2, at)?,
+                low_50: row(3, at)?,
+                median: row(4, at)?,
+                high_50: row(5, at)?,
+                high_80: row(6, at)?,
+                high_95: row(LEVELS.len() - 1, at)?,
+            })
+        };
+        answer.steps.iter().enumerate().filter_map(point).collect()
+    }
+}
+
+fn thresholds(range: &AllowedRange) -> Vec<Threshold> {
+    let upper = range.max().map(Threshold::upper);
+    upper.into_iter().chain(range.min().map(Threshold::lower)).collect()
 }
 
 /// The share of past horizons, back from the instant, in which a sample lay outside; horizons without samples do not
 /// count. `None` without any.
-fn base_rate(asking: &Asking<'_>, times: &[i64], values: &[f64]) -> Option<f64> {
+fn base_rate(asking: &Asking<'_>) -> Option<f64> {
+    let (times, values) = asking.samples.between(i64::MIN, asking.at_ms);
     let (mut seen, mut left) = (0_u32, 0_u32);
     let mut block = None;
     let mut block_left = false;
@@ -312,8 +350,7 @@ mod tests {
         let range = AllowedRange::at_most(1.0).unwrap();
         // Three horizons back from 1,800 s: the newest good, one without samples, the oldest bad.
         let samples = Samples::from_columns(vec![300_000, 500_000, 1_500_000], vec![0.0, 9.0, 0.5]);
-        let rate =
-            |samples: &Samples| base_rate(&asking(&range, samples, 1_800_000), &samples.times_ms, &samples.values);
+        let rate = |samples: &Samples| base_rate(&asking(&range, samples, 1_800_000));
         assert_eq!(rate(&samples), Some(0.5));
         assert_eq!(rate(&Samples::default()), None);
         let ancient = Samples::from_columns(vec![i64::MIN / 4, 1_500_000], vec![9.0, 0.0]);

@@ -1,34 +1,109 @@
 //! The outlook of objectives that are stored nowhere: from the samples at hand, with the weights every series starts
 //! from. A stored objective shows what its rounds have found.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use sla_analysis::pool::PoolState;
 use sla_analysis::scoring::TrackRecord;
+use sla_domain::SeriesId;
+use sla_domain::objective::CounterMode;
 use sla_proto::violation::v1 as pb;
 
 use crate::evaluation::judge::JudgedObjective;
 use crate::outlook::board::{OutlookBoard, OutlookKey, breaks_first, brief};
 use crate::outlook::message;
-use crate::outlook::probability::{Asking, expect, seed};
+use crate::outlook::probability::{Asking, Drawing, Expectation, seed};
 
-/// Adds an outlook to each series that is told, and to the objective that of the series that breaks first.
-pub fn add(board: &OutlookBoard, objective: &JudgedObjective, status: &mut pb::ObjectiveStatus, horizon_ms: i64) {
+/// Drawings kept for the next key that is typed: 20 series on four screens, 150 KB each.
+const MAX_DRAWINGS: usize = 80;
+/// A drawing this much older is as good as a new one, milliseconds …
+const SAME_MS: i64 = 5_000;
+/// … unless history has grown by more than this many samples: older ones were read in the meantime.
+const SAME_SAMPLES: usize = 16;
+
+/// Which series was drawn, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct DrawnSeries {
+    id: SeriesId,
+    /// The rate, taken over this long (0: as long as usual); without it the value.
+    rate_over_ms: Option<i64>,
+    cap_ms: i64,
+    horizon_ms: i64,
+}
+
+/// Drawn futures of the series somebody tries bounds on: while a bound is typed, only the bound changes.
+#[derive(Debug, Default)]
+pub struct Drawings(Mutex<HashMap<DrawnSeries, Arc<Drawing>>>);
+
+impl Drawings {
+    fn expect(&self, series: DrawnSeries, asking: &Asking<'_>) -> Result<Expectation, String> {
+        let known = self.known().get(&series).cloned();
+        let (times, _) = asking.samples.between(i64::MIN, asking.at_ms);
+        let same = |drawing: &Arc<Drawing>| {
+            (0..=SAME_MS).contains(&(asking.at_ms - drawing.at_ms))
+                && times.len().abs_diff(drawing.samples) <= SAME_SAMPLES
+        };
+        if let Some(drawing) = known.filter(same) {
+            return drawing.expect(asking);
+        }
+        let drawing = Arc::new(Drawing::new(asking)?);
+        let mut known = self.known();
+        if known.len() >= MAX_DRAWINGS && !known.contains_key(&series) {
+            let oldest = known
+                .iter()
+                .min_by_key(|(_, drawing)| drawing.at_ms)
+                .map(|(key, _)| *key);
+            oldest.and_then(|key| known.remove(&key));
+        }
+        known.insert(series, drawing.clone());
+        drop(known);
+        drawing.expect(asking)
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<DrawnSeries, Arc<Drawing>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds an outlook to each series that is told, and to the objective that of the series that breaks first. With `board`
+/// a stored objective shows what its rounds have found last.
+pub fn add(
+    board: Option<&OutlookBoard>,
+    drawings: &Drawings,
+    objective: &JudgedObjective,
+    status: &mut pb::ObjectiveStatus,
+    horizon_ms: i64,
+) {
     let known = &objective.known;
-    let stored = !known.set_id.is_empty();
+    let board = board.filter(|_| !known.set_id.is_empty());
     for (judged, told) in objective.series.iter().zip(&mut status.series) {
         let key = OutlookKey::new(&known.objective, judged.held.id);
-        if let Some(outlook) = stored.then(|| board.get(&key)).flatten() {
+        if let Some(outlook) = board.and_then(|board| board.get(&key)) {
             told.outlook = Some(outlook.message.clone());
             continue;
         }
-        let expected = expect(&Asking {
-            range: &known.objective.range,
-            samples: &judged.judged,
-            at_ms: objective.at_ms,
-            horizon_ms,
+        let series = DrawnSeries {
+            id: judged.held.id,
+            rate_over_ms: judged.rate.then_some(match known.objective.counter {
+                CounterMode::Rate { over_ms: Some(over_ms) } => over_ms,
+                CounterMode::Rate { over_ms: None } | CounterMode::Raw => 0,
+            }),
             cap_ms: judged.cap_ms,
-            state: Some(&PoolState::default()),
-            seed: seed(judged.held.id),
-        });
+            horizon_ms,
+        };
+        let expected = drawings.expect(
+            series,
+            &Asking {
+                range: &known.objective.range,
+                samples: &judged.judged,
+                at_ms: objective.at_ms,
+                horizon_ms,
+                cap_ms: judged.cap_ms,
+                state: Some(&PoolState::default()),
+                seed: seed(judged.held.id),
+            },
+        );
         let record = TrackRecord::default();
         let outlook = match expected {
             Ok(expected) => message::known(&expected, &record, Vec::new(), objective.at_ms, horizon_ms),
@@ -53,7 +128,6 @@ mod tests {
     use crate::evaluation::status::objective_status;
     use sla_domain::range::AllowedRange;
     use sla_proto::series::v1::SeriesKind;
-    use std::collections::HashMap;
 
     #[test]
     fn a_bound_that_is_tried_out_has_an_outlook_at_once() {
@@ -65,15 +139,22 @@ mod tests {
             windows_ms: vec![3_600_000],
             cap_ms: None,
         };
-        let outlook = |max: f64| {
+        let drawings = Drawings::default();
+        let outlook = |drawings: &Drawings, max: f64| {
             let known = known("x", AllowedRange::at_most(max).unwrap());
             let series = held("x", "a", SeriesKind::Gauge, 15_000, &points);
             let judged = judge(&known, vec![series], &asked, &HashMap::new());
             let mut status = objective_status(&judged, 600_000, false, "");
-            add(&OutlookBoard::default(), &judged, &mut status, 600_000);
+            add(None, drawings, &judged, &mut status, 600_000);
             status.outlook.unwrap()
         };
-        let (near, far) = (outlook(20.0), outlook(1000.0));
+        let (near, far) = (outlook(&drawings, 20.0), outlook(&drawings, 1000.0));
+        assert_eq!(drawings.known().len(), 1, "one series is drawn once");
+        assert_eq!(
+            far,
+            outlook(&Drawings::default(), 1000.0),
+            "a kept drawing says what a new one says"
+        );
         assert!(
             near.probability.unwrap() > 0.8,
             "the saw crosses 20 in every period: {:?}",

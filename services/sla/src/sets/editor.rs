@@ -190,6 +190,12 @@ impl Editor {
             }
             names.push(name);
             let stored = sets.by_name(&set.name).map(|known| known.message.clone());
+            if let Some(stored) = stored
+                .as_ref()
+                .filter(|stored| ![0, stored.version].contains(&set.version))
+            {
+                return Err(self.stale(stored, set));
+            }
             match PlannedSave::new(stored.as_ref(), set, &self.ids) {
                 Ok(save) => {
                     let unknown = validation::unknown_queries(&self.peer, &save.set, stored.as_ref()).await;
