@@ -9,7 +9,7 @@ use crate::config::{Flags, Span};
 
 /// Service-level agreements in the terminal: were they kept, are they kept, will they be kept.
 #[derive(Debug, Parser)]
-#[command(name = "sla", version, about, long_about = None, disable_help_subcommand = true)]
+#[command(name = "sla", version, disable_help_subcommand = true)]
 #[command(
     after_help = "Without a command the console opens. Exit codes: 0 ok, 1 at risk, 2 violated, 3 no data,\n\
                         64 usage, 65 bad input, 69 service or source away, 70 internal error, 78 bad configuration."
@@ -241,6 +241,9 @@ pub(crate) struct ViolationsArgs {
     /// Only violations that go on.
     #[arg(long, requires = "ledger")]
     pub(crate) open: bool,
+    /// Also those of deleted objectives, and of queries and bounds that were changed since.
+    #[arg(long, requires = "ledger")]
+    pub(crate) retired: bool,
     /// How far back the ledger goes.
     #[arg(long, value_name = "DURATION", default_value = "7d")]
     pub(crate) since: Span,

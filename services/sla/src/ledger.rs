@@ -49,6 +49,13 @@ impl Pending {
         self.rows.is_empty()
     }
 
+    fn end<'a>(&mut self, abandoned: impl Iterator<Item = &'a Mirrored>, at_ms: i64) {
+        for (violation, row) in abandoned.filter_map(|have| have.abandoned(at_ms)) {
+            self.announcements.push(Announcement::Closed(row.clone()));
+            self.rows.push((violation, row));
+        }
+    }
+
     /// How many rows.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -59,6 +66,34 @@ impl Pending {
 struct Mirrored {
     violation: Violation,
     written_ms: i64,
+    /// As it is stored, while it goes on: it may have to be closed when nobody judges it any more.
+    open_row: Option<pb::Violation>,
+}
+
+impl Mirrored {
+    fn new(violation: Violation, row: pb::Violation, written_ms: i64) -> Self {
+        Self {
+            open_row: violation.is_open().then_some(row),
+            violation,
+            written_ms,
+        }
+    }
+
+    /// Its end where it was seen last; `None` when it does not go on.
+    fn abandoned(&self, at_ms: i64) -> Option<(Violation, pb::Violation)> {
+        let row = self.open_row.as_ref()?;
+        let ended = Violation {
+            end_ms: Some(self.violation.seen_ms),
+            ..self.violation.clone()
+        };
+        let row = pb::Violation {
+            end: ended.end_ms.map(timestamp),
+            duration_ms: ended.duration_ms(),
+            judged: Some(timestamp(at_ms)),
+            ..row.clone()
+        };
+        Some((ended, row))
+    }
 }
 
 /// The mirror. Empty until [`LedgerMirror::load`] has read the store.
@@ -83,6 +118,8 @@ impl LedgerMirror {
                 let request = ListStoredViolationsRequest {
                     after: (!open_only).then(|| timestamp(after_ms)),
                     open_only,
+                    // What was open when its objective went has to be closed.
+                    with_retired: open_only,
                     page_size: PAGE_ROWS,
                     page_token,
                     ..ListStoredViolationsRequest::default()
@@ -97,10 +134,7 @@ impl LedgerMirror {
                     if let Some(violation) = from_message(&stored) {
                         let list = by_key.entry(violation.key.clone()).or_default();
                         if !list.iter().any(|have| have.violation.start_ms == violation.start_ms) {
-                            list.push(Mirrored {
-                                violation,
-                                written_ms: 0,
-                            });
+                            list.push(Mirrored::new(violation, stored, 0));
                         }
                     }
                 }
@@ -115,12 +149,21 @@ impl LedgerMirror {
         Ok(())
     }
 
-    /// Forgets violations that ended before `before_ms`, and those of objectives that are active no more.
+    /// Forgets violations that ended before `before_ms`, and ended ones of objectives that are active no more.
     pub fn forget(&mut self, before_ms: i64, is_active: impl Fn(&ObjectiveId) -> bool) {
         self.by_key.retain(|key, list| {
-            list.retain(|have| have.violation.end_ms.is_none_or(|end| end > before_ms));
-            !list.is_empty() && is_active(&key.objective)
+            let active = is_active(&key.objective);
+            list.retain(|have| have.violation.end_ms.is_none_or(|end| active && end > before_ms));
+            !list.is_empty()
         });
+    }
+
+    /// Ends what goes on but is judged no more, because its objective was deleted, changed or made inactive.
+    /// `generation` is that of an active objective.
+    pub fn end_abandoned(&self, at_ms: i64, generation: impl Fn(&ObjectiveId) -> Option<u32>, pending: &mut Pending) {
+        let lists = self.by_key.iter();
+        let lost = lists.filter(|(key, _)| generation(&key.objective) != Some(key.generation));
+        pending.end(lost.flat_map(|(_, list)| list), at_ms);
     }
 
     /// What a judgement changes. Nothing is taken over before it was written: see [`LedgerMirror::written`].
@@ -130,9 +173,30 @@ impl LedgerMirror {
             let Some(longest) = judged.longest() else { continue };
             let key = LedgerKey::new(&known.objective, judged.held.id);
             self.compare_series(&key, &known.objective.range, longest, pending, &|violation| {
-                message(violation, &known.set_id, &judged.held.series)
+                pb::Violation {
+                    judged: Some(timestamp(objective.at_ms)),
+                    ..message(violation, &known.set_id, &judged.held.series)
+                }
             });
         }
+        self.end_unseen(objective, pending);
+    }
+
+    /// Ends violations of series that were not seen for the longest window: the last look was before that.
+    fn end_unseen(&self, objective: &JudgedObjective, pending: &mut Pending) {
+        let known = &objective.known.objective;
+        let Some(longest_ms) = objective.merged.iter().map(|merged| merged.window.length_ms).max() else {
+            return;
+        };
+        let from_ms = objective.at_ms.saturating_sub(longest_ms);
+        let seen = |key: &LedgerKey| objective.series.iter().any(|judged| judged.held.id == key.series);
+        let lists = self.by_key.iter();
+        let lost =
+            lists.filter(|(key, _)| key.objective == known.id && key.generation == known.generation && !seen(key));
+        let old = lost
+            .flat_map(|(_, list)| list)
+            .filter(|have| have.violation.seen_ms <= from_ms);
+        pending.end(old, objective.at_ms);
     }
 
     fn compare_series(
@@ -186,14 +250,11 @@ impl LedgerMirror {
 
     /// Takes over what was written at `now_ms`.
     pub fn written(&mut self, pending: Pending, now_ms: i64) -> Vec<Announcement> {
-        for (violation, _) in pending.rows {
+        for (violation, row) in pending.rows {
             let list = self.by_key.entry(violation.key.clone()).or_default();
             list.retain(|have| have.violation.start_ms != violation.start_ms);
             if !violation.is_withdrawn() {
-                list.push(Mirrored {
-                    violation,
-                    written_ms: now_ms,
-                });
+                list.push(Mirrored::new(violation, row, now_ms));
             }
         }
         pending.announcements
@@ -234,6 +295,7 @@ fn message(violation: &Violation, set_id: &str, series: &Series) -> pb::Violatio
         retired: false,
         duration_ms: violation.duration_ms(),
         bound: violation.bound,
+        judged: None,
     }
 }
 
@@ -321,10 +383,8 @@ mod tests {
         };
         for row in &stored {
             let violation = from_message(row).unwrap();
-            after.by_key.entry(violation.key.clone()).or_default().push(Mirrored {
-                violation,
-                written_ms: 690_000,
-            });
+            let list = after.by_key.entry(violation.key.clone()).or_default();
+            list.push(Mirrored::new(violation, row.clone(), 690_000));
         }
         assert_eq!(changes(&mut after, &at(690, &POINTS[..3])), (0, Vec::new()));
         let (_, told) = changes(&mut after, &at(710, &POINTS));
@@ -332,6 +392,43 @@ mod tests {
             matches!(&told[..], [Announcement::Closed(_)]),
             "what was open before is closed, not opened again"
         );
+    }
+
+    #[test]
+    fn what_nobody_judges_any_more_ends_where_it_was_seen_last() {
+        let mut mirror = LedgerMirror::default();
+        let _ = changes(&mut mirror, &at(690, &POINTS[..3]));
+        let ended = |mirror: &LedgerMirror, generation: Option<u32>| {
+            let mut pending = Pending::default();
+            mirror.end_abandoned(800_000, |_| generation, &mut pending);
+            pending
+        };
+        assert!(ended(&mirror, Some(1)).is_empty(), "it is judged still");
+        for generation in [None, Some(2)] {
+            let pending = ended(&mirror, generation);
+            let [Announcement::Closed(row)] = &pending.announcements[..] else {
+                panic!("{pending:?}")
+            };
+            assert_eq!((row.end, row.duration_ms), (Some(timestamp(690_000)), 90_000));
+            assert_eq!(row.judged, Some(timestamp(800_000)));
+        }
+        mirror.forget(0, |_| false);
+        let pending = ended(&mirror, None);
+        assert_eq!(pending.len(), 1, "an open one is forgotten only after it was closed");
+        mirror.written(pending, 800_000);
+        mirror.forget(0, |_| false);
+        assert!(mirror.by_key.is_empty());
+        // A series that came back after more than the longest window, while nobody looked.
+        let _ = changes(&mut mirror, &at(690, &POINTS[..3]));
+        let gone = |at_s: i64| JudgedObjective {
+            series: Vec::new(),
+            ..at(at_s, &POINTS[..3])
+        };
+        assert!(
+            changes(&mut mirror, &gone(1_400)).1.is_empty(),
+            "not longer than the window"
+        );
+        assert_eq!(changes(&mut mirror, &gone(1_410)).1.len(), 1);
     }
 
     #[test]

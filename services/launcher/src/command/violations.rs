@@ -92,6 +92,7 @@ async fn ledger(session: &Session, arguments: &ViolationsArgs, at: Option<i64>, 
         after: Some(convert::timestamp(until_ms - arguments.since.ms())),
         until: Some(convert::timestamp(until_ms)),
         open_only: arguments.open,
+        with_retired: arguments.retired,
         page_size: PAGE_ROWS,
         ..ListViolationsRequest::default()
     };

@@ -255,6 +255,11 @@ impl Cadence {
                 self.ledger.compare(objective, &mut pending);
             }
         }
+        let generation = |id: &ObjectiveId| {
+            let mut same = active.iter().filter(|known| known.objective.id == *id);
+            same.next().map(|known| known.objective.generation)
+        };
+        self.ledger.end_abandoned(at_ms, generation, &mut pending);
         if pending.is_empty() {
             return Ok(Vec::new());
         }

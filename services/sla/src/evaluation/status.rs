@@ -167,6 +167,7 @@ fn open_violation(objective: &JudgedObjective, judged: &JudgedSeries) -> Option<
         excess: interval.excess,
         samples: interval.samples,
         retired: false,
+        judged: Some(timestamp(objective.at_ms)),
         duration_ms: interval.end_ms - interval.began_ms,
         bound: match interval.side {
             Side::Above => range.max(),

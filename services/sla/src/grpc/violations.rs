@@ -1,5 +1,6 @@
 //! `sla.violation.v1.ViolationService`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,12 +104,24 @@ impl ViolationsApi {
             .await
             .map_err(|status| SlaError::upstream("read the ledger", status))?
             .into_inner();
+        // One stretch of time is told once: by the bounds of today, unless those of before are asked for.
+        let sets = self.0.sets().await?;
+        let objectives = || sets.all.iter().flat_map(|set| &set.objectives);
+        let today: HashMap<&str, u32> = objectives()
+            .map(|known| (known.objective.id.as_str(), known.objective.generation))
+            .collect();
+        let violations = answer.violations.into_iter().filter_map(|row| {
+            let superseded = today
+                .get(row.objective_id.as_str())
+                .is_some_and(|generation| row.generation < *generation);
+            let told = !ledger::is_withdrawn(&row) && (request.with_retired || !superseded);
+            told.then_some(pb::Violation {
+                retired: row.retired || superseded,
+                ..row
+            })
+        });
         Ok(pb::ListViolationsResponse {
-            violations: answer
-                .violations
-                .into_iter()
-                .filter(|row| !ledger::is_withdrawn(row))
-                .collect(),
+            violations: violations.collect(),
             next_page_token: answer.next_page_token,
         })
     }

@@ -95,6 +95,25 @@ async fn supersedes(store: &dyn Store) {
     let rows = listed(store, &only).await;
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0], closed(4_000));
+    // Judgements that say when they were made: the later one counts, whatever it says.
+    let judged = |judged_ms, row: Violation| Violation {
+        judged: Some(timestamp(judged_ms)),
+        ..row
+    };
+    for (step, (message, effect)) in [
+        (judged(5_000, closed(5_000)), updated),
+        (judged(6_000, closed(4_500)), updated),
+        (judged(5_500, closed(5_000)), nothing),
+        (judged(7_000, open(6_000)), updated),
+        (judged(8_000, closed(4_000)), updated),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let written = store.put_violations(vec![message]).await.unwrap();
+        assert_eq!(written, effect, "judged step {step}");
+    }
+    assert_eq!(listed(store, &only).await[0], judged(8_000, closed(4_000)));
     // Another generation is another violation.
     let next = Violation {
         generation: 2,

@@ -454,7 +454,11 @@ fn put_violation(tx: &Transaction<'_>, row: &ViolationRow) -> Result<Change, Sto
         ])?;
         return Ok(Change::Inserted);
     };
-    if stored_body == body || !supersedes(row, stored_end_ms.is_some(), stored_ms, &stored_body)? {
+    if stored_body == body {
+        return Ok(Change::None);
+    }
+    let stored: Violation = decoded("violation", &stored_body)?;
+    if !supersedes(row, stored_end_ms.is_some(), stored_ms, &stored) {
         return Ok(Change::None);
     }
     tx.prepare_cached(sql::UPDATE_VIOLATION)?
@@ -462,18 +466,19 @@ fn put_violation(tx: &Transaction<'_>, row: &ViolationRow) -> Result<Change, Sto
     Ok(Change::Updated)
 }
 
-/// Whether what came knows more than what is stored. A repeated or late message must not undo a newer one:
+/// Whether what came knows more than what is stored. A repeated or late message must not undo a newer one: the later
+/// judgement counts, since late samples may lengthen, join or shorten. Where one of them does not say when it was judged,
 /// closing always counts; a closed one is reopened or moved only by one that lasts longer (late samples joined two
 /// intervals); of equal length the one with more samples counts.
-fn supersedes(row: &ViolationRow, stored_closed: bool, stored_ms: i64, stored_body: &[u8]) -> Result<bool, StoreError> {
-    Ok(match (stored_closed, row.end_ms.is_some()) {
+fn supersedes(row: &ViolationRow, stored_closed: bool, stored_ms: i64, stored: &Violation) -> bool {
+    if let (Some(judged), Some(before)) = (&row.violation.judged, &stored.judged) {
+        return convert::millis(judged) >= convert::millis(before);
+    }
+    match (stored_closed, row.end_ms.is_some()) {
         (false, true) => true,
         (true, false) => row.duration_ms > stored_ms,
-        (true, true) | (false, false) => {
-            let stored: Violation = decoded("violation", stored_body)?;
-            (row.duration_ms, row.violation.samples) > (stored_ms, stored.samples)
-        }
-    })
+        (true, true) | (false, false) => (row.duration_ms, row.violation.samples) > (stored_ms, stored.samples),
+    }
 }
 
 fn score(tx: &Transaction<'_>, outcome: &ScoredForecast) -> Result<u32, StoreError> {
