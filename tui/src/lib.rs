@@ -6,7 +6,7 @@ mod app;
 mod command;
 mod filter;
 mod format;
-#[cfg(test)]
+#[cfg(any(test, feature = "bench"))]
 mod frame;
 mod link;
 mod overlay;
@@ -25,5 +25,18 @@ pub use shell::editor::Editing;
 pub use shell::event_loop::Exit;
 pub use shell::run::{TuiError, TuiOptions, run};
 
-#[cfg(test)]
+#[cfg(feature = "bench")]
+pub mod bench;
+
+#[cfg(any(test, feature = "bench"))]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on shall fail where it stands"
+)]
+#[cfg_attr(
+    not(test),
+    allow(dead_code, reason = "the benchmark drives a part of the scripted instance")
+)]
 mod tests;

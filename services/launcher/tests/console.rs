@@ -256,3 +256,45 @@ fn a_set_is_edited_in_the_users_editor() {
     assert_eq!(code, 0);
     assert_restored(&bytes);
 }
+
+/// Processes whose command line holds all these words.
+fn processes(words: &[&str]) -> Vec<String> {
+    let folders = std::fs::read_dir("/proc").unwrap().flatten();
+    folders
+        .filter_map(|entry| {
+            let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).into_owned();
+            let pid = entry.file_name().to_string_lossy().into_owned();
+            words.iter().all(|word| line.contains(word)).then_some(pid)
+        })
+        .collect()
+}
+
+#[test]
+fn an_instance_that_was_killed_is_started_again_and_the_screen_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap();
+    let mut console = Console::open_with(&["demo", "--frozen"], 100, 30, &[("TMPDIR", place)]);
+    console.see("DEMO");
+    console.see("node_load1");
+    let servers = processes(&["serve", place]);
+    assert_eq!(servers.len(), 1, "one instance: {servers:?}");
+    let killed = std::process::Command::new("kill")
+        .args(["-KILL", &servers[0]])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    console.see("again");
+    console.see("node_load1");
+    let begun = Instant::now();
+    while processes(&["serve", place]).is_empty() {
+        assert!(begun.elapsed() < PATIENCE, "no instance was started again");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    console.press("5");
+    console.see("next");
+    console.press("q");
+    let (code, bytes) = console.ended();
+    assert_eq!(code, 0);
+    assert_restored(&bytes);
+}

@@ -90,69 +90,78 @@ pub(crate) fn series_name(series: &Series) -> SafeText {
     }
 }
 
+/// Something that has labels.
+pub(crate) trait Labelled {
+    /// Names and values, with `__name__`.
+    fn labels(&self) -> impl Iterator<Item = (&str, &str)>;
+}
+
+impl Labelled for Series {
+    fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().map(|l| (l.name.as_str(), l.value.as_str()))
+    }
+}
+
 /// Labels without the name, those that tell series apart first: `host-1 node` rather than `instance="host-1",job="node"`.
-pub(crate) fn series_labels(series: &Series) -> SafeText {
+pub(crate) fn series_labels(series: &impl Labelled) -> SafeText {
     series_labels_without(series, &[])
 }
 
 /// The same without the labels named.
-fn series_labels_without(series: &Series, shared: &[String]) -> SafeText {
-    let mut labels: Vec<&sla_proto::series::v1::Label> = series
-        .labels
-        .iter()
-        .filter(|l| l.name != "__name__" && !shared.contains(&l.name))
+fn series_labels_without(series: &impl Labelled, shared: &[(&str, &str)]) -> SafeText {
+    let mut labels: Vec<(&str, &str)> = series
+        .labels()
+        .filter(|(name, _)| *name != "__name__" && shared.iter().all(|(have, _)| have != name))
         .collect();
-    labels.sort_by_key(|l| match l.name.as_str() {
+    labels.sort_by_key(|(name, _)| match *name {
         "instance" | "host" | "node" | "pod" => 0,
         "job" | "namespace" | "cluster" => 2,
         _ => 1,
     });
-    let values: Vec<&str> = labels.iter().map(|l| l.value.as_str()).collect();
+    let values: Vec<&str> = labels.iter().map(|(_, value)| *value).collect();
     SafeText::new(&values.join(" "))
 }
 
 /// For each series the labels that tell it apart: without those that all share, or all of its name.
-pub(crate) fn telling_labels(all: &[&Series]) -> Vec<SafeText> {
-    let everywhere = shared_labels(all.iter().copied());
-    let mut by_name: HashMap<&str, Vec<&Series>> = HashMap::new();
+pub(crate) fn telling_labels<S: Labelled>(all: &[&S]) -> Vec<SafeText> {
+    let everywhere = shared_labels(all);
+    let mut by_name: HashMap<&str, Vec<&S>> = HashMap::new();
     for series in all {
-        by_name.entry(name_of(series)).or_default().push(series);
+        by_name.entry(name_of(*series)).or_default().push(series);
     }
-    let within: HashMap<&str, Vec<String>> = by_name
+    let within: HashMap<&str, Vec<(&str, &str)>> = by_name
         .into_iter()
         .map(|(name, group)| {
-            let mut shared = shared_labels(group.into_iter());
-            shared.extend(everywhere.iter().cloned());
+            let mut shared = shared_labels(&group);
+            shared.extend(&everywhere);
             (name, shared)
         })
         .collect();
     all.iter()
-        .map(|series| series_labels_without(series, within.get(name_of(series)).map_or(&[], Vec::as_slice)))
+        .map(|series| series_labels_without(*series, within.get(name_of(*series)).map_or(&[], Vec::as_slice)))
         .collect()
 }
 
-fn name_of(series: &Series) -> &str {
+fn name_of(series: &impl Labelled) -> &str {
     series
-        .labels
-        .iter()
-        .find(|l| l.name == "__name__")
-        .map_or("", |l| l.value.as_str())
+        .labels()
+        .find(|(name, _)| *name == "__name__")
+        .map_or("", |(_, value)| value)
 }
 
-/// Names of the labels that have one and the same value in all of several series.
-fn shared_labels<'s>(mut all: impl Iterator<Item = &'s Series>) -> Vec<String> {
-    let Some(first) = all.next() else { return Vec::new() };
-    let mut shared: Vec<&sla_proto::series::v1::Label> = first.labels.iter().collect();
-    let mut more = false;
-    for series in all {
-        more = true;
-        shared.retain(|label| series.labels.contains(label));
+/// The labels that have one and the same value in all of several series.
+fn shared_labels<'s, S: Labelled>(all: &[&'s S]) -> Vec<(&'s str, &'s str)> {
+    let Some((first, others)) = all.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return Vec::new();
+    };
+    let mut shared: Vec<(&str, &str)> = first.labels().collect();
+    for series in others {
+        if shared.is_empty() {
+            break;
+        }
+        shared.retain(|label| series.labels().any(|have| have == *label));
     }
-    if more {
-        shared.iter().map(|l| l.name.clone()).collect()
-    } else {
-        Vec::new()
-    }
+    shared
 }
 
 /// `name{a="b"}` as PromQL writes it, to copy and to show in full.

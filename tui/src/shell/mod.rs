@@ -3,7 +3,7 @@
 pub(crate) mod caps;
 mod clipboard;
 pub(crate) mod editor;
-mod encode;
+pub(crate) mod encode;
 pub(crate) mod event_loop;
 mod hangup;
 mod input;

@@ -129,13 +129,18 @@ impl Driver {
         for word in keys.split_whitespace() {
             if let Some(text) = word.strip_prefix('"') {
                 for c in text.trim_end_matches('"').chars() {
-                    self.send(Msg::Key(key_of(&c.to_string())));
+                    self.press(&c.to_string());
                 }
             } else {
-                self.send(Msg::Key(key_of(word)));
+                self.press(word);
             }
         }
         self.wait(400);
+    }
+
+    /// One key, and no time passes.
+    pub(crate) fn press(&mut self, key: &str) {
+        self.send(Msg::Key(key_of(key)));
     }
 
     pub(crate) fn rows(&self) -> Vec<String> {

@@ -13,7 +13,7 @@ impl Script {
     pub(super) fn run_failures(&self) -> storage::ListRunResultsResponse {
         let failure = |reason: &str, message: &str, step: &str| result::Failure {
             reason: reason.into(),
-            message: message.into(),
+            message: format!("{message}{}", self.hostile),
             step: step.into(),
         };
         let refused = failure("SOURCE_FAILED", "503 from the server", "extract");
@@ -43,7 +43,7 @@ impl Script {
             source: "results".into(),
             partition: 3,
             offset: 41,
-            reason: "unknown field 99".into(),
+            reason: format!("unknown field 99{}", self.hostile),
             size: 640,
             count: 2,
             first_seen: at(NOW_MS - MIN),

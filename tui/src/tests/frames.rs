@@ -1,10 +1,9 @@
 use super::driver::Driver;
 use crate::app::draw;
-use crate::frame::picture;
 use crate::shell::caps::{Caps, ColourDepth};
 
 /// Key sequences that lead to every picture worth checking.
-const PLACES: [&str; 16] = [
+const PLACES: [&str; 23] = [
     "1",
     "n",
     "j Enter",
@@ -21,6 +20,13 @@ const PLACES: [&str; 16] = [
     "5 n",
     "?",
     ":",
+    "C",
+    "i",
+    "j Enter t",
+    "3 Space",
+    "5 Enter",
+    "5 D",
+    "L",
 ];
 
 fn check(rows: &[String], width: u16, height: u16, place: &str) {
@@ -132,43 +138,3 @@ fn moving_the_cursor_is_cheap() {
     let switched = frame(&driver);
     assert!(switched <= 6_000, "{switched} bytes to switch tabs");
 }
-
-macro_rules! snapshot {
-    ($name:ident, $width:expr, $height:expr, $caps:expr, $keys:expr) => {
-        #[test]
-        fn $name() {
-            let mut driver = Driver::offline($width, $height, $caps);
-            driver.connect();
-            driver.keys($keys);
-            let (width, height) = driver.app.cx.size;
-            let rows = picture(width, height, $caps, |canvas| draw(&driver.app, canvas));
-            insta::assert_snapshot!(rows.join("\n"));
-        }
-    };
-}
-
-const ASCII: Caps = Caps {
-    unicode: false,
-    colour: ColourDepth::Mono,
-    background: crate::shell::caps::Background::Dark,
-};
-const FULL: Caps = Caps {
-    unicode: true,
-    colour: ColourDepth::True,
-    background: crate::shell::caps::Background::Dark,
-};
-
-snapshot!(metrics_80x24, 80, 24, FULL, "1");
-snapshot!(metrics_80x24_ascii, 80, 24, ASCII, "1");
-snapshot!(metrics_120x40, 120, 40, FULL, "1");
-snapshot!(metrics_60x16, 60, 16, FULL, "1");
-snapshot!(metrics_40x10, 40, 10, FULL, "1");
-snapshot!(detail_80x24, 80, 24, FULL, "j j Enter");
-snapshot!(detail_80x24_ascii, 80, 24, ASCII, "j j Enter");
-snapshot!(sets_80x24, 80, 24, FULL, "2");
-snapshot!(sets_form_80x24, 80, 24, FULL, "2 Enter");
-snapshot!(past_80x24, 80, 24, FULL, "3");
-snapshot!(past_120x40, 120, 40, FULL, "3");
-snapshot!(future_80x24, 80, 24, FULL, "4");
-snapshot!(runs_80x24, 80, 24, FULL, "5");
-snapshot!(runs_80x24_ascii, 80, 24, ASCII, "5");

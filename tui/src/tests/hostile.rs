@@ -41,9 +41,14 @@ proptest! {
         objective.name.clone_from(&name);
         objective.query = Some(crate::app::wire::query_from_text(&name));
         driver.script.runs[1].message.clone_from(&message);
+        driver.script.runs[1].series_failed = 2;
+        driver.script.hostile.clone_from(&message);
         driver.script.runs[1].started_by.clone_from(&name);
         driver.connect();
-        for place in ["1", "n", "n", "G Enter", "Tab", "Esc", "2", "Enter", "Esc", "3", "Enter", "4", "5", "?", "Esc"] {
+        for place in [
+            "1", "C", "Esc", "i", "Esc", "n", "n", "G Enter", "Tab", "t", "Esc", "i", "Esc Esc", "2", "i", "Esc", "Enter", "Esc", "3", "Space", "i",
+            "Esc", "Enter", "v", "Esc", "4", "i", "Esc", "5", "j", "Enter", "Esc", "D", "Esc", "i", "Esc", "?", "Esc",
+        ] {
             driver.keys(place);
             for row in driver.rows() {
                 prop_assert!(!row.chars().any(is_hostile), "{place}: {row:?}");

@@ -1,11 +1,19 @@
 //! Flow tests: the real app, a scripted instance behind it, keys in, pictures out.
 
-mod driver;
+pub(crate) mod driver;
 mod figures;
+#[cfg(test)]
 mod flows;
+#[cfg(test)]
 mod frames;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod pictures;
+#[cfg(test)]
 mod pty;
+#[cfg(test)]
 mod questions;
 pub(crate) mod script;
+#[cfg(test)]
 pub(crate) mod wire;

@@ -32,6 +32,8 @@ pub(crate) struct Script {
     pub(crate) failing_source: bool,
     /// Violations go on after a gap.
     pub(crate) gapped: bool,
+    /// Outside text in failures, dead letters and what is told of the source.
+    pub(crate) hostile: String,
     /// Hashes of the dead letters.
     pub(crate) letters: Vec<Vec<u8>>,
 }
@@ -101,6 +103,7 @@ impl Default for Script {
             failing: false,
             failing_source: false,
             gapped: false,
+            hostile: String::new(),
             letters: vec![vec![0xaa], vec![0xbb]],
         }
     }
@@ -153,7 +156,7 @@ impl Script {
         SourceStatus {
             source: "prom-eu".into(),
             address: "http://prom-eu:9090".into(),
-            version: "Prometheus 2.42.0".into(),
+            version: format!("Prometheus 2.42.0{}", self.hostile),
             way: "chunks".into(),
             last_success: at(NOW_MS),
             problem: self.source_problem.clone(),
@@ -541,7 +544,7 @@ impl Script {
                 }
                 Reply::Replayed(storage::ReplayDeadLetterResponse {
                     applied,
-                    reason: "unknown field 99".into(),
+                    reason: format!("unknown field 99{}", self.hostile),
                 })
             }
             Request::RunLog(_) => Reply::RunLog(etl::TailLogResponse {

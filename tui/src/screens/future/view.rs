@@ -10,7 +10,7 @@ use crate::overlay::wrap;
 use crate::screens::{draw_phase, stale_words, trust};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
-use crate::widget::spark;
+use crate::widget::spark::{self, SparkCell};
 use crate::widget::table::{self, Column};
 
 const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
@@ -166,7 +166,11 @@ fn draw_cell(cx: &Context, body: &mut Canvas<'_>, row: &FutureRow, column: &Colu
             Role::Text,
         ),
         "MEDIAN" => {
-            let cells: Vec<_> = outlook.fan.iter().map(|p| Some((p.median, p.median))).collect();
+            let cells: Vec<_> = outlook
+                .fan
+                .iter()
+                .map(|p| SparkCell::new(Some((p.median, p.median))))
+                .collect();
             spark::draw(body, x, y, w, &cells, (None, None));
             return;
         }

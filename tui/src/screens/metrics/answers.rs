@@ -55,7 +55,7 @@ impl Screen {
         }
         for row in rows.rows {
             let mut row = SeriesRow::new(row);
-            row.state = cx.agreed.get(&row.series.id).map(|a| a.state);
+            row.state = cx.agreed.get(&row.series.id[..]).map(|a| a.state);
             self.items.push(row);
         }
         let labels = wire::telling_labels(&self.items.iter().map(|row| &row.series).collect::<Vec<_>>());

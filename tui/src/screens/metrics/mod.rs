@@ -3,6 +3,7 @@
 mod answers;
 pub(crate) mod detail;
 mod detail_view;
+mod kept;
 mod range;
 mod rows;
 mod view;
@@ -28,7 +29,7 @@ use detail::Detail;
 use rows::{NameRow, SORTS, SeriesRow};
 
 /// Rows asked for at once, and in all.
-const PAGE_ROWS: u32 = 1_000;
+const PAGE_ROWS: u32 = 500;
 const ROWS_MAX: usize = 10_000;
 /// Columns of a sparkline asked for.
 const SPARK_COLUMNS: u32 = 40;
@@ -222,7 +223,7 @@ impl Screen {
 
     pub(crate) fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
         for row in &mut self.items {
-            row.state = cx.agreed.get(&row.series.id).map(|a| a.state);
+            row.state = cx.agreed.get(&row.series.id[..]).map(|a| a.state);
         }
         let height = self.height(cx);
         self.list.apply(&self.items, height);
@@ -330,16 +331,11 @@ impl Screen {
             return;
         }
         let Some(row) = self.current() else { return };
-        if self.preview.as_ref().is_some_and(|p| p.series_id == row.series.id) {
+        if self.preview.as_ref().is_some_and(|p| *p.series_id == *row.series.id) {
             return;
         }
         let title = format!("{} {}", row.name, row.labels);
-        let mut preview = Detail::new(
-            wire::series_query(&row.series),
-            row.series.id.clone(),
-            title,
-            cx.window_ms(),
-        );
+        let mut preview = Detail::new(row.series.query(), row.series.id.to_vec(), title, cx.window_ms());
         preview.refresh(cx);
         self.preview = Some(preview);
     }
@@ -404,13 +400,13 @@ impl Screen {
         match cmd {
             Cmd::Open => {
                 if let Some(row) = self.current() {
-                    let (query, id) = (wire::series_query(&row.series), row.series.id.clone());
+                    let (query, id) = (row.series.query(), row.series.id.to_vec());
                     let title = format!("{} {}", row.name, row.labels);
                     self.open_chart(cx, query, id, title, None);
                 }
             }
             Cmd::Select => {
-                if let Some(id) = self.current().map(|row| row.series.id.clone()) {
+                if let Some(id) = self.current().map(|row| row.series.id.to_vec()) {
                     if !self.picked.remove(&id) {
                         self.picked.insert(id);
                     }
@@ -422,7 +418,7 @@ impl Screen {
                     .list
                     .shown()
                     .iter()
-                    .map(|&at| self.items[at].series.id.clone())
+                    .map(|&at| self.items[at].series.id.to_vec())
                     .collect();
                 self.picked = if shown.is_subset(&self.picked) {
                     BTreeSet::new()
@@ -483,7 +479,7 @@ impl Screen {
             let rows = self.names.get()?;
             wire::query_from_text(&rows.get(self.names_list.current()?)?.raw)
         } else {
-            wire::series_query(&self.current()?.series)
+            self.current()?.series.query()
         };
         Some(Shown::new(&query, until - cx.window_ms(), until))
     }
@@ -530,14 +526,14 @@ impl Screen {
         } else {
             self.items
                 .iter()
-                .filter(|row| self.picked.contains(&row.series.id))
+                .filter(|row| self.picked.contains(&row.series.id[..]))
                 .collect()
         };
         let objectives = chosen
             .iter()
             .map(|row| {
                 (
-                    wire::series_query(&row.series),
+                    row.series.query(),
                     format!("{} {}", row.name, row.labels).trim().to_owned(),
                 )
             })

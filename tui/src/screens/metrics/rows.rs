@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use sla_domain::SafeText;
 use sla_proto::etl::v1::MetricName;
 use sla_proto::retrieval::v1 as retrieval;
-use sla_proto::series::v1::Series;
 
+use super::kept::KeptSeries;
 use crate::app::list::{Row, by_number};
 use crate::app::wire::{self, State};
 use crate::filter::{Filterable, Value};
@@ -15,15 +15,14 @@ use crate::widget::spark::SparkCell;
 /// A series with the figures of one window.
 #[derive(Debug, Clone)]
 pub(crate) struct SeriesRow {
-    pub(crate) series: Series,
+    pub(crate) series: KeptSeries,
     pub(crate) name: SafeText,
     pub(crate) labels: SafeText,
-    haystack: String,
     pub(crate) last: Option<f64>,
     /// When that was, Unix milliseconds.
     pub(crate) last_ms: Option<i64>,
     pub(crate) rate: bool,
-    pub(crate) spark: Vec<SparkCell>,
+    pub(crate) spark: Box<[SparkCell]>,
     pub(crate) min: Option<f64>,
     pub(crate) mean: Option<f64>,
     pub(crate) max: Option<f64>,
@@ -49,12 +48,10 @@ impl SeriesRow {
         let window = row.window.unwrap_or_default();
         let name = wire::series_name(&series);
         let labels = wire::series_labels(&series);
-        let haystack = SafeText::new(&wire::series_promql(&series)).into_string();
-        let spark = row.sparkline.iter().map(|c| c.min.zip(c.max)).collect();
+        let spark = row.sparkline.iter().map(|c| SparkCell::new(c.min.zip(c.max))).collect();
         Self {
             name,
             labels,
-            haystack,
             last_ms: row.last.as_ref().and_then(|point| wire::ms(point.time.as_ref())),
             last: row.last.map(|point| point.value),
             rate: row.rate,
@@ -70,7 +67,7 @@ impl SeriesRow {
             season_ms: row.season_ms,
             problem: SafeText::new(&row.problem),
             state: None,
-            series,
+            series: KeptSeries::new(&series),
         }
     }
 
@@ -92,7 +89,7 @@ impl SeriesRow {
 
 impl Filterable for SeriesRow {
     fn haystack(&self) -> &str {
-        &self.haystack
+        self.series.text()
     }
 
     fn field(&self, name: &str) -> Option<Value<'_>> {
@@ -105,12 +102,7 @@ impl Filterable for SeriesRow {
             "mean" => number(self.mean),
             "max" => number(self.max),
             "std" => number(self.std),
-            label => self
-                .series
-                .labels
-                .iter()
-                .find(|l| l.name.eq_ignore_ascii_case(label))
-                .map(|l| Value::Text(l.value.as_str())),
+            label => self.series.label(label).map(Value::Text),
         }
     }
 }

@@ -4,6 +4,7 @@ use sla_proto::retrieval::v1::ExportSamplesResponse;
 
 use super::rows::{SORTS, SeriesRow};
 use super::{BELOW_ROWS, Screen};
+use crate::app::wire::Labelled as _;
 use crate::app::{Context, wire};
 use crate::format::{bytes, duration, exact, iso, maybe_in, millis};
 use crate::screens::{draw_phase, stale_words};
@@ -96,7 +97,7 @@ impl Screen {
         for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
             let row = &self.items[at];
             let y = y as u16;
-            table::draw_gutter(&mut body, y, current, self.picked.contains(&row.series.id));
+            table::draw_gutter(&mut body, y, current, self.picked.contains(&row.series.id[..]));
             for &(column, x, w) in &placed {
                 draw_cell(cx, &mut body, row, &columns[column], (x, y, w));
             }
@@ -231,7 +232,7 @@ impl Screen {
 }
 
 fn draw_cell(cx: &Context, body: &mut Canvas<'_>, row: &SeriesRow, column: &Column, (x, y, w): (u16, u16, u16)) {
-    let agreed = cx.agreed.get(&row.series.id);
+    let agreed = cx.agreed.get(&row.series.id[..]);
     let number_role = if row.problem.is_empty() { Role::Text } else { Role::Dim };
     let (text, role) = match column.title {
         "SERIES" => (row.name.as_str().to_owned(), Role::Text),
@@ -274,7 +275,7 @@ pub(crate) fn export(rows: &[&SeriesRow], window_ms: i64, as_of_ms: Option<i64>,
     if csv {
         let mut out = String::from("series,state,last,min,mean,max,std\n");
         for row in rows {
-            let series = wire::series_promql(&row.series).replace('"', "\"\"");
+            let series = row.series.promql().replace('"', "\"\"");
             let number = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(String::new, exact);
             let _ = writeln!(
                 out,
@@ -294,9 +295,8 @@ pub(crate) fn export(rows: &[&SeriesRow], window_ms: i64, as_of_ms: Option<i64>,
         .map(|row| {
             let labels: serde_json::Map<String, serde_json::Value> = row
                 .series
-                .labels
-                .iter()
-                .map(|l| (l.name.clone(), l.value.clone().into()))
+                .labels()
+                .map(|(name, value)| (name.to_owned(), value.into()))
                 .collect();
             serde_json::json!({
                 "labels": labels, "state": row.state.map(|s| s.ranked().0), "last": row.last, "rate": row.rate,

@@ -2,7 +2,7 @@
 
 use super::Screen;
 use super::rows::SeriesRow;
-use crate::app::{Context, wire};
+use crate::app::Context;
 use crate::format::{duration, exact, maybe};
 use crate::screens::provenance;
 
@@ -15,7 +15,7 @@ impl Screen {
             (detail.title.clone(), detail.series_id.clone())
         } else if let Some(row) = self.current().filter(|_| !self.in_names()) {
             lines.extend(self.row_lines(cx, row));
-            (format!("{} {}", row.name, row.labels), row.series.id.clone())
+            (format!("{} {}", row.name, row.labels), row.series.id.to_vec())
         } else {
             lines.push("names and counts are those the source tells now".to_owned());
             ("metric names".to_owned(), Vec::new())
@@ -51,7 +51,7 @@ impl Screen {
             format!(", as of {}", cx.zone.moment(t, cx.data_now_ms()))
         });
         vec![
-            format!("series     {}", wire::series_promql(&row.series)),
+            format!("series     {}", row.series.promql()),
             format!(
                 "last       {}{last}, of {of}",
                 row.last.map_or_else(|| maybe(None), exact)

@@ -123,12 +123,12 @@ fn draw_run(cx: &Context, body: &mut Canvas<'_>, row: &RunRow, y: u16, current: 
         }
         let left = progress::left(wire::span_ms(run.remaining.as_ref()));
         let failed = if run.series_failed > 0 {
-            format!("  {} failed", run.series_failed)
+            format!(" {} failed", run.series_failed)
         } else {
             String::new()
         };
         let text = format!(
-            "{}/{} {} {left}{failed}",
+            "{}/{}{failed} {} {left}",
             run.series_done, run.series_total, run.current_step
         );
         body.field(x, y, width.saturating_sub(x), &text, Align::Left, Role::Text);

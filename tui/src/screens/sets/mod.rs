@@ -36,6 +36,8 @@ use rows::ObjectiveRow;
 const WHAT_IF_REST_MS: i64 = 60;
 /// Figures of a draft are judged again at most this often while evaluations come, milliseconds.
 const WHAT_IF_EVERY_MS: i64 = 5_000;
+/// Rows that a form wants below the table, its frame with it.
+const FORM_PANE_ROWS: u16 = 7;
 /// Sets are listed again at most this often because evaluations tell of others, milliseconds.
 const SETS_EVERY_MS: i64 = 3_000;
 /// The window that a what-if is about, milliseconds.
@@ -126,7 +128,10 @@ impl Screen {
     /// Rows of the table: what the set needs, at most two fifths of the screen; the chart has the rest.
     fn height(&self, cx: &Context) -> usize {
         let most = usize::from((cx.screen_height() * 2 / 5).saturating_sub(1).max(1));
-        most.min(self.rows.len().max(3))
+        // A form needs its fields; on a small terminal they take the table's place.
+        let form = if self.form.is_some() { FORM_PANE_ROWS } else { 0 };
+        let free = usize::from(cx.screen_height().saturating_sub(2 + form));
+        most.min(self.rows.len().max(3)).min(free)
     }
 
     /// A text that wants to be shown over the screen.

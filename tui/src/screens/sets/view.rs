@@ -25,7 +25,7 @@ pub(super) static COLUMNS: [Column; 7] = [
     column("OBJECTIVE", 20, 3, Align::Ends, 9),
     column("MIN", 8, 0, Align::Right, 8),
     column("MAX", 8, 0, Align::Right, 8),
-    column("NOW", 9, 0, Align::Left, 7),
+    column("NOW", 9, 0, Align::Left, 9),
     column("LAST 12h WITH THIS", 20, 1, Align::Left, 5),
     column("P", 5, 0, Align::Right, 4),
     column("TARGET", 7, 0, Align::Right, 1),
