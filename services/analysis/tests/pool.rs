@@ -283,3 +283,42 @@ fn the_extreme_of_a_short_history_is_no_wall() {
     assert!(tenth > highest, "{tenth} {highest}");
     assert!(answer.low_confidence);
 }
+
+#[test]
+fn a_probability_is_never_below_what_the_bands_say() {
+    let smooth: Vec<f64> = (0..160).map(|i| f64::from(i) + 3.0 * f64::from(i % 7)).collect();
+    let rough: Vec<f64> = (0..160).map(scattered).collect();
+    for values in [smooth, rough] {
+        let history = History::regular(&values, 15_000).unwrap();
+        let bands = forecast(&history, &Question::new(vec![40], vec![]), None, 1).unwrap().0;
+        for (k, step) in bands.steps.iter().enumerate() {
+            let (low, middle, high) = (bands.value.rows[0][k], bands.value.rows[4][k], bands.value.rows[8][k]);
+            let hair = 1e-6 * (high - low);
+            let thresholds = vec![
+                Threshold::upper(middle - hair),
+                Threshold::lower(middle + hair),
+                Threshold::upper(high - hair),
+                Threshold::lower(low + hair),
+            ];
+            // One horizon, and the state of the first answer: the same paths.
+            let state = forecast(&history, &Question::new(vec![40], vec![]), None, 1).unwrap().1;
+            let asked = forecast(&history, &Question::new(vec![40], thresholds), Some(&state), 1)
+                .unwrap()
+                .0;
+            for (p, least) in asked.probability[0].iter().zip([0.5, 0.5, 0.025, 0.025]) {
+                assert!(*p >= least, "step {step}: {p} below {least}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_band_on_a_threshold_does_not_leave_it() {
+    // Two values only: bands stand on them, and so does the threshold.
+    let values: Vec<f64> = (0..200).map(|i| if scattered(i) < 400.0 { 0.1 } else { 0.3 }).collect();
+    let history = History::regular(&values, 15_000).unwrap();
+    let question = Question::new(vec![1, 20], vec![Threshold::upper(0.3), Threshold::lower(0.1)]);
+    for row in forecast(&history, &question, None, 1).unwrap().0.probability {
+        assert!(row.iter().all(|p| *p < 0.1), "{row:?}");
+    }
+}

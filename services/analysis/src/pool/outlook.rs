@@ -83,7 +83,7 @@ impl Futures {
             None => learn_on(&terrain, history, question, &horizons, None, seed),
         };
         Ok(Self {
-            outlook: Outlook::draw(&terrain, &horizons, seed),
+            outlook: Outlook::draw(&terrain, &horizons, question.running_bands, seed),
             ground: Ground::new(&terrain, history),
             horizons,
             question: question.clone(),
@@ -150,24 +150,29 @@ impl Ground {
 struct Outlook {
     knots: Vec<usize>,
     value: Vec<f64>,
+    /// Empty when no running bands are wanted.
     mean: Vec<f64>,
     high: Vec<f64>,
     low: Vec<f64>,
-    experts: Vec<u8>,
+    /// Paths so far, all experts together.
+    paths: usize,
+    /// Path after the last one of each expert.
+    ends: [usize; EXPERTS],
 }
 
 impl Outlook {
-    fn draw(terrain: &Terrain, horizons: &[usize], seed: u64) -> Self {
+    fn draw(terrain: &Terrain, horizons: &[usize], running_bands: bool, seed: u64) -> Self {
         let longest = horizons.iter().copied().max().unwrap_or(1);
         let origin = terrain.x.len() - 1;
         let knots = knots(longest, horizons);
         let capacity = EXPERTS * PATHS;
         let mut outlook = Self {
             value: vec![0.0; knots.len() * capacity],
-            mean: vec![0.0; knots.len() * capacity],
+            mean: vec![0.0; if running_bands { knots.len() * capacity } else { 0 }],
             high: vec![0.0; knots.len() * capacity],
             low: vec![0.0; knots.len() * capacity],
-            experts: Vec::with_capacity(capacity),
+            paths: 0,
+            ends: [0; EXPERTS],
             knots,
         };
         let mut artist = Artist::default();
@@ -175,19 +180,21 @@ impl Outlook {
         for expert in 0..EXPERTS {
             let mut random = Random::new(seed, (origin * EXPERTS + expert) as u64 + 1);
             artist.draw(terrain, expert, origin, PATHS, &mut path, &mut random, |path| {
-                outlook.take(path, capacity, expert);
+                outlook.take(path, capacity);
             });
+            outlook.ends[expert] = outlook.paths;
         }
-        if outlook.experts.is_empty() {
+        if outlook.paths == 0 {
             // Too little contiguous history for any expert: the last value stands, and the answer is flagged.
             path.fill(terrain.x[origin]);
-            outlook.take(&path, capacity, 0);
+            outlook.take(&path, capacity);
+            outlook.ends = [1; EXPERTS];
         }
         outlook
     }
 
-    fn take(&mut self, path: &[f64], capacity: usize, expert: usize) {
-        let column = self.experts.len();
+    fn take(&mut self, path: &[f64], capacity: usize) {
+        let column = self.paths;
         let (mut high, mut low, mut sum, mut done) = (f64::NEG_INFINITY, f64::INFINITY, 0.0, 0);
         for (k, &knot) in self.knots.iter().enumerate() {
             for &v in &path[done..knot] {
@@ -198,42 +205,37 @@ impl Outlook {
             done = knot;
             let cell = k * capacity + column;
             self.value[cell] = path[knot - 1];
-            self.mean[cell] = sum / knot as f64;
+            if let Some(mean) = self.mean.get_mut(cell) {
+                *mean = sum / knot as f64;
+            }
             self.high[cell] = high;
             self.low[cell] = low;
         }
-        self.experts.push(expert as u8);
+        self.paths += 1;
     }
 
     fn answer(&self, ground: &Ground, question: &Question, horizons: &[usize], state: &PoolState) -> PoolForecast {
         let capacity = EXPERTS * PATHS;
-        let paths = self.experts.len();
         let seen = ground.slots;
         let history_ms = ground.span_s * 1000.0;
-        let mut drawn = [0.0_f64; EXPERTS];
-        for &expert in &self.experts {
-            drawn[usize::from(expert)] += 1.0;
-        }
-        // Weight per path for a horizon of `slots`: the expert's weight shared by its paths.
-        let weigh = |slots: usize| {
+        let drawn: [f64; EXPERTS] = std::array::from_fn(|expert| self.columns(expert).len() as f64);
+        // Weight per path of each expert for a horizon of `slots`: the expert's weight shared by its paths.
+        let weigh = |slots: usize| -> [f64; EXPERTS] {
             let weights = state.weights_for(slots as i64 * ground.step_ms, history_ms);
             let present: f64 = (0..EXPERTS).filter(|&i| drawn[i] > 0.0).map(|i| weights[i]).sum();
-            let mut per_path = Vec::with_capacity(paths);
-            for &expert in &self.experts {
-                let i = usize::from(expert);
-                per_path.push(if present > 0.0 {
-                    weights[i] / present / drawn[i]
+            std::array::from_fn(|i| {
+                if present > 0.0 {
+                    weights[i] / present / drawn[i].max(1.0)
                 } else {
-                    1.0 / paths as f64
-                });
-            }
-            per_path
+                    1.0 / self.paths as f64
+                }
+            })
         };
         let constant = ground.constant;
         let mut probability = vec![Vec::with_capacity(question.thresholds.len()); horizons.len()];
         let mut expert_probability = vec![Vec::with_capacity(question.thresholds.len()); horizons.len()];
         let mut first_crossing = Vec::with_capacity(question.thresholds.len());
-        let knot_weights: Vec<Vec<f64>> = self.knots.iter().map(|&knot| weigh(knot)).collect();
+        let knot_weights: Vec<[f64; EXPERTS]> = self.knots.iter().map(|&knot| weigh(knot)).collect();
         let factor = if state.band_factor > 0.0 {
             state.band_factor
         } else {
@@ -248,16 +250,15 @@ impl Outlook {
             let mut hits = vec![[0.0_f64; EXPERTS]; self.knots.len()];
             for (k, &knot) in self.knots.iter().enumerate() {
                 let mut crossed = 0.0;
-                for path in 0..paths {
-                    let cell = k * capacity + path;
-                    let left = match threshold.side {
-                        Side::Upper => self.high[cell] > threshold.value + ground.grain,
-                        Side::Lower => self.low[cell] < threshold.value - ground.grain,
+                let (above, below) = (threshold.value + ground.grain, threshold.value - ground.grain);
+                for (expert, hit) in hits[k].iter_mut().enumerate() {
+                    let columns = self.columns(expert);
+                    let cells = k * capacity + columns.start..k * capacity + columns.end;
+                    *hit = match threshold.side {
+                        Side::Upper => self.high[cells].iter().filter(|high| **high > above).count() as f64,
+                        Side::Lower => self.low[cells].iter().filter(|low| **low < below).count() as f64,
                     };
-                    if left {
-                        crossed += knot_weights[k][path];
-                        hits[k][usize::from(self.experts[path])] += 1.0;
-                    }
+                    crossed += knot_weights[k][expert] * *hit;
                 }
                 // Weights differ between horizons; a longer horizon still contains the shorter one.
                 let told = if constant {
@@ -265,7 +266,7 @@ impl Outlook {
                 } else {
                     sharpened(tempered(crossed, unseen(knot, seen)), knot)
                 };
-                before = before.max(told).max(bands_floor(&value, k, threshold, ground.unit));
+                before = before.max(told).max(bands_floor(&value, k, threshold, ground));
                 cumulative.push((knot, before));
             }
             for (i, &horizon) in horizons.iter().enumerate() {
@@ -328,17 +329,31 @@ impl Outlook {
         }
     }
 
-    fn bands(&self, cells: &[f64], weights: &[Vec<f64>], factor: f64, ground: &Ground) -> Bands {
+    /// The paths of an expert.
+    fn columns(&self, expert: usize) -> std::ops::Range<usize> {
+        let start = expert.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start..self.ends[expert]
+    }
+
+    fn bands(&self, cells: &[f64], weights: &[[f64; EXPERTS]], factor: f64, ground: &Ground) -> Bands {
         let capacity = EXPERTS * PATHS;
-        let paths = self.experts.len();
         let mut rows = vec![Vec::with_capacity(self.knots.len()); LEVELS.len()];
-        let mut sorted: Vec<(f64, f64)> = Vec::with_capacity(paths);
+        let mut sorted: Vec<(f64, f64)> = Vec::with_capacity(self.paths);
+        let mut keys: Vec<u64> = Vec::with_capacity(self.paths);
+        let mut expert_of = Vec::with_capacity(self.paths);
+        for expert in 0..EXPERTS {
+            expert_of.extend(self.columns(expert).map(|_| expert));
+        }
         for k in 0..self.knots.len() {
+            let values = &cells[k * capacity..][..self.paths];
+            rank(values, &mut keys);
             sorted.clear();
-            for path in 0..paths {
-                sorted.push((cells[k * capacity + path], weights[k][path]));
-            }
-            sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+            let mut least = f64::NEG_INFINITY;
+            sorted.extend(keys.iter().map(|key| {
+                let path = (key & PATH_BITS) as usize;
+                least = least.max(values[path]);
+                (least, weights[k][expert_of[path]])
+            }));
             let mut quantiles = [0.0; LEVELS.len()];
             weighted_quantiles(&sorted, &mut quantiles);
             let median = quantiles[LEVELS.len() / 2];
@@ -355,6 +370,32 @@ impl Outlook {
         }
         Bands { rows }
     }
+}
+
+/// Bits of a key that hold the number of a path; the others hold where its value lies.
+const PATH_BITS: u64 = 0xFFFF;
+
+/// Fills `keys` with the numbers of the values, ascending by value: whole numbers sort several times faster than pairs. Values nearer to
+/// each other than 2⁻⁴⁷ of their range come in any order.
+fn rank(values: &[f64], keys: &mut Vec<u64>) {
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for &value in values {
+        low = low.min(value);
+        high = high.max(value);
+    }
+    let scale = if high > low {
+        (1_u64 << 47) as f64 / (high - low)
+    } else {
+        0.0
+    };
+    keys.clear();
+    keys.extend(
+        values
+            .iter()
+            .enumerate()
+            .map(|(path, value)| (((value - low) * scale) as u64) << 16 | path as u64),
+    );
+    keys.sort_unstable();
 }
 
 /// Quantiles at [`LEVELS`] of values with weights (sorted by value, weights sum 1): linear between the mid-points of the weights.
@@ -402,8 +443,12 @@ fn sharpened(p: f64, slots: usize) -> f64 {
 }
 
 /// What the bands of the value at knot `k` say at least about the share beyond a scaled threshold.
-fn bands_floor(value: &Bands, k: usize, threshold: Threshold, unit: f64) -> f64 {
-    let beyond = |row: &Vec<f64>| threshold.is_left_by(row[k] / unit);
+fn bands_floor(value: &Bands, k: usize, threshold: Threshold, ground: &Ground) -> f64 {
+    // A band that lies on the threshold but for rounding does not leave it.
+    let beyond = |row: &Vec<f64>| match threshold.side {
+        Side::Upper => row[k] / ground.unit > threshold.value + ground.grain,
+        Side::Lower => row[k] / ground.unit < threshold.value - ground.grain,
+    };
     let share = match threshold.side {
         Side::Upper => value.rows.iter().position(beyond).map(|i| 1.0 - LEVELS[i]),
         Side::Lower => value.rows.iter().rposition(beyond).map(|i| LEVELS[i]),

@@ -52,6 +52,8 @@ fn answer(series: &[Measured], wish: &Wish, json: bool) -> Result<Exit, Report> 
     } else if series.is_empty() {
         output::remark("no series matches, or it had no samples in the window");
     }
-    let empty = series.iter().all(|series| series.samples.is_empty());
+    let empty = series
+        .iter()
+        .all(|series| series.samples.values.iter().all(|value| !value.is_finite()));
     Ok(if empty { Exit::NO_DATA } else { Exit::OK })
 }
