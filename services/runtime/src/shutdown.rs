@@ -1,9 +1,10 @@
 //! Orderly end: a notice for those who ask for health, one token that every stream and loop watches, one tracker that owns
 //! every task.
 
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,26 @@ pub struct Shutdown {
     gives_notice: Arc<AtomicBool>,
     token: CancellationToken,
     tracker: TaskTracker,
+    /// Tasks that have not ended, by name.
+    running: Arc<Mutex<BTreeMap<&'static str, usize>>>,
+}
+
+/// Takes its task off the list, however that ends.
+struct Listed {
+    name: &'static str,
+    shutdown: Shutdown,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let mut running = self.shutdown.running();
+        if let Some(count) = running.get_mut(self.name) {
+            *count -= 1;
+            if *count == 0 {
+                running.remove(self.name);
+            }
+        }
+    }
 }
 
 impl Shutdown {
@@ -37,10 +58,20 @@ impl Shutdown {
     /// Runs `task` as a tracked task. It should end soon after the token falls; one that does not is dropped with the
     /// runtime after the drain limit.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        *self.running().entry(name).or_default() += 1;
+        let listed = Listed {
+            name,
+            shutdown: self.clone(),
+        };
         self.tracker.spawn(async move {
             task.await;
-            tracing::trace!(task = name, "ended");
+            drop(listed);
         });
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
+        // Counts, changed one by one.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins the end: health says so at once; the token falls [`NOTICE`] later where somebody asks for health, else at once.
@@ -74,11 +105,30 @@ impl Shutdown {
         self.notice.cancelled().await;
     }
 
-    /// Waits for all tasks, at most `limit`; `false` when some did not end.
+    /// Waits for all tasks, at most `limit`; `false` when some did not end, which the log then names.
     pub async fn drain(&self, limit: Duration) -> bool {
         self.notice.cancel();
         self.token.cancel();
         self.tracker.close();
-        tokio::time::timeout(limit, self.tracker.wait()).await.is_ok()
+        let ended = tokio::time::timeout(limit, self.tracker.wait()).await.is_ok();
+        if !ended {
+            let names: Vec<&str> = self.running().keys().copied().collect();
+            tracing::warn!(tasks = names.join(", "), "some tasks did not end in time");
+        }
+        ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_does_not_end_is_known_by_its_name() {
+        let shutdown = Shutdown::new();
+        shutdown.spawn("good", async {});
+        shutdown.spawn("stuck", std::future::pending());
+        assert!(!shutdown.drain(DRAIN_LIMIT).await);
+        assert_eq!(shutdown.running().keys().copied().collect::<Vec<_>>(), ["stuck"]);
     }
 }

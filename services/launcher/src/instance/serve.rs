@@ -86,16 +86,16 @@ pub(crate) async fn serve(config: Config, paths: Paths, run: Serve) -> Result<()
         () = shutdown.token().cancelled() => None,
     };
     // An open stream may hold the server back; the drain has its limit all the same.
-    let (drained, outcome) = tokio::join!(shutdown.drain(DRAIN_LIMIT), async {
+    let (_, outcome) = tokio::join!(shutdown.drain(DRAIN_LIMIT), async {
         match early {
             Some(outcome) => outcome,
-            None => tokio::time::timeout(DRAIN_LIMIT, served).await.unwrap_or(Ok(())),
+            None => tokio::time::timeout(DRAIN_LIMIT, served).await.unwrap_or_else(|_| {
+                tracing::warn!("some connections did not end in time");
+                Ok(())
+            }),
         }
     });
     let outcome = outcome.wrap_err("the server ended");
-    if !drained {
-        tracing::warn!("some tasks did not end in time");
-    }
     drop(roles.late);
     // Last: nobody writes any more, and the next start finds a file that was closed.
     if tokio::time::timeout(CLOSE_LIMIT, roles.storage.close()).await.is_err() {
