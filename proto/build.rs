@@ -31,6 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     tonic_prost_build::configure()
         .build_transport(false)
+        // Chunks are shared with the cache that they come from, not copied.
+        .bytes(".sla.series.v1.SampleChunk.xor")
         .compile_fds(descriptors)?;
     Ok(())
 }

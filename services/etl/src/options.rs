@@ -14,6 +14,8 @@ pub const MAX_QUERIES: usize = 200;
 pub const MAX_REQUEST_BYTES: usize = 1 << 20;
 /// Answers of a stream that wait for their reader.
 pub const STREAM_QUEUE: usize = 16;
+/// Bytes of a stream that wait for its reader; the transport holds less than as much again.
+pub const STREAM_QUEUE_BYTES: usize = 512 << 10;
 /// How long a stream waits for a reader that does not read.
 pub const STUCK_READER: Duration = Duration::from_secs(30);
 /// Most window lengths of one analysis.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use sla_domain::{Labels, Samples, SeriesId};
 use sla_proto::etl::v1::{QueryFailure, ReadSamplesRequest, ReadSummary, SeriesSamples, read_samples_response::Part};
 use sla_proto::series::v1::{Series, SourceStatus};
@@ -25,7 +26,7 @@ pub struct ReadSeries {
     /// Typical distance of its samples, milliseconds.
     pub spacing_ms: i64,
     /// Shared: tables are sorted and cut by copies of this.
-    chunks: Arc<Vec<Vec<u8>>>,
+    chunks: Arc<Vec<Bytes>>,
 }
 
 impl ReadSeries {
@@ -164,7 +165,7 @@ mod tests {
             chunks: chunks
                 .into_iter()
                 .map(|xor| SampleChunk {
-                    xor,
+                    xor: xor.into(),
                     ..SampleChunk::default()
                 })
                 .collect(),

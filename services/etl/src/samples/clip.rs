@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sla_domain::{Samples, is_stale};
 use sla_proto::series::v1::SampleChunk;
 use sla_source::XorChunk;
@@ -14,7 +15,8 @@ const MAX_CARRIED: usize = 10;
 
 fn message(chunk: &XorChunk) -> SampleChunk {
     SampleChunk {
-        xor: chunk.bytes.to_vec(),
+        // Shared with the cache: an answer that waits for its reader costs no copy.
+        xor: Bytes::from_owner(chunk.bytes.clone()),
         count: chunk.count() as u32,
         first_ms: chunk.min_ms,
         last_ms: chunk.max_ms,
@@ -102,7 +104,7 @@ fn flush(samples: &mut Vec<(i64, f64)>, out: &mut Vec<SampleChunk>) {
                 count: encoder.len() as u32,
                 first_ms,
                 last_ms,
-                xor: encoder.bytes().to_vec(),
+                xor: Bytes::copy_from_slice(encoder.bytes()),
             });
         }
     }

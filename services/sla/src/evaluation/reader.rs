@@ -156,7 +156,7 @@ mod tests {
             assert!(encoder.push(time, value));
         }
         SampleChunk {
-            xor: encoder.bytes().to_vec(),
+            xor: encoder.bytes().to_vec().into(),
             count: samples.len() as u32,
             first_ms: samples[0].0,
             last_ms: samples[samples.len() - 1].0,
@@ -189,7 +189,7 @@ mod tests {
             query_index: 0,
             spacing_ms: 0,
             chunks: vec![SampleChunk {
-                xor: vec![0xff, 0xff, 1],
+                xor: vec![0xff, 0xff, 1].into(),
                 ..SampleChunk::default()
             }],
         };

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use reqwest::{Method, StatusCode, Url};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio::time::Instant;
@@ -246,11 +248,7 @@ impl Client {
             .unwrap_or("")
             .to_ascii_lowercase();
         if !status.is_success() {
-            *asked_wait = response
-                .headers()
-                .get(RETRY_AFTER)
-                .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-                .map(Duration::from_secs);
+            *asked_wait = retry_after(response.headers());
             return Err(self.refusal(response, question, tried, &content_type).await);
         }
         if content_type.starts_with("text/html") {
@@ -467,13 +465,50 @@ fn transport_error(tried: &str, cause: reqwest::Error) -> SourceError {
     }
 }
 
+/// What `Retry-After` asks for: seconds, or an instant, which counts from the server's own `Date` (clocks differ).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let asked = text(RETRY_AFTER)?;
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(asked).ok()?;
+    let now = httpdate::parse_http_date(text(DATE)?).ok()?;
+    Some(until.duration_since(now).unwrap_or(Duration::ZERO))
+}
+
 /// `wait` ± 50 %, so that many consoles do not come back at the same moment.
 fn jittered(wait: Duration) -> Duration {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(0_u8) >> 11;
     wait.mul_f64(0.5 + random as f64 / (1_u64 << 53) as f64)
 }
+
 /// Whether an execution error is about `query.max-samples`: a smaller question may be answered.
 fn asks_too_much(message: &str) -> bool {
     message.contains("too many samples")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_an_instant_of_the_servers_clock() {
+        let wait = |asked: &'static str, date: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(asked));
+            if let Some(date) = date {
+                headers.insert(DATE, HeaderValue::from_static(date));
+            }
+            retry_after(&headers)
+        };
+        let now = Some("Fri, 20 Nov 2026 19:00:00 GMT");
+        assert_eq!(wait("7", None), Some(Duration::from_secs(7)));
+        assert_eq!(wait("Fri, 20 Nov 2026 19:00:09 GMT", now), Some(Duration::from_secs(9)));
+        assert_eq!(wait("Fri, 20 Nov 2026 18:00:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(wait("Fri, 20 Nov 2026 19:00:09 GMT", None), None);
+        assert_eq!(wait("soon", now), None);
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
 }

@@ -224,7 +224,12 @@ fn may_differ(way: Way, error: &SourceError) -> bool {
 /// Whether a smaller question may be answered.
 pub(super) fn is_too_much(error: &SourceError) -> bool {
     match error {
-        SourceError::TooLarge { .. } | SourceError::Server { status: 413, .. } => true,
+        // 414 and 431: by GET a long list of series makes a long address.
+        SourceError::TooLarge { .. }
+        | SourceError::Server {
+            status: 413 | 414 | 431,
+            ..
+        } => true,
         SourceError::Server { status: 422, kind, .. } => kind.as_deref() == Some("execution"),
         // 400 "exceeded sample limit" of remote read.
         SourceError::Server {
