@@ -1,7 +1,8 @@
-//! What reading costs: `cargo run --release -p sla-source --example read_cost -- URL TRUTH.json [SELECTOR]`
-//! against the server of `dev/prometheus/up.sh` (`PROFILE=wide HOSTS=21` has 1,008 series). Prints, for 12 h up to the
-//! truth's end, the client's CPU of chunks to samples, of our JSON way and of the ordinary one (serde_json into nested
-//! vectors), and the size of the cache. CPU is that of this process (`/proc/self/stat`), the median of several rounds.
+//! What reading costs: `cargo run --release -p sla-source --example read_cost -- URL TRUTH.json PID [SELECTOR]`
+//! against the server of `dev/prometheus/up.sh` (`PROFILE=estate HOSTS=56` has 1,008 series), whose process is PID. Prints,
+//! for 12 h up to the truth's end, the CPU of client and server for chunks to samples, for our JSON way and for the ordinary
+//! one (serde_json into nested vectors), and the size of the cache. CPU is that of the processes (`/proc/*/schedstat`), the
+//! median of several rounds.
 
 #![expect(clippy::print_stdout, reason = "an example that prints its findings")]
 
@@ -20,6 +21,16 @@ fn cpu_s() -> Result<f64, Failure> {
     let text = std::fs::read_to_string("/proc/self/schedstat")?;
     let own: f64 = text.split(' ').next().unwrap_or("0").parse()?;
     Ok(own / 1e9)
+}
+
+/// CPU seconds of the server so far: all threads that still live (those of Go do).
+fn server_cpu_s(pid: u32) -> Result<f64, Failure> {
+    let mut total = 0.0;
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        total += text.split(' ').next().unwrap_or("0").parse::<f64>()? / 1e9;
+    }
+    Ok(total)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -84,24 +95,26 @@ async fn ordinary(url: &str, selector: &str, end_ms: i64) -> Result<usize, Failu
 async fn main() -> Result<(), Failure> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, url, truth, rest @ ..] = &arguments[..] else {
-        return Err("usage: read_cost URL TRUTH.json [SELECTOR]".into());
+    let [_, url, truth, pid, rest @ ..] = &arguments[..] else {
+        return Err("usage: read_cost URL TRUTH.json PID [SELECTOR]".into());
     };
+    let pid: u32 = pid.parse()?;
     let truth: serde_json::Value = serde_json::from_slice(&std::fs::read(truth)?)?;
     let end_ms = truth["end_ms"].as_i64().ok_or("no end_ms in the truth")?;
     let selector = rest.first().map_or(r#"{instance=~"10\\..*"}"#, String::as_str);
     let request = ReadRequest::selector(selector, end_ms - WINDOW_MS, end_ms);
 
     for way in [Way::RemoteReadChunks, Way::RemoteReadSamples, Way::InstantQuery] {
-        let (mut cpu, mut wall, mut last) = (Vec::new(), Vec::new(), None);
+        let (mut cpu, mut server, mut wall, mut last) = (Vec::new(), Vec::new(), Vec::new(), None);
         for _ in 0..ROUNDS {
-            let (cpu_0, wall_0) = (cpu_s()?, Instant::now());
+            let (cpu_0, server_0, wall_0) = (cpu_s()?, server_cpu_s(pid)?, Instant::now());
             let got = read(url, way, &request).await?;
             let mut samples = 0;
             for one in &got.series {
                 samples += std::hint::black_box(one.samples(end_ms - WINDOW_MS, end_ms)?).len();
             }
             cpu.push(cpu_s()? - cpu_0);
+            server.push(server_cpu_s(pid)? - server_0);
             wall.push(wall_0.elapsed().as_secs_f64());
             last = Some((got, samples));
         }
@@ -109,12 +122,13 @@ async fn main() -> Result<(), Failure> {
             continue;
         };
         println!(
-            "{:<24} {} series, {samples} samples, {:.1} MB, {} requests: client CPU {:.3} s, wall {:.3} s",
+            "{:<24} {} series, {samples} samples, {:.1} MB, {} requests: CPU client {:.3} s, server {:.3} s, wall {:.3} s",
             way.as_str(),
             got.series.len(),
             got.bytes as f64 / 1e6,
             got.requests,
             median(cpu),
+            median(server),
             median(wall)
         );
         if way != Way::RemoteReadChunks {
@@ -166,17 +180,19 @@ async fn main() -> Result<(), Failure> {
             cpu_s()? - started
         );
     }
-    let mut cpu = Vec::new();
+    let (mut cpu, mut server) = (Vec::new(), Vec::new());
     let mut count = 0;
     for _ in 0..ROUNDS {
-        let started = cpu_s()?;
+        let (started, server_0) = (cpu_s()?, server_cpu_s(pid)?);
         count = ordinary(url, selector, end_ms).await?;
         cpu.push(cpu_s()? - started);
+        server.push(server_cpu_s(pid)? - server_0);
     }
     println!(
-        "{:<24} {count} samples: client CPU {:.3} s",
+        "{:<24} {count} samples: CPU client {:.3} s, server {:.3} s",
         "ordinary serde client",
-        median(cpu)
+        median(cpu),
+        median(server)
     );
     Ok(())
 }
