@@ -62,6 +62,7 @@ pub(crate) async fn demo(session: Session, arguments: &DemoArgs) -> Result<Exit,
     let wanted = Wanted {
         source_url: String::new(),
         serve,
+        environment: None,
     };
     attach_and_draw(&session, Paths::inside(&folder), wanted, "the demo".to_owned()).await
 }

@@ -81,12 +81,12 @@ impl Session {
                     .to_string(),
             );
         }
-        if !self.config().source.url.is_empty() {
-            flag("--prometheus", self.config().source.url.clone());
-        }
+        // Not as an argument: the address may carry a password, and everybody may read the arguments of a process.
+        let url = Some(&self.config().source.url).filter(|url| !url.is_empty());
         Wanted {
             source_url: self.global.prometheus.clone().unwrap_or_default(),
             serve,
+            environment: url.map(|url| ("SLA_SOURCE__URL", url.clone())),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
-use figment::value::{Dict, Value};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use sla_source::redact_url;
 
 use super::{Config, ConfigError};
 
@@ -13,8 +14,9 @@ const PREFIX: &str = "SLA_";
 /// Keys whose values are never shown.
 const SECRET_KEYS: &[&str] = &["source.password", "source.bearer_token"];
 
+/// Section of the file whose values are never shown.
+const SECRET_SECTION: &str = "source.headers";
 /// Keys without a default: what they are for stands in the schema.
-#[cfg(test)]
 const OPTIONAL_KEYS: &[&str] = &[
     "console.keys",
     "instance.data_dir",
@@ -92,17 +94,12 @@ impl Loaded {
             })?;
             // Parsed by itself first: toml's errors carry line and column, a merged value's do not.
             if let Err(error) = toml::from_str::<Config>(&text) {
-                return Err(ConfigError::File {
-                    path,
-                    message: error.to_string(),
-                });
+                let message = told(&error, &text);
+                return Err(ConfigError::File { path, message });
             }
             figment = figment.merge(Toml::file_exact(&path));
         }
-        let variables = Env::prefixed(PREFIX)
-            .split("__")
-            .filter(|key| key.as_str().contains('.'));
-        figment = figment.merge(variables);
+        figment = figment.merge(Variables::new());
         for (key, value) in [
             ("source.url", flags.url.clone()),
             ("instance.name", flags.instance.clone()),
@@ -130,14 +127,9 @@ impl Loaded {
         rows.into_iter()
             .map(|(key, value)| {
                 let origin = self.origin(&key);
-                let hidden = SECRET_KEYS.contains(&key.as_str()) || key.starts_with("source.headers.");
-                let shown = if hidden && value != "\"\"" {
-                    "(hidden)".to_owned()
-                } else {
-                    value
-                };
-                (key, shown, origin)
+                (shown_value(&key, value), origin, key)
             })
+            .map(|(value, origin, key)| (key, value, origin))
             .collect()
     }
 
@@ -167,6 +159,97 @@ impl Loaded {
             _ => false,
         }
     }
+}
+
+/// The environment as a layer. Where a text is wanted the variable is one: a password of digits is no number.
+struct Variables(Env);
+
+impl Variables {
+    fn new() -> Self {
+        let variables = Env::prefixed(PREFIX)
+            .split("__")
+            .filter(|key| key.as_str().contains('.'));
+        Self(variables)
+    }
+}
+
+impl Provider for Variables {
+    fn metadata(&self) -> Metadata {
+        self.0.metadata()
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let defaults = Figment::from(Serialized::defaults(Config::default()));
+        let is_text = |key: &str| {
+            matches!(defaults.find_value(key), Ok(Value::String(..)))
+                || (OPTIONAL_KEYS.contains(&key) && !matches!(key, "source.headers" | "console.keys"))
+                || key.starts_with("source.headers.")
+                || key.starts_with("console.keys.")
+        };
+        let mut values = Dict::new();
+        for (key, text) in self.0.iter() {
+            let value = if is_text(key.as_str()) {
+                Value::from(text)
+            } else {
+                let Ok(value) = text.parse::<Value>();
+                value
+            };
+            put(&mut values, key.as_str(), value);
+        }
+        Ok(Profile::Default.collect(values))
+    }
+}
+
+/// Puts a value at its place: `source.url` inside `source`.
+fn put(into: &mut Dict, key: &str, value: Value) {
+    let Some((section, rest)) = key.split_once('.') else {
+        into.insert(key.to_owned(), value);
+        return;
+    };
+    let inner = into
+        .entry(section.to_owned())
+        .or_insert_with(|| Value::from(Dict::new()));
+    if let Value::Dict(_, inner) = inner {
+        put(inner, rest, value);
+    }
+}
+
+/// What is wrong with the file, with line and column; the line itself is left out when it may hold a secret.
+fn told(error: &toml::de::Error, text: &str) -> String {
+    let Some(span) = error.span() else {
+        return error.to_string();
+    };
+    let before = text.get(..span.start).unwrap_or(text);
+    let line_at = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = text[line_at..].lines().next().unwrap_or_default();
+    let section = before.lines().rev().find(|line| line.trim_start().starts_with('['));
+    let in_secret_section = section.is_some_and(|section| section.contains(SECRET_SECTION));
+    let key = line.split('=').next().unwrap_or_default().trim();
+    let is_named = |word: &str| key.contains(word.rsplit('.').next().unwrap_or(word));
+    let is_secret = in_secret_section
+        || is_named(SECRET_SECTION)
+        || SECRET_KEYS.iter().any(|key| is_named(key))
+        || line.contains('@');
+    if !is_secret || key.starts_with('[') {
+        return error.to_string();
+    }
+    format!(
+        "line {}, column {}: the value of `{key}` does not fit; give text in quotes (the line may hold a secret and is not shown)",
+        before.matches('\n').count() + 1,
+        before[line_at..].chars().count() + 1
+    )
+}
+
+/// A value as `sla config show` prints it.
+fn shown_value(key: &str, value: String) -> String {
+    let hidden = SECRET_KEYS.contains(&key) || key.starts_with("source.headers.");
+    if hidden && value != "\"\"" {
+        return "(hidden)".to_owned();
+    }
+    if key == "source.url" && value.contains('@') {
+        return serde_json::to_string(&redact_url(value.trim_matches('"'))).unwrap_or_default();
+    }
+    value
 }
 
 /// Every key with its default, as a Markdown table.
@@ -220,5 +303,44 @@ fn value_error(error: &figment::Error) -> ConfigError {
     ConfigError::Value {
         origin,
         message: error.kind.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_line_is_named_and_a_secret_in_it_is_not_shown() {
+        let refused = |text: &str| {
+            let error = toml::from_str::<Config>(text).unwrap_err();
+            told(&error, text)
+        };
+        for text in [
+            "[source]\npassword = 4711\n",
+            "[source]\nbearer_token = 4711x\n",
+            "[source]\nurl = http://me:4711@host\n",
+            "[source.headers]\nX-Scope-OrgID = 4711\n",
+            "[source]\nheaders = { x = 4711 }\n",
+        ] {
+            let words = refused(text);
+            assert!(
+                words.contains("line 2, column ") && !words.contains("4711"),
+                "{text}: {words}"
+            );
+        }
+        let words = refused("[source]\nconcurrency = \"many\"\n");
+        assert!(words.contains("line 2") && words.contains("many"), "{words}");
+    }
+
+    #[test]
+    fn a_variable_lands_in_its_section() {
+        let mut values = Dict::new();
+        put(&mut values, "source.url", Value::from("http://h"));
+        put(&mut values, "source.name", Value::from("x"));
+        let Some(Value::Dict(_, source)) = values.get("source") else {
+            panic!("{values:?}")
+        };
+        assert_eq!(source.len(), 2);
     }
 }

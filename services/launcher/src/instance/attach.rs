@@ -29,6 +29,8 @@ pub(crate) struct Wanted {
     pub(crate) source_url: String,
     /// Arguments for a `sla serve` that is started when none runs.
     pub(crate) serve: Vec<String>,
+    /// A variable of the environment for it.
+    pub(crate) environment: Option<(&'static str, String)>,
 }
 
 /// The socket of the running instance, if there is one.
@@ -49,7 +51,7 @@ async fn running(paths: &Paths, wanted: &Wanted) -> Result<(PathBuf, Option<Star
     if let Some(socket) = find_running(paths) {
         return Ok((socket, None));
     }
-    let mut started = start(paths, &wanted.serve)?;
+    let mut started = start(paths, wanted)?;
     wait_for(&paths.socket, &mut started).await?;
     Ok((paths.socket.clone(), Some(started)))
 }
@@ -130,13 +132,14 @@ impl Started {
 }
 
 /// Starts `sla serve` as a process of its own that outlives this one.
-fn start(paths: &Paths, arguments: &[String]) -> Result<Started, Report> {
+fn start(paths: &Paths, wanted: &Wanted) -> Result<Started, Report> {
     let program = std::env::current_exe().wrap_err("cannot find the program to start in the background")?;
     std::fs::create_dir_all(&paths.log).wrap_err_with(|| format!("cannot make {}", paths.log.display()))?;
     let words = paths.log.join("start.log");
     let output = File::create(&words).wrap_err_with(|| format!("cannot write {}", words.display()))?;
     let child = Command::new(program)
-        .args(arguments)
+        .args(&wanted.serve)
+        .envs(wanted.environment.clone())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(output)

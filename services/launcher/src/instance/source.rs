@@ -57,3 +57,64 @@ fn source_name(config: &SourceConfig) -> String {
         host.to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn options(text: &str) -> SourceOptions {
+        source_options(&toml::from_str(text).unwrap(), 77)
+    }
+
+    #[test]
+    fn every_key_reaches_the_adapter() {
+        let full = options(
+            r#"
+            url = "https://h:9090/prefix"
+            name = "main"
+            username = "me"
+            password_file = "/p"
+            headers = { X-Scope-OrgID = "t" }
+            ca_file = "/ca"
+            cert_file = "/cert"
+            key_file = "/key"
+            server_name = "prometheus.test"
+            insecure_skip_verify = true
+            timeout = "3s"
+            compression = true
+            concurrency = 5
+            "#,
+        );
+        let mut expected = SourceOptions::new("main", "https://h:9090/prefix");
+        expected.credentials = Credentials::Basic {
+            user: "me".to_owned(),
+            password: Secret::File(PathBuf::from("/p")),
+        };
+        expected.headers = vec![("X-Scope-OrgID".to_owned(), Secret::Text("t".to_owned()))];
+        expected.tls = TlsOptions {
+            ca_file: Some(PathBuf::from("/ca")),
+            cert_file: Some(PathBuf::from("/cert")),
+            key_file: Some(PathBuf::from("/key")),
+            server_name: Some("prometheus.test".to_owned()),
+            insecure_skip_verify: true,
+        };
+        expected.timeout = Duration::from_secs(3);
+        expected.compression = true;
+        expected.concurrency = 5;
+        expected.max_series = 77;
+        assert_eq!(full, expected);
+        assert!(full.system_proxy, "the proxy of the environment is honoured");
+
+        assert_eq!(
+            options("bearer_token = \"a\"").credentials,
+            Credentials::Bearer(Secret::Text("a".to_owned()))
+        );
+        let file = Credentials::Bearer(Secret::File(PathBuf::from("/t")));
+        assert_eq!(options("bearer_token_file = \"/t\"").credentials, file);
+        assert_eq!(options("url = \"http://u:p@h:1/x\"").id.0, "h:1");
+        assert_eq!(options("").credentials, Credentials::None);
+    }
+}
