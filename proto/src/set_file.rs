@@ -321,6 +321,47 @@ forecast = false
     }
 
     #[test]
+    fn every_key_is_on_its_page() {
+        let page = include_str!("../../docs/reference/sets.md");
+        let objective = FileObjective {
+            id: "a".to_owned(),
+            name: "a".to_owned(),
+            query: "up".to_owned(),
+            min: Some(1.0),
+            max: Some(2.0),
+            warn_below: Some(1.0),
+            warn_above: Some(2.0),
+            missing: Some("bad".to_owned()),
+            counter: Some("raw".to_owned()),
+            rate_over: Some("1m".to_owned()),
+            step: Some("1m".to_owned()),
+            target: "99".to_owned(),
+            coverage_floor: Some(0.5),
+            min_duration: Some("1m".to_owned()),
+            forecast: false,
+            suggested: true,
+        };
+        let set = FileSet {
+            name: "a".to_owned(),
+            description: "b".to_owned(),
+            active: false,
+            objective: vec![objective],
+        };
+        let text = toml::to_string(&File { set: vec![set] }).unwrap();
+        let keys: Vec<&str> = text
+            .lines()
+            .filter_map(|line| Some(line.split_once(" = ")?.0))
+            .collect();
+        assert_eq!(keys.len(), 19);
+        for key in keys {
+            assert!(page.contains(&format!("\n| `{key}` |")), "{key}");
+        }
+        // Its example is a file.
+        let example = page.split("```").nth(1).unwrap().trim_start_matches("toml");
+        assert_eq!(read(example, "page").unwrap()[0].objectives.len(), 2);
+    }
+
+    #[test]
     fn an_editor_keeps_ids_and_a_file_does_not() {
         let mut set = read(TEXT, "web.toml").unwrap().remove(0);
         set.objectives[0].id = "load-1".to_owned();

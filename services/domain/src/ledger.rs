@@ -69,6 +69,16 @@ impl Violation {
         self.samples == 0 && self.end_ms == Some(self.start_ms)
     }
 
+    /// Taken back: see [`Violation::is_withdrawn`].
+    fn withdrawn(&self) -> Self {
+        Self {
+            end_ms: Some(self.start_ms),
+            seen_ms: self.start_ms,
+            samples: 0,
+            ..self.clone()
+        }
+    }
+
     fn of(key: &LedgerKey, interval: &Interval, range: &AllowedRange) -> Self {
         let bound = match interval.side {
             Side::Above => range.max(),
@@ -131,7 +141,7 @@ pub struct Transitions {
     pub updated: Vec<Violation>,
     /// Ended: either stored as going on before, or begun and ended between two evaluations.
     pub closed: Vec<Violation>,
-    /// Stored before, but shown by late samples to belong to an earlier one.
+    /// Stored before, but shown by late samples to belong to an earlier one, or to have begun earlier itself.
     pub withdrawn: Vec<Violation>,
 }
 
@@ -154,7 +164,8 @@ impl Transitions {
 /// Compares the `stored` violations of one key — at least the open one and those that end inside the evaluation's window —
 /// with a new evaluation of the same key.
 ///
-/// An interval belongs to a stored violation of the same side which it overlaps; the record keeps its start. A stored
+/// An interval belongs to a stored violation of the same side which it overlaps; the record keeps its start, unless late
+/// samples show an earlier one. A stored
 /// open violation of which the window shows nothing any more ends where it was seen last. Ended ones are never taken
 /// back because samples are gone.
 pub fn transitions(
@@ -180,12 +191,7 @@ pub fn transitions(
             if target.is_none() {
                 target = Some(violation);
             } else {
-                out.withdrawn.push(Violation {
-                    end_ms: Some(violation.start_ms),
-                    seen_ms: violation.start_ms,
-                    samples: 0,
-                    ..(*violation).clone()
-                });
+                out.withdrawn.push(violation.withdrawn());
             }
         }
         match target {
@@ -198,7 +204,12 @@ pub fn transitions(
                 }
             }
             Some(before) => {
-                let after = before.updated(interval);
+                let mut after = before.updated(interval);
+                if !interval.open_start && interval.began_ms < before.start_ms {
+                    // A late sample has shown an earlier beginning. The start is a part of the key: the record moves.
+                    after.start_ms = interval.began_ms;
+                    out.withdrawn.push(before.withdrawn());
+                }
                 if after == *before {
                 } else if before.is_open() && !after.is_open() {
                     out.closed.push(after);

@@ -258,9 +258,9 @@ pub(crate) struct ForecastArgs {
     /// Forecast tasks in bulk, one JSON object a line; - for stdin. Needs no instance.
     #[arg(long, value_name = "FILE.jsonl", conflicts_with = "set")]
     pub(crate) tasks: Option<PathBuf>,
-    /// How far ahead.
-    #[arg(long, value_name = "DURATION", default_value = "10m")]
-    pub(crate) horizon: Span,
+    /// How far ahead; only the configured horizon is forecast, and it is the default.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) horizon: Option<Span>,
     #[command(flatten)]
     pub(crate) at: At,
 }

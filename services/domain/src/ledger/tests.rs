@@ -28,7 +28,12 @@ const PAGE: [(i64, f64); 6] = [
 
 /// Evaluates what is known at `at`, over the last `length`; the ledger stays as `store` left it.
 fn tick(points: &[(i64, f64)], store: &mut Vec<Violation>, at: i64, length: i64) -> Transitions {
-    let known: Vec<(i64, f64)> = points.iter().copied().filter(|(t, _)| *t <= at).collect();
+    let points: &[(i64, f64)] = &points.iter().copied().filter(|(t, _)| *t <= at).collect::<Vec<_>>();
+    look(points, store, at, length)
+}
+
+/// The same with exactly these samples.
+fn look(known: &[(i64, f64)], store: &mut Vec<Violation>, at: i64, length: i64) -> Transitions {
     let samples = Samples::from_columns(known.iter().map(|p| p.0).collect(), known.iter().map(|p| p.1).collect());
     let window = Window {
         end_ms: at,
@@ -156,7 +161,47 @@ fn others_are_left_alone() {
     assert_eq!(changes.closed.len(), 1);
 }
 
+#[test]
+fn a_late_sample_moves_the_beginning() {
+    let mut store = Vec::new();
+    tick(&[(0, 10.0), (100, 90.0)], &mut store, 110, 500);
+    let moved = tick(&[(0, 10.0), (50, 90.0), (100, 90.0)], &mut store, 120, 500);
+    assert_eq!((moved.updated[0].start_ms, moved.updated[0].samples), (50, 2));
+    assert_eq!((moved.withdrawn[0].start_ms, moved.opened.len()), (100, 0));
+    let ended = tick(&[(0, 10.0), (50, 90.0), (100, 90.0), (130, 10.0)], &mut store, 140, 500);
+    assert_eq!((ended.closed[0].start_ms, ended.closed[0].end_ms), (50, Some(130)));
+    assert_eq!(store.iter().filter(|violation| !violation.is_withdrawn()).count(), 1);
+}
+
 proptest! {
+    /// However late samples come, in the end the ledger holds what one look at all of them would have found.
+    #[test]
+    fn late_samples_leave_no_trace(
+        deltas in proptest::collection::vec((1_i64..100, -20_i32..120, 0_i64..200), 1..40),
+        steps in proptest::collection::vec(1_i64..150, 1..60),
+    ) {
+        let mut at = 0;
+        let points: Vec<(i64, f64, i64)> = deltas
+            .iter()
+            .map(|(d, v, late)| { at += d; (at, f64::from(*v), at + late) })
+            .collect();
+        let arrived = |now: i64| -> Vec<(i64, f64)> {
+            points.iter().filter(|p| p.2 <= now).map(|p| (p.0, p.1)).collect()
+        };
+        let mut store = Vec::new();
+        let mut now = 0;
+        for step in steps {
+            now += step;
+            look(&arrived(now), &mut store, now, 100_000);
+        }
+        now = now.max(at + 1_000);
+        look(&arrived(now), &mut store, now, 100_000);
+        let mut once = Vec::new();
+        look(&arrived(now), &mut once, now, 100_000);
+        store.retain(|violation| !violation.is_withdrawn());
+        prop_assert_eq!(store, once);
+    }
+
     /// However often one looks, the ledger holds what one look at the whole would have found.
     #[test]
     fn many_looks_equal_one(

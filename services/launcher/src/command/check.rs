@@ -2,7 +2,8 @@
 
 use color_eyre::eyre::Report;
 use serde_json::json;
-use sla_domain::SafeText;
+use sla_domain::{SafeText, duration, instant, number};
+use sla_proto::convert;
 use sla_proto::objective::v1::Objective;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1::{ObjectiveStatus, State};
@@ -93,19 +94,42 @@ fn words(worst: State, objectives: &[ObjectiveStatus], source: Option<&SourceSta
     let mut sorted: Vec<_> = objectives.iter().collect();
     sorted.sort_by_key(|status| rank(status.state()));
     for status in sorted {
-        let why = if status.problem.is_empty() {
-            &status.why
-        } else {
-            &status.problem
+        let why = match (&status.problem, breach(status)) {
+            (problem, _) if !problem.is_empty() => problem.clone(),
+            (_, Some(words)) => words,
+            (_, None) => status.why.clone(),
         };
         lines.push(format!(
             "  {:9} {}  {}",
             json::state_word(status.state()),
             name(status),
-            SafeText::new(why)
+            SafeText::new(&why)
         ));
     }
     lines.join("\n")
+}
+
+/// What is violated now: the worst series, its value, the bound, since when, and how many others are.
+fn breach(status: &ObjectiveStatus) -> Option<String> {
+    let mut violated = status.series.iter().filter(|series| series.state() == State::Violated);
+    let worst = violated.next()?;
+    let open = worst.open.as_ref()?;
+    let labels = convert::labels(&worst.series.clone().unwrap_or_default());
+    let unit = number::Unit::guess(labels.metric_name(), worst.rate);
+    let start = open.start.as_ref()?;
+    let mut words = format!(
+        "{labels}: {} {} {} since {} ({})",
+        number::human(worst.last.as_ref()?.value, unit),
+        json::side_word(open.side()),
+        number::human(open.bound, unit),
+        instant::format_ms(convert::millis(start)),
+        duration::format_short_ms(open.duration_ms),
+    );
+    match violated.count() {
+        0 => {}
+        others => words.push_str(&format_args!(", and {others} more series").to_string()),
+    }
+    Some(words)
 }
 
 fn name(status: &ObjectiveStatus) -> SafeText {
@@ -194,6 +218,8 @@ fn critical(objective: &Objective) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sla_proto::series::v1::Point;
+    use sla_proto::violation::v1::{SeriesStatus, Side, Violation};
 
     fn status(state: State) -> ObjectiveStatus {
         ObjectiveStatus {
@@ -222,6 +248,32 @@ mod tests {
             Exit::VIOLATED
         );
         assert_eq!(exit_of(worst(&[status(State::Ok), status(State::Excluded)])), Exit::OK);
+    }
+
+    #[test]
+    fn what_is_violated_is_told_with_its_bound_and_its_start() {
+        let series = SeriesStatus {
+            state: State::Violated.into(),
+            last: Some(Point { time: None, value: 7.5 }),
+            open: Some(Violation {
+                start: Some(convert::timestamp(1_700_000_000_000)),
+                side: Side::Above.into(),
+                bound: 4.0,
+                duration_ms: 660_000,
+                ..Violation::default()
+            }),
+            ..SeriesStatus::default()
+        };
+        let status = ObjectiveStatus {
+            series: vec![series.clone(), series],
+            ..status(State::Violated)
+        };
+        let words = breach(&status).unwrap();
+        assert!(
+            words.contains("7.5 above 4 since 2023-11-14T22:13:20Z (11m), and 1 more series"),
+            "{words}"
+        );
+        assert_eq!(breach(&ObjectiveStatus::default()), None);
     }
 
     #[test]

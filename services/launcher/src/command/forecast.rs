@@ -4,7 +4,7 @@ pub(super) mod tasks;
 
 use color_eyre::eyre::Report;
 use serde_json::{Value, json};
-use sla_domain::{instant, number};
+use sla_domain::{Invalid, duration, instant, number};
 use sla_proto::convert;
 use sla_proto::violation::v1::{
     EvaluateRequest, FutureRow, ListFutureViolationsRequest, ObjectiveStatus, Outlook, Trust,
@@ -14,6 +14,7 @@ use super::away::instant_asked;
 use super::table::table;
 use super::{Session, away, json};
 use crate::cli::ForecastArgs;
+use crate::config::Span;
 use crate::exit::Exit;
 use crate::output;
 
@@ -29,11 +30,13 @@ pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Res
             with_outlook: true,
             ..EvaluateRequest::default()
         };
-        flatten(peer.violations().evaluate(request).await?.into_inner().objectives)
+        let rows = flatten(peer.violations().evaluate(request).await?.into_inner().objectives);
+        check_horizon(arguments.horizon.map(Span::ms), &rows)?;
+        rows
     } else {
         let request = ListFutureViolationsRequest {
             set,
-            horizon: Some(convert::duration(arguments.horizon.ms())),
+            horizon: arguments.horizon.map(|horizon| convert::duration(horizon.ms())),
         };
         peer.violations()
             .list_future_violations(request)
@@ -50,6 +53,28 @@ pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Res
         return away::nothing(&peer).await;
     }
     Ok(Exit::OK)
+}
+
+/// Refuses a horizon that is not the one of the answer: a figure of another question is no answer.
+fn check_horizon(asked_ms: Option<i64>, rows: &[FutureRow]) -> Result<(), Invalid> {
+    let outlook = |row: &FutureRow| {
+        row.series
+            .as_ref()?
+            .outlook
+            .as_ref()?
+            .horizon
+            .as_ref()
+            .map(convert::duration_ms)
+    };
+    match (asked_ms, rows.iter().find_map(outlook)) {
+        (Some(asked_ms), Some(have_ms)) if asked_ms != have_ms => Err(Invalid::new(
+            "--horizon",
+            &duration::format_ms(asked_ms),
+            format!("forecasts are made for a horizon of {}", duration::format_ms(have_ms)),
+            "leave it out, or configure evaluation.horizon",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn flatten(objectives: Vec<ObjectiveStatus>) -> Vec<FutureRow> {
@@ -147,6 +172,28 @@ fn chance(outlook: &Outlook) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_horizon_is_refused_and_none_is_the_configured_one() {
+        let outlook = Outlook {
+            horizon: Some(convert::duration(600_000)),
+            ..Outlook::default()
+        };
+        let series = sla_proto::violation::v1::SeriesStatus {
+            outlook: Some(outlook),
+            ..Default::default()
+        };
+        let rows = [FutureRow {
+            series: Some(series),
+            ..FutureRow::default()
+        }];
+        assert!(check_horizon(None, &rows).is_ok() && check_horizon(Some(600_000), &rows).is_ok());
+        let refused = check_horizon(Some(1_200_000), &rows).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("--horizon is 20m: forecasts are made for a horizon of 10m"),
+            "{refused}"
+        );
+    }
 
     #[test]
     fn chances_are_no_more_precise_than_known() {

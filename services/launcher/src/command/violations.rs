@@ -3,7 +3,7 @@
 use color_eyre::eyre::Report;
 use serde_json::Value;
 use sla_domain::{duration, instant, number};
-use sla_proto::violation::v1::{ListViolationsRequest, ObjectiveStatus, Side, Violation};
+use sla_proto::violation::v1::{ListViolationsRequest, ObjectiveStatus, Violation};
 use sla_proto::{Peer, convert};
 
 use super::away::instant_asked;
@@ -136,12 +136,7 @@ fn ledger_table(rows: &[Violation]) -> String {
                 when(violation.start.as_ref()),
                 when(violation.end.as_ref()),
                 duration::format_short_ms(violation.duration_ms),
-                if violation.side() == Side::Below {
-                    "below"
-                } else {
-                    "above"
-                }
-                .to_owned(),
+                json::side_word(violation.side()).to_owned(),
                 number::human(violation.worst, unit),
                 number::human(violation.excess, unit),
                 violation.samples.to_string(),

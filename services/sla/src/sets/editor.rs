@@ -175,6 +175,7 @@ impl Editor {
     ) -> Result<Vec<PlannedChange>, SlaError> {
         let _turn = self.turn().await?;
         let sets = self.catalog.refresh().await?;
+        let checks_end = validation::checks_end();
         let mut problems = Vec::new();
         let mut saves: Vec<(PlannedSave, u64)> = Vec::new();
         let mut names: Vec<String> = Vec::new();
@@ -198,7 +199,7 @@ impl Editor {
             }
             match PlannedSave::new(stored.as_ref(), set, &self.ids) {
                 Ok(save) => {
-                    let unknown = validation::unknown_queries(&self.peer, &save.set, stored.as_ref()).await;
+                    let unknown = validation::unknown_queries(&self.peer, &save.set, stored.as_ref(), checks_end).await;
                     problems.extend(unknown.into_iter().map(|invalid| invalid.within(&path)));
                     saves.push((save, stored.map_or(0, |set| set.version)));
                 }
@@ -276,7 +277,7 @@ impl Editor {
         wanted: &pb::SlaSet,
     ) -> Result<PlannedSave, SlaError> {
         let save = Self::plan(sets, stored, wanted, &self.ids)?;
-        let problems = validation::unknown_queries(&self.peer, &save.set, stored).await;
+        let problems = validation::unknown_queries(&self.peer, &save.set, stored, validation::checks_end()).await;
         if problems.is_empty() {
             return Ok(save);
         }

@@ -12,6 +12,7 @@ use sla_proto::etl::v1::{CheckQueryRequest, CheckQueryResponse};
 use sla_proto::objective::v1 as pb;
 use sla_proto::set::v1::FieldProblem;
 use sla_proto::{Peer, convert};
+use tokio::time::Instant;
 use tonic::Code;
 
 /// Queries asked about at once.
@@ -32,8 +33,13 @@ pub enum Finding {
     NotAsked,
 }
 
-/// Problems of the queries of `set` that `stored` does not have already.
-pub async fn unknown_queries(peer: &Peer, set: &SlaSet, stored: Option<&pb::SlaSet>) -> Vec<Invalid> {
+/// When the checks of a save that begins now are over, of however many sets.
+pub fn checks_end() -> Instant {
+    Instant::now() + CHECKS_TIMEOUT
+}
+
+/// Problems of the queries of `set` that `stored` does not have already; what was not asked until `end` is accepted.
+pub async fn unknown_queries(peer: &Peer, set: &SlaSet, stored: Option<&pb::SlaSet>, end: Instant) -> Vec<Invalid> {
     let known: Vec<String> = stored
         .map(|set| {
             set.objectives
@@ -69,7 +75,7 @@ pub async fn unknown_queries(peer: &Peer, set: &SlaSet, stored: Option<&pb::SlaS
         std::future::ready(())
     });
     // What is missing after the limit counts as not asked.
-    let _ = tokio::time::timeout(CHECKS_TIMEOUT, collected).await;
+    let _ = tokio::time::timeout_at(end, collected).await;
     set.objectives
         .iter()
         .enumerate()

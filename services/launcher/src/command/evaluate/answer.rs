@@ -1,6 +1,6 @@
 //! What `sla evaluate` says, in one shape whether it came from a file or from a service.
 
-use crate::command::json::{seconds, state_word};
+use crate::command::json::{seconds, side_word, state_word};
 use color_eyre::eyre::{Report, eyre};
 use serde_json::{Value, json};
 use sla_domain::{Evaluation, SafeText, State, duration, instant, number};
@@ -309,11 +309,7 @@ fn interval(wired: &wire::Interval) -> Interval {
         start_ms: wired.start.as_ref().map_or(0, convert::millis),
         end_ms: wired.end.as_ref().map_or(0, convert::millis),
         open: (wired.open_start, wired.open_end),
-        side: if wired.side() == wire::Side::Below {
-            "below"
-        } else {
-            "above"
-        },
+        side: side_word(wired.side()),
         worst: wired.worst,
         excess: wired.excess,
         samples: wired.samples,

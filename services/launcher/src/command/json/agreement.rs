@@ -21,11 +21,18 @@ pub(crate) fn state_word(state: State) -> &'static str {
     }
 }
 
-fn side_word(side: Side) -> Value {
+fn side_json(side: Side) -> Value {
     match side {
-        Side::Above => json!("above"),
-        Side::Below => json!("below"),
         Side::Unspecified => Value::Null,
+        known => json!(side_word(known)),
+    }
+}
+
+/// The word of a side.
+pub(crate) fn side_word(side: Side) -> &'static str {
+    match side {
+        Side::Below => "below",
+        Side::Above | Side::Unspecified => "above",
     }
 }
 
@@ -133,7 +140,7 @@ pub(crate) fn violation(violation: &Violation) -> Value {
         "start": time(violation.start.as_ref()),
         "end": time(violation.end.as_ref()),
         "open": violation.end.is_none(),
-        "side": side_word(violation.side()),
+        "side": side_json(violation.side()),
         "worst": violation.worst,
         "excess": violation.excess,
         "bound": violation.bound,
@@ -162,7 +169,7 @@ pub(crate) fn outlook(outlook: &Outlook) -> Value {
         .predicted_outside
         .iter()
         .map(
-            |point| json!({ "time": time(point.time.as_ref()), "value": point.value, "side": side_word(point.side()) }),
+            |point| json!({ "time": time(point.time.as_ref()), "value": point.value, "side": side_json(point.side()) }),
         )
         .collect();
     json!({
