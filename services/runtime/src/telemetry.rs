@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -10,6 +10,9 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 /// Daily log files kept.
 const MAX_LOG_FILES: usize = 7;
+
+/// Lines that may wait for the disk; more are dropped. The queue's memory is taken at once: the usual 128,000 lines are 4 MB.
+const MAX_WAITING_LINES: usize = 8_192;
 
 /// Why logging could not start.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +78,9 @@ where
             folder: folder.display().to_string(),
             source,
         })?;
-    let (writer, guard) = tracing_appender::non_blocking(file);
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(MAX_WAITING_LINES)
+        .finish(file);
     tracing_subscriber::registry()
         .with(filter)
         .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer))

@@ -152,7 +152,13 @@ impl Chart {
         if low > high {
             return None;
         }
-        let span = (high - low).max(high.abs().max(low.abs()) * 1e-3).max(1e-9);
+        // A value that never changes gets a tenth of itself as room: labels a thousandth apart would all read the same.
+        let least = if high - low > high.abs().max(low.abs()) * 1e-6 {
+            1e-3
+        } else {
+            2.0
+        };
+        let span = (high - low).max(high.abs().max(low.abs()) * least).max(1e-9);
         for layer in &self.layers {
             if let Layer::Bound { value, .. } = layer
                 && *value > low - span * 1.5

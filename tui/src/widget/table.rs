@@ -17,6 +17,8 @@ pub(crate) struct Column {
 
 /// Columns for the cursor mark and the mark of a selected row.
 const GUTTER: u16 = 3;
+/// Columns up to this priority are only nice to have.
+const NICE_MAX: u8 = 1;
 /// Between two columns.
 const GAP: u16 = 1;
 
@@ -77,8 +79,13 @@ pub(crate) fn place_measured(columns: &[Column], width: u16, contents: &[(&str, 
     let least = |at: usize| content(at).map_or(columns[at].width, |c| columns[at].width.min(c));
     let mut shown: Vec<usize> = (0..columns.len()).collect();
     let room = width.saturating_sub(GUTTER);
-    let need = |shown: &[usize]| -> u16 { shown.iter().map(|&at| least(at) + GAP).sum::<u16>().saturating_sub(GAP) };
-    while need(&shown) > room && shown.len() > 1 {
+    let sum = |shown: &[usize], of: &dyn Fn(usize) -> u16| -> u16 {
+        shown.iter().map(|&at| of(at) + GAP).sum::<u16>().saturating_sub(GAP)
+    };
+    let need = |shown: &[usize]| sum(shown, &least);
+    // What is only nice to have leaves before a name is cut.
+    let whole = |shown: &[usize]| sum(shown, &|at| content(at).unwrap_or(0).max(least(at)));
+    while shown.len() > 1 {
         let Some(worst) = shown
             .iter()
             .copied()
@@ -87,6 +94,10 @@ pub(crate) fn place_measured(columns: &[Column], width: u16, contents: &[(&str, 
         else {
             break;
         };
+        let too_wide = need(&shown) > room || (columns[worst].priority <= NICE_MAX && whole(&shown) > room);
+        if !too_wide {
+            break;
+        }
         shown.retain(|&at| at != worst);
     }
     let mut left = room.saturating_sub(need(&shown));

@@ -58,12 +58,10 @@ impl Screen {
             row.state = cx.agreed.get(&row.series.id[..]).map(|a| a.state);
             self.items.push(row);
         }
-        let labels = wire::telling_labels(&self.items.iter().map(|row| &row.series).collect::<Vec<_>>());
-        for (row, labels) in self.items.iter_mut().zip(labels) {
-            row.labels = labels;
+        // What tells rows apart is known when all are here; the first page is on screen meanwhile.
+        if slot == Slot::Rows || next.is_empty() {
+            self.tell_apart();
         }
-        let widest = |text: fn(&SeriesRow) -> usize| self.items.iter().map(text).max().unwrap_or(0) as u16;
-        self.widest = (widest(|row| row.name.width()), widest(|row| row.labels.width()));
         let height = self.height(cx);
         self.list.apply(&self.items, height);
         self.cursor_moved(cx);
@@ -73,4 +71,21 @@ impl Screen {
             self.rows.asked(id, cx.now.wall_ms);
         }
     }
+
+    /// Labels without those that all share, and the room that names and labels need.
+    fn tell_apart(&mut self) {
+        let labels = wire::telling_labels(&self.items.iter().map(|row| &row.series).collect::<Vec<_>>());
+        for (row, labels) in self.items.iter_mut().zip(labels) {
+            row.labels = labels;
+        }
+        let usual = |text: fn(&SeriesRow) -> usize| usual_width(self.items.iter().map(text).collect());
+        self.widths = (usual(|row| row.name.width()), usual(|row| row.labels.width()));
+    }
+}
+
+/// The width that all but the widest twentieth need, terminal columns: a few long ones shall not take everybody's room.
+fn usual_width(mut widths: Vec<usize>) -> u16 {
+    widths.sort_unstable();
+    let at = (widths.len() * 19 / 20).min(widths.len().saturating_sub(1));
+    widths.get(at).copied().unwrap_or(0) as u16
 }

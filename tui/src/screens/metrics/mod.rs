@@ -66,8 +66,8 @@ pub(crate) struct Screen {
     queries: Vec<Query>,
     rows: Remote<Reading>,
     items: Vec<SeriesRow>,
-    /// The widest name and the widest labels, terminal columns.
-    widest: (u16, u16),
+    /// Room that names and labels usually need, terminal columns.
+    widths: (u16, u16),
     list: List,
     picked: BTreeSet<Vec<u8>>,
     show_names: bool,

@@ -25,8 +25,8 @@ const fn column(title: &'static str, width: u16, grow: u16, align: Align, priori
 }
 
 pub(super) static COLUMNS: [Column; 12] = [
-    column("SERIES", 18, 3, Align::Ends, 9),
-    column("LABELS", 13, 3, Align::Ends, 6),
+    column("SERIES", 16, 3, Align::Ends, 9),
+    column("LABELS", 15, 3, Align::Ends, 6),
     column("LAST", 7, 0, Align::Right, 8),
     column("WINDOW", 8, 4, Align::Left, 5),
     column("MIN", 6, 0, Align::Right, 3),
@@ -77,7 +77,7 @@ impl Screen {
         let (width, height) = (canvas.width(), canvas.height());
         self.draw_info(cx, &mut canvas.rows(0, 1));
         let columns = self.columns.shown();
-        let contents = [("SERIES", self.widest.0), ("LABELS", self.widest.1)];
+        let contents = [("SERIES", self.widths.0), ("LABELS", self.widths.1)];
         let placed = table::place_measured(&columns, width, &contents);
         let sort = SORTS.get(self.list.sort).map(|title| (*title, self.list.down));
         table::draw_header(&mut canvas.rows(1, 1), &columns, &placed, sort);
