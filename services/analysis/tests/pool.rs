@@ -313,6 +313,28 @@ fn a_probability_is_never_below_what_the_bands_say() {
 }
 
 #[test]
+fn a_threshold_out_of_reach_is_not_left_however_short_the_history() {
+    let values: Vec<f64> = (0..100).map(scattered).collect();
+    let history = History::regular(&values, 1_000).unwrap();
+    let far = vec![
+        Threshold::upper(1e6),
+        Threshold::lower(-1e6),
+        Threshold::lower(1e6),
+        Threshold::upper(-1e6),
+    ];
+    for row in forecast(&history, &Question::new(vec![5, 240], far), None, 1)
+        .unwrap()
+        .0
+        .probability
+    {
+        assert!(
+            row[..2].iter().all(|p| *p < 0.01) && row[2..].iter().all(|p| *p > 0.97),
+            "{row:?}"
+        );
+    }
+}
+
+#[test]
 fn a_band_on_a_threshold_does_not_leave_it() {
     // Two values only: bands stand on them, and so does the threshold.
     let values: Vec<f64> = (0..200).map(|i| if scattered(i) < 400.0 { 0.1 } else { 0.3 }).collect();

@@ -121,6 +121,9 @@ struct Ground {
     grain: f64,
     floor: f64,
     ceiling: f64,
+    /// Lowest and highest value seen, in units of the terrain.
+    low: f64,
+    high: f64,
     /// No value was ever another.
     constant: bool,
     slots: usize,
@@ -131,7 +134,10 @@ struct Ground {
 
 impl Ground {
     fn new(terrain: &Terrain, history: &History) -> Self {
+        let seen = || terrain.x.iter().copied().filter(|value| value.is_finite());
         Self {
+            low: seen().fold(f64::INFINITY, f64::min),
+            high: seen().fold(f64::NEG_INFINITY, f64::max),
             unit: terrain.unit,
             grain: terrain.grain,
             floor: terrain.floor,
@@ -142,6 +148,13 @@ impl Ground {
             steps_per_slot: history.steps_per_slot,
             span_s: history.span_s(),
         }
+    }
+
+    /// 1 for a value inside the seen range, a half where it lies half that range beyond, then falling with the square of the distance.
+    fn nearness(&self, value: f64) -> f64 {
+        let beyond = (value - self.high).max(self.low - value).max(0.0);
+        let distance = beyond / (0.5 * (self.high - self.low)).max(f64::MIN_POSITIVE);
+        1.0 / (1.0 + distance * distance)
     }
 }
 
@@ -245,6 +258,7 @@ impl Outlook {
         let value = bands(&self.value);
         for threshold in &question.thresholds {
             let threshold = scaled(*threshold, ground.unit);
+            let near = ground.nearness(threshold.value);
             let mut cumulative = Vec::with_capacity(self.knots.len());
             let mut before = 0.0_f64;
             let mut hits = vec![[0.0_f64; EXPERTS]; self.knots.len()];
@@ -262,9 +276,9 @@ impl Outlook {
                 }
                 // Weights differ between horizons; a longer horizon still contains the shorter one.
                 let told = if constant {
-                    tempered(crossed, 0.0)
+                    tempered(crossed, 0.0, 1.0)
                 } else {
-                    sharpened(tempered(crossed, unseen(knot, seen)), knot)
+                    sharpened(tempered(crossed, unseen(knot, seen), near), knot)
                 };
                 before = before.max(told).max(bands_floor(&value, k, threshold, ground));
                 cumulative.push((knot, before));
@@ -457,9 +471,9 @@ fn bands_floor(value: &Bands, k: usize, threshold: Threshold, ground: &Ground) -
 }
 
 /// Keeps a share of paths off 0 and 1, the further the less history there is: what never happened in a short history may still happen (rule
-/// of succession, Laplace).
-fn tempered(share: f64, unseen: f64) -> f64 {
-    let pull = (PULL * unseen * unseen).min(MOST_PULL);
+/// of succession, Laplace). `near` is 1 for thresholds among the seen values and falls to 0 far from them: there the paths know enough.
+fn tempered(share: f64, unseen: f64, near: f64) -> f64 {
+    let pull = (PULL * unseen * unseen).min(MOST_PULL) * near;
     let share = share.clamp(0.0, 1.0);
     LEAST + (1.0 - 2.0 * LEAST) * (share + (1.0 - share) * pull) * (1.0 - pull)
 }
