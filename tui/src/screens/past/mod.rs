@@ -96,6 +96,13 @@ impl Screen {
 
     fn show_ledger(&mut self, cx: &Context) {
         self.shown = rows::joined(self.ledger.get().map_or(&[][..], Vec::as_slice), &self.resumed);
+        let labels = wire::telling_labels(&self.shown.iter().map(|row| &row.series).collect::<Vec<_>>());
+        for (row, labels) in self.shown.iter_mut().zip(labels) {
+            // Of one series alone all labels are shared, and all are shown.
+            if !labels.is_empty() {
+                row.labels = labels;
+            }
+        }
         self.ledger_list.apply(&self.shown, Self::heights(cx).1);
     }
 
