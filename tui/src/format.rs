@@ -43,6 +43,15 @@ impl Zone {
         self.render(time_ms, "%H:%M")
     }
 
+    /// `14:32` of something to come, `11-21 14:32` where it is another day than `now_ms`.
+    pub(crate) fn coming(self, time_ms: i64, now_ms: i64) -> String {
+        if self.day(time_ms) == self.day(now_ms) {
+            self.minute(time_ms)
+        } else {
+            self.render(time_ms, "%m-%d %H:%M")
+        }
+    }
+
     /// `11-20 14:32:07`, the date only where it is another day than `now_ms`.
     pub(crate) fn moment(self, time_ms: i64, now_ms: i64) -> String {
         if self.render(time_ms, "%F") == self.render(now_ms, "%F") {

@@ -51,7 +51,7 @@ fn editor_known(app: &App) -> Result<(), String> {
     app.sets
         .has_editor()
         .then_some(())
-        .ok_or_else(|| "neither $VISUAL nor $EDITOR is set".to_owned())
+        .ok_or_else(|| "no editor was found: set $VISUAL or $EDITOR".to_owned())
 }
 
 fn set_dirty(app: &App) -> Result<(), String> {

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How text is edited: what the launcher knows of the environment.
 #[derive(Debug, Clone)]
 pub struct Editing {
-    /// `$VISUAL` or `$EDITOR`: a command for the shell, which gets the file as its last argument.
+    /// `$VISUAL`, `$EDITOR` or an editor that is installed: a command for the shell, which gets the file as its last argument.
     pub command: String,
     /// Where a private folder for the file is made.
     pub folder: PathBuf,

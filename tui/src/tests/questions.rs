@@ -177,7 +177,7 @@ fn a_wrong_text_is_kept_with_line_and_column_told() {
 fn without_an_editor_it_is_said() {
     let mut driver = Driver::new(80, 24);
     driver.keys("2 e");
-    driver.says("neither $VISUAL nor $EDITOR is set");
+    driver.says("no editor was found: set $VISUAL or $EDITOR");
     let edits = driver.outside.iter().filter(|e| matches!(e, Effect::Edit { .. }));
     assert_eq!(edits.count(), 0);
 }

@@ -136,16 +136,27 @@ fn caps(config: &ConsoleConfig) -> Caps {
     caps
 }
 
-/// The user's editor, where one is named. The file lies where only this user looks.
+/// Editors looked for, in this order, where none is named.
+const USUAL_EDITORS: [&str; 3] = ["sensible-editor", "vi", "nano"];
+
+/// The user's editor, or one that is installed. The file lies where only this user looks.
 fn editing() -> Option<Editing> {
     let command = ["VISUAL", "EDITOR"]
         .into_iter()
         .filter_map(environment)
-        .find(|command| !command.trim().is_empty())?;
+        .find(|command| !command.trim().is_empty())
+        .or_else(installed_editor)?;
     Some(Editing {
         command,
         folder: environment("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from),
     })
+}
+
+fn installed_editor() -> Option<String> {
+    let path = environment("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let found = |name: &&str| folders.iter().any(|folder| folder.join(name).is_file());
+    USUAL_EDITORS.into_iter().find(found).map(str::to_owned)
 }
 
 /// Where the console remembers tab, window and order between two visits.

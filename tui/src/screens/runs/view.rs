@@ -73,8 +73,9 @@ impl Screen {
             );
             return;
         }
-        let next =
-            |at: Option<&prost_types::Timestamp>| wire::ms(at).map_or_else(|| "–".to_owned(), |t| cx.zone.minute(t));
+        let next = |at: Option<&prost_types::Timestamp>| {
+            wire::ms(at).map_or_else(|| "–".to_owned(), |t| cx.zone.coming(t, cx.data_now_ms()))
+        };
         let text = format!(
             "next {} statistics and forecasts (every {})   {} metadata (every {})",
             next(schedule.next_results.as_ref()),
