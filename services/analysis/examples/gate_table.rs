@@ -18,7 +18,7 @@ use std::time::Instant;
 /// Quantiles of the history at which thresholds are set.
 const QUANTILES: [f64; 3] = [0.9, 0.95, 0.99];
 /// Origins per series with long and with short history.
-const ORIGINS: [usize; 2] = [4, 2];
+const ORIGINS: [usize; 2] = [48, 6];
 /// History lengths asked for, in s.
 const HISTORY_S: [usize; 2] = [86_400, 2_400];
 /// Horizons, in s.

@@ -36,14 +36,25 @@ pub fn quantile(p: f64) -> f64 {
 /// P(X < lower or X > upper) for X ~ N(mean, se²); an absent bound never counts.
 ///
 /// With se = 0 the answer is 0 or 1 (the bounds are inclusive). A NaN or negative se gives 1 bounded answer: the one for se = 0.
+/// Infinite arguments give the limit; a NaN mean or bound gives NaN where se > 0.
 pub fn outside(mean: f64, se: f64, lower: Option<f64>, upper: Option<f64>) -> f64 {
     if se > 0.0 {
-        let below = lower.map_or(0.0, |b| cdf((b - mean) / se));
-        let above = upper.map_or(0.0, |b| cdf((mean - b) / se));
+        let below = lower.map_or(0.0, |b| cdf(standard_errors(mean, b, se)));
+        let above = upper.map_or(0.0, |b| cdf(standard_errors(b, mean, se)));
         return (below + above).clamp(0.0, 1.0);
     }
     let out = lower.is_some_and(|b| mean < b) || upper.is_some_and(|b| mean > b);
     f64::from(u8::from(out))
+}
+
+/// How many standard errors `to` lies above `from`; infinities that meet are no distance, and an infinite distance stays one.
+fn standard_errors(from: f64, to: f64, se: f64) -> f64 {
+    let distance = if from == to { 0.0 } else { to - from };
+    if distance.is_infinite() {
+        distance
+    } else {
+        distance / se
+    }
 }
 
 fn ratio(r: f64, numerator: &[f64; 8], denominator: &[f64; 8]) -> f64 {
@@ -135,5 +146,15 @@ mod tests {
         assert_eq!(outside(0.0, 1.0, None, None), 0.0);
         assert_eq!(outside(5.0, 0.0, None, Some(5.0)), 0.0);
         assert_eq!(outside(5.1, 0.0, None, Some(5.0)), 1.0);
+    }
+
+    #[test]
+    fn infinite_means_bounds_and_errors_give_the_limit() {
+        const INF: f64 = f64::INFINITY;
+        assert_eq!(outside(-INF, 1.0, None, Some(-INF)), 0.5);
+        assert_eq!(outside(0.0, INF, Some(-INF), Some(INF)), 0.0);
+        assert_eq!(outside(0.0, INF, Some(INF), None), 1.0);
+        assert_eq!(outside(0.0, INF, Some(-1.0), None), 0.5);
+        assert!(outside(f64::NAN, 1.0, Some(0.0), None).is_nan());
     }
 }

@@ -77,7 +77,7 @@ impl Screen {
             wire::ms(at).map_or_else(|| "–".to_owned(), |t| cx.zone.coming(t, cx.data_now_ms()))
         };
         let text = format!(
-            "next {} statistics and forecasts (every {})   {} metadata (every {})",
+            "next {} statistics and forecasts (every {})   metadata {} ({})",
             next(schedule.next_results.as_ref()),
             every(schedule.results_every.as_ref()),
             next(schedule.next_metadata.as_ref()),
