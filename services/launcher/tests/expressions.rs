@@ -18,10 +18,8 @@ use std::time::Duration;
 use instance::{Instance, servers};
 use serde_json::Value;
 
-/// Step of an expression that is analysed, seconds.
-const ANALYSED_S: i64 = 15;
-/// Step of an expression that is judged, seconds.
-const JUDGED_S: i64 = 60;
+/// Step at which an expression is judged and analysed where none is asked for, seconds.
+const STEP_S: i64 = 60;
 
 /// The values of an expression in (`end_s` − `length_s`, `end_s`], asked of the server without the product.
 fn asked(url: &str, expression: &str, end_s: i64, length_s: i64, step_s: i64) -> Vec<f64> {
@@ -82,10 +80,10 @@ fn an_expression_is_analysed_like_any_series() {
             let answer = instance.json(&["metrics", &expression, "--at", &at, "--json"]);
             let results = answer.as_array().unwrap();
             assert_eq!(results.len(), 1, "{answer}");
-            assert_eq!(results[0]["spacing_s"].as_i64(), Some(ANALYSED_S));
+            assert_eq!(results[0]["spacing_s"].as_i64(), Some(STEP_S));
             assert_eq!(results[0]["expression"], expression.as_str());
             for (window, length_s) in [("1h", 3_600), ("3h", 10_800)] {
-                let wanted = asked(&url, &expression, end_s, length_s, ANALYSED_S);
+                let wanted = asked(&url, &expression, end_s, length_s, STEP_S);
                 let found = &results[0]["windows"][window];
                 let what = format!("{url} {expression} {window}");
                 assert_eq!(found["n"].as_u64(), Some(wanted.len() as u64), "{what}");
@@ -116,7 +114,7 @@ fn an_expression_is_judged_like_any_series() {
         let instance = Instance::on(&url);
         let end_s = truth["end_ms"].as_i64().unwrap().div_euclid(1000);
         for expression in expressions(&truth) {
-            let values = asked(&url, &expression, end_s, 3_600, JUDGED_S);
+            let values = asked(&url, &expression, end_s, 3_600, STEP_S);
             let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(low, high), &value| {
                 (low.min(value), high.max(value))
             });
