@@ -294,7 +294,7 @@ fn analyze_evaluates_given_parameters() {
 fn analyze_says_why_a_quantity_does_not_exist() {
     for (name, code) in [
         ("edge_n00", 3),
-        ("edge_all_nan", 0),
+        ("edge_all_nan", 3),
         ("edge_inf", 0),
         ("edge_constant", 0),
         ("edge_nan_gaps", 0),
