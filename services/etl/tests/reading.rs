@@ -270,6 +270,15 @@ async fn an_outage_gives_the_last_known_samples_with_the_problem() {
     assert!(during.status.failing_since.is_some() && during.status.next_attempt.is_some());
     assert_eq!(*during.series[0].samples().unwrap().times_ms.last().unwrap(), NOW_MS);
 
+    scene.clock.advance(30_000);
+    scene.health.forgive();
+    let later = scene.reader.read(&scene.plan(&["load"]), &Scene::call()).await.unwrap();
+    assert_eq!(
+        later.status.failing_since, during.status.failing_since,
+        "one outage, however often it is tried again"
+    );
+    scene.clock.advance(-30_000);
+
     let unknown = scene.reader.read(&scene.plan(&["up"]), &Scene::call()).await.unwrap();
     assert!(
         unknown.series.is_empty() && unknown.problems.len() == 1,

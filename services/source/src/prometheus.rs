@@ -52,7 +52,7 @@ impl MetricSource for Prometheus {
     }
 
     async fn probe(&self, call: &Call) -> Result<SourceInfo, SourceError> {
-        self.info(call).await
+        self.ask_what_it_is(call).await
     }
 
     async fn metric_names(&self, limit: usize, call: &Call) -> Result<MetricNames, SourceError> {

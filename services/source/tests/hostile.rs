@@ -145,6 +145,26 @@ async fn nobody_there() {
 }
 
 #[tokio::test]
+async fn a_probe_asks_the_server_and_not_the_memory() {
+    let away = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let gone = away.clone();
+    let stub = Stub::start(move |request| {
+        if gone.load(Ordering::SeqCst) {
+            Reply::text(502, "bad gateway")
+        } else {
+            healthy(request)
+        }
+    })
+    .await;
+    let source = source(&stub);
+    source.probe(&call()).await.unwrap();
+    away.store(true, Ordering::SeqCst);
+    assert!(source.probe(&call()).await.unwrap_err().is_outage());
+    away.store(false, Ordering::SeqCst);
+    source.probe(&call()).await.unwrap();
+}
+
+#[tokio::test]
 async fn slow_answers_end_in_time() {
     let error = refused(|_| Reply::never()).await;
     assert!(matches!(error, SourceError::Timeout { .. }), "{error}");

@@ -348,21 +348,17 @@ impl Inner {
             Ok(done) => {
                 add(&self.metrics.source_reads, 1);
                 tally.bytes += done.bytes;
-                if done.way.is_some() {
-                    self.health.succeeded(done.way, &done.warnings);
-                }
                 let failures: HashMap<SeriesId, SourceError> = done
                     .failures
                     .into_iter()
                     .map(|one| (self.cache.id_of(&one.labels), one.error))
                     .collect();
-                if let Some(error) = failures
-                    .values()
-                    .find(|error| error.is_outage())
-                    .filter(|_| done.series == 0)
-                {
+                let outage = failures.values().find(|error| error.is_outage());
+                if let Some(error) = outage.filter(|_| done.series == 0) {
                     self.failed(error);
                     tally.outage = Some(error.clone());
+                } else if done.way.is_some() {
+                    self.health.succeeded(done.way, &done.warnings);
                 }
                 let mut state = self.state();
                 for (_, selector) in &stale {

@@ -40,6 +40,11 @@ impl Prometheus {
         {
             return Ok(info);
         }
+        self.ask_what_it_is(call).await
+    }
+
+    /// Asks the server itself, whatever is known: a server that has gone must not answer from memory.
+    pub(super) async fn ask_what_it_is(&self, call: &Call) -> Result<SourceInfo, SourceError> {
         let info = self.find_out(call).await?;
         *self.cached() = Some((Instant::now(), info.clone()));
         *self.external.lock().unwrap_or_else(PoisonError::into_inner) = None;
