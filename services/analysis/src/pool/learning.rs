@@ -62,6 +62,12 @@ pub fn learn(
     seed: u64,
 ) -> Result<PoolState, PoolError> {
     question.check()?;
+    let (horizons, terrain) = lay(history, question, state);
+    Ok(learn_on(&terrain, history, question, &horizons, state, seed))
+}
+
+/// The horizons in slots, and the terrain that the longest of them needs; what `state` knows is not searched for again.
+pub(crate) fn lay(history: &History, question: &Question, state: Option<&PoolState>) -> (Vec<usize>, Terrain) {
     let horizons = slots_of(history, question);
     let longest = horizons.iter().copied().max().unwrap_or(1);
     let terrain = Terrain::new(
@@ -70,7 +76,7 @@ pub fn learn(
         longest,
         state.map(|s| s.known(history.step_ms)),
     );
-    Ok(learn_on(&terrain, history, question, &horizons, state, seed))
+    (horizons, terrain)
 }
 
 /// Horizons in slots.

@@ -2,7 +2,7 @@
 
 use super::experts::{Artist, EXPERTS, NAMES};
 use super::history::History;
-use super::learning::{learn_on, scaled, slots_of};
+use super::learning::{lay, learn_on, scaled};
 use super::question::{Bands, FirstCrossing, LEVELS, PoolError, PoolForecast, Question, Side, Threshold};
 use super::random::Random;
 use super::state::PoolState;
@@ -70,14 +70,7 @@ impl Futures {
         seed: u64,
     ) -> Result<Self, PoolError> {
         question.check()?;
-        let horizons = slots_of(history, question);
-        let longest = horizons.iter().copied().max().unwrap_or(1);
-        let terrain = Terrain::new(
-            &history.slots,
-            history.step_ms,
-            longest,
-            state.map(|s| s.known(history.step_ms)),
-        );
+        let (horizons, terrain) = lay(history, question, state);
         let state = match state {
             Some(state) => state.clone(),
             None => learn_on(&terrain, history, question, &horizons, None, seed),
