@@ -2,9 +2,6 @@
 
 pub mod cadence;
 pub mod judge;
-pub mod memory;
-pub mod reader;
 pub mod snapshot;
-pub mod spacings;
 pub mod status;
 pub mod what_if;

@@ -38,12 +38,12 @@ pub enum Announcement {
 
 /// Rows to write, and what they mean.
 #[derive(Debug, Default)]
-pub struct Pending {
+pub struct LedgerChanges {
     rows: Vec<(Violation, pb::Violation)>,
     announcements: Vec<Announcement>,
 }
 
-impl Pending {
+impl LedgerChanges {
     /// Whether nothing is to be written.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -160,14 +160,19 @@ impl LedgerMirror {
 
     /// Ends what goes on but is judged no more, because its objective was deleted, changed or made inactive.
     /// `generation` is that of an active objective.
-    pub fn end_abandoned(&self, at_ms: i64, generation: impl Fn(&ObjectiveId) -> Option<u32>, pending: &mut Pending) {
+    pub fn end_abandoned(
+        &self,
+        at_ms: i64,
+        generation: impl Fn(&ObjectiveId) -> Option<u32>,
+        pending: &mut LedgerChanges,
+    ) {
         let lists = self.by_key.iter();
         let lost = lists.filter(|(key, _)| generation(&key.objective) != Some(key.generation));
         pending.end(lost.flat_map(|(_, list)| list), at_ms);
     }
 
     /// What a judgement changes. Nothing is taken over before it was written: see [`LedgerMirror::written`].
-    pub fn compare(&self, objective: &JudgedObjective, pending: &mut Pending) {
+    pub fn compare(&self, objective: &JudgedObjective, pending: &mut LedgerChanges) {
         let known = &objective.known;
         for judged in &objective.series {
             let Some(longest) = judged.longest() else { continue };
@@ -183,7 +188,7 @@ impl LedgerMirror {
     }
 
     /// Ends violations of series that were not seen for the longest window: the last look was before that.
-    fn end_unseen(&self, objective: &JudgedObjective, pending: &mut Pending) {
+    fn end_unseen(&self, objective: &JudgedObjective, pending: &mut LedgerChanges) {
         let known = &objective.known.objective;
         let Some(longest_ms) = objective.merged.iter().map(|merged| merged.window.length_ms).max() else {
             return;
@@ -204,7 +209,7 @@ impl LedgerMirror {
         key: &LedgerKey,
         range: &AllowedRange,
         longest: &Evaluation,
-        pending: &mut Pending,
+        pending: &mut LedgerChanges,
         message: &dyn Fn(&Violation) -> pb::Violation,
     ) {
         let none = Vec::new();
@@ -249,7 +254,7 @@ impl LedgerMirror {
     }
 
     /// Takes over what was written at `now_ms`.
-    pub fn written(&mut self, pending: Pending, now_ms: i64) -> Vec<Announcement> {
+    pub fn written(&mut self, pending: LedgerChanges, now_ms: i64) -> Vec<Announcement> {
         for (violation, row) in pending.rows {
             let list = self.by_key.entry(violation.key.clone()).or_default();
             list.retain(|have| have.violation.start_ms != violation.start_ms);
@@ -262,7 +267,7 @@ impl LedgerMirror {
 }
 
 /// Writes rows; durable when it returns.
-pub async fn write(peer: &Peer, pending: &Pending) -> Result<(), SlaError> {
+pub async fn write(peer: &Peer, pending: &LedgerChanges) -> Result<(), SlaError> {
     for rows in pending.rows.chunks(MAX_LEDGER_ROWS_PER_WRITE) {
         let request = PutViolationsRequest {
             violations: rows.iter().map(|(_, row)| row.clone()).collect(),
@@ -341,7 +346,7 @@ mod tests {
     }
 
     fn changes(mirror: &mut LedgerMirror, objective: &JudgedObjective) -> (usize, Vec<Announcement>) {
-        let mut pending = Pending::default();
+        let mut pending = LedgerChanges::default();
         mirror.compare(objective, &mut pending);
         let rows = pending.len();
         (rows, mirror.written(pending, objective.at_ms))
@@ -373,7 +378,7 @@ mod tests {
     #[test]
     fn after_a_restart_the_same_samples_change_nothing() {
         let before = LedgerMirror::default();
-        let mut pending = Pending::default();
+        let mut pending = LedgerChanges::default();
         before.compare(&at(690, &POINTS[..3]), &mut pending);
         let stored: Vec<pb::Violation> = pending.rows.iter().map(|(_, row)| row.clone()).collect();
         // A new process reads the rows back.
@@ -399,7 +404,7 @@ mod tests {
         let mut mirror = LedgerMirror::default();
         let _ = changes(&mut mirror, &at(690, &POINTS[..3]));
         let ended = |mirror: &LedgerMirror, generation: Option<u32>| {
-            let mut pending = Pending::default();
+            let mut pending = LedgerChanges::default();
             mirror.end_abandoned(800_000, |_| generation, &mut pending);
             pending
         };
@@ -449,9 +454,9 @@ mod tests {
     #[test]
     fn a_failed_write_changes_nothing_here() {
         let mirror = LedgerMirror::default();
-        let mut first = Pending::default();
+        let mut first = LedgerChanges::default();
         mirror.compare(&at(610, &POINTS[..2]), &mut first);
-        let mut again = Pending::default();
+        let mut again = LedgerChanges::default();
         mirror.compare(&at(610, &POINTS[..2]), &mut again);
         assert_eq!(first.len(), again.len(), "what was not written is tried again");
     }

@@ -3,6 +3,8 @@
 //! Invariant: samples come only from the role that owns them, storage only through its service, and every judgement is
 //! made by `sla_domain::evaluation` at one explicit instant.
 
+pub mod board;
+pub(crate) mod core;
 pub mod error;
 pub mod evaluation;
 pub mod grpc;
@@ -10,6 +12,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod options;
 pub mod outlook;
+pub mod samples;
 pub mod service;
 pub mod sets;
 pub mod watch;

@@ -5,71 +5,18 @@ use std::sync::Arc;
 
 use sla_proto::convert::timestamp;
 use sla_proto::violation::v1 as pb;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use crate::evaluation::snapshot::Snapshot;
+use crate::board::News;
+use crate::core::ManagerCore;
 use crate::ledger::Announcement;
-use crate::options::{WATCH_BACKLOG, WATCH_HEARTBEAT, WATCH_QUEUE, WATCH_STUCK};
-use crate::service::Core;
-
-/// One piece of news.
-#[derive(Debug, Clone)]
-pub enum News {
-    /// A new evaluation, and the one before it.
-    Evaluated {
-        /// What is known now.
-        now: Arc<Snapshot>,
-        /// What was known before.
-        before: Arc<Snapshot>,
-    },
-    /// A stored violation began or ended.
-    Ledger(Box<Announcement>),
-}
-
-/// The newest snapshot, and the news for those who watch.
-#[derive(Debug)]
-pub struct Board {
-    current: watch::Sender<Arc<Snapshot>>,
-    news: broadcast::Sender<Arc<News>>,
-}
-
-impl Default for Board {
-    fn default() -> Self {
-        Self {
-            current: watch::Sender::new(Arc::new(Snapshot::default())),
-            news: broadcast::Sender::new(WATCH_BACKLOG),
-        }
-    }
-}
-
-impl Board {
-    /// The newest snapshot.
-    pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.current.borrow().clone()
-    }
-
-    /// To wait for another one.
-    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.current.subscribe()
-    }
-
-    /// Replaces the snapshot and tells what happened. What is announced is durable already.
-    pub fn publish(&self, snapshot: Snapshot, announcements: Vec<Announcement>) {
-        let now = Arc::new(snapshot);
-        let before = self.current.send_replace(now.clone());
-        // No watchers is no failure.
-        for announcement in announcements {
-            let _ = self.news.send(Arc::new(News::Ledger(Box::new(announcement))));
-        }
-        let _ = self.news.send(Arc::new(News::Evaluated { now, before }));
-    }
-}
+use crate::options::{WATCH_HEARTBEAT, WATCH_QUEUE, WATCH_STUCK};
 
 /// One watcher: numbers its messages and knows its set.
 struct Watcher {
-    core: Arc<Core>,
+    core: Arc<ManagerCore>,
     set_id: Option<String>,
     out: mpsc::Sender<Result<pb::WatchViolationsResponse, Status>>,
     sequence: u64,
@@ -77,12 +24,12 @@ struct Watcher {
 
 /// Starts telling; the stream ends on shutdown or when its reader is stuck.
 pub(crate) fn stream(
-    core: &Arc<Core>,
+    core: &Arc<ManagerCore>,
     set_id: Option<String>,
 ) -> ReceiverStream<Result<pb::WatchViolationsResponse, Status>> {
     let (out, messages) = mpsc::channel(WATCH_QUEUE);
     // Subscribed before the snapshot is taken: nothing can fall between.
-    let news = core.board.news.subscribe();
+    let news = core.board.news();
     let watcher = Watcher {
         core: core.clone(),
         set_id,
@@ -183,7 +130,9 @@ mod tests {
     use sla_runtime::Shutdown;
     use sla_runtime::pool::CpuPool;
 
-    use crate::options::SlaOptions;
+    use crate::evaluation::snapshot::Snapshot;
+    use crate::ledger::Announcement;
+    use crate::options::{SlaOptions, WATCH_BACKLOG};
     use crate::service::SlaService;
     use pb::watch_violations_response::Event;
 

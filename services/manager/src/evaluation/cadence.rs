@@ -10,17 +10,16 @@ use sla_domain::state::Risk;
 use sla_proto::convert::timestamp;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1 as pb;
-use tokio::sync::oneshot;
 
+use crate::core::{ManagerCore, NowRequest};
 use crate::error::SlaError;
 use crate::evaluation::judge::{Asked, JudgedObjective, judge, spacing_ms};
-use crate::evaluation::memory::{SampleMemory, Wanted};
-use crate::evaluation::reader::read;
 use crate::evaluation::snapshot::Snapshot;
 use crate::evaluation::status::objective_status;
-use crate::ledger::{self, Announcement, LedgerMirror, Pending};
+use crate::ledger::{self, Announcement, LedgerChanges, LedgerMirror};
 use crate::outlook::board::OutlookKey;
-use crate::service::Core;
+use crate::samples::feed::bring_up;
+use crate::samples::memory::SampleMemory;
 use crate::sets::catalog::{FIRST_RETRY, KnownObjective, REFRESH_EVERY, RETRY_EVERY, Sets};
 
 /// Samples are kept this much longer than the longest window, milliseconds: a value from before carries in, and an open
@@ -28,9 +27,6 @@ use crate::sets::catalog::{FIRST_RETRY, KnownObjective, REFRESH_EVERY, RETRY_EVE
 const REACH_SLACK_MS: i64 = 30 * 60_000;
 /// Longest wait of `EvaluateNow` for its turn.
 pub const NOW_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Somebody who wants an evaluation at once, told how it went.
-pub type NowRequest = oneshot::Sender<Result<(), String>>;
 
 /// What an objective was told as the last time, and when it is due again.
 #[derive(Debug)]
@@ -52,7 +48,7 @@ pub struct Cadence {
 }
 
 /// Runs until shutdown.
-pub(crate) async fn run(core: Arc<Core>, mut requests: tokio::sync::mpsc::Receiver<NowRequest>) {
+pub(crate) async fn run(core: Arc<ManagerCore>, mut requests: tokio::sync::mpsc::Receiver<NowRequest>) {
     let token = core.shutdown.token().clone();
     // Without sets there is nothing to do.
     let mut pause = FIRST_RETRY;
@@ -118,7 +114,7 @@ pub(crate) async fn run(core: Arc<Core>, mut requests: tokio::sync::mpsc::Receiv
 
 impl Cadence {
     /// One evaluation at the present instant; of all objectives, or of those that are due.
-    pub(crate) async fn evaluate(&mut self, core: &Core, all: bool) -> Result<(), SlaError> {
+    pub(crate) async fn evaluate(&mut self, core: &ManagerCore, all: bool) -> Result<(), SlaError> {
         let begun = tokio::time::Instant::now();
         let at_ms = core.clock.now_ms();
         let sets = core.catalog.sets()?;
@@ -154,7 +150,13 @@ impl Cadence {
         })
     }
 
-    async fn read(&mut self, core: &Core, active: &[Arc<KnownObjective>], due: &[Arc<KnownObjective>], at_ms: i64) {
+    async fn read(
+        &mut self,
+        core: &ManagerCore,
+        active: &[Arc<KnownObjective>],
+        due: &[Arc<KnownObjective>],
+        at_ms: i64,
+    ) {
         let reach_ms = core.options.longest_window_ms() + REACH_SLACK_MS;
         let read = bring_up(core, &mut self.memory, active, due, at_ms, reach_ms).await;
         if let Some(status) = read.source {
@@ -169,7 +171,7 @@ impl Cadence {
 
     async fn judge(
         &self,
-        core: &Core,
+        core: &ManagerCore,
         due: &[Arc<KnownObjective>],
         at_ms: i64,
     ) -> Result<Vec<JudgedObjective>, SlaError> {
@@ -206,7 +208,7 @@ impl Cadence {
     /// Writes what changed; nothing is announced before it is durable. Words of a problem, empty when there is none.
     async fn keep_ledger(
         &mut self,
-        core: &Core,
+        core: &ManagerCore,
         judged: &[JudgedObjective],
         active: &[Arc<KnownObjective>],
         at_ms: i64,
@@ -232,7 +234,7 @@ impl Cadence {
 
     async fn write_ledger(
         &mut self,
-        core: &Core,
+        core: &ManagerCore,
         judged: &[JudgedObjective],
         active: &[Arc<KnownObjective>],
         at_ms: i64,
@@ -248,7 +250,7 @@ impl Cadence {
                 .iter()
                 .any(|known| known.objective.id == *id && known.objective.generation == generation)
         });
-        let mut pending = Pending::default();
+        let mut pending = LedgerChanges::default();
         for objective in judged {
             // What was not read has not ended: a tail that is missing proves nothing.
             if self.memory.problem(&objective.known.wanted.key).is_empty() {
@@ -274,7 +276,7 @@ impl Cadence {
         Ok(announcements)
     }
 
-    fn fill_cards(&mut self, core: &Core, judged: &[JudgedObjective], active: &[Arc<KnownObjective>]) {
+    fn fill_cards(&mut self, core: &ManagerCore, judged: &[JudgedObjective], active: &[Arc<KnownObjective>]) {
         for objective in judged {
             let known = &objective.known;
             let problem = self.memory.problem(&known.wanted.key);
@@ -297,7 +299,7 @@ impl Cadence {
         });
     }
 
-    fn snapshot(&self, core: &Core, sets: &Sets, at_ms: i64, problem: String) -> Snapshot {
+    fn snapshot(&self, core: &ManagerCore, sets: &Sets, at_ms: i64, problem: String) -> Snapshot {
         let objectives = self
             .cards
             .values()
@@ -306,52 +308,6 @@ impl Cadence {
             .collect();
         Snapshot::new(at_ms, objectives, self.source.clone(), problem)
     }
-}
-
-/// How a [`bring_up`] went.
-#[derive(Debug, Default)]
-pub(crate) struct BroughtUp {
-    /// How the source did in the last read, if one succeeded.
-    pub(crate) source: Option<SourceStatus>,
-    /// Why nothing could be read, in words.
-    pub(crate) failure: Option<String>,
-}
-
-/// Reads what `due` needs up to `at_ms`, back to `reach_ms` where it is new, and forgets what `active` does not want.
-pub(crate) async fn bring_up(
-    core: &Core,
-    memory: &mut SampleMemory,
-    active: &[Arc<KnownObjective>],
-    due: &[Arc<KnownObjective>],
-    at_ms: i64,
-    reach_ms: i64,
-) -> BroughtUp {
-    memory.forget(&wanted(active), at_ms, reach_ms);
-    let mut brought = BroughtUp::default();
-    let mut reads = memory.due(&wanted(due), at_ms, reach_ms, core.options.max_series);
-    reads.reverse();
-    while let Some(read_due) = reads.pop() {
-        let outcome = read(&core.peer, &core.judging, &read_due.plan).await;
-        if let Err(error) = &outcome
-            && error.blames_one_query()
-            && read_due.wanted.len() > 1
-        {
-            // One query is refused, or matches too much: the others shall not suffer for it.
-            reads.extend(read_due.one_by_one());
-            continue;
-        }
-        match &outcome {
-            Ok(reading) => brought.source = Some(reading.status.clone()),
-            // Told with the objective it is about.
-            Err(error) if error.blames_one_query() => {}
-            Err(error) => {
-                tracing::warn!(error = %error.words(), "samples cannot be read");
-                brought.failure = Some(error.words());
-            }
-        }
-        memory.absorb(&read_due, outcome.map_err(|error| error.words()));
-    }
-    brought
 }
 
 /// A set may have got another name, an objective another target, without being judged again.
@@ -374,15 +330,4 @@ fn renamed(status: Arc<pb::ObjectiveStatus>, sets: &Sets) -> Arc<pb::ObjectiveSt
         }
         _ => status,
     }
-}
-
-/// The queries of objectives, each once.
-pub fn wanted(objectives: &[Arc<KnownObjective>]) -> Vec<Wanted> {
-    let mut by_key = BTreeMap::new();
-    for known in objectives {
-        by_key
-            .entry(known.wanted.key.clone())
-            .or_insert_with(|| known.wanted.clone());
-    }
-    by_key.into_values().collect()
 }

@@ -12,7 +12,7 @@ use sla_domain::state::{Risk, RiskReason, State, state_of};
 use sla_domain::window::Window;
 use sla_domain::{Samples, SeriesId};
 
-use crate::evaluation::memory::HeldSeries;
+use crate::samples::memory::HeldSeries;
 use crate::sets::catalog::KnownObjective;
 
 /// What is asked of an evaluation.

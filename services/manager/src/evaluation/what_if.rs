@@ -9,15 +9,15 @@ use sla_domain::safe_text::SafeText;
 use sla_proto::convert;
 use sla_proto::violation::v1 as pb;
 
+use crate::core::ManagerCore;
 use crate::error::SlaError;
-use crate::evaluation::cadence::wanted;
 use crate::evaluation::judge::{Asked, judge};
-use crate::evaluation::memory::{HeldSeries, Wanted};
-use crate::evaluation::reader::{ReadPlan, Reading, read};
 use crate::evaluation::status::objective_status;
 use crate::options::{LATE_SAMPLES_MS, MAX_INLINE_OBJECTIVES, MAX_SAMPLES_PER_ANSWER, MAX_WINDOW_MS, MAX_WINDOWS};
 use crate::outlook;
-use crate::service::Core;
+use crate::samples::feed::wanted;
+use crate::samples::memory::{HeldSeries, Wanted};
+use crate::samples::reader::{ReadPlan, SamplesRead, read};
 use crate::sets::catalog::KnownObjective;
 
 /// The longest cap that may be asked for, milliseconds (31 d, as the longest setting of an objective).
@@ -27,7 +27,10 @@ const BEFORE_MS: i64 = 10 * 60_000;
 const CANNOT_EVALUATE: &str = "this cannot be evaluated";
 
 /// For the rpc.
-pub(crate) async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Result<pb::EvaluateResponse, SlaError> {
+pub(crate) async fn evaluate(
+    core: &ManagerCore,
+    request: pb::EvaluateRequest,
+) -> Result<pb::EvaluateResponse, SlaError> {
     core.metrics.what_ifs(1);
     let asked = asked(core, &request)?;
     let objectives = objectives(core, &request).await?;
@@ -41,7 +44,7 @@ pub(crate) async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Resul
         cached_only: request.cached_only,
     };
     let reading = if queries.is_empty() {
-        Reading::default()
+        SamplesRead::default()
     } else {
         read(&core.peer, &core.judging, &plan).await?
     };
@@ -68,7 +71,7 @@ pub(crate) async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Resul
             let judged = judge(&known, series, &asked, &HashMap::new());
             let mut status = objective_status(&judged, horizon_ms, with_intervals, &problem);
             if let Some(drawings) = &drawings {
-                outlook::what_if::add(board.as_deref(), drawings, &judged, &mut status, horizon_ms);
+                outlook::drawings::add(board.as_deref(), drawings, &judged, &mut status, horizon_ms);
             }
             status
         })
@@ -82,7 +85,7 @@ pub(crate) async fn evaluate(core: &Core, request: pb::EvaluateRequest) -> Resul
     })
 }
 
-fn asked(core: &Core, request: &pb::EvaluateRequest) -> Result<Asked, SlaError> {
+fn asked(core: &ManagerCore, request: &pb::EvaluateRequest) -> Result<Asked, SlaError> {
     let refuse = |field: &str, value: i64, rule: String, fix: &str| {
         let invalid = Invalid::new(field, &sla_domain::duration::format_ms(value), rule, fix);
         Err(SlaError::invalid(CANNOT_EVALUATE, invalid))
@@ -128,7 +131,7 @@ fn asked(core: &Core, request: &pb::EvaluateRequest) -> Result<Asked, SlaError> 
     })
 }
 
-async fn objectives(core: &Core, request: &pb::EvaluateRequest) -> Result<Vec<Arc<KnownObjective>>, SlaError> {
+async fn objectives(core: &ManagerCore, request: &pb::EvaluateRequest) -> Result<Vec<Arc<KnownObjective>>, SlaError> {
     if request.objectives.is_empty() {
         let sets = core.sets().await?;
         let of_set: Vec<Arc<KnownObjective>> = match (request.set.as_str(), request.objective_id.as_str()) {
@@ -200,7 +203,7 @@ fn limit_samples(objectives: &mut [pb::ObjectiveStatus], mut left: usize) {
 
 /// The instant of what is in memory: the oldest of the queries' newest samples, so that figures do not fade while
 /// somebody types. Queries that were silent long before `now_ms` do not hold it back.
-fn memory_ms(reading: &Reading, now_ms: i64) -> i64 {
+fn memory_ms(reading: &SamplesRead, now_ms: i64) -> i64 {
     let mut newest: HashMap<usize, i64> = HashMap::new();
     for series in &reading.series {
         if let Some(&last) = series.samples.times_ms.last() {
@@ -222,7 +225,7 @@ struct Failures {
 }
 
 /// The series with the query they were found by, their samples shared by all objectives they answer.
-fn held(reading: Reading) -> (Vec<(usize, HeldSeries)>, Failures) {
+fn held(reading: SamplesRead) -> (Vec<(usize, HeldSeries)>, Failures) {
     let failures = Failures {
         by_query: reading
             .failures
@@ -275,7 +278,7 @@ fn answers(
 mod tests {
     use super::*;
     use crate::evaluation::judge::tests::known;
-    use crate::evaluation::reader::ReadSeries;
+    use crate::samples::reader::ReadSeries;
     use sla_domain::range::AllowedRange;
     use sla_domain::{Labels, Samples, SeriesId, SourceId};
     use sla_proto::etl::v1::QueryFailure;
@@ -301,14 +304,14 @@ mod tests {
         let one = known("up{instance=\"a\"}", range);
         let queries = wanted(&[all.clone(), one.clone()]);
         let index = |known: &KnownObjective| queries.iter().position(|want| want.key == known.wanted.key).unwrap();
-        let reading = Reading {
+        let reading = SamplesRead {
             series: vec![series("a", index(&all), 60_000), series("b", index(&all), 75_000)],
             failures: vec![QueryFailure {
                 query_index: index(&one) as u32,
                 reason: "X".into(),
                 message: "503".into(),
             }],
-            ..Reading::default()
+            ..SamplesRead::default()
         };
         assert_eq!(memory_ms(&reading, 80_000), 75_000);
         assert_eq!(memory_ms(&reading, 70_000), 70_000, "nothing of the future");

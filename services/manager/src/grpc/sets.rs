@@ -8,14 +8,14 @@ use sla_runtime::caller;
 use sla_runtime::status::ToStatus as _;
 use tonic::{Request, Response, Status};
 
+use crate::core::ManagerCore;
 use crate::error::SlaError;
-use crate::service::Core;
 use crate::sets::suggestion;
 use crate::sets::validation;
 
 /// The edge: messages in, messages out.
 #[derive(Debug, Clone)]
-pub(crate) struct SetsApi(pub(crate) Arc<Core>);
+pub(crate) struct SetsApi(pub(crate) Arc<ManagerCore>);
 
 fn refused(error: &SlaError) -> Status {
     error.to_status()

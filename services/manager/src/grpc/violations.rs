@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 
+use crate::core::ManagerCore;
 use crate::error::SlaError;
 use crate::evaluation::cadence::NOW_TIMEOUT;
 use crate::evaluation::snapshot::{Snapshot, counts};
@@ -21,12 +22,11 @@ use crate::evaluation::what_if;
 use crate::ledger;
 use crate::options::MAX_OVERVIEW_WAIT;
 use crate::outlook::board::breaks_first;
-use crate::service::Core;
 use crate::watch;
 
 /// The edge: messages in, messages out.
 #[derive(Debug, Clone)]
-pub(crate) struct ViolationsApi(pub(crate) Arc<Core>);
+pub(crate) struct ViolationsApi(pub(crate) Arc<ManagerCore>);
 
 impl ViolationsApi {
     /// The id of a set named by id or name; `None` for all.

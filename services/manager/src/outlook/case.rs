@@ -9,15 +9,15 @@ use sla_domain::spacing;
 use sla_proto::convert::timestamp;
 use sla_proto::storage::v1::ScoredForecast;
 
+use crate::core::ManagerCore;
 use crate::error::SlaError;
 use crate::evaluation::judge::{judged_samples, spacing_ms};
-use crate::evaluation::memory::HeldSeries;
 use crate::outlook::backtest::{Past, backtest, origins};
 use crate::outlook::board::OutlookKey;
 use crate::outlook::probability::{Asking, Expectation, arima_rival, expect, seed};
-use crate::outlook::rounds::STORE_EVERY_MS;
+use crate::outlook::store::STORE_EVERY_MS;
 use crate::outlook::track_record::{Outcome, outcome};
-use crate::service::Core;
+use crate::samples::memory::HeldSeries;
 use crate::sets::catalog::KnownObjective;
 
 /// Past instants asked at in one turn on the pool.
@@ -25,7 +25,7 @@ const BACKTEST_PART: usize = 2;
 
 /// A forecast whose time has not come.
 #[derive(Debug, Clone)]
-pub(crate) struct Pending {
+pub(crate) struct WaitingForecast {
     pub(crate) forecast: ScoredForecast,
     /// What each expert said; unknown after a restart.
     pub(crate) experts: Vec<[f64; EXPERTS]>,
@@ -61,7 +61,7 @@ impl Case {
 }
 
 /// An outcome teaches the experts' weights and the width of the band; overlapping forecasts share one lesson.
-pub(crate) fn learn(state: &mut PoolState, pending: &Pending) {
+pub(crate) fn learn(state: &mut PoolState, pending: &WaitingForecast) {
     let Some(came) = pending.came else { return };
     let shared = (STORE_EVERY_MS as f64 / pending.forecast.horizon_ms.max(1) as f64).min(1.0);
     let importance = shared / pending.experts.len().max(1) as f64;
@@ -82,8 +82,8 @@ pub(crate) fn learn(state: &mut PoolState, pending: &Pending) {
     }
 }
 
-pub(crate) fn pending(case: &Case, expected: &Expectation, arima: Option<f64>) -> Pending {
-    Pending {
+pub(crate) fn pending(case: &Case, expected: &Expectation, arima: Option<f64>) -> WaitingForecast {
+    WaitingForecast {
         forecast: ScoredForecast {
             made: Some(timestamp(case.at_ms)),
             horizon_ms: case.horizon_ms,
@@ -143,7 +143,7 @@ pub(crate) fn compute(case: &Case, state: Option<&PoolState>, due: &[(i64, i64)]
 }
 
 /// The backtest of one series, in small parts: others who need the pool get their turn in between.
-pub(crate) async fn look_back(core: &Core, case: &Case) -> Result<Vec<ScoredForecast>, SlaError> {
+pub(crate) async fn look_back(core: &ManagerCore, case: &Case) -> Result<Vec<ScoredForecast>, SlaError> {
     let judged = {
         let case = case.clone();
         core.pool.run(move || judged_samples(&case.known, &case.held).0).await?
@@ -197,7 +197,7 @@ mod tests {
         let mut said = [f64::NAN; EXPERTS];
         said[0] = 0.9;
         said[1] = 0.1;
-        let pending = |came: Option<Outcome>| Pending {
+        let pending = |came: Option<Outcome>| WaitingForecast {
             forecast: ScoredForecast {
                 horizon_ms: 600_000,
                 band_low: Some(0.0),

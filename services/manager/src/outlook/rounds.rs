@@ -13,25 +13,24 @@ use sla_proto::result::v1::Forecast;
 use sla_proto::storage::v1::ScoredForecast;
 use tokio::time::Instant;
 
+use crate::core::ManagerCore;
 use crate::error::SlaError;
-use crate::evaluation::cadence::{bring_up, wanted};
-use crate::evaluation::memory::{HeldSeries, QueryKey, SampleMemory};
 use crate::options::LATE_SAMPLES_MS;
 use crate::outlook::board::OutlookKey;
-use crate::outlook::case::{Case, Pending, compute, learn, look_back, pending};
+use crate::outlook::case::{Case, WaitingForecast, compute, learn, look_back, pending};
 use crate::outlook::classic::{self, points_outside};
 use crate::outlook::probability::Expectation;
+use crate::outlook::store::STORE_EVERY_MS;
 use crate::outlook::track_record::{add, of_forecasts};
 use crate::outlook::{message, store};
-use crate::service::Core;
+use crate::samples::feed::{bring_up, wanted};
+use crate::samples::memory::{HeldSeries, QueryKey, SampleMemory};
 use crate::sets::catalog::KnownObjective;
 
 /// History the forecasts stand on, milliseconds (26 h: a whole day and the horizon before it).
 pub const HISTORY_MS: i64 = 26 * 3_600_000;
 /// Series with an outlook at most; further ones say so.
 pub const MAX_OUTLOOK_SERIES: usize = 500;
-/// A forecast of a series is stored this often, milliseconds: five overlap within the usual horizon.
-pub const STORE_EVERY_MS: i64 = 120_000;
 /// Learned weights are stored this often, milliseconds.
 pub const SAVE_MODELS_EVERY_MS: i64 = 600_000;
 /// The classic forecasts are asked for this often, milliseconds: the width of their bins.
@@ -49,7 +48,7 @@ struct Tracked {
     state: Option<PoolState>,
     saved_ms: i64,
     record: TrackRecord,
-    pending: Vec<Pending>,
+    pending: Vec<WaitingForecast>,
     stored_ms: i64,
     backtest_ms: Option<i64>,
     expected: Option<Expectation>,
@@ -66,7 +65,7 @@ pub(crate) struct Rounds {
 }
 
 /// Runs until shutdown.
-pub(crate) async fn run(core: Arc<Core>) {
+pub(crate) async fn run(core: Arc<ManagerCore>) {
     let token = core.shutdown.token().clone();
     let mut rounds = Rounds::default();
     let mut sets = core.catalog.changes();
@@ -95,7 +94,7 @@ pub(crate) async fn run(core: Arc<Core>) {
 
 impl Rounds {
     /// One round: read, expect, score, store, tell; then backtests for what was never scored.
-    pub(crate) async fn round(&mut self, core: &Core) -> Result<(), SlaError> {
+    pub(crate) async fn round(&mut self, core: &ManagerCore) -> Result<(), SlaError> {
         let at_ms = core.clock.now_ms();
         let sets = core.catalog.sets()?;
         let active: Vec<Arc<KnownObjective>> = sets
@@ -137,7 +136,7 @@ impl Rounds {
         self.backtests(core, cases).await
     }
 
-    fn forget(&mut self, core: &Core, active: &[Arc<KnownObjective>]) {
+    fn forget(&mut self, core: &ManagerCore, active: &[Arc<KnownObjective>]) {
         let is_active = |key: &OutlookKey| {
             active
                 .iter()
@@ -152,7 +151,7 @@ impl Rounds {
         core.outlooks.retain(is_active);
     }
 
-    async fn ask_classic(&mut self, core: &Core, active: &[Arc<KnownObjective>], at_ms: i64) {
+    async fn ask_classic(&mut self, core: &ManagerCore, active: &[Arc<KnownObjective>], at_ms: i64) {
         let queries = wanted(active);
         self.classic
             .retain(|(key, _), _| queries.iter().any(|want| want.key == *key));
@@ -179,7 +178,7 @@ impl Rounds {
     }
 
     /// Reads what is stored about an objective, once. `false` while the store does not answer: nothing is stored then.
-    async fn load(&mut self, core: &Core, known: &KnownObjective, series: &[HeldSeries], at_ms: i64) -> bool {
+    async fn load(&mut self, core: &ManagerCore, known: &KnownObjective, series: &[HeldSeries], at_ms: i64) -> bool {
         let objective = &known.objective;
         let name = (objective.id.clone(), objective.generation);
         if self.loaded.contains(&name) {
@@ -213,7 +212,7 @@ impl Rounds {
             tracked.pending = waiting
                 .into_iter()
                 .filter(|row| made(row) > at_ms - HISTORY_MS)
-                .map(|forecast| Pending {
+                .map(|forecast| WaitingForecast {
                     forecast,
                     experts: Vec::new(),
                     uppers: Vec::new(),
@@ -234,21 +233,21 @@ impl Rounds {
 
     async fn one(
         &mut self,
-        core: &Core,
+        core: &ManagerCore,
         case: &Case,
         loaded: bool,
-        new: &mut Vec<(OutlookKey, Pending)>,
-        scored: &mut Vec<(OutlookKey, Pending)>,
+        new: &mut Vec<(OutlookKey, WaitingForecast)>,
+        scored: &mut Vec<(OutlookKey, WaitingForecast)>,
     ) -> Result<(), SlaError> {
         let tracked = self.tracked.entry(case.key.clone()).or_default();
         // Late samples are waited for: an outcome is judged once.
-        let due_at = |pending: &Pending| {
+        let due_at = |pending: &WaitingForecast| {
             let made = pending.forecast.made.as_ref().map_or(i64::MAX, millis);
             made.saturating_add(pending.forecast.horizon_ms)
                 .saturating_add(LATE_SAMPLES_MS)
                 <= case.at_ms
         };
-        let due: Vec<Pending> = if loaded {
+        let due: Vec<WaitingForecast> = if loaded {
             tracked.pending.iter().filter(|p| due_at(p)).cloned().collect()
         } else {
             Vec::new()
@@ -311,9 +310,9 @@ impl Rounds {
     /// Writes forecasts, outcomes and weights; a record grows only by what is durable.
     async fn keep(
         &mut self,
-        core: &Core,
-        new: Vec<(OutlookKey, Pending)>,
-        scored: Vec<(OutlookKey, Pending)>,
+        core: &ManagerCore,
+        new: Vec<(OutlookKey, WaitingForecast)>,
+        scored: Vec<(OutlookKey, WaitingForecast)>,
         at_ms: i64,
     ) -> Result<(), SlaError> {
         let rows: Vec<ScoredForecast> = scored.iter().map(|(_, pending)| pending.forecast.clone()).collect();
@@ -371,7 +370,7 @@ impl Rounds {
     }
 
     /// Scores what was never scored, one series after the other, until the time is used up.
-    async fn backtests(&mut self, core: &Core, cases: Vec<Case>) -> Result<(), SlaError> {
+    async fn backtests(&mut self, core: &ManagerCore, cases: Vec<Case>) -> Result<(), SlaError> {
         let begun = Instant::now();
         for case in cases {
             if begun.elapsed() > BACKTEST_BUDGET || core.shutdown.token().is_cancelled() {

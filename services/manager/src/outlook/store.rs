@@ -16,6 +16,8 @@ use crate::error::SlaError;
 use crate::options::MAX_LEDGER_ROWS_PER_WRITE;
 use crate::outlook::board::OutlookKey;
 
+/// A forecast of a series is stored this often, milliseconds: five overlap within the usual horizon.
+pub const STORE_EVERY_MS: i64 = 120_000;
 /// Rows of a page.
 const PAGE_ROWS: u32 = 1_000;
 /// Most pages of scored forecasts read for one objective: what is older says little about today.

@@ -13,7 +13,7 @@ use sla_proto::{Peer, convert};
 use tokio::sync::watch;
 
 use crate::error::SlaError;
-use crate::evaluation::memory::{QueryKey, Wanted};
+use crate::samples::memory::{QueryKey, Wanted};
 use crate::sets::plan;
 
 /// How long until the second attempt to read the sets; each further pause is twice as long …

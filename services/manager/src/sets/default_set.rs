@@ -13,8 +13,8 @@ use sla_proto::objective::v1 as pb;
 use sla_proto::series::v1::CounterMode;
 use sla_proto::storage::v1::PutStoredSetRequest;
 
+use crate::core::ManagerCore;
 use crate::error::SlaError;
-use crate::service::Core;
 use crate::sets::plan::objective_message;
 use crate::sets::suggestion;
 
@@ -99,7 +99,7 @@ struct Candidate {
 }
 
 /// Creates the set once the source answers, if none is stored. Ends when a set exists, whoever made it.
-pub(crate) async fn ensure(core: &Core) {
+pub(crate) async fn ensure(core: &ManagerCore) {
     let mut pause = FIRST_RETRY;
     loop {
         match attempt(core).await {
@@ -114,7 +114,7 @@ pub(crate) async fn ensure(core: &Core) {
     }
 }
 
-async fn attempt(core: &Core) -> Result<(), SlaError> {
+async fn attempt(core: &ManagerCore) -> Result<(), SlaError> {
     if !core.catalog.refresh().await?.all.is_empty() {
         return Ok(());
     }
@@ -167,7 +167,7 @@ async fn attempt(core: &Core) -> Result<(), SlaError> {
     Ok(())
 }
 
-async fn metric_names(core: &Core) -> Result<Vec<MetricName>, SlaError> {
+async fn metric_names(core: &ManagerCore) -> Result<Vec<MetricName>, SlaError> {
     let mut names = Vec::new();
     let mut page_token = String::new();
     for _ in 0..MAX_PAGES {
@@ -228,7 +228,7 @@ fn candidates(names: &[MetricName]) -> Vec<Candidate> {
     out
 }
 
-async fn objective(core: &Core, candidate: &Candidate) -> Result<pb::Objective, SlaError> {
+async fn objective(core: &ManagerCore, candidate: &Candidate) -> Result<pb::Objective, SlaError> {
     let what = "the metric cannot be suggested";
     let selector = Selector::of_labels(&Labels::from_pairs([(METRIC_NAME, candidate.metric.as_str())]));
     let Some(selector) = selector else {

@@ -48,12 +48,12 @@ impl std::fmt::Debug for Editor {
 }
 
 impl Editor {
-    /// Saves through `peer` and keeps `catalog` fresh.
-    pub fn new(peer: Peer, catalog: Catalog, clock: Arc<dyn Clock>) -> Self {
+    /// Saves through `peer`, keeps `catalog` fresh and names what is new by `ids`.
+    pub fn new(peer: Peer, catalog: Catalog, clock: Arc<dyn Clock>, ids: Identities) -> Self {
         Self {
             peer,
             catalog,
-            ids: Identities::new(clock.clone()),
+            ids,
             clock,
             turn: Semaphore::new(1),
             owed: std::sync::Mutex::default(),

@@ -10,11 +10,11 @@ use sla_proto::objective::v1 as objective_pb;
 use sla_proto::series::v1::CounterMode;
 use sla_proto::set::v1::{SuggestRangeRequest, SuggestRangeResponse};
 
+use crate::core::ManagerCore;
 use crate::error::SlaError;
 use crate::evaluation::judge::judged_samples;
-use crate::evaluation::memory::HeldSeries;
-use crate::evaluation::reader::{ReadPlan, ReadSeries, read};
-use crate::service::Core;
+use crate::samples::memory::HeldSeries;
+use crate::samples::reader::{ReadPlan, ReadSeries, read};
 use crate::sets::catalog::KnownObjective;
 
 /// How much history a suggestion stands on, milliseconds (12 h).
@@ -34,7 +34,7 @@ pub struct Suggestion {
 
 /// Reads the query's last 12 h and proposes.
 pub(crate) async fn propose(
-    core: &Core,
+    core: &ManagerCore,
     query: &Query,
     step_ms: i64,
     mode: CounterMode,
@@ -120,7 +120,10 @@ fn from_series(known: &KnownObjective, series: Vec<ReadSeries>) -> (Option<Sugge
 }
 
 /// For the rpc.
-pub(crate) async fn suggest(core: &Core, request: SuggestRangeRequest) -> Result<SuggestRangeResponse, SlaError> {
+pub(crate) async fn suggest(
+    core: &ManagerCore,
+    request: SuggestRangeRequest,
+) -> Result<SuggestRangeResponse, SlaError> {
     let query = convert::query(request.query.as_ref()).map_err(|invalid| SlaError::invalid(CANNOT_SUGGEST, invalid))?;
     let mode = request.counter_mode();
     let step_ms = request

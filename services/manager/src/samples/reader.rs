@@ -1,4 +1,4 @@
-//! Reading samples from the role that owns them: requests cut to the limits, chunks decoded on the CPU pool.
+//! SamplesRead samples from the role that owns them: requests cut to the limits, chunks decoded on the CPU pool.
 
 use sla_domain::{Labels, Samples, SeriesId};
 use sla_proto::Peer;
@@ -48,7 +48,7 @@ pub struct ReadSeries {
 
 /// The answer to a [`ReadPlan`].
 #[derive(Debug, Clone, Default)]
-pub struct Reading {
+pub struct SamplesRead {
     /// What came.
     pub series: Vec<ReadSeries>,
     /// How the source did.
@@ -58,8 +58,8 @@ pub struct Reading {
 }
 
 /// Reads; an error means that nothing came.
-pub async fn read(peer: &Peer, pool: &CpuPool, plan: &ReadPlan) -> Result<Reading, SlaError> {
-    let mut reading = Reading::default();
+pub async fn read(peer: &Peer, pool: &CpuPool, plan: &ReadPlan) -> Result<SamplesRead, SlaError> {
+    let mut reading = SamplesRead::default();
     for (batch, queries) in plan.queries.chunks(MAX_QUERIES_PER_READ).enumerate() {
         let offset = batch * MAX_QUERIES_PER_READ;
         let request = ReadSamplesRequest {

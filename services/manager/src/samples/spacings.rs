@@ -13,8 +13,8 @@ use sla_proto::storage::v1::{GetModelsRequest, Model, PutModelsRequest};
 
 use crate::error::SlaError;
 use crate::evaluation::judge::spacing_ms;
-use crate::evaluation::memory::HeldSeries;
 use crate::options::MAX_LEDGER_ROWS_PER_WRITE;
+use crate::samples::memory::HeldSeries;
 use crate::sets::catalog::KnownObjective;
 
 /// Fewer samples say too little to fix anything.

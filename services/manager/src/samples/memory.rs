@@ -7,8 +7,8 @@ use sla_domain::query::Query;
 use sla_domain::{Labels, Samples, SeriesId};
 use sla_proto::series::v1::{self as pb, Series};
 
-use crate::evaluation::reader::{ReadPlan, Reading};
 use crate::options::{FULL_READ_EVERY_MS, LATE_SAMPLES_MS};
+use crate::samples::reader::{ReadPlan, SamplesRead};
 
 /// What makes two queries read the same: normal text, and the step of an expression.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -161,7 +161,7 @@ impl SampleMemory {
     }
 
     /// Takes in what a read brought. `Err` carries words for a read of which nothing came.
-    pub fn absorb(&mut self, due: &DueRead, outcome: Result<Reading, String>) {
+    pub fn absorb(&mut self, due: &DueRead, outcome: Result<SamplesRead, String>) {
         let reading = match outcome {
             Ok(reading) => reading,
             Err(words) => {
@@ -263,7 +263,7 @@ fn splice(held: &mut Samples, read: &Samples, after_ms: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::reader::ReadSeries;
+    use crate::samples::reader::ReadSeries;
     use sla_domain::SourceId;
     use sla_proto::convert;
     use sla_proto::etl::v1::QueryFailure;
@@ -305,21 +305,21 @@ mod tests {
         let at = 100 * H;
         let first = memory.due(&want, at, 12 * H, 10);
         assert!(first.len() == 1 && first[0].full && first[0].plan.after_ms == 88 * H);
-        let reading = Reading {
+        let reading = SamplesRead {
             series: vec![read_series("up", "a", 0, &[(99 * H, 1.0), (at, 1.0)])],
-            ..Reading::default()
+            ..SamplesRead::default()
         };
         memory.absorb(&first[0], Ok(reading));
         let later = at + 15_000;
         let tail = memory.due(&want, later, 12 * H, 10);
         assert!(!tail[0].full);
         assert_eq!(tail[0].plan.after_ms, at - LATE_SAMPLES_MS);
-        let reading = Reading {
+        let reading = SamplesRead {
             series: vec![
                 read_series("up", "a", 0, &[(99 * H, 1.0), (at - 5, 0.0), (later, 1.0)]),
                 read_series("up", "b", 0, &[(later, 1.0)]),
             ],
-            ..Reading::default()
+            ..SamplesRead::default()
         };
         memory.absorb(&tail[0], Ok(reading));
         let a = &memory.series(&want[0].key)
@@ -340,12 +340,12 @@ mod tests {
         let mut memory = SampleMemory::default();
         let want = [wanted("up"), wanted("up{instance=\"a\"}")];
         let due = memory.due(&want, 10 * H, H, 10);
-        let reading = Reading {
+        let reading = SamplesRead {
             series: vec![
                 read_series("up", "a", 0, &[(10 * H, 1.0)]),
                 read_series("up", "b", 0, &[(10 * H, 1.0)]),
             ],
-            ..Reading::default()
+            ..SamplesRead::default()
         };
         memory.absorb(&due[0], Ok(reading));
         assert_eq!(memory.series(&want[0].key).len(), 2);
@@ -365,10 +365,10 @@ mod tests {
         let series = vec![read_series("up", "a", 0, &[(10 * H, 1.0)])];
         memory.absorb(
             &due[0],
-            Ok(Reading {
+            Ok(SamplesRead {
                 series,
                 failures,
-                ..Reading::default()
+                ..SamplesRead::default()
             }),
         );
         assert_eq!(
@@ -396,9 +396,9 @@ mod tests {
         ];
         memory.absorb(
             &due[0],
-            Ok(Reading {
+            Ok(SamplesRead {
                 series,
-                ..Reading::default()
+                ..SamplesRead::default()
             }),
         );
         memory.forget(&want, 10 * H, 5 * H);

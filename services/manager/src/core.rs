@@ -1,0 +1,69 @@
+//! What all parts of the role share. The loops and the edge stand above it, and it knows none of them.
+
+use std::sync::Arc;
+
+use sla_domain::Clock;
+use sla_proto::Peer;
+use sla_runtime::Shutdown;
+use sla_runtime::pool::CpuPool;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::board::Board;
+use crate::error::SlaError;
+use crate::metrics::SlaMetrics;
+use crate::options::SlaOptions;
+use crate::outlook::board::OutlookBoard;
+use crate::outlook::drawings::Drawings;
+use crate::samples::spacings::Spacings;
+use crate::sets::catalog::{Catalog, Sets};
+use crate::sets::editor::Editor;
+use crate::sets::identity::Identities;
+
+/// Somebody who wants an evaluation at once, told how it went.
+pub(crate) type NowRequest = oneshot::Sender<Result<(), String>>;
+
+/// Threads that decode and judge: forecasts and runs of other roles, which share the other pool, never make the
+/// evaluation late.
+pub(crate) const JUDGING_THREADS: usize = 2;
+/// Requests for an immediate evaluation that may wait.
+pub(crate) const NOW_QUEUE: usize = 16;
+
+/// What all parts of the role share.
+pub(crate) struct ManagerCore {
+    pub(crate) options: SlaOptions,
+    pub(crate) peer: Peer,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// For what somebody waits for: decoding, judging.
+    pub(crate) judging: CpuPool,
+    /// For what runs in the background: forecasts, backtests. Shared with other roles.
+    pub(crate) pool: CpuPool,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) metrics: SlaMetrics,
+    pub(crate) catalog: Catalog,
+    pub(crate) editor: Editor,
+    /// The one giver of ids: the ledger knows objectives by id alone, whoever named them.
+    pub(crate) ids: Identities,
+    pub(crate) board: Board,
+    pub(crate) spacings: Spacings,
+    pub(crate) outlooks: Arc<OutlookBoard>,
+    pub(crate) drawings: Arc<Drawings>,
+    pub(crate) now_requests: mpsc::Sender<NowRequest>,
+}
+
+impl std::fmt::Debug for ManagerCore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ManagerCore")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ManagerCore {
+    /// The sets in memory; before the first read of the store they are read now.
+    pub(crate) async fn sets(&self) -> Result<Arc<Sets>, SlaError> {
+        match self.catalog.sets() {
+            Ok(sets) => Ok(sets),
+            Err(_) => self.catalog.refresh().await,
+        }
+    }
+}
