@@ -4,9 +4,11 @@
 //! Invariant: everything that crosses a process boundary is defined in `proto/sla/`; nothing here does IO of its own
 //! beyond carrying a call.
 
+pub mod conflict;
 pub mod convert;
 pub mod generated;
 pub mod peer;
+pub mod samples;
 pub mod set_file;
 
 pub use generated::*;

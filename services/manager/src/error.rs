@@ -2,20 +2,13 @@
 
 use std::time::Duration;
 
-use prost::Message as _;
 use sla_domain::invalid::Invalid;
 use sla_domain::safe_text::SafeText;
 use sla_proto::objective::v1::SlaSet;
+use sla_proto::samples::ReadError;
 use sla_runtime::pool::PoolError;
 use sla_runtime::status::{Problem, ToStatus, reason};
-use sla_source::xor::XorError;
-use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
-
-/// Metadata key of an ABORTED `STALE_VERSION`: the stored `sla.objective.v1.SlaSet`, encoded.
-pub const CONFLICT_METADATA: &str = "sla-conflict-bin";
-/// HTTP/2 peers accept 16 KiB of headers, and these bytes travel as base64.
-const MAX_CONFLICT_BYTES: usize = 8 << 10;
 
 /// A failure of the role `sla`.
 #[derive(Debug, thiserror::Error)]
@@ -74,21 +67,9 @@ pub enum SlaError {
         /// The limit.
         after: Duration,
     },
-    /// A read brought more than this role takes.
-    #[error("the read brought more than {} MiB of samples", .limit_bytes >> 20)]
-    TooManySamples {
-        /// The limit, bytes.
-        limit_bytes: usize,
-    },
-    /// A stream of samples ended without its summary.
-    #[error("the samples ended early")]
-    ReadCut,
-    /// A series without a proper fingerprint.
-    #[error("a series came without its fingerprint")]
-    BadSeries,
-    /// A chunk of samples that cannot be decoded.
-    #[error("a chunk of samples cannot be decoded")]
-    BadChunk(#[source] XorError),
+    /// Samples could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The sets were not read yet: the store has not answered since the start.
     #[error("the sets are not known yet: the store has not answered since the start")]
     SetsUnknown,
@@ -129,11 +110,11 @@ impl SlaError {
     /// Whether a read failed because of one of its queries, so that the others may be read without it.
     pub fn blames_one_query(&self) -> bool {
         match self {
-            Self::Upstream { status, .. } => matches!(
+            Self::Read(ReadError::Refused(status)) => matches!(
                 status.code(),
                 Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange | Code::ResourceExhausted
             ),
-            Self::TooManySamples { .. } | Self::BadSeries | Self::BadChunk(_) => true,
+            Self::Read(error) => !matches!(error, ReadError::Cut | ReadError::TooSlow { .. }),
             _ => false,
         }
     }
@@ -147,17 +128,6 @@ impl SlaError {
             other => SafeText::new(&other.to_string()).to_string(),
         }
     }
-}
-
-/// Attaches the stored set, as the store itself does; one that is too large is read by its id.
-fn with_conflict(mut status: Status, stored: &SlaSet) -> Status {
-    let bytes = stored.encode_to_vec();
-    if bytes.len() <= MAX_CONFLICT_BYTES {
-        status
-            .metadata_mut()
-            .insert_bin(CONFLICT_METADATA, MetadataValue::from_bytes(&bytes));
-    }
-    status
 }
 
 fn listed(problems: &[Invalid]) -> String {
@@ -210,7 +180,7 @@ impl ToStatus for SlaError {
                 differences,
                 stored_set,
                 ..
-            } => with_conflict(
+            } => sla_proto::conflict::with_stored(
                 Problem::new(Code::Aborted, reason::STALE_VERSION, text)
                     .hint("read the stored set, look at the differences, and save again on its version")
                     .detail("stored_version", stored.to_string())
@@ -222,14 +192,7 @@ impl ToStatus for SlaError {
             Self::SourceSlow { .. } => Problem::new(Code::DeadlineExceeded, reason::TOO_SLOW, text)
                 .hint("the last known figures stay on the screen; ask again, or for fewer series")
                 .status(),
-            Self::TooManySamples { .. } => Problem::new(Code::FailedPrecondition, reason::TOO_MANY_SERIES, text)
-                .hint("narrow the selectors or shorten the windows")
-                .status(),
-            Self::ReadCut | Self::BadSeries | Self::BadChunk(_) => {
-                Problem::new(Code::Unavailable, reason::SOURCE_FAILED, text)
-                    .hint("it is tried again at the next evaluation")
-                    .status()
-            }
+            Self::Read(error) => error.to_status(),
             Self::SetsUnknown => Problem::new(Code::Unavailable, reason::UNAVAILABLE, text)
                 .hint("it is tried again every few seconds")
                 .status(),
@@ -306,13 +269,7 @@ mod tests {
         }
         .to_status();
         assert_eq!(status.code(), Code::Aborted);
-        let bytes = status
-            .metadata()
-            .get_bin(CONFLICT_METADATA)
-            .unwrap()
-            .to_bytes()
-            .unwrap();
-        assert_eq!(SlaSet::decode(bytes).unwrap().version, 4);
+        assert_eq!(sla_proto::conflict::stored(&status).unwrap().version, 4);
         let info = status.get_details_error_info().unwrap();
         assert_eq!(
             (info.reason.as_str(), info.metadata["conflict"].as_str()),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sla_domain::{Invalid, SafeText};
+use sla_proto::samples::ReadError;
 use sla_runtime::pool::PoolError;
 use sla_runtime::status::{Problem, ToStatus, reason};
 use tonic::{Code, Status};
@@ -27,18 +28,9 @@ pub enum RetrievalError {
         /// Its answer.
         cause: Arc<Status>,
     },
-    /// Samples ended without their summary.
-    #[error("the answer with the samples was cut")]
-    ReadCut,
-    /// More bytes than one answer may hold.
-    #[error("the samples asked for have more than {limit_bytes} bytes")]
-    TooManySamples {
-        /// The limit.
-        limit_bytes: usize,
-    },
-    /// A chunk that cannot be decoded.
-    #[error("a chunk of samples cannot be decoded")]
-    BadChunk(#[source] sla_source::xor::XorError),
+    /// Samples could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// A computation crashed.
     #[error("a computation failed")]
     Pool(#[source] Arc<PoolError>),
@@ -77,13 +69,8 @@ impl ToStatus for RetrievalError {
             Self::NoSeries { .. } => Problem::new(Code::NotFound, reason::NOT_FOUND, self.to_string())
                 .hint("list the series again: it may be gone, or its labels may have changed")
                 .status(),
-            Self::ReadCut => Problem::new(Code::Unavailable, reason::UNAVAILABLE, self.to_string())
-                .hint("try again")
-                .status(),
-            Self::TooManySamples { .. } => Problem::new(Code::ResourceExhausted, reason::OVERLOADED, self.to_string())
-                .hint("choose fewer series or a shorter window")
-                .status(),
-            Self::BadChunk(_) | Self::Pool(_) => Problem::new(Code::Internal, reason::INTERNAL, self.to_string())
+            Self::Read(error) => error.to_status(),
+            Self::Pool(_) => Problem::new(Code::Internal, reason::INTERNAL, self.to_string())
                 .hint("the log has the story")
                 .status(),
         }

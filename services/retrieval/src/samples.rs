@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use sla_domain::{Labels, Samples, SeriesId};
-use sla_proto::etl::v1::{QueryFailure, ReadSamplesRequest, ReadSummary, SeriesSamples, read_samples_response::Part};
-use sla_proto::series::v1::{Series, SourceStatus};
-use sla_proto::{Peer, convert};
+use sla_proto::Peer;
+use sla_proto::etl::v1::{QueryFailure, ReadSamplesRequest};
+use sla_proto::samples::{RawSeries, ReadError, ReadLimits};
+use sla_proto::series::v1::{SampleChunk, Series, SourceStatus};
 use sla_runtime::pool::CpuPool;
 use sla_source::xor;
 
@@ -26,26 +26,25 @@ pub struct ReadSeries {
     /// Typical distance of its samples, milliseconds.
     pub spacing_ms: i64,
     /// Shared: tables are sorted and cut by copies of this.
-    chunks: Arc<Vec<Bytes>>,
+    chunks: Arc<Vec<SampleChunk>>,
 }
 
 impl ReadSeries {
-    fn of(part: SeriesSamples) -> Option<Self> {
-        let series = part.series?;
-        Some(Self {
-            id: convert::series_id(&series)?,
-            labels: convert::labels(&series),
-            spacing_ms: part.spacing_ms.max(1),
-            chunks: Arc::new(part.chunks.into_iter().map(|chunk| chunk.xor).collect()),
-            series,
-        })
+    fn of(raw: RawSeries) -> Self {
+        Self {
+            series: raw.series,
+            id: raw.id,
+            labels: raw.labels,
+            spacing_ms: raw.spacing_ms.max(1),
+            chunks: Arc::new(raw.chunks),
+        }
     }
 
     /// Its samples, times rising.
     pub fn samples(&self) -> Result<Samples, RetrievalError> {
         let mut out = Samples::default();
         for chunk in self.chunks.iter() {
-            xor::decode_range(chunk, i64::MIN, i64::MAX, &mut out).map_err(RetrievalError::BadChunk)?;
+            xor::decode_range(&chunk.xor, i64::MIN, i64::MAX, &mut out).map_err(ReadError::garbled)?;
         }
         Ok(out)
     }
@@ -66,64 +65,22 @@ pub struct Reading {
     pub read_ms: f64,
 }
 
-/// Reads; an error means that nothing came.
+/// Reads within `limit`; an error means that nothing came.
 pub async fn read(peer: &Peer, request: ReadSamplesRequest, limit: Duration) -> Result<Reading, RetrievalError> {
-    let slow = |_| RetrievalError::Upstream {
-        doing: "read samples",
-        cause: Arc::new(
-            sla_runtime::status::Problem::new(
-                tonic::Code::DeadlineExceeded,
-                sla_runtime::status::reason::TOO_SLOW,
-                format!("no full answer within {} ms", limit.as_millis()),
-            )
-            .hint("narrow the selector or the window")
-            .status(),
-        ),
+    let limits = ReadLimits {
+        // The owner refuses more than the request allows.
+        series: usize::MAX,
+        bytes: MAX_READ_BYTES,
+        time: limit,
     };
-    tokio::time::timeout(limit, collect(peer, request))
-        .await
-        .map_err(slow)?
-}
-
-async fn collect(peer: &Peer, request: ReadSamplesRequest) -> Result<Reading, RetrievalError> {
-    let upstream = RetrievalError::upstream("read samples");
-    let mut stream = peer
-        .samples()
-        .read_samples(request)
-        .await
-        .map_err(&upstream)?
-        .into_inner();
-    let mut reading = Reading::default();
-    let mut bytes = 0;
-    while let Some(message) = stream.message().await.map_err(&upstream)? {
-        match message.part {
-            Some(Part::Series(part)) => {
-                bytes += part.chunks.iter().map(|chunk| chunk.xor.len()).sum::<usize>();
-                if bytes > MAX_READ_BYTES {
-                    return Err(RetrievalError::TooManySamples {
-                        limit_bytes: MAX_READ_BYTES,
-                    });
-                }
-                reading.series.extend(ReadSeries::of(part));
-            }
-            Some(Part::Summary(ReadSummary {
-                status,
-                bytes_read,
-                read_ms,
-                failures,
-                ..
-            })) => {
-                reading.source = status.unwrap_or_default();
-                reading.failures = failures;
-                reading.bytes_read = bytes_read;
-                reading.read_ms = read_ms;
-                return Ok(reading);
-            }
-            None => {}
-        }
-    }
-    // The owner promises a summary as the last message: without it the answer may be cut.
-    Err(RetrievalError::ReadCut)
+    let raw = peer.read_samples(request, limits).await?;
+    Ok(Reading {
+        series: raw.series.into_iter().map(ReadSeries::of).collect(),
+        source: raw.summary.status.unwrap_or_default(),
+        failures: raw.summary.failures,
+        bytes_read: raw.summary.bytes_read,
+        read_ms: raw.summary.read_ms,
+    })
 }
 
 /// Runs `work` on each series, spread over the pool, results in the order of the series.
@@ -153,24 +110,25 @@ where
 #[cfg(test)]
 mod tests {
     use sla_domain::SourceId;
-    use sla_proto::series::v1::{SampleChunk, SeriesKind};
+    use sla_proto::convert;
+    use sla_proto::series::v1::SeriesKind;
 
     use super::*;
 
-    fn part(chunks: Vec<Vec<u8>>) -> SeriesSamples {
+    fn series(chunk: Vec<u8>) -> ReadSeries {
         let labels = Labels::from_pairs([("__name__", "up")]);
         let id = SeriesId::of_series(&SourceId("s".into()), &labels);
-        SeriesSamples {
-            series: Some(convert::series_message(id, "s", &labels, "", SeriesKind::Gauge)),
-            chunks: chunks
-                .into_iter()
-                .map(|xor| SampleChunk {
-                    xor: xor.into(),
-                    ..SampleChunk::default()
-                })
-                .collect(),
-            ..SeriesSamples::default()
-        }
+        ReadSeries::of(RawSeries {
+            series: convert::series_message(id, "s", &labels, "", SeriesKind::Gauge),
+            id,
+            labels,
+            query_index: 0,
+            spacing_ms: 0,
+            chunks: vec![SampleChunk {
+                xor: chunk.into(),
+                ..SampleChunk::default()
+            }],
+        })
     }
 
     fn chunk(samples: &[(i64, f64)]) -> Vec<u8> {
@@ -183,11 +141,9 @@ mod tests {
 
     #[tokio::test]
     async fn all_series_are_worked_on_in_order() {
-        let series: Vec<ReadSeries> = (0..17_i64)
-            .filter_map(|k| ReadSeries::of(part(vec![chunk(&[(k, 1.0)])])))
-            .collect();
+        let all: Vec<ReadSeries> = (0..17_i64).map(|k| series(chunk(&[(k, 1.0)]))).collect();
         let pool = CpuPool::new(3);
-        let first = each(&pool, series, |one| one.samples().unwrap().times_ms[0])
+        let first = each(&pool, all, |one| one.samples().unwrap().times_ms[0])
             .await
             .unwrap();
         assert_eq!(first, (0..17).collect::<Vec<_>>());
@@ -196,8 +152,10 @@ mod tests {
 
     #[test]
     fn garbage_is_an_error_and_not_silence() {
-        let broken = ReadSeries::of(part(vec![vec![0xff, 0xff, 1]])).unwrap();
-        assert!(matches!(broken.samples(), Err(RetrievalError::BadChunk(_))));
-        assert!(ReadSeries::of(SeriesSamples::default()).is_none());
+        let broken = series(vec![0xff, 0xff, 1]);
+        assert!(matches!(
+            broken.samples(),
+            Err(RetrievalError::Read(ReadError::Garbled(_)))
+        ));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use sla_proto::samples::ReadError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
@@ -147,6 +148,33 @@ impl Problem {
             details.set_bad_request(self.fields);
         }
         Status::with_error_details(self.code, self.message, details)
+    }
+}
+
+/// A read of samples that failed: the same words whoever asked.
+impl ToStatus for ReadError {
+    fn to_status(&self) -> Status {
+        let (code, reason, hint) = match self {
+            // The owner's code, words and details say it best.
+            Self::Refused(status) => return Status::clone(status),
+            Self::Cut => (Code::Unavailable, reason::UNAVAILABLE, "try again"),
+            Self::TooSlow { .. } => (
+                Code::DeadlineExceeded,
+                reason::TOO_SLOW,
+                "narrow the selector or the window; the last known figures stay",
+            ),
+            Self::TooManySeries { .. } | Self::TooManyBytes { .. } => (
+                Code::ResourceExhausted,
+                reason::TOO_MANY_SERIES,
+                "choose fewer series or a shorter window",
+            ),
+            Self::Nameless | Self::Garbled(_) => (
+                Code::Unavailable,
+                reason::SOURCE_FAILED,
+                "read it again; if it stays, the log has the story",
+            ),
+        };
+        Problem::new(code, reason, self.to_string()).hint(hint).status()
     }
 }
 

@@ -8,14 +8,12 @@ mod results;
 mod runs;
 mod sets;
 
-use prost::Message as _;
 use sla_proto::objective::v1::SlaSet;
 use sla_runtime::ToStatus as _;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use crate::error::StoreError;
-use crate::grpc::CONFLICT_METADATA;
 use crate::port::Store;
 
 pub use ledger::ledger;
@@ -50,7 +48,5 @@ fn refused<T>(result: Result<T, StoreError>, code: Code, reason: &str) {
 
 /// The stored set that a conflict carries.
 fn conflict(error: &StoreError) -> Option<SlaSet> {
-    let status = error.to_status();
-    let bytes = status.metadata().get_bin(CONFLICT_METADATA)?.to_bytes().unwrap();
-    Some(SlaSet::decode(bytes).unwrap())
+    sla_proto::conflict::stored(&error.to_status())
 }

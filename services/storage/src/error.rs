@@ -259,7 +259,10 @@ impl ToStatus for StoreError {
                         "stored_version",
                         stored.as_ref().map_or(0, |set| set.version).to_string(),
                     );
-                crate::grpc::with_conflict(problem.status(), stored.as_deref())
+                match stored {
+                    Some(stored) => sla_proto::conflict::with_stored(problem.status(), stored),
+                    None => problem.status(),
+                }
             }
             Self::RunTaken { .. } => Problem::new(Code::AlreadyExists, reason::WRONG_STATE, text).status(),
             Self::Zombie { .. } => Problem::new(Code::Aborted, reason::ZOMBIE_READER, text)

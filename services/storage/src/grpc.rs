@@ -8,28 +8,19 @@ pub(crate) mod status;
 
 use std::sync::Arc;
 
-use prost::Message as _;
 use sla_domain::SeriesId;
-use sla_proto::objective::v1::SlaSet;
 use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreServiceServer;
 use sla_proto::storage::v1::result_store_service_server::ResultStoreServiceServer;
 use sla_proto::storage::v1::run_store_service_server::RunStoreServiceServer;
 use sla_proto::storage::v1::set_store_service_server::SetStoreServiceServer;
 use sla_runtime::status::chain;
 use sla_runtime::{ToStatus as _, page};
-use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
 use tonic::{Code, Status};
 
 use crate::error::StoreError;
 use crate::metrics::StorageMetrics;
 use crate::port::{Page, Store};
-
-/// Metadata key of an ABORTED `STALE_VERSION`: the stored `sla.objective.v1.SlaSet`, encoded. Left out when the set was
-/// deleted or is larger than `MAX_CONFLICT_BYTES`; then read it by its id.
-pub const CONFLICT_METADATA: &str = "sla-conflict-bin";
-/// HTTP/2 peers accept 16 KiB of headers, and these bytes travel as base64.
-const MAX_CONFLICT_BYTES: usize = 8 << 10;
 
 /// One undecodable record of 10 MiB must still reach the dead letters.
 const MAX_BATCH_MESSAGE_BYTES: usize = 12 << 20;
@@ -82,19 +73,6 @@ fn refuse(error: StoreError) -> Status {
         || matches!(error, StoreError::ReadOnly(_));
     if ours {
         tracing::error!(error = chain(&error), "the store could not serve a request");
-    }
-    status
-}
-
-/// Attaches the stored set to a conflict.
-pub(crate) fn with_conflict(mut status: Status, stored: Option<&SlaSet>) -> Status {
-    if let Some(bytes) = stored
-        .map(SlaSet::encode_to_vec)
-        .filter(|bytes| bytes.len() <= MAX_CONFLICT_BYTES)
-    {
-        status
-            .metadata_mut()
-            .insert_bin(CONFLICT_METADATA, MetadataValue::from_bytes(&bytes));
     }
     status
 }

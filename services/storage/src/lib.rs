@@ -24,7 +24,6 @@ pub mod sqlite;
 mod statement;
 
 pub use error::StoreError;
-pub use grpc::CONFLICT_METADATA;
 pub use metrics::{StorageMetrics, StorageSnapshot};
 pub use options::{RetentionOptions, StorageOptions};
 pub use port::{LedgerStore, ResultStore, RunStore, SetStore, Store};

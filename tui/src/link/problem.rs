@@ -2,15 +2,10 @@
 
 use std::time::Duration;
 
-use prost::Message as _;
-use sla_proto::objective::v1::SlaSet;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::app::request::Problem;
-
-/// Metadata key of a STALE_VERSION: the stored set, encoded.
-const CONFLICT_METADATA: &str = "sla-conflict-bin";
 
 /// What the details of a status say, else its message, else what its code means.
 pub(crate) fn of_status(status: &Status) -> Problem {
@@ -20,11 +15,6 @@ pub(crate) fn of_status(status: &Status) -> Problem {
         .bad_request()
         .map(|bad| bad.field_violations.as_slice())
         .unwrap_or_default();
-    let conflict = status
-        .metadata()
-        .get_bin(CONFLICT_METADATA)
-        .and_then(|value| value.to_bytes().ok())
-        .and_then(|bytes| SlaSet::decode(bytes).ok());
     let text = match status.code() {
         // An expired deadline arrives as CANCELLED from tonic's own timer.
         Code::DeadlineExceeded | Code::Cancelled => "it took too long and was given up".to_owned(),
@@ -41,7 +31,7 @@ pub(crate) fn of_status(status: &Status) -> Problem {
             .iter()
             .map(|f| (f.field.clone(), f.description.clone()))
             .collect(),
-        conflict: conflict.map(Box::new),
+        conflict: sla_proto::conflict::stored(status).map(Box::new),
     }
 }
 
@@ -68,6 +58,7 @@ pub(crate) fn panicked() -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use sla_proto::objective::v1::SlaSet;
     use tonic_types::{ErrorDetails, StatusExt as _};
 
     use super::*;
@@ -93,9 +84,7 @@ mod tests {
             version: 7,
             ..SlaSet::default()
         };
-        let mut status = Status::aborted("somebody was faster");
-        let value = tonic::metadata::MetadataValue::from_bytes(&theirs.encode_to_vec());
-        status.metadata_mut().insert_bin(CONFLICT_METADATA, value);
+        let status = sla_proto::conflict::with_stored(Status::aborted("somebody was faster"), &theirs);
         assert_eq!(of_status(&status).conflict.unwrap().version, 7);
     }
 }

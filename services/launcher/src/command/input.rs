@@ -1,13 +1,17 @@
 //! Series for `sla analyze` and `sla backtest`: from files, which need nothing else, or from the source of an instance.
 
+use std::time::Duration;
+
 use color_eyre::eyre::{Report, WrapErr as _, eyre};
 use serde_json::Value;
 use sla_domain::{
     Clock as _, Invalid, Query, SafeText, Samples, SystemClock, counter, duration, instant, is_stale, spacing,
 };
 use sla_proto::convert;
-use sla_proto::etl::v1::{ReadSamplesRequest, ReadSummary, SeriesSamples, read_samples_response};
+use sla_proto::etl::v1::ReadSamplesRequest;
+use sla_proto::samples::{RawReading, RawSeries, ReadLimits};
 use sla_proto::series::v1::SeriesKind;
+use sla_runtime::ToStatus as _;
 use sla_source::xor;
 
 use super::{Session, json, samples};
@@ -17,6 +21,12 @@ use crate::output;
 
 /// Series analysed in one command at most: each gives some hundred kilobytes of JSON.
 const MAX_SERIES: usize = 200;
+/// What the source of an instance may bring to one command.
+const LIMITS: ReadLimits = ReadLimits {
+    series: MAX_SERIES,
+    bytes: 256 << 20,
+    time: Duration::from_secs(15),
+};
 /// Slots of a regular grid at most.
 const MAX_SLOTS: usize = 1_000_000;
 /// Longest distance of values, seconds: four months.
@@ -146,7 +156,12 @@ pub(super) async fn of_source(session: &Session, input: &Input) -> Result<Vec<Me
         max_series: MAX_SERIES as u32,
         ..ReadSamplesRequest::default()
     };
-    let (parts, summary) = read(session, request).await?;
+    let RawReading { series, summary } = session
+        .peer()
+        .await?
+        .read_samples(request, LIMITS)
+        .await
+        .map_err(|error| error.to_status())?;
     if let Some(failure) = summary.failures.first() {
         return Err(Failure::new(Exit::UNAVAILABLE, failure.message.clone()).into());
     }
@@ -154,42 +169,21 @@ pub(super) async fn of_source(session: &Session, input: &Input) -> Result<Vec<Me
     if !problem.is_empty() {
         output::remark(&format!("the source: {}", SafeText::new(&problem)));
     }
-    parts
+    series
         .into_iter()
-        .map(|part| measured(part, input, after_ms, at_ms))
+        .map(|raw| measured(&raw, input, after_ms, at_ms))
         .collect()
 }
 
-async fn read(session: &Session, request: ReadSamplesRequest) -> Result<(Vec<SeriesSamples>, ReadSummary), Report> {
-    let peer = session.peer().await?;
-    let mut stream = peer.samples().read_samples(request).await?.into_inner();
-    let mut parts = Vec::new();
-    while let Some(message) = stream.message().await? {
-        match message.part {
-            // The service keeps to the limit; a strange one must not fill our memory.
-            Some(read_samples_response::Part::Series(part)) if parts.len() < MAX_SERIES => parts.push(part),
-            Some(read_samples_response::Part::Summary(summary)) => return Ok((parts, summary)),
-            _ => {}
-        }
-    }
-    Err(Failure::new(
-        Exit::UNAVAILABLE,
-        "the answer of the sample service was cut short: try again",
-    )
-    .into())
-}
-
-fn measured(part: SeriesSamples, input: &Input, after_ms: i64, until_ms: i64) -> Result<Measured, Report> {
-    let series = part.series.unwrap_or_default();
-    let labels = convert::labels(&series);
-    let name = labels.to_string();
+fn measured(raw: &RawSeries, input: &Input, after_ms: i64, until_ms: i64) -> Result<Measured, Report> {
+    let name = raw.labels.to_string();
     let mut all = Samples::default();
-    for chunk in &part.chunks {
+    for chunk in &raw.chunks {
         xor::decode_range(&chunk.xor, i64::MIN, until_ms, &mut all)
             .wrap_err_with(|| format!("the samples of {} cannot be decoded", SafeText::new(&name)))?;
     }
-    let step_ms = part.spacing_ms.max(1);
-    let rate_over_ms = (series.kind() == SeriesKind::Counter).then(|| counter::rate_over_ms(None, step_ms));
+    let step_ms = raw.spacing_ms.max(1);
+    let rate_over_ms = (raw.series.kind() == SeriesKind::Counter).then(|| counter::rate_over_ms(None, step_ms));
     if let Some(over_ms) = rate_over_ms {
         all = counter::rate(&all, over_ms);
     }
@@ -199,7 +193,7 @@ fn measured(part: SeriesSamples, input: &Input, after_ms: i64, until_ms: i64) ->
     let (times, values) = seen.map(|(time, value)| (*time, *value)).unzip();
     Ok(Measured {
         name,
-        labels: Some(json::labels(Some(&series))),
+        labels: Some(json::labels(Some(&raw.series))),
         rate_over_ms,
         samples: Samples::from_columns(times, values),
         step_ms: input.step.map_or(step_ms, crate::config::Span::ms).max(1),

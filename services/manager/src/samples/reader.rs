@@ -3,7 +3,8 @@
 use sla_domain::{Labels, Samples, SeriesId};
 use sla_proto::Peer;
 use sla_proto::convert;
-use sla_proto::etl::v1::{QueryFailure, ReadSamplesRequest, SeriesSamples, read_samples_response};
+use sla_proto::etl::v1::{QueryFailure, ReadSamplesRequest};
+use sla_proto::samples::{RawReading, RawSeries, ReadError, ReadLimits};
 use sla_proto::series::v1::{Query, Series, SourceStatus};
 use sla_runtime::pool::CpuPool;
 use sla_source::xor;
@@ -11,8 +12,13 @@ use sla_source::xor;
 use crate::error::SlaError;
 use crate::options::{MAX_QUERIES_PER_READ, READ_TIMEOUT};
 
-/// Most bytes of chunks accepted in one read: 2,000 series of 26 h at 1 s would be far above it, at 15 s far below.
-const MAX_READ_BYTES: usize = 256 << 20;
+/// What one read may bring: 2,000 series of 26 h at 1 s would be far above these bytes, at 15 s far below. How many series
+/// is the owner's to refuse, by the number in the request.
+const LIMITS: ReadLimits = ReadLimits {
+    series: usize::MAX,
+    bytes: 256 << 20,
+    time: READ_TIMEOUT,
+};
 
 /// What to read, all at one instant.
 #[derive(Debug, Clone)]
@@ -70,77 +76,40 @@ pub async fn read(peer: &Peer, pool: &CpuPool, plan: &ReadPlan) -> Result<Sample
             cached_only: plan.cached_only,
             long_view: false,
         };
-        let (raw, summary) = tokio::time::timeout(READ_TIMEOUT, collect(peer, request))
-            .await
-            .map_err(|_| SlaError::SourceSlow { after: READ_TIMEOUT })??;
+        let RawReading { series, summary } = peer.read_samples(request, LIMITS).await?;
         let decoded = pool
             .run(move || {
-                raw.into_iter()
+                series
+                    .into_iter()
                     .map(|part| decode(part, offset))
                     .collect::<Result<Vec<_>, _>>()
             })
             .await??;
         reading.series.extend(decoded);
-        if let Some(summary) = summary {
-            reading
-                .failures
-                .extend(summary.failures.into_iter().map(|failure| QueryFailure {
-                    query_index: failure.query_index + offset as u32,
-                    ..failure
-                }));
-            reading.status = summary.status.unwrap_or_default();
-        }
+        reading
+            .failures
+            .extend(summary.failures.into_iter().map(|failure| QueryFailure {
+                query_index: failure.query_index + offset as u32,
+                ..failure
+            }));
+        reading.status = summary.status.unwrap_or_default();
     }
     Ok(reading)
 }
 
-async fn collect(
-    peer: &Peer,
-    request: ReadSamplesRequest,
-) -> Result<(Vec<SeriesSamples>, Option<sla_proto::etl::v1::ReadSummary>), SlaError> {
-    let upstream = |status| SlaError::upstream("read samples", status);
-    let mut stream = peer
-        .samples()
-        .read_samples(request)
-        .await
-        .map_err(upstream)?
-        .into_inner();
-    let mut raw: Vec<SeriesSamples> = Vec::new();
-    let mut bytes = 0_usize;
-    while let Some(message) = stream.message().await.map_err(upstream)? {
-        match message.part {
-            Some(read_samples_response::Part::Series(part)) => {
-                bytes += part.chunks.iter().map(|chunk| chunk.xor.len()).sum::<usize>();
-                if bytes > MAX_READ_BYTES {
-                    return Err(SlaError::TooManySamples {
-                        limit_bytes: MAX_READ_BYTES,
-                    });
-                }
-                raw.push(part);
-            }
-            Some(read_samples_response::Part::Summary(summary)) => return Ok((raw, Some(summary))),
-            None => {}
-        }
-    }
-    // The owner promises a summary as the last message: without it the answer may be cut.
-    Err(SlaError::ReadCut)
-}
-
-fn decode(part: SeriesSamples, offset: usize) -> Result<ReadSeries, SlaError> {
-    let series = part.series.unwrap_or_default();
-    let id = convert::series_id(&series).ok_or(SlaError::BadSeries)?;
+fn decode(raw: RawSeries, offset: usize) -> Result<ReadSeries, ReadError> {
     let mut samples = Samples::default();
-    for chunk in &part.chunks {
-        xor::decode_range(&chunk.xor, i64::MIN, i64::MAX, &mut samples).map_err(SlaError::BadChunk)?;
+    for chunk in &raw.chunks {
+        xor::decode_range(&chunk.xor, i64::MIN, i64::MAX, &mut samples).map_err(ReadError::garbled)?;
     }
     Ok(ReadSeries {
-        labels: convert::labels(&series),
-        id,
-        query_index: part.query_index as usize + offset,
-        spacing_ms: part.spacing_ms,
+        labels: raw.labels,
+        id: raw.id,
+        query_index: raw.query_index + offset,
+        spacing_ms: raw.spacing_ms,
         // Overlapping chunks are put in order here.
         samples: Samples::from_columns(samples.times_ms, samples.values),
-        series,
+        series: raw.series,
     })
 }
 
@@ -163,38 +132,34 @@ mod tests {
         }
     }
 
-    #[test]
-    fn chunks_become_one_rising_column() {
+    fn raw(chunks: Vec<SampleChunk>) -> RawSeries {
         let labels = Labels::from_pairs([("__name__", "up")]);
         let id = SeriesId::of_series(&SourceId("s".into()), &labels);
-        let part = SeriesSamples {
-            series: Some(convert::series_message(id, "s", &labels, "", SeriesKind::Gauge)),
+        RawSeries {
+            series: convert::series_message(id, "s", &labels, "", SeriesKind::Gauge),
+            id,
+            labels,
             query_index: 3,
             spacing_ms: 15_000,
-            chunks: vec![chunk(&[(1000, 1.0), (2000, 0.0)]), chunk(&[(2000, 0.0), (3000, 1.0)])],
-        };
-        let series = decode(part, 200).unwrap();
+            chunks,
+        }
+    }
+
+    #[test]
+    fn chunks_become_one_rising_column() {
+        let chunks = vec![chunk(&[(1000, 1.0), (2000, 0.0)]), chunk(&[(2000, 0.0), (3000, 1.0)])];
+        let series = decode(raw(chunks), 200).unwrap();
         assert_eq!(series.query_index, 203);
         assert_eq!(series.samples.times_ms, [1000, 2000, 3000]);
         assert_eq!(series.samples.values, [1.0, 0.0, 1.0]);
-        assert_eq!(series.id, id);
     }
 
     #[test]
     fn garbage_is_an_error_and_not_silence() {
-        let labels = Labels::from_pairs([("__name__", "up")]);
-        let id = SeriesId::of_series(&SourceId("s".into()), &labels);
-        let mut part = SeriesSamples {
-            series: Some(convert::series_message(id, "s", &labels, "", SeriesKind::Gauge)),
-            query_index: 0,
-            spacing_ms: 0,
-            chunks: vec![SampleChunk {
-                xor: vec![0xff, 0xff, 1].into(),
-                ..SampleChunk::default()
-            }],
+        let broken = SampleChunk {
+            xor: vec![0xff, 0xff, 1].into(),
+            ..SampleChunk::default()
         };
-        assert!(matches!(decode(part.clone(), 0), Err(SlaError::BadChunk(_))));
-        part.series = None;
-        assert!(matches!(decode(part, 0), Err(SlaError::BadSeries)));
+        assert!(matches!(decode(raw(vec![broken]), 0), Err(ReadError::Garbled(_))));
     }
 }
