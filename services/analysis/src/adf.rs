@@ -5,16 +5,13 @@
 mod gram;
 mod mackinnon;
 mod orthogonal;
+mod regression;
 
 use crate::degenerate::Degenerate;
 use crate::scaling::standardise;
 
 /// Samples below which the regressions are solved by QR at once: it costs nothing there and is exact.
 const SMALL_SAMPLE: usize = 64;
-/// Residual over total sum of squares below which the fit counts as exact.
-const EXACT: f64 = 1e-20;
-/// Root mean square residual, in standard deviations of the series, that is rounding noise of order-one values.
-const ROUNDING: f64 = 1e-14;
 /// Fewest samples for one regression without lags and one degree of freedom.
 const MIN_SAMPLES: usize = 4;
 
@@ -40,13 +37,6 @@ impl DickeyFuller {
     pub fn is_stationary(&self, level: f64) -> bool {
         self.p_value < level
     }
-}
-
-/// The final regression: its lag, the AIC that chose it, and the level's t-statistic.
-struct Regression {
-    lag: usize,
-    best_aic: f64,
-    statistic: f64,
 }
 
 /// Augmented Dickey–Fuller test of `values` (equal spacing): Δyₜ on 1, yₜ₋₁, Δyₜ₋₁ … Δyₜ₋ₗ.
@@ -84,31 +74,8 @@ pub fn augmented_dickey_fuller(values: &[f64]) -> Result<DickeyFuller, Degenerat
     })
 }
 
-/// Whether a residual sum of squares over `n` rows is nothing but rounding.
-fn is_exact(residual: f64, total: f64, n: usize) -> bool {
-    residual < EXACT * total || residual < ROUNDING * ROUNDING * n as f64
-}
-
 /// Schwert's rule, capped so that every regression keeps a degree of freedom. `n` ≥ 4.
 fn largest_lag(n: usize) -> usize {
     let schwert = (12.0 * (n as f64 / 100.0).powf(0.25)).ceil() as usize;
     schwert.min((n / 2).saturating_sub(2))
-}
-
-/// Akaike's criterion of a Gaussian regression with `n` observations and `k` coefficients.
-fn aic(residual: f64, n: usize, k: usize) -> f64 {
-    let n = n as f64;
-    n * ((std::f64::consts::TAU * residual / n).ln() + 1.0) + 2.0 * k as f64
-}
-
-/// The lag with the smallest AIC (the smaller lag on a tie) from the residual sums of squares and the ranks of lags 0, 1, ….
-fn best(residuals: &[f64], n: usize, rank: impl Fn(usize) -> usize) -> (usize, f64) {
-    let mut found = (0, f64::INFINITY);
-    for (lag, &residual) in residuals.iter().enumerate() {
-        let value = aic(residual, n, rank(lag));
-        if value < found.1 {
-            found = (lag, value);
-        }
-    }
-    found
 }

@@ -22,5 +22,6 @@ mod scaling;
 pub mod scoring;
 pub mod seasonality;
 pub mod statistics;
+mod student;
 
 pub use degenerate::Degenerate;

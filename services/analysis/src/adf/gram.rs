@@ -1,6 +1,6 @@
 //! All nested regressions from one Gram matrix, whose lag part slides along its diagonals.
 
-use super::{Regression, best};
+use super::regression::{Regression, best};
 use crate::products::{dot, lagged};
 
 /// A pivot this much smaller than its diagonal means the digits are gone: the caller takes QR.

@@ -1,7 +1,7 @@
 //! The same regressions by Householder QR: for short series and for those whose Gram matrix loses the digits. Where columns depend on
 //! each other, of all coefficients that fit alike those of least norm are taken, as a pseudo-inverse does (Penrose 1956).
 
-use super::{Regression, best, is_exact};
+use super::regression::{Regression, best, is_exact};
 use crate::degenerate::Degenerate;
 
 /// A column whose part outside the earlier ones is this small, relative to itself, depends on them.

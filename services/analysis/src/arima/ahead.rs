@@ -1,37 +1,13 @@
 //! Forecasts from the end of the series: means by recursion, variances from the responses to the shocks still to come.
 
-use super::innovations::Engine;
-use super::{MAX_DIFFERENCES, MAX_HORIZON, MAX_LAGS, Model, Order};
+use super::limits::{MAX_DIFFERENCES, MAX_HORIZON, MAX_LAGS};
+use super::model::Model;
 use crate::forecast::Forecast;
 
 /// Shocks whose responses are followed one by one while the recursion has not settled; later ones take the settled response.
 const FOLLOWED: usize = 400;
 /// Lags of φ(B)(1 − B)ᵈ.
 pub(super) const COMBINED: usize = MAX_LAGS + MAX_DIFFERENCES;
-
-/// What a forecast needs of the past.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Tail {
-    engine: Engine,
-    /// The last p differenced (or centred) values, latest first.
-    recent: [f64; MAX_LAGS],
-    /// Last value, last first difference: what the forecast is summed up from.
-    levels: [f64; MAX_DIFFERENCES],
-}
-
-impl Tail {
-    pub(super) fn new(values: &[f64], centred: &[f64], order: Order, engine: Engine) -> Self {
-        let mut recent = [0.0; MAX_LAGS];
-        for (slot, x) in recent.iter_mut().zip(centred.iter().rev()).take(order.ar) {
-            *slot = *x;
-        }
-        let mut levels = [0.0; MAX_DIFFERENCES];
-        if let [.., before, last] = values {
-            levels = [*last, last - before];
-        }
-        Self { engine, recent, levels }
-    }
-}
 
 /// One step ahead: how it depends on the shocks before it, in units of the model (σ = 1).
 #[derive(Debug, Clone, Copy)]

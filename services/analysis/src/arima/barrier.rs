@@ -1,7 +1,8 @@
 //! The probability that a path leaves a range at any step of a horizon.
 
 use super::ahead::{COMBINED, Step};
-use super::{MAX_HORIZON, MAX_LAGS, Model};
+use super::limits::{MAX_HORIZON, MAX_LAGS};
+use super::model::Model;
 use crate::normal;
 
 /// Paths that walk side by side over a short horizon.

@@ -1,10 +1,12 @@
 //! The fit: the exact likelihood with σ² and the mean concentrated out, over partial autocorrelations (Jones 1980).
 
 use super::innovations::{Engine, Sums};
+use super::limits::MAX_LAGS;
+use super::model::{Model, Parameters, differences, evaluate};
+use super::order::Order;
 use super::polynomial::{NEARLY_ONE, from_partial};
 use super::quasi_newton::{Minimum, minimise};
 use super::start::{partials, starts};
-use super::{MAX_LAGS, Model, Order, Parameters, differences, evaluate};
 use crate::degenerate::Degenerate;
 use crate::scaling::usable;
 

@@ -3,7 +3,7 @@
 //! The first m = max(p, q) values stay as they are, later ones become uₜ = φ(B) xₜ, a moving average: its covariance has
 //! bandwidth q. When the innovation variance has settled at 1 the recursion is the plain one, eₜ = uₜ − θ₁ eₜ₋₁ − ….
 
-use super::MAX_LAGS;
+use super::limits::MAX_LAGS;
 use super::polynomial::{autocovariances, impulse_response};
 
 /// Rows solved as a dense matrix before the band is regular.

@@ -1,6 +1,6 @@
 //! Lag polynomials: partial autocorrelations to coefficients and back (Jones 1980), autocovariances, impulse responses.
 
-use super::MAX_LAGS;
+use super::limits::MAX_LAGS;
 
 /// Largest partial autocorrelation that the search visits: the unit root itself has no finite variance.
 pub(super) const NEARLY_ONE: f64 = 1.0 - 5e-7;

@@ -1,6 +1,6 @@
 //! Where the search begins: Hannan & Rissanen (1982), and a few fixed points for the valleys that regression does not see.
 
-use super::MAX_LAGS;
+use super::limits::MAX_LAGS;
 use super::polynomial::{stationary, to_partial};
 use crate::products::{dot, lagged};
 

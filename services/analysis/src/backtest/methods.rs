@@ -1,6 +1,6 @@
 //! What each method says at an origin, from the training part alone.
 
-use super::Method;
+use super::plan::Method;
 use crate::arima;
 use crate::forecast::Forecast;
 use crate::holt_winters;

@@ -1,11 +1,11 @@
-//! The loop over origins and the sums behind the table.
+//! The loop over origins.
 
 use super::methods::{Memory, Origin, Said, base_rate};
-use super::{BacktestError, Bounds, Method, MethodRow, Plan, Report};
+use super::plan::{BacktestError, Bounds, Method, Plan};
+use super::report::Report;
+use super::tally::{Tally, mean_pinball};
 use crate::pool::{EXPERTS, History, LEVELS, MIN_SAMPLES, Threshold};
-use crate::scoring::{
-    CALIBRATION_BINS, Scored, TrackRecord, brier, calibration_error, calibration_table, covers, mase_scale, pinball,
-};
+use crate::scoring::{Scored, TrackRecord, covers, mase_scale};
 
 /// Slots of history before the first origin, at least.
 const FEWEST_TRAINING_SLOTS: usize = 24;
@@ -24,120 +24,33 @@ pub fn run(
 ) -> Result<Report, BacktestError> {
     plan.check()?;
     let slots = &history.slots;
-    let horizon = history.slots_of_steps(plan.horizon_steps);
+    let mut rolling = Rolling::new(history, plan, seed);
     let first = ((slots.len() as f64 * plan.first_training_share) as usize).max(FEWEST_TRAINING_SLOTS);
-    let needed = first + horizon + 1;
+    let needed = first + rolling.horizon + 1;
     let too_short = BacktestError::TooShort {
         slots: slots.len(),
-        horizon,
+        horizon: rolling.horizon,
         needed,
     };
     if slots.len() < needed {
         return Err(too_short);
     }
-    let last = slots.len() - 1 - horizon;
+    let last = slots.len() - 1 - rolling.horizon;
     let origins = plan.most_origins.min(last - first + 1);
-    let season = plan.season_steps.map_or_else(
-        || ((DAY_MS / history.step_ms) as usize).max(1),
-        |steps| history.slots_of_steps(steps),
-    );
-    let mut rolling = Rolling {
-        horizon,
-        tallies: vec![Tally::default(); plan.methods.len()],
-        ..Rolling::default()
-    };
-    let mut memory = Memory::default();
-    let mut pending: Vec<Pending> = Vec::new();
     for step in 0..origins {
         let at = first + (last - first) * step / origins.saturating_sub(1).max(1);
-        let future = &slots[at + 1..=at + horizon];
-        let seen = future.iter().filter(|v| v.is_finite()).count();
-        if slots[at].is_nan() || 2 * seen < horizon {
-            continue;
-        }
-        let training = History {
-            slots: slots[..=at].to_vec(),
-            last_ms: history.last_ms - (slots.len() - 1 - at) as i64 * history.step_ms,
-            ..history.clone()
-        };
-        if training.slots.iter().filter(|v| v.is_finite()).count() < MIN_SAMPLES {
-            continue;
-        }
-        let thresholds = thresholds(plan, &training);
-        // The pool learns from outcomes that are complete by now, and from no other.
-        pending.retain(|outcome| {
-            let ripe = outcome.complete_at <= at;
-            if let (true, Some(state)) = (ripe, memory.state.as_mut()) {
-                state.observe(horizon as i64 * history.step_ms, &outcome.experts, &outcome.outcomes);
-                state.observe_band(outcome.inside);
-            }
-            !ripe
-        });
-        let outcomes: Vec<bool> = thresholds
-            .iter()
-            .map(|t| future.iter().any(|v| t.is_left_by(*v)))
-            .collect();
-        rolling.origins += 1;
-        rolling.outcomes += outcomes.len();
-        rolling.violations += outcomes.iter().filter(|left| **left).count();
-        let origin = Origin {
-            training: &training,
-            horizon,
-            horizon_steps: plan.horizon_steps,
-            season,
-            thresholds: &thresholds,
-            seed: seed.wrapping_add(at as u64),
-        };
-        let scale = mase_scale(&training.slots, 1);
-        let mut arima = None;
-        let mut inside = f64::NAN;
-        for (i, &method) in plan.methods.iter().enumerate() {
-            let started = clock_ns();
-            let said = origin.ask(method, &mut memory);
-            let spent_ns = clock_ns().saturating_sub(started);
-            match &said {
-                Some(said) => rolling.tallies[i].take(said, future, &outcomes, scale, spent_ns),
-                None => rolling.tallies[i].declined += 1,
-            }
-            if method == Method::Arima {
-                arima = said.map(|said| said.probability);
-            } else if let (Method::Pool, Some(said)) = (method, said) {
-                let before = (rolling.record.band_inside, rolling.record.band_scored);
-                rolling.score(&said, &training, &thresholds, &outcomes, future, arima.as_deref());
-                let hits = (rolling.record.band_inside - before.0) as f64;
-                inside = hits / (rolling.record.band_scored - before.1) as f64;
-            }
-        }
-        if let Some(answer) = memory.pool.take() {
-            let experts = answer.expert_probability.into_iter().next().unwrap_or_default();
-            pending.push(Pending {
-                complete_at: at + horizon,
-                experts,
-                outcomes,
-                inside,
-            });
+        if let Some(training) = rolling.training(at) {
+            rolling.visit(at, &training, clock_ns);
         }
     }
     if rolling.origins == 0 {
         return Err(too_short);
     }
-    Ok(Report {
-        origins: rolling.origins,
-        horizon_ms: horizon as i64 * history.step_ms,
-        outcomes: rolling.outcomes,
-        violations: rolling.violations,
-        rows: plan
-            .methods
-            .iter()
-            .zip(&rolling.tallies)
-            .map(|(&method, tally)| tally.row(method))
-            .collect(),
-        record: rolling.record,
-        state: memory.state.unwrap_or_default(),
-    })
+    Ok(rolling.report())
 }
 
 /// A pool forecast whose future is not complete yet.
+#[derive(Debug)]
 struct Pending {
     complete_at: usize,
     experts: Vec<[f64; EXPERTS]>,
@@ -146,113 +59,160 @@ struct Pending {
     inside: f64,
 }
 
-#[derive(Default)]
-struct Rolling {
+/// The run so far.
+#[derive(Debug)]
+struct Rolling<'a> {
+    history: &'a History,
+    plan: &'a Plan,
+    seed: u64,
+    /// Horizon and season in slots.
     horizon: usize,
+    season: usize,
+    memory: Memory,
+    pending: Vec<Pending>,
+    tallies: Vec<Tally>,
+    record: TrackRecord,
     origins: usize,
     outcomes: usize,
     violations: usize,
-    tallies: Vec<Tally>,
-    record: TrackRecord,
 }
 
-impl Rolling {
+impl<'a> Rolling<'a> {
+    fn new(history: &'a History, plan: &'a Plan, seed: u64) -> Self {
+        Self {
+            history,
+            plan,
+            seed,
+            horizon: history.slots_of_steps(plan.horizon_steps),
+            season: plan.season_steps.map_or_else(
+                || ((DAY_MS / history.step_ms) as usize).max(1),
+                |steps| history.slots_of_steps(steps),
+            ),
+            memory: Memory::default(),
+            pending: Vec::new(),
+            tallies: vec![Tally::default(); plan.methods.len()],
+            record: TrackRecord::default(),
+            origins: 0,
+            outcomes: 0,
+            violations: 0,
+        }
+    }
+
+    /// The history up to slot `at`; `None` where too little of it, or of what came after it, was seen.
+    fn training(&self, at: usize) -> Option<History> {
+        let slots = &self.history.slots;
+        let seen = |part: &[f64]| part.iter().filter(|v| v.is_finite()).count();
+        let told = 2 * seen(&slots[at + 1..=at + self.horizon]) >= self.horizon;
+        (slots[at].is_finite() && told && seen(&slots[..=at]) >= MIN_SAMPLES).then(|| History {
+            slots: slots[..=at].to_vec(),
+            last_ms: self.history.last_ms - (slots.len() - 1 - at) as i64 * self.history.step_ms,
+            ..self.history.clone()
+        })
+    }
+
+    /// Asks every method at slot `at` and holds the answers against what came.
+    fn visit(&mut self, at: usize, training: &History, clock_ns: &mut dyn FnMut() -> u64) {
+        self.learn_until(at);
+        let future = &self.history.slots[at + 1..=at + self.horizon];
+        let thresholds = thresholds(self.plan, training);
+        let left = |t: &Threshold| future.iter().any(|v| t.is_left_by(*v));
+        let outcomes: Vec<bool> = thresholds.iter().map(left).collect();
+        self.origins += 1;
+        self.outcomes += outcomes.len();
+        self.violations += outcomes.iter().filter(|left| **left).count();
+        let origin = Origin {
+            training,
+            horizon: self.horizon,
+            horizon_steps: self.plan.horizon_steps,
+            season: self.season,
+            thresholds: &thresholds,
+            seed: self.seed.wrapping_add(at as u64),
+        };
+        let scale = mase_scale(&training.slots, 1);
+        let (mut arima, mut pool) = (None, None);
+        for (&method, tally) in self.plan.methods.iter().zip(&mut self.tallies) {
+            let started = clock_ns();
+            let said = origin.ask(method, &mut self.memory);
+            let spent_ns = clock_ns().saturating_sub(started);
+            match &said {
+                Some(said) => tally.take(said, future, &outcomes, scale, spent_ns),
+                None => tally.declined += 1,
+            }
+            match method {
+                Method::Arima => arima = said.map(|said| said.probability),
+                Method::Pool => pool = said,
+                _ => {}
+            }
+        }
+        let Some(said) = pool else { return };
+        self.score(&said, &origin, &outcomes, arima.as_deref());
+        let inside = self.score_bands(&said, future);
+        if let Some(answer) = self.memory.pool.take() {
+            self.pending.push(Pending {
+                complete_at: at + self.horizon,
+                experts: answer.expert_probability.into_iter().next().unwrap_or_default(),
+                outcomes,
+                inside,
+            });
+        }
+    }
+
+    /// The pool learns from outcomes that are complete by now, and from no other.
+    fn learn_until(&mut self, at: usize) {
+        let horizon_ms = self.horizon as i64 * self.history.step_ms;
+        let memory = &mut self.memory;
+        self.pending.retain(|outcome| {
+            let ripe = outcome.complete_at <= at;
+            if let (true, Some(state)) = (ripe, memory.state.as_mut()) {
+                state.observe(horizon_ms, &outcome.experts, &outcome.outcomes);
+                state.observe_band(outcome.inside);
+            }
+            !ripe
+        });
+    }
+
     /// Takes our forecast into the track record, beside what the rivals said at the same origin.
-    fn score(
-        &mut self,
-        said: &Said,
-        training: &History,
-        thresholds: &[Threshold],
-        outcomes: &[bool],
-        future: &[f64],
-        arima: Option<&[f64]>,
-    ) {
-        let last = training.last_value();
-        for (i, threshold) in thresholds.iter().enumerate() {
+    fn score(&mut self, said: &Said, origin: &Origin<'_>, outcomes: &[bool], arima: Option<&[f64]>) {
+        let last = origin.training.last_value();
+        for (i, threshold) in origin.thresholds.iter().enumerate() {
             self.record.score(&Scored {
                 probability: said.probability[i],
                 last_value: f64::from(u8::from(threshold.is_left_by(last))),
-                base_rate: Some(base_rate(&training.slots, self.horizon, threshold)),
+                base_rate: Some(base_rate(&origin.training.slots, self.horizon, threshold)),
                 arima: arima.map(|p| p[i]),
                 violated: outcomes[i],
             });
         }
-        let Some(bands) = &said.bands else { return };
+    }
+
+    /// Takes our bands into the track record; the share of values inside the 95 % band.
+    fn score_bands(&mut self, said: &Said, future: &[f64]) -> f64 {
+        let Some(bands) = &said.bands else { return f64::NAN };
+        let (mut hits, mut values) = (0.0, 0.0);
         for (j, value) in future.iter().enumerate().filter(|(_, v)| v.is_finite()) {
             let inside = covers(bands[0][j], bands[LEVELS.len() - 1][j], *value);
             self.record.score_band(inside, mean_pinball(bands, j, *value));
+            hits += f64::from(u8::from(inside));
+            values += 1.0;
+        }
+        hits / values
+    }
+
+    fn report(self) -> Report {
+        let rows = self.plan.methods.iter().zip(&self.tallies);
+        Report {
+            origins: self.origins,
+            horizon_ms: self.horizon as i64 * self.history.step_ms,
+            outcomes: self.outcomes,
+            violations: self.violations,
+            rows: rows.map(|(&method, tally)| tally.row(method)).collect(),
+            record: self.record,
+            state: self.memory.state.unwrap_or_default(),
         }
     }
 }
 
-/// Sums of one method.
-#[derive(Debug, Clone, Default)]
-struct Tally {
-    answered: usize,
-    declined: usize,
-    scaled_error: f64,
-    scaled: usize,
-    pinball: f64,
-    values: usize,
-    inside: usize,
-    banded: usize,
-    pairs: Vec<(f64, bool)>,
-    spent_ns: u64,
-}
-
-impl Tally {
-    fn take(&mut self, said: &Said, future: &[f64], outcomes: &[bool], scale: Option<f64>, spent_ns: u64) {
-        self.answered += 1;
-        self.spent_ns += spent_ns;
-        self.pairs
-            .extend(said.probability.iter().copied().zip(outcomes.iter().copied()));
-        for (j, value) in future.iter().copied().enumerate().filter(|(_, v)| v.is_finite()) {
-            if let Some(scale) = scale {
-                self.scaled_error += (value - said.point[j]).abs() / scale;
-                self.scaled += 1;
-            }
-            self.values += 1;
-            if let Some(bands) = &said.bands {
-                self.pinball += mean_pinball(bands, j, value);
-                self.banded += 1;
-                self.inside += usize::from(covers(bands[0][j], bands[LEVELS.len() - 1][j], value));
-            } else {
-                let sum: f64 = LEVELS.iter().map(|&level| pinball(level, said.point[j], value)).sum();
-                self.pinball += sum / LEVELS.len() as f64;
-            }
-        }
-    }
-
-    fn row(&self, method: Method) -> MethodRow {
-        let mean = |sum: f64, count: usize| (count > 0 && sum.is_finite()).then(|| sum / count as f64);
-        let calibration = calibration_table(&self.pairs, CALIBRATION_BINS);
-        MethodRow {
-            method,
-            answered: self.answered,
-            declined: self.declined,
-            mase: mean(self.scaled_error, self.scaled),
-            pinball: mean(self.pinball, self.values),
-            brier: mean(
-                self.pairs.iter().map(|&(p, left)| brier(p, left)).sum(),
-                self.pairs.len(),
-            ),
-            calibration_error: (!calibration.is_empty()).then(|| calibration_error(&calibration)),
-            calibration,
-            coverage: mean(self.inside as f64, self.banded),
-            cost_ms: mean(self.spent_ns as f64 / 1e6, self.answered),
-        }
-    }
-}
-
-fn mean_pinball(bands: &[Vec<f64>], j: usize, value: f64) -> f64 {
-    let sum: f64 = LEVELS
-        .iter()
-        .zip(bands)
-        .map(|(&level, row)| pinball(level, row[j], value))
-        .sum();
-    sum / LEVELS.len() as f64
-}
-
+/// The thresholds of the plan, or quantiles of the training part.
 fn thresholds(plan: &Plan, training: &History) -> Vec<Threshold> {
     match &plan.bounds {
         Bounds::Given(thresholds) => thresholds.clone(),

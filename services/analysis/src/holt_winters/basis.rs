@@ -4,6 +4,7 @@
 //! i steps later. So two impulse responses serve m + 1 columns, and their Gram matrix is a handful of lag products. The level has
 //! no column: a shift of level against season changes nothing.
 
+use super::model::MAX_SEASON;
 use crate::products::{dot, lagged};
 
 /// Filters run side by side.
@@ -170,7 +171,7 @@ impl Workspace {
         let side = self.m + 1;
         let mut gradient = [0.0; FREE];
         let mut matrix = [[0.0; FREE]; FREE];
-        let mut crossed = [[0.0; super::MAX_SEASON + 1]; FREE];
+        let mut crossed = [[0.0; MAX_SEASON + 1]; FREE];
         for k in 0..FREE {
             gradient[k] = dot(&self.slopes[k], &self.errors);
             for j in 0..=k {

@@ -1,7 +1,8 @@
 //! The fit: variable projection for the initial states, projected Levenberg–Marquardt for the three smoothing parameters.
 
 use super::basis::{FREE, Gains, Start, Workspace};
-use super::{Fit, MAX_SEASON, Parameters, State, check_season, recursion};
+use super::model::{Fit, MAX_SEASON, Parameters, State, check_season};
+use super::recursion;
 use crate::degenerate::Degenerate;
 use crate::scaling::standardise;
 

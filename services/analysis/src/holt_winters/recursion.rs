@@ -1,6 +1,31 @@
 //! The recursions with given parameters.
 
-use super::{Filtered, Parameters, State};
+use super::model::{Filtered, Parameters, State, check_season};
+use crate::degenerate::Degenerate;
+
+/// Runs the recursions over `values` (equal spacing) from `start` with given parameters: no optimiser, strict arithmetic.
+///
+/// # Errors
+/// [`Degenerate`] for no values, gaps, parameters outside 0…1, a state that is not finite, an empty or too long season, overflow.
+pub fn filter(values: &[f64], parameters: Parameters, start: &State) -> Result<Filtered, Degenerate> {
+    if values.is_empty() {
+        return Err(Degenerate::Empty);
+    }
+    let odd = values.iter().filter(|x| !x.is_finite()).count();
+    if odd > 0 {
+        return Err(Degenerate::NonFinite { count: odd });
+    }
+    parameters.check()?;
+    check_season(start.season.len(), usize::MAX)?;
+    if !(start.level.is_finite() && start.trend.is_finite() && start.season.iter().all(|s| s.is_finite())) {
+        return Err(Degenerate::BadParameter { name: "start" });
+    }
+    let filtered = textbook(values, parameters, start);
+    if !filtered.sse.is_finite() || !filtered.end.level.is_finite() {
+        return Err(Degenerate::OutOfRange);
+    }
+    Ok(filtered)
+}
 
 /// One pass; values and states are taken relative to the first value, so that a large offset costs no digits.
 pub(super) fn run(values: &[f64], parameters: Parameters, start: &State) -> Filtered {
@@ -37,7 +62,7 @@ pub(super) fn run(values: &[f64], parameters: Parameters, start: &State) -> Filt
 ///
 /// This is how other tools compute it, so given parameters give their numbers to the last digits, rounding noise at 1e15 included;
 /// a fit uses [`run`], which has less of it.
-pub(super) fn textbook(values: &[f64], parameters: Parameters, start: &State) -> Filtered {
+fn textbook(values: &[f64], parameters: Parameters, start: &State) -> Filtered {
     let Parameters { alpha, beta, gamma } = parameters;
     let m = start.season.len();
     let (mut level, mut trend) = (start.level, start.trend);

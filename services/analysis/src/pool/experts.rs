@@ -1,47 +1,103 @@
 //! The experts: each draws paths of what may come, from the history up to an origin.
 
+use super::copying::{Manner, Neighbours, Offset, copy, next_valid};
 use super::drift::Walk;
 use super::random::Random;
-use super::terrain::{FEATURES, LEVEL, SHAPE, Terrain, Track, advance};
+use super::terrain::{FEATURES, LEVEL, SHAPE, Terrain};
+use super::track::Track;
 
 /// Number of experts in the pool.
 pub const EXPERTS: usize = 15;
 /// Names, in the order of every weight vector.
-pub const NAMES: [&str; EXPERTS] = [
-    "near-4h",
-    "near-24h",
-    "analog-24h",
-    "chain-4h",
-    "level-24h",
-    "bootstrap",
-    "theta",
-    "trend",
-    "climate-4h",
-    "climate-24h",
-    "project-24h",
-    "season",
-    "recursion",
-    "cycle",
-    "drift",
+pub const NAMES: [&str; EXPERTS] = {
+    let mut names = [""; EXPERTS];
+    let mut i = 0;
+    while i < EXPERTS {
+        names[i] = TABLE[i].0;
+        i += 1;
+    }
+    names
+};
+
+/// How far back an expert looks.
+#[derive(Debug, Clone, Copy)]
+enum Memory {
+    FourHours,
+    All,
+}
+
+/// What an expert does.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// What followed the places nearest to the present, or any places; a path is copied in this many pieces.
+    Copies(Option<&'static [f64; FEATURES]>, Offset, usize),
+    /// Residuals around exponential smoothing, the level moving by this share of the slow slope, damped or not.
+    Smoothed(f64, bool),
+    /// What followed at the same time of earlier days.
+    Season,
+    /// What followed at the same phase of earlier cycles.
+    Cycle,
+    /// A simulated autoregression.
+    Recursion,
+    /// A simulated ARIMA(1,1,1).
+    Drift,
+}
+
+const SHIFTED: Way = Way::Copies(Some(&SHAPE), Offset::Kept, 1);
+const CLIMATE: Way = Way::Copies(None, Offset::None, 1);
+
+/// The experts, in the order of every weight vector.
+const TABLE: [(&str, Memory, Way); EXPERTS] = [
+    ("near-4h", Memory::FourHours, SHIFTED),
+    ("near-24h", Memory::All, SHIFTED),
+    ("analog-24h", Memory::All, Way::Copies(Some(&LEVEL), Offset::Fading, 1)),
+    (
+        "chain-4h",
+        Memory::FourHours,
+        Way::Copies(Some(&SHAPE), Offset::Kept, 6),
+    ),
+    ("level-24h", Memory::All, Way::Copies(Some(&LEVEL), Offset::Fading, 4)),
+    ("bootstrap", Memory::FourHours, Way::Smoothed(0.0, false)),
+    ("theta", Memory::FourHours, Way::Smoothed(0.5, false)),
+    ("trend", Memory::FourHours, Way::Smoothed(1.0, true)),
+    ("climate-4h", Memory::FourHours, CLIMATE),
+    ("climate-24h", Memory::All, CLIMATE),
+    ("project-24h", Memory::All, Way::Copies(None, Offset::Fading, 1)),
+    ("season", Memory::All, Way::Season),
+    ("recursion", Memory::FourHours, Way::Recursion),
+    ("cycle", Memory::All, Way::Cycle),
+    ("drift", Memory::All, Way::Drift),
 ];
-/// Candidates looked at when a path jumps to another place of the history.
-const JUMP_CANDIDATES: usize = 10;
-/// Length of the blocks of residuals drawn together, so that bursts stay bursts.
+/// Length of the blocks of residuals drawn together, so that bursts stay bursts, and of the shortest copied pieces.
 const BLOCK: usize = 8;
-/// Slots per block of neighbour candidates: of each block only the nearest is a candidate, so that neighbours are not one place twice.
-const SPREAD: usize = 3;
+/// Parts of a day by which a place of an earlier day may be off.
+const JITTERS_A_DAY: usize = 96;
+/// Slots from which the state at an origin is replayed: four times what the longest mean remembers.
+const REPLAY: usize = 256;
+/// Fewest slots for the autoregression.
+const FEWEST_FOR_RECURSION: usize = 12;
 
 /// Draws paths into a caller's buffer; holds the scratch space of the neighbour search.
 #[derive(Debug, Default)]
 pub(crate) struct Artist {
-    nearest: Vec<(f64, u32)>,
+    nearest: Neighbours,
     walks: Vec<Walk>,
     shocks: Vec<f64>,
 }
 
+/// From where and how many paths are drawn.
+#[derive(Debug, Clone, Copy)]
+struct Draw<'a> {
+    terrain: &'a Terrain,
+    origin: usize,
+    /// First slot of the expert's memory.
+    from: usize,
+    count: usize,
+}
+
 impl Artist {
-    /// Draws `count` paths of `horizon` slots of expert `expert` from `origin`, calling `take` with each path (values in the terrain's unit).
-    /// Nothing after `origin` is looked at. Returns false when the expert has nothing to say (history too short).
+    /// Draws `count` paths as long as `path` of expert `expert` from `origin`, calling `take` with each (values in the terrain's unit).
+    /// Nothing after `origin` is looked at. Takes no path when the expert has nothing to say (history too short).
     pub(crate) fn draw(
         &mut self,
         terrain: &Terrain,
@@ -50,190 +106,90 @@ impl Artist {
         count: usize,
         path: &mut [f64],
         random: &mut Random,
-        mut take: impl FnMut(&[f64]),
-    ) -> bool {
-        let horizon = path.len();
-        let near = origin.saturating_sub(terrain.four_hours);
-        let rule = match expert {
-            0 => Rule {
-                from: near,
-                matching: Some(&SHAPE),
-                offset: Offset::Kept,
-                piece: horizon,
-            },
-            1 => Rule {
-                from: 0,
-                matching: Some(&SHAPE),
-                offset: Offset::Kept,
-                piece: horizon,
-            },
-            2 => Rule {
-                from: 0,
-                matching: Some(&LEVEL),
-                offset: Offset::Fading,
-                piece: horizon,
-            },
-            3 => Rule {
-                from: near,
-                matching: Some(&SHAPE),
-                offset: Offset::Kept,
-                piece: (horizon / 6).max(BLOCK),
-            },
-            4 => Rule {
-                from: 0,
-                matching: Some(&LEVEL),
-                offset: Offset::Fading,
-                piece: (horizon / 4).max(BLOCK),
-            },
-            5..=7 => return Self::smoothed(terrain, expert, origin, near, count, path, random, take),
-            8 => Rule {
-                from: near,
-                matching: None,
-                offset: Offset::None,
-                piece: horizon,
-            },
-            9 => Rule {
-                from: 0,
-                matching: None,
-                offset: Offset::None,
-                piece: horizon,
-            },
-            10 => Rule {
-                from: 0,
-                matching: None,
-                offset: Offset::Fading,
-                piece: horizon,
-            },
-            12 => return Self::recursion(terrain, origin, near, count, path, random, take),
-            13 => {
-                let Some(cycle) = terrain.cycle else { return false };
-                return Self::season(terrain, cycle, 1, origin, count, path, random, take);
-            }
-            14 => return self.drift(terrain, origin, count, path, random, take),
-            _ => {
-                let day = terrain.day;
-                return Self::season(terrain, day, (day / 96).max(1), origin, count, path, random, take);
-            }
+        take: impl FnMut(&[f64]),
+    ) {
+        let (_, memory, way) = TABLE[expert];
+        let from = match memory {
+            Memory::FourHours => origin.saturating_sub(terrain.spans.four_hours),
+            Memory::All => 0,
         };
-        if origin < rule.from + 2 {
-            return false;
-        }
-        let least = horizon.min((origin - rule.from) / 3).max(1);
-        if let Some(weights) = rule.matching {
-            self.find(terrain, origin, rule.from, least, weights, count);
-            if self.nearest.is_empty() {
-                return false;
+        let draw = Draw {
+            terrain,
+            origin,
+            from,
+            count,
+        };
+        let day = terrain.spans.day;
+        match way {
+            Way::Copies(matching, offset, pieces) => {
+                let piece = if pieces == 1 {
+                    path.len()
+                } else {
+                    (path.len() / pieces).max(BLOCK)
+                };
+                let manner = Manner {
+                    from,
+                    matching,
+                    offset,
+                    piece,
+                };
+                self.copies(draw, manner, path, random, take);
             }
-            for i in 0..count {
-                let source = self.nearest[i % self.nearest.len()].1 as usize;
-                copy(terrain, source, origin, &rule, path, random);
+            Way::Smoothed(share, damped) => draw.smoothed(share, damped, path, random, take),
+            Way::Season => draw.season(day, (day / JITTERS_A_DAY).max(1), path, random, take),
+            Way::Cycle => {
+                if let Some(cycle) = terrain.cycle {
+                    draw.season(cycle, 1, path, random, take);
+                }
+            }
+            Way::Recursion => draw.recursion(path, random, take),
+            Way::Drift => self.drift(draw, path, random, take),
+        }
+    }
+
+    fn copies(
+        &mut self,
+        draw: Draw<'_>,
+        manner: Manner,
+        path: &mut [f64],
+        random: &mut Random,
+        mut take: impl FnMut(&[f64]),
+    ) {
+        let Draw {
+            terrain,
+            origin,
+            from,
+            count,
+        } = draw;
+        if origin < from + 2 {
+            return;
+        }
+        let least = path.len().min((origin - from) / 3).max(1);
+        if let Some(weights) = manner.matching {
+            self.nearest.find(terrain, origin, from, least, weights, count);
+            for source in self.nearest.places().take(count) {
+                copy(terrain, source, origin, manner, path, random);
                 take(path);
             }
-            return true;
+            return;
         }
-        // Without matching: places spread evenly over the window with one random start.
-        let places = origin - rule.from - least + 1;
+        // Without matching: places spread evenly over the memory with one random start.
+        let places = origin - from - least + 1;
         let start = random.below(places);
         for i in 0..count {
-            let source = rule.from + (start + i * places / count) % places;
-            let Some(source) = next_valid(terrain, source, origin) else {
-                continue;
-            };
-            copy(terrain, source, origin, &rule, path, random);
-            take(path);
+            let source = from + (start + i * places / count) % places;
+            if let Some(source) = next_valid(terrain, source, origin) {
+                copy(terrain, source, origin, manner, path, random);
+                take(path);
+            }
         }
-        true
     }
 
-    /// The `count` nearest states to `origin` in `from..origin` with at least `least` slots after them, nearest first.
-    fn find(
-        &mut self,
-        terrain: &Terrain,
-        origin: usize,
-        from: usize,
-        least: usize,
-        weights: &[f64; FEATURES],
-        count: usize,
-    ) {
-        self.nearest.clear();
-        let by_distance = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1));
-        // Nothing farther than the worst of `count` kept ones can be among the nearest.
-        let mut bound = f64::INFINITY;
-        let mut block = from;
-        while block + least <= origin {
-            let mut best = (bound, u32::MAX);
-            for place in block..(block + SPREAD).min(origin + 1 - least) {
-                if terrain.ahead(place, origin) >= least && !terrain.x[place].is_nan() {
-                    let distance = terrain.distance(place, origin, weights, best.0);
-                    if distance < best.0 {
-                        best = (distance, place as u32);
-                    }
-                }
-            }
-            if best.1 != u32::MAX {
-                self.nearest.push(best);
-                if self.nearest.len() == 2 * count {
-                    self.nearest.select_nth_unstable_by(count - 1, by_distance);
-                    self.nearest.truncate(count);
-                    bound = self.nearest[count - 1].0;
-                }
-            }
-            block += SPREAD;
-        }
-        self.nearest.sort_unstable_by(by_distance);
-        self.nearest.truncate(count);
-    }
-
-    /// Bootstrap of residuals around exponential smoothing: plain, with half the slope (theta), with the damped slope (trend).
-    fn smoothed(
-        terrain: &Terrain,
-        expert: usize,
-        origin: usize,
-        near: usize,
-        count: usize,
-        path: &mut [f64],
-        random: &mut Random,
-        mut take: impl FnMut(&[f64]),
-    ) -> bool {
-        let first = near.max(1);
-        if origin < first + 3 {
-            return false;
-        }
-        let (slope, damping) = match expert {
-            5 => (0.0, 1.0),
-            6 => (terrain.slope[origin] / 2.0, 1.0),
-            _ => (terrain.slope[origin], 1.0 - 1.0 / (path.len() as f64).max(8.0)),
-        };
-        let places = origin + 1 - first;
-        for _ in 0..count {
-            let (mut level, mut slope) = (terrain.level[origin], slope);
-            let mut source = 0;
-            for (j, out) in path.iter_mut().enumerate() {
-                if j % BLOCK == 0 {
-                    source = first + random.below(places);
-                }
-                let error = terrain.error[source];
-                source = if source == origin { first } else { source + 1 };
-                level += slope;
-                slope *= damping;
-                *out = (level + error).clamp(terrain.floor, terrain.ceiling);
-                level += terrain.alpha * error;
-            }
-            take(path);
-        }
-        true
-    }
-
-    /// Simulates ARIMA(1,1,1); every other path takes the shocks of the one before with the other sign (antithetic, Hammersley & Morton 1956).
-    fn drift(
-        &mut self,
-        terrain: &Terrain,
-        origin: usize,
-        count: usize,
-        path: &mut [f64],
-        random: &mut Random,
-        mut take: impl FnMut(&[f64]),
-    ) -> bool {
+    /// Every other path takes the shocks of the one before with the other sign (antithetic, Hammersley & Morton 1956).
+    fn drift(&mut self, draw: Draw<'_>, path: &mut [f64], random: &mut Random, mut take: impl FnMut(&[f64])) {
+        let Draw {
+            terrain, origin, count, ..
+        } = draw;
         terrain
             .drift
             .draw(&terrain.x, origin, count / 2, random, &mut self.walks);
@@ -243,188 +199,103 @@ impl Artist {
             for sign in [1.0, -1.0] {
                 let (mut walk, mut value) = (walk, terrain.x[origin]);
                 for (out, shock) in path.iter_mut().zip(&self.shocks) {
-                    value = (value + walk.advance(sign * shock)).clamp(terrain.floor, terrain.ceiling);
+                    value = terrain.walls.hold(value + walk.advance(sign * shock));
                     *out = value;
                 }
                 take(path);
             }
         }
-        !self.walks.is_empty()
+    }
+}
+
+impl Draw<'_> {
+    /// Bootstrap of residuals in blocks around exponential smoothing.
+    fn smoothed(self, share: f64, damped: bool, path: &mut [f64], random: &mut Random, mut take: impl FnMut(&[f64])) {
+        let Self { terrain, origin, .. } = self;
+        let first = self.from.max(1);
+        if origin < first + 3 {
+            return;
+        }
+        let smoothing = &terrain.smoothing;
+        let damping = if damped {
+            1.0 - 1.0 / (path.len() as f64).max(BLOCK as f64)
+        } else {
+            1.0
+        };
+        for _ in 0..self.count {
+            let (mut level, mut slope) = (smoothing.level[origin], share * smoothing.slope[origin]);
+            let mut source = first;
+            for (j, out) in path.iter_mut().enumerate() {
+                if j % BLOCK == 0 {
+                    source = first + random.below(origin + 1 - first);
+                }
+                let error = smoothing.error[source];
+                source = if source == origin { first } else { source + 1 };
+                level += slope;
+                slope *= damping;
+                *out = terrain.walls.hold(level + error);
+                level += smoothing.alpha * error;
+            }
+            take(path);
+        }
     }
 
     /// Simulates the autoregression with its own errors, half of the paths with errors of the last hours, half with errors of the whole history.
-    fn recursion(
-        terrain: &Terrain,
-        origin: usize,
-        near: usize,
-        count: usize,
-        path: &mut [f64],
-        random: &mut Random,
-        mut take: impl FnMut(&[f64]),
-    ) -> bool {
-        if origin < 12 {
-            return false;
+    fn recursion(self, path: &mut [f64], random: &mut Random, mut take: impl FnMut(&[f64])) {
+        let Self { terrain, origin, .. } = self;
+        if origin < FEWEST_FOR_RECURSION {
+            return;
         }
         let recursion = &terrain.recursion;
         let coefficients = recursion.at(origin);
-        // The state at the origin, replayed over what the longest mean remembers.
-        let from = origin.saturating_sub(256);
-        let mut start = Track::start(&terrain.x[from..]);
-        for &v in terrain.x[from..=origin].iter().filter(|v| v.is_finite()) {
-            advance(&mut start, v);
+        let replayed = &terrain.x[origin.saturating_sub(REPLAY)..=origin];
+        let mut start = Track::start(replayed);
+        for &v in replayed.iter().filter(|v| v.is_finite()) {
+            start.advance(v);
         }
-        for i in 0..count {
-            let first = if i % 2 == 0 { near.max(1) } else { 1 };
+        for i in 0..self.count {
+            let first = if i % 2 == 0 { self.from.max(1) } else { 1 };
             let mut track = start;
             let mut source = first;
             for (j, out) in path.iter_mut().enumerate() {
                 if j % BLOCK == 0 {
                     source = first + random.below(origin + 1 - first);
                 }
-                let error = terrain.recursion.errors[source];
+                let error = recursion.errors[source];
                 source = if source == origin { first } else { source + 1 };
                 let expected = recursion.expect(coefficients, &track, &terrain.x[..=origin], origin + j);
                 let change = expected + if error.is_finite() { error } else { 0.0 };
-                let value = (track.last + change).clamp(terrain.floor, terrain.ceiling);
-                advance(&mut track, value);
+                let value = terrain.walls.hold(track.last + change);
+                track.advance(value);
                 *out = value;
             }
             take(path);
         }
-        true
     }
 
-    /// What followed at the same time of earlier cycles, moved by the fading part of the present difference. Places are taken up to `jitter` slots
-    /// around it.
-    fn season(
-        terrain: &Terrain,
-        period: usize,
-        jitter: usize,
-        origin: usize,
-        count: usize,
-        path: &mut [f64],
-        random: &mut Random,
-        mut take: impl FnMut(&[f64]),
-    ) -> bool {
-        let days = (origin + jitter) / period;
-        if days == 0 {
-            return false;
+    /// What followed at the same time of earlier periods, moved by the fading part of the present difference. Places are taken up to `jitter`
+    /// slots around it.
+    fn season(self, period: usize, jitter: usize, path: &mut [f64], random: &mut Random, mut take: impl FnMut(&[f64])) {
+        let Self { terrain, origin, .. } = self;
+        let periods = (origin + jitter) / period;
+        if periods == 0 {
+            return;
         }
-        let rule = Rule {
-            from: 0,
+        let manner = Manner {
+            from: self.from,
             matching: None,
             offset: Offset::Fading,
             piece: path.len(),
         };
-        let mut drawn = false;
-        for i in 0..count {
-            let back = (1 + i % days) * period;
+        for i in 0..self.count {
+            let back = (1 + i % periods) * period;
             let place = (origin + jitter / 2)
                 .saturating_sub(back)
                 .saturating_sub(random.below(jitter + 1));
-            let Some(place) = next_valid(terrain, place, origin) else {
-                continue;
-            };
-            copy(terrain, place, origin, &rule, path, random);
-            take(path);
-            drawn = true;
-        }
-        drawn
-    }
-}
-
-/// How the difference between the present level and that of the copied place is carried along.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Offset {
-    /// Fully: the copy is shifted.
-    Kept,
-    /// In the share that usually persists (local projection, Jordà 2005).
-    Fading,
-    /// Not at all.
-    None,
-}
-
-#[derive(Debug)]
-struct Rule<'a> {
-    from: usize,
-    matching: Option<&'a [f64; FEATURES]>,
-    offset: Offset,
-    piece: usize,
-}
-
-fn next_valid(terrain: &Terrain, mut place: usize, origin: usize) -> Option<usize> {
-    while place < origin && (terrain.x[place].is_nan() || terrain.run[place] == 0) {
-        place += 1;
-    }
-    (place < origin).then_some(place)
-}
-
-/// Copies what followed `source`, piece by piece; where a piece ends (or a gap, or the origin) the path jumps to a similar place.
-fn copy(terrain: &Terrain, source: usize, origin: usize, rule: &Rule<'_>, path: &mut [f64], random: &mut Random) {
-    let mut place = source;
-    let mut value = terrain.x[origin];
-    let mut done = 0;
-    while done < path.len() {
-        let take = terrain.ahead(place, origin).min(rule.piece).min(path.len() - done);
-        if take == 0 {
-            // Nowhere to go (nothing but gaps): stand still rather than spin.
-            path[done..].fill(value.clamp(terrain.floor, terrain.ceiling));
-            return;
-        }
-        let difference = value - terrain.x[place];
-        let following = &terrain.x[place + 1..=place + take];
-        let out = &mut path[done..done + take];
-        match rule.offset {
-            Offset::Kept => {
-                for (o, v) in out.iter_mut().zip(following) {
-                    *o = (v + difference).clamp(terrain.floor, terrain.ceiling);
-                }
+            if let Some(place) = next_valid(terrain, place, origin) {
+                copy(terrain, place, origin, manner, path, random);
+                take(path);
             }
-            Offset::Fading => {
-                for ((o, v), share) in out.iter_mut().zip(following).zip(&terrain.persistence[1..]) {
-                    *o = (v + difference * share).clamp(terrain.floor, terrain.ceiling);
-                }
-            }
-            Offset::None => out.copy_from_slice(following),
-        }
-        done += take;
-        if done < path.len() {
-            if done > 0 {
-                value = path[done - 1];
-            }
-            place = jump(terrain, place + take, value, origin, rule, random);
         }
     }
-}
-
-/// A place similar to the state at `end` (whose path now stands at `value`), the best of a few random ones.
-fn jump(terrain: &Terrain, end: usize, value: f64, origin: usize, rule: &Rule<'_>, random: &mut Random) -> usize {
-    let weights = rule.matching.unwrap_or(&LEVEL);
-    let mut best = (f64::INFINITY, origin - 1);
-    let span = (terrain.ceiling - terrain.floor).max(f64::MIN_POSITIVE);
-    for _ in 0..JUMP_CANDIDATES {
-        let place = rule.from + random.below(origin - rule.from);
-        if terrain.x[place].is_nan() || terrain.run[place] == 0 {
-            continue;
-        }
-        let mut distance = terrain.distance(place, end, weights, best.0);
-        if rule.offset != Offset::Kept {
-            distance += 20.0 * (terrain.x[place] - value).abs() / span;
-        }
-        if distance < best.0 {
-            best = (distance, place);
-        }
-    }
-    if terrain.x[best.1].is_nan() || terrain.run[best.1] == 0 {
-        let mut place = best.1;
-        while place > 0 && (terrain.x[place].is_nan() || terrain.run[place] == 0) {
-            place -= 1;
-        }
-        return if terrain.x[place].is_nan() || terrain.run[place] == 0 {
-            0
-        } else {
-            place
-        };
-    }
-    best.1
 }

@@ -1,6 +1,6 @@
 //! A series on its own step: sorted, without repeats of the scrape, with gaps kept as gaps.
 
-use super::PoolError;
+use super::question::PoolError;
 
 /// Longest history a forecast looks at, in slots of the step; older slots are dropped. 24 h at 5 s.
 pub const MAX_HISTORY_SLOTS: usize = 17_280;

@@ -97,7 +97,7 @@ pub(crate) fn learn_on(
     seed: u64,
 ) -> PoolState {
     let mut learned = state.cloned().unwrap_or_default();
-    learned.alpha = terrain.alpha;
+    learned.alpha = terrain.smoothing.alpha;
     learned.cycle_ms = terrain.cycle.map_or(0.0, |slots| slots as f64 * history.step_ms as f64);
     if learned.band_factor <= 0.0 {
         learned.band_factor = 1.0;
@@ -156,7 +156,7 @@ fn ask(terrain: &Terrain, question: &Question, horizons: &[usize], seed: u64) ->
                 &mut random,
                 |path| {
                     drawn[expert] += 1;
-                    count_hits(path, horizons, &order, &thresholds, terrain.grain, |cell| {
+                    count_hits(path, horizons, &order, &thresholds, terrain.walls.grain, |cell| {
                         hits[cell][expert] += 1;
                     });
                 },
@@ -181,7 +181,7 @@ fn ask(terrain: &Terrain, question: &Question, horizons: &[usize], seed: u64) ->
                 out.push(Lesson {
                     horizon: i,
                     origin,
-                    threshold: unscaled(*threshold, terrain.unit),
+                    threshold: threshold.divided_by(1.0 / terrain.unit),
                     probabilities,
                     violated,
                     importance: (spacing / horizon as f64).min(1.0) / thresholds.len() as f64,
@@ -224,22 +224,8 @@ pub(crate) fn count_hits(
     }
 }
 
-pub(crate) fn scaled(threshold: Threshold, unit: f64) -> Threshold {
-    Threshold {
-        side: threshold.side,
-        value: threshold.value / unit,
-    }
-}
-
-fn unscaled(threshold: Threshold, unit: f64) -> Threshold {
-    Threshold {
-        side: threshold.side,
-        value: threshold.value * unit,
-    }
-}
-
 fn teaching_thresholds(terrain: &Terrain, question: &Question) -> Vec<Threshold> {
-    let mut thresholds: Vec<Threshold> = question.thresholds.iter().map(|&t| scaled(t, terrain.unit)).collect();
+    let mut thresholds: Vec<Threshold> = question.thresholds.iter().map(|t| t.divided_by(terrain.unit)).collect();
     let mut finite: Vec<f64> = terrain.x.iter().copied().filter(|v| v.is_finite()).collect();
     finite.sort_unstable_by(f64::total_cmp);
     for (share, side) in TEACHING_QUANTILES {

@@ -79,6 +79,14 @@ impl Threshold {
         }
     }
 
+    /// The bound in a unit of this many units of the series.
+    pub(crate) fn divided_by(self, unit: f64) -> Self {
+        Self {
+            side: self.side,
+            value: self.value / unit,
+        }
+    }
+
     /// Whether `value` violates the bound; bounds are inclusive.
     pub fn is_left_by(&self, value: f64) -> bool {
         match self.side {

@@ -1,6 +1,6 @@
 //! An autoregression of the next change on the state, fitted as the history grows, for the expert that simulates it.
 
-use super::terrain::{ENOUGH_SAMPLES, Track, advance};
+use super::track::{ENOUGH_SAMPLES, Track};
 
 /// Regressors: deviation from the mean, from the short mean, differences of means over 4, 16 and 64 slots, the last two changes, and the
 /// change that came at this time yesterday.
@@ -34,7 +34,7 @@ impl Recursion {
         for t in 0..n {
             let mut change = f64::NAN;
             if x[t].is_finite() {
-                advance(&mut track, x[t]);
+                track.advance(x[t]);
                 if t + 1 < n {
                     change = x[t + 1] - x[t];
                 }

@@ -94,7 +94,7 @@ impl HorizonRecord {
     pub fn weights(&self, history_ms: f64) -> [f64; EXPERTS] {
         let mut weights = prior(history_ms, self.horizon_ms as f64);
         for (weight, gain) in weights.iter_mut().zip(self.gain) {
-            *weight *= gain.clamp(-MOST_GAIN, MOST_GAIN).exp();
+            *weight *= libm::exp(gain.clamp(-MOST_GAIN, MOST_GAIN));
         }
         normalised(weights)
     }
@@ -116,8 +116,8 @@ pub struct PoolState {
 impl PoolState {
     /// Weights for a horizon: learned at the nearest known horizon (in the logarithm of time), else the prior.
     pub fn weights_for(&self, horizon_ms: i64, history_ms: f64) -> [f64; EXPERTS] {
-        let wanted = (horizon_ms.max(1) as f64).ln();
-        let distance = |record: &HorizonRecord| ((record.horizon_ms.max(1) as f64).ln() - wanted).abs();
+        let wanted = libm::log(horizon_ms.max(1) as f64);
+        let distance = |record: &HorizonRecord| (libm::log(record.horizon_ms.max(1) as f64) - wanted).abs();
         self.horizons
             .iter()
             .min_by(|a, b| distance(a).total_cmp(&distance(b)))

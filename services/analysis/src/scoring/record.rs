@@ -1,7 +1,7 @@
 //! The running record of a forecaster of one series or objective: what it said, what came, and how the simple rivals did.
 
-use super::brier;
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use super::scores::brier;
+use crate::student;
 use std::fmt;
 
 /// Scored forecasts below which nothing is claimed.
@@ -110,8 +110,8 @@ impl RivalRecord {
             0.0
         };
         let independent = (n * (1.0 - r) / (1.0 + r)).max(2.0);
-        let half =
-            student_t(f64::midpoint(1.0, VERDICT_CONFIDENCE), independent - 1.0) * (variance / independent).sqrt();
+        let half = student::quantile(f64::midpoint(1.0, VERDICT_CONFIDENCE), independent - 1.0)
+            * (variance / independent).sqrt();
         Some((self.mean - half, self.mean + half))
     }
 }
@@ -288,9 +288,4 @@ impl fmt::Display for TrackRecord {
             }
         }
     }
-}
-
-/// Quantile of Student's t with `freedom` degrees (at least 1, not necessarily whole).
-fn student_t(p: f64, freedom: f64) -> f64 {
-    StudentsT::new(0.0, 1.0, freedom.max(1.0)).map_or(f64::INFINITY, |t| t.inverse_cdf(p))
 }

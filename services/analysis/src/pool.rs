@@ -9,16 +9,24 @@
 //! Invariant: the same input gives the same bits; every probability lies strictly inside (0, 1); every band is finite and bounded by
 //! the seen range plus half its width; nothing is read beyond the history given.
 
+mod bands;
+mod copying;
 mod drift;
 mod experts;
+mod ground;
 mod history;
+mod last_step;
 mod learning;
 mod outlook;
+mod paths;
 mod question;
 mod random;
 mod recursion;
+mod rhythm;
+mod smoothing;
 mod state;
 mod terrain;
+mod track;
 
 pub use experts::{EXPERTS, NAMES};
 pub use history::{HOLD_STEPS, History, MAX_HISTORY_SLOTS, MIN_SAMPLES};
