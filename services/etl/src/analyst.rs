@@ -15,7 +15,7 @@ use crate::error::{EtlError, source_reason};
 use crate::metrics::{EtlMetrics, add};
 use crate::samples::SeriesReading;
 use crate::steps::seasons::LongLook;
-use crate::steps::{self, SeriesInput, Step, StepOptions};
+use crate::steps::{self, RunStep, SeriesInput, StepOptions};
 
 /// Series whose last forecast is remembered.
 const MAX_REMEMBERED: usize = 20_000;
@@ -78,7 +78,7 @@ impl Analyst {
     ) -> SeriesResult {
         let (id, series) = (reading.id, reading.series.clone());
         let previous = self.learned().get(&id).cloned();
-        let forecasts = options.steps.contains(Step::Forecast);
+        let forecasts = options.steps.contains(RunStep::Forecast);
         let work = self
             .pool
             .run(move || {

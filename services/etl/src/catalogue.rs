@@ -28,8 +28,9 @@ const SERIES_AGE: Duration = Duration::from_secs(30);
 /// Listings of series kept for paging.
 const MAX_LISTINGS: usize = 16;
 
+/// The answers of the source that are still good.
 #[derive(Default)]
-struct State {
+struct Offer {
     names: Option<(Instant, Arc<MetricNames>)>,
     tried: Option<Instant>,
     counters: HashMap<String, bool>,
@@ -38,13 +39,13 @@ struct State {
 
 /// The catalogue of one source.
 pub struct Catalogue {
-    source: Arc<dyn MetricSource>,
-    health: SourceHealth,
-    metrics: Arc<EtlMetrics>,
-    clock: Arc<dyn Clock>,
+    pub(crate) source: Arc<dyn MetricSource>,
+    pub(crate) health: SourceHealth,
+    pub(crate) metrics: Arc<EtlMetrics>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// How far back a series counts as there, milliseconds.
     presence_ms: i64,
-    state: Mutex<State>,
+    offer: Mutex<Offer>,
     /// One reader of the names at a time: the others take what it brought.
     turn: Semaphore,
 }
@@ -64,14 +65,14 @@ impl Catalogue {
             metrics,
             clock,
             presence_ms,
-            state: Mutex::default(),
+            offer: Mutex::default(),
             turn: Semaphore::new(1),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn offer(&self) -> MutexGuard<'_, Offer> {
         // Entries are replaced whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.offer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Books the outcome of a question to the source.
@@ -91,7 +92,7 @@ impl Catalogue {
 
     /// Whether a metric counts up, as far as is known: by the type the source tells, else by its name.
     pub fn kind_of(&self, metric_name: &str) -> SeriesKind {
-        let known = self.state().counters.get(metric_name).copied();
+        let known = self.offer().counters.get(metric_name).copied();
         if known.unwrap_or_else(|| counter::is_counter(metric_name, None)) {
             SeriesKind::Counter
         } else {
@@ -101,8 +102,8 @@ impl Catalogue {
 
     /// Whether the types should be read before samples are: they were not yet, and not tried a moment ago.
     pub fn wants_types(&self) -> bool {
-        let state = self.state();
-        state.names.is_none() && state.tried.is_none_or(|tried| tried.elapsed() >= NAMES_AGE)
+        let offer = self.offer();
+        offer.names.is_none() && offer.tried.is_none_or(|tried| tried.elapsed() >= NAMES_AGE)
     }
 
     /// A plain series of this source as a message.
@@ -129,21 +130,21 @@ impl Catalogue {
     pub async fn names(&self, call: &Call) -> Result<Arc<MetricNames>, EtlError> {
         // The semaphore is never closed.
         let _turn = self.turn.acquire().await.map_err(|_| EtlError::ShuttingDown)?;
-        let known = self.state().names.clone();
+        let known = self.offer().names.clone();
         if let Some((read, names)) = &known
             && (read.elapsed() < NAMES_AGE || !self.health.may_ask())
         {
             return Ok(names.clone());
         }
         self.health.gate()?;
-        self.state().tried = Some(Instant::now());
+        self.offer().tried = Some(Instant::now());
         let fresh = match self.booked(self.source.metric_names(MAX_NAMES, call).await) {
             Ok(fresh) => Arc::new(fresh),
             Err(error) => return known.map(|(_, names)| names).ok_or(EtlError::Source(error)),
         };
         self.health.succeeded(None, &fresh.warnings);
-        let mut state = self.state();
-        state.counters = fresh
+        let mut offer = self.offer();
+        offer.counters = fresh
             .families
             .iter()
             .map(|family| {
@@ -153,25 +154,25 @@ impl Catalogue {
                 )
             })
             .collect();
-        state.names = Some((Instant::now(), fresh.clone()));
+        offer.names = Some((Instant::now(), fresh.clone()));
         Ok(fresh)
     }
 
     /// The series a query yields, in the order of their labels; the same listing for a while, so that it can be paged.
     pub async fn series(&self, query: &ReadQuery, call: &Call) -> Result<Arc<Vec<Series>>, EtlError> {
         {
-            let mut state = self.state();
-            state.listings.retain(|(_, read, _)| read.elapsed() < SERIES_AGE);
-            if let Some((_, _, listing)) = state.listings.iter().find(|(of, _, _)| of == query) {
+            let mut offer = self.offer();
+            offer.listings.retain(|(_, read, _)| read.elapsed() < SERIES_AGE);
+            if let Some((_, _, listing)) = offer.listings.iter().find(|(of, _, _)| of == query) {
                 return Ok(listing.clone());
             }
         }
         let listing = Arc::new(self.series_now(query, MAX_LISTED_SERIES, call).await?);
-        let mut state = self.state();
-        if state.listings.len() >= MAX_LISTINGS {
-            state.listings.remove(0);
+        let mut offer = self.offer();
+        if offer.listings.len() >= MAX_LISTINGS {
+            offer.listings.remove(0);
         }
-        state.listings.push((query.clone(), Instant::now(), listing.clone()));
+        offer.listings.push((query.clone(), Instant::now(), listing.clone()));
         Ok(listing)
     }
 

@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const MAX_WARNINGS: usize = 20;
 
 #[derive(Debug, Default)]
-struct State {
+struct Health {
     info: Option<SourceInfo>,
     way: Option<Way>,
     hides_stale: bool,
@@ -44,7 +44,7 @@ struct Outage {
 #[derive(Clone)]
 pub struct SourceHealth {
     source: Arc<str>,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<Health>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -66,7 +66,7 @@ impl SourceHealth {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Health> {
         // Every change is one assignment after the other without a panic in between.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,81 +1,41 @@
 //! The runs' log: the last lines in memory for the console, all of them in one file a day with a size cap.
 
 mod file;
+mod line;
 
 use std::collections::VecDeque;
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sla_domain::{Clock, SafeText};
-use sla_proto::convert;
-use sla_proto::etl::v1::LogLine;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 use crate::error::EtlError;
-use file::FileWriter;
+use file::DailyFile;
+
+pub use line::{Level, Line, MAX_LINE_CHARS};
 
 /// Lines kept in memory.
 pub const MAX_LINES: usize = 5_000;
-/// Longest line, characters.
-pub const MAX_LINE_CHARS: usize = 500;
+/// Lines that wait for the disk; more are dropped and counted.
+const QUEUED_LINES: usize = 1_024;
 
-/// How loud a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// What happened.
-    Info,
-    /// What to look at.
-    Warn,
-    /// What failed.
-    Error,
-}
-
-impl Level {
-    /// "info", "warn" or "error".
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-        }
-    }
-
-    fn from_word(word: &str) -> Option<Self> {
-        [Self::Info, Self::Warn, Self::Error]
-            .into_iter()
-            .find(|level| level.word() == word)
-    }
-}
-
-/// One line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Unix milliseconds.
-    pub time_ms: i64,
-    /// How loud.
-    pub level: Level,
-    /// Harmless text.
-    pub text: SafeText,
-    /// The run it is about; empty for none.
-    pub run_id: String,
-}
-
-impl Line {
-    /// As a message.
-    pub fn to_message(&self) -> LogLine {
-        LogLine {
-            time: Some(convert::timestamp(self.time_ms)),
-            level: self.level.word().to_owned(),
-            text: self.text.as_str().to_owned(),
-            run_id: self.run_id.clone(),
-        }
-    }
+/// The file and the thread that writes it; ends, with everything written, when it is dropped.
+struct LogFile {
+    writer: NonBlocking,
+    /// Lines the disk or the cap refused; the writer counts those that found no place in its queue.
+    refused: Arc<AtomicU64>,
+    _thread: WorkerGuard,
 }
 
 /// Takes lines from anywhere and never waits. Cheap to clone.
 #[derive(Clone)]
 pub struct Journal {
     lines: Arc<Mutex<VecDeque<Line>>>,
-    file: Option<Arc<FileWriter>>,
+    file: Option<Arc<LogFile>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -104,12 +64,23 @@ impl Journal {
             path: directory.to_owned(),
             cause: Arc::new(cause),
         };
-        std::fs::create_dir_all(directory).map_err(unusable)?;
+        let mut folder = std::fs::DirBuilder::new();
+        folder.recursive(true).mode(0o700).create(directory).map_err(unusable)?;
         let lines = file::tail(directory, clock.now_ms(), MAX_LINES);
-        let writer = FileWriter::start(directory.to_owned(), file_bytes, days).map_err(unusable)?;
+        let refused = Arc::new(AtomicU64::new(0));
+        let file = DailyFile::new(directory.to_owned(), file_bytes, days, refused.clone());
+        let (writer, thread) = NonBlockingBuilder::default()
+            .buffered_lines_limit(QUEUED_LINES)
+            .thread_name("etl-log")
+            .finish(file);
+        let file = LogFile {
+            writer,
+            refused,
+            _thread: thread,
+        };
         Ok(Self {
             lines: Arc::new(Mutex::new(lines)),
-            file: Some(Arc::new(writer)),
+            file: Some(Arc::new(file)),
             clock,
         })
     }
@@ -128,7 +99,8 @@ impl Journal {
             run_id: run_id.to_owned(),
         };
         if let Some(file) = &self.file {
-            file.send(&line);
+            // Never waits and never fails: what finds no place is counted by the writer.
+            let _ = file.writer.clone().write_all(line.format().as_bytes());
         }
         let mut lines = self.lines();
         if lines.len() == MAX_LINES {
@@ -153,7 +125,11 @@ impl Journal {
 
     /// Lines the file did not take: the disk was slow, full or the day's cap was reached.
     pub fn lines_lost(&self) -> u64 {
-        self.file.as_ref().map_or(0, |file| file.lost())
+        let lost = |file: &Arc<LogFile>| {
+            let dropped = file.writer.error_counter().dropped_lines() as u64;
+            file.refused.load(Ordering::Relaxed) + dropped
+        };
+        self.file.as_ref().map_or(0, lost)
     }
 }
 

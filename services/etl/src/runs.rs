@@ -31,7 +31,7 @@ use crate::options::{EtlOptions, MAX_QUEUED_RUNS, MAX_REMEMBERED_RUNS};
 use crate::samples::SampleReader;
 use live::LiveRun;
 use pace::Pace;
-use progress::{Ending, Progress};
+use progress::{Ending, RunProgress};
 
 /// How often the last word about a run is offered to the storage.
 const SAVE_ATTEMPTS: u32 = 30;
@@ -62,7 +62,7 @@ pub struct RunParts {
     pub options: Arc<EtlOptions>,
 }
 
-struct Inner {
+struct RunDesk {
     parts: RunParts,
     queue: mpsc::Sender<Arc<LiveRun>>,
     /// Newest last; bounded, but runs that have not ended are never dropped.
@@ -72,14 +72,14 @@ struct Inner {
 
 /// The runs of this role. Cheap to clone.
 #[derive(Clone)]
-pub struct Runs(Arc<Inner>);
+pub struct Runs(Arc<RunDesk>);
 
 impl Runs {
     /// Starts the worker, and marks runs that another life of this process left unfinished.
     pub fn start(parts: RunParts) -> Self {
         let (queue, waiting) = mpsc::channel(MAX_QUEUED_RUNS);
         let shutdown = parts.shutdown.clone();
-        let runs = Self(Arc::new(Inner {
+        let runs = Self(Arc::new(RunDesk {
             parts,
             queue,
             live: Mutex::default(),
@@ -136,7 +136,7 @@ impl Runs {
         };
         let chosen = step_options(steps, &[], &options.windows_ms, options.horizon_ms, options.history_ms)?.steps;
         let id = new_id(self.now_ms());
-        let progress = Progress::queued(
+        let progress = RunProgress::queued(
             id,
             scope,
             chosen.words(),
@@ -171,7 +171,7 @@ impl Runs {
         })
     }
 
-    async fn store_and_queue(&self, request_id: String, progress: Progress) -> Result<(Run, bool), EtlError> {
+    async fn store_and_queue(&self, request_id: String, progress: RunProgress) -> Result<(Run, bool), EtlError> {
         let place = self
             .0
             .queue
@@ -206,7 +206,7 @@ impl Runs {
             let stored = self.find_live(&stored.id).map_or(stored, |live| live.to_message());
             return Ok((stored, true));
         }
-        run.change(|progress| *progress = Progress::of(stored.clone()));
+        run.change(|progress| *progress = RunProgress::of(stored.clone()));
         add(&self.0.parts.metrics.runs_started, 1);
         self.note(
             Level::Info,
@@ -385,7 +385,7 @@ impl Runs {
             if self.find_live(&run.id).is_some() {
                 continue;
             }
-            let mut progress = Progress::of(run);
+            let mut progress = RunProgress::of(run);
             let ending = Ending::Aborted {
                 reason: reason::UNAVAILABLE,
                 message: "the process ended before the run did".to_owned(),

@@ -6,12 +6,15 @@ mod cost;
 mod derived;
 mod expressions;
 mod kept_looks;
+mod known_looks;
 mod long_look;
 mod membership;
+mod memory;
 mod reader;
 mod reading;
+mod tail;
 
 pub use cost::Cost;
 pub use long_look::{LOOK_LIMIT, LongLooks, LookedAt, MOST_AT_ONCE};
 pub use reader::SampleReader;
-pub use reading::{QueryProblem, ReadPlan, Reading, SeriesReading};
+pub use reading::{QueryProblem, ReadPlan, SampleReading, SeriesReading};

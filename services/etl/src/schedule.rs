@@ -14,7 +14,7 @@ use sla_runtime::shutdown::Shutdown;
 use crate::error::EtlError;
 use crate::options::{EtlOptions, MAX_EVERY_MS, MIN_METADATA_EVERY_MS, MIN_RESULTS_EVERY_MS};
 use crate::runs::Runs;
-use crate::steps::Step;
+use crate::steps::RunStep;
 
 /// How often the clock is looked at; it may be one that stands still or jumps.
 const TICK: Duration = Duration::from_secs(1);
@@ -49,16 +49,16 @@ pub struct Due {
 
 impl Due {
     /// The steps of the run.
-    pub fn steps(self) -> Vec<Step> {
+    pub fn steps(self) -> Vec<RunStep> {
         let mut steps = Vec::new();
         if self.results {
-            steps.push(Step::Statistics);
+            steps.push(RunStep::Statistics);
         }
         if self.metadata {
-            steps.push(Step::Metadata);
+            steps.push(RunStep::Metadata);
         }
         if self.results {
-            steps.push(Step::Forecast);
+            steps.push(RunStep::Forecast);
         }
         steps
     }
@@ -175,7 +175,7 @@ fn following(from_ms: i64, every_ms: i64, now_ms: i64) -> i64 {
     from_ms + (missed + 1) * every_ms
 }
 
-struct Inner {
+struct Timer {
     peer: Peer,
     runs: Runs,
     clock: Arc<dyn Clock>,
@@ -185,13 +185,13 @@ struct Inner {
 
 /// The schedule of this role. Cheap to clone.
 #[derive(Clone)]
-pub struct Schedule(Arc<Inner>);
+pub struct Schedule(Arc<Timer>);
 
 impl Schedule {
     /// Starts the timer; it ends with `shutdown`.
     pub fn start(peer: Peer, runs: Runs, clock: Arc<dyn Clock>, options: &EtlOptions, shutdown: &Shutdown) -> Self {
         let timetable = Timetable::new(options.results_every_ms, options.metadata_every_ms, clock.now_ms());
-        let schedule = Self(Arc::new(Inner {
+        let schedule = Self(Arc::new(Timer {
             peer,
             runs,
             clock,
@@ -356,7 +356,7 @@ mod tests {
     fn the_first_run_is_due_at_once_with_all_steps() {
         let mut table = Timetable::new(5 * MIN, DAY, 1_000);
         let due = table.due(1_000).unwrap();
-        assert_eq!(due.steps(), [Step::Statistics, Step::Metadata, Step::Forecast]);
+        assert_eq!(due.steps(), [RunStep::Statistics, RunStep::Metadata, RunStep::Forecast]);
         table.done(due, 1_000);
         assert_eq!(
             (table.next_results_ms, table.next_metadata_ms),
@@ -365,7 +365,7 @@ mod tests {
         assert_eq!(table.due(1_000 + 5 * MIN - 1), None);
         assert_eq!(
             table.due(1_000 + 5 * MIN).unwrap().steps(),
-            [Step::Statistics, Step::Forecast]
+            [RunStep::Statistics, RunStep::Forecast]
         );
     }
 

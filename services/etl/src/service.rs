@@ -105,16 +105,7 @@ impl EtlService {
             clock.clone(),
             options.longest_window_ms(),
         ));
-        let reader = SampleReader::start(
-            source.clone(),
-            catalogue.clone(),
-            health.clone(),
-            metrics.clone(),
-            clock.clone(),
-            &options,
-            pool.clone(),
-            &shutdown,
-        );
+        let reader = SampleReader::start(catalogue.clone(), &options, pool.clone(), &shutdown);
         let analyst = Analyst::new(pool, metrics.clone());
         let runs = Runs::start(RunParts {
             peer: peer.clone(),

@@ -16,7 +16,7 @@ use sla_proto::series::v1::{Point, SeriesKind};
 
 /// One step of a run that can be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Step {
+pub enum RunStep {
     /// Statistics per window, raw and (counters) of the rate.
     Statistics,
     /// Stationarity, autocorrelation, seasonality.
@@ -25,7 +25,7 @@ pub enum Step {
     Forecast,
 }
 
-impl Step {
+impl RunStep {
     /// All steps, in order.
     pub const ALL: [Self; 3] = [Self::Statistics, Self::Metadata, Self::Forecast];
 
@@ -55,7 +55,7 @@ impl Steps {
     pub const ALL: Self = Self { chosen: [true; 3] };
 
     /// These.
-    pub fn of(steps: &[Step]) -> Self {
+    pub fn of(steps: &[RunStep]) -> Self {
         let mut chosen = [false; 3];
         for step in steps {
             chosen[*step as usize] = true;
@@ -68,28 +68,28 @@ impl Steps {
         if words.is_empty() {
             return Ok(Self::ALL);
         }
-        let steps: Result<Vec<Step>, &str> = words
+        let steps: Result<Vec<RunStep>, &str> = words
             .iter()
-            .map(|word| Step::from_word(word).ok_or(word.as_str()))
+            .map(|word| RunStep::from_word(word).ok_or(word.as_str()))
             .collect();
         Ok(Self::of(&steps?))
     }
 
     /// Whether `step` is among them.
-    pub fn contains(self, step: Step) -> bool {
+    pub fn contains(self, step: RunStep) -> bool {
         self.chosen[step as usize]
     }
 
     /// Without `step`.
     #[must_use]
-    pub fn without(mut self, step: Step) -> Self {
+    pub fn without(mut self, step: RunStep) -> Self {
         self.chosen[step as usize] = false;
         self
     }
 
     /// The words of the contract, in order.
     pub fn words(self) -> Vec<String> {
-        Step::ALL
+        RunStep::ALL
             .into_iter()
             .filter(|step| self.contains(*step))
             .map(|step| step.word().to_owned())
@@ -131,7 +131,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    fn time<T>(&mut self, step: Step, window_ms: i64, work: impl FnOnce() -> T) -> T {
+    fn time<T>(&mut self, step: RunStep, window_ms: i64, work: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let out = work();
         self.timings.push(StepTiming {
@@ -158,9 +158,9 @@ pub fn analyse(input: SeriesInput<'_>, options: &StepOptions) -> (Analysis, Vec<
         last_rate: rates.as_ref().and_then(|rates| last_finite(rates, input.at_ms)),
         ..Analysis::default()
     };
-    if options.steps.contains(Step::Statistics) {
+    if options.steps.contains(RunStep::Statistics) {
         for &window_ms in &options.windows_ms {
-            let (raw, rate) = watch.time(Step::Statistics, window_ms, || {
+            let (raw, rate) = watch.time(RunStep::Statistics, window_ms, || {
                 let raw = statistics::of_window(input.samples, input.at_ms, window_ms);
                 let rate = rates
                     .as_ref()
@@ -179,8 +179,8 @@ pub fn analyse(input: SeriesInput<'_>, options: &StepOptions) -> (Analysis, Vec<
     }
     // Kind of series and future are told of what people look at: the rate of a counter, the values of all others.
     let judged = rates.as_ref().unwrap_or(input.samples);
-    if options.steps.contains(Step::Metadata) {
-        let part = watch.time(Step::Metadata, longest_ms, || {
+    if options.steps.contains(RunStep::Metadata) {
+        let part = watch.time(RunStep::Metadata, longest_ms, || {
             metadata::of_series(
                 judged,
                 input.at_ms,
@@ -192,8 +192,8 @@ pub fn analyse(input: SeriesInput<'_>, options: &StepOptions) -> (Analysis, Vec<
         });
         analysis.metadata = Some(part);
     }
-    if options.steps.contains(Step::Forecast) {
-        let part = watch.time(Step::Forecast, longest_ms, || {
+    if options.steps.contains(RunStep::Forecast) {
+        let part = watch.time(RunStep::Forecast, longest_ms, || {
             forecast::of_series(
                 judged,
                 input.at_ms,

@@ -15,9 +15,9 @@ use super::refused;
 use crate::analyst::{step_options, timing};
 use crate::error::EtlError;
 use crate::query::ReadQuery;
-use crate::samples::{LOOK_LIMIT, LongLooks, MOST_AT_ONCE, ReadPlan, Reading};
+use crate::samples::{LOOK_LIMIT, LongLooks, MOST_AT_ONCE, ReadPlan, SampleReading};
 use crate::service::Core;
-use crate::steps::{Step, StepOptions};
+use crate::steps::{RunStep, StepOptions};
 
 /// Before the longest window, so that the first rates can look back, milliseconds.
 const RATE_LOOK_BACK_MS: i64 = 600_000;
@@ -54,7 +54,7 @@ impl Core {
         })
     }
 
-    async fn read_for(&self, wish: &Wish) -> Result<Reading, EtlError> {
+    async fn read_for(&self, wish: &Wish) -> Result<SampleReading, EtlError> {
         let longest_ms = wish.options.windows_ms.iter().copied().max().unwrap_or(0);
         let plan = ReadPlan {
             queries: vec![wish.query.clone()],
@@ -87,8 +87,8 @@ impl Core {
 
 impl Core {
     /// What days of 5-min means tell, where metadata are wanted; known for a day, so that a look costs one read.
-    async fn look_at_days(&self, wish: &Wish, reading: &Reading) -> LongLooks {
-        if !wish.options.steps.contains(Step::Metadata) {
+    async fn look_at_days(&self, wish: &Wish, reading: &SampleReading) -> LongLooks {
+        if !wish.options.steps.contains(RunStep::Metadata) {
             return LongLooks::new();
         }
         let call = Call::within(LOOK_LIMIT).cancelled_by(self.shutdown.token().child_token());

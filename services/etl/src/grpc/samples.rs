@@ -13,7 +13,7 @@ use crate::error::{EtlError, source_reason};
 use crate::metrics::add;
 use crate::options::MAX_QUERIES;
 use crate::query::ReadQuery;
-use crate::samples::{ReadPlan, Reading};
+use crate::samples::{ReadPlan, SampleReading};
 use crate::service::Core;
 
 impl Core {
@@ -95,7 +95,7 @@ impl SampleService for Core {
     }
 }
 
-async fn send(reading: Reading, out: &Outlet<ReadSamplesResponse>) -> Result<(), Closed> {
+async fn send(reading: SampleReading, out: &Outlet<ReadSamplesResponse>) -> Result<(), Closed> {
     let samples = reading.sample_count();
     let mut failures: Vec<QueryFailure> = reading
         .problems

@@ -8,6 +8,7 @@ use futures::StreamExt as _;
 use sla_domain::duration::format_short_ms;
 use sla_domain::{SafeText, SeriesId};
 use sla_proto::convert;
+use sla_proto::etl::v1::StepSummary;
 use sla_proto::result::v1::series_result::Outcome;
 use sla_proto::result::v1::{Record, RunFinished, SeriesResult, StepTiming, record::Fact};
 use sla_proto::series::v1::Series;
@@ -23,8 +24,8 @@ use super::{Level, Runs};
 use crate::analyst::{analysis_of, timing};
 use crate::error::EtlError;
 use crate::metrics::add;
-use crate::samples::{LongLooks, LookedAt, QueryProblem, ReadPlan, Reading, SeriesReading};
-use crate::steps::{Step, StepOptions, Steps};
+use crate::samples::{LongLooks, LookedAt, QueryProblem, ReadPlan, SampleReading, SeriesReading};
+use crate::steps::{RunStep, StepOptions, Steps};
 
 /// Version of the records.
 const SCHEMA: u32 = 1;
@@ -63,6 +64,24 @@ fn name_of(series: &Series) -> SafeText {
         return SafeText::with_limit(&series.expression, 160);
     }
     SafeText::with_limit(&convert::labels(series).to_string(), 160)
+}
+
+/// What a step took, as the log tells it.
+fn step_line(step: &StepSummary) -> String {
+    let window = if step.window_ms == 0 {
+        "-".to_owned()
+    } else {
+        format_short_ms(step.window_ms)
+    };
+    let StepSummary {
+        step,
+        p50_ms,
+        p95_ms,
+        max_ms,
+        series,
+        ..
+    } = step;
+    format!("step={step} window={window} series={series} p50={p50_ms:.3}ms p95={p95_ms:.3}ms max={max_ms:.3}ms")
 }
 
 /// A series on its way through the steps.
@@ -134,7 +153,11 @@ impl Runs {
         };
         let line = format!("ended after {:.1} s: {message}", begun.elapsed().as_secs_f64());
         self.note(level, run, &line);
-        self.0.pace.learn(&run.to_message());
+        let ended = run.to_message();
+        for step in &ended.step_summaries {
+            self.note(Level::Info, run, &step_line(step));
+        }
+        self.0.pace.learn(&ended);
         add(&self.0.parts.metrics.runs_ended, 1);
         // Stored first: who sees the last event may ask the storage at once.
         tokio::select! {
@@ -192,9 +215,9 @@ impl Runs {
         let reading = match parts.reader.read(&plan, &call).await {
             // A run of one query that is refused has failed at that query, as it would beside others.
             Err(EtlError::Source(error)) if queries.len() == 1 && !matches!(error, SourceError::Cancelled { .. }) => {
-                Reading {
+                SampleReading {
                     problems: vec![QueryProblem { query_index: 0, error }],
-                    ..Reading::default()
+                    ..SampleReading::default()
                 }
             }
             read => read?,
@@ -205,7 +228,7 @@ impl Runs {
         for batch in unanswered.chunks(PUBLISH_RECORDS) {
             *published += self.publish(run, batch.to_vec()).await?;
         }
-        if steps.contains(Step::Forecast) {
+        if steps.contains(RunStep::Forecast) {
             self.warm_up(&jobs).await;
         }
         let word = steps.words().into_iter().next().unwrap_or_default();
@@ -248,11 +271,11 @@ impl Runs {
         run: &LiveRun,
         steps: Steps,
         plan: &ReadPlan,
-        reading: &Reading,
+        reading: &SampleReading,
         stop: &CancellationToken,
     ) -> Days {
         let parts = &self.0.parts;
-        if !steps.contains(Step::Metadata) {
+        if !steps.contains(RunStep::Metadata) {
             return Days::default();
         }
         run.change(|progress| progress.enter(LONG_VIEW));
@@ -291,7 +314,7 @@ impl Runs {
         queries: &[ScopedQuery],
         steps: Steps,
         at_ms: i64,
-        reading: Reading,
+        reading: SampleReading,
     ) -> (Vec<Job>, Vec<SeriesResult>) {
         let parts = &self.0.parts;
         let bytes = reading.bytes_read;
@@ -307,7 +330,7 @@ impl Runs {
             steps,
         });
         let without_forecast = Arc::new(StepOptions {
-            steps: steps.without(Step::Forecast),
+            steps: steps.without(RunStep::Forecast),
             ..StepOptions::clone(&with_forecast)
         });
         let mut answered = vec![false; queries.len()];

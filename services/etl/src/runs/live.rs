@@ -8,7 +8,7 @@ use sla_proto::etl::v1::{Run, WatchRunResponse};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::progress::{Progress, has_ended};
+use super::progress::{RunProgress, has_ended};
 use super::ring::EventRing;
 
 /// Shortest time between two events that only count series.
@@ -21,10 +21,11 @@ struct Event {
     line: String,
 }
 
-struct State {
-    progress: Progress,
+/// What is told about it.
+struct Told {
+    progress: RunProgress,
     events: EventRing<Event>,
-    told: Option<Instant>,
+    last: Option<Instant>,
 }
 
 /// One run in memory.
@@ -33,48 +34,48 @@ pub struct LiveRun {
     pub id: String,
     /// Cancelling it ends the run between two series.
     pub cancel: CancellationToken,
-    state: Mutex<State>,
+    told: Mutex<Told>,
     newest: watch::Sender<u64>,
 }
 
 impl LiveRun {
     /// A run that waits; it has no event yet.
-    pub fn new(progress: Progress) -> Self {
+    pub fn new(progress: RunProgress) -> Self {
         Self {
             id: progress.id().to_owned(),
             cancel: CancellationToken::new(),
-            state: Mutex::new(State {
+            told: Mutex::new(Told {
                 progress,
                 events: EventRing::default(),
-                told: None,
+                last: None,
             }),
             newest: watch::channel(0).0,
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Progress changes by single counters; a reader may see one of them late, never a broken one.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn told(&self) -> MutexGuard<'_, Told> {
+        // RunProgress changes by single counters; a reader may see one of them late, never a broken one.
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the progress; nobody is told yet.
-    pub fn change<T>(&self, change: impl FnOnce(&mut Progress) -> T) -> T {
-        change(&mut self.state().progress)
+    pub fn change<T>(&self, change: impl FnOnce(&mut RunProgress) -> T) -> T {
+        change(&mut self.told().progress)
     }
 
     /// The run as it is.
     pub fn to_message(&self) -> Run {
-        self.state().progress.to_message()
+        self.told().progress.to_message()
     }
 
     /// Whether it has ended.
     pub fn has_ended(&self) -> bool {
-        self.state().progress.has_ended()
+        self.told().progress.has_ended()
     }
 
     /// Whether its end was told: then no event comes any more.
     pub fn has_told_end(&self) -> bool {
-        self.state()
+        self.told()
             .events
             .last()
             .is_some_and(|event| has_ended(event.run.state()))
@@ -82,21 +83,21 @@ impl LiveRun {
 
     /// Tells the watchers how it stands, with a line for the log pane.
     pub fn tell(&self, line: &str, now_ms: i64) {
-        let mut state = self.state();
+        let mut told = self.told();
         let event = Event {
             time_ms: now_ms,
-            run: state.progress.to_message(),
+            run: told.progress.to_message(),
             line: line.to_owned(),
         };
-        state.told = Some(Instant::now());
-        let number = state.events.push(event);
-        drop(state);
+        told.last = Some(Instant::now());
+        let number = told.events.push(event);
+        drop(told);
         self.newest.send_replace(number);
     }
 
     /// Tells the watchers how it stands, unless they were told a moment ago.
     pub fn tell_progress(&self, now_ms: i64) {
-        let due = self.state().told.is_none_or(|told| told.elapsed() >= EVENT_EVERY);
+        let due = self.told().last.is_none_or(|at| at.elapsed() >= EVENT_EVERY);
         if due {
             self.tell("", now_ms);
         }
@@ -104,8 +105,8 @@ impl LiveRun {
 
     /// The next event after `known`, if it is there.
     pub fn event_after(&self, known: u64) -> Option<WatchRunResponse> {
-        let state = self.state();
-        state.events.after(known).map(|(sequence, event)| WatchRunResponse {
+        let told = self.told();
+        told.events.after(known).map(|(sequence, event)| WatchRunResponse {
             sequence: *sequence,
             time: Some(convert::timestamp(event.time_ms)),
             run: Some(event.run.clone()),
@@ -129,7 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_watcher_resumes_and_sees_the_end() {
-        let run = LiveRun::new(Progress::queued(
+        let run = LiveRun::new(RunProgress::queued(
             "r".into(),
             RunScope::default(),
             vec![],
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn counting_is_not_told_too_often() {
-        let run = LiveRun::new(Progress::queued(
+        let run = LiveRun::new(RunProgress::queued(
             "r".into(),
             RunScope::default(),
             vec![],

@@ -31,14 +31,14 @@ pub enum Ending {
 
 /// A run in the making.
 #[derive(Debug, Clone)]
-pub struct Progress {
+pub struct RunProgress {
     run: Run,
     durations: Durations,
     begun: Option<Instant>,
     past_ms_per_series: Option<f64>,
 }
 
-impl Progress {
+impl RunProgress {
     /// A run that waits for its turn.
     pub fn queued(id: String, scope: RunScope, steps: Vec<String>, started_by: String, now_ms: i64) -> Self {
         Self::of(Run {
@@ -199,14 +199,14 @@ pub fn has_ended(state: RunState) -> bool {
 mod tests {
     use super::*;
 
-    fn begun(total: usize) -> Progress {
-        let mut run = Progress::queued("r".into(), RunScope::default(), vec![], "me".into(), 0);
+    fn begun(total: usize) -> RunProgress {
+        let mut run = RunProgress::queued("r".into(), RunScope::default(), vec![], "me".into(), 0);
         run.begin(None);
         run.covers(total);
         run
     }
 
-    fn fail(run: &mut Progress) {
+    fn fail(run: &mut RunProgress) {
         let failure = Failure {
             reason: "SOURCE_FAILED".into(),
             message: "503 from the server".into(),

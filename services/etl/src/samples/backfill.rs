@@ -7,9 +7,11 @@ use sla_domain::Labels;
 use sla_source::Call;
 use tokio::sync::mpsc;
 
-use super::reader::Inner;
+use super::memory::SampleMemory;
 use crate::metrics::add;
 
+/// Batches of series that wait for their older history.
+pub(super) const BACKFILL_QUEUE: usize = 64;
 /// Series whose older history is read at once; in between others get their turn.
 const BACKFILL_SERIES: usize = 200;
 /// Pause between two such reads.
@@ -22,41 +24,41 @@ const BACKFILL_ATTEMPTS: u32 = 3;
 const SWEEP_EVERY: Duration = Duration::from_mins(5);
 
 /// Reads older history in the background and forgets what nobody wants any more; ends when the reader is gone.
-pub(super) async fn backfill_worker(reader: Weak<Inner>, mut queue: mpsc::Receiver<Vec<Labels>>) {
+pub(super) async fn backfill_worker(memory: Weak<SampleMemory>, mut queue: mpsc::Receiver<Vec<Labels>>) {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! {
             batch = queue.recv() => {
                 let Some(batch) = batch else { return };
                 for part in batch.chunks(BACKFILL_SERIES) {
-                    let Some(inner) = reader.upgrade() else { return };
-                    backfill(&inner, part).await;
-                    drop(inner);
+                    let Some(memory) = memory.upgrade() else { return };
+                    backfill(&memory, part).await;
+                    drop(memory);
                     tokio::time::sleep(BACKFILL_PAUSE).await;
                 }
             }
             _ = sweep.tick() => {
-                let Some(inner) = reader.upgrade() else { return };
-                let wanted = inner.state().membership.wanted();
-                inner.cache.retain(|_, labels| wanted.contains(labels));
+                let Some(memory) = memory.upgrade() else { return };
+                let wanted = memory.remembered().membership.wanted();
+                memory.cache.retain(|_, labels| wanted.contains(labels));
             }
         }
     }
 }
 
-async fn backfill(inner: &Inner, series: &[Labels]) {
+async fn backfill(memory: &SampleMemory, series: &[Labels]) {
     for _ in 0..BACKFILL_ATTEMPTS {
-        if let Some(due) = inner.health.next_attempt() {
+        if let Some(due) = memory.health.next_attempt() {
             tokio::time::sleep_until(due).await;
         }
-        match inner.cache.extend_back(series, &Call::within(BACKFILL_LIMIT)).await {
+        match memory.cache.extend_back(series, &Call::within(BACKFILL_LIMIT)).await {
             Ok(done) => {
-                add(&inner.metrics.source_bytes, done.bytes);
+                add(&memory.metrics.source_bytes, done.bytes);
                 return;
             }
             Err(error) => {
                 tracing::debug!(%error, series = series.len(), "older history could not be read");
-                inner.failed(&error);
+                memory.failed(&error);
             }
         }
     }

@@ -6,8 +6,10 @@ use sla_domain::Labels;
 use sla_source::Call;
 
 use super::expressions::REREAD_MS;
-use super::reader::{Inner, LOOK_BACK_MS, SampleReader, Tally};
-use super::reading::ReadPlan;
+use super::memory::{LOOK_BACK_MS, SampleMemory};
+use super::reader::SampleReader;
+use super::reading::{ReadPlan, ReadTally};
+use super::tail::{Tail, union};
 use crate::catalogue::{MAX_LISTED_SERIES, too_many};
 use crate::error::EtlError;
 use crate::query::ReadQuery;
@@ -43,45 +45,49 @@ fn bytes_per_sample(way: &str) -> f64 {
 impl SampleReader {
     /// What reading these queries for a run would cost now.
     pub async fn estimate(&self, queries: &[ReadQuery], call: &Call) -> Result<Cost, EtlError> {
-        let inner = &self.0;
-        let now_ms = inner.clock.now_ms();
+        let memory = &self.0;
+        let now_ms = memory.clock.now_ms();
         let plan = ReadPlan {
             queries: queries.to_vec(),
-            after_ms: now_ms - inner.longest_window_ms,
+            after_ms: now_ms - memory.longest_window_ms,
             until_ms: now_ms,
             max_series: MAX_LISTED_SERIES,
             cached_only: false,
             long_view: false,
         };
         let selectors = plan.selectors();
-        let mut tally = Tally::default();
-        inner.discover(&selectors, &plan, call, &mut tally).await;
-        if let Some(error) = tally.outage {
-            return Err(EtlError::Source(error));
+        let mut tally = ReadTally::default();
+        Tail {
+            memory,
+            plan: &plan,
+            call,
+            tally: &mut tally,
         }
-        if let Some(problem) = tally.problems.into_iter().next() {
+        .discover(&selectors)
+        .await;
+        if let Some(problem) = tally.problems_of_all(1).into_iter().next() {
             return Err(too_many(problem.error));
         }
         let mut cost = Cost {
             series_per_query: vec![0; queries.len()],
             ..Cost::default()
         };
-        let bytes_per_sample = bytes_per_sample(&inner.health.status().way);
+        let bytes_per_sample = bytes_per_sample(&memory.health.status().way);
         let mut seen = HashSet::new();
         for (index, selector) in &selectors {
-            for labels in inner.union(&[(*index, *selector)]) {
+            for labels in union(memory, &[(*index, *selector)]) {
                 cost.series_per_query[*index] += 1;
                 if seen.insert(labels.clone()) {
                     cost.series += 1;
-                    cost.samples += inner.samples_to_read(&labels, now_ms);
+                    cost.samples += samples_to_read(memory, &labels, now_ms);
                 }
             }
         }
         cost.bytes = (cost.samples as f64 * bytes_per_sample) as u64;
         for (index, query) in queries.iter().enumerate() {
             if let ReadQuery::Expression { text, step_ms } = query {
-                let series = inner.catalogue.series_now(query, MAX_LISTED_SERIES, call).await?.len();
-                let range = inner
+                let series = memory.catalogue.series_now(query, MAX_LISTED_SERIES, call).await?.len();
+                let range = memory
                     .expressions
                     .missing(&(text.clone(), *step_ms), plan.after_ms, now_ms);
                 let instants = range
@@ -98,19 +104,17 @@ impl SampleReader {
     }
 }
 
-impl Inner {
-    /// How many samples of a series would have to be read now.
-    fn samples_to_read(&self, labels: &Labels, now_ms: i64) -> u64 {
-        let whole_ms = self.longest_window_ms + LOOK_BACK_MS;
-        let known = self.cache.about(self.cache.id_of(labels));
-        let spacing_ms = known
-            .as_ref()
-            .and_then(|known| known.spacing_ms)
-            .unwrap_or(USUAL_SPACING_MS);
-        let range_ms = match known {
-            Some(known) if now_ms - known.covered_until_ms < whole_ms => now_ms - known.covered_until_ms + REREAD_MS,
-            _ => whole_ms,
-        };
-        (range_ms / spacing_ms.max(1)).max(0).unsigned_abs()
-    }
+/// How many samples of a series would have to be read now.
+fn samples_to_read(memory: &SampleMemory, labels: &Labels, now_ms: i64) -> u64 {
+    let whole_ms = memory.longest_window_ms + LOOK_BACK_MS;
+    let known = memory.cache.about(memory.cache.id_of(labels));
+    let spacing_ms = known
+        .as_ref()
+        .and_then(|known| known.spacing_ms)
+        .unwrap_or(USUAL_SPACING_MS);
+    let range_ms = match known {
+        Some(known) if now_ms - known.covered_until_ms < whole_ms => now_ms - known.covered_until_ms + REREAD_MS,
+        _ => whole_ms,
+    };
+    (range_ms / spacing_ms.max(1)).max(0).unsigned_abs()
 }

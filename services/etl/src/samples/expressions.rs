@@ -68,7 +68,7 @@ impl Held {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct HeldExpressions {
     held: HashMap<Key, Held>,
     turn: u64,
 }
@@ -76,11 +76,11 @@ struct State {
 /// The expressions read so far.
 #[derive(Debug, Default)]
 pub(super) struct Expressions {
-    state: Mutex<State>,
+    state: Mutex<HeldExpressions>,
 }
 
 impl Expressions {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HeldExpressions> {
         // Merges do not panic; an entry is dropped as a whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,7 +7,7 @@ use sla_domain::SeriesId;
 use sla_proto::storage::v1::{GetModelsRequest, Model, PutModelsRequest};
 use sla_proto::{Peer, convert};
 
-use super::long_look::Remembered;
+use super::known_looks::KnownLook;
 use super::reader::SampleReader;
 use super::reading::SeriesReading;
 use crate::metrics::add;
@@ -27,9 +27,9 @@ impl SampleReader {
     /// storage that is away costs a read of the days, nothing more.
     pub async fn recall_looks(&self, peer: &Peer, series: &[SeriesReading]) {
         let unknown: Vec<SeriesId> = {
-            let state = self.0.state();
+            let looks = &self.0.remembered().looks;
             let ids = series.iter().map(|one| one.id);
-            ids.filter(|id| !state.long_looks.contains_key(id)).collect()
+            ids.filter(|id| !looks.contains(*id)).collect()
         };
         for page in unknown.chunks(PAGE) {
             let request = GetModelsRequest {
@@ -45,15 +45,15 @@ impl SampleReader {
             };
             let recalled: Vec<_> = models.iter().filter_map(recalled).collect();
             add(&self.0.metrics.looks_recalled, recalled.len() as u64);
-            self.0.remember_looks(recalled);
+            self.0.remembered().looks.remember(recalled);
         }
     }
 
     /// Gives what was told about these series to the storage; what could not be read is not kept.
     pub async fn keep_looks(&self, peer: &Peer, ids: &HashSet<SeriesId>) {
         let models: Vec<Model> = {
-            let state = self.0.state();
-            let kept = |id: &SeriesId| model(*id, state.long_looks.get(id)?);
+            let looks = &self.0.remembered().looks;
+            let kept = |id: &SeriesId| model(*id, looks.get(*id)?);
             ids.iter().filter_map(kept).collect()
         };
         for page in models.chunks(PAGE) {
@@ -66,7 +66,7 @@ impl SampleReader {
     }
 }
 
-fn model(id: SeriesId, remembered: &Remembered) -> Option<Model> {
+fn model(id: SeriesId, remembered: &KnownLook) -> Option<Model> {
     Some(Model {
         kind: KIND.to_owned(),
         series_id: id.0.to_vec(),
@@ -75,9 +75,9 @@ fn model(id: SeriesId, remembered: &Remembered) -> Option<Model> {
     })
 }
 
-fn recalled(model: &Model) -> Option<(SeriesId, Remembered)> {
+fn recalled(model: &Model) -> Option<(SeriesId, KnownLook)> {
     let id = SeriesId::from_slice(&model.series_id)?;
-    let remembered = Remembered {
+    let remembered = KnownLook {
         end_ms: convert::millis(model.learned.as_ref()?),
         look: Arc::new(look(&model.numbers)?),
     };

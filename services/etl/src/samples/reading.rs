@@ -1,9 +1,12 @@
-//! What a read gave.
+//! What is asked of a read, what it costs, and what it gave.
+
+use std::collections::HashMap;
+use std::time::Duration;
 
 use sla_domain::{Labels, Samples, Selector, SeriesId};
 use sla_proto::series::v1::{SampleChunk, Series, SeriesKind, SourceStatus};
-use sla_source::SourceError;
 use sla_source::xor::XorError;
+use sla_source::{SourceError, XorChunk};
 
 use super::clip;
 use crate::query::ReadQuery;
@@ -82,9 +85,52 @@ pub struct QueryProblem {
     pub error: SourceError,
 }
 
+/// What the reads of one answer cost and where they failed.
+#[derive(Default)]
+pub(super) struct ReadTally {
+    pub(super) bytes: u64,
+    pub(super) source_time: Duration,
+    problems: Vec<QueryProblem>,
+    /// The source as a whole is away: every query is answered from memory.
+    pub(super) outage: Option<SourceError>,
+    /// Samples older than the cache keeps, read for this answer only.
+    pub(super) direct: HashMap<SeriesId, Vec<XorChunk>>,
+}
+
+impl ReadTally {
+    /// Notes why a query could not be answered.
+    pub(super) fn problem(&mut self, query_index: usize, error: SourceError) {
+        if error.is_outage() {
+            self.outage.get_or_insert(error);
+        } else {
+            self.problems.push(QueryProblem { query_index, error });
+        }
+    }
+
+    /// Notes why these selectors could not be answered.
+    pub(super) fn problems_of(&mut self, selectors: &[(usize, &Selector)], error: &SourceError) {
+        for (query_index, _) in selectors {
+            self.problem(*query_index, error.clone());
+        }
+    }
+
+    /// The problems of `queries` queries; those of an outage are the same for all of them.
+    pub(super) fn problems_of_all(&mut self, queries: usize) -> Vec<QueryProblem> {
+        match &self.outage {
+            Some(error) => (0..queries)
+                .map(|query_index| QueryProblem {
+                    query_index,
+                    error: error.clone(),
+                })
+                .collect(),
+            None => std::mem::take(&mut self.problems),
+        }
+    }
+}
+
 /// The answer to a [`ReadPlan`].
 #[derive(Debug, Clone, Default)]
-pub struct Reading {
+pub struct SampleReading {
     /// What came, in the order of queries and then of labels; a series once.
     pub series: Vec<SeriesReading>,
     /// Queries with a problem; their series, where there are any, are the last known ones.
@@ -97,7 +143,7 @@ pub struct Reading {
     pub read_ms: f64,
 }
 
-impl Reading {
+impl SampleReading {
     /// Samples in all chunks.
     pub fn sample_count(&self) -> u64 {
         self.series

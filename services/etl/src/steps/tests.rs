@@ -47,7 +47,7 @@ fn words_of_steps() {
     assert_eq!(Steps::from_words(&["forecast".into(), "dance".into()]), Err("dance"));
     let two = Steps::from_words(&["forecast".into(), "statistics".into()]).unwrap();
     assert_eq!(two.words(), ["statistics", "forecast"]);
-    assert!(!two.without(Step::Forecast).contains(Step::Forecast));
+    assert!(!two.without(RunStep::Forecast).contains(RunStep::Forecast));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_counter_has_both_and_is_judged_by_its_rate() {
 fn only_the_chosen_steps_run() {
     let samples = history(2, wobble);
     let chosen = StepOptions {
-        steps: Steps::of(&[Step::Forecast]),
+        steps: Steps::of(&[RunStep::Forecast]),
         ..options()
     };
     let (analysis, timings) = analyse(input(&samples, SeriesKind::Gauge), &chosen);

@@ -1,7 +1,5 @@
 //! Reading through the memory, against a recording whose source can be cut off and whose questions are counted.
 
-#![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -147,16 +145,7 @@ impl Scene {
             clock.clone(),
             options.longest_window_ms(),
         );
-        let reader = SampleReader::start(
-            source.clone(),
-            Arc::new(catalogue),
-            health.clone(),
-            metrics.clone(),
-            clock.clone(),
-            &options,
-            CpuPool::new(2),
-            &shutdown,
-        );
+        let reader = SampleReader::start(Arc::new(catalogue), &options, CpuPool::new(2), &shutdown);
         Self {
             source,
             clock,

@@ -1,10 +1,6 @@
 //! Runs over the whole role and its gRPC surface: the demo's replay as source, and a store in memory that keeps the rules of
 //! `storage.v1` (the real one is proved together with this role by the tests of the binary).
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may end where it stands")]
-
-mod scene;
-
 use std::time::Duration;
 
 use sla_etl::EtlOptions;
@@ -13,7 +9,7 @@ use sla_proto::objective::v1::{Objective, SlaSet};
 use sla_proto::result::v1::series_result::Outcome;
 use sla_proto::series::v1::{Query, query};
 
-use scene::{Scene, query_of};
+use crate::scene::{Scene, query_of};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_watched_to_its_end_and_everything_is_stored() {

@@ -1,9 +1,5 @@
 //! What a process knows when it starts again on the same store, and what failed before is tried again.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may end where it stands")]
-
-mod scene;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -18,8 +14,8 @@ use sla_source::{
     ReadRequest, Replay, SourceError, SourceInfo,
 };
 
-use scene::store::Store;
-use scene::{NOW_MS, Scene, by_hand, demo, query_of};
+use crate::scene::store::Store;
+use crate::scene::{NOW_MS, Scene, by_hand, demo, query_of};
 
 /// The demo behind a switch, its long reads counted.
 struct Switched {

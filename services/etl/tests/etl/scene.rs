@@ -1,7 +1,5 @@
 //! The whole role and its gRPC surface, over a source and a store in memory.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-
 pub(crate) mod store;
 
 use std::sync::Arc;
@@ -24,7 +22,7 @@ use sla_runtime::shutdown::Shutdown;
 use sla_source::{MetricSource, Replay, ReplayOptions};
 use tonic::service::Routes;
 
-use store::{Kept, Store};
+use self::store::{Kept, Store};
 
 /// The instant at which scenes begin.
 pub(crate) const NOW_MS: i64 = 1_700_000_000_000;

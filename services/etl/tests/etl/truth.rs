@@ -1,7 +1,5 @@
 //! The statistics step against exact sums: `data/estate.json` holds the truth of the samples in `data/estate.om`, computed with
 //! `math.fsum` by the generator of the fixtures (18 series of one host, 12.5 h, NaN samples, a step of 15 min).
-#![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
-
 use std::collections::BTreeMap;
 
 use serde_json::Value;
