@@ -14,7 +14,7 @@
 //! unknown queries, names that stand twice) are the service's: it checks them before anything is saved.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use sla_domain::{Invalid, MissingPolicy, Query, duration};
+use sla_domain::{Invalid, MissingPolicy, Query, Unit, duration, quantity};
 use toml::Spanned;
 
 use crate::convert;
@@ -54,13 +54,13 @@ struct FileObjective {
     name: String,
     query: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    min: Option<f64>,
+    min: Option<Bound>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    max: Option<f64>,
+    max: Option<Bound>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    warn_below: Option<f64>,
+    warn_below: Option<Bound>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    warn_above: Option<f64>,
+    warn_above: Option<Bound>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     missing: Option<String>,
     /// "rate" or "raw"; absent: by the kind of the series.
@@ -86,6 +86,30 @@ struct FileObjective {
     forecast: bool,
     #[serde(default, skip_serializing_if = "is_no")]
     suggested: bool,
+}
+
+/// A bound as people write it: a number, or a text with a prefix or a unit such as `"6GiB"` or `"250ms"`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a number such as 4.0, or a text such as \"6GiB\", \"10%\" or \"250ms\""
+)]
+enum Bound {
+    Number(f64),
+    Text(String),
+}
+
+impl Bound {
+    /// In the unit of the values.
+    fn read(&self, field: &str, unit: Unit) -> Result<f64, Invalid> {
+        match self {
+            Self::Number(number) => Ok(*number),
+            Self::Text(text) => quantity::parse(text, unit).map_err(|invalid| Invalid {
+                field: field.to_owned(),
+                ..invalid
+            }),
+        }
+    }
 }
 
 fn yes() -> bool {
@@ -196,10 +220,10 @@ fn file_objective(objective: &wire::Objective) -> FileObjective {
         id: String::new(),
         name: objective.name.clone(),
         query: convert::query_text(&query).to_owned(),
-        min: range.min,
-        max: range.max,
-        warn_below: range.warn_below,
-        warn_above: range.warn_above,
+        min: range.min.map(Bound::Number),
+        max: range.max.map(Bound::Number),
+        warn_below: range.warn_below.map(Bound::Number),
+        warn_above: range.warn_above.map(Bound::Number),
         missing: (missing != MissingPolicy::Gap).then(|| missing.to_string()),
         counter: match objective.counter_mode() {
             CounterMode::Raw => Some("raw".to_owned()),
@@ -262,6 +286,8 @@ fn wired_objective(objective: FileObjective) -> Result<wire::Objective, Invalid>
             ));
         }
     };
+    let unit = query.unit(counter_mode == CounterMode::Raw);
+    let bound = |field: &str, bound: Option<&Bound>| bound.map(|bound| bound.read(field, unit)).transpose();
     let span = |field: &str, text: Option<&str>| match text {
         None => Ok(0),
         Some(text) => duration::parse_ms(text).map_err(|invalid| Invalid {
@@ -274,10 +300,10 @@ fn wired_objective(objective: FileObjective) -> Result<wire::Objective, Invalid>
         name: objective.name,
         query: Some(convert::query_message(&query, span("step", objective.step.as_deref())?)),
         range: Some(AllowedRange {
-            min: objective.min,
-            max: objective.max,
-            warn_below: objective.warn_below,
-            warn_above: objective.warn_above,
+            min: bound("min", objective.min.as_ref())?,
+            max: bound("max", objective.max.as_ref())?,
+            warn_below: bound("warn_below", objective.warn_below.as_ref())?,
+            warn_above: bound("warn_above", objective.warn_above.as_ref())?,
         }),
         missing: missing.into(),
         hold_max_ms,
@@ -327,10 +353,10 @@ forecast = false
             id: "a".to_owned(),
             name: "a".to_owned(),
             query: "up".to_owned(),
-            min: Some(1.0),
-            max: Some(2.0),
-            warn_below: Some(1.0),
-            warn_above: Some(2.0),
+            min: Some(Bound::Number(1.0)),
+            max: Some(Bound::Number(2.0)),
+            warn_below: Some(Bound::Number(1.0)),
+            warn_above: Some(Bound::Number(2.0)),
             missing: Some("bad".to_owned()),
             counter: Some("raw".to_owned()),
             rate_over: Some("1m".to_owned()),
@@ -380,6 +406,29 @@ forecast = false
         }
         let unnamed = read(&TEXT.replace("name = \"load\"\n", ""), "f").unwrap();
         assert_eq!(read(&write(&unnamed), "f").unwrap(), unnamed);
+    }
+
+    #[test]
+    fn a_bound_may_have_a_prefix_or_a_unit() {
+        for (query, written, value) in [
+            ("node_load1", "4", 4.0),
+            ("node_load1", "\"1.5k\"", 1_500.0),
+            ("mem_bytes", "\"6Gi\"", 6_442_450_944.0),
+            ("lag_seconds", "\"250ms\"", 0.25),
+            ("hit_ratio", "\"10%\"", 0.1),
+            ("net_bytes_total", "\"3 MB/s\"", 3e6),
+        ] {
+            let text = TEXT
+                .replace("4.0", written)
+                .replace("node_load1{job=\\\"node\\\"}", query);
+            let range = read(&text, "f").unwrap()[0].objectives[0].range.unwrap();
+            assert_eq!(range.max, Some(value), "{written}");
+        }
+        let error = read(&TEXT.replace("4.0", "\"10%\""), "f").unwrap_err().to_string();
+        assert!(
+            error.contains("max is 10%") && error.contains("0.1 or as 10"),
+            "{error}"
+        );
     }
 
     #[test]

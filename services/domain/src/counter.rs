@@ -25,24 +25,6 @@ pub fn rate_over_ms(over_ms: Option<i64>, spacing_ms: i64) -> i64 {
     over_ms.unwrap_or_else(|| spacing_ms.saturating_mul(RATE_SPACINGS))
 }
 
-/// The increase of a counter over the samples given, corrected for resets: a value below the one before it started
-/// again at 0. Non-numbers are skipped. 0 below two samples.
-pub fn increase(values: &[f64]) -> f64 {
-    let mut sum = 0.0;
-    let mut last: Option<f64> = None;
-    for &value in values.iter().filter(|value| value.is_finite()) {
-        if let Some(last) = last {
-            sum += step(last, value);
-        }
-        last = Some(value);
-    }
-    sum
-}
-
-fn step(before: f64, after: f64) -> f64 {
-    if after < before { after } else { after - before }
-}
-
 /// Per-second rate of a counter: at each sample at t the reset-corrected increase over the samples inside
 /// (t − over_ms, t], divided by the seconds between the first and the last of them. Nothing is extrapolated to the
 /// window's edges (Prometheus' `increase()` gives 1.125 for a counter that rose by exactly 1).
@@ -114,7 +96,6 @@ mod tests {
     fn a_counter_that_rose_by_one_rose_by_one() {
         // 9 samples 5 s apart span 40 s of the 45 s window: increase() would say 45/40 = 1.125.
         let samples = every(5, &[7.0, 7.0, 7.0, 7.0, 8.0, 8.0, 8.0, 8.0, 8.0]);
-        assert_eq!(increase(&samples.values), 1.0);
         let rates = rate(&samples, 45_000);
         assert_eq!(rates.values.last(), Some(&(1.0 / 40.0)));
         assert_eq!(rates.values.last().map(|r| r * 40.0), Some(1.0));
@@ -135,7 +116,6 @@ mod tests {
     #[test]
     fn a_reset_starts_at_nought() {
         let samples = every(15, &[100.0, 130.0, 10.0, 40.0]);
-        assert_eq!(increase(&samples.values), 70.0);
         let rates = rate(&samples, 60_000);
         assert_eq!(rates.values, [2.0, 40.0 / 30.0, 70.0 / 45.0]);
     }

@@ -10,6 +10,7 @@ use crate::invalid::Invalid;
 use crate::safe_text::SafeText;
 use crate::selector::Selector;
 use crate::selector::grammar::{self, Stop};
+use crate::unit::Unit;
 
 mod locate;
 mod scan;
@@ -191,6 +192,12 @@ impl Query {
     /// The metric name, where one is fixed: of a selector only.
     pub fn metric_name(&self) -> Option<&str> {
         self.selector().and_then(Selector::metric_name)
+    }
+
+    /// What its values are measured in, as far as the metric's name tells; `raw` says that a counter is judged by its own
+    /// value. Of an expression nothing is known.
+    pub fn unit(&self, raw: bool) -> Unit {
+        self.metric_name().map_or(Unit::PLAIN, |name| Unit::judged(name, raw))
     }
 }
 

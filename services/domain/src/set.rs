@@ -110,14 +110,6 @@ impl SlaSet {
     pub fn objective(&self, id: &str) -> Option<&Objective> {
         self.objectives.iter().find(|objective| objective.id.as_str() == id)
     }
-
-    /// The objective with this name, without regard to case.
-    pub fn objective_named(&self, name: &str) -> Option<&Objective> {
-        let name = name.to_lowercase();
-        self.objectives
-            .iter()
-            .find(|objective| objective.name.to_lowercase() == name)
-    }
 }
 
 /// One objective that is in both sets and differs.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::evaluation::Reading;
 use crate::range::{Side, Verdict};
-use crate::track::Standing;
+use crate::standing::Standing;
 
 /// The state of an objective or a series now. Ordered by severity: the worst is the smallest, so that a sort shows it
 /// first. Never told by colour alone: use the word or a symbol.
@@ -62,17 +62,6 @@ impl State {
             Self::AtRisk => '▲',
             Self::Ok => '✓',
             Self::Excluded => '–',
-        }
-    }
-
-    /// One column, ASCII.
-    pub fn ascii(self) -> char {
-        match self {
-            Self::Violated => 'X',
-            Self::NoData => '?',
-            Self::AtRisk => '!',
-            Self::Ok => '+',
-            Self::Excluded => '-',
         }
     }
 
@@ -157,7 +146,6 @@ mod tests {
         for state in State::ALL {
             assert_eq!(State::from_word(state.word()), Some(state));
             assert_eq!(State::from_word(state.title()), Some(state));
-            assert!(state.ascii().is_ascii_graphic());
         }
     }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sla_bus::ResultStream;
-use sla_domain::run::check_request_id;
+use sla_domain::request_id::check_request_id;
 use sla_domain::{Clock, SafeText};
 use sla_proto::Peer;
 use sla_proto::etl::v1::{ListRunsRequest, ListRunsResponse, Run, RunScope, RunState};
@@ -419,6 +419,6 @@ mod tests {
     fn ids_differ_and_are_valid() {
         let ids: std::collections::HashSet<String> = (0..1_000).map(|_| new_id(1_700_000_000_000)).collect();
         assert_eq!(ids.len(), 1_000);
-        assert!(ids.iter().all(|id| sla_domain::run::RunId::new(id.clone()).is_ok()));
+        assert!(ids.iter().all(|id| check_request_id(id).is_ok()));
     }
 }

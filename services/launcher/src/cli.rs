@@ -282,12 +282,12 @@ pub(crate) struct EvaluateArgs {
     /// Samples from a file instead: `timestamp,value`; - for stdin. Needs no instance.
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
-    /// Least allowed value.
+    /// Least allowed value: 4, 1.5k, 6G, 6Gi, 10%, 250ms, 3MB/s.
     #[arg(long, allow_hyphen_values = true, value_name = "VALUE")]
-    pub(crate) min: Option<f64>,
-    /// Greatest allowed value.
+    pub(crate) min: Option<String>,
+    /// Greatest allowed value, written like --min.
     #[arg(long, allow_hyphen_values = true, value_name = "VALUE")]
-    pub(crate) max: Option<f64>,
+    pub(crate) max: Option<String>,
     /// The window.
     #[arg(long, value_name = "DURATION", default_value = "12h")]
     pub(crate) window: Span,

@@ -2,7 +2,7 @@
 
 use sla_domain::duration::format_short_ms;
 use sla_domain::safe_text::SafeText;
-use sla_domain::{Labels, METRIC_NAME};
+use sla_domain::{Labels, METRIC_NAME, Unit, quantity};
 
 /// Most characters of a label value inside a sentence.
 const MAX_LABEL_CHARS: usize = 40;
@@ -10,37 +10,6 @@ const MAX_LABEL_CHARS: usize = 40;
 const MAX_TELLING_LABELS: usize = 3;
 /// A label that nearly always names the host.
 const HOST_LABEL: &str = "instance";
-
-/// A number with four significant digits and a decimal prefix from 10,000 on: `7.2`, `412k`, `3.9G`.
-pub fn number(value: f64) -> String {
-    if !value.is_finite() {
-        return "–".to_owned();
-    }
-    let size = value.abs();
-    let (scaled, prefix) = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
-        .into_iter()
-        .find(|(unit, _)| size >= *unit && size >= 1e4)
-        .map_or((value, ""), |(unit, prefix)| (value / unit, prefix));
-    format!("{}{prefix}", digits(scaled))
-}
-
-fn digits(value: f64) -> String {
-    let size = value.abs();
-    if size == 0.0 {
-        return "0".to_owned();
-    }
-    if size < 1e-3 {
-        return format!("{value:.2e}");
-    }
-    let before = size.log10().floor() as i32 + 1;
-    let after = (4 - before.max(1)).clamp(0, 6) as usize;
-    let text = format!("{value:.after$}");
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    }
-}
 
 /// A length of time as people say it: seconds matter below ten minutes only.
 pub fn lasting(ms: i64) -> String {
@@ -113,6 +82,8 @@ pub struct OpenViolationWords<'a> {
     pub now_ms: i64,
     /// The worst value.
     pub worst: f64,
+    /// What the values are measured in.
+    pub unit: Unit,
 }
 
 /// `node_load1 host-3 above 4 since 14:21 (11m) worst 7.2`
@@ -121,10 +92,10 @@ pub fn violated(words: &OpenViolationWords<'_>) -> String {
         "{} {} {} since {} ({}) worst {}",
         words.series,
         words.side,
-        number(words.bound),
+        quantity::exact(words.bound, words.unit),
         time_of_day(words.start_ms, words.now_ms),
         lasting(words.now_ms - words.start_ms),
-        number(words.worst),
+        quantity::short(words.worst, words.unit),
     )
 }
 
@@ -170,25 +141,6 @@ mod tests {
     const NOW: i64 = 1_772_461_927_000;
 
     #[test]
-    fn numbers_are_short() {
-        for (value, text) in [
-            (7.2, "7.2"),
-            (0.0, "0"),
-            (4.0, "4"),
-            (1234.5, "1234"),
-            (9999.0, "9999"),
-            (412_345.0, "412.3k"),
-            (3_900_000_000.0, "3.9G"),
-            (-2.5e6, "-2.5M"),
-            (0.01234, "0.012"),
-            (0.000_012, "1.20e-5"),
-            (f64::NAN, "–"),
-        ] {
-            assert_eq!(number(value), text);
-        }
-    }
-
-    #[test]
     fn a_violation_is_one_sentence() {
         let words = OpenViolationWords {
             series: "node_load1 host-3",
@@ -197,6 +149,7 @@ mod tests {
             start_ms: NOW - 667_000,
             now_ms: NOW,
             worst: 7.2,
+            unit: Unit::PLAIN,
         };
         assert_eq!(
             violated(&words),

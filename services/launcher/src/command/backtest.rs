@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sla_analysis::backtest::{self, BacktestError, Bounds, Method, MethodRow, Plan};
 use sla_analysis::pool::{History, MAX_HORIZON_STEPS};
 use sla_analysis::seasonality;
-use sla_domain::{Invalid, SafeText, duration, number};
+use sla_domain::{Invalid, SafeText, Unit, duration, quantity};
 
 use super::analyze::stretch;
 use super::input::{self, Measured};
@@ -293,7 +293,7 @@ impl Outcome<'_> {
                     .to_owned(),
                     digits(row.mase, 2),
                     row.pinball
-                        .map_or_else(|| "–".to_owned(), |loss| number::human(loss, number::Unit::Plain)),
+                        .map_or_else(|| "–".to_owned(), |loss| quantity::short(loss, Unit::PLAIN)),
                     digits(row.brier, 4),
                     digits(relative(report, row, Method::Arima), 2),
                     digits(relative(report, row, Method::LastValue), 2),

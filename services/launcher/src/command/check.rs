@@ -2,7 +2,7 @@
 
 use color_eyre::eyre::Report;
 use serde_json::json;
-use sla_domain::{SafeText, duration, instant, number};
+use sla_domain::{SafeText, Unit, duration, instant, quantity};
 use sla_proto::convert;
 use sla_proto::objective::v1::Objective;
 use sla_proto::series::v1::SourceStatus;
@@ -115,13 +115,13 @@ fn breach(status: &ObjectiveStatus) -> Option<String> {
     let worst = violated.next()?;
     let open = worst.open.as_ref()?;
     let labels = convert::labels(&worst.series.clone().unwrap_or_default());
-    let unit = number::Unit::guess(labels.metric_name(), worst.rate);
+    let unit = Unit::guess(labels.metric_name(), worst.rate);
     let start = open.start.as_ref()?;
     let mut words = format!(
         "{labels}: {} {} {} since {} ({})",
-        number::human(worst.last.as_ref()?.value, unit),
+        quantity::short(worst.last.as_ref()?.value, unit),
         json::side_word(open.side()),
-        number::human(open.bound, unit),
+        quantity::exact(open.bound, unit),
         instant::format_ms(convert::millis(start)),
         duration::format_short_ms(open.duration_ms),
     );

@@ -5,7 +5,9 @@ mod answer;
 use std::path::Path;
 
 use color_eyre::eyre::Report;
-use sla_domain::{AllowedRange, Invalid, Judgement, Query, Samples, Window, evaluate as judge, spacing, state_of};
+use sla_domain::{
+    AllowedRange, Invalid, Judgement, Query, Samples, Unit, Window, evaluate as judge, quantity, spacing, state_of,
+};
 use sla_proto::convert;
 use sla_proto::objective::v1::Objective;
 use sla_proto::series::v1::CounterMode;
@@ -20,19 +22,21 @@ use answer::{Answer, Emptiness};
 
 /// Judges a file; needs no configuration and no instance.
 pub(crate) fn of_csv(file: &Path, arguments: &EvaluateArgs, json: bool) -> Result<Exit, Report> {
-    let range = AllowedRange::new(arguments.min, arguments.max).map_err(Invalid::from)?;
+    let range = range_asked(arguments, Unit::PLAIN)?;
     let at = instant_asked(&arguments.at)?;
     let answer = of_file(file, arguments, range, at, &samples::read_csv(file)?)?;
-    print(&answer, json);
+    print(&answer, Unit::PLAIN, json);
     Ok(Exit::OK)
 }
 
 /// Judges what a service reads.
 pub(crate) async fn evaluate(session: &Session, arguments: &EvaluateArgs) -> Result<Exit, Report> {
-    let range = AllowedRange::new(arguments.min, arguments.max).map_err(Invalid::from)?;
+    let text = arguments.selector.as_deref().unwrap_or("");
+    let query = Query::parse(text).map_err(|error| error.into_invalid("selector", text))?;
+    let range = range_asked(arguments, query.unit(arguments.raw))?;
     let at = instant_asked(&arguments.at)?;
-    let answer = of_source(session, arguments, range, at).await?;
-    print(&answer, session.global.json);
+    let answer = of_source(session, arguments, &query, range, at).await?;
+    print(&answer, query.unit(arguments.raw), session.global.json);
     Ok(match answer.emptiness() {
         None => Exit::OK,
         Some(Emptiness::Away) => Exit::UNAVAILABLE,
@@ -43,11 +47,27 @@ pub(crate) async fn evaluate(session: &Session, arguments: &EvaluateArgs) -> Res
     })
 }
 
-fn print(answer: &Answer, json: bool) {
+/// The bounds, read in the unit of the values.
+fn range_asked(arguments: &EvaluateArgs, unit: Unit) -> Result<AllowedRange, Invalid> {
+    let bound = |field: &str, text: Option<&String>| {
+        text.map(|text| {
+            quantity::parse(text, unit).map_err(|invalid| Invalid {
+                field: field.to_owned(),
+                ..invalid
+            })
+        })
+        .transpose()
+    };
+    let min = bound("--min", arguments.min.as_ref())?;
+    let max = bound("--max", arguments.max.as_ref())?;
+    Ok(AllowedRange::new(min, max)?)
+}
+
+fn print(answer: &Answer, unit: Unit, json: bool) {
     if json {
         output::print_json(&answer.json());
     } else {
-        output::print(&answer.words());
+        output::print(&answer.words(unit));
     }
 }
 
@@ -100,15 +120,14 @@ fn seen_by(samples: &Samples, window: Window) -> Samples {
 async fn of_source(
     session: &Session,
     arguments: &EvaluateArgs,
+    query: &Query,
     range: AllowedRange,
     at: Option<i64>,
 ) -> Result<Answer, Report> {
-    let text = arguments.selector.as_deref().unwrap_or("");
-    let query = Query::parse(text).map_err(|error| error.into_invalid("selector", text))?;
     let (missing, hold_max_ms) = convert::missing_message(arguments.missing);
     let objective = Objective {
         name: query.text().to_owned(),
-        query: Some(convert::query_message(&query, 0)),
+        query: Some(convert::query_message(query, 0)),
         range: Some(convert::range_message(&range)),
         missing: missing.into(),
         hold_max_ms,

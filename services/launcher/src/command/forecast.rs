@@ -4,7 +4,7 @@ pub(super) mod tasks;
 
 use color_eyre::eyre::Report;
 use serde_json::{Value, json};
-use sla_domain::{Invalid, duration, instant, number};
+use sla_domain::{Invalid, Unit, duration, instant, quantity};
 use sla_proto::convert;
 use sla_proto::violation::v1::{
     EvaluateRequest, FutureRow, ListFutureViolationsRequest, ObjectiveStatus, Outlook, Trust,
@@ -122,9 +122,9 @@ fn words(rows: &[FutureRow]) -> String {
         .map(|row| {
             let status = row.series.clone().unwrap_or_default();
             let labels = convert::labels(&status.series.clone().unwrap_or_default());
-            let unit = number::Unit::guess(labels.metric_name(), status.rate);
+            let unit = Unit::guess(labels.metric_name(), status.rate);
             let outlook = status.outlook.clone().unwrap_or_default();
-            let value = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| number::human(value, unit));
+            let value = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| quantity::short(value, unit));
             vec![
                 row.objective
                     .as_ref()

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use color_eyre::eyre::Report;
 use serde_json::Value;
-use sla_domain::{Query, SafeText, number};
+use sla_domain::{Query, SafeText, Unit, quantity};
 use sla_proto::etl::v1::AnalyzeSeriesRequest;
 use sla_proto::result::v1::SeriesResult;
 use sla_proto::result::v1::series_result::Outcome;
@@ -118,8 +118,8 @@ fn words(results: &[SeriesResult]) -> String {
         };
         // Counters are read as rates; their own value is in the JSON.
         let rate = analysis.rate.as_ref();
-        let unit = number::Unit::guess(labels.metric_name(), rate.is_some());
-        let shown = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| number::human(value, unit));
+        let unit = Unit::guess(labels.metric_name(), rate.is_some());
+        let shown = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| quantity::short(value, unit));
         let windows = rate.map_or(&analysis.windows, |rate| &rate.windows);
         let last = if rate.is_some() {
             analysis.last_rate.as_ref()

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use color_eyre::eyre::{Report, WrapErr as _};
 use serde_json::{Value, json};
-use sla_domain::{SafeText, instant, number};
+use sla_domain::{Query, SafeText, Unit, instant, quantity};
 use sla_proto::objective::v1::SlaSet;
+use sla_proto::series::v1::CounterMode;
 use sla_proto::set::v1::planned_change::Action;
 use sla_proto::set::v1::{ApplySetsRequest, DeleteSetRequest, GetSetRequest, ListSetsRequest, PlannedChange};
 use sla_proto::{Peer, convert, set_file};
@@ -90,9 +91,9 @@ async fn show(session: &Session, name: String) -> Result<Exit, Report> {
         .map(|objective| {
             let range = objective.range.unwrap_or_default();
             let text = objective.query.as_ref().map(convert::query_text).unwrap_or_default();
-            let metric = text.split(['{', '(', '[']).next().unwrap_or(text);
-            let unit = number::Unit::guess(metric, false);
-            let bound = |bound: Option<f64>| bound.map_or_else(|| "–".to_owned(), |bound| number::human(bound, unit));
+            let raw = objective.counter_mode() == CounterMode::Raw;
+            let unit = Query::parse(text).map_or(Unit::PLAIN, |query| query.unit(raw));
+            let bound = |bound: Option<f64>| bound.map_or_else(|| "–".to_owned(), |bound| quantity::exact(bound, unit));
             vec![
                 objective.name.clone(),
                 bound(range.min),

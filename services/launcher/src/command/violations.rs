@@ -2,7 +2,7 @@
 
 use color_eyre::eyre::Report;
 use serde_json::Value;
-use sla_domain::{duration, instant, number};
+use sla_domain::{Unit, duration, instant, quantity};
 use sla_proto::violation::v1::{ListViolationsRequest, ObjectiveStatus, Violation};
 use sla_proto::{Peer, convert};
 
@@ -128,7 +128,7 @@ fn ledger_table(rows: &[Violation]) -> String {
         .map(|violation| {
             let series = violation.series.clone().unwrap_or_default();
             let labels = convert::labels(&series);
-            let unit = number::Unit::guess(labels.metric_name(), false);
+            let unit = Unit::judged(labels.metric_name(), false);
             let when = |time: Option<&prost_types::Timestamp>| {
                 time.map_or_else(|| "open".to_owned(), |time| instant::format_ms(convert::millis(time)))
             };
@@ -137,8 +137,8 @@ fn ledger_table(rows: &[Violation]) -> String {
                 when(violation.end.as_ref()),
                 duration::format_short_ms(violation.duration_ms),
                 json::side_word(violation.side()).to_owned(),
-                number::human(violation.worst, unit),
-                number::human(violation.excess, unit),
+                quantity::short(violation.worst, unit),
+                quantity::short(violation.excess, unit),
                 violation.samples.to_string(),
                 labels.to_string(),
             ]

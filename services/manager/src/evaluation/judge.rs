@@ -183,10 +183,10 @@ pub(crate) fn judge(
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use sla_domain::Standing;
     use sla_domain::objective::{Objective, ObjectiveId};
     use sla_domain::query::Query;
     use sla_domain::range::AllowedRange;
-    use sla_domain::track::Standing;
     use sla_domain::{Labels, SourceId};
     use sla_proto::convert;
     use sla_proto::objective::v1 as pb;

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use sla_domain::safe_text::SafeText;
-use sla_domain::{Labels, SeriesId};
+use sla_domain::{Labels, SeriesId, Unit};
 use sla_proto::convert::{self, millis, timestamp};
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1 as pb;
@@ -243,6 +243,7 @@ fn headlines_of(objective: &pb::ObjectiveStatus, now_ms: i64, lines: &mut Vec<St
                     start_ms: open.start.as_ref().map_or(now_ms, millis),
                     now_ms,
                     worst: open.worst,
+                    unit: Unit::guess(labels.metric_name(), series.rate),
                 }),
                 None => format!("{words} violated"),
             }),

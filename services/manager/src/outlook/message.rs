@@ -1,8 +1,8 @@
 //! An expectation as the contract tells it, with the trust it has earned.
 
 use sla_analysis::scoring::TrackRecord;
+use sla_domain::Standing;
 use sla_domain::state::Risk;
-use sla_domain::track::Standing;
 use sla_proto::convert::{duration, timestamp};
 use sla_proto::violation::v1 as pb;
 

@@ -2,10 +2,10 @@
 
 use sla_analysis::scoring::{Rival, Scored, TrackRecord, Verdict, covers, pinball};
 use sla_domain::Samples;
+use sla_domain::Standing;
 use sla_domain::evaluation::{Judgement, evaluate, state_at};
 use sla_domain::objective::MissingPolicy;
 use sla_domain::range::Side;
-use sla_domain::track::Standing;
 use sla_domain::window::Window;
 use sla_proto::convert::millis;
 use sla_proto::storage::v1::ScoredForecast;

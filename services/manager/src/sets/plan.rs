@@ -5,13 +5,13 @@ use sla_domain::objective::Objective;
 use sla_domain::objective::ObjectiveId;
 use sla_domain::set::SetId;
 use sla_domain::set::{SetPlan, SlaSet};
+use sla_domain::{Unit, quantity};
 use sla_proto::convert;
 use sla_proto::objective::v1 as pb;
 use sla_proto::series::v1::CounterMode;
 use sla_proto::set::v1::{PlannedChange, planned_change::Action};
 
 use crate::sets::identity::Identities;
-use crate::wording;
 
 /// A save that was thought through.
 #[derive(Debug, Clone)]
@@ -187,8 +187,8 @@ pub fn differences(before: &Objective, after: &Objective) -> Vec<String> {
     put("target", target(before), target(after));
     put(
         "coverage_floor",
-        wording::number(before.coverage_floor),
-        wording::number(after.coverage_floor),
+        quantity::exact(before.coverage_floor, Unit::PLAIN),
+        quantity::exact(after.coverage_floor, Unit::PLAIN),
     );
     put(
         "min_duration",

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use sla_domain::{Invalid, SafeText, duration, instant, number};
+use sla_domain::{Invalid, SafeText, Unit, duration, instant, quantity};
 
 use super::plot;
 use crate::command::input::Measured;
@@ -23,8 +23,8 @@ const LEVEL: f64 = 0.05;
 /// The report of one series.
 pub(super) fn words(series: &Measured, analysis: &Value) -> Result<String, Invalid> {
     let metric = analysis["labels"]["__name__"].as_str().unwrap_or_default();
-    let unit = number::Unit::guess(metric, series.rate_over_ms.is_some());
-    let shown = |value: f64| number::human_with_unit(value, unit);
+    let unit = Unit::guess(metric, series.rate_over_ms.is_some());
+    let shown = |value: f64| quantity::short(value, unit);
     let mut out = String::new();
     head(&mut out, series);
     out.push_str(&plot::curve(&series.grid()?, CURVE.0, CURVE.1, shown));
@@ -203,7 +203,7 @@ fn expected(out: &mut String, analysis: &Value, shown: &impl Fn(f64) -> String) 
         let names = one["names"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let pairs: Vec<String> = names
             .zip(numbers(&one["params"]))
-            .map(|(name, value)| format!("{name} {}", number::human(value, number::Unit::Plain)))
+            .map(|(name, value)| format!("{name} {}", quantity::short(value, Unit::PLAIN)))
             .collect();
         let (ends, errors) = (numbers(&one["forecast"]), numbers(&one["se"]));
         rows.push(interval(name, ends.last(), errors.last(), pairs.join(" "), shown));

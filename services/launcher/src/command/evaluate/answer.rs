@@ -3,7 +3,7 @@
 use crate::command::json::{seconds, side_word, state_word};
 use color_eyre::eyre::{Report, eyre};
 use serde_json::{Value, json};
-use sla_domain::{Evaluation, SafeText, State, duration, instant, number};
+use sla_domain::{Evaluation, SafeText, State, Unit, duration, instant, quantity};
 use sla_proto::convert;
 use sla_proto::violation::v1::{self as wire, EvaluateResponse, WindowResult};
 
@@ -173,7 +173,7 @@ impl Answer {
     }
 
     /// For people.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn words(&self, unit: Unit) -> String {
         let whole = &self.whole;
         let window = duration::format_ms(whole.window_ms);
         let mut lines = vec![
@@ -214,8 +214,8 @@ impl Answer {
                 if interval.open.1 { "…" } else { "" },
                 duration::format_short_ms(interval.end_ms - interval.start_ms),
                 interval.side,
-                number::human(interval.worst, number::Unit::Plain),
-                number::human(interval.excess, number::Unit::Plain),
+                quantity::short(interval.worst, unit),
+                quantity::short(interval.excess, unit),
                 interval.samples,
             ));
         }
