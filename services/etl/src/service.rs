@@ -11,9 +11,9 @@ use sla_proto::etl::v1::sample_service_server::SampleServiceServer;
 use sla_proto::etl::v1::schedule_service_server::ScheduleServiceServer;
 use sla_proto::etl::v1::source_service_server::SourceServiceServer;
 use sla_proto::series::v1::SourceStatus;
-use sla_runtime::pool::CpuPool;
-use sla_runtime::shutdown::Shutdown;
+use sla_runtime::{Parts, Role, Shutdown};
 use sla_source::{CacheFill, Call, MetricSource};
+use tonic::service::Routes;
 
 use crate::analyst::Analyst;
 use crate::catalogue::Catalogue;
@@ -76,7 +76,7 @@ pub struct EtlService {
 }
 
 impl EtlService {
-    /// Starts the role on `source`; results go to `stream`, sets and runs are reached by `peer`. Nothing is asked of the peer
+    /// Starts the role on `source`; results go to `stream`, sets and runs are reached by the peer. Nothing is asked of it
     /// before it answers: roles may start in any order.
     ///
     /// # Errors
@@ -85,11 +85,14 @@ impl EtlService {
         options: EtlOptions,
         source: Arc<dyn MetricSource>,
         stream: Arc<dyn ResultStream>,
-        peer: Peer,
-        clock: Arc<dyn Clock>,
-        pool: CpuPool,
-        shutdown: Shutdown,
+        parts: Parts,
     ) -> Result<Self, EtlError> {
+        let Parts {
+            peer,
+            clock,
+            pool,
+            shutdown,
+        } = parts;
         options.check()?;
         let journal = match &options.log_directory {
             Some(directory) => Journal::open(directory, options.log_file_bytes, options.log_days, clock.clone())?,
@@ -138,17 +141,6 @@ impl EtlService {
         Ok(Self { core })
     }
 
-    /// Adds the servers of this role.
-    pub fn routes(&self, routes: tonic::service::Routes) -> tonic::service::Routes {
-        let server = || self.core.clone();
-        routes
-            .add_service(SampleServiceServer::from_arc(server()).max_decoding_message_size(MAX_REQUEST_BYTES))
-            .add_service(SourceServiceServer::from_arc(server()).max_decoding_message_size(MAX_REQUEST_BYTES))
-            .add_service(AnalysisServiceServer::from_arc(server()).max_decoding_message_size(MAX_REQUEST_BYTES))
-            .add_service(RunServiceServer::from_arc(server()).max_decoding_message_size(MAX_REQUEST_BYTES))
-            .add_service(ScheduleServiceServer::from_arc(server()).max_decoding_message_size(MAX_REQUEST_BYTES))
-    }
-
     /// How the source is doing, from memory.
     pub fn source_status(&self) -> SourceStatus {
         self.core.health.status()
@@ -164,6 +156,22 @@ impl EtlService {
     /// How full the sample cache is.
     pub fn cache_fill(&self) -> CacheFill {
         self.core.reader.fill()
+    }
+}
+
+impl Role for EtlService {
+    fn name(&self) -> &'static str {
+        "etl"
+    }
+
+    fn routes(&self, routes: Routes) -> Routes {
+        let server = || self.core.clone();
+        routes
+            .add_service(SampleServiceServer::from_arc(server()).max_decoding_message_size(MAX_REQUEST_BYTES))
+            .add_service(SourceServiceServer::from_arc(server()).max_decoding_message_size(MAX_REQUEST_BYTES))
+            .add_service(AnalysisServiceServer::from_arc(server()).max_decoding_message_size(MAX_REQUEST_BYTES))
+            .add_service(RunServiceServer::from_arc(server()).max_decoding_message_size(MAX_REQUEST_BYTES))
+            .add_service(ScheduleServiceServer::from_arc(server()).max_decoding_message_size(MAX_REQUEST_BYTES))
     }
 }
 

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use sla_domain::Clock;
-use sla_proto::Peer;
 use sla_proto::set::v1::set_service_server::SetServiceServer;
 use sla_proto::violation::v1::violation_service_server::ViolationServiceServer;
-use sla_runtime::Shutdown;
 use sla_runtime::pool::CpuPool;
+use sla_runtime::{Parts, Role};
 use tokio::sync::mpsc;
 use tonic::service::Routes;
 
@@ -34,17 +32,17 @@ pub struct SlaService {
 
 impl SlaService {
     /// Starts the continuous evaluation, the forecasts and, where no set is stored, the suggestion of one. Needs no other
-    /// role to be there yet: `peer` may still be unwired.
+    /// role to be there yet.
     ///
     /// # Errors
     /// [`SlaError::BadOption`].
-    pub fn start(
-        options: SlaOptions,
-        peer: Peer,
-        clock: Arc<dyn Clock>,
-        pool: CpuPool,
-        shutdown: Shutdown,
-    ) -> Result<Self, SlaError> {
+    pub fn start(options: SlaOptions, parts: Parts) -> Result<Self, SlaError> {
+        let Parts {
+            peer,
+            clock,
+            pool,
+            shutdown,
+        } = parts;
         options.check()?;
         let (now_requests, requests) = mpsc::channel(NOW_QUEUE);
         let catalog = Catalog::new(peer.clone());
@@ -77,18 +75,23 @@ impl SlaService {
         Ok(Self { core })
     }
 
-    /// Adds the services of this role.
-    pub fn routes(&self, routes: Routes) -> Routes {
+    /// The counters of the role.
+    pub fn counts(&self) -> SlaCounts {
+        self.core.metrics.snapshot()
+    }
+}
+
+impl Role for SlaService {
+    fn name(&self) -> &'static str {
+        "sla"
+    }
+
+    fn routes(&self, routes: Routes) -> Routes {
         routes
             .add_service(SetServiceServer::new(SetsApi(self.core.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .add_service(
                 ViolationServiceServer::new(ViolationsApi(self.core.clone()))
                     .max_decoding_message_size(MAX_MESSAGE_BYTES),
             )
-    }
-
-    /// The counters of the role.
-    pub fn counts(&self) -> SlaCounts {
-        self.core.metrics.snapshot()
     }
 }

@@ -127,8 +127,8 @@ mod tests {
     use futures::StreamExt as _;
     use sla_domain::ManualClock;
     use sla_proto::Peer;
-    use sla_runtime::Shutdown;
     use sla_runtime::pool::CpuPool;
+    use sla_runtime::{Parts, Shutdown};
 
     use crate::evaluation::snapshot::Snapshot;
     use crate::ledger::Announcement;
@@ -145,7 +145,13 @@ mod tests {
         };
         let shutdown = Shutdown::new();
         let clock = Arc::new(ManualClock::at(1_000));
-        let role = SlaService::start(options, peer, clock, CpuPool::new(1), shutdown.clone()).unwrap();
+        let parts = Parts {
+            peer,
+            clock,
+            pool: CpuPool::new(1),
+            shutdown: shutdown.clone(),
+        };
+        let role = SlaService::start(options, parts).unwrap();
         (role, shutdown)
     }
 

@@ -6,7 +6,8 @@ use sla_domain::Clock;
 use sla_proto::Peer;
 use sla_proto::retrieval::v1::retrieval_service_server::RetrievalServiceServer;
 use sla_runtime::pool::CpuPool;
-use sla_runtime::shutdown::Shutdown;
+use sla_runtime::{Parts, Role};
+use tonic::service::Routes;
 
 use crate::error::RetrievalError;
 use crate::metrics::{RetrievalMetrics, RetrievalMetricsSnapshot};
@@ -28,15 +29,9 @@ pub struct RetrievalService {
 }
 
 impl RetrievalService {
-    /// Starts the role; `peer` reaches the samples, the analysis and the stored results. It runs no task of its own: every call
-    /// ends with its caller or its deadline, so `shutdown` has nothing to wait for here.
-    pub fn start(
-        options: RetrievalOptions,
-        peer: Peer,
-        clock: Arc<dyn Clock>,
-        pool: CpuPool,
-        _shutdown: Shutdown,
-    ) -> Result<Self, RetrievalError> {
+    /// Starts the role; the peer reaches the samples, the analysis and the stored results. It runs no task of its own: every
+    /// call ends with its caller or its deadline.
+    pub fn start(options: RetrievalOptions, parts: Parts) -> Result<Self, RetrievalError> {
         if options.read_timeout.is_zero() {
             return Err(RetrievalError::invalid(
                 "read_timeout",
@@ -48,23 +43,28 @@ impl RetrievalService {
         Ok(Self {
             core: Arc::new(Core {
                 options,
-                peer,
-                clock,
-                pool,
+                peer: parts.peer,
+                clock: parts.clock,
+                pool: parts.pool,
                 metrics: RetrievalMetrics::default(),
             }),
         })
     }
 
-    /// Adds the server of this role.
-    pub fn routes(&self, routes: tonic::service::Routes) -> tonic::service::Routes {
-        routes.add_service(
-            RetrievalServiceServer::from_arc(self.core.clone()).max_decoding_message_size(MAX_REQUEST_BYTES),
-        )
-    }
-
     /// What the role counts about itself.
     pub fn metrics(&self) -> RetrievalMetricsSnapshot {
         self.core.metrics.snapshot()
+    }
+}
+
+impl Role for RetrievalService {
+    fn name(&self) -> &'static str {
+        "retrieval"
+    }
+
+    fn routes(&self, routes: Routes) -> Routes {
+        routes.add_service(
+            RetrievalServiceServer::from_arc(self.core.clone()).max_decoding_message_size(MAX_REQUEST_BYTES),
+        )
     }
 }

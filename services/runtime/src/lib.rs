@@ -8,6 +8,7 @@ pub mod health;
 pub mod layer;
 pub mod page;
 pub mod pool;
+pub mod role;
 pub mod server;
 pub mod server_info;
 pub mod shutdown;
@@ -15,5 +16,6 @@ pub mod status;
 pub mod telemetry;
 
 pub use pool::{CpuPool, PoolError};
+pub use role::{Parts, Role};
 pub use shutdown::Shutdown;
 pub use status::{Problem, ToStatus, reason};

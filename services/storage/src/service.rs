@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sla_domain::Clock;
 use sla_proto::storage::v1::store_status_service_server::StoreStatusServiceServer;
-use sla_runtime::Shutdown;
+use sla_runtime::{Parts, Role};
 use tonic::service::Routes;
 
 use crate::error::StoreError;
@@ -36,12 +35,9 @@ async fn rescue(store: &SqliteStore) {
 }
 
 impl StorageService {
-    /// Opens the database (makes and migrates it as needed) and starts retention, which ends with `shutdown`.
-    pub async fn start(
-        options: StorageOptions,
-        clock: Arc<dyn Clock>,
-        shutdown: &Shutdown,
-    ) -> Result<Self, StoreError> {
+    /// Opens the database (makes and migrates it as needed) and starts retention, which ends with the process.
+    pub async fn start(options: StorageOptions, parts: Parts) -> Result<Self, StoreError> {
+        let Parts { clock, shutdown, .. } = parts;
         let StorageOptions {
             data_dir,
             readers,
@@ -66,13 +62,6 @@ impl StorageService {
         Ok(Self { store, metrics })
     }
 
-    /// Adds the services of `sla.storage.v1`.
-    #[must_use]
-    pub fn routes(&self, routes: Routes) -> Routes {
-        let routes = StorageGrpc::new(self.store.clone(), Arc::clone(&self.metrics)).routes(routes);
-        routes.add_service(StoreStatusServiceServer::new(StatusGrpc(self.store.clone())))
-    }
-
     /// The store itself.
     pub fn store(&self) -> &SqliteStore {
         &self.store
@@ -82,10 +71,22 @@ impl StorageService {
     pub fn metrics(&self) -> &StorageMetrics {
         &self.metrics
     }
+}
 
-    /// Closes the database after the writes that wait: the last step of a graceful end, when nobody writes any more.
-    /// A process that dies without it loses nothing; the next start checks the file.
-    pub async fn close(&self) {
+#[tonic::async_trait]
+impl Role for StorageService {
+    fn name(&self) -> &'static str {
+        "storage"
+    }
+
+    fn routes(&self, routes: Routes) -> Routes {
+        let routes = StorageGrpc::new(self.store.clone(), Arc::clone(&self.metrics)).routes(routes);
+        routes.add_service(StoreStatusServiceServer::new(StatusGrpc(self.store.clone())))
+    }
+
+    /// Closes the database after the writes that wait. A process that dies without it loses nothing; the next start checks
+    /// the file.
+    async fn close(&self) {
         self.store.close().await;
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sla_domain::ManualClock;
 use sla_proto::Peer;
-use sla_runtime::Shutdown;
+use sla_runtime::{CpuPool, Parts, Role as _, Shutdown};
 use sla_storage::remote::RemoteStore;
 use sla_storage::{SqliteStore, StorageOptions, StorageService, conformance};
 use tonic::service::Routes;
@@ -22,10 +22,15 @@ async fn sqlite_conforms() {
 #[tokio::test]
 async fn sqlite_behind_grpc_conforms() {
     let directory = tempfile::tempdir().unwrap();
-    let shutdown = Shutdown::new();
     let clock = Arc::new(ManualClock::at(NOW_MS));
     let options = StorageOptions::in_dir(directory.path());
-    let service = StorageService::start(options, clock, &shutdown).await.unwrap();
+    let parts = Parts {
+        peer: Peer::late().0,
+        clock,
+        pool: CpuPool::new(1),
+        shutdown: Shutdown::new(),
+    };
+    let service = StorageService::start(options, parts).await.unwrap();
     let peer = Peer::local(service.routes(Routes::default()).prepare());
     conformance::everything(&RemoteStore(peer)).await;
     let counted = service.metrics().snapshot();

@@ -12,7 +12,7 @@ use sla_proto::Peer;
 use sla_proto::server::v1::GetServerInfoRequest;
 use sla_proto::storage::v1::{ApplyBatchRequest, ApplyBatchResponse, ListRunResultsRequest, StoreStatus, StreamRecord};
 use sla_runtime::server_info::{ServerFacts, ServerInfo};
-use sla_runtime::{Shutdown, reason};
+use sla_runtime::{CpuPool, Parts, Role as _, Shutdown, reason};
 use sla_storage::specimen::{ALL, body, result};
 use sla_storage::{ResultStore as _, SqliteStore, StorageOptions, StorageService};
 use tonic::service::Routes;
@@ -80,8 +80,14 @@ impl Role {
         let clock = Arc::new(ManualClock::at(NOW_MS));
         let options = StorageOptions::in_dir(disk.data());
         let shutdown = Shutdown::new();
-        let service = StorageService::start(options, clock.clone(), &shutdown).await.unwrap();
         let (peer, late) = Peer::late();
+        let parts = Parts {
+            peer: peer.clone(),
+            clock: clock.clone(),
+            pool: CpuPool::new(1),
+            shutdown: shutdown.clone(),
+        };
+        let service = StorageService::start(options, parts).await.unwrap();
         let info = ServerInfo::server(ServerFacts::default(), peer.clone(), clock, shutdown);
         assert!(late.fill(service.routes(Routes::new(info)).prepare()));
         Self {

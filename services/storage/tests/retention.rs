@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sla_domain::{Clock as _, ManualClock};
+use sla_proto::Peer;
 use sla_proto::convert::timestamp;
 use sla_proto::etl::v1::{Run, RunState};
 use sla_proto::storage::v1::ScoredForecast;
 use sla_proto::violation::v1::Violation;
-use sla_runtime::Shutdown;
+use sla_runtime::{CpuPool, Parts, Role as _, Shutdown};
 use sla_storage::port::{Batch, ForecastFilter, LOCAL_SOURCE, Page, RawRecord, ViolationFilter};
 use sla_storage::retention::{Retired, pass};
 use sla_storage::specimen::{USUAL, body, failure, result, series, series_id};
@@ -214,9 +215,13 @@ async fn the_background_task_works_and_ends() {
     let shutdown = Shutdown::new();
     let mut options = StorageOptions::in_dir(directory.path());
     options.retention.every = Duration::from_millis(20);
-    let service = StorageService::start(options, Arc::clone(&clock) as _, &shutdown)
-        .await
-        .unwrap();
+    let parts = Parts {
+        peer: Peer::late().0,
+        clock: clock.clone(),
+        pool: CpuPool::new(1),
+        shutdown: shutdown.clone(),
+    };
+    let service = StorageService::start(options, parts).await.unwrap();
     run_at(service.store(), START_MS, SERIES).await;
     clock.advance(400 * DAY_MS);
     tokio::time::timeout(Duration::from_secs(20), async {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sla_domain::ManualClock;
 use sla_proto::Peer;
 use sla_proto::storage::v1::{ApplyBatchRequest, StreamRecord};
-use sla_runtime::{Shutdown, ToStatus as _, reason};
+use sla_runtime::{CpuPool, Parts, Role as _, Shutdown, ToStatus as _, reason};
 use sla_storage::port::{Batch, LOCAL_SOURCE, RawRecord};
 use sla_storage::specimen::{ALL, USUAL, body, result};
 use sla_storage::{ResultStore, SqliteStore, StorageOptions, StorageService, StoreError};
@@ -110,7 +110,13 @@ async fn a_full_disk_is_said_and_survived() {
     let directory = tempfile::tempdir().unwrap();
     let options = StorageOptions::in_dir(directory.path());
     let clock = Arc::new(ManualClock::at(NOW_MS));
-    let service = StorageService::start(options, clock, &Shutdown::new()).await.unwrap();
+    let parts = Parts {
+        peer: Peer::late().0,
+        clock,
+        pool: CpuPool::new(1),
+        shutdown: Shutdown::new(),
+    };
+    let service = StorageService::start(options, parts).await.unwrap();
     let peer = Peer::local(service.routes(Routes::default()).prepare());
     let store = service.store();
     store.apply(batch(0, 20)).await.unwrap();

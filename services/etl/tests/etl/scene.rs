@@ -18,7 +18,7 @@ use sla_proto::storage::v1::run_store_service_server::RunStoreServiceServer;
 use sla_proto::storage::v1::set_store_service_server::SetStoreServiceServer;
 use sla_proto::{LateRoutes, Peer};
 use sla_runtime::pool::CpuPool;
-use sla_runtime::shutdown::Shutdown;
+use sla_runtime::{Parts, Role as _, Shutdown};
 use sla_source::{MetricSource, Replay, ReplayOptions};
 use tonic::service::Routes;
 
@@ -75,10 +75,12 @@ impl Scene {
             options,
             source,
             Arc::new(DirectStream::to(peer.clone())),
-            peer.clone(),
-            clock,
-            CpuPool::new(2),
-            shutdown.clone(),
+            Parts {
+                peer: peer.clone(),
+                clock,
+                pool: CpuPool::new(2),
+                shutdown: shutdown.clone(),
+            },
         )
         .unwrap();
         let routes = Routes::new(RunStoreServiceServer::new(store.clone()))

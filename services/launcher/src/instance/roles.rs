@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use color_eyre::eyre::Report;
+use color_eyre::eyre::{Report, eyre};
 use sla_bus::DirectStream;
 use sla_domain::{Clock, SourceId};
 use sla_etl::{EtlOptions, EtlService};
@@ -13,9 +13,8 @@ use sla_proto::server::v1::GetServerInfoResponse;
 use sla_proto::{API_LEVEL, LateRoutes, Peer, convert};
 use sla_retrieval::{RetrievalOptions, RetrievalService};
 use sla_runtime::health::RoleHealth;
-use sla_runtime::pool::CpuPool;
 use sla_runtime::server_info::{ServerFacts, ServerInfo};
-use sla_runtime::shutdown::Shutdown;
+use sla_runtime::{CpuPool, Parts, Role, Shutdown};
 use sla_source::{MetricSource, Prometheus, Replay, ReplayOptions, redact_url};
 use sla_storage::{StorageOptions, StorageService};
 use tonic::service::Routes;
@@ -32,65 +31,75 @@ pub(super) struct Wiring<'a> {
     pub(super) shutdown: &'a Shutdown,
 }
 
-/// All roles of this process.
+/// The words of all roles, in the order in which they start: a store that cannot be opened ends the process first.
+pub(super) const ROLES: [&str; 4] = ["storage", "etl", "sla", "retrieval"];
+
+/// The roles of this process.
 pub(super) struct Roles {
+    /// Their services, and those that every process has.
     pub(super) routes: Routes,
+    /// To be filled with the services behind their layers: roles reach each other through it.
     pub(super) late: LateRoutes,
-    pub(super) storage: StorageService,
+    pub(super) running: Running,
+}
+
+/// What is closed at the end.
+pub(super) struct Running(Vec<Box<dyn Role>>);
+
+impl Running {
+    /// The last step of an orderly end, when nobody calls any more; in the opposite order of the start.
+    pub(super) async fn close(self) {
+        for role in self.0.iter().rev() {
+            role.close().await;
+        }
+    }
 }
 
 /// Starts all roles. They reach each other through a late peer, filled once all are there.
 pub(super) async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
-    let Wiring {
-        config,
-        paths,
-        run,
-        clock,
-        shutdown,
-    } = wiring;
     let (peer, late) = Peer::late();
-    let pool = match config.etl.threads {
+    let pool = match wiring.config.etl.threads {
         0 => CpuPool::per_core(),
         threads => CpuPool::new(threads),
     };
-    let storage = StorageService::start(StorageOptions::in_dir(&paths.data), clock.clone(), shutdown).await?;
-    let source = source(config, run, clock.clone())?;
-    let etl_options = etl_options(config, paths);
-    let stream = Arc::new(DirectStream::to(peer.clone()));
-    let etl = EtlService::start(
-        etl_options,
-        source,
-        stream,
-        peer.clone(),
-        clock.clone(),
-        pool.clone(),
-        shutdown.clone(),
-    )?;
-    let manager = SlaService::start(
-        sla_options(config, run),
-        peer.clone(),
-        clock.clone(),
-        pool.clone(),
-        shutdown.clone(),
-    )?;
-    let retrieval = RetrievalService::start(
-        RetrievalOptions::default(),
-        peer.clone(),
-        clock.clone(),
+    let parts = Parts {
+        peer,
+        clock: wiring.clock.clone(),
         pool,
-        shutdown.clone(),
-    )?;
+        shutdown: wiring.shutdown.clone(),
+    };
+    let mut running = Vec::new();
+    for word in ROLES {
+        running.push(role(word, &wiring, parts.clone()).await?);
+    }
     let facts = ServerFacts {
-        info: facts(config, paths, run, clock.as_ref()),
+        info: facts(&wiring, &running),
         has_source: true,
     };
-    let health = RoleHealth::server(&facts.info.roles, shutdown.clone());
-    let routes = Routes::new(ServerInfo::server(facts, peer, clock, shutdown.clone())).add_service(health);
-    let routes = retrieval.routes(manager.routes(etl.routes(storage.routes(routes))));
+    let health = RoleHealth::server(&facts.info.roles, parts.shutdown.clone());
+    let info = ServerInfo::server(facts, parts.peer, parts.clock, parts.shutdown);
+    let every_process = Routes::new(info).add_service(health);
+    let routes = running.iter().fold(every_process, |routes, role| role.routes(routes));
     Ok(Roles {
         routes: sla_runtime::server::with_reflection(routes)?,
         late,
-        storage,
+        running: Running(running),
+    })
+}
+
+/// Starts the role called `word`.
+async fn role(word: &str, wiring: &Wiring<'_>, parts: Parts) -> Result<Box<dyn Role>, Report> {
+    let Wiring { config, paths, run, .. } = *wiring;
+    Ok(match word {
+        "storage" => Box::new(StorageService::start(StorageOptions::in_dir(&paths.data), parts).await?),
+        "etl" => {
+            let source = source(config, run, parts.clock.clone())?;
+            let stream = Arc::new(DirectStream::to(parts.peer.clone()));
+            Box::new(EtlService::start(etl_options(config, paths), source, stream, parts)?)
+        }
+        "sla" => Box::new(SlaService::start(sla_options(config, run), parts)?),
+        "retrieval" => Box::new(RetrievalService::start(RetrievalOptions::default(), parts)?),
+        _ => return Err(eyre!("there is no role {word}: give one of {}", ROLES.join(", "))),
     })
 }
 
@@ -140,18 +149,19 @@ fn windows(config: &Config) -> Vec<i64> {
     config.evaluation.windows.iter().map(|window| window.ms()).collect()
 }
 
-fn facts(config: &Config, paths: &Paths, run: &Serve, clock: &dyn Clock) -> GetServerInfoResponse {
+fn facts(wiring: &Wiring<'_>, running: &[Box<dyn Role>]) -> GetServerInfoResponse {
+    let Wiring { config, paths, run, .. } = *wiring;
     GetServerInfoResponse {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         api_level: API_LEVEL,
-        roles: ["etl", "storage", "sla", "retrieval"].map(str::to_owned).to_vec(),
+        roles: running.iter().map(|role| role.name().to_owned()).collect(),
         instance: if run.demo.is_some() {
             "demo".to_owned()
         } else {
             config.instance.name.clone()
         },
         pid: std::process::id(),
-        started: Some(convert::timestamp(clock.now_ms())),
+        started: Some(convert::timestamp(wiring.clock.now_ms())),
         windows: windows(config).into_iter().map(convert::duration).collect(),
         statistics: ["n", "mean", "min", "max", "std", "median", "p95", "p99"]
             .map(str::to_owned)

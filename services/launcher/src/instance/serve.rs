@@ -13,7 +13,7 @@ use sla_runtime::server::{Connections, UnixDoor};
 use sla_runtime::shutdown::{DRAIN_LIMIT, Shutdown};
 use sla_runtime::telemetry;
 
-use super::roles::{self, Wiring};
+use super::roles::{self, Roles, Wiring};
 use super::{Paths, agreements};
 use crate::config::Config;
 
@@ -64,10 +64,10 @@ pub(crate) async fn serve(config: Config, paths: Paths, run: Serve) -> Result<()
         clock,
         shutdown: &shutdown,
     };
-    let roles = roles::start(wiring).await?;
+    let Roles { routes, late, running } = roles::start(wiring).await?;
     let guard = GuardLayer::default();
-    let local = sla_runtime::server::local(roles.routes.clone(), &guard);
-    roles.late.fill(local.clone());
+    let local = sla_runtime::server::local(routes.clone(), &guard);
+    late.fill(local.clone());
     if run.demo.is_some() {
         shutdown.spawn(
             "demo agreements",
@@ -79,7 +79,7 @@ pub(crate) async fn serve(config: Config, paths: Paths, run: Serve) -> Result<()
         shutdown.spawn("idle exit", end_when_idle(idle, connections.clone(), shutdown.clone()));
     }
     tracing::info!(socket = %paths.socket.display(), demo = run.demo.is_some(), "serving");
-    let served = door.serve(roles.routes, guard, connections, shutdown.clone());
+    let served = door.serve(routes, guard, connections, shutdown.clone());
     let mut served = std::pin::pin!(served);
     let early = tokio::select! {
         outcome = &mut served => Some(outcome),
@@ -96,10 +96,10 @@ pub(crate) async fn serve(config: Config, paths: Paths, run: Serve) -> Result<()
         }
     });
     let outcome = outcome.wrap_err("the server ended");
-    drop(roles.late);
+    drop(late);
     // Last: nobody writes any more, and the next start finds a file that was closed.
-    if tokio::time::timeout(CLOSE_LIMIT, roles.storage.close()).await.is_err() {
-        tracing::warn!("the database could not be closed in time; the next start checks it");
+    if tokio::time::timeout(CLOSE_LIMIT, running.close()).await.is_err() {
+        tracing::warn!("the roles could not be closed in time; the next start checks it");
     }
     let _ = std::fs::remove_file(&paths.socket);
     if let Some(demo) = &run.demo {
