@@ -172,7 +172,9 @@ pub fn source_reason(error: &SourceError) -> &'static str {
     match error {
         SourceError::Unreachable { .. } | SourceError::Timeout { .. } => reason::SOURCE_UNREACHABLE,
         SourceError::Unauthorized { .. } => reason::SOURCE_UNAUTHORIZED,
-        SourceError::NotFound { .. } | SourceError::NotPrometheus { .. } => reason::SOURCE_NOT_PROMETHEUS,
+        SourceError::NotFound { .. } | SourceError::NotPrometheus { .. } | SourceError::Redirected { .. } => {
+            reason::SOURCE_NOT_PROMETHEUS
+        }
         SourceError::BadQuery { .. } => reason::BAD_QUERY,
         SourceError::TooManySeries { .. } => reason::TOO_MANY_SERIES,
         SourceError::Cancelled { .. } => reason::TOO_SLOW,
@@ -183,6 +185,14 @@ pub fn source_reason(error: &SourceError) -> &'static str {
 impl ToStatus for EtlError {
     fn to_status(&self) -> Status {
         let mut problem = Problem::new(self.code(), self.reason(), self.to_string()).hint(self.hint());
+        if let Self::Source(error) = self {
+            if let Some(fault) = error.fault() {
+                problem = problem.detail("cause", fault.word());
+            }
+            if let Some(to) = error.redirect_to() {
+                problem = problem.detail("redirect_to", SafeText::new(to).into_string());
+            }
+        }
         match self {
             Self::Invalid(invalid) | Self::BadQuery(invalid) => {
                 problem = problem.field(invalid.field.clone(), invalid.to_string());

@@ -178,6 +178,17 @@ impl SourceHealth {
             last_success: state.last_success_ms.map(convert::timestamp),
             problem: outage.map(|outage| outage.problem.clone()).unwrap_or_default(),
             problem_reason: outage.map(|outage| outage.reason.to_owned()).unwrap_or_default(),
+            problem_cause: outage
+                .and_then(|outage| outage.error.fault())
+                .map(|fault| fault.word().to_owned())
+                .unwrap_or_default(),
+            problem_hint: outage
+                .map(|outage| SafeText::new(&outage.error.hint()).into_string())
+                .unwrap_or_default(),
+            redirect_to: outage
+                .and_then(|outage| outage.error.redirect_to())
+                .map(|to| SafeText::new(to).into_string())
+                .unwrap_or_default(),
             failing_since: outage.map(|outage| convert::timestamp(outage.since_ms)),
             next_attempt: outage.map(|outage| convert::timestamp(outage.next_attempt_ms)),
             demo: info.is_some_and(|info| info.is_replay),

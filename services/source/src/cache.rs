@@ -222,13 +222,6 @@ impl SampleCache {
         Some((entry.covered_after_ms, entry.covered_until_ms))
     }
 
-    /// Sets the spacing that was stored with a series' generation; it is not computed anew then.
-    pub fn set_spacing(&mut self, id: SeriesId, spacing_ms: i64) {
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.spacing_ms = Some(spacing_ms);
-        }
-    }
-
     /// Marks `id` as wanted now; series not wanted for long are shed first.
     pub fn touch(&mut self, id: SeriesId) {
         self.turn += 1;

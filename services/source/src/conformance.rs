@@ -1,13 +1,12 @@
 //! What every adapter of [`MetricSource`] has to do. One suite, run against each: `Replay` in this crate's tests, real
 //! servers in `tests/prometheus.rs`. Panics at the first promise that is broken.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sla_domain::{Labels, Samples};
 
 use crate::error::SourceError;
-use crate::port::{Call, LongViewRequest, MetricSource, Progress, ReadLimits, ReadRequest, Targets};
+use crate::port::{Call, LongViewRequest, MetricSource, ReadLimits, ReadRequest, Targets};
 
 /// What the suite needs to know about the source it is let loose on.
 #[derive(Debug, Clone)]
@@ -181,23 +180,6 @@ async fn bounds(source: &dyn MetricSource, scene: &Scene, series: &[Labels]) {
     let late = Call::within(Duration::ZERO);
     let refused = brief(source.read(&request, &late).await);
     assert!(matches!(refused, Err(SourceError::Timeout { .. })), "{refused:?}");
-    let seen = Arc::new(Mutex::new(Vec::<Progress>::new()));
-    let sink = seen.clone();
-    let watched = call().watched_by(Arc::new(move |progress| {
-        if let Ok(mut seen) = sink.lock() {
-            seen.push(progress);
-        }
-    }));
-    let done = brief(source.read(&request, &watched).await);
-    assert!(done.is_ok(), "{done:?}");
-    let Ok(seen) = seen.lock() else {
-        panic!("the sink panicked");
-    };
-    let Some(last) = seen.last() else {
-        panic!("no progress was told");
-    };
-    assert_eq!((last.series_done, last.series_total), (series.len(), series.len()));
-    assert!(last.samples > 0);
 }
 
 async fn long_view(source: &dyn MetricSource, scene: &Scene, series: &[Labels]) {

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::fault::Fault;
+
 /// Longest piece of a foreign answer quoted in an error, in characters.
 pub const MAX_EXCERPT_CHARS: usize = 300;
 
@@ -14,10 +16,14 @@ pub type Cause = Arc<dyn Error + Send + Sync>;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SourceError {
     /// No connection, or it broke.
-    #[error("cannot reach the source: {tried}")]
+    #[error("cannot reach the source: {why}: {tried}")]
     Unreachable {
         /// What was tried.
         tried: String,
+        /// At which layer it ended.
+        fault: Fault,
+        /// What that layer says, as a sentence without a stop.
+        why: String,
         /// The transport's error.
         #[source]
         cause: Cause,
@@ -49,6 +55,14 @@ pub enum SourceError {
     NotFound {
         /// What was tried.
         tried: String,
+    },
+    /// 3xx: the API is elsewhere. Redirects are told, not followed: credentials go to the configured address only.
+    #[error("the source has moved: {tried} answered with a redirect to {}", to.as_deref().unwrap_or("another page"))]
+    Redirected {
+        /// What was tried.
+        tried: String,
+        /// The base URL to use instead, without secrets; `None` where the redirect leads to no API (a login page).
+        to: Option<String>,
     },
     /// Something answered, but not the Prometheus API.
     #[error("the answer is not from the Prometheus API: {tried} answered {saw}")]
@@ -83,6 +97,24 @@ pub enum SourceError {
         found: usize,
         /// The limit.
         limit: usize,
+    },
+    /// One series has more samples in the range than are held decoded.
+    #[error("{found} samples in the range, at most {limit} are read of one series: {tried}")]
+    TooManySamples {
+        /// What was tried.
+        tried: String,
+        /// How many there are, at least.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// Series of native histograms, which have no single value to judge.
+    #[error(
+        "{count} native histogram series left out: a histogram has no single value; ask for histogram_quantile(0.99, …), histogram_count(…) or another function of it"
+    )]
+    Histograms {
+        /// How many such series the read met.
+        count: u64,
     },
     /// The server answered with an error of its own.
     #[error("the source answered HTTP {status}: {excerpt} ({tried})")]
@@ -123,16 +155,6 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// Whether trying the same again later may help.
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            // A broken answer may be a broken connection in disguise.
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Decode { .. } => true,
-            Self::Server { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
-            _ => false,
-        }
-    }
-
     /// Whether the source as a whole is away (as opposed to one question being bad).
     pub fn is_outage(&self) -> bool {
         match self {
@@ -140,9 +162,31 @@ impl SourceError {
             | Self::Timeout { .. }
             | Self::Unauthorized { .. }
             | Self::NotFound { .. }
+            | Self::Redirected { .. }
             | Self::NotPrometheus { .. } => true,
             Self::Server { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
             _ => false,
+        }
+    }
+
+    /// The layer at which the way to the source ended; `None` where the source was reached and the question is the matter.
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Unreachable { fault, .. } => Some(*fault),
+            Self::Timeout { .. } => Some(Fault::Timeout),
+            Self::Unauthorized { .. } => Some(Fault::Credentials),
+            Self::Redirected { .. } => Some(Fault::Redirect),
+            Self::NotPrometheus { .. } | Self::Decode { .. } => Some(Fault::Content),
+            Self::NotFound { .. } | Self::Server { .. } => Some(Fault::Http),
+            _ => None,
+        }
+    }
+
+    /// The base URL to use instead, where a redirect told one.
+    pub fn redirect_to(&self) -> Option<&str> {
+        match self {
+            Self::Redirected { to, .. } => to.as_deref(),
+            _ => None,
         }
     }
 
@@ -154,10 +198,12 @@ impl SourceError {
             Self::Cancelled { .. } => "CANCELLED",
             Self::Unauthorized { .. } => "SOURCE_UNAUTHORIZED",
             Self::NotFound { .. } => "SOURCE_NOT_FOUND",
-            Self::NotPrometheus { .. } => "SOURCE_NOT_PROMETHEUS",
+            Self::Redirected { .. } | Self::NotPrometheus { .. } => "SOURCE_NOT_PROMETHEUS",
             Self::BadQuery { .. } => "QUERY_INVALID",
             Self::TooLarge { .. } => "SOURCE_ANSWER_TOO_LARGE",
             Self::TooManySeries { .. } => "TOO_MANY_SERIES",
+            Self::TooManySamples { .. } => "SOURCE_SERIES_TOO_DENSE",
+            Self::Histograms { .. } => "SOURCE_HISTOGRAMS",
             Self::Server { .. } => "SOURCE_ERROR",
             Self::Decode { .. } => "SOURCE_ANSWER_BROKEN",
             Self::BadOption { .. } => "SOURCE_OPTION_INVALID",
@@ -167,29 +213,35 @@ impl SourceError {
     /// What the reader can do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::Unreachable { .. } => "check that the server runs, and the host, port and scheme of its URL".into(),
-            Self::Timeout { .. } => {
-                "the server is slow or the network drops packets; narrow the selector or raise the timeout".into()
-            }
+            Self::Unreachable { fault, .. } => fault.hint().into(),
+            Self::Timeout { .. } => Fault::Timeout.hint().into(),
             Self::Cancelled { .. } => "start it again when you want it".into(),
-            Self::Unauthorized { .. } => {
-                "check user, password or token of the source, and its tenant header if it has one".into()
-            }
+            Self::Unauthorized { .. } => Fault::Credentials.hint().into(),
             Self::NotFound { .. } => {
                 "the URL needs the path under which the API lives, for example http://host/prometheus".into()
             }
-            Self::NotPrometheus { .. } => {
-                "the URL must be that of a Prometheus-compatible API; a login page or another program answered".into()
+            Self::Redirected { to: Some(to), .. } => {
+                format!("use {to} as the URL of the source, if it is the right one")
             }
+            Self::Redirected { to: None, .. } => {
+                "it leads to no API, perhaps to a login; give the URL behind it, or its credentials".into()
+            }
+            Self::NotPrometheus { .. } => Fault::Content.hint().into(),
             Self::BadQuery { position: Some(at), .. } => format!("correct the query at character {}", at + 1),
             Self::BadQuery { .. } => "correct the query; the server is the judge of it".into(),
             Self::TooLarge { .. } => {
                 "narrow the selector or the time range, or raise the body cap of the source".into()
             }
             Self::TooManySeries { .. } => "add labels to the selector, or raise max_series of the source".into(),
+            Self::TooManySamples { .. } => {
+                "read it through an expression on a coarser step, for example avg_over_time(…[15s])".into()
+            }
+            Self::Histograms { .. } => {
+                "histogram_quantile(0.99, rate(…[5m])), histogram_count(…) or histogram_avg(…)".into()
+            }
             Self::Server { status: 429, .. } => "the server limits its clients; lower the query budget".into(),
             Self::Server { status: 422, .. } => "the query asks for more than the server allows; narrow it".into(),
-            Self::Server { .. } => "see the server's own log".into(),
+            Self::Server { .. } => Fault::Http.hint().into(),
             Self::Decode { .. } => "a proxy may cut or change answers; read the server directly to compare".into(),
             Self::BadOption { rule, .. } => rule.clone(),
         }

@@ -8,6 +8,7 @@ pub mod cache;
 #[cfg(feature = "test-support")]
 pub mod conformance;
 pub mod error;
+pub mod fault;
 pub mod options;
 pub mod port;
 pub mod prometheus;
@@ -18,14 +19,13 @@ pub mod xor;
 
 pub use cache::{CacheFill, CachedSeries, SampleCache};
 pub use error::SourceError;
+pub use fault::Fault;
 pub use options::{Credentials, Secret, SourceOptions, TlsOptions, redact_url};
-pub use port::{
-    Call, ExpressionRequest, LongViewRequest, MetricSource, Progress, ProgressSink, ReadLimits, ReadRequest, Targets,
-};
+pub use port::{Call, ExpressionRequest, LongViewRequest, MetricSource, ReadLimits, ReadRequest, Targets};
 pub use prometheus::Prometheus;
-pub use reader::{CachedReader, ReaderOptions, Refreshed, SourceHealth};
+pub use reader::{CachedReader, ReaderOptions, Refreshed};
 pub use replay::{Replay, ReplayOptions};
 pub use reply::{
-    ExpressionRead, LongSeries, LongView, MetricFamily, MetricNames, RawRead, RawSeries, SeriesData, SeriesFailure,
-    SourceInfo, Way, XorChunk,
+    ClockOffset, ExpressionRead, LongSeries, LongView, MetricFamily, MetricNames, RawRead, RawSeries, SeriesData,
+    SeriesFailure, SourceInfo, Way, XorChunk,
 };

@@ -47,15 +47,19 @@ impl Secret {
             Self::Text(text) => Ok(text.clone()),
             Self::File(path) => {
                 let bytes = read_small_file(field, path).await?;
-                match String::from_utf8(bytes) {
-                    Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
-                    _ => Err(SourceError::BadOption {
-                        field,
-                        value: path.display().to_string(),
-                        rule: "the file must hold the secret as text; it is empty or not UTF-8".into(),
-                        cause: None,
-                    }),
-                }
+                // Editors of some systems begin a text with this mark; no secret does.
+                let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+                let rule = match std::str::from_utf8(bytes).map(str::trim) {
+                    Ok(text) if !text.is_empty() => return Ok(text.to_owned()),
+                    Ok(_) => "the file must hold the secret as text; it is empty",
+                    Err(_) => "the file must hold the secret as UTF-8 text; save it without another encoding (UTF-16?)",
+                };
+                Err(SourceError::BadOption {
+                    field,
+                    value: path.display().to_string(),
+                    rule: rule.into(),
+                    cause: None,
+                })
             }
         }
     }
@@ -303,6 +307,10 @@ mod tests {
         assert_eq!(secret.read("bearer").await.unwrap(), "one");
         std::fs::write(&path, "two\n").unwrap();
         assert_eq!(secret.read("bearer").await.unwrap(), "two");
+        std::fs::write(&path, "\u{feff}three\r\n").unwrap();
+        assert_eq!(secret.read("bearer").await.unwrap(), "three");
+        std::fs::write(&path, b"\xff\xfet\0w\0o\0").unwrap();
+        assert!(secret.read("bearer").await.unwrap_err().to_string().contains("UTF-8"));
         std::fs::write(&path, "x".repeat(70_000)).unwrap();
         assert!(secret.read("bearer").await.unwrap_err().to_string().contains("64 KiB"));
     }

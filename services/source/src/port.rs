@@ -1,7 +1,6 @@
 //! The port: what the rest of the product may ask a metric source.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::SourceError;
-use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
+use crate::reply::{ClockOffset, ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
 
 /// Longest time one call may take when its caller names none.
 pub const DEFAULT_CALL_DEADLINE: Duration = Duration::from_mins(1);
@@ -23,31 +22,13 @@ pub const LONG_VIEW_STEP_MS: i64 = 300_000;
 /// Length of the long view unless configured otherwise, in milliseconds (7 d).
 pub const LONG_VIEW_LENGTH_MS: i64 = 7 * 86_400_000;
 
-/// How far a read has come; sent after every request it consists of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Series read or failed so far.
-    pub series_done: usize,
-    /// Series to read.
-    pub series_total: usize,
-    /// Samples read so far.
-    pub samples: u64,
-    /// Bytes of bodies received so far, as they came over the wire.
-    pub bytes: u64,
-}
-
-/// Where progress goes. Called from the reading task: must be quick and must not block.
-pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
-
-/// The frame of one call: an overall deadline, a way to cancel it, and optionally someone who watches.
+/// The frame of one call: an overall deadline and a way to cancel it.
 #[derive(Clone)]
 pub struct Call {
     /// The instant at which everything the call started has ended.
     pub deadline: Instant,
     /// Cancelling it ends the call with [`SourceError::Cancelled`].
     pub cancel: CancellationToken,
-    /// Gets the progress of bulk reads.
-    pub progress: Option<ProgressSink>,
 }
 
 impl Default for Call {
@@ -71,7 +52,6 @@ impl Call {
         Self {
             deadline: Instant::now() + limit,
             cancel: CancellationToken::new(),
-            progress: None,
         }
     }
 
@@ -82,23 +62,9 @@ impl Call {
         self
     }
 
-    /// The same call, watched by `sink`.
-    #[must_use]
-    pub fn watched_by(mut self, sink: ProgressSink) -> Self {
-        self.progress = Some(sink);
-        self
-    }
-
     /// What is left of the deadline; zero when it has passed.
     pub fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
-    }
-
-    /// Tells the watcher, if there is one.
-    pub fn report(&self, progress: Progress) {
-        if let Some(sink) = &self.progress {
-            sink(progress);
-        }
     }
 
     /// Runs `work` until it ends, the call is cancelled, its deadline passes or `at_most` is over, whichever is first.
@@ -220,6 +186,11 @@ pub struct LongViewRequest {
 pub trait MetricSource: Send + Sync + 'static {
     /// The configured name of this source.
     fn id(&self) -> &SourceId;
+
+    /// How far the source's clock is from this machine's, as its last answers tell; `None` where it does not tell.
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        None
+    }
 
     /// Asks the server what it is and can do; the answer is cached until a way of reading fails.
     async fn probe(&self, call: &Call) -> Result<SourceInfo, SourceError>;

@@ -1,15 +1,22 @@
 //! The adapter for Prometheus and servers that speak its HTTP API.
 
+mod answer;
 mod budget;
 mod client;
+mod diagnosis;
 mod expression;
 mod json;
 mod metadata;
 mod plan;
 mod probe;
+mod proxy;
+mod question;
 mod read;
+mod refusal;
 mod remote_read;
-mod tls;
+mod server_clock;
+mod transport;
+mod trust;
 mod wire;
 
 use std::sync::Mutex;
@@ -21,7 +28,7 @@ use tokio::time::Instant;
 use crate::error::SourceError;
 use crate::options::SourceOptions;
 use crate::port::{Call, ExpressionRequest, LongViewRequest, MetricSource, ReadRequest};
-use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
+use crate::reply::{ClockOffset, ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
 
 use client::Client;
 
@@ -49,6 +56,10 @@ impl Prometheus {
 impl MetricSource for Prometheus {
     fn id(&self) -> &SourceId {
         &self.client.options.id
+    }
+
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        self.client.clock().offset()
     }
 
     async fn probe(&self, call: &Call) -> Result<SourceInfo, SourceError> {

@@ -1,7 +1,7 @@
 //! Reads through the cache: the longest window once, afterwards the newest minutes only, and backwards to 26 h on request.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sla_domain::{Clock, Labels, Samples, SeriesId, Window};
 
@@ -64,35 +64,12 @@ pub struct Refreshed {
     pub histograms_skipped: u64,
 }
 
-/// How the source is doing, for banners and ages.
-#[derive(Debug, Clone, Default)]
-pub struct SourceHealth {
-    /// The last time anything was read, Unix milliseconds.
-    pub last_success_ms: Option<i64>,
-    /// Since when every read has failed, Unix milliseconds; `None` while reads succeed.
-    pub failing_since_ms: Option<i64>,
-    /// The last error, when and what; stays after a success for display.
-    pub last_error: Option<(i64, SourceError)>,
-    /// Whether the last read could not see stale markers.
-    pub hides_stale: bool,
-    /// Warnings of the last read.
-    pub warnings: Vec<String>,
-}
-
-impl SourceHealth {
-    /// How old the newest successful read is at `now_ms`, milliseconds.
-    pub fn age_ms(&self, now_ms: i64) -> Option<i64> {
-        Some(now_ms.saturating_sub(self.last_success_ms?).max(0))
-    }
-}
-
 /// A source and the cache in front of it. All methods take `&self`; refreshes run one after another.
 pub struct CachedReader {
     source: Arc<dyn MetricSource>,
     clock: Arc<dyn Clock>,
     options: ReaderOptions,
     cache: RwLock<SampleCache>,
-    health: Mutex<SourceHealth>,
     refreshing: tokio::sync::Mutex<()>,
 }
 
@@ -111,7 +88,6 @@ impl CachedReader {
             source,
             clock,
             options,
-            health: Mutex::default(),
             refreshing: tokio::sync::Mutex::new(()),
         }
     }
@@ -225,11 +201,6 @@ impl CachedReader {
         self.read().about(id)
     }
 
-    /// Sets the spacing stored with a series' generation.
-    pub fn set_spacing(&self, id: SeriesId, spacing_ms: i64) {
-        self.write().set_spacing(id, spacing_ms);
-    }
-
     /// Drops every series for which `keep` says no.
     pub fn retain(&self, keep: impl Fn(SeriesId, &Labels) -> bool) {
         let mut cache = self.write();
@@ -246,11 +217,6 @@ impl CachedReader {
     /// How full the cache is.
     pub fn fill(&self) -> CacheFill {
         self.read().fill()
-    }
-
-    /// How the source is doing.
-    pub fn health(&self) -> SourceHealth {
-        self.state().clone()
     }
 
     async fn turn(&self, call: &Call) -> Result<tokio::sync::MutexGuard<'_, ()>, SourceError> {
@@ -294,7 +260,6 @@ impl CachedReader {
                     out.failures.extend(read.failures);
                 }
                 Err(error) => {
-                    self.note_error(&error);
                     out.failures.extend(asked.iter().map(|labels| SeriesFailure {
                         labels: labels.clone(),
                         error: error.clone(),
@@ -308,7 +273,6 @@ impl CachedReader {
             }
         }
         if read_any {
-            self.note_success(&out);
             return Ok(out);
         }
         first_error.map_or(Ok(out), Err)
@@ -345,38 +309,12 @@ impl CachedReader {
         }
     }
 
-    fn note_error(&self, error: &SourceError) {
-        if matches!(error, SourceError::Cancelled { .. }) {
-            return;
-        }
-        let now_ms = self.clock.now_ms();
-        let mut state = self.state();
-        state.failing_since_ms.get_or_insert(now_ms);
-        state.last_error = Some((now_ms, error.clone()));
-    }
-
-    fn note_success(&self, out: &Refreshed) {
-        let now_ms = self.clock.now_ms();
-        let mut state = self.state();
-        state.last_success_ms = Some(now_ms);
-        state.failing_since_ms = None;
-        state.hides_stale = out.way.is_some_and(Way::hides_stale);
-        state.warnings.clone_from(&out.warnings);
-        if let Some(failure) = out.failures.first() {
-            state.last_error = Some((now_ms, failure.error.clone()));
-        }
-    }
-
     fn read(&self) -> RwLockReadGuard<'_, SampleCache> {
         self.cache.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, SampleCache> {
         self.cache.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn state(&self) -> MutexGuard<'_, SourceHealth> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,9 +12,7 @@ use async_trait::async_trait;
 use sla_domain::{Clock, Labels, Query, Samples, Selector, SourceId};
 
 use crate::error::SourceError;
-use crate::port::{
-    Call, ExpressionRequest, LONG_VIEW_STEP_MS, LongViewRequest, MetricSource, Progress, ReadRequest, Targets,
-};
+use crate::port::{Call, ExpressionRequest, LONG_VIEW_STEP_MS, LongViewRequest, MetricSource, ReadRequest, Targets};
 use crate::reply::{
     ExpressionRead, LongSeries, LongView, MetricFamily, MetricNames, RawRead, RawSeries, SeriesData, SourceInfo, Way,
     has_counter_suffix,
@@ -272,23 +270,16 @@ impl MetricSource for Replay {
         let (after_ms, until_ms) = (request.after_ms, request.until_ms);
         let found = self.resolve(&request.targets, after_ms, until_ms, request.limits.max_series)?;
         let mut out = RawRead::empty(Way::Replay, after_ms, until_ms);
-        let mut progress = Progress {
-            series_total: found.len(),
-            ..Progress::default()
-        };
         for at in found {
             pause(call).await?;
             let samples = self.samples(at, after_ms, until_ms);
             out.samples += samples.len() as u64;
-            progress.series_done += 1;
-            progress.samples = out.samples;
             if !samples.is_empty() {
                 out.series.push(RawSeries {
                     labels: self.labels(at).clone(),
                     data: SeriesData::Plain(samples),
                 });
             }
-            call.report(progress);
         }
         out.requests = 1;
         out.series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));

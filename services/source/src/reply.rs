@@ -45,6 +45,15 @@ impl Way {
     }
 }
 
+/// How far a source's clock is from ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockOffset {
+    /// The source's clock minus this machine's, milliseconds; true to about half a second.
+    pub offset_ms: i64,
+    /// From how many answers it was taken, at most 5.
+    pub answers: usize,
+}
+
 /// What a source is and can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceInfo {
@@ -73,19 +82,6 @@ pub struct MetricFamily {
     pub help: Option<String>,
     /// The unit from the metadata API.
     pub unit: Option<String>,
-}
-
-impl MetricFamily {
-    /// Whether the values only rise (until a reset): by type, else by the name's ending (SEMANTICS rule 9).
-    pub fn is_counter(&self) -> bool {
-        match self.kind.as_deref() {
-            Some("counter") => true,
-            // `x_sum`, `x_count` and `x_bucket` of the first two are counters though the family's type says otherwise;
-            // old exporters leave counters untyped.
-            Some("histogram" | "summary" | "unknown" | "untyped") | None => has_counter_suffix(&self.name),
-            Some(_) => false,
-        }
-    }
 }
 
 /// Whether a metric name ends the way counters do.

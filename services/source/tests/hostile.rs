@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
 
+#[path = "hostile/faults.rs"]
+mod faults;
 mod stub;
 
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use sla_domain::{Labels, METRIC_NAME};
 use sla_source::{
-    Call, MetricSource, Prometheus, ReadRequest, Secret, SourceError, SourceOptions, Way, xor::XorEncoder,
+    Call, Fault, MetricSource, Prometheus, ReadRequest, Secret, SourceError, SourceOptions, Way, xor::XorEncoder,
 };
 use stub::{Reply, Request, Stub};
 
@@ -113,8 +115,12 @@ async fn other_things_than_a_prometheus_are_told_apart() {
     let error = refused(|_| Reply::text(404, "404 page not found")).await;
     assert!(matches!(error, SourceError::NotFound { .. }), "{error}");
     let error = refused(|_| Reply::text(302, "").header("location", "http://u:CANARY@elsewhere/login?t=CANARY")).await;
-    assert!(matches!(error, SourceError::NotPrometheus { .. }), "{error}");
-    assert!(error.to_string().contains("elsewhere") && !format!("{error:?}").contains("CANARY"));
+    assert!(matches!(error, SourceError::Redirected { to: None, .. }), "{error}");
+    assert!(!format!("{error:?}").contains("CANARY"));
+    let to = "http://u:CANARY@elsewhere/p/api/v1/query?t=CANARY";
+    let error = refused(move |_| Reply::text(307, "").header("location", to)).await;
+    assert_eq!(error.redirect_to(), Some("http://elsewhere/p"));
+    assert!(error.to_string().contains("http://elsewhere/p") && !format!("{error:?}").contains("CANARY"));
     let error = refused(|_| Reply::text(500, "boom\n\x1b[31m\x07 goes on")).await;
     assert!(matches!(error, SourceError::Server { status: 500, .. }), "{error}");
     assert!(!error.to_string().contains('\x1b'));
@@ -138,10 +144,7 @@ async fn nobody_there() {
         .read(&ask(1), &call())
         .await
         .unwrap_err();
-    assert!(
-        matches!(error, SourceError::Unreachable { .. }) && error.is_retryable(),
-        "{error}"
-    );
+    assert_eq!(error.fault(), Some(Fault::Refused), "{error}");
 }
 
 #[tokio::test]

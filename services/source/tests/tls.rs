@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
-use sla_source::{Call, MetricSource, Prometheus, SourceError, SourceOptions};
+use sla_source::{Call, Fault, MetricSource, Prometheus, SourceError, SourceOptions};
 
 fn openssl(dir: &Path, arguments: &str) {
     let done = Command::new("openssl")
@@ -51,8 +51,8 @@ fn load(dir: &Path, name: &str) -> (CertificateDer<'static>, PrivateKeyDer<'stat
 }
 
 /// Answers every request with the scalar 1; ends with the process.
-fn serve(dir: &Path, wants_client: bool) -> u16 {
-    let (certificate, key) = load(dir, "server");
+fn serve(dir: &Path, name: &str, wants_client: bool) -> u16 {
+    let (certificate, key) = load(dir, name);
     let builder = ServerConfig::builder();
     let builder = if wants_client {
         let mut roots = RootCertStore::empty();
@@ -97,8 +97,16 @@ impl Scene {
     }
 }
 
-fn is_refused<T>(result: &Result<T, SourceError>) -> bool {
-    matches!(result, Err(SourceError::Unreachable { .. }))
+/// Where the way to the source ended, and the sentence about it.
+fn fault<T: std::fmt::Debug>(result: Result<T, SourceError>) -> (Fault, String) {
+    let error = result.unwrap_err();
+    (error.fault().unwrap(), error.to_string())
+}
+
+fn is_untrusted<T: std::fmt::Debug>(result: Result<T, SourceError>, words: &str) {
+    let (fault, text) = fault(result);
+    assert_eq!(fault, Fault::TlsUntrusted, "{text}");
+    assert!(text.contains(words), "{text}");
 }
 
 #[tokio::test]
@@ -117,15 +125,15 @@ async fn what_is_trusted_and_what_is_not() {
 
     let plain = Scene {
         dir: dir.to_owned(),
-        port: serve(dir, false),
+        port: serve(dir, "server", false),
     };
     plain.probe(|_, _| {}).await.unwrap();
     let stranger = plain
         .probe(|options, dir| options.tls.ca_file = Some(dir.join("stranger.pem")))
         .await;
-    assert!(is_refused(&stranger), "{stranger:?}");
+    is_untrusted(stranger, "an authority that is not trusted here");
     let system = plain.probe(|options, _| options.tls.ca_file = None).await;
-    assert!(is_refused(&system), "{system:?}");
+    is_untrusted(system, "");
     // The name in the certificate counts, not the host of the URL.
     plain
         .probe(|options, _| options.tls.server_name = Some("prometheus.test".into()))
@@ -134,7 +142,7 @@ async fn what_is_trusted_and_what_is_not() {
     let other = plain
         .probe(|options, _| options.tls.server_name = Some("other.test".into()))
         .await;
-    assert!(is_refused(&other), "{other:?}");
+    is_untrusted(other, "not for other.test");
     let notices = plain
         .probe(|options, _| {
             options.tls.ca_file = None;
@@ -149,10 +157,10 @@ async fn what_is_trusted_and_what_is_not() {
 
     let mutual = Scene {
         dir: dir.to_owned(),
-        port: serve(dir, true),
+        port: serve(dir, "server", true),
     };
     let nobody = mutual.probe(|_, _| {}).await;
-    assert!(is_refused(&nobody), "{nobody:?}");
+    assert_eq!(fault(nobody).0, Fault::TlsClient);
     let with_identity = |options: &mut SourceOptions, dir: &Path| {
         options.tls.cert_file = Some(dir.join("client.pem"));
         options.tls.key_file = Some(dir.join("client.key"));
@@ -184,4 +192,96 @@ async fn what_is_trusted_and_what_is_not() {
         ),
         "{missing:?}"
     );
+}
+
+#[tokio::test]
+async fn a_certificate_given_itself_is_trusted_for_its_name_and_its_dates() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    // What plain openssl makes: an authority that serves its own name.
+    openssl(
+        dir,
+        "req -x509 -newkey rsa:2048 -nodes -keyout plain.key -out plain.pem -days 3 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1",
+    );
+    // The same for another name, one that ends at once, and a leaf whose authority is not given.
+    openssl(
+        dir,
+        "req -x509 -newkey rsa:2048 -nodes -keyout named.key -out named.pem -days 3 -subj /CN=localhost -addext subjectAltName=DNS:elsewhere.test",
+    );
+    openssl(
+        dir,
+        "req -new -newkey rsa:2048 -nodes -keyout old.key -out old.csr -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:TRUE",
+    );
+    openssl(
+        dir,
+        "x509 -req -in old.csr -signkey old.key -out old.pem -days 0 -copy_extensions copy",
+    );
+    certificate(dir, "ca", "", None);
+    certificate(dir, "leaf", "IP:127.0.0.1", Some("ca"));
+    let probe = |name: &'static str| {
+        let (dir, port) = (dir.to_owned(), serve(dir, name, false));
+        async move {
+            let scene = Scene { dir, port };
+            scene
+                .probe(|options, dir| options.tls.ca_file = Some(dir.join(format!("{name}.pem"))))
+                .await
+        }
+    };
+    probe("plain").await.unwrap();
+    probe("leaf").await.unwrap();
+    is_untrusted(probe("named").await, "the server's certificate is for");
+    // Dates count seconds.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    is_untrusted(probe("old").await, "has expired");
+    // Trusting one leaf is not trusting another one of its name.
+    let other = Scene {
+        dir: dir.to_owned(),
+        port: serve(dir, "plain", false),
+    };
+    let refused = other
+        .probe(|options, dir| options.tls.ca_file = Some(dir.join("leaf.pem")))
+        .await;
+    assert_eq!(fault(refused).0, Fault::TlsUntrusted);
+}
+
+#[tokio::test]
+async fn the_wrong_scheme_is_told() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    certificate(dir, "ca", "", None);
+    certificate(dir, "server", "IP:127.0.0.1", Some("ca"));
+    // Clear text on a TLS port: this server closes without a word.
+    let tls = Scene {
+        dir: dir.to_owned(),
+        port: serve(dir, "server", false),
+    };
+    let clear = tls
+        .probe(|options, _| options.url = options.url.replace("https", "http"))
+        .await;
+    let (found, text) = fault(clear);
+    assert_eq!(found, Fault::TlsMismatch, "{text}");
+    assert!(text.contains("the URL says http"), "{text}");
+    // And the reverse, to a server that answers in clear text, and to one that just closes.
+    for says in ["HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n", ""] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for mut socket in listener.incoming().flatten() {
+                let mut seen = [0; 4096];
+                let length = socket.read(&mut seen).unwrap_or(0);
+                let is_http = seen[..length].starts_with(b"HEAD ");
+                let head = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let _ = socket.write_all(if is_http { head } else { says }.as_bytes());
+            }
+        });
+        let scene = Scene {
+            dir: dir.to_owned(),
+            port,
+        };
+        let (found, text) = fault(scene.probe(|_, _| {}).await);
+        assert_eq!(found, Fault::TlsMismatch, "{says:?}: {text}");
+        assert!(text.contains("the URL says https"), "{text}");
+    }
 }

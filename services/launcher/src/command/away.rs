@@ -33,7 +33,11 @@ pub(super) async fn nothing(peer: &Peer) -> Result<Exit, Report> {
 
 /// The source's problem as the end of a command.
 pub(super) fn failure(source: &SourceStatus) -> Failure {
-    let words = format!("the source {} does not answer: {}", source.address, source.problem);
+    let mut words = format!("the source {} does not answer: {}", source.address, source.problem);
+    if !source.problem_hint.is_empty() {
+        words.push_str("\n  hint: ");
+        words.push_str(&source.problem_hint);
+    }
     Failure::new(Exit::UNAVAILABLE, words)
 }
 

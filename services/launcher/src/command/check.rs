@@ -82,11 +82,11 @@ fn exit_of(state: State) -> Exit {
 
 fn words(worst: State, objectives: &[ObjectiveStatus], source: Option<&SourceStatus>) -> String {
     let mut lines = vec![json::state_word(worst).to_owned()];
-    if let Some(problem) = source
-        .map(|source| &source.problem)
-        .filter(|problem| !problem.is_empty())
-    {
-        lines.push(format!("source: {}", SafeText::new(problem)));
+    if let Some(source) = source.filter(|source| !source.problem.is_empty()) {
+        lines.push(format!("source: {}", SafeText::new(&source.problem)));
+        if !source.problem_hint.is_empty() {
+            lines.push(format!("hint: {}", SafeText::new(&source.problem_hint)));
+        }
     }
     if objectives.is_empty() {
         lines.push("no objective has been judged yet".to_owned());

@@ -53,6 +53,11 @@ pub(crate) fn point(point: Option<&Point>) -> Value {
     )
 }
 
+/// A word or sentence, null where there is none.
+pub(crate) fn word(text: &str) -> Value {
+    if text.is_empty() { Value::Null } else { json!(text) }
+}
+
 /// How the source did.
 pub(crate) fn source(status: Option<&SourceStatus>) -> Value {
     let Some(status) = status else { return Value::Null };
@@ -62,7 +67,10 @@ pub(crate) fn source(status: Option<&SourceStatus>) -> Value {
         "version": status.version,
         "way": status.way,
         "last_success": time(status.last_success.as_ref()),
-        "problem": if status.problem.is_empty() { Value::Null } else { json!(status.problem) },
+        "problem": word(&status.problem),
+        "cause": word(&status.problem_cause),
+        "hint": word(&status.problem_hint),
+        "redirect_to": word(&status.redirect_to),
         "demo": status.demo,
         "warnings": status.warnings,
     })

@@ -1,4 +1,4 @@
-//! Requests to one server: credentials, budget, retries, caps, and answers told apart from other things.
+//! Requests to one server: credentials, budget, repetitions, caps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,15 +7,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
 };
 use reqwest::{Method, StatusCode, Url};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio::time::Instant;
 
+use super::answer::Answer;
 use super::budget::Budget;
-use super::{json, tls};
+use super::diagnosis::{speaks_the_other_scheme, transport_error};
+use super::proxy::Route;
+use super::question::Question;
+use super::refusal::{refusal, retry_after};
+use super::server_clock::ServerClock;
+use super::transport::Transport;
 use crate::error::{SourceError, excerpt};
+use crate::fault::Fault;
 use crate::options::{Credentials, Secret, SourceOptions, redact_url};
 use crate::port::Call;
 
@@ -25,54 +32,11 @@ pub(crate) const MAX_ATTEMPTS: u32 = 4;
 const FIRST_RETRY_WAIT: Duration = Duration::from_millis(200);
 /// Longest wait a server may ask for with Retry-After; if it wants more, the error is reported at once.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
-/// Most of an error body that is looked at, in bytes.
-const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
-
-/// One question: how it is sent.
-#[derive(Debug, Clone)]
-pub(crate) enum Question {
-    /// Parameters, as a form by POST; by GET on servers that refuse POST.
-    Form {
-        /// Path below the base URL, for example `api/v1/query`.
-        path: &'static str,
-        /// Name and value.
-        parameters: Vec<(&'static str, String)>,
-    },
-    /// Parameters in the URL.
-    Get {
-        /// Path below the base URL.
-        path: &'static str,
-        /// Name and value.
-        parameters: Vec<(&'static str, String)>,
-    },
-    /// A remote read.
-    RemoteRead {
-        /// Snappy-compressed protobuf.
-        body: Bytes,
-    },
-}
-
-impl Question {
-    fn path(&self) -> &'static str {
-        match self {
-            Self::Form { path, .. } | Self::Get { path, .. } => path,
-            Self::RemoteRead { .. } => "api/v1/read",
-        }
-    }
-}
-
-/// A whole answer.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    /// The body, decompressed.
-    pub(crate) body: Vec<u8>,
-    /// What was asked, for errors.
-    pub(crate) tried: String,
-}
 
 /// An answer whose body is still coming. Holds its place in the budget until dropped.
 pub(crate) struct Stream {
     response: reqwest::Response,
+    route: Route,
     _permit: Option<OwnedSemaphorePermit>,
     /// What was asked, for errors.
     pub(crate) tried: String,
@@ -105,7 +69,7 @@ impl Stream {
                 Ok(Some(piece))
             }
             Ok(None) => Ok(None),
-            Err(cause) => Err(transport_error(&self.tried, cause)),
+            Err(cause) => Err(transport_error(&self.tried, &self.route, cause)),
         }
     }
 
@@ -128,12 +92,6 @@ impl Stream {
     }
 }
 
-struct Transport {
-    http: reqwest::Client,
-    target: Url,
-    host: Option<HeaderValue>,
-}
-
 /// The way to one server.
 pub(crate) struct Client {
     pub(crate) options: SourceOptions,
@@ -142,6 +100,7 @@ pub(crate) struct Client {
     transport: OnceCell<Transport>,
     budget: Arc<Budget>,
     refuses_post: AtomicBool,
+    clock: ServerClock,
 }
 
 impl Client {
@@ -155,7 +114,13 @@ impl Client {
             user_info,
             transport: OnceCell::new(),
             refuses_post: AtomicBool::new(false),
+            clock: ServerClock::default(),
         })
+    }
+
+    /// How far the server's clock is from ours.
+    pub(crate) fn clock(&self) -> &ServerClock {
+        &self.clock
     }
 
     /// The base URL, fit for screens.
@@ -204,7 +169,7 @@ impl Client {
             };
             let wait = asked_wait.unwrap_or_else(|| jittered(FIRST_RETRY_WAIT * 2_u32.pow(attempt - 1)));
             if attempt >= attempts || wait > MAX_RETRY_AFTER || wait >= call.remaining() {
-                return Err(error);
+                return Err(self.looked_at_again(error, call).await);
             }
             tracing::debug!(%error, attempt, wait_ms = wait.as_millis() as u64, "source: trying again");
             call.guard(&tried, call.remaining(), async {
@@ -218,11 +183,7 @@ impl Client {
 
     async fn transport(&self) -> Result<&Transport, SourceError> {
         self.transport
-            .get_or_try_init(|| async {
-                let (http, target, host) = tls::http_client(&self.options, &self.base).await?;
-                let host = host.and_then(|host| HeaderValue::from_str(&host).ok());
-                Ok(Transport { http, target, host })
-            })
+            .get_or_try_init(|| Transport::new(&self.options, &self.base))
             .await
     }
 
@@ -236,20 +197,30 @@ impl Client {
     ) -> Result<Stream, SourceError> {
         let by_get = self.refuses_post.load(Ordering::Relaxed);
         let mut response = self.send_once(question, tried, by_get).await?;
-        if response.status() == StatusCode::METHOD_NOT_ALLOWED && !by_get && matches!(question, Question::Form { .. }) {
-            self.refuses_post.store(true, Ordering::Relaxed);
-            response = self.send_once(question, tried, true).await?;
+        if refuses_post(response.status()) && !by_get && matches!(question, Question::Form { .. }) {
+            // Read-only roles and the API server's service proxy let GET pass where they refuse POST.
+            let second = self.send_once(question, tried, true).await?;
+            if second.status().is_success() || response.status() == StatusCode::METHOD_NOT_ALLOWED {
+                self.refuses_post.store(true, Ordering::Relaxed);
+                response = second;
+            }
         }
         let status = response.status();
-        let content_type = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("")
-            .to_ascii_lowercase();
+        let content_type = lower_case(response.headers(), CONTENT_TYPE);
         if !status.is_success() {
             *asked_wait = retry_after(response.headers());
-            return Err(self.refusal(response, question, tried, &content_type).await);
+            return Err(refusal(response, question, tried, &content_type).await);
+        }
+        // What we can decode has lost this header by now; remote read names its own packing by it.
+        let encoding = lower_case(response.headers(), CONTENT_ENCODING);
+        if !matches!(encoding.as_str(), "" | "identity" | "snappy") {
+            return Err(SourceError::NotPrometheus {
+                tried: tried.to_owned(),
+                saw: format!(
+                    "a body in the encoding `{}`, which was not asked for",
+                    excerpt(&encoding)
+                ),
+            });
         }
         if content_type.starts_with("text/html") {
             return Err(SourceError::NotPrometheus {
@@ -259,6 +230,7 @@ impl Client {
         }
         Ok(Stream {
             response,
+            route: self.transport().await?.route.clone(),
             _permit: permit,
             tried: tried.to_owned(),
             content_type,
@@ -306,10 +278,44 @@ impl Client {
                 .body(body.clone()),
         };
         let request = self.authorised(request, transport).await?;
-        let started = Instant::now();
-        let response = request.send().await.map_err(|cause| transport_error(tried, cause))?;
+        let (started, sent_ms) = (Instant::now(), ServerClock::ours_ms());
+        let response = request.send().await;
+        let response = response.map_err(|cause| transport_error(tried, &transport.route, cause))?;
         self.budget.observe(started.elapsed());
+        self.clock.observe(response.headers(), sent_ms, ServerClock::ours_ms());
         Ok(response)
+    }
+
+    /// A connection that broke without a word is often one of TLS and clear text: looks whether it is.
+    async fn looked_at_again(&self, error: SourceError, call: &Call) -> SourceError {
+        let SourceError::Unreachable {
+            tried,
+            fault: Fault::Lost,
+            cause,
+            ..
+        } = &error
+        else {
+            return error;
+        };
+        let direct = self
+            .transport
+            .get()
+            .is_some_and(|transport| transport.route == Route::Direct);
+        let look = async { Ok(direct && speaks_the_other_scheme(&self.base).await) };
+        if !call.guard(tried, call.remaining(), look).await.unwrap_or(false) {
+            return error;
+        }
+        let why = if self.base.scheme() == "http" {
+            "the server speaks TLS on this port, but the URL says http"
+        } else {
+            "the server does not speak TLS on this port, but the URL says https"
+        };
+        SourceError::Unreachable {
+            tried: tried.clone(),
+            fault: Fault::TlsMismatch,
+            why: why.into(),
+            cause: cause.clone(),
+        }
     }
 
     async fn authorised(
@@ -345,105 +351,31 @@ impl Client {
         Ok(request)
     }
 
-    /// The typed error of an answer whose status is one.
-    async fn refusal(
-        &self,
-        mut response: reqwest::Response,
-        question: &Question,
-        tried: &str,
-        content_type: &str,
-    ) -> SourceError {
-        let tried = tried.to_owned();
-        let status = response.status();
-        match status.as_u16() {
-            401 | 403 => {
-                return SourceError::Unauthorized {
-                    tried,
-                    status: status.as_u16(),
-                };
-            }
-            300..=399 => {
-                let to = response
-                    .headers()
-                    .get(reqwest::header::LOCATION)
-                    .and_then(|value| value.to_str().ok());
-                return SourceError::NotPrometheus {
-                    tried,
-                    saw: format!(
-                        "a redirect to {}; use that address if it is the right one",
-                        redact_url(to.unwrap_or("nowhere"))
-                    ),
-                };
-            }
-            _ => {}
-        }
-        let mut body = Vec::new();
-        while body.len() < MAX_ERROR_BODY_BYTES
-            && let Ok(Some(piece)) = response.chunk().await
-        {
-            body.extend_from_slice(&piece[..piece.len().min(MAX_ERROR_BODY_BYTES - body.len())]);
-        }
-        if let Some(refused) = json::refused(&body) {
-            return match (status.as_u16(), refused.kind.as_str()) {
-                // A query that cannot be executed is as wrong as one that cannot be parsed, unless it only asks for too much.
-                (400 | 422, kind)
-                    if kind == "bad_data" || (kind == "execution" && !asks_too_much(&refused.message)) =>
-                {
-                    let query = question.query();
-                    SourceError::BadQuery {
-                        position: json::position(&refused.message, &query),
-                        message: excerpt(&refused.message),
-                        query,
-                    }
-                }
-                (status, _) => SourceError::Server {
-                    tried,
-                    status,
-                    excerpt: excerpt(&refused.message),
-                    kind: Some(excerpt(&refused.kind)),
-                },
-            };
-        }
-        let text = String::from_utf8_lossy(&body);
-        if status == StatusCode::NOT_FOUND {
-            return SourceError::NotFound { tried };
-        }
-        if content_type.starts_with("text/html") && status.is_client_error() {
-            return SourceError::NotPrometheus {
-                tried,
-                saw: format!("HTTP {} with a web page", status.as_u16()),
-            };
-        }
-        SourceError::Server {
-            tried,
-            status: status.as_u16(),
-            excerpt: excerpt(&text),
-            kind: None,
-        }
-    }
-
     fn tried(&self, question: &Question) -> String {
         let method = match question {
             Question::Get { .. } => "GET",
             Question::Form { .. } if self.refuses_post.load(Ordering::Relaxed) => "GET",
             _ => "POST",
         };
-        format!("{method} {}/{}", self.shown_url(), question.path())
+        let proxy = match self.transport.get().map(|transport| &transport.route) {
+            Some(Route::Through(proxy)) => format!(" through the proxy {}", redact_url(proxy.as_str())),
+            _ => String::new(),
+        };
+        format!("{method} {}/{}{proxy}", self.shown_url(), question.path())
     }
 }
 
-impl Question {
-    /// The query among the parameters, for errors.
-    fn query(&self) -> String {
-        match self {
-            Self::Form { parameters, .. } | Self::Get { parameters, .. } => parameters
-                .iter()
-                .find(|(name, _)| matches!(*name, "query" | "match[]"))
-                .map(|(_, value)| value.clone())
-                .unwrap_or_default(),
-            Self::RemoteRead { .. } => String::new(),
-        }
-    }
+/// Whether a status may be about the method alone.
+fn refuses_post(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::METHOD_NOT_ALLOWED | StatusCode::FORBIDDEN | StatusCode::NOT_IMPLEMENTED
+    )
+}
+
+fn lower_case(headers: &HeaderMap, name: HeaderName) -> String {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.unwrap_or("").to_ascii_lowercase()
 }
 
 fn secret_value(field: &'static str, text: &str) -> Result<HeaderValue, SourceError> {
@@ -457,58 +389,9 @@ fn secret_value(field: &'static str, text: &str) -> Result<HeaderValue, SourceEr
     Ok(value)
 }
 
-/// A transport error as ours, its URL (which may carry secrets) removed.
-fn transport_error(tried: &str, cause: reqwest::Error) -> SourceError {
-    SourceError::Unreachable {
-        tried: tried.to_owned(),
-        cause: Arc::new(cause.without_url()),
-    }
-}
-
-/// What `Retry-After` asks for: seconds, or an instant, which counts from the server's own `Date` (clocks differ).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
-    let asked = text(RETRY_AFTER)?;
-    if let Ok(seconds) = asked.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = httpdate::parse_http_date(asked).ok()?;
-    let now = httpdate::parse_http_date(text(DATE)?).ok()?;
-    Some(until.duration_since(now).unwrap_or(Duration::ZERO))
-}
-
 /// `wait` ± 50 %, so that many consoles do not come back at the same moment.
 fn jittered(wait: Duration) -> Duration {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(0_u8) >> 11;
     wait.mul_f64(0.5 + random as f64 / (1_u64 << 53) as f64)
-}
-
-/// Whether an execution error is about `query.max-samples`: a smaller question may be answered.
-fn asks_too_much(message: &str) -> bool {
-    message.contains("too many samples")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retry_after_is_seconds_or_an_instant_of_the_servers_clock() {
-        let wait = |asked: &'static str, date: Option<&'static str>| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(asked));
-            if let Some(date) = date {
-                headers.insert(DATE, HeaderValue::from_static(date));
-            }
-            retry_after(&headers)
-        };
-        let now = Some("Fri, 20 Nov 2026 19:00:00 GMT");
-        assert_eq!(wait("7", None), Some(Duration::from_secs(7)));
-        assert_eq!(wait("Fri, 20 Nov 2026 19:00:09 GMT", now), Some(Duration::from_secs(9)));
-        assert_eq!(wait("Fri, 20 Nov 2026 18:00:00 GMT", now), Some(Duration::ZERO));
-        assert_eq!(wait("Fri, 20 Nov 2026 19:00:09 GMT", None), None);
-        assert_eq!(wait("soon", now), None);
-        assert_eq!(retry_after(&HeaderMap::new()), None);
-    }
 }

@@ -6,12 +6,12 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use sla_domain::{Labels, METRIC_NAME, Samples};
 
-use super::client::Question;
 use super::json::{self, QueryData, Success};
+use super::question::Question;
 use super::read::seconds;
 use super::{Prometheus, plan};
 use crate::error::SourceError;
-use crate::port::{Call, ExpressionRequest, LONG_VIEW_STEP_MS, LongViewRequest, Progress};
+use crate::port::{Call, ExpressionRequest, LONG_VIEW_STEP_MS, LongViewRequest};
 use crate::reply::{ExpressionRead, LongSeries, LongView, SeriesFailure};
 
 /// Most points of a series the server computes in one range query; it refuses more than 11,000.
@@ -110,10 +110,6 @@ impl Prometheus {
         let series = self
             .resolve(&request.targets, start_ms - step, end_ms, limit, call)
             .await?;
-        let mut progress = Progress {
-            series_total: series.len(),
-            ..Progress::default()
-        };
         let mut out = LongView {
             step_ms: step,
             ..LongView::default()
@@ -128,7 +124,6 @@ impl Prometheus {
         let mut parts = futures::stream::iter(parts).buffer_unordered(self.client.options.concurrency.max(1));
         let mut first_error = None;
         while let Some((batch, part)) = parts.next().await {
-            progress.series_done += batch.len();
             match part {
                 Ok(part) => {
                     out.bytes += part.bytes;
@@ -149,8 +144,6 @@ impl Prometheus {
                     }));
                 }
             }
-            progress.bytes = out.bytes;
-            call.report(progress);
         }
         match first_error {
             Some(error) if out.series.is_empty() || matches!(error, SourceError::Cancelled { .. }) => Err(error),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use sla_domain::{Labels, Samples};
 
-use super::client::Answer;
+use super::answer::Answer;
 use crate::error::{SourceError, excerpt};
 
 /// What an API error says.

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use sla_domain::{Labels, METRIC_NAME};
 
 use super::Prometheus;
-use super::client::Question;
 use super::json::{self, QueryData, Success, WireLabels};
+use super::question::Question;
 use super::read::seconds;
 use crate::error::{SourceError, excerpt};
 use crate::port::Call;

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::Prometheus;
-use super::client::Question;
 use super::json::{self, Success};
+use super::question::Question;
 use crate::error::SourceError;
 use crate::port::Call;
 use crate::reply::{SourceInfo, Way};

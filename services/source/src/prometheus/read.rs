@@ -6,11 +6,11 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use sla_domain::{Labels, Samples};
 
-use super::client::Question;
 use super::json::{self, QueryData, Success};
+use super::question::Question;
 use super::{Prometheus, plan};
 use crate::error::SourceError;
-use crate::port::{Call, Progress, ReadRequest, Targets};
+use crate::port::{Call, ReadRequest, Targets};
 use crate::reply::{RawRead, RawSeries, SeriesData, SeriesFailure, Way};
 
 /// How often a batch is cut in two before it is given up: 200 series are single ones after 8 cuts.
@@ -46,11 +46,6 @@ impl Prometheus {
         }
         let limit = request.limits.max_series.min(self.client.options.max_series);
         let series = self.resolve(&request.targets, after_ms, until_ms, limit, call).await?;
-        let mut progress = Progress {
-            series_total: series.len(),
-            ..Progress::default()
-        };
-        call.report(progress);
         let mut first_error = None;
         let parts = plan::batches(series).into_iter().map(|batch| {
             let size = batch.len();
@@ -69,11 +64,7 @@ impl Prometheus {
             if let Some(failure) = part.failures.first() {
                 first_error.get_or_insert_with(|| failure.error.clone());
             }
-            progress.series_done += size;
-            progress.samples += part.samples;
-            progress.bytes += part.bytes;
             whole.absorb(part);
-            call.report(progress);
         }
         match first_error {
             // Nothing came, or nobody waits any more: the error is the answer.

@@ -8,7 +8,8 @@ use bytes::{Buf as _, BytesMut};
 use prost::Message as _;
 use sla_domain::{Labels, Samples};
 
-use super::client::{Question, Stream};
+use super::client::Stream;
+use super::question::Question;
 use super::read::clipped;
 use super::wire::{self, ReadRequest, ResponseType, WireChunk};
 use super::{Prometheus, plan};

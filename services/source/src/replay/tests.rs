@@ -209,7 +209,8 @@ async fn a_recording_plays_back_up_to_now() {
     assert_eq!(one(&replay, "x_total", 0, 100).await.times_ms, [10, 20]);
     clock.set(30);
     assert_eq!(one(&replay, "x_total", 10, 100).await.times_ms, [20, 30]);
-    assert!(replay.metric_names(5, &Call::default()).await.unwrap().families[0].is_counter());
+    let names = replay.metric_names(5, &Call::default()).await.unwrap();
+    assert_eq!(names.families[0].kind.as_deref(), Some("counter"));
 }
 
 #[tokio::test]

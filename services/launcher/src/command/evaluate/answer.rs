@@ -1,10 +1,11 @@
 //! What `sla evaluate` says, in one shape whether it came from a file or from a service.
 
-use crate::command::json::{seconds, side_word, state_word};
+use crate::command::json::{seconds, side_word, state_word, word};
 use color_eyre::eyre::{Report, eyre};
 use serde_json::{Value, json};
 use sla_domain::{Evaluation, SafeText, State, Unit, duration, instant, quantity};
 use sla_proto::convert;
+use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1::{self as wire, EvaluateResponse, WindowResult};
 
 /// The judgement of one series, or of several together.
@@ -56,6 +57,8 @@ pub(super) struct Answer {
     whole: Judged,
     series: Vec<Judged>,
     problem: String,
+    /// Why the source is away: at which layer, what to do, and where it has moved to.
+    source: SourceStatus,
 }
 
 impl Answer {
@@ -94,6 +97,7 @@ impl Answer {
             whole,
             series: Vec::new(),
             problem: String::new(),
+            source: SourceStatus::default(),
         }
     }
 
@@ -138,6 +142,7 @@ impl Answer {
             whole,
             series,
             problem: status.problem.clone(),
+            source: response.source.clone().unwrap_or_default(),
         })
     }
 
@@ -168,6 +173,9 @@ impl Answer {
         }
         if !self.problem.is_empty() {
             json["problem"] = json!(self.problem);
+            json["cause"] = word(&self.source.problem_cause);
+            json["hint"] = word(&self.source.problem_hint);
+            json["redirect_to"] = word(&self.source.redirect_to);
         }
         json
     }
@@ -204,6 +212,9 @@ impl Answer {
         }
         if !self.problem.is_empty() {
             lines.push(format!("problem: {}", SafeText::new(&self.problem)));
+            if !self.source.problem_hint.is_empty() {
+                lines.push(format!("hint: {}", SafeText::new(&self.source.problem_hint)));
+            }
         }
         for interval in &whole.intervals {
             lines.push(format!(
