@@ -3,8 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use crate::shell::caps::Caps;
 use crate::theme::Theme;
+use crate::theme::caps::Caps;
 use crate::widget::canvas::Canvas;
 
 /// The rows of a buffer, right-trimmed.

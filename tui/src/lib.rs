@@ -4,6 +4,7 @@
 
 mod app;
 mod command;
+mod context;
 mod filter;
 mod format;
 #[cfg(any(test, feature = "bench"))]
@@ -16,14 +17,14 @@ mod shell;
 mod theme;
 mod widget;
 
-pub use app::log_ring::LogRing;
 pub use command::keymap::KeymapError;
 pub use command::{commands_markdown, commands_roff};
+pub use context::log_ring::LogRing;
 pub use link::Attach;
-pub use shell::caps::{Background, Caps, ColourDepth};
 pub use shell::editor::Editing;
 pub use shell::event_loop::Exit;
 pub use shell::run::{TuiError, TuiOptions, run};
+pub use theme::caps::{Background, Caps, ColourDepth};
 
 #[cfg(feature = "bench")]
 pub mod bench;

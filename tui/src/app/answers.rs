@@ -1,9 +1,11 @@
 //! What the link tells: the connection, answers, news.
 
+use sla_proto::etl::v1::RetrySourceResponse;
+
 use super::App;
-use super::Tab;
-use super::context::Connection;
-use super::request::{LinkEvent, Problem, Reply, RequestId, Slot};
+use crate::command::Tab;
+use crate::context::Connection;
+use crate::context::request::{Answer, LinkEvent, Reply, RequestId, Slot};
 
 impl App {
     pub(super) fn link(&mut self, event: LinkEvent) {
@@ -21,7 +23,9 @@ impl App {
                 }
                 self.cx.connection = Connection::Connected;
                 self.cx.ask_server();
-                self.sets.connected(&mut self.cx);
+                for screen in &mut self.screens {
+                    screen.connected(&mut self.cx);
+                }
                 self.refresh();
             }
             LinkEvent::Lost { why, retry_in_ms } => {
@@ -42,20 +46,21 @@ impl App {
                     self.figures_changed();
                 }
             }
-            LinkEvent::Run(response) => self.runs.watched(&mut self.cx, *response),
+            LinkEvent::Run(response) => {
+                let (runs, cx) = self.of(Tab::Runs);
+                runs.run_news(cx, *response);
+            }
         }
     }
 
     /// An evaluation has finished: what is on screen may have changed.
     fn figures_changed(&mut self) {
-        self.metrics.figures_changed(&mut self.cx, self.tab == Tab::Metrics);
-        self.sets.figures_changed(&mut self.cx, self.tab == Tab::Sets);
-        self.past.figures_changed(&mut self.cx, self.tab == Tab::Past);
-        self.future.figures_changed(&mut self.cx, self.tab == Tab::Future);
-        self.runs.figures_changed(&mut self.cx, self.tab == Tab::Runs);
+        for (at, screen) in self.screens.iter_mut().enumerate() {
+            screen.figures_changed(&mut self.cx, at == self.tab.at());
+        }
     }
 
-    fn reply(&mut self, slot: Slot, id: RequestId, result: Result<Reply, Problem>) {
+    fn reply(&mut self, slot: Slot, id: RequestId, result: Answer) {
         if let Err(problem) = &result {
             tracing::warn!(
                 ?slot,
@@ -70,64 +75,41 @@ impl App {
             }
         }
         match slot {
-            Slot::Server => {
-                let result = result.and_then(|reply| match reply {
-                    Reply::Server(server) => Ok(*server),
-                    other => Err(unexpected(&other)),
-                });
-                let now_ms = self.cx.now.wall_ms;
-                self.cx.server.answer(id, result, now_ms);
-                let window_ms = self.cx.window_ms();
-                self.cx.server_known();
-                if self.cx.window_ms() != window_ms {
-                    self.metrics.window_changed(&mut self.cx);
-                }
-            }
+            Slot::Server => self.server_told(id, result),
             Slot::EvaluateNow => match result {
                 Ok(_) => self.cx.say("all active sets were judged"),
                 Err(problem) => self.cx.complain(problem.sentence()),
             },
-            Slot::RetrySource => match result {
-                Ok(Reply::Source(source)) => {
-                    if source.problem.is_empty() {
+            Slot::RetrySource => match result.and_then(Reply::take::<RetrySourceResponse>) {
+                Ok(told) => {
+                    if told.status.as_ref().is_none_or(|source| source.problem.is_empty()) {
                         self.cx.say("the metric source answers again");
                     }
-                    self.cx.source_told(Some(*source));
+                    self.cx.source_told(told.status);
                 }
-                Ok(other) => self.cx.complain(unexpected(&other).text),
                 Err(problem) => self.cx.complain(problem.sentence()),
             },
-            Slot::Names | Slot::Rows | Slot::RowsMore | Slot::Detail | Slot::DetailChart | Slot::Export => {
-                self.metrics.reply(&mut self.cx, slot, id, result);
-            }
-            Slot::Sets | Slot::SetWrite | Slot::Suggest | Slot::CheckQuery | Slot::WhatIf | Slot::WhatIfChart => {
-                self.sets.reply(&mut self.cx, slot, id, result);
-                if slot == Slot::Sets && self.tab == Tab::Metrics {
-                    self.metrics.sets_known(&mut self.cx);
+            _ => {
+                if let Some(screen) = self.screens.iter_mut().find(|screen| screen.slots().contains(&slot)) {
+                    screen.reply(&mut self.cx, slot, id, result);
                 }
             }
-            Slot::Ledger | Slot::Gaps | Slot::Samples => self.past.reply(&mut self.cx, slot, id, result),
-            Slot::Future => self.future.reply(&mut self.cx, id, result),
-            Slot::Runs
-            | Slot::RunFailures
-            | Slot::DeadLetters
-            | Slot::RunLog
-            | Slot::Estimate
-            | Slot::RunStart
-            | Slot::RunCancel
-            | Slot::Schedule => {
-                self.runs.reply(&mut self.cx, slot, id, result);
+        }
+        if slot == Slot::Sets {
+            let (screen, cx) = self.here();
+            screen.sets_known(cx);
+        }
+    }
+
+    fn server_told(&mut self, id: RequestId, result: Answer) {
+        let now_ms = self.cx.now.wall_ms;
+        self.cx.server.answer(id, result.and_then(Reply::take), now_ms);
+        let window_ms = self.cx.window_ms();
+        self.cx.server_known();
+        if self.cx.window_ms() != window_ms {
+            for screen in &mut self.screens {
+                screen.window_changed(&mut self.cx);
             }
         }
-        self.show_texts();
     }
-}
-
-/// A reply of another kind than the request's.
-pub(crate) fn unexpected(reply: &Reply) -> Problem {
-    let kind = format!("{reply:?}");
-    let kind = kind.split(['(', ' ']).next().unwrap_or_default();
-    Problem::plain(format!(
-        "the instance gave an answer of another kind ({kind}): is it of the same version?"
-    ))
 }

@@ -1,8 +1,8 @@
 //! The second line: what is missing, else what is wrong, worst first. What matters most stands where nothing cuts it.
 
 use super::App;
-use super::context::{Connection, Context};
-use super::wire::{self, State};
+use crate::context::wire::{self, State};
+use crate::context::{Connection, Context};
 use crate::format::duration;
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};

@@ -2,27 +2,26 @@
 
 use sla_domain::SafeText;
 
-use super::{App, Tab};
+use super::App;
 use crate::command::Cmd;
 use crate::overlay::{Item, Overlay, Pick, PickKind};
 
 impl App {
     /// Where the numbers of the chosen row come from.
-    pub(super) fn why(&self) -> (String, Vec<String>) {
-        let (title, lines) = match self.tab {
-            Tab::Metrics => self.metrics.why(&self.cx),
-            Tab::Sets => self.sets.why(&self.cx),
-            Tab::Past => self.past.why(&self.cx),
-            Tab::Future => self.future.why(&self.cx),
-            Tab::Runs => self.runs.why(&self.cx),
-        };
+    pub(super) fn why(&self) -> Overlay {
+        let (title, lines) = self.screen().why(&self.cx);
         let lines = lines.iter().map(|line| SafeText::new(line).into_string()).collect();
-        (format!("why: {}", SafeText::new(&title)), lines)
+        Overlay::text(format!("why: {}", SafeText::new(&title)), lines)
     }
 
     /// The columns of the table on screen, to show, hide and move.
     pub(super) fn pick_columns(&mut self) {
-        match self.columns_mut().map(|columns| columns.titles().collect::<Vec<_>>()) {
+        match self
+            .here()
+            .0
+            .columns_mut()
+            .map(|columns| columns.titles().collect::<Vec<_>>())
+        {
             Some(titles) => {
                 let items = titles
                     .into_iter()
@@ -70,7 +69,9 @@ impl App {
     }
 
     fn change_columns(&mut self, cmd: Cmd, at: usize) {
-        let Some(columns) = self.columns_mut() else { return };
+        let Some(columns) = self.here().0.columns_mut() else {
+            return;
+        };
         let chosen = match cmd {
             Cmd::MoveUp => columns.shift(at, -1),
             Cmd::MoveDown => columns.shift(at, 1),

@@ -2,12 +2,15 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::context::{Jump, Now};
-use super::request::{Effect, Request, Slot};
-use super::{App, Msg, Tab};
-use crate::command::{Cmd, Danger, Scope, command, palette};
+use sla_proto::etl::v1::RetrySourceRequest;
+use sla_proto::violation::v1::EvaluateNowRequest;
+
+use super::{App, Msg};
+use crate::command::{Cmd, Danger, Scope, Tab, command, palette};
+use crate::context::request::{Effect, Slot};
+use crate::context::{HEADER_ROWS, Jump, Now};
 use crate::format::{Zone, parse_duration_ms};
-use crate::overlay::{Overlay, Pick, PickKind, Purpose};
+use crate::overlay::{Overlay, Purpose};
 use crate::widget::field::TextField;
 
 /// Takes a message at an instant and returns what must be done outside.
@@ -26,8 +29,8 @@ pub(crate) fn update(app: &mut App, msg: Msg, now: Now) -> Vec<Effect> {
             .cx
             .complain(format!("a part of the console failed and was started again: {what}")),
         Msg::Edited(result) => {
-            app.sets.edited(&mut app.cx, result);
-            app.show_texts();
+            let (sets, cx) = app.of(Tab::Sets);
+            sets.edited(cx, result);
         }
         Msg::Note(Ok(text)) => app.cx.say(text),
         Msg::Note(Err(text)) => app.cx.complain(text),
@@ -35,6 +38,7 @@ pub(crate) fn update(app: &mut App, msg: Msg, now: Now) -> Vec<Effect> {
     if let Some(jump) = app.cx.jump.take() {
         app.jump(jump);
     }
+    app.overlay = app.cx.overlay.take().or_else(|| app.overlay.take());
     app.cx.take_effects()
 }
 
@@ -79,27 +83,22 @@ impl App {
             }
             (Some(_), Cmd::Submit) => self.submit_overlay(),
             (Some(_), _) => self.type_key(key),
-            (None, cmd) => match self.tab {
-                Tab::Sets => self.sets.form_command(&mut self.cx, cmd, key),
-                Tab::Runs => self.runs.form_command(&mut self.cx, cmd, key),
-                _ => {}
-            },
+            (None, cmd) => {
+                let (screen, cx) = self.here();
+                screen.form_command(cx, cmd, key);
+            }
         }
     }
 
     fn type_key(&mut self, key: KeyEvent) {
-        match &mut self.overlay {
-            Some(overlay) => {
-                if let Some(field) = overlay.field_mut() {
-                    field.handle(key);
-                }
-                self.typed();
+        if let Some(overlay) = &mut self.overlay {
+            if let Some(field) = overlay.field_mut() {
+                field.handle(key);
             }
-            None => match self.tab {
-                Tab::Sets => self.sets.type_key(&mut self.cx, key),
-                Tab::Runs => self.runs.type_key(&mut self.cx, key),
-                _ => {}
-            },
+            self.typed();
+        } else {
+            let (screen, cx) = self.here();
+            screen.type_key(cx, key);
         }
     }
 
@@ -120,24 +119,8 @@ impl App {
     }
 
     fn set_filter(&mut self, text: &str) {
-        match self.tab {
-            Tab::Metrics => self.metrics.set_filter(&self.cx, text),
-            Tab::Sets => self.sets.set_filter(&self.cx, text),
-            Tab::Past => self.past.set_filter(&self.cx, text),
-            Tab::Future => self.future.set_filter(&self.cx, text),
-            Tab::Runs => self.runs.set_filter(&self.cx, text),
-        }
-    }
-
-    fn filter_text(&self) -> String {
-        match self.tab {
-            Tab::Metrics => self.metrics.filter_text(),
-            Tab::Sets => self.sets.filter_text(),
-            Tab::Past => self.past.filter_text(),
-            Tab::Future => self.future.filter_text(),
-            Tab::Runs => self.runs.filter_text(),
-        }
-        .to_owned()
+        let (screen, cx) = self.here();
+        screen.set_filter(cx, text);
     }
 
     fn submit_overlay(&mut self) {
@@ -177,11 +160,8 @@ impl App {
             field.paste(text);
             self.typed();
         } else {
-            match self.tab {
-                Tab::Sets => self.sets.paste(&mut self.cx, text),
-                Tab::Runs => self.runs.paste(&mut self.cx, text),
-                _ => {}
-            }
+            let (screen, cx) = self.here();
+            screen.paste(cx, text);
         }
     }
 
@@ -199,38 +179,36 @@ impl App {
     }
 
     fn click(&mut self, x: u16, y: u16) {
-        if self.overlay.is_none() && y == super::view::TABS_ROW {
+        if self.overlay.is_some() {
+            return;
+        }
+        if y == super::view::TABS_ROW {
             if let Some(tab) = super::view::tab_at(x, self.cx.size.0) {
                 self.run(Cmd::Go(tab), None);
             }
-        } else if self.overlay.is_none() && self.tab == Tab::Metrics {
-            self.metrics
-                .click(&mut self.cx, y.saturating_sub(super::view::SCREEN_ROW));
+        } else if let Some(row) = y.checked_sub(HEADER_ROWS) {
+            let (screen, cx) = self.here();
+            screen.click(cx, row);
         }
     }
 
     fn resize(&mut self, width: u16, height: u16) {
         self.cx.size = (width, height);
-        self.metrics.resized(&mut self.cx);
-        self.sets.resized(&mut self.cx);
-        self.past.resized(&mut self.cx);
-        self.future.resized(&mut self.cx);
-        self.runs.resized(&mut self.cx);
+        for screen in &mut self.screens {
+            screen.resized(&mut self.cx);
+        }
     }
 
     fn tick(&mut self) {
         self.cx.tick();
-        match self.tab {
-            Tab::Metrics => self.metrics.tick(&mut self.cx),
-            Tab::Sets => self.sets.tick(&mut self.cx),
-            _ => {}
-        }
+        let (screen, cx) = self.here();
+        screen.tick(cx);
     }
 
     /// Runs a command if it can be done; else says why not.
     pub(crate) fn run(&mut self, cmd: Cmd, argument: Option<String>) {
         let Some(entry) = command(cmd) else { return };
-        if let Err(why) = (entry.enabled)(self) {
+        if let Some(why) = self.lacks(entry) {
             self.cx.complain(format!("{}: {why}", entry.title));
             return;
         }
@@ -247,14 +225,8 @@ impl App {
     }
 
     fn question(&self, cmd: Cmd) -> String {
-        match cmd {
-            Cmd::DeleteSet => format!(
-                "Delete the SLA set {}? Its objectives are no longer watched; its past violations stay, marked retired.",
-                self.sets.set_name()
-            ),
-            Cmd::CancelRun => "Cancel this run? Series that are done keep their results.".to_owned(),
-            other => command(other).map_or_else(String::new, |c| c.help.to_owned()),
-        }
+        let told = self.screens.iter().find_map(|screen| screen.question(cmd));
+        told.unwrap_or_else(|| command(cmd).map_or_else(String::new, |c| c.help.to_owned()))
     }
 
     fn perform(&mut self, cmd: Cmd, argument: Option<&str>) {
@@ -318,7 +290,7 @@ impl App {
             Cmd::Refresh => {
                 if self.is_connected() {
                     if self.cx.source().is_some_and(|s| !s.problem.is_empty()) {
-                        self.cx.call(Slot::RetrySource, Request::RetrySource);
+                        self.cx.call(Slot::RetrySource, RetrySourceRequest {});
                     }
                     self.refresh();
                 } else {
@@ -326,14 +298,14 @@ impl App {
                 }
             }
             Cmd::EvaluateNow => {
-                self.cx.call(Slot::EvaluateNow, Request::EvaluateNow);
+                self.cx.call(Slot::EvaluateNow, EvaluateNowRequest {});
             }
             Cmd::Go(tab) => self.go(tab),
             Cmd::NextTab => self.go(self.tab.step(1)),
             Cmd::PreviousTab => self.go(self.tab.step(-1)),
             Cmd::Window | Cmd::WindowBack => self.window(cmd, argument),
             Cmd::Filter if argument.is_none() => {
-                let field = TextField::new(&self.filter_text());
+                let field = TextField::new(self.screen().filter_text());
                 self.overlay = Some(Overlay::Prompt {
                     purpose: Purpose::Filter,
                     label: String::new(),
@@ -342,52 +314,33 @@ impl App {
             }
             Cmd::Filter => self.set_filter(argument.unwrap_or_default()),
             Cmd::Show if argument.is_none() => self.ask_argument(cmd),
-            Cmd::Show => {
-                self.go(Tab::Metrics);
-                self.metrics.show_query(&mut self.cx, argument.unwrap_or_default());
-            }
+            Cmd::Show => self.cx.jump = argument.map(|text| Jump::Series(text.to_owned())),
             Cmd::NewSet | Cmd::RenameSet | Cmd::DuplicateSet | Cmd::Export if argument.is_none() => {
                 self.ask_argument(cmd);
             }
-            Cmd::Range if argument.is_none() => {
-                if let Some(items) = self.metrics.ranges(&self.cx) {
-                    let pick = Pick::new("time range", PickKind::Run(cmd), items);
-                    self.overlay = Some(Overlay::Pick(pick));
-                } else {
-                    self.screen_command(cmd, None);
-                }
-            }
             Cmd::Columns => self.pick_columns(),
             Cmd::Copy | Cmd::CopyCurl => self.copy(cmd),
-            Cmd::Why => {
-                let (title, lines) = self.why();
-                self.overlay = Some(Overlay::Text {
-                    title,
-                    lines,
-                    scroll: 0,
-                });
-            }
-            _ => {
-                self.screen_command(cmd, argument);
-            }
+            Cmd::Why => self.overlay = Some(self.why()),
+            _ => self.screen_command(cmd, argument),
         }
     }
 
     /// Asks for the argument of a command on the last line.
     pub(super) fn ask_argument(&mut self, cmd: Cmd) {
-        let (label, value) = match cmd {
-            Cmd::NewSet => ("name of the new set", String::new()),
-            Cmd::RenameSet => ("new name", self.sets.set_name()),
-            Cmd::DuplicateSet => ("name of the copy", format!("{} copy", self.sets.set_name())),
-            Cmd::Range => (
-                "time or range (14:00, 14:00-15:30, last 6h, 2h ago as 2h, now)",
-                String::new(),
-            ),
-            Cmd::Show => ("series (selector or expression)", String::new()),
-            _ => {
-                let tab = self.tab.title().to_lowercase().replace(' ', "-");
-                ("file (.json or .csv)", format!("sla-{tab}.json"))
-            }
+        let label = match cmd {
+            Cmd::NewSet => "name of the new set",
+            Cmd::RenameSet => "new name",
+            Cmd::DuplicateSet => "name of the copy",
+            Cmd::Range => "time or range (14:00, 14:00-15:30, last 6h, 2h ago as 2h, now)",
+            Cmd::Show => "series (selector or expression)",
+            _ => "file (.json or .csv)",
+        };
+        let value = if cmd == Cmd::Export {
+            let tab = self.tab.title().to_lowercase().replace(' ', "-");
+            format!("sla-{tab}.json")
+        } else {
+            let told = self.screens.iter().find_map(|screen| screen.proposal(cmd));
+            told.unwrap_or_default()
         };
         let field = TextField::new(&value);
         self.overlay = Some(Overlay::Prompt {
@@ -397,64 +350,31 @@ impl App {
         });
     }
 
-    fn screen_command(&mut self, cmd: Cmd, argument: Option<&str>) -> bool {
-        let handled = match self.tab {
-            Tab::Metrics => self.metrics.command(&mut self.cx, cmd, argument),
-            Tab::Sets => self.sets.command(&mut self.cx, cmd, argument),
-            Tab::Past => self.past.command(&mut self.cx, cmd, argument),
-            Tab::Future => self.future.command(&mut self.cx, cmd, argument),
-            Tab::Runs => self.runs.command(&mut self.cx, cmd, argument),
-        };
-        self.show_texts();
-        if !handled && let Some(entry) = command(cmd) {
+    fn screen_command(&mut self, cmd: Cmd, argument: Option<&str>) {
+        let (screen, cx) = self.here();
+        if !screen.command(cx, cmd, argument)
+            && let Some(entry) = command(cmd)
+        {
             let place = entry.scope.word();
-            self.cx.complain(format!("{} works in {place}, not here", entry.title));
-        }
-        handled
-    }
-
-    /// A screen that has something to read aloud gets the overlay.
-    pub(super) fn show_texts(&mut self) {
-        if let Some(pick) = self.runs.take_pick() {
-            self.overlay = Some(Overlay::Pick(pick));
-        }
-        let text = self
-            .past
-            .take_text()
-            .or_else(|| self.sets.take_text())
-            .or_else(|| self.runs.take_text());
-        if let Some((title, lines)) = text {
-            self.overlay = Some(Overlay::Text {
-                title,
-                lines,
-                scroll: 0,
-            });
+            cx.complain(format!("{} works in {place}, not here", entry.title));
         }
     }
 
     /// Into the clipboard: what is on screen as PromQL, or as a line that asks the server for it.
     fn copy(&mut self, cmd: Cmd) {
-        let shown = match self.tab {
-            Tab::Metrics => self.metrics.shown_query(&self.cx),
-            Tab::Sets => self.sets.shown_query(&self.cx),
-            Tab::Past => self.past.shown_query(&self.cx),
-            Tab::Future => self.future.shown_query(&self.cx),
-            Tab::Runs => {
-                if cmd == Cmd::Copy && self.runs.copy_id(&mut self.cx) {
-                    return;
-                }
-                None
-            }
-        };
         let title = command(cmd).map_or("", |c| c.title);
-        let Some(shown) = shown else {
-            self.cx.complain(format!("{title}: nothing here is a query"));
-            return;
-        };
+        let nothing = format!("{title}: nothing here is a query");
         if cmd == Cmd::Copy {
-            self.cx.copy(shown.promql);
+            match self.screen().copied(&self.cx) {
+                Some(text) => self.cx.copy(text),
+                None => self.cx.complain(nothing),
+            }
             return;
         }
+        let Some(shown) = self.screen().shown_query(&self.cx) else {
+            self.cx.complain(nothing);
+            return;
+        };
         let address = self.cx.source().map(|s| s.address.clone()).unwrap_or_default();
         if address.contains("://") {
             self.cx.copy(shown.curl(&address));
@@ -482,7 +402,9 @@ impl App {
                 }
             }
         }
-        self.metrics.window_changed(&mut self.cx);
+        for screen in &mut self.screens {
+            screen.window_changed(&mut self.cx);
+        }
     }
 
     fn back(&mut self) {
@@ -496,15 +418,9 @@ impl App {
         if self.overlay.take().is_some() {
             return;
         }
-        let handled = match self.tab {
-            Tab::Metrics => self.metrics.back(&mut self.cx),
-            Tab::Sets => self.sets.back(&mut self.cx),
-            Tab::Past => self.past.back(&mut self.cx),
-            Tab::Runs => self.runs.back(&mut self.cx),
-            Tab::Future => false,
-        };
-        if !handled && !self.filter_text().is_empty() {
-            self.set_filter("");
+        let (screen, cx) = self.here();
+        if !screen.back(cx) && !screen.filter_text().is_empty() {
+            screen.set_filter(cx, "");
         }
     }
 
@@ -519,35 +435,14 @@ impl App {
         if !self.is_connected() {
             return;
         }
-        match self.tab {
-            Tab::Metrics => self.metrics.refresh(&mut self.cx),
-            Tab::Sets => self.sets.refresh(&mut self.cx),
-            Tab::Past => self.past.refresh(&mut self.cx),
-            Tab::Future => self.future.refresh(&mut self.cx),
-            Tab::Runs => self.runs.refresh(&mut self.cx),
-        }
+        let (screen, cx) = self.here();
+        screen.refresh(cx);
     }
 
     fn jump(&mut self, jump: Jump) {
-        match jump {
-            Jump::Chart {
-                query,
-                series_id,
-                title,
-                at_ms,
-            } => {
-                self.tab = Tab::Metrics;
-                self.overlay = None;
-                self.metrics.open_chart(&mut self.cx, query, series_id, title, at_ms);
-            }
-            Jump::AddObjectives(objectives) => {
-                self.tab = Tab::Sets;
-                self.sets.add_objectives(&mut self.cx, objectives);
-            }
-            Jump::Past { set_id, objective_id } => {
-                self.go(Tab::Past);
-                self.past.follow(&mut self.cx, &set_id, &objective_id);
-            }
-        }
+        self.overlay = None;
+        self.tab = jump.tab();
+        let (screen, cx) = self.here();
+        screen.arrive(cx, jump);
     }
 }

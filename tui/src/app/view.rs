@@ -1,16 +1,15 @@
 //! The picture: header, what is wrong, tabs, screen, footer. It only looks.
 
-use super::context::Connection;
-use super::wire::{self, State};
-use super::{App, Tab, headline};
-use crate::command::{COMMANDS, Cmd, Scope};
-use crate::overlay;
+use super::{App, headline, overlay_view};
+use crate::command::{COMMANDS, Cmd, Scope, Tab};
+use crate::context::toast::Level;
+use crate::context::wire::{self, State};
+use crate::context::{Connection, HEADER_ROWS, STALE_MS};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 
-/// Row of the tabs and first row of the screen.
-pub(crate) const TABS_ROW: u16 = 2;
-pub(crate) const SCREEN_ROW: u16 = 3;
+/// Row of the tabs, the last of the header.
+pub(crate) const TABS_ROW: u16 = HEADER_ROWS - 1;
 /// Below this the console is one line.
 const WIDTH_MIN: u16 = 30;
 const HEIGHT_MIN: u16 = 8;
@@ -28,23 +27,12 @@ pub(crate) fn draw(app: &App, canvas: &mut Canvas<'_>) {
     draw_status(app, &mut canvas.rows(0, 1));
     headline::draw(app, &mut canvas.rows(1, 1));
     draw_tabs(app, &mut canvas.rows(TABS_ROW, 1));
-    let mut screen = canvas.rows(SCREEN_ROW, height - SCREEN_ROW - 1);
-    match app.tab {
-        Tab::Metrics => app.metrics.draw(&app.cx, &mut screen),
-        Tab::Sets => app.sets.draw(&app.cx, &mut screen),
-        Tab::Past => app.past.draw(&app.cx, &mut screen),
-        Tab::Future => app.future.draw(&app.cx, &mut screen),
-        Tab::Runs => app.runs.draw(&app.cx, &mut screen),
-    }
+    let mut screen = canvas.rows(HEADER_ROWS, height - HEADER_ROWS - 1);
+    app.screen().draw(&app.cx, &mut screen);
     draw_footer(app, &mut canvas.rows(height - 1, 1));
     if let Some(open) = &app.overlay {
-        overlay::draw(app, open, canvas);
+        overlay_view::draw(app, open, canvas);
     }
-}
-
-/// How many rows a screen has on a terminal of that height.
-pub(crate) fn screen_height(height: u16) -> u16 {
-    height.saturating_sub(SCREEN_ROW + 1)
 }
 
 /// Counts of the five states, worst first.
@@ -116,7 +104,7 @@ fn status_time(app: &App) -> String {
     };
     let age = cx.data_now_ms() - evaluated;
     let time = format!("{} {}", cx.zone.clock(evaluated), cx.zone.word());
-    if age > super::context::STALE_MS {
+    if age > STALE_MS {
         format!("STALE {time}, {}", crate::widget::progress::age(age))
     } else {
         time
@@ -126,11 +114,11 @@ fn status_time(app: &App) -> String {
 fn tab_texts(width: u16) -> impl Iterator<Item = (Tab, u16, String)> {
     let short = width < 60;
     let mut x = 1;
-    Tab::ALL.into_iter().enumerate().map(move |(at, tab)| {
+    Tab::ALL.into_iter().enumerate().map(move |(at, (tab, whole))| {
         let title = if short {
-            tab.title().split(' ').next_back().unwrap_or("")
+            whole.split(' ').next_back().unwrap_or("")
         } else {
-            tab.title()
+            whole
         };
         let title: String = if width < 44 {
             title.chars().take(4).collect()
@@ -161,7 +149,7 @@ fn draw_tabs(app: &App, line: &mut Canvas<'_>) {
 fn draw_footer(app: &App, line: &mut Canvas<'_>) {
     let width = line.width();
     if let Some(toast) = app.cx.toasts.shown() {
-        let role = if toast.level == super::toast::Level::Error {
+        let role = if toast.level == Level::Error {
             Role::Error
         } else {
             Role::Accent
@@ -173,7 +161,7 @@ fn draw_footer(app: &App, line: &mut Canvas<'_>) {
     let mut keys: Vec<_> = COMMANDS
         .iter()
         .filter(|c| c.footer > 0 && scopes.contains(&c.scope))
-        .filter(|c| (c.enabled)(app).is_ok() && app.keymap.leads(c.cmd, &scopes))
+        .filter(|c| app.lacks(c).is_none() && app.keymap.leads(c.cmd, &scopes))
         // Nothing is filtered or opened inside a detail, and only figures of the metrics follow the window.
         .filter(|c| {
             !scopes.contains(&Scope::Detail) || c.scope != Scope::List || matches!(c.cmd, Cmd::Copy | Cmd::Export)

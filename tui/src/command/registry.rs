@@ -1,88 +1,6 @@
 //! The table itself.
 
-use super::{Cmd, Command, Danger, Scope};
-use crate::app::{App, Tab};
-
-type Enabled = fn(&App) -> Result<(), String>;
-
-#[expect(clippy::unnecessary_wraps, reason = "the shape of every `enabled`")]
-const fn always(_: &App) -> Result<(), String> {
-    Ok(())
-}
-
-fn connected(app: &App) -> Result<(), String> {
-    if app.is_connected() {
-        Ok(())
-    } else {
-        Err("there is no connection to the instance".to_owned())
-    }
-}
-
-fn series_chosen(app: &App) -> Result<(), String> {
-    app.metrics
-        .has_series()
-        .then_some(())
-        .ok_or_else(|| "no series is chosen".to_owned())
-}
-
-fn set_open(app: &App) -> Result<(), String> {
-    app.sets
-        .has_set()
-        .then_some(())
-        .ok_or_else(|| "there is no SLA set yet: create one with `new-set`".to_owned())
-}
-
-fn objective_chosen(app: &App) -> Result<(), String> {
-    app.sets
-        .has_objective()
-        .then_some(())
-        .ok_or_else(|| "no objective is chosen".to_owned())
-}
-
-fn objective_unfolds(app: &App) -> Result<(), String> {
-    app.past
-        .unfolds()
-        .then_some(())
-        .ok_or_else(|| "the chosen objective is about one series".to_owned())
-}
-
-fn editor_known(app: &App) -> Result<(), String> {
-    set_open(app)?;
-    app.sets
-        .has_editor()
-        .then_some(())
-        .ok_or_else(|| "no editor was found: set $VISUAL or $EDITOR".to_owned())
-}
-
-fn set_dirty(app: &App) -> Result<(), String> {
-    app.sets
-        .is_dirty()
-        .then_some(())
-        .ok_or_else(|| "nothing was changed".to_owned())
-}
-
-fn can_undo(app: &App) -> Result<(), String> {
-    app.sets
-        .can_undo()
-        .then_some(())
-        .ok_or_else(|| "there is nothing to undo".to_owned())
-}
-
-fn run_going(app: &App) -> Result<(), String> {
-    connected(app)?;
-    app.runs
-        .chosen_is_running()
-        .then_some(())
-        .ok_or_else(|| "the chosen run has ended".to_owned())
-}
-
-fn run_has_failures(app: &App) -> Result<(), String> {
-    connected(app)?;
-    app.runs
-        .chosen_has_failures()
-        .then_some(())
-        .ok_or_else(|| "no series of the chosen run failed".to_owned())
-}
+use super::{Cmd, Command, Danger, Need, Scope, Tab};
 
 const fn entry(
     cmd: Cmd,
@@ -102,7 +20,7 @@ const fn entry(
         argument: None,
         danger: Danger::None,
         footer: 0,
-        enabled: always,
+        needs: &[],
     }
 }
 
@@ -112,8 +30,8 @@ impl Command {
         self
     }
 
-    const fn when(mut self, enabled: Enabled) -> Self {
-        self.enabled = enabled;
+    const fn needs(mut self, needs: &'static [Need]) -> Self {
+        self.needs = needs;
         self
     }
 
@@ -128,6 +46,7 @@ impl Command {
     }
 }
 
+use Need::{Changes, Connection, Editor, FailedRun, GoingRun, Objective, Series, Set, Undo, Unfolding};
 use Scope::{Confirm, Detail, Form, Global, List, Metrics, Past, Pick, Runs, Sets};
 
 /// Everything the console can do.
@@ -144,7 +63,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::Zone, "zone", Global, &["Z"], "UTC or local", "Shows times in UTC or in local time."),
     entry(Cmd::Log, "log", Global, &["L"], "log", "Shows the console's own log."),
     entry(Cmd::Why, "why", Global, &["i"], "why", "Says where the numbers of the chosen row come from: source, way of reading, window, time.").footer(70),
-    entry(Cmd::EvaluateNow, "evaluate-now", Global, &["E"], "evaluate now", "Judges all active sets now instead of at the next tick.").when(connected),
+    entry(Cmd::EvaluateNow, "evaluate-now", Global, &["E"], "evaluate now", "Judges all active sets now instead of at the next tick.").needs(&[Connection]),
     entry(Cmd::Go(Tab::Metrics), "metrics", Global, &["1"], "Metrics", "Goes to the metrics."),
     entry(Cmd::Go(Tab::Sets), "sets", Global, &["2"], "SLA sets", "Goes to the SLA sets."),
     entry(Cmd::Go(Tab::Past), "past", Global, &["3"], "Past", "Goes to the past violations."),
@@ -154,7 +73,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::PreviousTab, "previous-tab", Global, &["backtab"], "previous tab", "Goes to the tab before."),
     entry(Cmd::Window, "window", Global, &["w"], "window", "Takes the next window length, or the one given: `:window 6h`.").argument("LENGTH").footer(40),
     entry(Cmd::WindowBack, "window-back", Global, &["W"], "window back", "Takes the window length before."),
-    entry(Cmd::Show, "show", Global, &[], "show series", "Shows the series of a selector or expression: `:show node_load1{job=\"node\"}`.").argument("SELECTOR").when(connected),
+    entry(Cmd::Show, "show", Global, &[], "show series", "Shows the series of a selector or expression: `:show node_load1{job=\"node\"}`.").argument("SELECTOR").needs(&[Connection]),
     // Lists.
     entry(Cmd::Up, "up", List, &["k", "up"], "up", "Moves one row up."),
     entry(Cmd::Down, "down", List, &["j", "down"], "down", "Moves one row down."),
@@ -171,9 +90,9 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::CopyCurl, "copy-curl", List, &["Y"], "copy curl", "Copies a curl line that asks the server for what is on screen.").footer(61),
     entry(Cmd::Export, "export", List, &["x"], "export", "Writes what is shown to a .json or .csv file.").argument("FILE").footer(62),
     // Metrics.
-    entry(Cmd::Select, "select", Metrics, &["space"], "select", "Selects or unselects the chosen series.").when(series_chosen).footer(20),
+    entry(Cmd::Select, "select", Metrics, &["space"], "select", "Selects or unselects the chosen series.").needs(&[Series]).footer(20),
     entry(Cmd::SelectAll, "select-all", Metrics, &["A"], "select all", "Selects every series shown, or none."),
-    entry(Cmd::AddToSet, "add-to-set", Metrics, &["a"], "add to set", "Adds the selected series to the open SLA set.").when(series_chosen).footer(25),
+    entry(Cmd::AddToSet, "add-to-set", Metrics, &["a"], "add to set", "Adds the selected series to the open SLA set.").needs(&[Series]).footer(25),
     entry(Cmd::Names, "names", Metrics, &["n"], "names", "Lists the metric names of the source with their counts.").footer(30),
     entry(Cmd::Preview, "preview", Metrics, &["v"], "preview", "Shows or hides the chart beside the table."),
     // Detail.
@@ -187,34 +106,34 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::CursorRight, "cursor-right", Detail, &["l", "right"], "crosshair right", "Moves the crosshair to the right and reads the value."),
     entry(Cmd::Range, "range", Detail, &["t"], "time range", "Chooses a time range, or takes the one given: `:range last 6h`, `14:00-15:30`, `14:00`, `2h` (ago), `now`.").argument("TIME").footer(16),
     // Sets.
-    entry(Cmd::EditObjective, "edit-objective", Sets, &["enter"], "edit", "Edits the chosen objective in a form.").when(objective_chosen).footer(12),
-    entry(Cmd::EditFile, "edit-file", Sets, &["e"], "$EDITOR", "Edits the whole set as TOML in $VISUAL or $EDITOR; what is written becomes changes that can be undone.").when(editor_known).footer(31),
-    entry(Cmd::Ledger, "ledger", Sets, &["v"], "violations", "Goes to the past violations of the chosen objective.").when(objective_chosen).footer(24),
-    entry(Cmd::NewObjective, "new-objective", Sets, &["n"], "new objective", "Adds an objective to the set.").when(set_open).footer(14),
-    entry(Cmd::DeleteObjective, "delete-objective", Sets, &["d", "delete"], "delete", "Takes the chosen objective out of the set (undo brings it back).").when(objective_chosen),
-    entry(Cmd::BoundUp, "bound-up", Sets, &["+", "="], "raise bound", "Raises the bound by one step.").when(objective_chosen).footer(30),
-    entry(Cmd::BoundDown, "bound-down", Sets, &["-"], "lower bound", "Lowers the bound by one step.").when(objective_chosen),
-    entry(Cmd::OtherBound, "other-bound", Sets, &["t"], "other bound", "Chooses whether + and - move min or max.").when(objective_chosen),
-    entry(Cmd::Undo, "undo", Sets, &["u"], "undo", "Takes back the last change that is not saved.").when(can_undo).footer(20),
-    entry(Cmd::Save, "save", Sets, &["S", "ctrl-s"], "save", "Saves the set; refused when somebody else saved first.").when(set_dirty).footer(22),
-    entry(Cmd::Suggest, "suggest", Sets, &["ctrl-g"], "suggest range", "Suggests a range from the last 12 h.").when(objective_chosen).footer(28),
+    entry(Cmd::EditObjective, "edit-objective", Sets, &["enter"], "edit", "Edits the chosen objective in a form.").needs(&[Objective]).footer(12),
+    entry(Cmd::EditFile, "edit-file", Sets, &["e"], "$EDITOR", "Edits the whole set as TOML in $VISUAL or $EDITOR; what is written becomes changes that can be undone.").needs(&[Set, Editor]).footer(31),
+    entry(Cmd::Ledger, "ledger", Sets, &["v"], "violations", "Goes to the past violations of the chosen objective.").needs(&[Objective]).footer(24),
+    entry(Cmd::NewObjective, "new-objective", Sets, &["n"], "new objective", "Adds an objective to the set.").needs(&[Set]).footer(14),
+    entry(Cmd::DeleteObjective, "delete-objective", Sets, &["d", "delete"], "delete", "Takes the chosen objective out of the set (undo brings it back).").needs(&[Objective]),
+    entry(Cmd::BoundUp, "bound-up", Sets, &["+", "="], "raise bound", "Raises the bound by one step.").needs(&[Objective]).footer(30),
+    entry(Cmd::BoundDown, "bound-down", Sets, &["-"], "lower bound", "Lowers the bound by one step.").needs(&[Objective]),
+    entry(Cmd::OtherBound, "other-bound", Sets, &["t"], "other bound", "Chooses whether + and - move min or max.").needs(&[Objective]),
+    entry(Cmd::Undo, "undo", Sets, &["u"], "undo", "Takes back the last change that is not saved.").needs(&[Undo]).footer(20),
+    entry(Cmd::Save, "save", Sets, &["S", "ctrl-s"], "save", "Saves the set; refused when somebody else saved first.").needs(&[Changes]).footer(22),
+    entry(Cmd::Suggest, "suggest", Sets, &["ctrl-g"], "suggest range", "Suggests a range from the last 12 h.").needs(&[Objective]).footer(28),
     entry(Cmd::NextSet, "next-set", Sets, &["]"], "next set", "Opens the next SLA set, or the one named.").argument("NAME"),
-    entry(Cmd::NewSet, "new-set", Sets, &["N"], "new set", "Creates an SLA set.").argument("NAME").when(connected),
-    entry(Cmd::RenameSet, "rename-set", Sets, &["R"], "rename set", "Gives the set another name.").argument("NAME").when(set_open),
-    entry(Cmd::DuplicateSet, "duplicate-set", Sets, &["D"], "duplicate set", "Copies the set under another name.").argument("NAME").when(set_open),
-    entry(Cmd::DeleteSet, "delete-set", Sets, &["X"], "delete set", "Deletes the set; its past violations are kept, marked retired.").when(set_open).dangerous(),
-    entry(Cmd::ActivateSet, "activate-set", Sets, &["A"], "activate", "Starts or stops the evaluation of the set.").when(set_open),
+    entry(Cmd::NewSet, "new-set", Sets, &["N"], "new set", "Creates an SLA set.").argument("NAME").needs(&[Connection]),
+    entry(Cmd::RenameSet, "rename-set", Sets, &["R"], "rename set", "Gives the set another name.").argument("NAME").needs(&[Set]),
+    entry(Cmd::DuplicateSet, "duplicate-set", Sets, &["D"], "duplicate set", "Copies the set under another name.").argument("NAME").needs(&[Set]),
+    entry(Cmd::DeleteSet, "delete-set", Sets, &["X"], "delete set", "Deletes the set; its past violations are kept, marked retired.").needs(&[Set]).dangerous(),
+    entry(Cmd::ActivateSet, "activate-set", Sets, &["A"], "activate", "Starts or stops the evaluation of the set.").needs(&[Set]),
     // Past.
     entry(Cmd::NextPane, "next-pane", Past, &["p"], "other pane", "Moves between the objectives and the ledger below.").footer(14),
-    entry(Cmd::Unfold, "unfold", Past, &["space"], "series", "Shows or hides the series of an objective, each with its state.").when(objective_unfolds).footer(12),
+    entry(Cmd::Unfold, "unfold", Past, &["space"], "series", "Shows or hides the series of an objective, each with its state.").needs(&[Unfolding]).footer(12),
     entry(Cmd::Samples, "samples", Past, &["v"], "samples", "Lists the violating samples of the chosen interval.").footer(16),
     // Runs.
-    entry(Cmd::NewRun, "new-run", Runs, &["n"], "new run", "Launches an ETL run; its cost is shown before.").when(connected).footer(12),
-    entry(Cmd::CancelRun, "cancel-run", Runs, &["c"], "cancel", "Ends the chosen run between two series.").when(run_going).dangerous().footer(14),
-    entry(Cmd::RetryFailed, "retry-failed", Runs, &["f"], "retry failed", "Runs the series that failed again.").when(run_has_failures).footer(16),
-    entry(Cmd::PauseSchedule, "pause-schedule", Runs, &["p"], "pause timer", "Stops or starts the runs that start by themselves.").when(connected).footer(18),
-    entry(Cmd::DeadLetters, "dead-letters", Runs, &["D"], "dead letters", "Lists the records that could not be decoded; Enter tries one again.").when(connected).footer(19),
-    entry(Cmd::ReplayLetter, "replay-letter", Runs, &[], "try again", "Tries to apply a dead letter again, by its hash.").argument("HASH").when(connected),
+    entry(Cmd::NewRun, "new-run", Runs, &["n"], "new run", "Launches an ETL run; its cost is shown before.").needs(&[Connection]).footer(12),
+    entry(Cmd::CancelRun, "cancel-run", Runs, &["c"], "cancel", "Ends the chosen run between two series.").needs(&[Connection, GoingRun]).dangerous().footer(14),
+    entry(Cmd::RetryFailed, "retry-failed", Runs, &["f"], "retry failed", "Runs the series that failed again.").needs(&[Connection, FailedRun]).footer(16),
+    entry(Cmd::PauseSchedule, "pause-schedule", Runs, &["p"], "pause timer", "Stops or starts the runs that start by themselves.").needs(&[Connection]).footer(18),
+    entry(Cmd::DeadLetters, "dead-letters", Runs, &["D"], "dead letters", "Lists the records that could not be decoded; Enter tries one again.").needs(&[Connection]).footer(19),
+    entry(Cmd::ReplayLetter, "replay-letter", Runs, &[], "try again", "Tries to apply a dead letter again, by its hash.").argument("HASH").needs(&[Connection]),
     // Choosing, forms and questions.
     entry(Cmd::Tick, "tick", Pick, &["space"], "show or hide", "Shows or hides the chosen column."),
     entry(Cmd::MoveUp, "move-up", Pick, &["K"], "move up", "Moves the chosen column one place to the left."),
@@ -225,3 +144,8 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::Yes, "yes", Confirm, &["y"], "yes", "Does it.").footer(10),
     entry(Cmd::No, "no", Confirm, &["n", "esc", "q"], "no", "Does not do it.").footer(11),
 ];
+
+/// The entry of `cmd`.
+pub(crate) fn command(cmd: Cmd) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.cmd == cmd)
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::app::request::Problem;
+use crate::context::request::Problem;
 
 /// What the details of a status say, else its message, else what its code means.
 pub(crate) fn of_status(status: &Status) -> Problem {

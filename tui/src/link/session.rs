@@ -8,12 +8,12 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 
 use super::{Keeper, LinkCommand, OPEN_TIMEOUT, SILENCE, Wire, problem};
-use crate::app::request::{LinkEvent, Problem, RequestId, Slot};
+use crate::context::request::{LinkEvent, Problem, RequestId, Slot};
 
 /// How long a stream that broke rests while the instance itself still answers.
 const STREAM_REST: Duration = Duration::from_secs(1);
-/// Beyond a call's own deadline, before it is given up here.
-const CALL_GRACE: Duration = Duration::from_millis(500);
+/// The wire ends each call by its deadline, the longest of which is 15 s: one that outlives this is given up here.
+const CALL_MAX: Duration = Duration::from_secs(20);
 /// Streams tell their end here.
 const ENDS_MAX: usize = 4;
 
@@ -54,15 +54,14 @@ impl<W: Wire> Keeper<W> {
         }
     }
 
-    fn call(&mut self, slot: Slot, id: RequestId, request: crate::app::request::Request) {
+    fn call(&mut self, slot: Slot, id: RequestId, request: crate::context::request::Request) {
         let (wire, events) = (Arc::clone(&self.wire), self.events.clone());
-        let limit = Duration::from_millis(request.deadline_ms()) + CALL_GRACE;
         let task = self.tasks.spawn(async move {
             // A panic is told by the hook; its pane must not wait for ever.
-            let call = AssertUnwindSafe(tokio::time::timeout(limit, wire.call(request))).catch_unwind();
+            let call = AssertUnwindSafe(tokio::time::timeout(CALL_MAX, wire.call(request))).catch_unwind();
             let result = match call.await {
                 Ok(Ok(result)) => result,
-                Ok(Err(_)) => Err(problem::too_slow(limit)),
+                Ok(Err(_)) => Err(problem::too_slow(CALL_MAX)),
                 Err(_) => Err(problem::panicked()),
             };
             let _ = events.send(LinkEvent::Reply { slot, id, result }).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::app::request::{LinkEvent, Reply, Request, RequestId, Slot};
+use crate::context::request::{LinkEvent, Reply, RequestId, Slot};
 use crate::tests::wire::FakeWire;
 
 async fn next(link: &mut Link) -> LinkEvent {
@@ -28,7 +28,7 @@ async fn connects_watches_and_answers() {
         .send(LinkCommand::Call {
             slot: Slot::Sets,
             id: RequestId(7),
-            request: Request::Sets,
+            request: sla_proto::set::v1::ListSetsRequest {}.into(),
         })
         .await
         .unwrap();
@@ -53,7 +53,7 @@ async fn an_instance_that_went_away_is_told_and_found_again() {
     let command = LinkCommand::Call {
         slot: Slot::Sets,
         id: RequestId(8),
-        request: Request::Sets,
+        request: sla_proto::set::v1::ListSetsRequest {}.into(),
     };
     link.commands.send(command).await.unwrap();
     assert!(
@@ -86,7 +86,7 @@ async fn a_newer_call_of_a_slot_ends_the_older_and_a_stuck_one_has_a_deadline() 
     let names = |id| LinkCommand::Call {
         slot: Slot::Names,
         id: RequestId(id),
-        request: Request::Names(sla_proto::etl::v1::ListMetricNamesRequest::default()),
+        request: sla_proto::etl::v1::ListMetricNamesRequest::default().into(),
     };
     link.commands.send(names(1)).await.unwrap();
     link.commands.send(names(2)).await.unwrap();
@@ -138,7 +138,7 @@ async fn a_call_that_panics_is_answered_all_the_same() {
     let command = LinkCommand::Call {
         slot: Slot::Names,
         id: RequestId(5),
-        request: Request::Names(sla_proto::etl::v1::ListMetricNamesRequest::default()),
+        request: sla_proto::etl::v1::ListMetricNamesRequest::default().into(),
     };
     link.commands.send(command).await.unwrap();
     let LinkEvent::Reply { id, result, .. } = next(&mut link).await else {

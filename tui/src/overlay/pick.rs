@@ -74,7 +74,7 @@ impl Pick {
         true
     }
 
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
+    pub(crate) fn draw(&self, canvas: &mut Canvas<'_>) {
         let text_width = |item: &Item| unicode_width::UnicodeWidthStr::width(item.text.as_str()) as u16;
         let hint = match self.kind {
             PickKind::Run(_) => "Enter takes it   Esc back",

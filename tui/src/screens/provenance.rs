@@ -4,7 +4,7 @@ use sla_proto::objective::v1::{MissingPolicy, Objective};
 use sla_proto::violation::v1::{Outlook, WindowResult};
 
 use super::trust;
-use crate::app::{Context, wire};
+use crate::context::{Context, wire};
 use crate::format::{duration, maybe, number, percent, plural, probability};
 
 /// Where samples come from and how they are read.

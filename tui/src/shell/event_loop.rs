@@ -18,8 +18,9 @@ use super::keys::InputEvent;
 use super::signal::{ShellSignal, Signals, stop_self};
 use super::term::Term;
 use super::writer::FrameWriter;
-use crate::app::request::{Effect, LinkEvent};
-use crate::app::{App, Msg, Now, draw, update};
+use crate::app::{App, Msg, draw, update};
+use crate::context::Now;
+use crate::context::request::{Effect, LinkEvent};
 use crate::link::{Link, LinkCommand};
 use crate::widget::canvas::Canvas;
 
@@ -68,7 +69,6 @@ pub(crate) struct Shell<I: InputSource> {
     pub(crate) editor: Option<rustix::process::Pid>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one lives at a time, on the stack")]
 enum Woken {
     Gone,
     Signal(ShellSignal),

@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::caps::Caps;
 use super::editor::Editing;
 use super::event_loop::{Exit, Shell};
 use super::hangup;
@@ -18,11 +17,13 @@ use super::input::TerminalInput;
 use super::signal::Signals;
 use super::term::Term;
 use super::writer::{FrameWriter, StdoutSink};
-use crate::app::log_ring::LogRing;
-use crate::app::{App, Now, Start};
+use crate::app::{App, Start};
 use crate::command::keymap::KeymapError;
+use crate::context::Now;
+use crate::context::log_ring::LogRing;
 use crate::link::{Attach, Link, PeerWire, Wire};
 use crate::remembered::{REMEMBERED_BYTES_MAX, Remembered};
+use crate::theme::caps::Caps;
 
 /// Panics of workers that may wait to be shown.
 const PANICS_MAX: usize = 16;

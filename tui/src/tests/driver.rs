@@ -4,10 +4,11 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use sla_proto::violation::v1::{WatchViolationsResponse, watch_violations_response::Event};
 
 use super::script::{NOW_MS, Script};
-use crate::app::request::{Effect, LinkEvent};
-use crate::app::{App, Msg, Now, Start, draw, update};
+use crate::app::{App, Msg, Start, draw, update};
+use crate::context::Now;
+use crate::context::request::{Effect, LinkEvent};
 use crate::frame::picture;
-use crate::shell::caps::Caps;
+use crate::theme::caps::Caps;
 
 /// The app, its instance, and what it wanted done outside.
 pub(crate) struct Driver {

@@ -1,6 +1,7 @@
 //! Figures of the scripted instance: statistics, analysis, outlook.
 
 use sla_proto::convert as time;
+use sla_proto::etl::v1 as etl;
 use sla_proto::result::v1 as result;
 use sla_proto::retrieval::v1 as retrieval;
 use sla_proto::storage::v1 as storage;
@@ -33,6 +34,31 @@ impl Script {
                     ..result::SeriesResult::default()
                 })
                 .collect(),
+            next_page_token: String::new(),
+        }
+    }
+
+    pub(super) fn ledger(&self, m: &violation::ListViolationsRequest) -> violation::ListViolationsResponse {
+        let objective = self
+            .sets
+            .iter()
+            .flat_map(|s| &s.objectives)
+            .find(|o| o.id == m.objective_id)
+            .cloned()
+            .unwrap_or_default();
+        let name = objective.name.clone();
+        let hit = self
+            .series
+            .iter()
+            .filter(|(s, v)| s.labels[0].value == name && *v > 4.0 && *v < 100.0);
+        let mut violations: Vec<_> = hit.map(|(s, v)| Self::violation(&objective, s, *v)).collect();
+        if let Some(mut before) = violations.first().filter(|_| self.gapped).cloned() {
+            before.start = at(NOW_MS - 25 * MIN);
+            before.end = at(NOW_MS - 21 * MIN + 5_000);
+            violations.push(before);
+        }
+        violation::ListViolationsResponse {
+            violations,
             next_page_token: String::new(),
         }
     }
@@ -181,5 +207,15 @@ pub(super) fn outlook(value: f64, bad: bool) -> violation::Outlook {
         fan: fan.collect(),
         value_at_end: Some(value),
         ..violation::Outlook::default()
+    }
+}
+
+pub(super) fn schedule(paused: bool) -> etl::Schedule {
+    etl::Schedule {
+        paused,
+        results_every: Some(time::duration(5 * MIN)),
+        metadata_every: Some(time::duration(24 * 60 * MIN)),
+        next_results: at(NOW_MS + 3 * MIN),
+        next_metadata: at(NOW_MS + 600 * MIN),
     }
 }

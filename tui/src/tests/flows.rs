@@ -1,6 +1,6 @@
 use super::driver::Driver;
 use crate::app::Msg;
-use crate::app::request::{Effect, LinkEvent, Request};
+use crate::context::request::{Effect, LinkEvent, Request};
 
 fn called(driver: &Driver, wanted: impl Fn(&Request) -> bool) -> usize {
     driver
@@ -111,7 +111,7 @@ fn wrong_input_names_field_value_rule_and_fix() {
     driver.says("min is 9");
     driver.keys("Enter");
     assert!(
-        driver.app.sets.scopes().contains(&crate::command::Scope::Form),
+        driver.app.scopes().contains(&crate::command::Scope::Form),
         "the form stays open"
     );
 }
@@ -287,7 +287,7 @@ fn what_is_remembered_comes_back() {
 
 #[test]
 fn names_give_way_when_something_is_agreed() {
-    let mut driver = Driver::offline(80, 24, crate::shell::caps::Caps::default());
+    let mut driver = Driver::offline(80, 24, crate::theme::caps::Caps::default());
     let sets = std::mem::take(&mut driver.script.sets);
     driver.send(Msg::Link(LinkEvent::Connected));
     driver.wait(300);

@@ -1,6 +1,6 @@
 use super::driver::Driver;
 use crate::app::draw;
-use crate::shell::caps::{Caps, ColourDepth};
+use crate::theme::caps::{Caps, ColourDepth};
 
 /// Key sequences that lead to every picture worth checking.
 const PLACES: [&str; 23] = [

@@ -30,7 +30,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn no_screen_passes_hostile_names(name in hostile_text(), value in hostile_text(), message in hostile_text(), width in 20u16..130, height in 6u16..45) {
-        let mut driver = Driver::offline(width, height, crate::shell::caps::Caps::default());
+        let mut driver = Driver::offline(width, height, crate::theme::caps::Caps::default());
         let mut bad = series(99, &name, &value);
         bad.labels.push(Label { name: name.clone(), value: value.clone() });
         bad.source.clone_from(&name);
@@ -39,7 +39,7 @@ proptest! {
         driver.script.sets[0].name.clone_from(&name);
         let objective = &mut driver.script.sets[0].objectives[0];
         objective.name.clone_from(&name);
-        objective.query = Some(crate::app::wire::query_from_text(&name));
+        objective.query = Some(crate::context::wire::query_from_text(&name));
         driver.script.runs[1].message.clone_from(&message);
         driver.script.runs[1].series_failed = 2;
         driver.script.hostile.clone_from(&message);

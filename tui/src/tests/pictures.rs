@@ -7,7 +7,7 @@ use ratatui::style::{Color, Modifier, Style};
 use super::driver::Driver;
 use crate::app::draw;
 use crate::frame::rows_of;
-use crate::shell::caps::{Background, Caps, ColourDepth};
+use crate::theme::caps::{Background, Caps, ColourDepth};
 use crate::widget::canvas::Canvas;
 
 /// Name, keys and words of every place pictured: what is wrong, the selected row's own text, what the screen is for.

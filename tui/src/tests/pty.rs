@@ -8,8 +8,8 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::wire::FakeWire;
-use crate::shell::caps::Caps;
 use crate::shell::run::{TuiOptions, run_on};
+use crate::theme::caps::Caps;
 
 /// Not a test: the console on a scripted instance, for the tests below and for measurements.
 #[test]

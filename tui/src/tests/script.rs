@@ -11,9 +11,9 @@ use sla_proto::set::v1 as set;
 use sla_proto::storage::v1 as storage;
 use sla_proto::violation::v1 as violation;
 
-use super::figures::{outlook, statistics};
-use crate::app::request::{Problem, Reply, Request};
-use crate::app::wire;
+use super::figures::{outlook, schedule, statistics};
+use crate::context::request::{Answer, Problem, Request};
+use crate::context::wire;
 
 /// 2026-11-20 14:32:00 UTC.
 pub(crate) const NOW_MS: i64 = 1_795_185_120_000;
@@ -382,7 +382,7 @@ impl Script {
     }
 
     /// What the instance would answer.
-    pub(crate) fn answer(&mut self, request: &Request) -> Result<Reply, Problem> {
+    pub(crate) fn answer(&mut self, request: &Request) -> Answer {
         if self.failing {
             return Err(Problem::plain("the disk is full"));
         }
@@ -393,14 +393,15 @@ impl Script {
             });
         }
         Ok(match request {
-            Request::Server => Reply::Server(Box::new(GetServerInfoResponse {
+            Request::Server(_) => GetServerInfoResponse {
                 api_level: sla_proto::API_LEVEL,
                 version: "0.1.0".into(),
                 windows: sla_domain::Window::DEFAULT_LENGTHS_MS.map(time::duration).to_vec(),
                 source: Some(self.source()),
                 horizon: Some(time::duration(10 * MIN)),
                 ..GetServerInfoResponse::default()
-            })),
+            }
+            .into(),
             Request::Names(_) => {
                 let mut names: Vec<etl::MetricName> = Vec::new();
                 for (series, _) in &self.series {
@@ -416,31 +417,34 @@ impl Script {
                         }),
                     }
                 }
-                Reply::Names(etl::ListMetricNamesResponse {
+                etl::ListMetricNamesResponse {
                     total_names: names.len() as u32,
                     total_series: self.series.len() as u32,
                     names,
                     ..etl::ListMetricNamesResponse::default()
-                })
+                }
+                .into()
             }
-            Request::Rows(m) => Reply::Rows(self.rows(m)),
-            Request::Detail(m) => Reply::Detail(Box::new(self.detail(m))),
-            Request::Chart(m) => Reply::Chart(Box::new(self.chart(m))),
-            Request::Export(_) => Reply::Export(retrieval::ExportSamplesResponse {
+            Request::Rows(m) => self.rows(m).into(),
+            Request::Detail(m) => self.detail(m).into(),
+            Request::Chart(m) => self.chart(m).into(),
+            Request::Export(_) => retrieval::ExportSamplesResponse {
                 series: self.series.first().map(|s| s.0.clone()),
                 times_ms: vec![NOW_MS - 15_000, NOW_MS],
                 values: vec![1.5, 2.0],
                 truncated: false,
-            }),
-            Request::Sets => Reply::Sets(set::ListSetsResponse {
+            }
+            .into(),
+            Request::Sets(_) => set::ListSetsResponse {
                 sets: self.sets.clone(),
-            }),
+            }
+            .into(),
             Request::CreateSet(m) => {
                 let mut set = m.set.clone().unwrap_or_default();
                 set.id = format!("set-{}", self.sets.len() + 1);
                 set.version = 1;
                 self.sets.push(set.clone());
-                Reply::SetSaved(Box::new(set))
+                set::CreateSetResponse { set: Some(set) }.into()
             }
             Request::UpdateSet(m) => {
                 let mut set = m.set.clone().unwrap_or_default();
@@ -460,20 +464,20 @@ impl Script {
                     objective.id = format!("new-{n}");
                 }
                 *stored = set.clone();
-                Reply::SetSaved(Box::new(set))
+                set::UpdateSetResponse { set: Some(set) }.into()
             }
             Request::DeleteSet(m) => {
                 self.sets.retain(|s| s.id != m.id);
-                Reply::SetDeleted
+                set::DeleteSetResponse::default().into()
             }
             Request::DuplicateSet(m) => {
                 let mut set = self.sets.iter().find(|s| s.id == m.id).cloned().unwrap_or_default();
                 set.name.clone_from(&m.new_name);
                 set.id = format!("set-{}", self.sets.len() + 1);
                 self.sets.push(set.clone());
-                Reply::SetSaved(Box::new(set))
+                set::DuplicateSetResponse { set: Some(set) }.into()
             }
-            Request::Suggest(_) => Reply::Suggest(set::SuggestRangeResponse {
+            Request::Suggest(_) => set::SuggestRangeResponse {
                 range: Some(AllowedRange {
                     min: None,
                     max: Some(3.1),
@@ -481,45 +485,25 @@ impl Script {
                 }),
                 samples: 2880,
                 spanned_ms: 43_200_000,
-            }),
-            Request::CheckQuery(_) => Reply::CheckQuery(etl::CheckQueryResponse {
+            }
+            .into(),
+            Request::CheckQuery(_) => etl::CheckQueryResponse {
                 series: 3,
                 ..etl::CheckQueryResponse::default()
-            }),
-            Request::Evaluate(m) if !m.objective_id.is_empty() => Reply::Evaluate(self.stored_again(&m.objective_id)),
+            }
+            .into(),
+            Request::Evaluate(m) if !m.objective_id.is_empty() => self.stored_again(&m.objective_id).into(),
             Request::Evaluate(m) => {
                 let windows: Vec<i64> = m.windows.iter().map(time::duration_ms).collect();
-                Reply::Evaluate(violation::EvaluateResponse {
+                violation::EvaluateResponse {
                     at: at(NOW_MS),
                     objectives: m.objectives.iter().map(|o| self.judge(o, &windows)).collect(),
                     source: None,
-                })
-            }
-            Request::EvaluateNow => Reply::EvaluateNow(violation::EvaluateNowResponse::default()),
-            Request::Ledger(m) => {
-                let objective = self
-                    .sets
-                    .iter()
-                    .flat_map(|s| &s.objectives)
-                    .find(|o| o.id == m.objective_id)
-                    .cloned()
-                    .unwrap_or_default();
-                let name = objective.name.clone();
-                let hit = self
-                    .series
-                    .iter()
-                    .filter(|(s, v)| s.labels[0].value == name && *v > 4.0 && *v < 100.0);
-                let mut violations: Vec<_> = hit.map(|(s, v)| Self::violation(&objective, s, *v)).collect();
-                if let Some(mut before) = violations.first().filter(|_| self.gapped).cloned() {
-                    before.start = at(NOW_MS - 25 * MIN);
-                    before.end = at(NOW_MS - 21 * MIN + 5_000);
-                    violations.push(before);
                 }
-                Reply::Ledger(violation::ListViolationsResponse {
-                    violations,
-                    next_page_token: String::new(),
-                })
+                .into()
             }
+            Request::EvaluateNow(_) => violation::EvaluateNowResponse::default().into(),
+            Request::Ledger(m) => self.ledger(m).into(),
             Request::Future(_) => {
                 let rows = self.overview().objectives.into_iter().flat_map(|o| {
                     let objective = o.objective.clone();
@@ -529,68 +513,77 @@ impl Script {
                         series: Some(s),
                     })
                 });
-                Reply::Future(violation::ListFutureViolationsResponse { rows: rows.collect() })
+                violation::ListFutureViolationsResponse { rows: rows.collect() }.into()
             }
-            Request::Runs => Reply::Runs(etl::ListRunsResponse {
+            Request::Runs(_) => etl::ListRunsResponse {
                 runs: self.runs.clone(),
                 next_page_token: String::new(),
-            }),
-            Request::RunFailures(_) => Reply::RunFailures(self.run_failures()),
-            Request::DeadLetters(_) => Reply::DeadLetters(self.dead_letters()),
+            }
+            .into(),
+            Request::RunFailures(_) => self.run_failures().into(),
+            Request::DeadLetters(_) => self.dead_letters().into(),
             Request::ReplayLetter(m) => {
                 let applied = m.body_hash == [0xaa];
                 if applied {
                     self.letters.retain(|hash| *hash != m.body_hash);
                 }
-                Reply::Replayed(storage::ReplayDeadLetterResponse {
+                storage::ReplayDeadLetterResponse {
                     applied,
                     reason: format!("unknown field 99{}", self.hostile),
-                })
+                }
+                .into()
             }
-            Request::RunLog(_) => Reply::RunLog(etl::TailLogResponse {
+            Request::RunLog(_) => etl::TailLogResponse {
                 lines: vec![etl::LogLine {
                     time: at(NOW_MS),
                     level: "warn".into(),
                     text: "node_x: 3 NaN".into(),
                     run_id: "run-418".into(),
                 }],
-            }),
+            }
+            .into(),
             Request::Estimate(m) => {
                 let series = if m.scope.as_ref().is_some_and(|s| s.queries.is_empty()) {
                     6
                 } else {
                     5_000
                 };
-                Reply::Estimate(etl::EstimateRunResponse {
+                etl::EstimateRunResponse {
                     series,
                     samples: 17_280,
                     bytes: 70_000,
                     max_series: 2_000,
                     ..etl::EstimateRunResponse::default()
-                })
+                }
+                .into()
             }
             Request::StartRun(_) => {
                 let mut run = self.runs[0].clone();
                 run.id = "run-419".into();
                 run.number = 419;
-                Reply::RunStarted(Box::new(etl::StartRunResponse {
+                etl::StartRunResponse {
                     run: Some(run),
                     already_started: false,
-                }))
+                }
+                .into()
             }
             Request::CancelRun(_) => {
                 let mut run = self.runs[0].clone();
                 run.state = etl::RunState::Cancelled as i32;
-                Reply::RunCancelled(Box::new(etl::CancelRunResponse { run: Some(run) }))
+                etl::CancelRunResponse { run: Some(run) }.into()
             }
-            Request::Schedule | Request::UpdateSchedule(_) => Reply::Schedule(etl::Schedule {
-                paused: matches!(request, Request::UpdateSchedule(m) if m.paused == Some(true)),
-                results_every: Some(time::duration(5 * MIN)),
-                metadata_every: Some(time::duration(24 * 60 * MIN)),
-                next_results: at(NOW_MS + 3 * MIN),
-                next_metadata: at(NOW_MS + 600 * MIN),
-            }),
-            Request::RetrySource => Reply::Source(Box::new(self.source())),
+            Request::Schedule(_) => etl::GetScheduleResponse {
+                schedule: Some(schedule(false)),
+            }
+            .into(),
+            Request::UpdateSchedule(m) => etl::UpdateScheduleResponse {
+                schedule: Some(schedule(m.paused == Some(true))),
+            }
+            .into(),
+            Request::RetrySource(_) => etl::RetrySourceResponse {
+                status: Some(self.source()),
+            }
+            .into(),
         })
     }
 }

@@ -9,7 +9,7 @@ use sla_proto::etl::v1::WatchRunResponse;
 use sla_proto::violation::v1::{WatchViolationsResponse, watch_violations_response::Event};
 
 use super::script::Script;
-use crate::app::request::{Problem, Reply, Request};
+use crate::context::request::{Answer, Problem, Request};
 use crate::link::Wire;
 
 /// A script behind the trait of the link.
@@ -29,7 +29,7 @@ pub(crate) struct FakeWire {
 }
 
 impl Wire for FakeWire {
-    async fn call(&self, request: Request) -> Result<Reply, Problem> {
+    async fn call(&self, request: Request) -> Answer {
         if self.away.load(Ordering::SeqCst) {
             return Err(Problem::plain("the instance does not answer"));
         }

@@ -103,7 +103,7 @@ pub(crate) fn draw_profile(canvas: &mut Canvas<'_>, values: &[f64]) {
 mod tests {
     use super::*;
     use crate::frame::picture;
-    use crate::shell::caps::Caps;
+    use crate::theme::caps::Caps;
 
     #[test]
     fn significant_lags_differ_in_shape() {

@@ -208,7 +208,7 @@ pub(crate) fn cut_middle(text: &str, columns: usize) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shell::caps::Caps;
+    use crate::theme::caps::Caps;
 
     fn drawn(unicode: bool, draw: impl FnOnce(&mut Canvas<'_>)) -> String {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 2));

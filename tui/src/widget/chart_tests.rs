@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::frame::picture;
-use crate::shell::caps::Caps;
+use crate::theme::caps::Caps;
 
 fn extents(values: &[(i64, f64)]) -> Vec<Extent> {
     values

@@ -134,7 +134,7 @@ impl Choice {
 mod tests {
     use super::*;
     use crate::frame::picture;
-    use crate::shell::caps::Caps;
+    use crate::theme::caps::Caps;
 
     fn key(code: KeyCode) -> KeyEvent {
         KeyEvent::new(code, KeyModifiers::NONE)

@@ -30,7 +30,7 @@ pub(crate) fn age(ms: i64) -> String {
 mod tests {
     use super::*;
     use crate::frame::picture;
-    use crate::shell::caps::Caps;
+    use crate::theme::caps::Caps;
 
     #[test]
     fn a_bar_is_full_only_at_the_end() {

@@ -92,7 +92,7 @@ fn fold(cells: &[SparkCell], width: usize) -> Vec<Option<(f64, f64)>> {
 mod tests {
     use super::*;
     use crate::frame::picture;
-    use crate::shell::caps::Caps;
+    use crate::theme::caps::Caps;
 
     #[test]
     fn shape_follows_values_and_holes_stay_holes() {

@@ -15,6 +15,18 @@ pub(crate) struct Column {
     pub(crate) priority: u8,
 }
 
+impl Column {
+    pub(crate) const fn new(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Self {
+        Self {
+            title,
+            width,
+            grow,
+            align,
+            priority,
+        }
+    }
+}
+
 /// Columns for the cursor mark and the mark of a selected row.
 const GUTTER: u16 = 3;
 /// Columns up to this priority are only nice to have.

@@ -7,8 +7,8 @@ use sla_domain::SafeText;
 use sla_proto::series::v1::Series;
 use sla_proto::violation::v1 as violation;
 
-use crate::app::list::{Row, by_number};
-use crate::app::wire::{self, State};
+use crate::context::list::{Row, by_number};
+use crate::context::wire::{self, State};
 use crate::filter::{Filterable, Value};
 use crate::format::{exact, iso};
 use crate::screens::trust;

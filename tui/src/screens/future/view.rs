@@ -2,40 +2,20 @@
 
 use sla_proto::violation::v1::Trust;
 
-use super::Screen;
+use super::FutureScreen;
 use super::rows::{FutureRow, SORTS};
-use crate::app::{Context, wire};
+use crate::context::{Context, wire};
 use crate::format::{duration, maybe, number, probability};
-use crate::overlay::wrap;
-use crate::screens::{draw_phase, stale_words, trust};
+use crate::screens::phase::{draw_phase, stale_words};
+use crate::screens::trust;
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::spark::{self, SparkCell};
 use crate::widget::table::{self, Column};
+use crate::widget::wrap::wrap;
 
-const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
-    Column {
-        title,
-        width,
-        grow,
-        align,
-        priority,
-    }
-}
-
-pub(super) static COLUMNS: [Column; 8] = [
-    column("S", 1, 0, Align::Left, 9),
-    column("OBJECTIVE", 17, 3, Align::Left, 9),
-    column("LABELS", 12, 2, Align::Ends, 4),
-    column("P", 5, 0, Align::Right, 8),
-    column("FIRST", 8, 0, Align::Left, 7),
-    column("NOW→END", 11, 0, Align::Left, 5),
-    column("MEDIAN", 8, 1, Align::Left, 1),
-    column("TRACK RECORD", 17, 2, Align::Left, 3),
-];
-
-impl Screen {
-    pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+impl FutureScreen {
+    pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         let columns = self.columns.shown();
         let widest = |text: fn(&FutureRow) -> usize| self.items().iter().map(text).max().unwrap_or(0) as u16;

@@ -1,11 +1,11 @@
 //! Where a probability comes from.
 
-use super::Screen;
-use crate::app::{Context, wire};
+use super::FutureScreen;
+use crate::context::{Context, wire};
 use crate::screens::provenance;
 
-impl Screen {
-    pub(crate) fn why(&self, cx: &Context) -> (String, Vec<String>) {
+impl FutureScreen {
+    pub(super) fn provenance(&self, cx: &Context) -> (String, Vec<String>) {
         let Some(row) = self.current() else {
             return ("future violations".to_owned(), provenance::source_lines(cx));
         };

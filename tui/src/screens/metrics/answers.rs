@@ -3,12 +3,12 @@
 use sla_proto::retrieval::v1::ListSeriesRowsResponse;
 
 use super::rows::{NameRow, SeriesRow};
-use super::{ROWS_MAX, Reading, Screen, rows_request};
-use crate::app::request::{Problem, Reply, Request, RequestId, Slot};
-use crate::app::{Context, wire};
+use super::{MetricsScreen, ROWS_MAX, TableRead, rows_request};
+use crate::context::request::{Answer, Problem, Reply, RequestId, Slot};
+use crate::context::{Context, wire};
 
-impl Screen {
-    pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Result<Reply, Problem>) {
+impl MetricsScreen {
+    pub(super) fn answered(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
         let now_ms = cx.now.wall_ms;
         match (slot, result) {
             (Slot::Names, Ok(Reply::Names(names))) => {
@@ -22,7 +22,7 @@ impl Screen {
             (Slot::Names, Err(problem)) => {
                 self.names.answer(id, Err(problem), now_ms);
             }
-            (Slot::Rows | Slot::RowsMore, Ok(Reply::Rows(rows))) => self.take_rows(cx, slot, id, rows),
+            (Slot::Rows | Slot::RowsMore, Ok(Reply::Rows(rows))) => self.take_rows(cx, slot, id, *rows),
             (Slot::Rows | Slot::RowsMore, Err(problem)) => {
                 self.rows.answer(id, Err(problem), now_ms);
             }
@@ -31,13 +31,13 @@ impl Screen {
                     detail.reply(cx, slot, id, &result);
                 }
             }
-            (_, Ok(other)) => cx.complain(crate::app::unexpected(&other).text),
+            (_, Ok(other)) => cx.complain(Problem::unexpected(&other).text),
             (_, Err(problem)) => cx.complain(problem.sentence()),
         }
     }
 
     fn take_rows(&mut self, cx: &mut Context, slot: Slot, id: RequestId, rows: ListSeriesRowsResponse) {
-        let reading = Reading {
+        let reading = TableRead {
             total: rows.total,
             as_of_ms: wire::ms(rows.as_of.as_ref()),
             bytes: rows.bytes_read,
@@ -67,7 +67,7 @@ impl Screen {
         self.cursor_moved(cx);
         if !next.is_empty() && self.items.len() < ROWS_MAX {
             let request = rows_request(cx, self.queries(cx), next);
-            let id = cx.call(Slot::RowsMore, Request::Rows(request));
+            let id = cx.call(Slot::RowsMore, request);
             self.rows.asked(id, cx.now.wall_ms);
         }
     }

@@ -7,12 +7,14 @@ use sla_proto::retrieval::v1::{
 };
 use sla_proto::series::v1::Query;
 
-use crate::app::remote::Remote;
-use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
-use crate::app::{Context, wire};
 use crate::command::Cmd;
+use crate::context::remote::{Phase, Remote};
+use crate::context::request::{Answer, Effect, Reply, RequestId, Slot};
+use crate::context::{Context, wire};
+use crate::overlay::{Overlay, Pick, PickKind};
+use crate::screens::samples;
 use crate::theme::Role;
-use crate::widget::chart::{Chart, Extent, Layer};
+use crate::widget::chart::{Chart, Layer};
 
 /// Columns asked for: two dots a column of the widest chart drawn.
 const CHART_COLUMNS_MAX: u32 = 2_000;
@@ -105,7 +107,7 @@ impl Detail {
             series_id: self.series_id.clone(),
             at: None,
         };
-        let id = cx.call(Slot::Detail, Request::Detail(request));
+        let id = cx.call(Slot::Detail, request);
         self.result.asked(id, cx.now.wall_ms);
     }
 
@@ -120,7 +122,7 @@ impl Detail {
             columns: (u32::from(cx.size.0) * 2).clamp(80, CHART_COLUMNS_MAX),
             counter_mode: 0,
         };
-        let id = cx.call(Slot::DetailChart, Request::Chart(request));
+        let id = cx.call(Slot::DetailChart, request);
         self.chart.asked(id, cx.now.wall_ms);
     }
 
@@ -186,7 +188,14 @@ impl Detail {
             Cmd::PanRight => self.pan(cx, self.span_ms / 2),
             Cmd::CursorLeft => self.move_cursor(cx, -1),
             Cmd::CursorRight => self.move_cursor(cx, 1),
-            Cmd::Range => self.go_to_text(cx, argument.unwrap_or("now")),
+            Cmd::Range => {
+                if let Some(text) = argument {
+                    self.go_to_text(cx, text);
+                } else {
+                    let pick = Pick::new("time range", PickKind::Run(cmd), self.ranges(cx));
+                    cx.overlay = Some(Overlay::Pick(pick));
+                }
+            }
             Cmd::Export => {
                 argument.unwrap_or("sla-samples.csv").clone_into(&mut self.export_path);
                 let (after, until) = self.range(cx);
@@ -196,7 +205,7 @@ impl Detail {
                     after: Some(time::timestamp(after)),
                     until: Some(time::timestamp(until)),
                 };
-                cx.call(Slot::Export, Request::Export(request));
+                cx.call(Slot::Export, request);
             }
             // Lists have these; here they do nothing.
             Cmd::Up | Cmd::Down | Cmd::PageUp | Cmd::PageDown | Cmd::Top | Cmd::Bottom => {}
@@ -205,7 +214,7 @@ impl Detail {
         true
     }
 
-    pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: &Result<Reply, Problem>) {
+    pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: &Answer) {
         let now_ms = cx.now.wall_ms;
         match (slot, result) {
             (Slot::DetailChart, Ok(Reply::Chart(chart))) => {
@@ -222,7 +231,7 @@ impl Detail {
             }
             (Slot::Export, Ok(Reply::Export(samples))) if !self.export_path.is_empty() => {
                 let path = std::mem::take(&mut self.export_path);
-                let text = super::view::samples_text(samples, crate::format::is_csv(&path));
+                let text = super::export::samples(samples, crate::format::is_csv(&path));
                 cx.effect(Effect::WriteFile { path, text });
             }
             (Slot::Export, Err(problem)) if !self.export_path.is_empty() => {
@@ -311,10 +320,7 @@ impl Detail {
             }
         }
         if let Some(chart) = drawn {
-            layers.push(Layer::Samples {
-                extents: extents(chart, after, samples_until),
-                gap_ms: gap_ms(chart, after, samples_until),
-            });
+            layers.push(samples::layer(chart, after, samples_until));
         }
         Chart {
             after_ms: after,
@@ -324,7 +330,7 @@ impl Detail {
             now_ms: (now <= until).then_some(now),
             cursor_ms: self.cursor_ms,
             zone: cx.zone,
-            stale: matches!(self.chart.phase(), crate::app::remote::Phase::Stale(_)),
+            stale: matches!(self.chart.phase(), Phase::Stale(_)),
         }
     }
 
@@ -390,26 +396,4 @@ impl Detail {
         }
         layers
     }
-}
-
-/// The drawn columns of a chart answer.
-pub(crate) fn extents(chart: &GetChartResponse, after: i64, until: i64) -> Vec<Extent> {
-    let count = chart.columns.len().max(1) as i64;
-    let column = |(at, c): (usize, &sla_proto::retrieval::v1::Column)| {
-        let (min, max) = c.min.zip(c.max)?;
-        let time_ms = after + (until - after) * (2 * at as i64 + 1) / (2 * count);
-        Some(Extent {
-            time_ms,
-            min,
-            max,
-            last: c.last.unwrap_or(max),
-        })
-    };
-    chart.columns.iter().enumerate().filter_map(column).collect()
-}
-
-/// Samples further apart than twice their usual spacing are not joined; a drawn column may itself be wider.
-pub(crate) fn gap_ms(chart: &GetChartResponse, after: i64, until: i64) -> i64 {
-    let column = (until - after) / (chart.columns.len().max(1) as i64);
-    (chart.spacing_ms.max(1) * 2).max(column * 3 / 2) + column
 }

@@ -4,13 +4,13 @@ use sla_proto::result::v1::{Analysis, ForecastLine, WindowStatistics};
 use std::fmt::Write as _;
 
 use super::detail::{Detail, Page};
-use crate::app::{Context, wire};
+use crate::context::{Context, wire};
 use crate::format::{duration, maybe, millis, number, probability};
-use crate::overlay::wrap;
-use crate::screens::{draw_phase, stale_words};
+use crate::screens::phase::{draw_phase, stale_words};
 use crate::theme::Role;
 use crate::widget::bars;
 use crate::widget::canvas::{Align, Canvas};
+use crate::widget::wrap::wrap;
 
 /// Rows of figures below the chart.
 const FIGURES_ROWS: u16 = 4;

@@ -2,7 +2,7 @@
 
 use sla_proto::series::v1::{Label, Query, Series};
 
-use crate::app::wire::{self, Labelled};
+use crate::context::wire::{self, Labelled};
 
 /// A series' name, labels and expression.
 #[derive(Debug, Clone)]

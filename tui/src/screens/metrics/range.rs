@@ -3,8 +3,8 @@
 use sla_proto::convert as time;
 
 use super::detail::Detail;
-use crate::app::shown::Shown;
-use crate::app::{Context, wire};
+use crate::context::shown::Shown;
+use crate::context::{Context, wire};
 use crate::format::{Zone, duration, parse_duration_ms};
 use crate::overlay::Item;
 

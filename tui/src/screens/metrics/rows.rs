@@ -7,8 +7,8 @@ use sla_proto::etl::v1::MetricName;
 use sla_proto::retrieval::v1 as retrieval;
 
 use super::kept::KeptSeries;
-use crate::app::list::{Row, by_number};
-use crate::app::wire::{self, State};
+use crate::context::list::{Row, by_number};
+use crate::context::wire::{self, State};
 use crate::filter::{Filterable, Value};
 use crate::widget::spark::SparkCell;
 

@@ -1,53 +1,18 @@
 //! Drawing names and series.
 
-use sla_proto::retrieval::v1::ExportSamplesResponse;
-
+use super::columns::NAME_COLUMNS;
 use super::rows::{SORTS, SeriesRow};
-use super::{BELOW_ROWS, Screen};
-use crate::app::wire::Labelled as _;
-use crate::app::{Context, wire};
-use crate::format::{bytes, duration, exact, iso, maybe_in, millis};
-use crate::screens::{draw_phase, stale_words};
+use super::{BELOW_ROWS, MetricsScreen};
+use crate::context::{Context, wire};
+use crate::format::{bytes, duration, maybe_in, millis};
+use crate::screens::phase::{draw_phase, stale_words};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::spark;
 use crate::widget::table::{self, Column};
-use std::fmt::Write as _;
 
-const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
-    Column {
-        title,
-        width,
-        grow,
-        align,
-        priority,
-    }
-}
-
-pub(super) static COLUMNS: [Column; 12] = [
-    column("SERIES", 16, 3, Align::Ends, 9),
-    column("LABELS", 15, 3, Align::Ends, 6),
-    column("LAST", 7, 0, Align::Right, 8),
-    column("WINDOW", 8, 4, Align::Left, 5),
-    column("MIN", 6, 0, Align::Right, 3),
-    column("MEAN", 6, 0, Align::Right, 4),
-    column("MAX", 6, 0, Align::Right, 3),
-    column("MRK", 3, 0, Align::Left, 2),
-    column("S", 1, 0, Align::Left, 9),
-    column("STATE", 8, 0, Align::Left, 1),
-    column("STD", 6, 0, Align::Right, 0),
-    column("SEEN", 8, 0, Align::Right, 0),
-];
-
-const NAME_COLUMNS: [Column; 4] = [
-    column("NAME", 30, 2, Align::Left, 9),
-    column("SERIES", 7, 0, Align::Right, 8),
-    column("TYPE", 9, 0, Align::Left, 5),
-    column("HELP", 20, 3, Align::Left, 2),
-];
-
-impl Screen {
-    pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+impl MetricsScreen {
+    pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         if let Some(detail) = &self.detail {
             detail.draw(cx, canvas);
             return;
@@ -267,60 +232,4 @@ fn draw_cell(cx: &Context, body: &mut Canvas<'_>, row: &SeriesRow, column: &Colu
         }
     };
     table::draw_cell(body, y, (x, w), &text, column, role);
-}
-
-/// The table as CSV or JSON: exact numbers, times in UTC.
-pub(crate) fn export(rows: &[&SeriesRow], window_ms: i64, as_of_ms: Option<i64>, csv: bool) -> String {
-    let as_of = as_of_ms.map(iso);
-    if csv {
-        let mut out = String::from("series,state,last,min,mean,max,std\n");
-        for row in rows {
-            let series = row.series.promql().replace('"', "\"\"");
-            let number = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(String::new, exact);
-            let _ = writeln!(
-                out,
-                "\"{series}\",{},{},{},{},{},{}",
-                row.state.map_or("", |s| s.ranked().0),
-                number(row.last),
-                number(row.min),
-                number(row.mean),
-                number(row.max),
-                number(row.std)
-            );
-        }
-        return out;
-    }
-    let rows: Vec<serde_json::Value> = rows
-        .iter()
-        .map(|row| {
-            let labels: serde_json::Map<String, serde_json::Value> = row
-                .series
-                .labels()
-                .map(|(name, value)| (name.to_owned(), value.into()))
-                .collect();
-            serde_json::json!({
-                "labels": labels, "state": row.state.map(|s| s.ranked().0), "last": row.last, "rate": row.rate,
-                "min": row.min, "mean": row.mean, "max": row.max, "std": row.std,
-                "stationary": row.stationary, "season_s": row.season_ms.map(|ms| ms as f64 / 1000.0),
-            })
-        })
-        .collect();
-    serde_json::json!({"window_s": window_ms / 1000, "as_of": as_of, "series": rows}).to_string()
-}
-
-/// Raw samples as CSV or JSON.
-pub(crate) fn samples_text(samples: &ExportSamplesResponse, csv: bool) -> String {
-    let series = samples.series.as_ref().map(wire::series_promql).unwrap_or_default();
-    let pairs = samples.times_ms.iter().zip(&samples.values);
-    if csv {
-        let mut out = String::from("timestamp,value\n");
-        for (time, value) in pairs {
-            let _ = writeln!(out, "{},{}", crate::format::iso(*time), crate::format::exact(*value));
-        }
-        return out;
-    }
-    let rows: Vec<serde_json::Value> = pairs
-        .map(|(t, v)| serde_json::json!([crate::format::iso(*t), v]))
-        .collect();
-    serde_json::json!({"series": series, "truncated": samples.truncated, "samples": rows}).to_string()
 }

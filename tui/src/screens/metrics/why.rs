@@ -1,14 +1,14 @@
 //! Where the numbers about a series come from.
 
-use super::Screen;
+use super::MetricsScreen;
 use super::rows::SeriesRow;
-use crate::app::Context;
+use crate::context::Context;
 use crate::format::{duration, exact, maybe};
 use crate::screens::provenance;
 
-impl Screen {
+impl MetricsScreen {
     /// Title and lines about the chosen series, its chart or the names.
-    pub(crate) fn why(&self, cx: &Context) -> (String, Vec<String>) {
+    pub(super) fn provenance(&self, cx: &Context) -> (String, Vec<String>) {
         let mut lines = Vec::new();
         let (title, series_id) = if let Some(detail) = &self.detail {
             lines.extend(detail.provenance(cx));

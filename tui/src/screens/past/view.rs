@@ -3,23 +3,13 @@
 use sla_proto::violation::v1::WindowResult;
 
 use super::rows::{ObjectiveRow, SORTS, ViolationRow};
-use super::{Pane, Screen};
-use crate::app::{Context, wire};
+use super::{Pane, PastScreen};
+use crate::context::{Context, wire};
 use crate::format::{duration, maybe, number, percent};
-use crate::screens::draw_phase;
+use crate::screens::phase::draw_phase;
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
-use crate::widget::table::{self, Column};
-
-const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
-    Column {
-        title,
-        width,
-        grow,
-        align,
-        priority,
-    }
-}
+use crate::widget::table;
 
 /// Columns of one window: count, time violated; on wide terminals also the percent.
 const WINDOW_WIDTH: u16 = 10;
@@ -28,20 +18,8 @@ const WORST_WIDTH: u16 = 8;
 /// From this width on each window also shows its percent.
 const WIDE_MIN: u16 = 118;
 
-pub(super) static LEDGER_COLUMNS: [Column; 9] = [
-    column("START", 14, 0, Align::Left, 9),
-    column("END", 8, 0, Align::Left, 6),
-    column("DURATION", 8, 0, Align::Right, 8),
-    column("SIDE", 5, 0, Align::Left, 7),
-    column("WORST", 7, 0, Align::Right, 5),
-    column("EXCESS", 7, 0, Align::Right, 4),
-    column("SAMPLES", 7, 0, Align::Right, 3),
-    column("SERIES", 13, 2, Align::Ends, 2),
-    column("NOTE", 12, 0, Align::Left, 1),
-];
-
-impl Screen {
-    pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+impl PastScreen {
+    pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         let (upper, lower) = Self::heights(cx);
         self.draw_objectives(cx, &mut canvas.rows(0, upper as u16 + 1));

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use sla_domain::SafeText;
 use sla_proto::result::v1::{Failure, SeriesResult, series_result::Outcome};
 use sla_proto::series::v1::Series;
-use sla_proto::storage::v1::ListRunResultsRequest;
+use sla_proto::storage::v1::{ListRunResultsRequest, ListRunResultsResponse};
 
-use super::Screen;
-use crate::app::request::{Problem, Reply, Request, Slot};
-use crate::app::{Context, wire};
+use super::RunsScreen;
+use crate::context::request::{Answer, Problem, Reply, Slot};
+use crate::context::{Context, wire};
 use crate::format::plural;
+use crate::overlay::Overlay;
 use crate::screens::provenance;
 
 /// Failed series read of one run.
 const FAILURES_MAX: u32 = 1_000;
 
-impl Screen {
+impl RunsScreen {
     /// Opens the chosen run: at once when nothing failed, else with every failure that was stored.
     pub(super) fn open_run(&mut self, cx: &mut Context) {
         let Some(run) = self.current().map(|row| row.run.clone()) else {
@@ -32,11 +33,11 @@ impl Screen {
             failures_only: true,
             ..ListRunResultsRequest::default()
         };
-        cx.call(Slot::RunFailures, Request::RunFailures(request));
+        cx.call(Slot::RunFailures, request);
     }
 
     /// The failures are here; without them those that the run itself carries are shown.
-    pub(super) fn failures_read(&mut self, cx: &mut Context, result: Result<Reply, Problem>) {
+    pub(super) fn failures_read(&mut self, cx: &mut Context, result: Answer) {
         let told: Vec<(Series, Failure)> = self.current().map_or_else(Vec::new, |row| {
             let failures = row.run.failures.iter();
             failures
@@ -48,18 +49,17 @@ impl Screen {
                 })
                 .collect()
         });
-        match result {
-            Ok(Reply::RunFailures(stored)) => {
+        match result.and_then(Reply::take::<ListRunResultsResponse>) {
+            Ok(stored) => {
                 let stored: Vec<_> = stored.results.into_iter().filter_map(failure_of).collect();
                 let failures = if stored.len() >= told.len() { stored } else { told };
                 self.show_run(cx, failures, None);
             }
-            Ok(other) => self.show_run(cx, told, Some(crate::app::unexpected(&other))),
             Err(problem) => self.show_run(cx, told, Some(problem)),
         }
     }
 
-    fn show_run(&mut self, cx: &Context, failures: Vec<(Series, Failure)>, problem: Option<Problem>) {
+    fn show_run(&mut self, cx: &mut Context, failures: Vec<(Series, Failure)>, problem: Option<Problem>) {
         let Some(row) = self.current() else { return };
         let mut lines = vec![row.message.as_str().to_owned()];
         if let Some(problem) = problem {
@@ -86,11 +86,14 @@ impl Screen {
             ));
         }
         let lines = lines.iter().map(|line| SafeText::new(line).into_string()).collect();
-        self.text = Some((format!("run #{} {}", row.run.number, row.state_word()), lines));
+        cx.overlay = Some(Overlay::text(
+            format!("run #{} {}", row.run.number, row.state_word()),
+            lines,
+        ));
     }
 
     /// What a run read, and with what.
-    pub(crate) fn why(&self, cx: &Context) -> (String, Vec<String>) {
+    pub(super) fn provenance(&self, cx: &Context) -> (String, Vec<String>) {
         let mut lines = provenance::source_lines(cx);
         let Some(row) = self.current() else {
             return ("runs".to_owned(), lines);

@@ -3,9 +3,9 @@
 use crossterm::event::{KeyCode, KeyEvent};
 use sla_proto::etl::v1::{EstimateRunRequest, EstimateRunResponse, RunScope, StartRunRequest};
 
-use crate::app::remote::{Phase, Remote};
-use crate::app::request::{Problem, Reply, Request, RequestId, Slot};
-use crate::app::{Context, wire};
+use crate::context::remote::{Phase, Remote};
+use crate::context::request::{Answer, Reply, RequestId, Slot};
+use crate::context::{Context, wire};
 use crate::format::{bytes, duration};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
@@ -81,15 +81,12 @@ impl Launch {
             scope: Some(self.scope()),
             steps: self.steps(),
         };
-        let id = cx.call(Slot::Estimate, Request::Estimate(request));
+        let id = cx.call(Slot::Estimate, request);
         self.cost.asked(id, cx.now.wall_ms);
     }
 
-    pub(crate) fn estimated(&mut self, id: RequestId, result: Result<Reply, Problem>, now_ms: i64) {
-        let result = result.and_then(|reply| match reply {
-            Reply::Estimate(cost) => Ok(cost),
-            other => Err(crate::app::unexpected(&other)),
-        });
+    pub(crate) fn estimated(&mut self, id: RequestId, result: Answer, now_ms: i64) {
+        let result = result.and_then(Reply::take);
         if result.is_err() {
             // A cost that is not known must not look like the one before.
             let pending = self.cost.is_loading();
@@ -160,7 +157,7 @@ impl Launch {
             scope: Some(self.scope()),
             steps: self.steps(),
         };
-        cx.call(Slot::RunStart, Request::StartRun(request));
+        cx.call(Slot::RunStart, request);
         Ok(())
     }
 
@@ -212,7 +209,7 @@ impl Launch {
         let y = self.steps.len() as u16 + 3;
         inside.text(1, y, "cost", Role::Dim);
         let (text, role) = self.cost_words();
-        for (row, line) in crate::overlay::wrap(&text, usize::from(room))
+        for (row, line) in crate::widget::wrap::wrap(&text, usize::from(room))
             .iter()
             .take(2)
             .enumerate()

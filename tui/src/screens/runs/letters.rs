@@ -2,54 +2,53 @@
 
 use sla_proto::storage::v1::{DeadLetter, ListDeadLettersRequest, ReplayDeadLetterRequest};
 
-use super::Screen;
-use crate::app::request::{Problem, Reply, Request, Slot};
-use crate::app::{Context, wire};
 use crate::command::Cmd;
+use crate::context::request::{Answer, Problem, Reply, Slot};
+use crate::context::{Context, wire};
 use crate::format::{bytes, plural};
-use crate::overlay::{Item, Pick, PickKind};
+use crate::overlay::{Item, Overlay, Pick, PickKind};
 
 /// Letters listed.
 const LETTERS_MAX: u32 = 200;
 
 /// Lists the letters.
-pub(super) fn read(cx: &mut Context) {
+pub(super) fn read_letters(cx: &mut Context) {
     let request = ListDeadLettersRequest {
         page_size: LETTERS_MAX,
         page_token: String::new(),
     };
-    cx.call(Slot::DeadLetters, Request::DeadLetters(request));
+    cx.call(Slot::DeadLetters, request);
 }
 
 /// Tries one again, by its hash.
-pub(super) fn replay(cx: &mut Context, hash: &str) {
+pub(super) fn replay_letter(cx: &mut Context, hash: &str) {
     match bytes_of(hash) {
         Some(body_hash) => {
             let request = ReplayDeadLetterRequest { body_hash };
-            cx.call(Slot::DeadLetters, Request::ReplayLetter(request));
+            cx.call(Slot::DeadLetters, request);
         }
         None => cx.complain(format!("replay-letter: `{hash}` is no hash; D lists the letters")),
     }
 }
 
-impl Screen {
-    pub(super) fn letters_read(&mut self, cx: &mut Context, result: Result<Reply, Problem>) {
-        match result {
-            Ok(Reply::DeadLetters(list)) if list.letters.is_empty() => cx.say("there is no dead letter"),
-            Ok(Reply::DeadLetters(list)) => {
-                let items = list.letters.iter().map(|letter| item(cx, letter)).collect();
-                let total = u64::from(list.total).max(list.letters.len() as u64);
-                let title = format!("{}: Enter tries one again", plural(total, "dead letter"));
-                self.pick = Some(Pick::new(title, PickKind::Run(Cmd::ReplayLetter), items));
-            }
-            Ok(Reply::Replayed(answer)) if answer.applied => {
-                cx.say("the record is applied; the dead letter is gone");
-                read(cx);
-            }
-            Ok(Reply::Replayed(answer)) => cx.complain(format!("it stays a dead letter: {}", answer.reason)),
-            Ok(other) => cx.complain(crate::app::unexpected(&other).text),
-            Err(problem) => cx.complain(problem.sentence()),
+/// The letters, or what became of one that was tried.
+pub(super) fn letters_told(cx: &mut Context, result: Answer) {
+    match result {
+        Ok(Reply::DeadLetters(list)) if list.letters.is_empty() => cx.say("there is no dead letter"),
+        Ok(Reply::DeadLetters(list)) => {
+            let items = list.letters.iter().map(|letter| item(cx, letter)).collect();
+            let total = u64::from(list.total).max(list.letters.len() as u64);
+            let title = format!("{}: Enter tries one again", plural(total, "dead letter"));
+            let pick = Pick::new(title, PickKind::Run(Cmd::ReplayLetter), items);
+            cx.overlay = Some(Overlay::Pick(pick));
         }
+        Ok(Reply::ReplayLetter(answer)) if answer.applied => {
+            cx.say("the record is applied; the dead letter is gone");
+            read_letters(cx);
+        }
+        Ok(Reply::ReplayLetter(answer)) => cx.complain(format!("it stays a dead letter: {}", answer.reason)),
+        Ok(other) => cx.complain(Problem::unexpected(&other).text),
+        Err(problem) => cx.complain(problem.sentence()),
     }
 }
 

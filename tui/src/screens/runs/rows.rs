@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use sla_domain::SafeText;
 use sla_proto::etl::v1 as etl;
 
-use crate::app::list::Row;
-use crate::app::wire;
+use crate::context::list::Row;
+use crate::context::wire;
 use crate::filter::{Filterable, Value};
 use crate::format::iso;
 use crate::theme::Role;

@@ -2,11 +2,11 @@
 
 use sla_proto::etl::v1 as etl;
 
-use super::Screen;
+use super::RunsScreen;
 use super::rows::RunRow;
-use crate::app::{Context, wire};
+use crate::context::{Context, wire};
 use crate::format::{bytes, duration, millis};
-use crate::screens::{draw_phase, stale_words};
+use crate::screens::phase::{draw_phase, stale_words};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::{progress, table};
@@ -17,8 +17,8 @@ const BAR_WIDE_WIDTH: u16 = 24;
 /// Columns of the step table; the log has the rest.
 const STEPS_WIDTH: u16 = 54;
 
-impl Screen {
-    pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+impl RunsScreen {
+    pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         self.draw_schedule(cx, &mut canvas.rows(0, 1));
         let upper = self.height(cx) as u16;

@@ -2,12 +2,13 @@
 
 use sla_proto::set::v1 as set;
 
-use super::Screen;
-use crate::app::Context;
-use crate::app::request::{Problem, Reply, RequestId, Slot};
+use super::SetsScreen;
+use crate::context::Context;
+use crate::context::request::{Answer, Problem, Reply, RequestId, Slot};
+use crate::overlay::Overlay;
 
-impl Screen {
-    pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Result<Reply, Problem>) {
+impl SetsScreen {
+    pub(super) fn answered(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
         let now_ms = cx.now.wall_ms;
         match (slot, result) {
             (Slot::Sets, Ok(Reply::Sets(sets))) => {
@@ -18,21 +19,7 @@ impl Screen {
             (Slot::Sets, Err(problem)) => {
                 self.sets.answer(id, Err(problem), now_ms);
             }
-            (Slot::SetWrite, Ok(Reply::SetSaved(set))) => {
-                cx.say(format!("{} is saved (version {})", set.name, set.version));
-                self.open(cx, *set);
-                self.read_sets(cx);
-                let waiting = std::mem::take(&mut self.waiting);
-                if !waiting.is_empty() {
-                    self.add_objectives(cx, waiting);
-                }
-            }
-            (Slot::SetWrite, Ok(Reply::SetDeleted)) => {
-                cx.say("the set is deleted");
-                self.draft = None;
-                self.rebuild(cx);
-                self.read_sets(cx);
-            }
+            (Slot::SetWrite, Ok(reply)) => self.written(cx, reply),
             (Slot::SetWrite, Err(problem)) => self.refused(cx, &problem),
             (Slot::Suggest, Ok(Reply::Suggest(suggestion))) => self.suggested(cx, &suggestion),
             (Slot::Suggest, Err(problem)) => {
@@ -46,22 +33,40 @@ impl Screen {
                 }
             }
             (Slot::WhatIf, result) => {
-                let result = result.and_then(|reply| match reply {
-                    Reply::Evaluate(response) => Ok(response),
-                    other => Err(crate::app::unexpected(&other)),
-                });
-                self.what_if.answer(id, result, now_ms);
+                self.what_if.answer(id, result.and_then(Reply::take), now_ms);
                 self.rebuild(cx);
             }
             (Slot::WhatIfChart, result) => {
-                let result = result.and_then(|reply| match reply {
-                    Reply::Chart(chart) => Ok(*chart),
-                    other => Err(crate::app::unexpected(&other)),
-                });
-                self.chart.answer(id, result, now_ms);
+                self.chart.answer(id, result.and_then(Reply::take), now_ms);
             }
-            (_, Ok(other)) => cx.complain(crate::app::unexpected(&other).text),
+            (_, Ok(other)) => cx.complain(Problem::unexpected(&other).text),
             (_, Err(problem)) => cx.complain(problem.sentence()),
+        }
+    }
+
+    fn written(&mut self, cx: &mut Context, reply: Reply) {
+        let saved = match reply {
+            Reply::CreateSet(told) => told.set,
+            Reply::UpdateSet(told) => told.set,
+            Reply::DuplicateSet(told) => told.set,
+            Reply::DeleteSet(_) => {
+                cx.say("the set is deleted");
+                self.draft = None;
+                self.rebuild(cx);
+                self.read_sets(cx);
+                return;
+            }
+            other => return cx.complain(Problem::unexpected(&other).text),
+        };
+        let Some(set) = saved else {
+            return cx.complain("the instance answered without a set");
+        };
+        cx.say(format!("{} is saved (version {})", set.name, set.version));
+        self.open(cx, set);
+        self.read_sets(cx);
+        let waiting = std::mem::take(&mut self.waiting);
+        if !waiting.is_empty() {
+            self.add_objectives(cx, waiting);
         }
     }
 
@@ -114,8 +119,8 @@ impl Screen {
     /// A save was refused: somebody was faster, or something is wrong.
     fn refused(&mut self, cx: &mut Context, problem: &Problem) {
         if let (Some(theirs), Some(draft)) = (&problem.conflict, &mut self.draft) {
-            self.text = Some((
-                "conflict: somebody saved this set first".to_owned(),
+            cx.overlay = Some(Overlay::text(
+                "conflict: somebody saved this set first",
                 draft.conflict_lines(theirs),
             ));
             // A second save is then on purpose, over their version.

@@ -3,7 +3,7 @@
 use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
 use sla_proto::series::v1::Query;
 
-use crate::app::wire;
+use crate::context::wire;
 use crate::format::exact;
 
 /// Changes that can be taken back.

@@ -2,12 +2,13 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 use sla_domain::Invalid;
+use sla_proto::etl::v1::CheckQueryResponse;
 use sla_proto::objective::v1::{AllowedRange, MissingPolicy, Objective};
 use sla_proto::series::v1::{CounterMode, Query};
 
 use super::draft::bound_text;
-use crate::app::request::{Problem, Reply, RequestId};
-use crate::app::wire;
+use crate::context::request::{Answer, Reply, RequestId};
+use crate::context::wire;
 use crate::format::{parse_duration_ms, parse_number};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
@@ -144,25 +145,22 @@ impl Form {
         self.check.pending = Some(id);
     }
 
-    pub(crate) fn checked(&mut self, id: RequestId, result: Result<Reply, Problem>) {
+    pub(crate) fn checked(&mut self, id: RequestId, result: Answer) {
         if self.check.pending != Some(id) {
             return;
         }
         self.check.pending = None;
-        self.check.said = Some(match result {
-            Ok(Reply::CheckQuery(check)) if check.problem.is_empty() && check.series > 0 => {
+        self.check.said = Some(match result.and_then(Reply::take::<CheckQueryResponse>) {
+            Ok(check) if check.problem.is_empty() && check.series > 0 => {
                 (true, format!("{} series match", check.series))
             }
-            Ok(Reply::CheckQuery(check)) if check.problem.is_empty() => {
-                (false, "query: no series matches now".to_owned())
-            }
-            Ok(Reply::CheckQuery(check)) => {
+            Ok(check) if check.problem.is_empty() => (false, "query: no series matches now".to_owned()),
+            Ok(check) => {
                 let place = check
                     .position
                     .map_or_else(String::new, |p| format!(" at character {}", p + 1));
                 (false, format!("query{place}: {}", check.problem))
             }
-            Ok(other) => (false, crate::app::unexpected(&other).text),
             Err(problem) => (false, problem.sentence()),
         });
     }

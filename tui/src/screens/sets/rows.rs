@@ -8,10 +8,12 @@ use sla_proto::objective::v1::{AllowedRange, Objective};
 use sla_proto::series::v1::Query;
 use sla_proto::violation::v1::{ObjectiveStatus, WindowResult};
 
-use super::WHAT_IF_WINDOW_MS;
-use crate::app::list::Row;
-use crate::app::wire::{self, State};
+use crate::context::list::Row;
+use crate::context::wire::{self, State};
 use crate::filter::{Filterable, Value};
+
+/// The window that a what-if is about, milliseconds.
+pub(super) const WHAT_IF_WINDOW_MS: i64 = 43_200_000;
 
 /// Sort columns, in the order of [`Row::compare`]: as in the set, by name, worst first.
 pub(crate) const SORTS: [&str; 3] = ["SET", "NAME", "STATE"];

@@ -4,18 +4,15 @@ use sla_domain::SafeText;
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::set_file;
 
-use super::Screen;
-use crate::app::Context;
-use crate::app::request::Effect;
+use super::SetsScreen;
+use crate::context::Context;
+use crate::context::request::Effect;
+use crate::overlay::Overlay;
 
 /// What the text is called in a complaint.
 const TEXT_NAME: &str = "the edited text";
 
-impl Screen {
-    pub(crate) fn has_editor(&self) -> bool {
-        self.editor
-    }
-
+impl SetsScreen {
     /// Opens the editor on the draft, or on the text that could not be taken the last time.
     pub(super) fn edit_file(&self, cx: &mut Context) {
         let Some(draft) = &self.draft else { return };
@@ -27,11 +24,11 @@ impl Screen {
     }
 
     /// The editor has ended: its text, nothing when it was left as it was, or why there is none.
-    pub(crate) fn edited(&mut self, cx: &mut Context, result: Result<Option<String>, String>) {
+    pub(super) fn take_text(&mut self, cx: &mut Context, result: Result<Option<String>, String>) {
         match result {
             Ok(Some(text)) => match one_set(&text) {
                 Ok(edited) => self.take_edited(cx, edited),
-                Err(why) => self.keep_text(text, &why),
+                Err(why) => self.keep_text(cx, text, &why),
             },
             Ok(None) if self.kept_text.is_some() => cx.say("the text was left as it was and is still kept; e opens it"),
             Ok(None) => cx.say("nothing was changed in the editor"),
@@ -52,7 +49,7 @@ impl Screen {
         self.changed(cx);
     }
 
-    fn keep_text(&mut self, text: String, why: &str) {
+    fn keep_text(&mut self, cx: &mut Context, text: String, why: &str) {
         self.kept_text = Some(text);
         let mut lines = vec![
             "Nothing was taken. What is wrong with the text:".to_owned(),
@@ -61,7 +58,7 @@ impl Screen {
         lines.extend(why.lines().map(|line| SafeText::new(line).into_string()));
         lines.push(String::new());
         lines.push("The text is kept: Esc, then e opens it again. Opening another set drops it.".to_owned());
-        self.text = Some((TEXT_NAME.to_owned(), lines));
+        cx.overlay = Some(Overlay::text(TEXT_NAME, lines));
     }
 }
 

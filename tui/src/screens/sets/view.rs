@@ -1,41 +1,23 @@
 //! Drawing the sets screen.
 
-use super::rows::{ObjectiveRow, SORTS};
-use super::{Bound, Screen, WHAT_IF_WINDOW_MS};
-use crate::app::{Context, wire};
+use super::SetsScreen;
+use super::draft::Bound;
+use super::rows::{ObjectiveRow, SORTS, WHAT_IF_WINDOW_MS};
+use crate::context::{Context, wire};
 use crate::format::{duration, maybe, number, percent, plural, probability};
-use crate::screens::{draw_phase, stale_words, trust};
+use crate::screens::phase::{draw_phase, stale_words};
+use crate::screens::{samples, trust};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::chart::{Chart, Layer};
-use crate::widget::table::{self, Column};
+use crate::widget::table;
 use sla_proto::violation::v1::{ObjectiveStatus, WindowResult};
-
-const fn column(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Column {
-    Column {
-        title,
-        width,
-        grow,
-        align,
-        priority,
-    }
-}
-
-pub(super) static COLUMNS: [Column; 7] = [
-    column("OBJECTIVE", 20, 3, Align::Ends, 9),
-    column("MIN", 8, 0, Align::Right, 8),
-    column("MAX", 8, 0, Align::Right, 8),
-    column("NOW", 9, 0, Align::Left, 9),
-    column("LAST 12h WITH THIS", 20, 1, Align::Left, 5),
-    column("P", 5, 0, Align::Right, 4),
-    column("TARGET", 7, 0, Align::Right, 1),
-];
 
 /// Rows of the form's fields and its message.
 const FORM_ROWS: u16 = 4;
 
-impl Screen {
-    pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+impl SetsScreen {
+    pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         self.draw_info(cx, &mut canvas.rows(0, 1));
         if self.draft.is_none() {
@@ -199,10 +181,7 @@ impl Screen {
             .into_iter()
             .flatten()
             .collect();
-        layers.push(Layer::Samples {
-            extents: crate::screens::metrics::detail::extents(chart, after, until),
-            gap_ms: crate::screens::metrics::detail::gap_ms(chart, after, until),
-        });
+        layers.push(samples::layer(chart, after, until));
         let stale = stale_words(cx, &self.chart).is_some();
         Chart {
             after_ms: after,

@@ -5,20 +5,18 @@ use sla_proto::etl::v1::CheckQueryRequest;
 use sla_proto::retrieval::v1::GetChartRequest;
 use sla_proto::violation::v1::EvaluateRequest;
 
-use super::{Screen, WHAT_IF_WINDOW_MS};
-use crate::app::request::{Request, Slot};
-use crate::app::{Context, wire};
+use super::SetsScreen;
+use super::rows::WHAT_IF_WINDOW_MS;
+use crate::context::request::Slot;
+use crate::context::{Context, wire};
 
-impl Screen {
+impl SetsScreen {
     pub(super) fn ask_what_if(&mut self, cx: &Context, rest_ms: i64) {
         self.what_if_at_ms = Some(cx.now.mono_ms + rest_ms);
     }
 
-    pub(crate) fn deadline_ms(&self) -> Option<i64> {
-        self.what_if_at_ms.into_iter().chain(self.sets_at_ms).min()
-    }
-
-    pub(crate) fn tick(&mut self, cx: &mut Context) {
+    /// Asks what has rested long enough.
+    pub(super) fn ask_what_is_due(&mut self, cx: &mut Context) {
         if self.sets_at_ms.is_some_and(|at| at <= cx.now.mono_ms) {
             self.sets_at_ms = None;
             self.listed_ms = Some(cx.now.mono_ms);
@@ -47,17 +45,14 @@ impl Screen {
                 ..EvaluateRequest::default()
             };
             self.judged_ms = cx.now.mono_ms;
-            let id = cx.call(Slot::WhatIf, Request::Evaluate(request));
+            let id = cx.call(Slot::WhatIf, request);
             self.what_if.asked(id, cx.now.wall_ms);
         }
         self.read_chart(cx);
         if let Some(form) = &mut self.form
             && let Some(query) = form.unchecked_query()
         {
-            let id = cx.call(
-                Slot::CheckQuery,
-                Request::CheckQuery(CheckQueryRequest { query: Some(query) }),
-            );
+            let id = cx.call(Slot::CheckQuery, CheckQueryRequest { query: Some(query) });
             form.checking(id);
         }
     }
@@ -83,7 +78,7 @@ impl Screen {
             columns: u32::from(cx.size.0) * 2,
             counter_mode: 0,
         };
-        let id = cx.call(Slot::WhatIfChart, Request::Chart(request));
+        let id = cx.call(Slot::WhatIfChart, request);
         self.chart.asked(id, cx.now.wall_ms);
     }
 }

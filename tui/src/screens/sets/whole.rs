@@ -3,13 +3,13 @@
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::set::v1 as set;
 
-use super::Screen;
+use super::SetsScreen;
 use super::draft::Draft;
-use crate::app::request::{Request, Slot};
-use crate::app::{Context, wire};
 use crate::command::Cmd;
+use crate::context::request::Slot;
+use crate::context::{Context, wire};
 
-impl Screen {
+impl SetsScreen {
     pub(super) fn set_command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
         let name = argument.unwrap_or_default().to_owned();
         match cmd {
@@ -21,10 +21,7 @@ impl Screen {
                     ..SlaSet::default()
                 };
                 self.open_name = Some(name);
-                cx.call(
-                    Slot::SetWrite,
-                    Request::CreateSet(set::CreateSetRequest { set: Some(fresh) }),
-                );
+                cx.call(Slot::SetWrite, set::CreateSetRequest { set: Some(fresh) });
             }
             Cmd::RenameSet => {
                 if let Some(draft) = &mut self.draft {
@@ -35,10 +32,7 @@ impl Screen {
             Cmd::DuplicateSet => {
                 if let Some(id) = self.draft.as_ref().map(|d| d.set.id.clone()) {
                     self.open_name = Some(name.clone());
-                    cx.call(
-                        Slot::SetWrite,
-                        Request::DuplicateSet(set::DuplicateSetRequest { id, new_name: name }),
-                    );
+                    cx.call(Slot::SetWrite, set::DuplicateSetRequest { id, new_name: name });
                 }
             }
             Cmd::DeleteSet => {
@@ -47,7 +41,7 @@ impl Screen {
                         id: draft.set.id.clone(),
                         version: draft.set.version,
                     };
-                    cx.call(Slot::SetWrite, Request::DeleteSet(request));
+                    cx.call(Slot::SetWrite, request);
                 }
             }
             Cmd::ActivateSet => {
@@ -73,9 +67,9 @@ impl Screen {
         }
         cx.call(
             Slot::SetWrite,
-            Request::UpdateSet(set::UpdateSetRequest {
+            set::UpdateSetRequest {
                 set: Some(draft.set.clone()),
-            }),
+            },
         );
     }
 

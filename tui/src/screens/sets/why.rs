@@ -1,11 +1,11 @@
 //! Where the figures about an objective come from.
 
-use super::Screen;
-use crate::app::Context;
+use super::SetsScreen;
+use crate::context::Context;
 use crate::screens::provenance;
 
-impl Screen {
-    pub(crate) fn why(&self, cx: &Context) -> (String, Vec<String>) {
+impl SetsScreen {
+    pub(super) fn provenance(&self, cx: &Context) -> (String, Vec<String>) {
         let mut lines = provenance::source_lines(cx);
         let Some(row) = self.current() else {
             return ("SLA sets".to_owned(), lines);

@@ -1,5 +1,6 @@
 //! Past violations: per objective and window, and below it the ledger of intervals.
 
+mod columns;
 mod rows;
 mod view;
 mod why;
@@ -8,17 +9,19 @@ use std::collections::BTreeSet;
 
 use sla_domain::SafeText;
 use sla_proto::convert as time;
-use sla_proto::violation::v1::{EvaluateRequest, EvaluateResponse, ListViolationsRequest};
+use sla_proto::violation::v1::{EvaluateRequest, EvaluateResponse, ListViolationsRequest, ListViolationsResponse};
 
-use crate::app::context::Jump;
-use crate::app::list::List;
-use crate::app::remote::Remote;
-use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
-use crate::app::shown::Shown;
-use crate::app::{Context, wire};
-use crate::command::Cmd;
+use crate::command::{Cmd, Need, Scope};
+use crate::context::list::List;
+use crate::context::remote::Remote;
+use crate::context::request::{Answer, Effect, Reply, RequestId, Slot};
+use crate::context::shown::Shown;
+use crate::context::{Context, Jump, wire};
 use crate::format::number;
+use crate::overlay::Overlay;
 use crate::remembered::Remembered;
+use crate::screens::Screen;
+use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
 use rows::{ObjectiveRow, Resumed, SORTS, ViolationRow};
 
@@ -47,7 +50,7 @@ struct LedgerOf {
 
 /// Objectives above, ledger below.
 #[derive(Debug, Default)]
-pub(crate) struct Screen {
+pub(crate) struct PastScreen {
     columns: Columns,
     objectives: Vec<ObjectiveRow>,
     list: List,
@@ -62,23 +65,14 @@ pub(crate) struct Screen {
     /// Which intervals only go on after a gap.
     resumed: Resumed,
     samples_of: Option<ViolationRow>,
-    text: Option<(String, Vec<String>)>,
 }
 
-impl Screen {
+impl PastScreen {
     pub(crate) fn new(remembered: &Remembered) -> Self {
         Self {
-            columns: Columns::new(&view::LEDGER_COLUMNS, remembered.columns_of("past")),
+            columns: Columns::new(&columns::LEDGER_COLUMNS, remembered.columns_of("past")),
             ..Self::default()
         }
-    }
-
-    pub(crate) fn remember(&self, out: &mut Remembered) {
-        out.keep_columns("past", &self.columns);
-    }
-
-    pub(crate) fn columns_mut(&mut self) -> &mut Columns {
-        &mut self.columns
     }
 
     fn current(&self) -> Option<&ObjectiveRow> {
@@ -87,11 +81,6 @@ impl Screen {
 
     fn violations(&self) -> &[ViolationRow] {
         &self.shown
-    }
-
-    /// Whether the chosen objective has series to show.
-    pub(crate) fn unfolds(&self) -> bool {
-        self.current().is_some_and(|row| row.unfolds() || row.series.is_some())
     }
 
     fn show_ledger(&mut self, cx: &Context) {
@@ -117,24 +106,6 @@ impl Screen {
         // Header, rule, ledger header and the line of words.
         let lower = screen.saturating_sub(upper + 4);
         (usize::from(upper), usize::from(lower))
-    }
-
-    /// A text that wants to be shown over the screen.
-    pub(crate) fn take_text(&mut self) -> Option<(String, Vec<String>)> {
-        self.text.take()
-    }
-
-    pub(crate) fn refresh(&mut self, cx: &mut Context) {
-        self.take_overview(cx);
-        self.read_ledger(cx, true);
-    }
-
-    pub(crate) fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
-        self.take_overview(cx);
-        if visible {
-            // What is open grows; a reading each evaluation is one stored query.
-            self.read_ledger(cx, true);
-        }
     }
 
     fn take_overview(&mut self, cx: &Context) {
@@ -194,13 +165,13 @@ impl Screen {
             ..EvaluateRequest::default()
         };
         self.ledger_of = Some(of);
-        let id = cx.call(Slot::Ledger, Request::Ledger(request));
+        let id = cx.call(Slot::Ledger, request);
         self.ledger.asked(id, cx.now.wall_ms);
-        cx.call(Slot::Gaps, Request::Evaluate(gaps));
+        cx.call(Slot::Gaps, gaps);
     }
 
     /// Shows the ledger of one objective.
-    pub(crate) fn follow(&mut self, cx: &mut Context, set_id: &str, objective_id: &str) {
+    fn follow(&mut self, cx: &mut Context, set_id: &str, objective_id: &str) {
         self.list.set_filter("");
         self.list.follow(&rows::key_of(set_id, objective_id));
         self.take_overview(cx);
@@ -208,40 +179,85 @@ impl Screen {
         self.pane = Pane::Ledger;
     }
 
-    pub(crate) fn set_filter(&mut self, cx: &Context, text: &str) {
-        let (upper, lower) = Self::heights(cx);
-        if self.pane == Pane::Ledger {
-            self.ledger_list.set_filter(text);
-            self.ledger_list.apply(&self.shown, lower);
-        } else {
-            self.list.set_filter(text);
-            self.list.apply(&self.objectives, upper);
+    /// Shows or hides the series of the chosen objective; from one of its series the whole goes.
+    fn turn_fold(&mut self, cx: &mut Context) {
+        let Some(row) = self.current() else { return };
+        let key = rows::key_of(&row.set_id, &row.objective_id);
+        if !self.unfolded.remove(&key) {
+            self.unfolded.insert(key.clone());
+        }
+        self.pane = Pane::Objectives;
+        self.list.follow(&key);
+        self.take_overview(cx);
+        self.read_ledger(cx, false);
+    }
+
+    /// Asks for the violating samples of the chosen interval: the stored objective, judged again over just that stretch.
+    fn ask_samples(&mut self, cx: &mut Context) {
+        let (Some(row), Some(of)) = (self.violation().cloned(), self.ledger_of.clone()) else {
+            cx.complain("samples: choose an interval of the ledger first (p)");
+            return;
+        };
+        let end = row.end_ms.unwrap_or_else(|| cx.data_now_ms()) + SAMPLES_MARGIN_MS;
+        let end = end.min(cx.data_now_ms());
+        let window = (end - row.start_ms + SAMPLES_MARGIN_MS).max(SAMPLES_MARGIN_MS);
+        let request = EvaluateRequest {
+            set: of.set,
+            objective_id: of.objective,
+            at: Some(time::timestamp(end)),
+            windows: vec![time::duration(window)],
+            with_intervals: true,
+            ..EvaluateRequest::default()
+        };
+        self.samples_of = Some(row);
+        cx.call(Slot::Samples, request);
+    }
+
+    fn show_samples(&mut self, cx: &mut Context, response: &EvaluateResponse) {
+        let Some(row) = self.samples_of.take() else { return };
+        let mut lines = Vec::new();
+        let now = cx.data_now_ms();
+        let series = response.objectives.iter().flat_map(|o| &o.series);
+        for status in series.filter(|s| s.series.as_ref().is_some_and(|series| series.id == row.series.id)) {
+            for interval in status.windows.iter().flat_map(|w| &w.intervals) {
+                for (at, value) in interval.sample_times.iter().zip(&interval.sample_values) {
+                    // The stretch judged is a little wider than the interval.
+                    let inside = row.start_ms..=row.end_ms.unwrap_or(i64::MAX);
+                    if !inside.contains(&time::millis(at)) {
+                        continue;
+                    }
+                    let when = cx.zone.moment(time::millis(at), now);
+                    lines.push(format!(
+                        "{when:<16} {:>12}  {}",
+                        number(*value),
+                        wire::side_word(interval.side())
+                    ));
+                }
+            }
+        }
+        if lines.is_empty() {
+            lines.push("its samples are no longer in memory: the interval itself is kept in the ledger".to_owned());
+        }
+        let title = format!("violating samples of {} {}", wire::series_name(&row.series), row.labels);
+        cx.overlay = Some(Overlay::text(SafeText::new(&title).into_string(), lines));
+    }
+}
+
+impl Screen for PastScreen {
+    fn refresh(&mut self, cx: &mut Context) {
+        self.take_overview(cx);
+        self.read_ledger(cx, true);
+    }
+
+    fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
+        self.take_overview(cx);
+        if visible {
+            // What is open grows; a reading each evaluation is one stored query.
+            self.read_ledger(cx, true);
         }
     }
 
-    pub(crate) fn filter_text(&self) -> &str {
-        if self.pane == Pane::Ledger {
-            self.ledger_list.filter().text()
-        } else {
-            self.list.filter().text()
-        }
-    }
-
-    pub(crate) fn resized(&mut self, cx: &mut Context) {
-        let (upper, lower) = Self::heights(cx);
-        self.list.apply(&self.objectives, upper);
-        self.ledger_list.apply(&self.shown, lower);
-    }
-
-    pub(crate) fn back(&mut self, _: &mut Context) -> bool {
-        if self.pane == Pane::Ledger && self.ledger_list.filter().is_empty() {
-            self.pane = Pane::Objectives;
-            return true;
-        }
-        false
-    }
-
-    pub(crate) fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
+    fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
         let (upper, lower) = Self::heights(cx);
         let moved = if self.pane == Pane::Ledger {
             self.ledger_list.command(cmd, &self.shown, lower)
@@ -290,21 +306,41 @@ impl Screen {
         true
     }
 
-    /// Shows or hides the series of the chosen objective; from one of its series the whole goes.
-    fn turn_fold(&mut self, cx: &mut Context) {
-        let Some(row) = self.current() else { return };
-        let key = rows::key_of(&row.set_id, &row.objective_id);
-        if !self.unfolded.remove(&key) {
-            self.unfolded.insert(key.clone());
+    fn back(&mut self, _: &mut Context) -> bool {
+        if self.pane == Pane::Ledger && self.ledger_list.filter().is_empty() {
+            self.pane = Pane::Objectives;
+            return true;
         }
-        self.pane = Pane::Objectives;
-        self.list.follow(&key);
-        self.take_overview(cx);
-        self.read_ledger(cx, false);
+        false
+    }
+
+    fn set_filter(&mut self, cx: &Context, text: &str) {
+        let (upper, lower) = Self::heights(cx);
+        if self.pane == Pane::Ledger {
+            self.ledger_list.set_filter(text);
+            self.ledger_list.apply(&self.shown, lower);
+        } else {
+            self.list.set_filter(text);
+            self.list.apply(&self.objectives, upper);
+        }
+    }
+
+    fn filter_text(&self) -> &str {
+        if self.pane == Pane::Ledger {
+            self.ledger_list.filter().text()
+        } else {
+            self.list.filter().text()
+        }
+    }
+
+    fn resized(&mut self, cx: &mut Context) {
+        let (upper, lower) = Self::heights(cx);
+        self.list.apply(&self.objectives, upper);
+        self.ledger_list.apply(&self.shown, lower);
     }
 
     /// The chosen interval, or the chosen objective over the longest window.
-    pub(crate) fn shown_query(&self, cx: &Context) -> Option<Shown> {
+    fn shown_query(&self, cx: &Context) -> Option<Shown> {
         let now = cx.data_now_ms();
         if let Some(row) = self.violation().filter(|_| self.pane == Pane::Ledger) {
             let end = row.end_ms.unwrap_or(now);
@@ -320,40 +356,16 @@ impl Screen {
         Some(Shown::new(&wire::query_from_text(&row.query), now - longest_ms, now))
     }
 
-    /// Asks for the violating samples of the chosen interval: the stored objective, judged again over just that stretch.
-    fn ask_samples(&mut self, cx: &mut Context) {
-        let (Some(row), Some(of)) = (self.violation().cloned(), self.ledger_of.clone()) else {
-            cx.complain("samples: choose an interval of the ledger first (p)");
-            return;
-        };
-        let end = row.end_ms.unwrap_or_else(|| cx.data_now_ms()) + SAMPLES_MARGIN_MS;
-        let end = end.min(cx.data_now_ms());
-        let window = (end - row.start_ms + SAMPLES_MARGIN_MS).max(SAMPLES_MARGIN_MS);
-        let request = EvaluateRequest {
-            set: of.set,
-            objective_id: of.objective,
-            at: Some(time::timestamp(end)),
-            windows: vec![time::duration(window)],
-            with_intervals: true,
-            ..EvaluateRequest::default()
-        };
-        self.samples_of = Some(row);
-        cx.call(Slot::Samples, Request::Evaluate(request));
-    }
-
-    pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Result<Reply, Problem>) {
+    fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
         match (slot, result) {
             (Slot::Ledger, result) => {
                 let now_ms = cx.data_now_ms();
-                let result = result.and_then(|reply| match reply {
-                    Reply::Ledger(ledger) => Ok(ledger
-                        .violations
-                        .into_iter()
-                        .map(|v| ViolationRow::new(v, now_ms))
-                        .collect()),
-                    other => Err(crate::app::unexpected(&other)),
-                });
-                self.ledger.answer(id, result, cx.now.wall_ms);
+                let rows = |ledger: ListViolationsResponse| {
+                    let violations = ledger.violations.into_iter();
+                    violations.map(|v| ViolationRow::new(v, now_ms)).collect()
+                };
+                let ledger = result.and_then(Reply::take).map(rows);
+                self.ledger.answer(id, ledger, cx.now.wall_ms);
                 self.show_ledger(cx);
             }
             (Slot::Gaps, Ok(Reply::Evaluate(response))) => {
@@ -362,39 +374,45 @@ impl Screen {
             }
             // Without them the intervals stand apart, as they are stored.
             (Slot::Gaps, _) => {}
-            (_, Ok(Reply::Evaluate(response))) => self.show_samples(cx, &response),
-            (_, Ok(other)) => cx.complain(crate::app::unexpected(&other).text),
-            (_, Err(problem)) => cx.complain(problem.sentence()),
+            (_, result) => match result.and_then(Reply::take) {
+                Ok(response) => self.show_samples(cx, &response),
+                Err(problem) => cx.complain(problem.sentence()),
+            },
         }
     }
 
-    fn show_samples(&mut self, cx: &Context, response: &EvaluateResponse) {
-        let Some(row) = self.samples_of.take() else { return };
-        let mut lines = Vec::new();
-        let now = cx.data_now_ms();
-        let series = response.objectives.iter().flat_map(|o| &o.series);
-        for status in series.filter(|s| s.series.as_ref().is_some_and(|series| series.id == row.series.id)) {
-            for interval in status.windows.iter().flat_map(|w| &w.intervals) {
-                for (at, value) in interval.sample_times.iter().zip(&interval.sample_values) {
-                    // The stretch judged is a little wider than the interval.
-                    let inside = row.start_ms..=row.end_ms.unwrap_or(i64::MAX);
-                    if !inside.contains(&time::millis(at)) {
-                        continue;
-                    }
-                    let when = cx.zone.moment(time::millis(at), now);
-                    lines.push(format!(
-                        "{when:<16} {:>12}  {}",
-                        number(*value),
-                        wire::side_word(interval.side())
-                    ));
-                }
-            }
+    fn remember(&self, out: &mut Remembered) {
+        out.keep_columns("past", &self.columns);
+    }
+
+    fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        self.draw_all(cx, canvas);
+    }
+
+    fn why(&self, cx: &Context) -> (String, Vec<String>) {
+        self.provenance(cx)
+    }
+
+    fn slots(&self) -> &'static [Slot] {
+        &[Slot::Ledger, Slot::Gaps, Slot::Samples]
+    }
+
+    fn scopes(&self) -> Vec<Scope> {
+        vec![Scope::Past, Scope::List]
+    }
+
+    fn has(&self, need: Need) -> bool {
+        need == Need::Unfolding && self.current().is_some_and(|row| row.unfolds() || row.series.is_some())
+    }
+
+    fn arrive(&mut self, cx: &mut Context, jump: Jump) {
+        if let Jump::Past { set_id, objective_id } = jump {
+            self.follow(cx, &set_id, &objective_id);
         }
-        if lines.is_empty() {
-            lines.push("its samples are no longer in memory: the interval itself is kept in the ledger".to_owned());
-        }
-        let title = format!("violating samples of {} {}", wire::series_name(&row.series), row.labels);
-        self.text = Some((SafeText::new(&title).into_string(), lines));
+    }
+
+    fn columns_mut(&mut self) -> Option<&mut Columns> {
+        Some(&mut self.columns)
     }
 }
 

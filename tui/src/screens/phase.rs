@@ -1,17 +1,11 @@
-//! The five screens. Each has its rows, its update and its view.
+//! What a pane says about the age of what it shows.
 
-pub(crate) mod future;
-pub(crate) mod metrics;
-pub(crate) mod past;
-pub(crate) mod provenance;
-pub(crate) mod runs;
-pub(crate) mod sets;
-pub(crate) mod trust;
-
-use crate::app::Context;
-use crate::app::remote::{Phase, Remote};
+use crate::context::Context;
+use crate::context::remote::{Phase, Remote};
+use crate::context::request::Problem;
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
+use crate::widget::wrap::wrap;
 
 /// What a pane says while it has nothing to show, or when what it shows is old. Returns whether there is a value to draw.
 pub(crate) fn draw_phase<T>(cx: &Context, remote: &Remote<T>, canvas: &mut Canvas<'_>, noun: &str) -> bool {
@@ -34,10 +28,7 @@ pub(crate) fn draw_phase<T>(cx: &Context, remote: &Remote<T>, canvas: &mut Canva
             false
         }
         Phase::Failed(since) => {
-            let text = remote
-                .problem()
-                .map(crate::app::request::Problem::sentence)
-                .unwrap_or_default();
+            let text = remote.problem().map(Problem::sentence).unwrap_or_default();
             canvas.field(
                 1,
                 0,
@@ -46,10 +37,7 @@ pub(crate) fn draw_phase<T>(cx: &Context, remote: &Remote<T>, canvas: &mut Canva
                 Align::Left,
                 Role::Error,
             );
-            for (row, line) in crate::overlay::wrap(&text, usize::from(width.saturating_sub(4)))
-                .iter()
-                .enumerate()
-            {
+            for (row, line) in wrap(&text, usize::from(width.saturating_sub(4))).iter().enumerate() {
                 canvas.text(3, row as u16 + 1, line, Role::Text);
             }
             false
@@ -62,9 +50,6 @@ pub(crate) fn stale_words<T>(cx: &Context, remote: &Remote<T>) -> Option<String>
     let Phase::Stale(since) = remote.phase() else {
         return None;
     };
-    let why = remote
-        .problem()
-        .map(crate::app::request::Problem::sentence)
-        .unwrap_or_default();
+    let why = remote.problem().map(Problem::sentence).unwrap_or_default();
     Some(format!("STALE since {}: {why}", cx.zone.clock(since)))
 }

@@ -10,3 +10,4 @@ mod raster;
 pub(crate) mod spark;
 pub(crate) mod table;
 mod ticks;
+pub(crate) mod wrap;

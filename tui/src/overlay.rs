@@ -1,9 +1,7 @@
 //! What lies over a screen: help, palette, a line being typed, a question, the log, a text.
 
-mod draw;
 mod pick;
 
-pub(crate) use draw::{draw, wrap};
 pub(crate) use pick::{Item, Pick, PickKind};
 
 use crate::command::{Cmd, Scope, palette};
@@ -56,6 +54,15 @@ pub(crate) enum Overlay {
 }
 
 impl Overlay {
+    /// Lines to read from their top.
+    pub(crate) fn text(title: impl Into<String>, lines: Vec<String>) -> Self {
+        Self::Text {
+            title: title.into(),
+            lines,
+            scroll: 0,
+        }
+    }
+
     /// Innermost first.
     pub(crate) fn scopes(&self) -> &'static [Scope] {
         match self {

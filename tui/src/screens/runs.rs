@@ -11,15 +11,20 @@ use sla_domain::SafeText;
 use sla_proto::convert as time;
 use sla_proto::etl::v1 as etl;
 
-use crate::app::list::List;
-use crate::app::remote::Remote;
-use crate::app::request::{Effect, Problem, Reply, Request, RequestId, Slot};
-use crate::app::{Context, wire};
-use crate::command::{Cmd, Scope};
-use crate::overlay::Pick;
+use crate::command::{Cmd, Need, Scope};
+use crate::context::list::List;
+use crate::context::remote::Remote;
+use crate::context::request::{Answer, Effect, Problem, Reply, RequestId, Slot};
+use crate::context::shown::Shown;
+use crate::context::{Context, wire};
+use crate::screens::Screen;
+use crate::widget::canvas::Canvas;
 use launch::Launch;
+use letters::{letters_told, read_letters, replay_letter};
 use rows::RunRow;
 
+/// Runs listed.
+const RUNS_LISTED: u32 = 100;
 /// Log lines read and kept.
 const LOG_LINES: u32 = 100;
 const LOG_KEPT: usize = 200;
@@ -36,7 +41,7 @@ pub(crate) struct LogLine {
 
 /// History, schedule, log.
 #[derive(Debug, Default)]
-pub(crate) struct Screen {
+pub(crate) struct RunsScreen {
     runs: Remote<Vec<RunRow>>,
     list: List,
     schedule: Remote<etl::Schedule>,
@@ -45,35 +50,15 @@ pub(crate) struct Screen {
     watching: Option<String>,
     launch: Option<Launch>,
     asked_ms: i64,
-    /// A list that wants to be shown over the screen.
-    pick: Option<Pick>,
-    text: Option<(String, Vec<String>)>,
 }
 
-impl Screen {
+impl RunsScreen {
     fn items(&self) -> &[RunRow] {
         self.runs.get().map_or(&[], Vec::as_slice)
     }
 
     fn current(&self) -> Option<&RunRow> {
         self.list.current().and_then(|at| self.items().get(at))
-    }
-
-    pub(crate) fn chosen_is_running(&self) -> bool {
-        self.current().is_some_and(RunRow::is_running)
-    }
-
-    pub(crate) fn chosen_has_failures(&self) -> bool {
-        self.current()
-            .is_some_and(|row| row.run.series_failed > 0 && !row.is_running())
-    }
-
-    pub(crate) fn scopes(&self) -> Vec<Scope> {
-        if self.launch.is_some() {
-            vec![Scope::Form]
-        } else {
-            vec![Scope::Runs, Scope::List]
-        }
     }
 
     /// Rows of the history: what it needs, at most a third when steps and log need the room.
@@ -90,23 +75,6 @@ impl Screen {
         most.min(self.items().len().max(3))
     }
 
-    /// An evaluation has finished: the timer may have started a run meanwhile.
-    pub(crate) fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
-        let due = cx.now.mono_ms - self.asked_ms >= RUNS_EVERY_MS;
-        if visible && due && self.launch.is_none() && !self.runs.is_loading() {
-            self.refresh(cx);
-        }
-    }
-
-    pub(crate) fn refresh(&mut self, cx: &mut Context) {
-        self.asked_ms = cx.now.mono_ms;
-        let id = cx.call(Slot::Runs, Request::Runs);
-        self.runs.asked(id, cx.now.wall_ms);
-        let id = cx.call(Slot::Schedule, Request::Schedule);
-        self.schedule.asked(id, cx.now.wall_ms);
-        self.read_log(cx, true);
-    }
-
     fn read_log(&mut self, cx: &mut Context, again: bool) {
         let Some(run_id) = self.current().map(|row| row.run.id.clone()) else {
             return;
@@ -120,10 +88,10 @@ impl Screen {
         }
         let id = cx.call(
             Slot::RunLog,
-            Request::RunLog(etl::TailLogRequest {
+            etl::TailLogRequest {
                 run_id,
                 lines: LOG_LINES,
-            }),
+            },
         );
         self.log.asked(id, cx.now.wall_ms);
     }
@@ -132,123 +100,6 @@ impl Screen {
         let rows = self.runs.get().map_or(&[][..], Vec::as_slice);
         let height = self.height(cx);
         self.list.apply(rows, height);
-    }
-
-    pub(crate) fn set_filter(&mut self, cx: &Context, text: &str) {
-        self.list.set_filter(text);
-        self.apply(cx);
-    }
-
-    pub(crate) fn filter_text(&self) -> &str {
-        self.list.filter().text()
-    }
-
-    pub(crate) fn resized(&mut self, cx: &mut Context) {
-        self.apply(cx);
-    }
-
-    pub(crate) fn back(&mut self, _: &mut Context) -> bool {
-        self.launch.take().is_some()
-    }
-
-    pub(crate) fn paste(&mut self, cx: &mut Context, text: &str) {
-        if let Some(launch) = &mut self.launch {
-            launch.paste(cx, text);
-        }
-    }
-
-    pub(crate) fn type_key(&mut self, cx: &mut Context, key: KeyEvent) {
-        if let Some(launch) = &mut self.launch {
-            launch.type_key(cx, key);
-        }
-    }
-
-    pub(crate) fn form_command(&mut self, cx: &mut Context, cmd: Cmd, key: KeyEvent) {
-        let Some(launch) = &mut self.launch else { return };
-        match cmd {
-            Cmd::NextField => launch.turn(1),
-            Cmd::PreviousField => launch.turn(-1),
-            Cmd::Submit => match launch.submit(cx) {
-                Ok(()) => {}
-                Err(why) => cx.complain(why),
-            },
-            _ => launch.type_key(cx, key),
-        }
-    }
-
-    pub(crate) fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
-        let rows = self.runs.get().map_or(&[][..], Vec::as_slice);
-        let height = self.height(cx);
-        if self.list.command(cmd, rows, height) {
-            self.read_log(cx, false);
-            return true;
-        }
-        match cmd {
-            Cmd::NewRun => {
-                let mut launch = Launch::new(cx);
-                launch.estimate(cx);
-                self.launch = Some(launch);
-            }
-            Cmd::CancelRun => {
-                if let Some(run_id) = self.current().map(|row| row.run.id.clone()) {
-                    cx.call(Slot::RunCancel, Request::CancelRun(etl::CancelRunRequest { run_id }));
-                }
-            }
-            Cmd::RetryFailed => {
-                if let Some(run) = self.current().map(|row| row.run.clone()) {
-                    let scope = etl::RunScope {
-                        retry_failed_of: run.id.clone(),
-                        ..etl::RunScope::default()
-                    };
-                    let request = etl::StartRunRequest {
-                        request_id: launch::request_id(cx),
-                        scope: Some(scope),
-                        steps: run.steps,
-                    };
-                    cx.call(Slot::RunStart, Request::StartRun(request));
-                }
-            }
-            Cmd::PauseSchedule => {
-                let paused = self.schedule.get().is_some_and(|s| s.paused);
-                let request = etl::UpdateScheduleRequest {
-                    paused: Some(!paused),
-                    ..etl::UpdateScheduleRequest::default()
-                };
-                let id = cx.call(Slot::Schedule, Request::UpdateSchedule(request));
-                self.schedule.asked(id, cx.now.wall_ms);
-            }
-            Cmd::Open => self.open_run(cx),
-            Cmd::DeadLetters => letters::read(cx),
-            Cmd::ReplayLetter => letters::replay(cx, argument.unwrap_or_default()),
-            Cmd::Export => {
-                let path = argument.unwrap_or("sla-runs.json").to_owned();
-                let rows: Vec<&RunRow> = self.list.shown().iter().map(|&at| &self.items()[at]).collect();
-                let text = rows::export(&rows, crate::format::is_csv(&path));
-                cx.effect(Effect::WriteFile { path, text });
-            }
-            Cmd::Sort => cx.say("runs stand newest first; o turns the order round"),
-            _ => return false,
-        }
-        true
-    }
-
-    /// A text that wants to be shown over the screen.
-    pub(crate) fn take_pick(&mut self) -> Option<Pick> {
-        self.pick.take()
-    }
-
-    pub(crate) fn take_text(&mut self) -> Option<(String, Vec<String>)> {
-        self.text.take()
-    }
-
-    /// Copies the id of the chosen run; false when there is none.
-    pub(crate) fn copy_id(&self, cx: &mut Context) -> bool {
-        let id = self.current().map(|row| row.run.id.clone());
-        let chosen = id.is_some();
-        if let Some(id) = id {
-            cx.copy(id);
-        }
-        chosen
     }
 
     fn watch(&mut self, cx: &mut Context, run_id: Option<String>) {
@@ -270,7 +121,7 @@ impl Screen {
     }
 
     /// An event of the run that is watched.
-    pub(crate) fn watched(&mut self, cx: &mut Context, response: etl::WatchRunResponse) {
+    fn watched(&mut self, cx: &mut Context, response: etl::WatchRunResponse) {
         if !response.line.is_empty() && self.watching.as_ref() == Some(&self.log_of) {
             let line = LogLine {
                 time_ms: wire::ms(response.time.as_ref()).unwrap_or(cx.now.wall_ms),
@@ -296,8 +147,139 @@ impl Screen {
             }
         }
     }
+}
 
-    pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Result<Reply, Problem>) {
+impl Screen for RunsScreen {
+    fn scopes(&self) -> Vec<Scope> {
+        if self.launch.is_some() {
+            vec![Scope::Form]
+        } else {
+            vec![Scope::Runs, Scope::List]
+        }
+    }
+
+    fn refresh(&mut self, cx: &mut Context) {
+        self.asked_ms = cx.now.mono_ms;
+        let id = cx.call(
+            Slot::Runs,
+            etl::ListRunsRequest {
+                page_size: RUNS_LISTED,
+                ..etl::ListRunsRequest::default()
+            },
+        );
+        self.runs.asked(id, cx.now.wall_ms);
+        let id = cx.call(Slot::Schedule, etl::GetScheduleRequest {});
+        self.schedule.asked(id, cx.now.wall_ms);
+        self.read_log(cx, true);
+    }
+
+    /// An evaluation has finished: the timer may have started a run meanwhile.
+    fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
+        let due = cx.now.mono_ms - self.asked_ms >= RUNS_EVERY_MS;
+        if visible && due && self.launch.is_none() && !self.runs.is_loading() {
+            self.refresh(cx);
+        }
+    }
+
+    fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
+        let rows = self.runs.get().map_or(&[][..], Vec::as_slice);
+        let height = self.height(cx);
+        if self.list.command(cmd, rows, height) {
+            self.read_log(cx, false);
+            return true;
+        }
+        match cmd {
+            Cmd::NewRun => {
+                let mut launch = Launch::new(cx);
+                launch.estimate(cx);
+                self.launch = Some(launch);
+            }
+            Cmd::CancelRun => {
+                if let Some(run_id) = self.current().map(|row| row.run.id.clone()) {
+                    cx.call(Slot::RunCancel, etl::CancelRunRequest { run_id });
+                }
+            }
+            Cmd::RetryFailed => {
+                if let Some(run) = self.current().map(|row| row.run.clone()) {
+                    let scope = etl::RunScope {
+                        retry_failed_of: run.id.clone(),
+                        ..etl::RunScope::default()
+                    };
+                    let request = etl::StartRunRequest {
+                        request_id: launch::request_id(cx),
+                        scope: Some(scope),
+                        steps: run.steps,
+                    };
+                    cx.call(Slot::RunStart, request);
+                }
+            }
+            Cmd::PauseSchedule => {
+                let paused = self.schedule.get().is_some_and(|s| s.paused);
+                let request = etl::UpdateScheduleRequest {
+                    paused: Some(!paused),
+                    ..etl::UpdateScheduleRequest::default()
+                };
+                let id = cx.call(Slot::Schedule, request);
+                self.schedule.asked(id, cx.now.wall_ms);
+            }
+            Cmd::Open => self.open_run(cx),
+            Cmd::DeadLetters => read_letters(cx),
+            Cmd::ReplayLetter => replay_letter(cx, argument.unwrap_or_default()),
+            Cmd::Export => {
+                let path = argument.unwrap_or("sla-runs.json").to_owned();
+                let rows: Vec<&RunRow> = self.list.shown().iter().map(|&at| &self.items()[at]).collect();
+                let text = rows::export(&rows, crate::format::is_csv(&path));
+                cx.effect(Effect::WriteFile { path, text });
+            }
+            Cmd::Sort => cx.say("runs stand newest first; o turns the order round"),
+            _ => return false,
+        }
+        true
+    }
+
+    fn back(&mut self, _: &mut Context) -> bool {
+        self.launch.take().is_some()
+    }
+
+    fn set_filter(&mut self, cx: &Context, text: &str) {
+        self.list.set_filter(text);
+        self.apply(cx);
+    }
+
+    fn filter_text(&self) -> &str {
+        self.list.filter().text()
+    }
+
+    fn resized(&mut self, cx: &mut Context) {
+        self.apply(cx);
+    }
+
+    fn form_command(&mut self, cx: &mut Context, cmd: Cmd, key: KeyEvent) {
+        let Some(launch) = &mut self.launch else { return };
+        match cmd {
+            Cmd::NextField => launch.turn(1),
+            Cmd::PreviousField => launch.turn(-1),
+            Cmd::Submit => match launch.submit(cx) {
+                Ok(()) => {}
+                Err(why) => cx.complain(why),
+            },
+            _ => launch.type_key(cx, key),
+        }
+    }
+
+    fn type_key(&mut self, cx: &mut Context, key: KeyEvent) {
+        if let Some(launch) = &mut self.launch {
+            launch.type_key(cx, key);
+        }
+    }
+
+    fn paste(&mut self, cx: &mut Context, text: &str) {
+        if let Some(launch) = &mut self.launch {
+            launch.paste(cx, text);
+        }
+    }
+
+    fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
         let now_ms = cx.now.wall_ms;
         match (slot, result) {
             (Slot::Runs, Ok(Reply::Runs(runs))) => {
@@ -312,8 +294,11 @@ impl Screen {
             (Slot::Runs, Err(problem)) => {
                 self.runs.answer(id, Err(problem), now_ms);
             }
-            (Slot::Schedule, Ok(Reply::Schedule(schedule))) => {
-                self.schedule.answer(id, Ok(schedule), now_ms);
+            (Slot::Schedule, Ok(Reply::Schedule(told))) => {
+                self.schedule.answer(id, Ok(told.schedule.unwrap_or_default()), now_ms);
+            }
+            (Slot::Schedule, Ok(Reply::UpdateSchedule(told))) => {
+                self.schedule.answer(id, Ok(told.schedule.unwrap_or_default()), now_ms);
             }
             (Slot::Schedule, Err(problem)) => {
                 self.schedule.answer(id, Err(problem), now_ms);
@@ -330,13 +315,13 @@ impl Screen {
                 self.log.answer(id, Err(problem), now_ms);
             }
             (Slot::RunFailures, result) => self.failures_read(cx, result),
-            (Slot::DeadLetters, result) => self.letters_read(cx, result),
+            (Slot::DeadLetters, result) => letters_told(cx, result),
             (Slot::Estimate, result) => {
                 if let Some(launch) = &mut self.launch {
                     launch.estimated(id, result, now_ms);
                 }
             }
-            (Slot::RunStart, Ok(Reply::RunStarted(started))) => {
+            (Slot::RunStart, Ok(Reply::StartRun(started))) => {
                 self.launch = None;
                 if let Some(run) = started.run {
                     cx.say(format!("run #{} started", run.number));
@@ -347,14 +332,60 @@ impl Screen {
                     self.read_log(cx, false);
                 }
             }
-            (Slot::RunCancel, Ok(Reply::RunCancelled(cancelled))) => {
+            (Slot::RunCancel, Ok(Reply::CancelRun(cancelled))) => {
                 if let Some(run) = cancelled.run {
                     cx.say(format!("run #{} ends between two series", run.number));
                     self.put(cx, run);
                 }
             }
-            (_, Ok(other)) => cx.complain(crate::app::unexpected(&other).text),
+            (_, Ok(other)) => cx.complain(Problem::unexpected(&other).text),
             (_, Err(problem)) => cx.complain(problem.sentence()),
         }
+    }
+
+    fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        self.draw_all(cx, canvas);
+    }
+
+    fn why(&self, cx: &Context) -> (String, Vec<String>) {
+        self.provenance(cx)
+    }
+
+    fn slots(&self) -> &'static [Slot] {
+        &[
+            Slot::Runs,
+            Slot::RunFailures,
+            Slot::DeadLetters,
+            Slot::RunLog,
+            Slot::Estimate,
+            Slot::RunStart,
+            Slot::RunCancel,
+            Slot::Schedule,
+        ]
+    }
+
+    fn shown_query(&self, _: &Context) -> Option<Shown> {
+        None
+    }
+
+    fn copied(&self, _: &Context) -> Option<String> {
+        self.current().map(|row| row.run.id.clone())
+    }
+
+    fn has(&self, need: Need) -> bool {
+        let chosen = self.current();
+        match need {
+            Need::GoingRun => chosen.is_some_and(RunRow::is_running),
+            Need::FailedRun => chosen.is_some_and(|row| row.run.series_failed > 0 && !row.is_running()),
+            _ => false,
+        }
+    }
+
+    fn question(&self, cmd: Cmd) -> Option<String> {
+        (cmd == Cmd::CancelRun).then(|| "Cancel this run? Series that are done keep their results.".to_owned())
+    }
+
+    fn run_news(&mut self, cx: &mut Context, response: etl::WatchRunResponse) {
+        self.watched(cx, response);
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Screens name roles, never colours. Colour-blind safe: good is blue, bad is orange, and every state also has a shape and a word.
 
+pub(crate) mod caps;
 mod glyph;
 
 pub(crate) use glyph::to_ascii;
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::shell::caps::{Background, Caps, ColourDepth};
+use caps::{Background, Caps, ColourDepth};
 
 /// What a piece of text or a mark means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

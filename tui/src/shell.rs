@@ -1,6 +1,5 @@
 //! The only code that touches the terminal, the clock or the runtime.
 
-pub(crate) mod caps;
 mod clipboard;
 pub(crate) mod editor;
 pub(crate) mod encode;

@@ -3,13 +3,15 @@
 
 mod docs;
 pub(crate) mod keymap;
+mod need;
 pub(crate) mod palette;
 mod registry;
+mod tab;
 
 pub use docs::{commands_markdown, commands_roff};
-pub(crate) use registry::COMMANDS;
-
-use crate::app::App;
+pub(crate) use need::Need;
+pub(crate) use registry::{COMMANDS, command};
+pub(crate) use tab::Tab;
 
 /// What can be done. The names are those of the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,7 +26,7 @@ pub(crate) enum Cmd {
     Zone,
     Log,
     EvaluateNow,
-    Go(crate::app::Tab),
+    Go(Tab),
     NextTab,
     PreviousTab,
     Up,
@@ -161,13 +163,8 @@ pub(crate) struct Command {
     pub(crate) danger: Danger,
     /// Rank in the footer; 0 = not there.
     pub(crate) footer: u8,
-    /// Why it cannot be done now.
-    pub(crate) enabled: fn(&App) -> Result<(), String>,
-}
-
-/// The entry of `cmd`.
-pub(crate) fn command(cmd: Cmd) -> Option<&'static Command> {
-    COMMANDS.iter().find(|command| command.cmd == cmd)
+    /// All must be there.
+    pub(crate) needs: &'static [Need],
 }
 
 #[cfg(test)]

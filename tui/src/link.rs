@@ -13,12 +13,13 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use sla_proto::etl::v1::WatchRunResponse;
+use sla_proto::server::v1::GetServerInfoRequest;
 use sla_proto::violation::v1::WatchViolationsResponse;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::request::{LinkEvent, Problem, Reply, Request, RequestId, Slot};
+use crate::context::request::{Answer, LinkEvent, Problem, Reply, Request, RequestId, Slot};
 use backoff::Backoff;
 pub(crate) use peer::PeerWire;
 
@@ -48,8 +49,8 @@ pub(crate) enum LinkCommand {
 
 /// The calls behind the link: a peer, or a script in tests.
 pub(crate) trait Wire: Send + Sync + 'static {
-    /// One unary call, with its deadline.
-    fn call(&self, request: Request) -> impl Future<Output = Result<Reply, Problem>> + Send;
+    /// One unary call, ended by the deadline of the contract.
+    fn call(&self, request: Request) -> impl Future<Output = Answer> + Send;
     /// The stream of violations.
     fn watch(
         &self,
@@ -184,7 +185,7 @@ impl<W: Wire> Keeper<W> {
 
     /// Whether an instance answers that speaks our language.
     async fn probe(&self) -> Result<(), String> {
-        let answer = tokio::time::timeout(OPEN_TIMEOUT, self.wire.call(Request::Server)).await;
+        let answer = tokio::time::timeout(OPEN_TIMEOUT, self.wire.call(GetServerInfoRequest {}.into())).await;
         match answer {
             Err(_) => Err("the instance does not answer".to_owned()),
             Ok(Err(problem)) => Err(problem.sentence()),

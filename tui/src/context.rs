@@ -1,22 +1,35 @@
 //! What all screens share: time, connection, the overview of what is wrong, and the way out (effects).
 
+pub(crate) mod list;
+pub(crate) mod log_ring;
+pub(crate) mod remote;
+pub(crate) mod request;
+pub(crate) mod shown;
+pub(crate) mod toast;
+pub(crate) mod wire;
+
 use std::collections::HashMap;
 
 use sla_proto::objective::v1::AllowedRange;
 use sla_proto::series::v1::{Query, SourceStatus};
-use sla_proto::server::v1::GetServerInfoResponse;
+use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse};
 use sla_proto::violation::v1::{
     ObjectiveStatus, Overview, SeriesStatus, WatchViolationsResponse, watch_violations_response::Event,
 };
 
-use super::log_ring::LogRing;
-use super::remote::Remote;
-use super::request::{Effect, Request, RequestId, Slot};
-use super::toast::{Level, Toasts};
-use super::wire::{self, State};
+use crate::command::Tab;
 use crate::format::Zone;
-use crate::shell::caps::Caps;
+use crate::overlay::Overlay;
 use crate::theme::Theme;
+use crate::theme::caps::Caps;
+use log_ring::LogRing;
+use remote::Remote;
+use request::{Effect, Request, RequestId, Slot};
+use toast::{Level, Toasts};
+use wire::State;
+
+/// Rows above the screens: state, what is wrong, tabs.
+pub(crate) const HEADER_ROWS: u16 = 3;
 
 /// Window lengths before the server has told its own, milliseconds.
 const WINDOWS_MS: [i64; 4] = sla_domain::Window::DEFAULT_LENGTHS_MS;
@@ -55,17 +68,30 @@ pub(crate) enum Connection {
 /// A place another screen is asked to show.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Jump {
+    /// The series of a selector or expression.
+    Series(String),
     /// The chart of a series around a moment.
     Chart {
-        query: sla_proto::series::v1::Query,
+        query: Query,
         series_id: Vec<u8>,
         title: String,
         at_ms: Option<i64>,
     },
     /// New objectives for the open set: query and name.
-    AddObjectives(Vec<(sla_proto::series::v1::Query, String)>),
+    AddObjectives(Vec<(Query, String)>),
     /// The ledger of one objective.
     Past { set_id: String, objective_id: String },
+}
+
+impl Jump {
+    /// The tab that shows it.
+    pub(crate) fn tab(&self) -> Tab {
+        match self {
+            Self::Series(_) | Self::Chart { .. } => Tab::Metrics,
+            Self::AddObjectives(_) => Tab::Sets,
+            Self::Past { .. } => Tab::Past,
+        }
+    }
 }
 
 /// What an objective says about a series.
@@ -90,6 +116,8 @@ pub(crate) struct Context {
     pub(crate) log: LogRing,
     pub(crate) target: String,
     pub(crate) jump: Option<Jump>,
+    /// What a screen wants to be shown over it.
+    pub(crate) overlay: Option<Overlay>,
     /// Queries of the active sets; `None` until the sets were listed.
     pub(crate) agreed_queries: Option<Vec<Query>>,
     /// The metric source as it was told last, by whichever answer carried it.
@@ -117,6 +145,7 @@ impl Context {
             log,
             target,
             jump: None,
+            overlay: None,
             agreed_queries: None,
             told_source: None,
             server_asked_ms: 0,
@@ -129,7 +158,7 @@ impl Context {
 
     /// Rows that a screen has on this terminal.
     pub(crate) fn screen_height(&self) -> u16 {
-        super::view::screen_height(self.size.1)
+        self.size.1.saturating_sub(HEADER_ROWS + 1)
     }
 
     /// How far the future is told, milliseconds; 10 min until the server has said.
@@ -162,7 +191,7 @@ impl Context {
     /// Asks the server who it is, and how its source is doing.
     pub(crate) fn ask_server(&mut self) {
         self.server_asked_ms = self.now.mono_ms;
-        let id = self.call(Slot::Server, Request::Server);
+        let id = self.call(Slot::Server, GetServerInfoRequest {});
         self.server.asked(id, self.now.wall_ms);
     }
 
@@ -180,8 +209,8 @@ impl Context {
     }
 
     /// Asks for something; an older request of the slot is cancelled by the link.
-    pub(crate) fn call(&mut self, slot: Slot, request: Request) -> RequestId {
-        let id = RequestId(self.next_id);
+    pub(crate) fn call(&mut self, slot: Slot, request: impl Into<Request>) -> RequestId {
+        let (id, request) = (RequestId(self.next_id), request.into());
         self.next_id += 1;
         self.effects.push(Effect::Call { slot, id, request });
         id

@@ -1,8 +1,10 @@
 //! Metrics: names with counts, the series table, and everything about one series.
 
 mod answers;
-pub(crate) mod detail;
+mod columns;
+mod detail;
 mod detail_view;
+mod export;
 mod kept;
 mod range;
 mod rows;
@@ -15,15 +17,15 @@ use sla_proto::etl::v1::ListMetricNamesRequest;
 use sla_proto::retrieval::v1::ListSeriesRowsRequest;
 use sla_proto::series::v1::Query;
 
-use crate::app::context::Jump;
-use crate::app::list::List;
-use crate::app::remote::Remote;
-use crate::app::request::{Effect, Request, Slot};
-use crate::app::shown::Shown;
-use crate::app::{Context, wire};
-use crate::command::{Cmd, Scope};
-use crate::overlay::Item;
+use crate::command::{Cmd, Need, Scope};
+use crate::context::list::List;
+use crate::context::remote::Remote;
+use crate::context::request::{Answer, Effect, RequestId, Slot};
+use crate::context::shown::Shown;
+use crate::context::{Context, Jump, wire};
 use crate::remembered::Remembered;
+use crate::screens::Screen;
+use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
 use detail::Detail;
 use rows::{NameRow, SORTS, SeriesRow};
@@ -47,7 +49,7 @@ const PREVIEW_REST_MS: i64 = 200;
 
 /// What the table was read with.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Reading {
+pub(crate) struct TableRead {
     pub(crate) total: u32,
     pub(crate) as_of_ms: Option<i64>,
     pub(crate) bytes: u64,
@@ -58,13 +60,13 @@ pub(crate) struct Reading {
 
 /// Names, series, detail.
 #[derive(Debug, Default)]
-pub(crate) struct Screen {
+pub(crate) struct MetricsScreen {
     names: Remote<Vec<NameRow>>,
     total_series: u32,
     names_list: List,
     /// What the table shows; empty = the queries of the active sets.
     queries: Vec<Query>,
-    rows: Remote<Reading>,
+    rows: Remote<TableRead>,
     items: Vec<SeriesRow>,
     /// Room that names and labels usually need, terminal columns.
     widths: (u16, u16),
@@ -76,16 +78,12 @@ pub(crate) struct Screen {
     hide_preview: bool,
     preview: Option<Detail>,
     preview_at_ms: Option<i64>,
-    pub(crate) detail: Option<Detail>,
+    detail: Option<Detail>,
     asked_ms: i64,
     columns: Columns,
 }
 
-impl Screen {
-    pub(crate) fn columns_mut(&mut self) -> Option<&mut Columns> {
-        (self.detail.is_none() && !self.in_names()).then_some(&mut self.columns)
-    }
-
+impl MetricsScreen {
     pub(crate) fn new(remembered: &Remembered) -> Self {
         let mut list = List::sorted(remembered.metrics_sort.min(SORTS.len() - 1), remembered.metrics_down);
         list.set_filter(&remembered.metrics_filter);
@@ -96,35 +94,11 @@ impl Screen {
             .take(QUERIES_MAX)
             .collect();
         Self {
-            columns: Columns::new(&view::COLUMNS, remembered.columns_of("metrics")),
+            columns: Columns::new(&columns::COLUMNS, remembered.columns_of("metrics")),
             queries,
             list,
             ..Self::default()
         }
-    }
-
-    pub(crate) fn remember(&self, out: &mut Remembered) {
-        self.list.filter().text().clone_into(&mut out.metrics_filter);
-        out.keep_columns("metrics", &self.columns);
-        out.metrics_sort = self.list.sort;
-        out.metrics_down = self.list.down;
-        out.metrics_queries = self
-            .queries
-            .iter()
-            .map(|q| wire::query_text(Some(q)).to_owned())
-            .collect();
-    }
-
-    pub(crate) fn scopes(&self) -> Vec<Scope> {
-        if self.detail.is_some() {
-            vec![Scope::Detail, Scope::List]
-        } else {
-            vec![Scope::Metrics, Scope::List]
-        }
-    }
-
-    pub(crate) fn has_series(&self) -> bool {
-        self.detail.is_some() || (!self.in_names() && self.current().is_some())
     }
 
     fn current(&self) -> Option<&SeriesRow> {
@@ -168,24 +142,12 @@ impl Screen {
         !self.hide_preview && !self.in_names() && cx.size.0 < SIDE_WIDTH_MIN && cx.size.1 >= BELOW_HEIGHT_MIN
     }
 
-    pub(crate) fn refresh(&mut self, cx: &mut Context) {
-        if let Some(detail) = &mut self.detail {
-            detail.refresh(cx);
-            return;
-        }
-        if self.in_names() {
-            self.read_names(cx);
-        } else {
-            self.read_rows(cx);
-        }
-    }
-
     fn read_names(&mut self, cx: &mut Context) {
         let request = ListMetricNamesRequest {
             page_size: PAGE_ROWS,
             ..ListMetricNamesRequest::default()
         };
-        let id = cx.call(Slot::Names, Request::Names(request));
+        let id = cx.call(Slot::Names, request);
         self.names.asked(id, cx.now.wall_ms);
     }
 
@@ -201,27 +163,117 @@ impl Screen {
             return;
         }
         self.asked_ms = cx.now.mono_ms;
-        let id = cx.call(Slot::Rows, Request::Rows(rows_request(cx, queries, String::new())));
+        let id = cx.call(Slot::Rows, rows_request(cx, queries, String::new()));
         self.rows.asked(id, cx.now.wall_ms);
     }
 
-    /// The sets are listed: their series can be read, or there are none and the names are the way in.
-    pub(crate) fn sets_known(&mut self, cx: &mut Context) {
-        if self.rows.get().is_none() && !self.rows.is_loading() && !self.show_names && self.detail.is_none() {
-            self.read_rows(cx);
+    pub(crate) fn show_query(&mut self, cx: &mut Context, text: &str) {
+        self.queries = vec![wire::query_from_text(text)];
+        self.show_names = false;
+        self.detail = None;
+        self.rows.clear();
+        self.items.clear();
+        self.list.set_filter("");
+        self.read_rows(cx);
+    }
+
+    pub(crate) fn open_chart(
+        &mut self,
+        cx: &mut Context,
+        query: Query,
+        series_id: Vec<u8>,
+        title: String,
+        at_ms: Option<i64>,
+    ) {
+        let mut detail = Detail::new(query, series_id, title, cx.window_ms());
+        detail.go_to(at_ms);
+        detail.refresh(cx);
+        self.detail = Some(detail);
+    }
+
+    /// The chosen row changed: the preview follows when the cursor rests.
+    fn cursor_moved(&mut self, cx: &Context) {
+        if self.preview_beside(cx) || self.preview_below(cx) {
+            self.preview_at_ms = Some(cx.now.mono_ms + PREVIEW_REST_MS);
         }
     }
 
-    pub(crate) fn window_changed(&mut self, cx: &mut Context) {
+    fn names_command(&mut self, cx: &mut Context, cmd: Cmd, height: usize) -> bool {
+        // Whoever works in the list keeps it.
+        self.names_for_want = false;
+        let rows = self.names.get().map_or(&[][..], Vec::as_slice);
+        if self.names_list.command(cmd, rows, height) {
+            return true;
+        }
+        match cmd {
+            Cmd::Open => {
+                if let Some(name) = self
+                    .names_list
+                    .current()
+                    .and_then(|at| rows.get(at))
+                    .map(|row| row.raw.clone())
+                {
+                    self.show_query(cx, &name);
+                }
+            }
+            Cmd::Sort => {
+                self.names_list.next_sort(3);
+                self.names_list.down = self.names_list.sort == 1;
+                self.names_list.apply(rows, height);
+            }
+            Cmd::Names => {
+                self.back(cx);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn add_to_set(&mut self, cx: &mut Context) {
+        let chosen: Vec<&SeriesRow> = if self.picked.is_empty() {
+            self.current().into_iter().collect()
+        } else {
+            self.items
+                .iter()
+                .filter(|row| self.picked.contains(&row.series.id[..]))
+                .collect()
+        };
+        let objectives = chosen
+            .iter()
+            .map(|row| {
+                (
+                    row.series.query(),
+                    format!("{} {}", row.name, row.labels).trim().to_owned(),
+                )
+            })
+            .collect();
+        self.picked.clear();
+        cx.jump = Some(Jump::AddObjectives(objectives));
+    }
+}
+
+impl Screen for MetricsScreen {
+    fn scopes(&self) -> Vec<Scope> {
+        if self.detail.is_some() {
+            vec![Scope::Detail, Scope::List]
+        } else {
+            vec![Scope::Metrics, Scope::List]
+        }
+    }
+
+    fn refresh(&mut self, cx: &mut Context) {
         if let Some(detail) = &mut self.detail {
-            detail.window_changed(cx);
+            detail.refresh(cx);
+            return;
         }
-        if !self.in_names() && self.rows.get().is_some() {
+        if self.in_names() {
+            self.read_names(cx);
+        } else {
             self.read_rows(cx);
         }
     }
 
-    pub(crate) fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
+    fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
         for row in &mut self.items {
             row.state = cx.agreed.get(&row.series.id[..]).map(|a| a.state);
         }
@@ -254,134 +306,7 @@ impl Screen {
         }
     }
 
-    pub(crate) fn show_query(&mut self, cx: &mut Context, text: &str) {
-        self.queries = vec![wire::query_from_text(text)];
-        self.show_names = false;
-        self.detail = None;
-        self.rows.clear();
-        self.items.clear();
-        self.list.set_filter("");
-        self.read_rows(cx);
-    }
-
-    pub(crate) fn open_chart(
-        &mut self,
-        cx: &mut Context,
-        query: Query,
-        series_id: Vec<u8>,
-        title: String,
-        at_ms: Option<i64>,
-    ) {
-        let mut detail = Detail::new(query, series_id, title, cx.window_ms());
-        detail.go_to(at_ms);
-        detail.refresh(cx);
-        self.detail = Some(detail);
-    }
-
-    pub(crate) fn set_filter(&mut self, cx: &Context, text: &str) {
-        let height = self.height(cx);
-        if self.in_names() {
-            self.names_list.set_filter(text);
-            self.names_list
-                .apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
-        } else {
-            self.list.set_filter(text);
-            self.list.apply(&self.items, height);
-        }
-    }
-
-    pub(crate) fn filter_text(&self) -> &str {
-        if self.detail.is_some() {
-            ""
-        } else if self.in_names() {
-            self.names_list.filter().text()
-        } else {
-            self.list.filter().text()
-        }
-    }
-
-    pub(crate) fn resized(&mut self, cx: &mut Context) {
-        let height = self.height(cx);
-        self.list.apply(&self.items, height);
-        self.names_list
-            .apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
-        if let Some(detail) = &mut self.detail {
-            detail.resized(cx);
-        }
-        self.cursor_moved(cx);
-    }
-
-    /// The chosen row changed: the preview follows when the cursor rests.
-    fn cursor_moved(&mut self, cx: &Context) {
-        if self.preview_beside(cx) || self.preview_below(cx) {
-            self.preview_at_ms = Some(cx.now.mono_ms + PREVIEW_REST_MS);
-        }
-    }
-
-    pub(crate) fn deadline_ms(&self) -> Option<i64> {
-        self.preview_at_ms
-    }
-
-    pub(crate) fn tick(&mut self, cx: &mut Context) {
-        if self.preview_at_ms.is_none_or(|at| at > cx.now.mono_ms) {
-            return;
-        }
-        self.preview_at_ms = None;
-        if self.detail.is_some() || self.in_names() {
-            return;
-        }
-        let Some(row) = self.current() else { return };
-        if self.preview.as_ref().is_some_and(|p| *p.series_id == *row.series.id) {
-            return;
-        }
-        let title = format!("{} {}", row.name, row.labels);
-        let mut preview = Detail::new(row.series.query(), row.series.id.to_vec(), title, cx.window_ms());
-        preview.refresh(cx);
-        self.preview = Some(preview);
-    }
-
-    pub(crate) fn click(&mut self, cx: &mut Context, line: u16) {
-        let height = self.height(cx);
-        let Some(line) = line.checked_sub(2).map(usize::from).filter(|line| *line < height) else {
-            return;
-        };
-        if self.detail.is_none() && !self.in_names() {
-            self.list.choose(line, &self.items, height);
-            self.cursor_moved(cx);
-        }
-    }
-
-    pub(crate) fn back(&mut self, cx: &mut Context) -> bool {
-        if self.detail.take().is_some() {
-            cx.effect(Effect::Cancel(Slot::Detail));
-            // Its requests may have been overtaken by those of the detail.
-            self.preview = None;
-            self.cursor_moved(cx);
-            self.refresh(cx);
-            return true;
-        }
-        // A filter is cleared before its list is left.
-        let filtered = !self.filter_text().is_empty();
-        if self.in_names() && !filtered && (!self.items.is_empty() || !self.queries(cx).is_empty()) {
-            self.show_names = false;
-            self.refresh(cx);
-            return true;
-        }
-        if !self.picked.is_empty() {
-            self.picked.clear();
-            return true;
-        }
-        if self.list.filter().is_empty() && !self.queries.is_empty() {
-            self.queries.clear();
-            self.rows.clear();
-            self.items.clear();
-            self.read_rows(cx);
-            return true;
-        }
-        false
-    }
-
-    pub(crate) fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
+    fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
         if let Some(detail) = &mut self.detail {
             if cmd == Cmd::AddToSet {
                 cx.jump = Some(Jump::AddObjectives(vec![(detail.query.clone(), detail.title.clone())]));
@@ -452,7 +377,7 @@ impl Screen {
             Cmd::Export => {
                 let path = argument.unwrap_or("sla-metrics.json").to_owned();
                 let rows: Vec<&SeriesRow> = self.list.shown().iter().map(|&at| &self.items[at]).collect();
-                let text = view::export(
+                let text = export::table(
                     &rows,
                     cx.window_ms(),
                     self.rows.get().and_then(|r| r.as_of_ms),
@@ -465,8 +390,71 @@ impl Screen {
         true
     }
 
+    fn back(&mut self, cx: &mut Context) -> bool {
+        if self.detail.take().is_some() {
+            cx.effect(Effect::Cancel(Slot::Detail));
+            // Its requests may have been overtaken by those of the detail.
+            self.preview = None;
+            self.cursor_moved(cx);
+            self.refresh(cx);
+            return true;
+        }
+        // A filter is cleared before its list is left.
+        let filtered = !self.filter_text().is_empty();
+        if self.in_names() && !filtered && (!self.items.is_empty() || !self.queries(cx).is_empty()) {
+            self.show_names = false;
+            self.refresh(cx);
+            return true;
+        }
+        if !self.picked.is_empty() {
+            self.picked.clear();
+            return true;
+        }
+        if self.list.filter().is_empty() && !self.queries.is_empty() {
+            self.queries.clear();
+            self.rows.clear();
+            self.items.clear();
+            self.read_rows(cx);
+            return true;
+        }
+        false
+    }
+
+    fn set_filter(&mut self, cx: &Context, text: &str) {
+        let height = self.height(cx);
+        if self.in_names() {
+            self.names_list.set_filter(text);
+            self.names_list
+                .apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
+        } else {
+            self.list.set_filter(text);
+            self.list.apply(&self.items, height);
+        }
+    }
+
+    fn filter_text(&self) -> &str {
+        if self.detail.is_some() {
+            ""
+        } else if self.in_names() {
+            self.names_list.filter().text()
+        } else {
+            self.list.filter().text()
+        }
+    }
+
+    fn resized(&mut self, cx: &mut Context) {
+        let height = self.height(cx);
+        self.list.apply(&self.items, height);
+        self.names_list
+            .apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
+        if let Some(detail) = &mut self.detail {
+            detail.resized(cx);
+        }
+        self.cursor_moved(cx);
+    }
+
     /// The chosen name, the chosen series over the window, or the chart with its range.
-    pub(crate) fn shown_query(&self, cx: &Context) -> Option<Shown> {
+    fn shown_query(&self, cx: &Context) -> Option<Shown> {
         if let Some(detail) = &self.detail {
             return Some(detail.shown_query(cx));
         }
@@ -484,62 +472,109 @@ impl Screen {
         Some(Shown::new(&query, until - cx.window_ms(), until))
     }
 
-    /// What the time range of an open chart may become.
-    pub(crate) fn ranges(&self, cx: &Context) -> Option<Vec<Item>> {
-        self.detail.as_ref().map(|detail| detail.ranges(cx))
+    /// The sets are listed: their series can be read, or there are none and the names are the way in.
+    fn sets_known(&mut self, cx: &mut Context) {
+        if self.rows.get().is_none() && !self.rows.is_loading() && !self.show_names && self.detail.is_none() {
+            self.read_rows(cx);
+        }
     }
 
-    fn names_command(&mut self, cx: &mut Context, cmd: Cmd, height: usize) -> bool {
-        // Whoever works in the list keeps it.
-        self.names_for_want = false;
-        let rows = self.names.get().map_or(&[][..], Vec::as_slice);
-        if self.names_list.command(cmd, rows, height) {
-            return true;
+    fn window_changed(&mut self, cx: &mut Context) {
+        if let Some(detail) = &mut self.detail {
+            detail.window_changed(cx);
         }
-        match cmd {
-            Cmd::Open => {
-                if let Some(name) = self
-                    .names_list
-                    .current()
-                    .and_then(|at| rows.get(at))
-                    .map(|row| row.raw.clone())
-                {
-                    self.show_query(cx, &name);
-                }
-            }
-            Cmd::Sort => {
-                self.names_list.next_sort(3);
-                self.names_list.down = self.names_list.sort == 1;
-                self.names_list.apply(rows, height);
-            }
-            Cmd::Names => {
-                self.back(cx);
-            }
-            _ => return false,
+        if !self.in_names() && self.rows.get().is_some() {
+            self.read_rows(cx);
         }
-        true
     }
 
-    fn add_to_set(&mut self, cx: &mut Context) {
-        let chosen: Vec<&SeriesRow> = if self.picked.is_empty() {
-            self.current().into_iter().collect()
-        } else {
-            self.items
-                .iter()
-                .filter(|row| self.picked.contains(&row.series.id[..]))
-                .collect()
+    fn click(&mut self, cx: &mut Context, line: u16) {
+        let height = self.height(cx);
+        let Some(line) = line.checked_sub(2).map(usize::from).filter(|line| *line < height) else {
+            return;
         };
-        let objectives = chosen
+        if self.detail.is_none() && !self.in_names() {
+            self.list.choose(line, &self.items, height);
+            self.cursor_moved(cx);
+        }
+    }
+
+    fn deadline_ms(&self) -> Option<i64> {
+        self.preview_at_ms
+    }
+
+    fn tick(&mut self, cx: &mut Context) {
+        if self.preview_at_ms.is_none_or(|at| at > cx.now.mono_ms) {
+            return;
+        }
+        self.preview_at_ms = None;
+        if self.detail.is_some() || self.in_names() {
+            return;
+        }
+        let Some(row) = self.current() else { return };
+        if self.preview.as_ref().is_some_and(|p| *p.series_id == *row.series.id) {
+            return;
+        }
+        let title = format!("{} {}", row.name, row.labels);
+        let mut preview = Detail::new(row.series.query(), row.series.id.to_vec(), title, cx.window_ms());
+        preview.refresh(cx);
+        self.preview = Some(preview);
+    }
+
+    fn columns_mut(&mut self) -> Option<&mut Columns> {
+        (self.detail.is_none() && !self.in_names()).then_some(&mut self.columns)
+    }
+
+    fn remember(&self, out: &mut Remembered) {
+        self.list.filter().text().clone_into(&mut out.metrics_filter);
+        out.keep_columns("metrics", &self.columns);
+        out.metrics_sort = self.list.sort;
+        out.metrics_down = self.list.down;
+        out.metrics_queries = self
+            .queries
             .iter()
-            .map(|row| {
-                (
-                    row.series.query(),
-                    format!("{} {}", row.name, row.labels).trim().to_owned(),
-                )
-            })
+            .map(|q| wire::query_text(Some(q)).to_owned())
             .collect();
-        self.picked.clear();
-        cx.jump = Some(Jump::AddObjectives(objectives));
+    }
+
+    fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        self.draw_all(cx, canvas);
+    }
+
+    fn why(&self, cx: &Context) -> (String, Vec<String>) {
+        self.provenance(cx)
+    }
+
+    fn slots(&self) -> &'static [Slot] {
+        &[
+            Slot::Names,
+            Slot::Rows,
+            Slot::RowsMore,
+            Slot::Detail,
+            Slot::DetailChart,
+            Slot::Export,
+        ]
+    }
+
+    fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
+        self.answered(cx, slot, id, result);
+    }
+
+    fn has(&self, need: Need) -> bool {
+        need == Need::Series && (self.detail.is_some() || (!self.in_names() && self.current().is_some()))
+    }
+
+    fn arrive(&mut self, cx: &mut Context, jump: Jump) {
+        match jump {
+            Jump::Series(text) => self.show_query(cx, &text),
+            Jump::Chart {
+                query,
+                series_id,
+                title,
+                at_ms,
+            } => self.open_chart(cx, query, series_id, title, at_ms),
+            _ => {}
+        }
     }
 }
 

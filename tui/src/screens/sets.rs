@@ -1,6 +1,7 @@
 //! SLA sets: one screen that tells the state of a set, past, now and to come, and what an edit would have meant.
 
 mod answers;
+mod columns;
 mod draft;
 mod form;
 mod rows;
@@ -19,18 +20,19 @@ use sla_proto::series::v1::Query;
 use sla_proto::set::v1 as set;
 use sla_proto::violation::v1::{EvaluateResponse, ObjectiveStatus};
 
-use crate::app::Context;
-use crate::app::context::Jump;
-use crate::app::list::List;
-use crate::app::remote::Remote;
-use crate::app::request::{Effect, Request, Slot};
-use crate::app::shown::Shown;
-use crate::command::{Cmd, Scope};
+use crate::command::{Cmd, Need, Scope};
+use crate::context::list::List;
+use crate::context::remote::Remote;
+use crate::context::request::{Answer, Effect, RequestId, Slot};
+use crate::context::shown::Shown;
+use crate::context::{Context, Jump};
 use crate::remembered::Remembered;
+use crate::screens::Screen;
+use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
 use draft::{Bound, Draft};
 use form::Form;
-use rows::ObjectiveRow;
+use rows::{ObjectiveRow, WHAT_IF_WINDOW_MS};
 
 /// How long typing must rest before a what-if is asked, milliseconds.
 const WHAT_IF_REST_MS: i64 = 60;
@@ -40,12 +42,10 @@ const WHAT_IF_EVERY_MS: i64 = 5_000;
 const FORM_PANE_ROWS: u16 = 7;
 /// Sets are listed again at most this often because evaluations tell of others, milliseconds.
 const SETS_EVERY_MS: i64 = 3_000;
-/// The window that a what-if is about, milliseconds.
-pub(crate) const WHAT_IF_WINDOW_MS: i64 = 43_200_000;
 
 /// Sets, the draft of the open one, and the form over it.
 #[derive(Debug, Default)]
-pub(crate) struct Screen {
+pub(crate) struct SetsScreen {
     columns: Columns,
     sets: Remote<Vec<SlaSet>>,
     draft: Option<Draft>,
@@ -69,44 +69,23 @@ pub(crate) struct Screen {
     waiting: Vec<(Query, String)>,
     /// Name of a set to open once it is listed.
     open_name: Option<String>,
-    text: Option<(String, Vec<String>)>,
     /// Whether the user has an editor.
     editor: bool,
     /// What was edited and could not be taken.
     kept_text: Option<String>,
 }
 
-impl Screen {
+impl SetsScreen {
     pub(crate) fn new(remembered: &Remembered, editor: bool) -> Self {
         Self {
             editor,
-            columns: Columns::new(&view::COLUMNS, remembered.columns_of("sets")),
+            columns: Columns::new(&columns::COLUMNS, remembered.columns_of("sets")),
             ..Self::default()
         }
     }
 
-    pub(crate) fn remember(&self, out: &mut Remembered) {
-        out.keep_columns("sets", &self.columns);
-    }
-
-    pub(crate) fn columns_mut(&mut self) -> &mut Columns {
-        &mut self.columns
-    }
-
-    pub(crate) fn has_set(&self) -> bool {
-        self.draft.is_some()
-    }
-
-    pub(crate) fn has_objective(&self) -> bool {
-        self.form.is_some() || self.current().is_some()
-    }
-
     pub(crate) fn is_dirty(&self) -> bool {
         self.draft.as_ref().is_some_and(Draft::is_dirty)
-    }
-
-    pub(crate) fn can_undo(&self) -> bool {
-        self.draft.as_ref().is_some_and(Draft::can_undo)
     }
 
     pub(crate) fn set_name(&self) -> String {
@@ -115,14 +94,6 @@ impl Screen {
 
     fn current(&self) -> Option<&ObjectiveRow> {
         self.list.current().and_then(|at| self.rows.get(at))
-    }
-
-    pub(crate) fn scopes(&self) -> Vec<Scope> {
-        if self.form.is_some() {
-            vec![Scope::Form]
-        } else {
-            vec![Scope::Sets, Scope::List]
-        }
     }
 
     /// Rows of the table: what the set needs, at most two fifths of the screen; the chart has the rest.
@@ -134,32 +105,9 @@ impl Screen {
         most.min(self.rows.len().max(3)).min(free)
     }
 
-    /// A text that wants to be shown over the screen.
-    pub(crate) fn take_text(&mut self) -> Option<(String, Vec<String>)> {
-        self.text.take()
-    }
-
-    /// A connection stands: the sets are needed by the first screen too.
-    pub(crate) fn connected(&mut self, cx: &mut Context) {
-        self.read_sets(cx);
-    }
-
     fn read_sets(&mut self, cx: &mut Context) {
-        let id = cx.call(Slot::Sets, Request::Sets);
+        let id = cx.call(Slot::Sets, set::ListSetsRequest {});
         self.sets.asked(id, cx.now.wall_ms);
-    }
-
-    pub(crate) fn refresh(&mut self, cx: &mut Context) {
-        self.read_sets(cx);
-        self.ask_what_if(cx, 0);
-    }
-
-    pub(crate) fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
-        self.follow_others(cx);
-        self.rebuild(cx);
-        if visible && !self.what_if.is_loading() && cx.now.mono_ms - self.judged_ms >= WHAT_IF_EVERY_MS {
-            self.ask_what_if(cx, 0);
-        }
     }
 
     /// Lists the sets again, not too often, while an evaluation tells of others than our list.
@@ -222,77 +170,105 @@ impl Screen {
         self.ask_what_if(cx, WHAT_IF_REST_MS);
     }
 
-    pub(crate) fn set_filter(&mut self, cx: &Context, text: &str) {
-        self.list.set_filter(text);
-        let height = self.height(cx);
-        self.list.apply(&self.rows, height);
-    }
-
-    pub(crate) fn filter_text(&self) -> &str {
-        self.list.filter().text()
-    }
-
-    pub(crate) fn resized(&mut self, cx: &mut Context) {
-        let height = self.height(cx);
-        self.list.apply(&self.rows, height);
-    }
-
-    pub(crate) fn back(&mut self, cx: &mut Context) -> bool {
-        let had = self.form.take().is_some();
-        if had {
+    fn edit(&mut self, cx: &mut Context) {
+        if let Some(row) = self.current() {
+            self.form = Some(Form::new(row.at, &row.objective));
             self.ask_what_if(cx, 0);
         }
-        had
     }
 
-    pub(crate) fn paste(&mut self, cx: &mut Context, text: &str) {
-        if let Some(form) = &mut self.form {
-            form.paste(text);
-            self.ask_what_if(cx, WHAT_IF_REST_MS);
+    /// From an objective to its ledger; a new one has none and is edited.
+    fn open_past(&mut self, cx: &mut Context) {
+        let (Some(row), Some(draft)) = (self.current(), &self.draft) else {
+            return;
+        };
+        if row.objective.id.is_empty() {
+            self.edit(cx);
+        } else {
+            cx.jump = Some(Jump::Past {
+                set_id: draft.set.id.clone(),
+                objective_id: row.objective.id.clone(),
+            });
         }
     }
 
-    pub(crate) fn type_key(&mut self, cx: &mut Context, key: KeyEvent) {
-        let Some(form) = &mut self.form else { return };
-        if key.code == crossterm::event::KeyCode::Char('g')
-            && key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL)
-        {
-            let request = set::SuggestRangeRequest {
-                query: Some(form.query()),
-                counter_mode: 0,
-            };
-            self.suggesting = None;
-            cx.call(Slot::Suggest, Request::Suggest(request));
+    pub(crate) fn add_objectives(&mut self, cx: &mut Context, objectives: Vec<(Query, String)>) {
+        let Some(draft) = &mut self.draft else {
+            self.waiting.extend(objectives);
+            if self.sets.get().is_some_and(Vec::is_empty) {
+                let fresh = SlaSet {
+                    name: "default".to_owned(),
+                    active: true,
+                    ..SlaSet::default()
+                };
+                cx.call(Slot::SetWrite, set::CreateSetRequest { set: Some(fresh) });
+            } else {
+                self.read_sets(cx);
+            }
+            return;
+        };
+        let added = draft.add(objectives);
+        let count = added.len();
+        self.suggest.extend(added);
+        self.list.set_filter("");
+        self.changed(cx);
+        let height = self.height(cx);
+        self.list.command(Cmd::Bottom, &self.rows, height);
+        if count > 0 {
+            cx.say(format!(
+                "{count} added to {}; ranges are being suggested, S saves",
+                self.set_name()
+            ));
+        } else {
+            cx.say("these are in the set already");
+        }
+        self.next_suggestion(cx);
+    }
+
+    fn next_suggestion(&mut self, cx: &mut Context) {
+        if self.suggesting.is_some() {
             return;
         }
-        if form.type_key(key) {
-            self.ask_what_if(cx, WHAT_IF_REST_MS);
+        while let Some(name) = self.suggest.pop_front() {
+            let objective = self
+                .draft
+                .as_ref()
+                .and_then(|d| d.set.objectives.iter().find(|o| o.name == name));
+            let Some(objective) = objective else { continue };
+            let request = set::SuggestRangeRequest {
+                query: objective.query.clone(),
+                counter_mode: objective.counter_mode,
+            };
+            self.suggesting = Some(name);
+            cx.call(Slot::Suggest, request);
+            return;
+        }
+    }
+}
+
+impl Screen for SetsScreen {
+    fn scopes(&self) -> Vec<Scope> {
+        if self.form.is_some() {
+            vec![Scope::Form]
+        } else {
+            vec![Scope::Sets, Scope::List]
         }
     }
 
-    pub(crate) fn form_command(&mut self, cx: &mut Context, cmd: Cmd, key: KeyEvent) {
-        let Some(form) = &mut self.form else { return };
-        match cmd {
-            Cmd::NextField | Cmd::PreviousField => {
-                form.turn(if cmd == Cmd::NextField { 1 } else { -1 });
-            }
-            Cmd::Submit => match form.objective() {
-                Ok(objective) => {
-                    let at = form.at;
-                    self.form = None;
-                    if let Some(draft) = &mut self.draft {
-                        draft.put(at, objective);
-                    }
-                    self.changed(cx);
-                    cx.say("changed here; S saves the set");
-                }
-                Err(problems) => cx.complain(problems.first().map(ToString::to_string).unwrap_or_default()),
-            },
-            _ => self.type_key(cx, key),
+    fn refresh(&mut self, cx: &mut Context) {
+        self.read_sets(cx);
+        self.ask_what_if(cx, 0);
+    }
+
+    fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
+        self.follow_others(cx);
+        self.rebuild(cx);
+        if visible && !self.what_if.is_loading() && cx.now.mono_ms - self.judged_ms >= WHAT_IF_EVERY_MS {
+            self.ask_what_if(cx, 0);
         }
     }
 
-    pub(crate) fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
+    fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
         let height = self.height(cx);
         if self.list.command(cmd, &self.rows, height) {
             // The chart follows the chosen objective.
@@ -355,88 +331,162 @@ impl Screen {
         true
     }
 
+    fn back(&mut self, cx: &mut Context) -> bool {
+        let had = self.form.take().is_some();
+        if had {
+            self.ask_what_if(cx, 0);
+        }
+        had
+    }
+
+    fn set_filter(&mut self, cx: &Context, text: &str) {
+        self.list.set_filter(text);
+        let height = self.height(cx);
+        self.list.apply(&self.rows, height);
+    }
+
+    fn filter_text(&self) -> &str {
+        self.list.filter().text()
+    }
+
+    fn resized(&mut self, cx: &mut Context) {
+        let height = self.height(cx);
+        self.list.apply(&self.rows, height);
+    }
+
     /// The chosen objective over the window of the what-if.
-    pub(crate) fn shown_query(&self, cx: &Context) -> Option<Shown> {
+    fn shown_query(&self, cx: &Context) -> Option<Shown> {
         let query = self.current()?.objective.query.clone()?;
         let now = cx.data_now_ms();
         Some(Shown::new(&query, now - WHAT_IF_WINDOW_MS, now))
     }
 
-    fn edit(&mut self, cx: &mut Context) {
-        if let Some(row) = self.current() {
-            self.form = Some(Form::new(row.at, &row.objective));
-            self.ask_what_if(cx, 0);
-        }
+    /// A connection stands: the sets are needed by the first screen too.
+    fn connected(&mut self, cx: &mut Context) {
+        self.read_sets(cx);
     }
 
-    /// From an objective to its ledger; a new one has none and is edited.
-    fn open_past(&mut self, cx: &mut Context) {
-        let (Some(row), Some(draft)) = (self.current(), &self.draft) else {
-            return;
-        };
-        if row.objective.id.is_empty() {
-            self.edit(cx);
-        } else {
-            cx.jump = Some(Jump::Past {
-                set_id: draft.set.id.clone(),
-                objective_id: row.objective.id.clone(),
-            });
-        }
-    }
-
-    pub(crate) fn add_objectives(&mut self, cx: &mut Context, objectives: Vec<(Query, String)>) {
-        let Some(draft) = &mut self.draft else {
-            self.waiting.extend(objectives);
-            if self.sets.get().is_some_and(Vec::is_empty) {
-                let fresh = SlaSet {
-                    name: "default".to_owned(),
-                    active: true,
-                    ..SlaSet::default()
-                };
-                cx.call(
-                    Slot::SetWrite,
-                    Request::CreateSet(set::CreateSetRequest { set: Some(fresh) }),
-                );
-            } else {
-                self.read_sets(cx);
+    fn form_command(&mut self, cx: &mut Context, cmd: Cmd, key: KeyEvent) {
+        let Some(form) = &mut self.form else { return };
+        match cmd {
+            Cmd::NextField | Cmd::PreviousField => {
+                form.turn(if cmd == Cmd::NextField { 1 } else { -1 });
             }
-            return;
-        };
-        let added = draft.add(objectives);
-        let count = added.len();
-        self.suggest.extend(added);
-        self.list.set_filter("");
-        self.changed(cx);
-        let height = self.height(cx);
-        self.list.command(Cmd::Bottom, &self.rows, height);
-        if count > 0 {
-            cx.say(format!(
-                "{count} added to {}; ranges are being suggested, S saves",
-                self.set_name()
-            ));
-        } else {
-            cx.say("these are in the set already");
+            Cmd::Submit => match form.objective() {
+                Ok(objective) => {
+                    let at = form.at;
+                    self.form = None;
+                    if let Some(draft) = &mut self.draft {
+                        draft.put(at, objective);
+                    }
+                    self.changed(cx);
+                    cx.say("changed here; S saves the set");
+                }
+                Err(problems) => cx.complain(problems.first().map(ToString::to_string).unwrap_or_default()),
+            },
+            _ => self.type_key(cx, key),
         }
-        self.next_suggestion(cx);
     }
 
-    fn next_suggestion(&mut self, cx: &mut Context) {
-        if self.suggesting.is_some() {
-            return;
-        }
-        while let Some(name) = self.suggest.pop_front() {
-            let objective = self
-                .draft
-                .as_ref()
-                .and_then(|d| d.set.objectives.iter().find(|o| o.name == name));
-            let Some(objective) = objective else { continue };
+    fn type_key(&mut self, cx: &mut Context, key: KeyEvent) {
+        let Some(form) = &mut self.form else { return };
+        if key.code == crossterm::event::KeyCode::Char('g')
+            && key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL)
+        {
             let request = set::SuggestRangeRequest {
-                query: objective.query.clone(),
-                counter_mode: objective.counter_mode,
+                query: Some(form.query()),
+                counter_mode: 0,
             };
-            self.suggesting = Some(name);
-            cx.call(Slot::Suggest, Request::Suggest(request));
+            self.suggesting = None;
+            cx.call(Slot::Suggest, request);
             return;
         }
+        if form.type_key(key) {
+            self.ask_what_if(cx, WHAT_IF_REST_MS);
+        }
+    }
+
+    fn paste(&mut self, cx: &mut Context, text: &str) {
+        if let Some(form) = &mut self.form {
+            form.paste(text);
+            self.ask_what_if(cx, WHAT_IF_REST_MS);
+        }
+    }
+
+    fn remember(&self, out: &mut Remembered) {
+        out.keep_columns("sets", &self.columns);
+    }
+
+    fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        self.draw_all(cx, canvas);
+    }
+
+    fn why(&self, cx: &Context) -> (String, Vec<String>) {
+        self.provenance(cx)
+    }
+
+    fn slots(&self) -> &'static [Slot] {
+        &[
+            Slot::Sets,
+            Slot::SetWrite,
+            Slot::Suggest,
+            Slot::CheckQuery,
+            Slot::WhatIf,
+            Slot::WhatIfChart,
+        ]
+    }
+
+    fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
+        self.answered(cx, slot, id, result);
+    }
+
+    fn has(&self, need: Need) -> bool {
+        match need {
+            Need::Set => self.draft.is_some(),
+            Need::Objective => self.form.is_some() || self.current().is_some(),
+            Need::Editor => self.editor,
+            Need::Changes => self.is_dirty(),
+            Need::Undo => self.draft.as_ref().is_some_and(Draft::can_undo),
+            _ => false,
+        }
+    }
+
+    fn question(&self, cmd: Cmd) -> Option<String> {
+        (cmd == Cmd::DeleteSet).then(|| {
+            let name = self.set_name();
+            format!(
+                "Delete the SLA set {name}? Its objectives are no longer watched; its past violations stay, marked retired."
+            )
+        })
+    }
+
+    fn proposal(&self, cmd: Cmd) -> Option<String> {
+        match cmd {
+            Cmd::RenameSet => Some(self.set_name()),
+            Cmd::DuplicateSet => Some(format!("{} copy", self.set_name())),
+            _ => None,
+        }
+    }
+
+    fn arrive(&mut self, cx: &mut Context, jump: Jump) {
+        if let Jump::AddObjectives(objectives) = jump {
+            self.add_objectives(cx, objectives);
+        }
+    }
+
+    fn edited(&mut self, cx: &mut Context, result: Result<Option<String>, String>) {
+        self.take_text(cx, result);
+    }
+
+    fn columns_mut(&mut self) -> Option<&mut Columns> {
+        Some(&mut self.columns)
+    }
+
+    fn deadline_ms(&self) -> Option<i64> {
+        self.what_if_at_ms.into_iter().chain(self.sets_at_ms).min()
+    }
+
+    fn tick(&mut self, cx: &mut Context) {
+        self.ask_what_is_due(cx);
     }
 }

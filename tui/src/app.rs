@@ -1,0 +1,144 @@
+//! The core: pure and synchronous. A message goes in, effects come out; the view only looks.
+
+mod answers;
+mod headline;
+mod needs;
+mod overlay_view;
+mod picking;
+mod update;
+mod view;
+
+use std::collections::BTreeMap;
+
+use crossterm::event::KeyEvent;
+
+pub(crate) use update::update;
+pub(crate) use view::draw;
+
+use crate::command::keymap::{Keymap, KeymapError};
+use crate::command::{Scope, Tab};
+use crate::context::log_ring::LogRing;
+use crate::context::request::LinkEvent;
+use crate::context::{Connection, Context, Now};
+use crate::format::Zone;
+use crate::overlay::Overlay;
+use crate::remembered::Remembered;
+use crate::screens::{self, Screen};
+use crate::theme::caps::Caps;
+
+/// What comes in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Msg {
+    Key(KeyEvent),
+    Paste(String, bool),
+    Wheel(i8),
+    Click(u16, u16),
+    Resize(u16, u16),
+    /// A deadline of [`App::deadline_ms`] has passed.
+    Tick,
+    Link(LinkEvent),
+    /// A worker panicked; it was logged.
+    WorkerPanic(String),
+    /// An effect that had something to say: a file was written, or not.
+    Note(Result<String, String>),
+    /// The editor has ended: its text, nothing when it was left as it was, or why there is none.
+    Edited(Result<Option<String>, String>),
+}
+
+/// The whole console.
+pub(crate) struct App {
+    pub(crate) cx: Context,
+    pub(crate) tab: Tab,
+    pub(crate) keymap: Keymap,
+    pub(crate) overlay: Option<Overlay>,
+    /// In the order of the tabs.
+    screens: [Box<dyn Screen>; Tab::ALL.len()],
+}
+
+/// What a new console starts with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Start {
+    pub(crate) caps: Caps,
+    pub(crate) size: (u16, u16),
+    pub(crate) keys: BTreeMap<String, Vec<String>>,
+    pub(crate) local_time: bool,
+    pub(crate) log: LogRing,
+    /// What is shown in the header before the server has said its name.
+    pub(crate) target: String,
+    pub(crate) remembered: Remembered,
+    /// Whether there is an editor for texts.
+    pub(crate) editor: bool,
+}
+
+impl App {
+    pub(crate) fn new(start: Start, now: Now) -> Result<Self, KeymapError> {
+        let keymap = Keymap::build(&start.keys)?;
+        let remembered = start.remembered;
+        let zone = if start.local_time || remembered.local_time {
+            Zone::Local
+        } else {
+            Zone::Utc
+        };
+        let mut cx = Context::new(start.caps, start.size, zone, start.log, start.target, now);
+        cx.choose_window_ms(remembered.window_ms);
+        let tab = Tab::ALL.get(remembered.tab).map_or(Tab::Metrics, |tab| tab.0);
+        Ok(Self {
+            cx,
+            tab,
+            keymap,
+            overlay: None,
+            screens: screens::all(&remembered, start.editor),
+        })
+    }
+
+    /// What the next start should remember.
+    pub(crate) fn remembered(&self) -> Remembered {
+        let mut out = Remembered {
+            tab: self.tab.at(),
+            window_ms: self.cx.window_ms(),
+            local_time: self.cx.zone == Zone::Local,
+            ..Remembered::default()
+        };
+        for screen in &self.screens {
+            screen.remember(&mut out);
+        }
+        out
+    }
+
+    /// The tab on screen.
+    fn screen(&self) -> &dyn Screen {
+        &*self.screens[self.tab.at()]
+    }
+
+    /// A tab to be changed, and what it shares with the others.
+    fn of(&mut self, tab: Tab) -> (&mut dyn Screen, &mut Context) {
+        (&mut *self.screens[tab.at()], &mut self.cx)
+    }
+
+    /// The tab on screen to be changed.
+    fn here(&mut self) -> (&mut dyn Screen, &mut Context) {
+        self.of(self.tab)
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.cx.connection == Connection::Connected
+    }
+
+    /// The scopes that are active, innermost first.
+    pub(crate) fn scopes(&self) -> Vec<Scope> {
+        if let Some(overlay) = &self.overlay {
+            return overlay.scopes().to_vec();
+        }
+        let mut scopes = self.screen().scopes();
+        if !scopes.contains(&Scope::Form) {
+            scopes.push(Scope::Global);
+        }
+        scopes
+    }
+
+    /// When the app wants a [`Msg::Tick`], monotonic milliseconds; `None` while nothing moves by itself.
+    pub(crate) fn deadline_ms(&self) -> Option<i64> {
+        let moving = [self.cx.deadline_ms(), self.screen().deadline_ms()];
+        moving.into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,19 @@
+//! What a command lacks.
+
+use super::App;
+use crate::command::{Command, Need};
+
+impl App {
+    /// The first thing that is not there, in words; `None` when the command can be done.
+    pub(crate) fn lacks(&self, command: &Command) -> Option<&'static str> {
+        let missing = command.needs.iter().find(|need| !self.has(**need))?;
+        Some(missing.lacking())
+    }
+
+    fn has(&self, need: Need) -> bool {
+        match need {
+            Need::Connection => self.is_connected(),
+            need => self.screens.iter().any(|screen| screen.has(need)),
+        }
+    }
+}

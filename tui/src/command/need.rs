@@ -1,0 +1,43 @@
+//! What a command needs before it can be done.
+
+/// Something that must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    Connection,
+    /// A chosen series.
+    Series,
+    /// An open set.
+    Set,
+    /// A chosen objective.
+    Objective,
+    /// An objective of several series.
+    Unfolding,
+    /// The user's editor.
+    Editor,
+    /// Changes that are not saved.
+    Changes,
+    /// A change that can be taken back.
+    Undo,
+    /// A chosen run that goes on.
+    GoingRun,
+    /// A chosen run of which series failed.
+    FailedRun,
+}
+
+impl Need {
+    /// What is said when it is not there.
+    pub(crate) fn lacking(self) -> &'static str {
+        match self {
+            Self::Connection => "there is no connection to the instance",
+            Self::Series => "no series is chosen",
+            Self::Set => "there is no SLA set yet: create one with `new-set`",
+            Self::Objective => "no objective is chosen",
+            Self::Unfolding => "the chosen objective is about one series",
+            Self::Editor => "no editor was found: set $VISUAL or $EDITOR",
+            Self::Changes => "nothing was changed",
+            Self::Undo => "there is nothing to undo",
+            Self::GoingRun => "the chosen run has ended",
+            Self::FailedRun => "no series of the chosen run failed",
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What the console asks and what it is told: effects out, messages in.
+
+use sla_proto::etl::v1 as etl;
+use sla_proto::retrieval::v1 as retrieval;
+use sla_proto::server::v1 as server;
+use sla_proto::set::v1 as set;
+use sla_proto::storage::v1 as storage;
+use sla_proto::violation::v1 as violation;
+
+/// Numbers the requests of one console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RequestId(pub(crate) u64);
+
+/// Who waits for the answer. A newer request of a slot cancels the older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Slot {
+    Server,
+    Names,
+    Rows,
+    RowsMore,
+    Detail,
+    DetailChart,
+    Export,
+    Sets,
+    SetWrite,
+    Suggest,
+    CheckQuery,
+    WhatIf,
+    WhatIfChart,
+    EvaluateNow,
+    Ledger,
+    Gaps,
+    Samples,
+    Future,
+    Runs,
+    RunLog,
+    Estimate,
+    RunStart,
+    RunCancel,
+    Schedule,
+    RunFailures,
+    DeadLetters,
+    RetrySource,
+}
+
+/// Every unary call of the console, a line each: its name here, the client and the rpc, what is asked and what is answered.
+macro_rules! calls {
+    ($of_list:ident) => {
+        $of_list! {
+            Server server get_server_info: server::GetServerInfoRequest => server::GetServerInfoResponse,
+            Names source list_metric_names: etl::ListMetricNamesRequest => etl::ListMetricNamesResponse,
+            CheckQuery source check_query: etl::CheckQueryRequest => etl::CheckQueryResponse,
+            RetrySource source retry_source: etl::RetrySourceRequest => etl::RetrySourceResponse,
+            Rows retrieval list_series_rows: retrieval::ListSeriesRowsRequest => retrieval::ListSeriesRowsResponse,
+            Detail retrieval get_series_detail: retrieval::GetSeriesDetailRequest => retrieval::GetSeriesDetailResponse,
+            Chart retrieval get_chart: retrieval::GetChartRequest => retrieval::GetChartResponse,
+            Export retrieval export_samples: retrieval::ExportSamplesRequest => retrieval::ExportSamplesResponse,
+            Sets sets list_sets: set::ListSetsRequest => set::ListSetsResponse,
+            CreateSet sets create_set: set::CreateSetRequest => set::CreateSetResponse,
+            UpdateSet sets update_set: set::UpdateSetRequest => set::UpdateSetResponse,
+            DeleteSet sets delete_set: set::DeleteSetRequest => set::DeleteSetResponse,
+            DuplicateSet sets duplicate_set: set::DuplicateSetRequest => set::DuplicateSetResponse,
+            Suggest sets suggest_range: set::SuggestRangeRequest => set::SuggestRangeResponse,
+            Evaluate violations evaluate: violation::EvaluateRequest => violation::EvaluateResponse,
+            EvaluateNow violations evaluate_now: violation::EvaluateNowRequest => violation::EvaluateNowResponse,
+            Ledger violations list_violations: violation::ListViolationsRequest => violation::ListViolationsResponse,
+            Future violations list_future_violations:
+                violation::ListFutureViolationsRequest => violation::ListFutureViolationsResponse,
+            Runs runs list_runs: etl::ListRunsRequest => etl::ListRunsResponse,
+            RunLog runs tail_log: etl::TailLogRequest => etl::TailLogResponse,
+            Estimate runs estimate_run: etl::EstimateRunRequest => etl::EstimateRunResponse,
+            StartRun runs start_run: etl::StartRunRequest => etl::StartRunResponse,
+            CancelRun runs cancel_run: etl::CancelRunRequest => etl::CancelRunResponse,
+            Schedule schedule get_schedule: etl::GetScheduleRequest => etl::GetScheduleResponse,
+            UpdateSchedule schedule update_schedule: etl::UpdateScheduleRequest => etl::UpdateScheduleResponse,
+            RunFailures results list_run_results: storage::ListRunResultsRequest => storage::ListRunResultsResponse,
+            DeadLetters results list_dead_letters: storage::ListDeadLettersRequest => storage::ListDeadLettersResponse,
+            ReplayLetter results replay_dead_letter:
+                storage::ReplayDeadLetterRequest => storage::ReplayDeadLetterResponse,
+        }
+    };
+}
+pub(crate) use calls;
+
+macro_rules! messages {
+    ($($name:ident $client:ident $rpc:ident: $ask:ty => $told:ty,)*) => {
+        /// One unary call.
+        #[derive(Debug, Clone, PartialEq)]
+        pub(crate) enum Request {
+            $($name($ask),)*
+        }
+
+        /// The answer to the [`Request`] of the same name.
+        #[derive(Debug, Clone, PartialEq)]
+        pub(crate) enum Reply {
+            $($name(Box<$told>),)*
+        }
+
+        impl Reply {
+            fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => stringify!($name),)*
+                }
+            }
+        }
+
+        $(
+            impl From<$ask> for Request {
+                fn from(message: $ask) -> Self {
+                    Self::$name(message)
+                }
+            }
+
+            impl From<$told> for Reply {
+                fn from(message: $told) -> Self {
+                    Self::$name(Box::new(message))
+                }
+            }
+
+            impl TryFrom<Reply> for $told {
+                type Error = Problem;
+
+                fn try_from(reply: Reply) -> Result<Self, Problem> {
+                    match reply {
+                        Reply::$name(message) => Ok(*message),
+                        other => Err(Problem::unexpected(&other)),
+                    }
+                }
+            }
+        )*
+    };
+}
+calls!(messages);
+
+impl Reply {
+    /// The message that was asked for; an answer of another kind is a problem.
+    pub(crate) fn take<T: TryFrom<Self, Error = Problem>>(self) -> Answer<T> {
+        T::try_from(self)
+    }
+}
+
+/// What became of a call.
+pub(crate) type Answer<T = Reply> = Result<T, Problem>;
+
+/// Why a call failed, in words.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Problem {
+    /// Stable word, as in the error details; empty when there is none.
+    pub(crate) reason: String,
+    /// A sentence.
+    pub(crate) text: String,
+    /// What to do.
+    pub(crate) hint: String,
+    /// Field and what is wrong with it.
+    pub(crate) fields: Vec<(String, String)>,
+    /// Somebody else saved the set first: theirs.
+    pub(crate) conflict: Option<Box<sla_proto::objective::v1::SlaSet>>,
+}
+
+impl Problem {
+    /// A sentence and nothing else.
+    pub(crate) fn plain(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            ..Self::default()
+        }
+    }
+
+    /// A reply of another kind than the request's.
+    pub(crate) fn unexpected(reply: &Reply) -> Self {
+        let kind = reply.kind();
+        Self::plain(format!(
+            "the instance gave an answer of another kind ({kind}): is it of the same version?"
+        ))
+    }
+
+    /// The sentence with its hint.
+    pub(crate) fn sentence(&self) -> String {
+        let mut out = self.text.clone();
+        for (field, what) in &self.fields {
+            let part = format!("{field}: {what}");
+            if !out.contains(what.as_str()) {
+                out = if out.is_empty() {
+                    part
+                } else {
+                    format!("{out} ({part})")
+                };
+            }
+        }
+        if self.hint.is_empty() {
+            out
+        } else {
+            format!("{out}: {}", self.hint)
+        }
+    }
+}
+
+/// What the link tells the app.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum LinkEvent {
+    /// A connection stands.
+    Connected,
+    /// None stands; the next attempt is in `retry_in_ms`.
+    Lost { why: String, retry_in_ms: u64 },
+    /// An attempt is being made now.
+    Connecting,
+    /// An answer.
+    Reply { slot: Slot, id: RequestId, result: Answer },
+    /// From the violations stream.
+    Violations(Box<violation::WatchViolationsResponse>),
+    /// From the stream of the run that is watched.
+    Run(Box<etl::WatchRunResponse>),
+}
+
+/// What the app wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Effect {
+    Call {
+        slot: Slot,
+        id: RequestId,
+        request: Request,
+    },
+    Cancel(Slot),
+    /// Watch this run, or none.
+    WatchRun(Option<String>),
+    /// Try to connect now instead of at the next attempt.
+    Reconnect,
+    Quit,
+    Suspend,
+    /// Clear and paint everything.
+    Redraw,
+    /// Into the terminal's clipboard (OSC 52).
+    Copy(String),
+    /// Give the terminal to the user's editor; [`crate::app::Msg::Edited`] comes back.
+    Edit {
+        /// What the text is about, for the file's name.
+        name: String,
+        text: String,
+    },
+    /// Write a file the user asked for.
+    WriteFile {
+        path: String,
+        text: String,
+    },
+}

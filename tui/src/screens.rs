@@ -1,0 +1,28 @@
+//! The tabs. Each has its rows, its update and its view.
+
+mod future;
+mod metrics;
+mod past;
+mod phase;
+mod provenance;
+mod runs;
+mod samples;
+mod screen;
+mod sets;
+mod trust;
+
+pub(crate) use screen::Screen;
+
+use crate::command::Tab;
+use crate::remembered::Remembered;
+
+/// All of them, in the order of the tabs.
+pub(crate) fn all(remembered: &Remembered, editor: bool) -> [Box<dyn Screen>; Tab::ALL.len()] {
+    [
+        Box::new(metrics::MetricsScreen::new(remembered)),
+        Box::new(sets::SetsScreen::new(remembered, editor)),
+        Box::new(past::PastScreen::new(remembered)),
+        Box::new(future::FutureScreen::new(remembered)),
+        Box::new(runs::RunsScreen::default()),
+    ]
+}

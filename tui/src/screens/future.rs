@@ -1,0 +1,184 @@
+//! Future violations: what breaks first, how sure that is, and how often such words were right.
+
+mod columns;
+mod rows;
+mod view;
+mod why;
+
+use sla_domain::SafeText;
+use sla_proto::violation::v1::{self as violation, ListFutureViolationsRequest, ListFutureViolationsResponse};
+
+use crate::command::{Cmd, Scope};
+use crate::context::list::List;
+use crate::context::remote::Remote;
+use crate::context::request::{Answer, Effect, Reply, RequestId, Slot};
+use crate::context::shown::Shown;
+use crate::context::{Context, Jump, wire};
+use crate::remembered::Remembered;
+use crate::screens::Screen;
+use crate::widget::canvas::Canvas;
+use crate::widget::columns::Columns;
+use rows::{FutureRow, SORTS};
+
+/// Rows of words below the table.
+const WORDS_ROWS: u16 = 6;
+/// Read again at most this often while figures change, milliseconds.
+const REFRESH_MS: i64 = 5_000;
+
+/// The list and what is said about the chosen row.
+#[derive(Debug, Default)]
+pub(crate) struct FutureScreen {
+    columns: Columns,
+    rows: Remote<Vec<FutureRow>>,
+    list: List,
+    asked_ms: i64,
+}
+
+impl FutureScreen {
+    pub(crate) fn new(remembered: &Remembered) -> Self {
+        Self {
+            columns: Columns::new(&columns::COLUMNS, remembered.columns_of("future")),
+            ..Self::default()
+        }
+    }
+
+    fn items(&self) -> &[FutureRow] {
+        self.rows.get().map_or(&[], Vec::as_slice)
+    }
+
+    fn current(&self) -> Option<&FutureRow> {
+        self.list.current().and_then(|at| self.items().get(at))
+    }
+
+    fn height(cx: &Context) -> usize {
+        usize::from(cx.screen_height().saturating_sub(1 + Self::words_rows(cx)))
+    }
+
+    fn words_rows(cx: &Context) -> u16 {
+        if cx.screen_height() >= 14 { WORDS_ROWS } else { 1 }
+    }
+
+    fn apply(&mut self, cx: &Context) {
+        let rows = self.rows.get().map_or(&[][..], Vec::as_slice);
+        self.list.apply(rows, Self::height(cx));
+    }
+}
+
+impl Screen for FutureScreen {
+    fn refresh(&mut self, cx: &mut Context) {
+        self.asked_ms = cx.now.mono_ms;
+        let id = cx.call(Slot::Future, ListFutureViolationsRequest::default());
+        self.rows.asked(id, cx.now.wall_ms);
+    }
+
+    fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
+        let due = self.rows.get().is_none() || cx.now.mono_ms - self.asked_ms >= REFRESH_MS;
+        if visible && due && !self.rows.is_loading() {
+            self.refresh(cx);
+        }
+    }
+
+    fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
+        let rows = self.rows.get().map_or(&[][..], Vec::as_slice);
+        if self.list.command(cmd, rows, Self::height(cx)) {
+            return true;
+        }
+        match cmd {
+            Cmd::Open => {
+                if let Some(row) = self.current() {
+                    let series_id = row.series.id.clone();
+                    let title = row.title();
+                    cx.jump = Some(Jump::Chart {
+                        query: wire::series_query(&row.series),
+                        series_id,
+                        title,
+                        at_ms: None,
+                    });
+                }
+            }
+            Cmd::Sort => {
+                self.list.next_sort(SORTS.len());
+                self.apply(cx);
+            }
+            Cmd::Export => {
+                let path = argument.unwrap_or("sla-future.json").to_owned();
+                let rows: Vec<&FutureRow> = self.list.shown().iter().map(|&at| &self.items()[at]).collect();
+                let text = rows::export(&rows, crate::format::is_csv(&path));
+                cx.effect(Effect::WriteFile { path, text });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn set_filter(&mut self, cx: &Context, text: &str) {
+        self.list.set_filter(text);
+        self.apply(cx);
+    }
+
+    fn filter_text(&self) -> &str {
+        self.list.filter().text()
+    }
+
+    fn resized(&mut self, cx: &mut Context) {
+        self.apply(cx);
+    }
+
+    /// The chosen series over the longest window.
+    fn shown_query(&self, cx: &Context) -> Option<Shown> {
+        let now = cx.data_now_ms();
+        let longest_ms = cx.windows_ms().last().copied().unwrap_or_default();
+        let query = wire::series_query(&self.current()?.series);
+        Some(Shown::new(&query, now - longest_ms, now))
+    }
+
+    fn reply(&mut self, cx: &mut Context, _: Slot, id: RequestId, result: Answer) {
+        let rows = result
+            .and_then(Reply::take::<ListFutureViolationsResponse>)
+            .map(|future| rows_of(cx, future.rows));
+        self.rows.answer(id, rows, cx.now.wall_ms);
+        self.apply(cx);
+    }
+
+    fn remember(&self, out: &mut Remembered) {
+        out.keep_columns("future", &self.columns);
+    }
+
+    fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        self.draw_all(cx, canvas);
+    }
+
+    fn why(&self, cx: &Context) -> (String, Vec<String>) {
+        self.provenance(cx)
+    }
+
+    fn slots(&self) -> &'static [Slot] {
+        &[Slot::Future]
+    }
+
+    fn scopes(&self) -> Vec<Scope> {
+        vec![Scope::Future, Scope::List]
+    }
+
+    fn columns_mut(&mut self) -> Option<&mut Columns> {
+        Some(&mut self.columns)
+    }
+}
+
+/// The rows with what tells them apart: labels, and the set where there are several.
+fn rows_of(cx: &Context, told: Vec<violation::FutureRow>) -> Vec<FutureRow> {
+    let mut rows: Vec<FutureRow> = told.into_iter().enumerate().map(FutureRow::new).collect();
+    if rows.iter().any(|row| row.set_id != rows[0].set_id) {
+        let names = cx.set_names();
+        for row in &mut rows {
+            if let Some(set) = names.get(&row.set_id) {
+                row.name = SafeText::new(&format!("{} ({set})", row.name));
+            }
+        }
+    }
+    let labels = wire::telling_labels(&rows.iter().map(|row| &row.series).collect::<Vec<_>>());
+    for (row, labels) in rows.iter_mut().zip(labels) {
+        row.labels = labels;
+    }
+    rows
+}
