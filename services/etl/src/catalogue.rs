@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sla_domain::{Clock, Labels, SeriesId, counter};
+use sla_domain::{Clock as _, Labels, SeriesId, counter};
 use sla_proto::convert;
 use sla_proto::etl::v1::CheckQueryResponse;
 use sla_proto::series::v1::{Query, Series, SeriesKind};
@@ -16,6 +16,7 @@ use crate::error::EtlError;
 use crate::health::SourceHealth;
 use crate::metrics::{EtlMetrics, add};
 use crate::query::ReadQuery;
+use crate::source_clock::SourceClock;
 
 /// Names kept of one source.
 pub const MAX_NAMES: usize = 100_000;
@@ -42,7 +43,7 @@ pub struct Catalogue {
     pub(crate) source: Arc<dyn MetricSource>,
     pub(crate) health: SourceHealth,
     pub(crate) metrics: Arc<EtlMetrics>,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<SourceClock>,
     /// How far back a series counts as there, milliseconds.
     presence_ms: i64,
     offer: Mutex<Offer>,
@@ -56,7 +57,7 @@ impl Catalogue {
         source: Arc<dyn MetricSource>,
         health: SourceHealth,
         metrics: Arc<EtlMetrics>,
-        clock: Arc<dyn Clock>,
+        clock: Arc<SourceClock>,
         presence_ms: i64,
     ) -> Self {
         Self {

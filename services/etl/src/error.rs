@@ -184,6 +184,12 @@ pub fn source_reason(error: &SourceError) -> &'static str {
 
 impl ToStatus for EtlError {
     fn to_status(&self) -> Status {
+        if let Self::Storage { cause, .. } = self
+            && cause.code() == Code::InvalidArgument
+        {
+            // What our caller gave was passed on: the storage's word about it is the right one for him too.
+            return Status::clone(cause);
+        }
         let mut problem = Problem::new(self.code(), self.reason(), self.to_string()).hint(self.hint());
         if let Self::Source(error) = self {
             if let Some(fault) = error.fault() {

@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sla_domain::{Clock, SafeText};
+use sla_domain::SafeText;
 use sla_proto::convert;
 use sla_proto::series::v1::SourceStatus;
 use sla_source::{SourceError, SourceInfo, Way};
 use tokio::time::Instant;
 
 use crate::error::source_reason;
+use crate::source_clock::SourceClock;
 
 /// Pause after the first failure; doubles with every further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -24,8 +25,32 @@ struct Health {
     way: Option<Way>,
     hides_stale: bool,
     warnings: Vec<String>,
-    last_success_ms: Option<i64>,
+    last_success: Option<Stamp>,
     outage: Option<Outage>,
+}
+
+/// An instant of the past by both clocks.
+#[derive(Debug, Clone, Copy)]
+struct Stamp {
+    wall_ms: i64,
+    at: Instant,
+}
+
+impl Stamp {
+    fn at(wall_ms: i64) -> Self {
+        Self {
+            wall_ms,
+            at: Instant::now(),
+        }
+    }
+
+    /// In Unix milliseconds as our clock counts now: what is past never lies in the future, whatever the clock did since.
+    fn shown_ms(self, now_ms: i64) -> i64 {
+        if self.wall_ms <= now_ms {
+            return self.wall_ms;
+        }
+        now_ms - self.at.elapsed().as_millis() as i64
+    }
 }
 
 #[derive(Debug)]
@@ -33,7 +58,7 @@ struct Outage {
     error: SourceError,
     problem: String,
     reason: &'static str,
-    since_ms: i64,
+    since: Stamp,
     failures: u32,
     next_attempt_ms: i64,
     /// The monotonic twin of `next_attempt_ms`: the wall clock may stand still or jump.
@@ -45,7 +70,7 @@ struct Outage {
 pub struct SourceHealth {
     source: Arc<str>,
     state: Arc<Mutex<Health>>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<SourceClock>,
 }
 
 impl std::fmt::Debug for SourceHealth {
@@ -58,7 +83,7 @@ impl std::fmt::Debug for SourceHealth {
 
 impl SourceHealth {
     /// Of a source that was not asked yet.
-    pub fn new(source: &str, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(source: &str, clock: Arc<SourceClock>) -> Self {
         Self {
             source: source.into(),
             state: Arc::default(),
@@ -79,7 +104,7 @@ impl SourceHealth {
         }
         state.info = Some(info);
         state.outage = None;
-        state.last_success_ms = Some(self.clock.now_ms());
+        state.last_success = Some(Stamp::at(self.clock.own_ms()));
     }
 
     /// Whether the source told what it is since it last failed.
@@ -91,7 +116,7 @@ impl SourceHealth {
     pub fn succeeded(&self, way: Option<Way>, warnings: &[String]) {
         let mut state = self.state();
         state.outage = None;
-        state.last_success_ms = Some(self.clock.now_ms());
+        state.last_success = Some(Stamp::at(self.clock.own_ms()));
         if let Some(way) = way {
             state.way = Some(way);
             state.hides_stale = way.hides_stale();
@@ -108,18 +133,18 @@ impl SourceHealth {
         if !error.is_outage() {
             return;
         }
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.own_ms();
         let mut state = self.state();
-        let (since_ms, failures) = state
+        let (since, failures) = state
             .outage
             .as_ref()
-            .map_or((now_ms, 0), |outage| (outage.since_ms, outage.failures));
+            .map_or((Stamp::at(now_ms), 0), |outage| (outage.since, outage.failures));
         let pause = (FIRST_PAUSE * 2_u32.saturating_pow(failures.min(8))).min(LONGEST_PAUSE);
         state.outage = Some(Outage {
             error: error.clone(),
             problem: SafeText::new(&error.to_string()).into_string(),
             reason: source_reason(error),
-            since_ms,
+            since,
             failures: failures + 1,
             next_attempt_ms: now_ms + pause.as_millis() as i64,
             next_attempt: Instant::now() + pause,
@@ -149,7 +174,7 @@ impl SourceHealth {
 
     /// Lets the next question through at once.
     pub fn forgive(&self) {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.own_ms();
         if let Some(outage) = self.state().outage.as_mut() {
             outage.next_attempt = Instant::now();
             outage.next_attempt_ms = now_ms;
@@ -158,9 +183,10 @@ impl SourceHealth {
 
     /// For the banner.
     pub fn status(&self) -> SourceStatus {
+        let (now_ms, notice) = (self.clock.own_ms(), self.clock.notice());
         let state = self.state();
         let info = state.info.as_ref();
-        let mut warnings = state.warnings.clone();
+        let mut warnings: Vec<String> = notice.iter().chain(&state.warnings).cloned().collect();
         if let Some(info) = info {
             warnings.extend(info.notices.iter().map(|notice| SafeText::new(notice).into_string()));
             warnings.truncate(MAX_WARNINGS);
@@ -175,7 +201,9 @@ impl SourceHealth {
                 .map(|info| SafeText::new(&info.version).into_string())
                 .unwrap_or_default(),
             way: state.way.map(way_word).unwrap_or_default().to_owned(),
-            last_success: state.last_success_ms.map(convert::timestamp),
+            last_success: state
+                .last_success
+                .map(|stamp| convert::timestamp(stamp.shown_ms(now_ms))),
             problem: outage.map(|outage| outage.problem.clone()).unwrap_or_default(),
             problem_reason: outage.map(|outage| outage.reason.to_owned()).unwrap_or_default(),
             problem_cause: outage
@@ -189,11 +217,13 @@ impl SourceHealth {
                 .and_then(|outage| outage.error.redirect_to())
                 .map(|to| SafeText::new(to).into_string())
                 .unwrap_or_default(),
-            failing_since: outage.map(|outage| convert::timestamp(outage.since_ms)),
+            failing_since: outage.map(|outage| convert::timestamp(outage.since.shown_ms(now_ms))),
             next_attempt: outage.map(|outage| convert::timestamp(outage.next_attempt_ms)),
             demo: info.is_some_and(|info| info.is_replay),
             hides_stale_markers: state.hides_stale,
             warnings,
+            clock_offset_ms: self.clock.offset_ms(),
+            clock_notice: notice.unwrap_or_default(),
         }
     }
 }
@@ -211,9 +241,15 @@ fn way_word(way: Way) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use sla_domain::ManualClock;
+    use sla_domain::{Clock as _, ManualClock, SourceId};
+    use sla_source::{Replay, ReplayOptions};
 
     use super::*;
+
+    fn health_at(clock: &Arc<ManualClock>) -> SourceHealth {
+        let replay = Replay::demo(SourceId("prom".into()), clock.clone(), ReplayOptions::default());
+        SourceHealth::new("prom", Arc::new(SourceClock::new(clock.clone(), Arc::new(replay))))
+    }
 
     fn away() -> SourceError {
         SourceError::Timeout {
@@ -225,7 +261,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_outage_says_since_when_and_when_it_is_tried_again() {
         let clock = Arc::new(ManualClock::at(1_000_000));
-        let health = SourceHealth::new("prom", clock.clone());
+        let health = health_at(&clock);
         assert!(health.may_ask());
         health.failed(&away());
         assert!(!health.may_ask());
@@ -249,7 +285,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn pauses_are_bounded_and_bad_questions_do_not_count() {
-        let health = SourceHealth::new("prom", Arc::new(ManualClock::at(0)));
+        let health = health_at(&Arc::new(ManualClock::at(0)));
         health.failed(&SourceError::BadQuery {
             query: "x".into(),
             message: "no".into(),
@@ -260,5 +296,19 @@ mod tests {
             health.failed(&away());
         }
         assert!(health.next_attempt().unwrap() <= Instant::now() + LONGEST_PAUSE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_that_is_past_lies_in_the_future() {
+        let clock = Arc::new(ManualClock::at(10_000_000));
+        let health = health_at(&clock);
+        health.succeeded(None, &[]);
+        health.failed(&away());
+        clock.advance(-3_600_000);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let status = health.status();
+        for told in [status.last_success, status.failing_since] {
+            assert_eq!(convert::millis(&told.unwrap()), clock.now_ms() - 5_000);
+        }
     }
 }

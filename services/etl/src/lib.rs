@@ -17,6 +17,7 @@ pub mod runs;
 pub mod samples;
 pub mod schedule;
 pub mod service;
+pub mod source_clock;
 pub mod steps;
 
 pub use error::EtlError;

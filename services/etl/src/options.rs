@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sla_domain::Window;
+use sla_source::cache::DEFAULT_CACHE_CAP_BYTES;
 use sla_source::port::{DEFAULT_MAX_SERIES, LONG_VIEW_LENGTH_MS};
 
 use crate::error::EtlError;
@@ -28,6 +29,10 @@ pub const MAX_REMEMBERED_RUNS: usize = 16;
 pub const MIN_RESULTS_EVERY_MS: i64 = 60_000;
 /// Shortest time between two timed runs for metadata, milliseconds.
 pub const MIN_METADATA_EVERY_MS: i64 = 600_000;
+/// After its start the role reads neither days nor older history for this long: the first screen comes first.
+pub const QUIET_START: Duration = Duration::from_secs(30);
+/// Least memory for raw samples, bytes.
+pub const MIN_CACHE_BYTES: u64 = 16 << 20;
 /// Longest time between two timed runs, milliseconds (31 d).
 pub const MAX_EVERY_MS: i64 = 31 * 86_400_000;
 
@@ -42,6 +47,8 @@ pub struct EtlOptions {
     pub horizon_ms: i64,
     /// How much raw history is held in memory in the end, milliseconds; at least the longest window.
     pub history_ms: i64,
+    /// Most memory that raw samples of one source take, compressed, bytes.
+    pub cache_bytes: u64,
     /// Length of the long view, milliseconds.
     pub long_view_ms: i64,
     /// Limit of one read of the source, as a caller waits for it.
@@ -67,6 +74,7 @@ impl Default for EtlOptions {
             windows_ms: Window::DEFAULT_LENGTHS_MS.to_vec(),
             horizon_ms: 600_000,
             history_ms: 26 * 3_600_000,
+            cache_bytes: DEFAULT_CACHE_CAP_BYTES,
             long_view_ms: LONG_VIEW_LENGTH_MS,
             read_timeout: Duration::from_secs(13),
             results_every_ms: 300_000,
@@ -108,6 +116,14 @@ impl EtlOptions {
                 ));
             }
         }
+        if self.cache_bytes < MIN_CACHE_BYTES {
+            return Err(EtlError::invalid(
+                "cache_bytes",
+                &self.cache_bytes.to_string(),
+                format!("must be at least {MIN_CACHE_BYTES}, 16 MiB"),
+                format!("leave it out for {DEFAULT_CACHE_CAP_BYTES}, 256 MiB"),
+            ));
+        }
         if self.max_series == 0 {
             return Err(EtlError::invalid(
                 "max_series",
@@ -142,6 +158,10 @@ mod tests {
             },
             EtlOptions {
                 windows_ms: vec![48 * 3_600_000],
+                ..EtlOptions::default()
+            },
+            EtlOptions {
+                cache_bytes: 1,
                 ..EtlOptions::default()
             },
             EtlOptions {

@@ -12,7 +12,7 @@ use sla_proto::storage::v1::{GetStoredScheduleRequest, ListStoredSetsRequest, Pu
 use sla_runtime::shutdown::Shutdown;
 
 use crate::error::EtlError;
-use crate::options::{EtlOptions, MAX_EVERY_MS, MIN_METADATA_EVERY_MS, MIN_RESULTS_EVERY_MS};
+use crate::options::{EtlOptions, MAX_EVERY_MS, MIN_METADATA_EVERY_MS, MIN_RESULTS_EVERY_MS, QUIET_START};
 use crate::runs::Runs;
 use crate::steps::RunStep;
 
@@ -76,11 +76,17 @@ impl Timetable {
         }
     }
 
-    /// What is due at `now_ms`; `None` when nothing is, or paused.
-    pub fn due(&self, now_ms: i64) -> Option<Due> {
+    /// A clock that was ahead once must not put anything off: nothing is further away than its distance.
+    pub fn mend(&mut self, now_ms: i64) {
+        self.next_results_ms = self.next_results_ms.min(now_ms + self.results_every_ms);
+        self.next_metadata_ms = self.next_metadata_ms.min(now_ms + self.metadata_every_ms);
+    }
+
+    /// What is due at `now_ms`; `None` when nothing is, or paused. Metadata reads days: not while it is `quiet`.
+    pub fn due(&self, now_ms: i64, quiet: bool) -> Option<Due> {
         let due = Due {
             results: now_ms >= self.next_results_ms,
-            metadata: now_ms >= self.next_metadata_ms,
+            metadata: now_ms >= self.next_metadata_ms && !quiet,
         };
         (!self.paused && (due.results || due.metadata)).then_some(due)
     }
@@ -282,10 +288,16 @@ impl Schedule {
             }
         }
         let mut first = true;
+        // By the monotonic clock: ours may stand still.
+        let begun = tokio::time::Instant::now();
         loop {
             ticks.tick().await;
             let now_ms = self.0.clock.now_ms();
-            let due = self.timetable().due(now_ms);
+            let due = {
+                let mut timetable = self.timetable();
+                timetable.mend(now_ms);
+                timetable.due(now_ms, begun.elapsed() < QUIET_START)
+            };
             let Some(due) = due else { continue };
             if self.0.runs.is_busy() {
                 // A run that goes on is not overtaken; its time passes and the next one is told honestly. Metadata, once a day,
@@ -353,18 +365,22 @@ mod tests {
     const DAY: i64 = 86_400_000;
 
     #[test]
-    fn the_first_run_is_due_at_once_with_all_steps() {
+    fn the_first_results_are_due_at_once_and_metadata_after_the_first_screen() {
         let mut table = Timetable::new(5 * MIN, DAY, 1_000);
-        let due = table.due(1_000).unwrap();
-        assert_eq!(due.steps(), [RunStep::Statistics, RunStep::Metadata, RunStep::Forecast]);
+        let due = table.due(1_000, true).unwrap();
+        assert_eq!(due.steps(), [RunStep::Statistics, RunStep::Forecast]);
         table.done(due, 1_000);
+        assert_eq!(table.due(31_000, true), None);
+        let due = table.due(31_000, false).unwrap();
+        assert_eq!(due.steps(), [RunStep::Metadata]);
+        table.done(due, 31_000);
         assert_eq!(
             (table.next_results_ms, table.next_metadata_ms),
             (1_000 + 5 * MIN, 1_000 + DAY)
         );
-        assert_eq!(table.due(1_000 + 5 * MIN - 1), None);
+        assert_eq!(table.due(1_000 + 5 * MIN - 1, false), None);
         assert_eq!(
-            table.due(1_000 + 5 * MIN).unwrap().steps(),
+            table.due(1_000 + 5 * MIN, false).unwrap().steps(),
             [RunStep::Statistics, RunStep::Forecast]
         );
     }
@@ -380,7 +396,7 @@ mod tests {
             0,
         );
         let late = 17 * MIN;
-        table.done(table.due(late).unwrap(), late);
+        table.done(table.due(late, false).unwrap(), late);
         assert_eq!(table.next_results_ms, 20 * MIN);
         // A clock that jumped back does not bring a run sooner.
         table.done(
@@ -391,6 +407,15 @@ mod tests {
             0,
         );
         assert_eq!(table.next_results_ms, 25 * MIN);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_puts_nothing_off() {
+        let mut table = Timetable::new(5 * MIN, DAY, 0);
+        let ahead = 30 * DAY;
+        table.done(table.due(ahead, false).unwrap(), ahead);
+        table.mend(MIN);
+        assert_eq!((table.next_results_ms, table.next_metadata_ms), (6 * MIN, MIN + DAY));
     }
 
     #[test]
@@ -405,7 +430,7 @@ mod tests {
                 0,
             )
             .unwrap();
-        assert_eq!(table.due(DAY * 10), None);
+        assert_eq!(table.due(DAY * 10, false), None);
         let message = table.to_message();
         assert!(message.paused && message.next_results.is_none() && message.next_metadata.is_none());
     }

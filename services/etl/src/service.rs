@@ -25,6 +25,7 @@ use crate::options::{EtlOptions, MAX_REQUEST_BYTES};
 use crate::runs::{RunParts, Runs};
 use crate::samples::SampleReader;
 use crate::schedule::Schedule;
+use crate::source_clock::SourceClock;
 
 /// The parts that answer calls; shared by all servers of the role.
 pub(crate) struct Core {
@@ -49,9 +50,9 @@ impl Core {
         Call::within(self.options.read_timeout).cancelled_by(self.shutdown.token().child_token())
     }
 
-    /// The instant of a request; now where none is given.
+    /// The instant of a request; the source's present where none is given.
     pub(crate) fn instant_ms(&self, at: Option<&prost_types::Timestamp>) -> i64 {
-        at.map_or_else(|| self.clock.now_ms(), sla_proto::convert::millis)
+        at.map_or_else(|| self.reader.present_ms(), sla_proto::convert::millis)
     }
 
     /// Asks the source what it is.
@@ -100,12 +101,13 @@ impl EtlService {
         };
         let options = Arc::new(options);
         let metrics = Arc::new(EtlMetrics::default());
-        let health = SourceHealth::new(&source.id().0, clock.clone());
+        let source_clock = Arc::new(SourceClock::new(clock.clone(), source.clone()));
+        let health = SourceHealth::new(&source.id().0, source_clock.clone());
         let catalogue = Arc::new(Catalogue::new(
             source.clone(),
             health.clone(),
             metrics.clone(),
-            clock.clone(),
+            source_clock,
             options.longest_window_ms(),
         ));
         let reader = SampleReader::start(catalogue.clone(), &options, pool.clone(), &shutdown);
@@ -143,7 +145,7 @@ impl EtlService {
 
     /// How the source is doing, from memory.
     pub fn source_status(&self) -> SourceStatus {
-        self.core.health.status()
+        self.core.reader.status()
     }
 
     /// What the role counts about itself.

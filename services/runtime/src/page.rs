@@ -33,22 +33,25 @@ impl Token {
         text
     }
 
+    /// What a token that is none of ours gets.
+    pub fn refused() -> Problem {
+        Problem::new(
+            tonic::Code::InvalidArgument,
+            reason::BAD_PAGE_TOKEN,
+            "page_token belongs to another list, filter or version",
+        )
+        .field(
+            "page_token",
+            "use the token of the previous answer with the same filter, or leave it empty",
+        )
+    }
+
     /// The key of a token; `None` for the empty token (the first page).
     pub fn decode(token: &str, filter: &str) -> Result<Option<String>, Problem> {
         if token.is_empty() {
             return Ok(None);
         }
-        let refused = || {
-            Problem::new(
-                tonic::Code::InvalidArgument,
-                reason::BAD_PAGE_TOKEN,
-                "page_token belongs to another list, filter or version",
-            )
-            .field(
-                "page_token",
-                "use the token of the previous answer with the same filter, or leave it empty",
-            )
-        };
+        let refused = Self::refused;
         if token.len() > MAX_TOKEN_CHARS || !token.is_ascii() || token.len() < 16 || !token.len().is_multiple_of(2) {
             return Err(refused());
         }

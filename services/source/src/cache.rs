@@ -230,6 +230,19 @@ impl SampleCache {
         }
     }
 
+    /// What was read up to a time that has not come yet is not known: the range known of such a series ends at its newest
+    /// sample. A clock that was ahead leaves this behind.
+    pub fn doubt_after(&mut self, now_ms: i64) {
+        for entry in self
+            .entries
+            .values_mut()
+            .filter(|entry| entry.covered_until_ms > now_ms)
+        {
+            let newest_ms = entry.chunks.last().map_or(i64::MIN, |chunk| chunk.max_ms);
+            entry.covered_until_ms = newest_ms.min(now_ms).max(entry.covered_after_ms);
+        }
+    }
+
     /// Drops chunks that end at or before `before_ms`.
     pub fn evict(&mut self, before_ms: i64) {
         for entry in self.entries.values_mut() {

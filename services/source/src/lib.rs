@@ -15,6 +15,7 @@ pub mod prometheus;
 pub mod reader;
 pub mod replay;
 pub mod reply;
+pub mod server_time;
 pub mod xor;
 
 pub use cache::{CacheFill, CachedSeries, SampleCache};
@@ -26,6 +27,7 @@ pub use prometheus::Prometheus;
 pub use reader::{CachedReader, ReaderOptions, Refreshed};
 pub use replay::{Replay, ReplayOptions};
 pub use reply::{
-    ClockOffset, ExpressionRead, LongSeries, LongView, MetricFamily, MetricNames, RawRead, RawSeries, SeriesData,
-    SeriesFailure, SourceInfo, Way, XorChunk,
+    ExpressionRead, LongSeries, LongView, MetricFamily, MetricNames, RawRead, RawSeries, SeriesData, SeriesFailure,
+    SourceInfo, Way, XorChunk,
 };
+pub use server_time::ServerTime;

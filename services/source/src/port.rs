@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::SourceError;
-use crate::reply::{ClockOffset, ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
+use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
+use crate::server_time::ServerTime;
 
 /// Longest time one call may take when its caller names none.
 pub const DEFAULT_CALL_DEADLINE: Duration = Duration::from_mins(1);
@@ -187,11 +188,6 @@ pub trait MetricSource: Send + Sync + 'static {
     /// The configured name of this source.
     fn id(&self) -> &SourceId;
 
-    /// How far the source's clock is from this machine's, as its last answers tell; `None` where it does not tell.
-    fn clock_offset(&self) -> Option<ClockOffset> {
-        None
-    }
-
     /// Asks the server what it is and can do; the answer is cached until a way of reading fails.
     async fn probe(&self, call: &Call) -> Result<SourceInfo, SourceError>;
 
@@ -221,4 +217,10 @@ pub trait MetricSource: Send + Sync + 'static {
 
     /// The long view of series, on the server where possible.
     async fn long_view(&self, request: &LongViewRequest, call: &Call) -> Result<LongView, SourceError>;
+
+    /// What the server's clock showed in its newest answers, oldest first, at most
+    /// [`MAX_READINGS`](crate::server_time::MAX_READINGS); none where there is no server.
+    fn server_times(&self) -> Vec<ServerTime> {
+        Vec::new()
+    }
 }

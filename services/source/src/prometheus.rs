@@ -14,7 +14,6 @@ mod question;
 mod read;
 mod refusal;
 mod remote_read;
-mod server_clock;
 mod transport;
 mod trust;
 mod wire;
@@ -28,7 +27,8 @@ use tokio::time::Instant;
 use crate::error::SourceError;
 use crate::options::SourceOptions;
 use crate::port::{Call, ExpressionRequest, LongViewRequest, MetricSource, ReadRequest};
-use crate::reply::{ClockOffset, ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
+use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
+use crate::server_time::ServerTime;
 
 use client::Client;
 
@@ -56,10 +56,6 @@ impl Prometheus {
 impl MetricSource for Prometheus {
     fn id(&self) -> &SourceId {
         &self.client.options.id
-    }
-
-    fn clock_offset(&self) -> Option<ClockOffset> {
-        self.client.clock().offset()
     }
 
     async fn probe(&self, call: &Call) -> Result<SourceInfo, SourceError> {
@@ -95,5 +91,9 @@ impl MetricSource for Prometheus {
 
     async fn long_view(&self, request: &LongViewRequest, call: &Call) -> Result<LongView, SourceError> {
         self.view_long(request, call).await
+    }
+
+    fn server_times(&self) -> Vec<ServerTime> {
+        self.client.server_times.all()
     }
 }

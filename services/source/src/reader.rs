@@ -115,6 +115,7 @@ impl CachedReader {
         let mut done = 0;
         {
             let mut cache = self.write();
+            cache.doubt_after(self.clock.now_ms());
             for labels in series {
                 let id = self.id_of(labels);
                 cache.touch(id);
@@ -152,7 +153,11 @@ impl CachedReader {
         });
         let mut out = self.run(errands, call).await?;
         out.series += done;
-        self.write().evict(self.clock.now_ms() - self.options.keep_ms);
+        // The answers may have shown that the source's present lies before ours.
+        let now_ms = self.clock.now_ms();
+        let mut cache = self.write();
+        cache.doubt_after(now_ms);
+        cache.evict(now_ms - self.options.keep_ms);
         Ok(out)
     }
 

@@ -45,15 +45,6 @@ impl Way {
     }
 }
 
-/// How far a source's clock is from ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClockOffset {
-    /// The source's clock minus this machine's, milliseconds; true to about half a second.
-    pub offset_ms: i64,
-    /// From how many answers it was taken, at most 5.
-    pub answers: usize,
-}
-
 /// What a source is and can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceInfo {

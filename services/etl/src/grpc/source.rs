@@ -5,7 +5,7 @@ use sla_proto::etl::v1::source_service_server::SourceService;
 use sla_proto::etl::v1::{
     CheckQueryRequest, CheckQueryResponse, GetSourceRequest, GetSourceResponse, ListMetricNamesRequest,
     ListMetricNamesResponse, ListSeriesRequest, ListSeriesResponse, MetricName, RetrySourceRequest,
-    RetrySourceResponse,
+    RetrySourceResponse, SampleCache,
 };
 use sla_runtime::page::{self, Token};
 use sla_source::MetricFamily;
@@ -34,11 +34,25 @@ fn metric_name(family: &MetricFamily) -> MetricName {
     }
 }
 
+impl Core {
+    fn cache(&self) -> SampleCache {
+        let fill = self.reader.fill();
+        SampleCache {
+            series: fill.series as u64,
+            samples: fill.samples,
+            bytes: fill.bytes,
+            cap_bytes: fill.cap_bytes,
+            shed_series: fill.shed_series,
+        }
+    }
+}
+
 #[tonic::async_trait]
 impl SourceService for Core {
     async fn get_source(&self, _: Request<GetSourceRequest>) -> Result<Response<GetSourceResponse>, Status> {
         Ok(Response::new(GetSourceResponse {
-            status: Some(self.health.status()),
+            status: Some(self.reader.status()),
+            cache: Some(self.cache()),
         }))
     }
 
@@ -90,9 +104,10 @@ impl SourceService for Core {
             .map_err(|error| refused("ListSeries", &error))?;
         let filter = format!("series {}", query.text());
         // The listing stays the same while it is paged, so a position in it is a good key.
-        let from: usize = Token::decode(&request.page_token, &filter)?
-            .and_then(|key| key.parse().ok())
-            .unwrap_or(0);
+        let from: usize = match Token::decode(&request.page_token, &filter)? {
+            Some(key) => key.parse().map_err(|_| Token::refused())?,
+            None => 0,
+        };
         let all = self
             .catalogue
             .series(&query, &self.call())
@@ -129,7 +144,7 @@ impl SourceService for Core {
             tracing::debug!(%error, "the source is still away");
         }
         Ok(Response::new(RetrySourceResponse {
-            status: Some(self.health.status()),
+            status: Some(self.reader.status()),
         }))
     }
 }

@@ -202,7 +202,7 @@ impl Runs {
         run.change(|progress| progress.enter("extract"));
         run.tell(&format!("reading {} queries", queries.len()), self.now_ms());
 
-        let at_ms = self.now_ms();
+        let at_ms = parts.reader.present_ms();
         let plan = ReadPlan {
             queries: queries.iter().map(|one| one.query.clone()).collect(),
             after_ms: at_ms - parts.options.longest_window_ms(),

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::memory::SampleMemory;
 use crate::metrics::add;
+use crate::options::QUIET_START;
 
 /// Batches of series that wait for their older history.
 pub(super) const BACKFILL_QUEUE: usize = 64;
@@ -25,6 +26,8 @@ const SWEEP_EVERY: Duration = Duration::from_mins(5);
 
 /// Reads older history in the background and forgets what nobody wants any more; ends when the reader is gone.
 pub(super) async fn backfill_worker(memory: Weak<SampleMemory>, mut queue: mpsc::Receiver<Vec<Labels>>) {
+    // The first screen comes first.
+    tokio::time::sleep(QUIET_START).await;
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sla_domain::Labels;
+use sla_domain::{Clock as _, Labels};
 use sla_source::Call;
 
 use super::expressions::REREAD_MS;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sla_domain::{Samples, SeriesId};
+use sla_domain::{Clock as _, Samples, SeriesId};
 use sla_proto::series::v1::Series;
 use sla_source::port::LONG_VIEW_STEP_MS;
 use sla_source::{Call, ExpressionRequest, LongViewRequest, ReadLimits, SourceError, Targets};
@@ -56,7 +56,9 @@ async fn evaluate_new(
     call: &Call,
     tally: &mut ReadTally,
 ) -> Result<(), SourceError> {
-    let until_ms = plan.until_ms.min(memory.clock.now_ms());
+    let present_ms = memory.clock.now_ms();
+    memory.expressions.doubt_after(key, present_ms);
+    let until_ms = plan.until_ms.min(present_ms);
     let Some(range) = memory.expressions.missing(key, plan.after_ms, until_ms) else {
         return Ok(());
     };

@@ -102,6 +102,15 @@ impl Expressions {
         Some(((held.until_ms - REREAD_MS).max(after_ms), until_ms))
     }
 
+    /// Forgets values evaluated at instants that have not come yet: a clock that was ahead leaves them behind, and they say
+    /// nothing about what those instants will be.
+    pub(super) fn doubt_after(&self, key: &Key, present_ms: i64) {
+        let held = &mut self.state().held;
+        if held.get(key).is_some_and(|held| held.until_ms > present_ms) {
+            held.remove(key);
+        }
+    }
+
     /// Evaluates a missing range and keeps the values; older ones than `keep_ms` before the newest are dropped.
     pub(super) async fn read(
         &self,

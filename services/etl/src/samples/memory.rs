@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sla_domain::{Clock, Labels, Samples};
+use sla_domain::{Labels, Samples};
 use sla_runtime::pool::CpuPool;
 use sla_source::{CachedReader, MetricSource, ReaderOptions, SourceError};
 use tokio::sync::{Semaphore, mpsc};
@@ -16,6 +16,7 @@ use crate::health::SourceHealth;
 use crate::metrics::{EtlMetrics, add};
 use crate::options::EtlOptions;
 use crate::query::ReadQuery;
+use crate::source_clock::SourceClock;
 
 /// What is read before a window, so that a value can be carried in and a rate can look back, milliseconds.
 pub(super) const LOOK_BACK_MS: i64 = 900_000;
@@ -59,7 +60,8 @@ pub(super) struct SampleMemory {
     pub(super) expressions: Expressions,
     pub(super) health: SourceHealth,
     pub(super) metrics: Arc<EtlMetrics>,
-    pub(super) clock: Arc<dyn Clock>,
+    /// The source's present.
+    pub(super) clock: Arc<SourceClock>,
     pub(super) pool: CpuPool,
     pub(super) longest_window_ms: i64,
     pub(super) history_ms: i64,
@@ -87,6 +89,7 @@ impl SampleMemory {
             keep_ms: options.history_ms + LOOK_BACK_MS,
             // The limit of a read is checked by its reader, where queries are known.
             max_series: MAX_LISTED_SERIES,
+            cache_cap_bytes: options.cache_bytes,
             ..ReaderOptions::default()
         };
         Self {

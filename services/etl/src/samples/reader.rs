@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use sla_domain::{Labels, Selector, SeriesId, spacing};
-use sla_proto::series::v1::Series;
+use sla_domain::{Clock as _, Labels, Selector, SeriesId, spacing};
+use sla_proto::series::v1::{Series, SourceStatus};
 use sla_runtime::pool::CpuPool;
 use sla_runtime::shutdown::Shutdown;
 use sla_source::{CacheFill, Call, SourceError, XorChunk};
@@ -85,7 +85,7 @@ impl SampleReader {
         Ok(SampleReading {
             series,
             problems,
-            status: memory.health.status(),
+            status: self.status(),
             bytes_read: tally.bytes,
             read_ms: tally.source_time.as_secs_f64() * 1_000.0,
         })
@@ -94,6 +94,29 @@ impl SampleReader {
     /// What stands for all series of a query that could not be answered.
     pub fn unanswered_message(&self, query: &str) -> (SeriesId, Series) {
         self.0.catalogue.expression_message(query, &Labels::default())
+    }
+
+    /// How the source does, and what its memory had to drop.
+    pub fn status(&self) -> SourceStatus {
+        let mut status = self.0.health.status();
+        let fill = self.fill();
+        if fill.shed_series > 0 {
+            let cap_mib = fill.cap_bytes >> 20;
+            status.warnings.insert(
+                0,
+                format!(
+                    "the sample memory of {cap_mib} MiB is full: {} series were dropped and are read anew when asked for; \
+                     raise etl.cache_bytes",
+                    fill.shed_series
+                ),
+            );
+        }
+        status
+    }
+
+    /// The source's present, Unix milliseconds.
+    pub fn present_ms(&self) -> i64 {
+        self.0.clock.now_ms()
     }
 
     /// How full the memory is.
@@ -180,6 +203,9 @@ fn cut_to_range(
         return None;
     }
     let spacing_ms = memory.cache.about(id).and_then(|known| known.spacing_ms);
+    if let Some(spacing_ms) = spacing_ms {
+        memory.clock.note_spacing(spacing_ms);
+    }
     Some(SeriesReading {
         series,
         id,

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sla_domain::{Labels, Selector, SeriesId};
+use sla_domain::{Clock as _, Labels, Selector, SeriesId};
 use sla_source::{Call, ReadLimits, ReadRequest, Refreshed, SourceError, Targets};
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
@@ -120,12 +120,14 @@ impl Tail<'_> {
 
     /// The selectors among these whose samples are older than the plan asks for.
     fn stale<'s>(&self, selectors: &[Selected<'s>]) -> Vec<Selected<'s>> {
-        // Nobody can know more than the present.
-        let wanted_ms = self.plan.until_ms.min(self.memory.clock.now_ms()) - TOLERANCE_MS;
+        // Nobody can know more than the present: what was read "up to" a time that has not come yet is not known.
+        let present_ms = self.memory.clock.now_ms();
+        let wanted_ms = self.plan.until_ms.min(present_ms) - TOLERANCE_MS;
+        let is_known = |fresh_ms: i64| (wanted_ms..=present_ms + TOLERANCE_MS).contains(&fresh_ms);
         let mut remembered = self.memory.remembered();
         let mut is_stale = |selector: &Selector| {
             let members = remembered.membership.get(selector.text());
-            members.is_some_and(|members| members.fresh_until_ms.is_none_or(|fresh| fresh < wanted_ms))
+            members.is_some_and(|members| !members.fresh_until_ms.is_some_and(is_known))
         };
         selectors
             .iter()
@@ -160,7 +162,9 @@ impl Tail<'_> {
         self.tally.source_time += begun.elapsed();
         match answer {
             Ok(done) => {
-                self.book(done, &stale, until_ms);
+                // The answer may have shown that the server's clock is behind ours.
+                let known_until_ms = until_ms.min(self.memory.clock.now_ms());
+                self.book(done, &stale, known_until_ms);
                 if !new.is_empty() && self.memory.backfill.try_send(new).is_err() {
                     tracing::debug!("too many series wait for their older history; it is read when somebody asks");
                 }

@@ -1,7 +1,7 @@
 //! Reading through the memory, against a recording whose source can be cut off and whose questions are counted.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,6 +11,7 @@ use sla_etl::health::SourceHealth;
 use sla_etl::metrics::EtlMetrics;
 use sla_etl::query::ReadQuery;
 use sla_etl::samples::{ReadPlan, SampleReader};
+use sla_etl::source_clock::SourceClock;
 use sla_etl::steps::seasons::LongLook;
 use sla_etl::{EtlError, EtlOptions};
 use sla_proto::series::v1::{Query, SeriesKind, query};
@@ -18,7 +19,7 @@ use sla_runtime::pool::CpuPool;
 use sla_runtime::shutdown::Shutdown;
 use sla_source::{
     Call, ExpressionRead, ExpressionRequest, LongView, LongViewRequest, MetricNames, MetricSource, RawRead,
-    ReadRequest, Replay, SourceError, SourceInfo,
+    ReadRequest, Replay, ServerTime, SourceError, SourceInfo,
 };
 
 const H: i64 = 3_600_000;
@@ -31,6 +32,11 @@ struct Switched {
     reads: AtomicU32,
     long_reads: AtomicU32,
     oldest_asked_ms: std::sync::Mutex<Vec<i64>>,
+    /// The server's own present: it has nothing newer, whatever it is asked for. Unix milliseconds.
+    present_ms: AtomicI64,
+    /// Whether its answers show its clock.
+    shows_clock: AtomicBool,
+    times: std::sync::Mutex<Vec<ServerTime>>,
 }
 
 impl Switched {
@@ -79,7 +85,25 @@ impl MetricSource for Switched {
         self.oldest_asked_ms.lock().unwrap().push(request.after_ms);
         // Long enough for a second reader to come while the first is under way.
         tokio::time::sleep(Duration::from_millis(50)).await;
-        self.replay.read(request, call).await
+        let present_ms = self.present_ms.load(Ordering::SeqCst);
+        if self.shows_clock.load(Ordering::SeqCst) {
+            let (server_ms, at) = (present_ms, tokio::time::Instant::now());
+            *self.times.lock().unwrap() = vec![ServerTime { server_ms, at }];
+        }
+        let until_ms = request.until_ms.min(present_ms);
+        self.replay
+            .read(
+                &ReadRequest {
+                    until_ms,
+                    ..request.clone()
+                },
+                call,
+            )
+            .await
+    }
+
+    fn server_times(&self) -> Vec<ServerTime> {
+        self.times.lock().unwrap().clone()
     }
 
     async fn read_expression(&self, request: &ExpressionRequest, call: &Call) -> Result<ExpressionRead, SourceError> {
@@ -134,15 +158,19 @@ impl Scene {
             reads: AtomicU32::new(0),
             long_reads: AtomicU32::new(0),
             oldest_asked_ms: std::sync::Mutex::default(),
+            present_ms: AtomicI64::new(i64::MAX),
+            shows_clock: AtomicBool::new(false),
+            times: std::sync::Mutex::default(),
         });
         let (shutdown, metrics) = (Shutdown::new(), Arc::new(EtlMetrics::default()));
-        let health = SourceHealth::new("test", clock.clone());
+        let source_clock = Arc::new(SourceClock::new(clock.clone(), source.clone()));
+        let health = SourceHealth::new("test", source_clock.clone());
         let options = EtlOptions::default();
         let catalogue = Catalogue::new(
             source.clone(),
             health.clone(),
             metrics.clone(),
-            clock.clone(),
+            source_clock,
             options.longest_window_ms(),
         );
         let reader = SampleReader::start(Arc::new(catalogue), &options, CpuPool::new(2), &shutdown);
@@ -435,4 +463,58 @@ async fn days_are_looked_at_in_bulk_and_once_a_day_and_a_failure_is_only_a_note(
         4,
         "what came later is not told of an earlier instant"
     );
+}
+
+/// The newest sample that a reader of "load" gets now.
+async fn newest_ms(scene: &Scene) -> i64 {
+    let reading = scene
+        .reader
+        .read(&scene.plan(&["load{host='a'}"]), &Scene::call())
+        .await
+        .unwrap();
+    let samples = reading.series.first().map(|one| one.samples().unwrap());
+    samples
+        .and_then(|samples| samples.times_ms.last().copied())
+        .unwrap_or(0)
+}
+
+#[tokio::test]
+async fn after_a_jump_of_our_clock_the_next_round_reads_on() {
+    let scene = Scene::new();
+    let server = |ms: i64| scene.source.present_ms.store(NOW_MS + ms, Ordering::SeqCst);
+    server(0);
+    assert_eq!(newest_ms(&scene).await, NOW_MS);
+    for (jump_ms, seconds) in [(H, 15_000), (-H, 30_000), (20 * 60_000, 45_000)] {
+        scene.clock.set(NOW_MS + seconds + jump_ms);
+        server(seconds);
+        newest_ms(&scene).await;
+        // Right again: what was read "up to" the future is not known.
+        let seconds = seconds + 15_000;
+        scene.clock.set(NOW_MS + seconds);
+        server(seconds);
+        assert_eq!(newest_ms(&scene).await, NOW_MS + seconds, "after {jump_ms} ms");
+    }
+}
+
+#[tokio::test]
+async fn with_a_clock_that_is_ahead_late_samples_are_not_lost_and_it_is_said() {
+    let scene = Scene::new();
+    scene.source.shows_clock.store(true, Ordering::SeqCst);
+    for seconds in [0, 15_000, 30_000] {
+        scene.source.present_ms.store(NOW_MS + seconds, Ordering::SeqCst);
+        scene.clock.set(NOW_MS + seconds + 600_000);
+        assert_eq!(newest_ms(&scene).await, NOW_MS + seconds);
+    }
+    let status = scene.health.status();
+    assert!(
+        (-600_100..=-599_900).contains(&status.clock_offset_ms.unwrap()),
+        "{status:?}"
+    );
+    assert!(status.clock_notice.contains("10m behind"), "{status:?}");
+    // Ours behind by as much: the source's present is the server's all the same.
+    scene.source.present_ms.store(NOW_MS + 60_000, Ordering::SeqCst);
+    scene.clock.set(NOW_MS - 600_000);
+    newest_ms(&scene).await;
+    let present_ms = scene.reader.present_ms();
+    assert!((NOW_MS + 60_000..NOW_MS + 70_000).contains(&present_ms), "{present_ms}");
 }

@@ -209,6 +209,8 @@ pub(crate) struct EtlConfig {
     pub(crate) metadata_every: Span,
     /// Threads for numerics; 0 = one a core.
     pub(crate) threads: usize,
+    /// Most memory for raw samples of one source, bytes; at least 16 MiB.
+    pub(crate) cache_bytes: u64,
 }
 
 impl Default for EtlConfig {
@@ -218,6 +220,7 @@ impl Default for EtlConfig {
             results_every: Span(300_000),
             metadata_every: Span(86_400_000),
             threads: 0,
+            cache_bytes: 256 << 20,
         }
     }
 }

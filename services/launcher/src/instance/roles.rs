@@ -122,6 +122,7 @@ fn etl_options(config: &Config, paths: &Paths) -> EtlOptions {
         horizon_ms: config.evaluation.horizon.ms(),
         results_every_ms: config.etl.results_every.ms(),
         metadata_every_ms: config.etl.metadata_every.ms(),
+        cache_bytes: config.etl.cache_bytes,
         log_directory: Some(paths.log.clone()),
         ..EtlOptions::default()
     }

@@ -10,6 +10,7 @@ use sla_proto::retrieval::v1::{ListSeriesRowsRequest, ListSeriesRowsResponse, Se
 use sla_proto::series::v1::{CounterMode, Point};
 use sla_proto::storage::v1::LatestResult;
 use sla_runtime::page::{self, Token};
+use sla_runtime::status::Problem;
 
 use super::sentences;
 use crate::columns::columns;
@@ -136,11 +137,14 @@ impl Core {
             frame.mode as i32,
             request.sort
         );
-        let after = Token::decode(&request.page_token, &filter).map_err(|problem| RetrievalError::Upstream {
+        let refused = |problem: Problem| RetrievalError::Upstream {
             doing: "page",
             cause: std::sync::Arc::new(problem.status()),
-        })?;
-        let after = after.as_deref().and_then(Key::decode);
+        };
+        let after = match Token::decode(&request.page_token, &filter).map_err(refused)? {
+            Some(key) => Some(Key::decode(&key).ok_or_else(|| refused(Token::refused()))?),
+            None => None,
+        };
 
         let reading = self
             .read(

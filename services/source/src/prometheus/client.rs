@@ -19,12 +19,12 @@ use super::diagnosis::{speaks_the_other_scheme, transport_error};
 use super::proxy::Route;
 use super::question::Question;
 use super::refusal::{refusal, retry_after};
-use super::server_clock::ServerClock;
 use super::transport::Transport;
 use crate::error::{SourceError, excerpt};
 use crate::fault::Fault;
 use crate::options::{Credentials, Secret, SourceOptions, redact_url};
 use crate::port::Call;
+use crate::server_time::ServerTimes;
 
 /// Most times one request is sent.
 pub(crate) const MAX_ATTEMPTS: u32 = 4;
@@ -100,7 +100,8 @@ pub(crate) struct Client {
     transport: OnceCell<Transport>,
     budget: Arc<Budget>,
     refuses_post: AtomicBool,
-    clock: ServerClock,
+    /// What the server's clock showed.
+    pub(crate) server_times: ServerTimes,
 }
 
 impl Client {
@@ -114,13 +115,8 @@ impl Client {
             user_info,
             transport: OnceCell::new(),
             refuses_post: AtomicBool::new(false),
-            clock: ServerClock::default(),
+            server_times: ServerTimes::default(),
         })
-    }
-
-    /// How far the server's clock is from ours.
-    pub(crate) fn clock(&self) -> &ServerClock {
-        &self.clock
     }
 
     /// The base URL, fit for screens.
@@ -278,11 +274,11 @@ impl Client {
                 .body(body.clone()),
         };
         let request = self.authorised(request, transport).await?;
-        let (started, sent_ms) = (Instant::now(), ServerClock::ours_ms());
+        let started = Instant::now();
         let response = request.send().await;
         let response = response.map_err(|cause| transport_error(tried, &transport.route, cause))?;
         self.budget.observe(started.elapsed());
-        self.clock.observe(response.headers(), sent_ms, ServerClock::ours_ms());
+        self.server_times.note(response.headers(), started);
         Ok(response)
     }
 
