@@ -5,8 +5,11 @@ mod headline;
 mod needs;
 mod overlay_view;
 mod picking;
+mod quitting;
+mod trail;
 mod update;
 mod view;
+mod walking;
 
 use std::collections::BTreeMap;
 
@@ -53,6 +56,11 @@ pub(crate) struct App {
     pub(crate) overlay: Option<Overlay>,
     /// In the order of the tabs.
     screens: [Box<dyn Screen>; Tab::ALL.len()],
+    trail: trail::Trail,
+    /// Whether what is not saved is kept for the next start.
+    keeps_drafts: bool,
+    /// The console ends as soon as the changes are saved.
+    leaving: bool,
 }
 
 /// What a new console starts with.
@@ -68,6 +76,8 @@ pub(crate) struct Start {
     pub(crate) remembered: Remembered,
     /// Whether there is an editor for texts.
     pub(crate) editor: bool,
+    /// Whether what is not saved is kept for the next start.
+    pub(crate) keeps_drafts: bool,
 }
 
 impl App {
@@ -88,6 +98,9 @@ impl App {
             keymap,
             overlay: None,
             screens: screens::all(&remembered, start.editor),
+            trail: trail::Trail::default(),
+            keeps_drafts: start.keeps_drafts,
+            leaving: false,
         })
     }
 

@@ -29,6 +29,8 @@ pub(crate) enum Cmd {
     Go(Tab),
     NextTab,
     PreviousTab,
+    JumpBack,
+    JumpForward,
     Up,
     Down,
     PageUp,
@@ -70,6 +72,8 @@ pub(crate) enum Cmd {
     BoundDown,
     OtherBound,
     Undo,
+    Redo,
+    Revert,
     Save,
     Suggest,
     NewSet,
@@ -143,6 +147,8 @@ pub(crate) enum Danger {
     None,
     /// Asks before it is done.
     Confirm,
+    /// Asks when there is something to ask.
+    Sometimes,
 }
 
 /// One entry of the registry.

@@ -8,13 +8,13 @@ pub(crate) mod shown;
 pub(crate) mod toast;
 pub(crate) mod wire;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
-use sla_proto::objective::v1::AllowedRange;
+use sla_proto::objective::v1::{AllowedRange, SlaSet};
 use sla_proto::series::v1::{Query, SourceStatus};
 use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse};
 use sla_proto::violation::v1::{
-    ObjectiveStatus, Overview, SeriesStatus, WatchViolationsResponse, watch_violations_response::Event,
+    ObjectiveStatus, Overview, SeriesStatus, Violation, WatchViolationsResponse, watch_violations_response::Event,
 };
 
 use crate::command::Tab;
@@ -26,7 +26,7 @@ use log_ring::LogRing;
 use remote::Remote;
 use request::{Effect, Request, RequestId, Slot};
 use toast::{Level, Toasts};
-use wire::State;
+use wire::{Mark, State};
 
 /// Rows above the screens: state, what is wrong, tabs.
 pub(crate) const HEADER_ROWS: u16 = 3;
@@ -39,6 +39,8 @@ pub(crate) const STALE_MS: i64 = 60_000;
 /// A source that fails is asked about again this often after its next attempt was due, milliseconds.
 const SOURCE_AGAIN_MS: i64 = 5_000;
 
+/// Ends of violations that may wait for their evaluation.
+const ENDED_MAX: usize = 16;
 /// The end of a violation is told when it lasted this long, milliseconds.
 const TOLD_MS: i64 = 60_000;
 
@@ -98,6 +100,7 @@ impl Jump {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Agreed {
     pub(crate) state: State,
+    pub(crate) mark: Mark,
     pub(crate) range: AllowedRange,
 }
 
@@ -118,6 +121,10 @@ pub(crate) struct Context {
     pub(crate) jump: Option<Jump>,
     /// What a screen wants to be shown over it.
     pub(crate) overlay: Option<Overlay>,
+    /// All sets, as they were listed last.
+    pub(crate) sets: Remote<Vec<SlaSet>>,
+    /// Violations whose end was told by an evaluation that is not here yet.
+    ended: VecDeque<Violation>,
     /// Queries of the active sets; `None` until the sets were listed.
     pub(crate) agreed_queries: Option<Vec<Query>>,
     /// The metric source as it was told last, by whichever answer carried it.
@@ -146,6 +153,8 @@ impl Context {
             target,
             jump: None,
             overlay: None,
+            sets: Remote::default(),
+            ended: VecDeque::new(),
             agreed_queries: None,
             told_source: None,
             server_asked_ms: 0,
@@ -353,17 +362,80 @@ impl Context {
             // What was short enough to be seen only in passing is told by the ledger.
             Some(Event::Closed(violation)) if violation.duration_ms < TOLD_MS => return false,
             Some(Event::Closed(violation)) => {
-                let name = violation.series.as_ref().map(wire::series_name).unwrap_or_default();
-                self.say(format!(
-                    "{name} is back in its range after {}",
-                    crate::format::duration(violation.duration_ms)
-                ));
+                if self.ended.len() == ENDED_MAX {
+                    self.ended.pop_front();
+                }
+                self.ended.push_back(violation);
+                self.tell_ended();
                 return false;
             }
             Some(Event::Heartbeat(_)) | None => return false,
         }
         self.index_agreed();
+        self.tell_ended();
         true
+    }
+
+    /// Says how violations ended, as soon as the evaluation that ended them is here: not every end is a good one.
+    fn tell_ended(&mut self) {
+        let judged = self.overview.get().and_then(|o| wire::ms(o.evaluated.as_ref()));
+        for violation in std::mem::take(&mut self.ended) {
+            if wire::ms(violation.judged.as_ref()) > judged {
+                self.ended.push_back(violation);
+                continue;
+            }
+            let name = violation.series.as_ref().map(wire::series_name).unwrap_or_default();
+            let lasted = crate::format::duration(violation.duration_ms);
+            match self.state_after(&violation) {
+                None => self.say(format!("{name} is no longer watched; it was violated for {lasted}")),
+                Some(State::Ok | State::AtRisk) => self.say(format!("{name} is back in its range after {lasted}")),
+                Some(State::NoData | State::Excluded) => {
+                    self.complain(format!(
+                        "{name} was violated when last seen, for {lasted}: now there is no data"
+                    ));
+                }
+                Some(State::Violated) => {}
+            }
+        }
+    }
+
+    /// The state of a violation's series now; `None` when nobody watches it any more.
+    fn state_after(&self, violation: &Violation) -> Option<State> {
+        let watched = |set: &SlaSet| set.id != violation.set_id || set.active;
+        let objectives = &self.overview.get()?.objectives;
+        let status = objectives.iter().find(|status| {
+            status.set_id == violation.set_id
+                && status
+                    .objective
+                    .as_ref()
+                    .is_some_and(|o| o.id == violation.objective_id)
+        })?;
+        let id = violation.series.as_ref().map(|s| s.id.as_slice());
+        let same = |s: &&SeriesStatus| s.series.as_ref().map(|s| s.id.as_slice()) == id;
+        let state = status
+            .series
+            .iter()
+            .find(same)
+            .map_or(State::NoData, |s| State::of(s.state()));
+        self.sets
+            .get()
+            .is_none_or(|sets| sets.iter().all(watched))
+            .then_some(state)
+    }
+
+    /// How many objectives stand in sets that nobody watches.
+    pub(crate) fn not_watched(&self) -> usize {
+        let sets = self.sets.get().map_or(&[][..], Vec::as_slice);
+        sets.iter()
+            .filter(|set| !set.active)
+            .map(|set| set.objectives.len())
+            .sum()
+    }
+
+    /// Whether a call has just been made for a slot.
+    pub(crate) fn asks(&self, wanted: Slot) -> bool {
+        let mut effects = self.effects.iter();
+        effects.any(|effect| matches!(effect, Effect::Call { slot, .. } if *slot == wanted))
     }
 
     fn index_agreed(&mut self) {
@@ -378,7 +450,8 @@ impl Context {
                 let state = State::of(series.state());
                 let worse = self.agreed.get(&id).is_none_or(|have| have.state < state);
                 if worse {
-                    self.agreed.insert(id, Agreed { state, range });
+                    let mark = Mark::of(state, series.outlook.as_ref());
+                    self.agreed.insert(id, Agreed { state, mark, range });
                 }
             }
         }

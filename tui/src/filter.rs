@@ -16,6 +16,8 @@ const REGEX_BYTES_MAX: usize = 1 << 20;
 pub(crate) trait Filterable {
     /// The text that plain terms look into.
     fn haystack(&self) -> &str;
+    /// The names of its fields but for labels, for who asks for one that is not there.
+    const FIELDS: &'static [&'static str];
     /// A field by name, if the row has it: labels, `state`, `name`, numbers.
     fn field(&self, name: &str) -> Option<Value<'_>>;
 }
@@ -97,6 +99,15 @@ impl Filter {
         &self.text
     }
 
+    /// A field that is asked for and that no row has.
+    pub(crate) fn unknown_field<T: Filterable>(&self, rows: &[T]) -> Option<&str> {
+        let mut names = self.terms.iter().filter_map(Term::field_name);
+        names.find(|name| {
+            let known = T::FIELDS.contains(name);
+            !known && !rows.is_empty() && rows.iter().all(|row| row.field(name).is_none())
+        })
+    }
+
     /// Indices of the rows that pass, in their order.
     pub(crate) fn select<T: Filterable>(&self, rows: &[T]) -> Vec<usize> {
         if self.is_empty() {
@@ -115,6 +126,14 @@ impl Filter {
 }
 
 impl Term {
+    fn field_name(&self) -> Option<&str> {
+        match self {
+            Self::Field(name, ..) => Some(name),
+            Self::Not(term) => term.field_name(),
+            _ => None,
+        }
+    }
+
     fn passes(&self, row: &impl Filterable, matcher: &mut Matcher, chars: &mut Vec<char>) -> bool {
         match self {
             Self::Contains(needle) => contains(row.haystack(), needle),
@@ -261,6 +280,7 @@ mod tests {
     struct Row(&'static str, &'static str, f64);
 
     impl Filterable for Row {
+        const FIELDS: &'static [&'static str] = &["job", "last", "state"];
         fn haystack(&self) -> &str {
             self.0
         }
@@ -305,6 +325,14 @@ mod tests {
         check("job!=node", &[]);
         check("nothere=1", &[]);
         check("\"load1 host-1\"", &[0]);
+    }
+
+    #[test]
+    fn a_field_that_no_row_has_is_named() {
+        let unknown = |text: &str| Filter::parse(text).unwrap().unknown_field(&ROWS).map(str::to_owned);
+        assert_eq!(unknown("last>2 value>3"), Some("value".to_owned()));
+        assert_eq!(unknown("!foo=1"), Some("foo".to_owned()));
+        assert_eq!(unknown("state=ok job=node load"), None);
     }
 
     #[test]

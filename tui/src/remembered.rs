@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::widget::columns::Columns;
 
 /// A file beyond this size is not ours.
-pub(crate) const REMEMBERED_BYTES_MAX: u64 = 64 * 1024;
+pub(crate) const REMEMBERED_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The state that is restored. Unknown and broken fields fall back to their defaults: this file is never a reason not to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -21,8 +21,22 @@ pub(crate) struct Remembered {
     pub(crate) metrics_down: bool,
     /// Queries shown, as they were typed.
     pub(crate) metrics_queries: Vec<String>,
+    /// Changes of a set that were not saved.
+    pub(crate) draft: Option<KeptDraft>,
     /// Columns of a table, in their order, `-` before a hidden one; a table that is not here has its own.
     pub(crate) columns: BTreeMap<String, Vec<String>>,
+}
+
+/// A set with changes that were not saved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct KeptDraft {
+    /// Id of the set.
+    pub(crate) set: String,
+    /// What the changes stand on.
+    pub(crate) version: u64,
+    /// The whole set, as for an editor.
+    pub(crate) text: String,
 }
 
 impl Remembered {
@@ -56,6 +70,11 @@ mod tests {
             tab: 3,
             window_ms: 10_800_000,
             metrics_filter: "a\"b\n=".into(),
+            draft: Some(KeptDraft {
+                set: "set-1".into(),
+                version: 3,
+                text: "[[set]]\nname = 'a'\n".into(),
+            }),
             columns: BTreeMap::from([("metrics".into(), vec!["S".into(), "-MIN".into()])]),
             ..Remembered::default()
         };

@@ -9,6 +9,8 @@ mod frames;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod pictures;
 #[cfg(test)]
 mod pty;

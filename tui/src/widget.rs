@@ -1,5 +1,6 @@
 //! Parts that screens are made of. They know nothing of screens, nor of the wire.
 
+pub(crate) mod apart;
 pub(crate) mod bars;
 pub(crate) mod canvas;
 pub(crate) mod chart;

@@ -95,6 +95,9 @@ impl App {
                 }
             }
         }
+        if slot == Slot::SetWrite {
+            self.leave_when_saved();
+        }
         if slot == Slot::Sets {
             let (screen, cx) = self.here();
             screen.sets_known(cx);

@@ -1,9 +1,9 @@
 //! The second line: what is missing, else what is wrong, worst first. What matters most stands where nothing cuts it.
 
 use super::App;
-use crate::context::wire::{self, State};
+use crate::context::wire::{self, Mark, State};
 use crate::context::{Connection, Context};
-use crate::format::duration;
+use crate::format::{duration, plural};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 
@@ -62,6 +62,11 @@ fn words(cx: &Context, room: u16) -> Words {
     else {
         return plain('·', "waiting for the first evaluation", Role::Dim);
     };
+    if overview.objectives.is_empty() && cx.not_watched() > 0 {
+        let count = plural(cx.not_watched() as u64, "objective");
+        let text = format!("nothing is watched now: {count} in sets that are not watched (2, then A watches one)");
+        return plain(Mark::NOT_WATCHED.glyph, &text, Mark::NOT_WATCHED.role);
+    }
     if overview.objectives.is_empty() {
         return plain(
             '·',
@@ -70,7 +75,20 @@ fn words(cx: &Context, room: u16) -> Words {
         );
     }
     if overview.headlines.is_empty() {
-        return plain('✓', "all agreements are kept", Role::Ok);
+        if overview
+            .objectives
+            .iter()
+            .any(|status| Mark::of_objective(status) == Mark::UNPROVEN)
+        {
+            let text = "all is inside its range; a forecast that is not proven says that it will not stay so (4)";
+            return plain(Mark::UNPROVEN.glyph, text, Mark::UNPROVEN.role);
+        }
+        let kept = if cx.not_watched() > 0 {
+            "all agreements that are watched are kept"
+        } else {
+            "all agreements are kept"
+        };
+        return plain('✓', kept, Role::Ok);
     }
     let worst = overview
         .objectives

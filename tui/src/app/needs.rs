@@ -13,6 +13,8 @@ impl App {
     fn has(&self, need: Need) -> bool {
         match need {
             Need::Connection => self.is_connected(),
+            Need::Back => self.trail.leads_back(),
+            Need::Forward => self.trail.leads_forward(),
             need => self.screens.iter().any(|screen| screen.has(need)),
         }
     }

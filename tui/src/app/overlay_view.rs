@@ -13,6 +13,8 @@ const PALETTE_WIDTH_MAX: u16 = 110;
 /// Columns for names and keys in the palette.
 const NAME_WIDTH: u16 = 20;
 const PALETTE_KEY_WIDTH: u16 = 7;
+/// Columns that a filter being typed keeps beside what is wrong with it.
+const TYPED_WIDTH_MIN: u16 = 16;
 /// Columns for the keys in the help.
 const KEY_WIDTH: u16 = 20;
 
@@ -59,7 +61,16 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
                 format!("{label}: ")
             };
             let x = line.text(0, 0, &lead, Role::Key);
-            let width = line.width().saturating_sub(x);
+            let problem = app.screen().filter_problem().filter(|_| *purpose == Purpose::Filter);
+            let mut width = line.width().saturating_sub(x);
+            if let Some(problem) = problem {
+                // The typed text keeps a third; what is wrong with it has the rest.
+                let typed = (width / 3).max(TYPED_WIDTH_MIN).min(width);
+                let at = x + typed + 1;
+                let room = line.width().saturating_sub(at);
+                line.field(at, 0, room, problem, Align::Left, Role::Error);
+                width = typed;
+            }
             field.draw(&mut line, x, 0, width, true);
         }
         Overlay::Confirm { question, .. } => {

@@ -60,11 +60,21 @@ impl App {
                 (_, KeyCode::Char('c')) if key.modifiers.contains(KeyModifiers::CONTROL) => {
                     self.back();
                 }
+                (_, KeyCode::Char('z')) if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                    self.cx.effect(Effect::Suspend);
+                }
+                (_, KeyCode::F(1)) => self.help_with_form(),
                 (Some(cmd), _) => self.form_command(cmd, key),
                 (None, _) => self.type_key(key),
             }
         } else if let Some(cmd) = cmd {
             self.run(cmd, None);
+        }
+    }
+
+    fn help_with_form(&mut self) {
+        if let Some(lines) = self.screen().form_help().filter(|_| self.overlay.is_none()) {
+            self.overlay = Some(Overlay::text("help: this form", lines));
         }
     }
 
@@ -148,6 +158,12 @@ impl App {
                     self.run(cmd, Some(text));
                 }
             }
+            Some(Overlay::Prompt { .. }) => {
+                if let Some(problem) = self.screen().filter_problem() {
+                    let problem = problem.to_owned();
+                    self.cx.complain(problem);
+                }
+            }
             _ => {}
         }
     }
@@ -212,8 +228,12 @@ impl App {
             self.cx.complain(format!("{}: {why}", entry.title));
             return;
         }
-        if entry.danger == Danger::Confirm {
-            let question = self.question(cmd);
+        let question = match entry.danger {
+            Danger::None => None,
+            Danger::Confirm => Some(self.question(cmd).unwrap_or_else(|| entry.help.to_owned())),
+            Danger::Sometimes => self.question(cmd),
+        };
+        if let Some(question) = question {
             self.overlay = Some(Overlay::Confirm {
                 question,
                 cmd,
@@ -224,9 +244,8 @@ impl App {
         self.perform(cmd, argument.as_deref());
     }
 
-    fn question(&self, cmd: Cmd) -> String {
-        let told = self.screens.iter().find_map(|screen| screen.question(cmd));
-        told.unwrap_or_else(|| command(cmd).map_or_else(String::new, |c| c.help.to_owned()))
+    fn question(&self, cmd: Cmd) -> Option<String> {
+        self.screens.iter().find_map(|screen| screen.question(cmd))
     }
 
     fn perform(&mut self, cmd: Cmd, argument: Option<&str>) {
@@ -253,13 +272,8 @@ impl App {
             return;
         }
         match cmd {
-            Cmd::Quit => {
-                if self.overlay.is_some() {
-                    self.overlay = None;
-                } else {
-                    self.cx.effect(Effect::Quit);
-                }
-            }
+            Cmd::Quit => self.quit(argument),
+            Cmd::JumpBack | Cmd::JumpForward => self.walk(cmd),
             Cmd::Back => self.back(),
             Cmd::Help => {
                 let scopes = self.scopes();
@@ -418,6 +432,9 @@ impl App {
         if self.overlay.take().is_some() {
             return;
         }
+        if self.return_from() {
+            return;
+        }
         let (screen, cx) = self.here();
         if !screen.back(cx) && !screen.filter_text().is_empty() {
             screen.set_filter(cx, "");
@@ -426,6 +443,9 @@ impl App {
 
     fn go(&mut self, tab: Tab) {
         self.overlay = None;
+        if tab != self.tab {
+            self.leave_for(None);
+        }
         self.tab = tab;
         self.refresh();
     }
@@ -441,6 +461,7 @@ impl App {
 
     fn jump(&mut self, jump: Jump) {
         self.overlay = None;
+        self.leave_for(Some(jump.tab()));
         self.tab = jump.tab();
         let (screen, cx) = self.here();
         screen.arrive(cx, jump);

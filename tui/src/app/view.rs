@@ -3,7 +3,7 @@
 use super::{App, headline, overlay_view};
 use crate::command::{COMMANDS, Cmd, Scope, Tab};
 use crate::context::toast::Level;
-use crate::context::wire::{self, State};
+use crate::context::wire::{self, Mark, State};
 use crate::context::{Connection, HEADER_ROWS, STALE_MS};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
@@ -13,6 +13,9 @@ pub(crate) const TABS_ROW: u16 = HEADER_ROWS - 1;
 /// Below this the console is one line.
 const WIDTH_MIN: u16 = 30;
 const HEIGHT_MIN: u16 = 8;
+
+/// What the time of the header is.
+const JUDGED: &str = "judged ";
 
 /// Draws everything.
 pub(crate) fn draw(app: &App, canvas: &mut Canvas<'_>) {
@@ -35,15 +38,24 @@ pub(crate) fn draw(app: &App, canvas: &mut Canvas<'_>) {
     }
 }
 
-/// Counts of the five states, worst first.
-fn counts(app: &App) -> [(State, u32); 5] {
-    let counts = app.cx.overview.get().and_then(|o| o.counts).unwrap_or_default();
-    [
-        (State::Violated, counts.violated),
-        (State::NoData, counts.no_data),
-        (State::AtRisk, counts.at_risk),
-        (State::Ok, counts.ok),
-        (State::Excluded, counts.excluded),
+/// Marks with their counts, worst first. What is well but for an unproven forecast is not counted as well.
+fn counts(app: &App) -> Vec<(Mark, u32)> {
+    let overview = app.cx.overview.get();
+    let counts = overview.and_then(|o| o.counts).unwrap_or_default();
+    let objectives = overview.map_or(&[][..], |o| o.objectives.as_slice());
+    let unproven = objectives
+        .iter()
+        .filter(|status| Mark::of_objective(status) == Mark::UNPROVEN)
+        .count() as u32;
+    let of = |state| Mark::of(state, None);
+    vec![
+        (of(State::Violated), counts.violated),
+        (of(State::NoData), counts.no_data),
+        (of(State::AtRisk), counts.at_risk),
+        (Mark::UNPROVEN, unproven),
+        (of(State::Ok), counts.ok.saturating_sub(unproven)),
+        (of(State::Excluded), counts.excluded),
+        (Mark::NOT_WATCHED, app.cx.not_watched() as u32),
     ]
 }
 
@@ -53,9 +65,9 @@ fn draw_one_line(app: &App, canvas: &mut Canvas<'_>) {
         canvas.text(x, 0, "no connection", Role::Error);
         return;
     }
-    for (state, count) in counts(app) {
+    for (mark, count) in counts(app) {
         if count > 0 {
-            x = canvas.text(x, 0, &format!("{}{count} ", state.mark()), state.role());
+            x = canvas.text(x, 0, &format!("{}{count} ", mark.glyph), mark.role);
         }
     }
 }
@@ -71,25 +83,35 @@ fn draw_status(app: &App, line: &mut Canvas<'_>) {
     let name_width = (width / 5).min(name.chars().count() as u16);
     line.field(x, 0, name_width, name, Align::Left, Role::Strong);
     x += name_width + 2;
+    let mut right = status_time(app);
+    let right_width = right.chars().count() as u16;
     let judged = cx.overview.get().is_some_and(|o| o.evaluated.is_some());
     if judged {
-        let words = width >= 64;
-        for (state, count) in counts(app) {
-            if count == 0 && !matches!(state, State::Violated | State::Ok) {
-                continue;
-            }
-            let role = if count == 0 { Role::Dim } else { state.role() };
+        let always = [State::Violated, State::Ok].map(|state| Mark::of(state, None));
+        let shown: Vec<(Mark, u32)> = counts(app)
+            .into_iter()
+            .filter(|(mark, count)| *count > 0 || always.contains(mark))
+            .collect();
+        let told = |(mark, count): &(Mark, u32)| format!("{} {count} {}", mark.glyph, mark.word);
+        let length: usize = shown.iter().map(|cell| told(cell).chars().count() + 2).sum();
+        // Words where the time of the judgement fits behind them.
+        let words = usize::from(x + right_width) + length < usize::from(width);
+        for cell in &shown {
+            let (mark, count) = cell;
+            let role = if *count == 0 { Role::Dim } else { mark.role };
             let text = if words {
-                format!("{} {count} {}", state.mark(), state.word())
+                told(cell)
             } else {
-                format!("{}{count}", state.mark())
+                format!("{}{count}", mark.glyph)
             };
             x = line.text(x, 0, &text, role) + 2;
         }
     } else if cx.connection == Connection::Connected {
         x = line.text(x, 0, "nothing judged yet", Role::Dim) + 2;
     }
-    let right = status_time(app);
+    if x + right_width >= width {
+        right = right.trim_start_matches(JUDGED).to_owned();
+    }
     let right_width = right.chars().count() as u16;
     if x + right_width < width {
         line.text(width - right_width - 1, 0, &right, Role::Dim);
@@ -103,7 +125,7 @@ fn status_time(app: &App) -> String {
         return String::new();
     };
     let age = cx.data_now_ms() - evaluated;
-    let time = format!("{} {}", cx.zone.clock(evaluated), cx.zone.word());
+    let time = format!("{JUDGED}{} {}", cx.zone.clock(evaluated), cx.zone.word());
     if age > STALE_MS {
         format!("STALE {time}, {}", crate::widget::progress::age(age))
     } else {
@@ -167,6 +189,7 @@ fn draw_footer(app: &App, line: &mut Canvas<'_>) {
             !scopes.contains(&Scope::Detail) || c.scope != Scope::List || matches!(c.cmd, Cmd::Copy | Cmd::Export)
         })
         .filter(|c| c.cmd != Cmd::Window || app.tab == Tab::Metrics)
+        .filter(|c| app.screen().offers(c.cmd))
         .collect();
     keys.sort_by_key(|c| c.footer);
     // `? help` and `q quit` are always there: they tell the rest.

@@ -18,6 +18,12 @@ pub(crate) enum Need {
     Changes,
     /// A change that can be taken back.
     Undo,
+    /// A change that was taken back.
+    Redo,
+    /// A place that was left.
+    Back,
+    /// A place that was left by going back.
+    Forward,
     /// A chosen run that goes on.
     GoingRun,
     /// A chosen run of which series failed.
@@ -36,6 +42,9 @@ impl Need {
             Self::Editor => "no editor was found: set $VISUAL or $EDITOR",
             Self::Changes => "nothing was changed",
             Self::Undo => "there is nothing to undo",
+            Self::Redo => "there is nothing to do again",
+            Self::Back => "this is where you began",
+            Self::Forward => "this is the newest place",
             Self::GoingRun => "the chosen run has ended",
             Self::FailedRun => "no series of the chosen run failed",
         }

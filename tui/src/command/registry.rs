@@ -44,19 +44,28 @@ impl Command {
         self.danger = Danger::Confirm;
         self
     }
+
+    const fn sometimes(mut self) -> Self {
+        self.danger = Danger::Sometimes;
+        self
+    }
 }
 
-use Need::{Changes, Connection, Editor, FailedRun, GoingRun, Objective, Series, Set, Undo, Unfolding};
+use Need::{
+    Back, Changes, Connection, Editor, FailedRun, Forward, GoingRun, Objective, Redo, Series, Set, Undo, Unfolding,
+};
 use Scope::{Confirm, Detail, Form, Global, List, Metrics, Past, Pick, Runs, Sets};
 
 /// Everything the console can do.
 // One line an entry: a table is read across.
 #[rustfmt::skip]
 pub(crate) static COMMANDS: &[Command] = &[
-    entry(Cmd::Quit, "quit", Global, &["q", "ctrl-c"], "quit", "Leaves the console; the instance keeps watching.").footer(90),
+    entry(Cmd::Quit, "quit", Global, &["q", "ctrl-c"], "quit", "Leaves the console; the instance keeps watching. What becomes of changes that are not saved is asked, or told: `save`, `keep`, `drop`.").argument("HOW").footer(90),
     entry(Cmd::Help, "help", Global, &["?", "f1"], "help", "Shows what works here, and which keys do it.").footer(91),
     entry(Cmd::Palette, "commands", Global, &[":", "ctrl-p"], "commands", "Runs any command by its name.").footer(80),
-    entry(Cmd::Back, "back", Global, &["esc"], "back", "Closes what is open, or clears the filter."),
+    entry(Cmd::Back, "back", Global, &["esc"], "back", "Closes what is open and returns to where you came from, or clears the filter."),
+    entry(Cmd::JumpBack, "jump-back", Global, &["ctrl-o", "alt-left"], "place before", "Goes back to the place you were at before.").needs(&[Back]),
+    entry(Cmd::JumpForward, "jump-forward", Global, &["ctrl-e", "alt-right"], "place after", "Goes forward again after going back.").needs(&[Forward]),
     entry(Cmd::Refresh, "refresh", Global, &["r", "ctrl-r", "f5"], "refresh", "Reads this screen again; without a connection, tries again now."),
     entry(Cmd::Redraw, "redraw", Global, &["ctrl-l"], "redraw", "Paints the whole screen again."),
     entry(Cmd::Suspend, "suspend", Global, &["ctrl-z"], "suspend", "Gives the terminal back to the shell; `fg` returns."),
@@ -115,6 +124,8 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::BoundDown, "bound-down", Sets, &["-"], "lower bound", "Lowers the bound by one step.").needs(&[Objective]),
     entry(Cmd::OtherBound, "other-bound", Sets, &["t"], "other bound", "Chooses whether + and - move min or max.").needs(&[Objective]),
     entry(Cmd::Undo, "undo", Sets, &["u"], "undo", "Takes back the last change that is not saved.").needs(&[Undo]).footer(20),
+    entry(Cmd::Redo, "redo", Sets, &["U", "ctrl-y"], "redo", "Makes the change again that was taken back last.").needs(&[Redo]),
+    entry(Cmd::Revert, "revert", Sets, &["ctrl-x"], "revert", "Goes back to what is stored; undo brings the changes back.").needs(&[Changes]),
     entry(Cmd::Save, "save", Sets, &["S", "ctrl-s"], "save", "Saves the set; refused when somebody else saved first.").needs(&[Changes]).footer(22),
     entry(Cmd::Suggest, "suggest", Sets, &["ctrl-g"], "suggest range", "Suggests a range from the last 12 h.").needs(&[Objective]).footer(28),
     entry(Cmd::NextSet, "next-set", Sets, &["]"], "next set", "Opens the next SLA set, or the one named.").argument("NAME"),
@@ -122,7 +133,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::RenameSet, "rename-set", Sets, &["R"], "rename set", "Gives the set another name.").argument("NAME").needs(&[Set]),
     entry(Cmd::DuplicateSet, "duplicate-set", Sets, &["D"], "duplicate set", "Copies the set under another name.").argument("NAME").needs(&[Set]),
     entry(Cmd::DeleteSet, "delete-set", Sets, &["X"], "delete set", "Deletes the set; its past violations are kept, marked retired.").needs(&[Set]).dangerous(),
-    entry(Cmd::ActivateSet, "activate-set", Sets, &["A"], "activate", "Starts or stops the evaluation of the set.").needs(&[Set]),
+    entry(Cmd::ActivateSet, "activate-set", Sets, &["A"], "watch or not", "Starts or stops the evaluation of the set; stopping asks first. Nothing else is saved.").needs(&[Set]).sometimes(),
     // Past.
     entry(Cmd::NextPane, "next-pane", Past, &["p"], "other pane", "Moves between the objectives and the ledger below.").footer(14),
     entry(Cmd::Unfold, "unfold", Past, &["space"], "series", "Shows or hides the series of an objective, each with its state.").needs(&[Unfolding]).footer(12),

@@ -27,6 +27,8 @@ pub(crate) struct List {
     key: Vec<u8>,
     filter: Filter,
     problem: Option<String>,
+    /// A field of the filter that no row has.
+    unknown: Option<String>,
     pub(crate) sort: usize,
     pub(crate) down: bool,
     /// Indices of the rows that pass the filter, in order.
@@ -46,6 +48,7 @@ impl List {
     /// Filters and sorts again; the cursor stays on its row where that row is still there.
     pub(crate) fn apply<T: Row>(&mut self, rows: &[T], height: usize) {
         self.shown = self.filter.select(rows);
+        self.see_fields(rows);
         let (sort, down) = (self.sort, self.down);
         self.shown.sort_by(|&a, &b| {
             let order = rows[a].compare(&rows[b], sort);
@@ -120,8 +123,16 @@ impl List {
         &self.filter
     }
 
+    /// A field of the filter that no row has is said: it passes nothing, and looks like nothing being there.
+    fn see_fields<T: Row>(&mut self, rows: &[T]) {
+        self.unknown = self.filter.unknown_field(rows).map(|name| {
+            let fields = T::FIELDS.join(", ");
+            format!("no row has a field `{name}`: there are {fields} and the labels")
+        });
+    }
+
     pub(crate) fn problem(&self) -> Option<&str> {
-        self.problem.as_deref()
+        self.problem.as_deref().or(self.unknown.as_deref())
     }
 
     /// Index of the chosen row.
@@ -169,6 +180,8 @@ mod tests {
     struct Name(&'static str);
 
     impl Filterable for Name {
+        const FIELDS: &'static [&'static str] = &[];
+
         fn haystack(&self) -> &str {
             self.0
         }

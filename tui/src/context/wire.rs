@@ -80,6 +80,66 @@ impl State {
     }
 }
 
+/// How a state is shown: glyph, word and role. A state that is well but whose unproven forecast says that it will not stay
+/// so has a mark of its own, for `ok` is read as green.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) glyph: char,
+    pub(crate) word: &'static str,
+    pub(crate) role: Role,
+}
+
+impl Mark {
+    /// A forecast says that the range will be left, but such forecasts are not proven here.
+    pub(crate) const UNPROVEN: Self = Self {
+        glyph: '◇',
+        word: "unproven",
+        role: Role::AtRisk,
+    };
+    /// Nobody watches it.
+    pub(crate) const NOT_WATCHED: Self = Self {
+        glyph: '⏸',
+        word: "not watched",
+        role: Role::NoData,
+    };
+
+    /// How an objective stands now.
+    pub(crate) fn of_objective(status: &violation::ObjectiveStatus) -> Self {
+        Self::of(State::of(status.state()), status.outlook.as_ref())
+    }
+
+    pub(crate) fn of(state: State, outlook: Option<&violation::Outlook>) -> Self {
+        if state == State::Ok && outlook.is_some_and(warns_unproven) {
+            return Self::UNPROVEN;
+        }
+        Self {
+            glyph: state.mark(),
+            word: state.word(),
+            role: state.role(),
+        }
+    }
+}
+
+/// From this probability on a forecast speaks of leaving the range.
+const LIKELY: f64 = 0.5;
+
+fn warns_unproven(outlook: &violation::Outlook) -> bool {
+    let trust = outlook.track_record.as_ref().map(violation::TrackRecord::trust);
+    let proven = matches!(trust, Some(violation::Trust::Proven | violation::Trust::Withheld));
+    outlook.probability.is_some_and(|p| p >= LIKELY) && !proven
+}
+
+/// A state with its reason, which may begin with the state's own word.
+pub(crate) fn with_reason(word: &str, why: &str) -> String {
+    if why.is_empty() {
+        word.to_owned()
+    } else if why.starts_with(word) {
+        why.to_owned()
+    } else {
+        format!("{word}: {why}")
+    }
+}
+
 /// The metric name of a series, or its expression.
 pub(crate) fn series_name(series: &Series) -> SafeText {
     let name = name_of(series);

@@ -120,6 +120,10 @@ impl Screen for FutureScreen {
         self.list.filter().text()
     }
 
+    fn filter_problem(&self) -> Option<&str> {
+        self.list.problem()
+    }
+
     fn resized(&mut self, cx: &mut Context) {
         self.apply(cx);
     }

@@ -6,6 +6,7 @@ mod detail;
 mod detail_view;
 mod export;
 mod kept;
+mod names;
 mod range;
 mod rows;
 mod view;
@@ -13,7 +14,6 @@ mod why;
 
 use std::collections::BTreeSet;
 
-use sla_proto::etl::v1::ListMetricNamesRequest;
 use sla_proto::retrieval::v1::ListSeriesRowsRequest;
 use sla_proto::series::v1::Query;
 
@@ -142,15 +142,6 @@ impl MetricsScreen {
         !self.hide_preview && !self.in_names() && cx.size.0 < SIDE_WIDTH_MIN && cx.size.1 >= BELOW_HEIGHT_MIN
     }
 
-    fn read_names(&mut self, cx: &mut Context) {
-        let request = ListMetricNamesRequest {
-            page_size: PAGE_ROWS,
-            ..ListMetricNamesRequest::default()
-        };
-        let id = cx.call(Slot::Names, request);
-        self.names.asked(id, cx.now.wall_ms);
-    }
-
     fn read_rows(&mut self, cx: &mut Context) {
         let queries = self.queries(cx);
         if queries.is_empty() {
@@ -196,37 +187,6 @@ impl MetricsScreen {
         if self.preview_beside(cx) || self.preview_below(cx) {
             self.preview_at_ms = Some(cx.now.mono_ms + PREVIEW_REST_MS);
         }
-    }
-
-    fn names_command(&mut self, cx: &mut Context, cmd: Cmd, height: usize) -> bool {
-        // Whoever works in the list keeps it.
-        self.names_for_want = false;
-        let rows = self.names.get().map_or(&[][..], Vec::as_slice);
-        if self.names_list.command(cmd, rows, height) {
-            return true;
-        }
-        match cmd {
-            Cmd::Open => {
-                if let Some(name) = self
-                    .names_list
-                    .current()
-                    .and_then(|at| rows.get(at))
-                    .map(|row| row.raw.clone())
-                {
-                    self.show_query(cx, &name);
-                }
-            }
-            Cmd::Sort => {
-                self.names_list.next_sort(3);
-                self.names_list.down = self.names_list.sort == 1;
-                self.names_list.apply(rows, height);
-            }
-            Cmd::Names => {
-                self.back(cx);
-            }
-            _ => return false,
-        }
-        true
     }
 
     fn add_to_set(&mut self, cx: &mut Context) {
@@ -442,6 +402,14 @@ impl Screen for MetricsScreen {
         }
     }
 
+    fn filter_problem(&self) -> Option<&str> {
+        if self.in_names() {
+            self.names_list.problem()
+        } else {
+            self.list.problem()
+        }
+    }
+
     fn resized(&mut self, cx: &mut Context) {
         let height = self.height(cx);
         self.list.apply(&self.items, height);
@@ -558,6 +526,28 @@ impl Screen for MetricsScreen {
 
     fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
         self.answered(cx, slot, id, result);
+    }
+
+    fn offers(&self, cmd: Cmd) -> bool {
+        let of_a_chart = matches!(
+            cmd,
+            Cmd::ZoomIn | Cmd::ZoomOut | Cmd::PanLeft | Cmd::PanRight | Cmd::CursorLeft | Cmd::CursorRight | Cmd::Range
+        );
+        !of_a_chart || self.detail.as_ref().is_none_or(Detail::shows_chart)
+    }
+
+    fn place(&self) -> Option<Jump> {
+        let detail = self.detail.as_ref()?;
+        Some(Jump::Chart {
+            query: detail.query.clone(),
+            series_id: detail.series_id.clone(),
+            title: detail.title.clone(),
+            at_ms: detail.cursor_ms,
+        })
+    }
+
+    fn at_arrival(&self) -> bool {
+        self.detail.is_some()
     }
 
     fn has(&self, need: Need) -> bool {

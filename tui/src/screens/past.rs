@@ -119,6 +119,20 @@ impl PastScreen {
                 ObjectiveRow::family((rank, status), unfolded)
             })
             .collect();
+        let judged = self.objectives.len();
+        let sets = cx.sets.get().map_or(&[][..], Vec::as_slice).iter();
+        for set in sets.filter(|set| !set.active) {
+            for objective in set.objectives.iter().filter(|o| !o.id.is_empty()) {
+                let row = ObjectiveRow::not_watched(self.objectives.len(), set, objective);
+                let known = &self.objectives[..judged];
+                if !known
+                    .iter()
+                    .any(|have| have.set_id == row.set_id && have.objective_id == row.objective_id)
+                {
+                    self.objectives.push(row);
+                }
+            }
+        }
         // Two sets may hold objectives of one name.
         if self
             .objectives
@@ -333,6 +347,14 @@ impl Screen for PastScreen {
         }
     }
 
+    fn filter_problem(&self) -> Option<&str> {
+        if self.pane == Pane::Ledger {
+            self.ledger_list.problem()
+        } else {
+            self.list.problem()
+        }
+    }
+
     fn resized(&mut self, cx: &mut Context) {
         let (upper, lower) = Self::heights(cx);
         self.list.apply(&self.objectives, upper);
@@ -399,6 +421,10 @@ impl Screen for PastScreen {
 
     fn scopes(&self) -> Vec<Scope> {
         vec![Scope::Past, Scope::List]
+    }
+
+    fn at_arrival(&self) -> bool {
+        self.pane == Pane::Ledger && self.ledger_list.filter().is_empty()
     }
 
     fn has(&self, need: Need) -> bool {

@@ -5,7 +5,7 @@ use sla_proto::violation::v1::{Outlook, WindowResult};
 
 use super::trust;
 use crate::context::{Context, wire};
-use crate::format::{duration, maybe, number, percent, plural, probability};
+use crate::format::{duration, maybe, number, percent, plural};
 
 /// Where samples come from and how they are read.
 pub(crate) fn source_lines(cx: &Context) -> Vec<String> {
@@ -129,9 +129,9 @@ pub(crate) fn window_lines(w: &WindowResult) -> Vec<String> {
 pub(crate) fn outlook_lines(cx: &Context, outlook: &Outlook) -> Vec<String> {
     let horizon = wire::span_ms(outlook.horizon.as_ref()).unwrap_or_else(|| cx.horizon_ms());
     let made = wire::ms(outlook.made.as_ref()).map_or_else(String::new, |t| format!(", made {}", cx.zone.clock(t)));
-    let told = outlook.probability.map_or_else(
+    let told = trust::probability(outlook).map_or_else(
         || "no probability is given".to_owned(),
-        |p| format!("{} to leave the range", probability(p)),
+        |p| format!("{p} to leave the range"),
     );
     let mut lines = vec![
         format!("future     {told} within {}{made}", duration(horizon)),

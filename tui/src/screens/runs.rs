@@ -250,6 +250,10 @@ impl Screen for RunsScreen {
         self.list.filter().text()
     }
 
+    fn filter_problem(&self) -> Option<&str> {
+        self.list.problem()
+    }
+
     fn resized(&mut self, cx: &mut Context) {
         self.apply(cx);
     }

@@ -60,6 +60,11 @@ pub(crate) trait Screen {
         false
     }
 
+    /// Whether a command that works in its scope means anything on the page that is open.
+    fn offers(&self, _: Cmd) -> bool {
+        true
+    }
+
     /// What a command asks before it is done, when its help does not say enough.
     fn question(&self, _: Cmd) -> Option<String> {
         None
@@ -67,6 +72,26 @@ pub(crate) trait Screen {
 
     /// What stands in the line that asks for the argument of a command.
     fn proposal(&self, _: Cmd) -> Option<String> {
+        None
+    }
+
+    /// The place that is open, when it can be asked for again.
+    fn place(&self) -> Option<Jump> {
+        None
+    }
+
+    /// Whether it still shows what another tab asked for, so that going back leads there.
+    fn at_arrival(&self) -> bool {
+        true
+    }
+
+    /// What the fields of the open form mean.
+    fn form_help(&self) -> Option<Vec<String>> {
+        None
+    }
+
+    /// What is wrong with the filter that was typed.
+    fn filter_problem(&self) -> Option<&str> {
         None
     }
 

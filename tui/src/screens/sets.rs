@@ -26,7 +26,7 @@ use crate::context::remote::Remote;
 use crate::context::request::{Answer, Effect, RequestId, Slot};
 use crate::context::shown::Shown;
 use crate::context::{Context, Jump};
-use crate::remembered::Remembered;
+use crate::remembered::{KeptDraft, Remembered};
 use crate::screens::Screen;
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
@@ -47,7 +47,6 @@ const SETS_EVERY_MS: i64 = 3_000;
 #[derive(Debug, Default)]
 pub(crate) struct SetsScreen {
     columns: Columns,
-    sets: Remote<Vec<SlaSet>>,
     draft: Option<Draft>,
     rows: Vec<ObjectiveRow>,
     list: List,
@@ -73,12 +72,17 @@ pub(crate) struct SetsScreen {
     editor: bool,
     /// What was edited and could not be taken.
     kept_text: Option<String>,
+    /// Changes of an earlier console that were not saved.
+    kept: Option<KeptDraft>,
+    /// What is being saved is one thing by itself, not the draft.
+    saving_alone: bool,
 }
 
 impl SetsScreen {
     pub(crate) fn new(remembered: &Remembered, editor: bool) -> Self {
         Self {
             editor,
+            kept: remembered.draft.clone(),
             columns: Columns::new(&columns::COLUMNS, remembered.columns_of("sets")),
             ..Self::default()
         }
@@ -105,25 +109,25 @@ impl SetsScreen {
         most.min(self.rows.len().max(3)).min(free)
     }
 
-    fn read_sets(&mut self, cx: &mut Context) {
+    fn read_sets(cx: &mut Context) {
         let id = cx.call(Slot::Sets, set::ListSetsRequest {});
-        self.sets.asked(id, cx.now.wall_ms);
+        cx.sets.asked(id, cx.now.wall_ms);
     }
 
     /// Lists the sets again, not too often, while an evaluation tells of others than our list.
     pub(super) fn follow_others(&mut self, cx: &Context) {
-        if self.sets_at_ms.is_none() && !self.sets.is_loading() && self.others_have_saved(cx) {
+        if self.sets_at_ms.is_none() && !cx.sets.is_loading() && Self::others_have_saved(cx) {
             self.sets_at_ms = Some(self.listed_ms.map_or(cx.now.mono_ms, |listed| listed + SETS_EVERY_MS));
         }
     }
 
     /// Whether an evaluation tells of a set or a generation that is not in our list: the instance has suggested one, or
     /// another operator has saved.
-    fn others_have_saved(&self, cx: &Context) -> bool {
+    fn others_have_saved(cx: &Context) -> bool {
         let Some(overview) = cx.overview.get() else {
             return false;
         };
-        let known = self.sets.get().map_or(&[][..], Vec::as_slice);
+        let known = cx.sets.get().map_or(&[][..], Vec::as_slice);
         overview.objectives.iter().any(|status| {
             let Some(judged) = &status.objective else { return false };
             !known
@@ -195,7 +199,7 @@ impl SetsScreen {
     pub(crate) fn add_objectives(&mut self, cx: &mut Context, objectives: Vec<(Query, String)>) {
         let Some(draft) = &mut self.draft else {
             self.waiting.extend(objectives);
-            if self.sets.get().is_some_and(Vec::is_empty) {
+            if cx.sets.get().is_some_and(Vec::is_empty) {
                 let fresh = SlaSet {
                     name: "default".to_owned(),
                     active: true,
@@ -203,7 +207,7 @@ impl SetsScreen {
                 };
                 cx.call(Slot::SetWrite, set::CreateSetRequest { set: Some(fresh) });
             } else {
-                self.read_sets(cx);
+                Self::read_sets(cx);
             }
             return;
         };
@@ -256,7 +260,7 @@ impl Screen for SetsScreen {
     }
 
     fn refresh(&mut self, cx: &mut Context) {
-        self.read_sets(cx);
+        Self::read_sets(cx);
         self.ask_what_if(cx, 0);
     }
 
@@ -281,6 +285,7 @@ impl Screen for SetsScreen {
             Cmd::NewObjective => {
                 let at = self.draft.as_ref().map_or(0, |d| d.set.objectives.len());
                 self.form = Some(Form::new(at, &Objective::default()));
+                cx.say("F1 tells what the fields mean");
             }
             Cmd::Ledger => self.open_past(cx),
             Cmd::DeleteObjective => {
@@ -304,9 +309,13 @@ impl Screen for SetsScreen {
                 self.bound = self.bound.other();
                 cx.say(format!("+ and - move {}", self.bound.word()));
             }
-            Cmd::Undo => {
+            Cmd::Undo | Cmd::Redo | Cmd::Revert => {
                 if let Some(draft) = &mut self.draft {
-                    draft.undo();
+                    match cmd {
+                        Cmd::Undo => draft.undo(),
+                        Cmd::Redo => draft.redo(),
+                        _ => draft.revert(),
+                    }
                 }
                 self.changed(cx);
             }
@@ -332,11 +341,14 @@ impl Screen for SetsScreen {
     }
 
     fn back(&mut self, cx: &mut Context) -> bool {
-        let had = self.form.take().is_some();
-        if had {
+        let Some(form) = &mut self.form else { return false };
+        if form.may_close() {
+            self.form = None;
             self.ask_what_if(cx, 0);
+        } else {
+            cx.complain("this form has changes: Esc again drops them, Enter takes them");
         }
-        had
+        true
     }
 
     fn set_filter(&mut self, cx: &Context, text: &str) {
@@ -347,6 +359,10 @@ impl Screen for SetsScreen {
 
     fn filter_text(&self) -> &str {
         self.list.filter().text()
+    }
+
+    fn filter_problem(&self) -> Option<&str> {
+        self.list.problem()
     }
 
     fn resized(&mut self, cx: &mut Context) {
@@ -363,7 +379,7 @@ impl Screen for SetsScreen {
 
     /// A connection stands: the sets are needed by the first screen too.
     fn connected(&mut self, cx: &mut Context) {
-        self.read_sets(cx);
+        Self::read_sets(cx);
     }
 
     fn form_command(&mut self, cx: &mut Context, cmd: Cmd, key: KeyEvent) {
@@ -406,6 +422,14 @@ impl Screen for SetsScreen {
         }
     }
 
+    fn at_arrival(&self) -> bool {
+        self.form.is_none() && self.list.filter().is_empty()
+    }
+
+    fn form_help(&self) -> Option<Vec<String>> {
+        self.form.as_ref().map(|_| form::help())
+    }
+
     fn paste(&mut self, cx: &mut Context, text: &str) {
         if let Some(form) = &mut self.form {
             form.paste(text);
@@ -415,6 +439,7 @@ impl Screen for SetsScreen {
 
     fn remember(&self, out: &mut Remembered) {
         out.keep_columns("sets", &self.columns);
+        out.draft = self.kept_draft();
     }
 
     fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
@@ -447,17 +472,20 @@ impl Screen for SetsScreen {
             Need::Editor => self.editor,
             Need::Changes => self.is_dirty(),
             Need::Undo => self.draft.as_ref().is_some_and(Draft::can_undo),
+            Need::Redo => self.draft.as_ref().is_some_and(Draft::can_redo),
             _ => false,
         }
     }
 
     fn question(&self, cmd: Cmd) -> Option<String> {
-        (cmd == Cmd::DeleteSet).then(|| {
-            let name = self.set_name();
-            format!(
+        let name = self.set_name();
+        match cmd {
+            Cmd::DeleteSet => Some(format!(
                 "Delete the SLA set {name}? Its objectives are no longer watched; its past violations stay, marked retired."
-            )
-        })
+            )),
+            Cmd::ActivateSet => self.stop_question(),
+            _ => None,
+        }
     }
 
     fn proposal(&self, cmd: Cmd) -> Option<String> {

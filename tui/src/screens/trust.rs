@@ -3,7 +3,7 @@
 use sla_domain::SafeText;
 use sla_proto::violation::v1::{Outlook, TrackRecord, Trust};
 
-use crate::format::plural;
+use crate::format::{plural, probability as probability_text};
 
 /// Whether forecasts were shown to be at least as good as "as it is now".
 pub(crate) fn of(outlook: &Outlook) -> Trust {
@@ -11,6 +11,16 @@ pub(crate) fn of(outlook: &Outlook) -> Trust {
         .track_record
         .as_ref()
         .map_or(Trust::Unproven, TrackRecord::trust)
+}
+
+/// The probability in words; of under an hour of history only in tens, for it is worth no more.
+pub(crate) fn probability(outlook: &Outlook) -> Option<String> {
+    let p = outlook.probability?;
+    Some(if outlook.low_confidence {
+        format!("~{:.0} %", (p * 10.0).round() * 10.0)
+    } else {
+        probability_text(p)
+    })
 }
 
 /// As exports write it.
@@ -75,6 +85,19 @@ mod tests {
             }),
             ..Outlook::default()
         }
+    }
+
+    #[test]
+    fn under_an_hour_of_history_a_probability_has_no_second_digit() {
+        let mut told = Outlook {
+            probability: Some(0.98),
+            ..Outlook::default()
+        };
+        assert_eq!(probability(&told).unwrap(), "98 %");
+        told.low_confidence = true;
+        assert_eq!(probability(&told).unwrap(), "~100 %");
+        told.probability = Some(0.11);
+        assert_eq!(probability(&told).unwrap(), "~10 %");
     }
 
     #[test]

@@ -349,10 +349,19 @@ fn write_new(path: &Path, text: &str) -> Result<String, String> {
 
 /// Replaces a file in one step, so that a crash leaves the old one.
 fn write_atomic(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     let beside = path.with_extension("new");
-    std::fs::write(&beside, text)?;
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
+    file.write_all(text.as_bytes())?;
     std::fs::rename(beside, path)
 }

@@ -124,6 +124,7 @@ pub(crate) async fn run_on(wire: impl Wire, options: TuiOptions) -> Result<Exit,
         target: options.target,
         remembered,
         editor: options.editing.is_some(),
+        keeps_drafts: options.state_path.is_some(),
     };
     let now = Now {
         wall_ms: options.clock.now_ms(),

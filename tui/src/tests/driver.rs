@@ -8,6 +8,7 @@ use crate::app::{App, Msg, Start, draw, update};
 use crate::context::Now;
 use crate::context::request::{Effect, LinkEvent};
 use crate::frame::picture;
+use crate::remembered::Remembered;
 use crate::theme::caps::Caps;
 
 /// The app, its instance, and what it wanted done outside.
@@ -31,6 +32,18 @@ impl Driver {
     pub(crate) fn with_editor(width: u16, height: u16) -> Self {
         let mut driver = Self::started(width, height, Caps::default(), true);
         driver.connect();
+        driver
+    }
+
+    /// Not connected, after an earlier console.
+    pub(crate) fn remembering(width: u16, height: u16, remembered: Remembered) -> Self {
+        let mut driver = Self::started(width, height, Caps::default(), false);
+        let start = Start {
+            size: (width, height),
+            remembered,
+            ..Start::default()
+        };
+        driver.app = App::new(start, driver.app.cx.now).unwrap();
         driver
     }
 
@@ -177,6 +190,7 @@ fn key_of(word: &str) -> KeyEvent {
         "Down" => plain(KeyCode::Down),
         "Left" => plain(KeyCode::Left),
         "Right" => plain(KeyCode::Right),
+        "F1" => plain(KeyCode::F(1)),
         "BackTab" => KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT),
         "Backspace" => plain(KeyCode::Backspace),
         "Space" => plain(KeyCode::Char(' ')),

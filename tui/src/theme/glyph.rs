@@ -12,7 +12,8 @@ pub(crate) fn to_ascii(c: char) -> char {
         '▸' | '▶' | '→' | '›' => '>',
         '◂' | '←' | '‹' => '<',
         '●' | '■' | '•' => '*',
-        '○' | '□' => 'o',
+        '○' | '□' | '◇' => 'o',
+        '⏸' => '=',
         '─' | '–' | '—' | '╌' | '┄' => '-',
         '│' | '┊' | '┆' => '|',
         '…' => '~',
@@ -43,9 +44,10 @@ mod tests {
     use super::to_ascii;
 
     #[test]
-    fn the_five_states_stay_apart() {
-        let states: std::collections::BTreeSet<char> = ['✓', '▲', '✗', '?', '–'].map(to_ascii).into_iter().collect();
-        assert_eq!(states.len(), 5);
+    fn states_and_marks_stay_apart() {
+        let states: std::collections::BTreeSet<char> =
+            ['✓', '▲', '✗', '?', '–', '◇', '⏸'].map(to_ascii).into_iter().collect();
+        assert_eq!(states.len(), 7);
     }
 
     #[test]

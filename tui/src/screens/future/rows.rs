@@ -71,6 +71,8 @@ impl FutureRow {
 }
 
 impl Filterable for FutureRow {
+    const FIELDS: &'static [&'static str] = &["state", "name", "p", "now"];
+
     fn haystack(&self) -> &str {
         &self.haystack
     }

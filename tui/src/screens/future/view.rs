@@ -4,11 +4,13 @@ use sla_proto::violation::v1::Trust;
 
 use super::FutureScreen;
 use super::rows::{FutureRow, SORTS};
-use crate::context::{Context, wire};
-use crate::format::{duration, maybe, number, probability};
+use crate::context::Context;
+use crate::context::wire::{self, Mark};
+use crate::format::{duration, maybe, number};
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::screens::trust;
 use crate::theme::Role;
+use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::spark::{self, SparkCell};
 use crate::widget::table::{self, Column};
@@ -41,11 +43,20 @@ impl FutureScreen {
             };
             body.text(3, 0, text, Role::Dim);
         }
+        let visible = || self.list.visible(usize::from(room)).map(|(at, _)| &self.items()[at]);
+        let short: Vec<Shortened> = placed
+            .iter()
+            .map(|&(column, _, w)| match columns[column].title {
+                "OBJECTIVE" => Shortened::new(visible().map(|row| row.name.as_str()), w),
+                "LABELS" => Shortened::new(visible().map(|row| row.labels.as_str()), w),
+                _ => Shortened::default(),
+            })
+            .collect();
         for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
             let row = &self.items()[at];
             table::draw_gutter(&mut body, y as u16, current, false);
-            for &(column, x, w) in &placed {
-                draw_cell(cx, &mut body, row, &columns[column], (x, y as u16, w));
+            for (&(column, x, w), short) in placed.iter().zip(&short) {
+                draw_cell(cx, &mut body, row, (&columns[column], short), (x, y as u16, w));
             }
         }
         self.draw_words(cx, &mut canvas.rows(height.saturating_sub(words), words));
@@ -61,13 +72,13 @@ impl FutureScreen {
         let outlook = &row.outlook;
         let mut lines = Vec::new();
         let horizon = wire::span_ms(outlook.horizon.as_ref()).unwrap_or_else(|| cx.horizon_ms());
-        let head = match outlook.probability {
+        let head = match trust::probability(outlook) {
             Some(p) => format!(
                 "{} leaves {} within {}: {}",
                 row.title(),
                 row.range,
                 duration(horizon),
-                probability(p)
+                p
             ),
             None => format!("{}: no probability is given", row.title()),
         };
@@ -125,15 +136,24 @@ impl FutureScreen {
     }
 }
 
-fn draw_cell(cx: &Context, body: &mut Canvas<'_>, row: &FutureRow, column: &Column, (x, y, w): (u16, u16, u16)) {
+fn draw_cell(
+    cx: &Context,
+    body: &mut Canvas<'_>,
+    row: &FutureRow,
+    (column, short): (&Column, &Shortened),
+    (x, y, w): (u16, u16, u16),
+) {
     let outlook = &row.outlook;
     let likely = outlook.probability.is_some_and(|p| p >= 0.5);
     let (text, role) = match column.title {
-        "S" => (row.state.mark().to_string(), row.state.role()),
-        "OBJECTIVE" => (row.name.as_str().to_owned(), Role::Text),
-        "LABELS" => (row.labels.as_str().to_owned(), Role::Dim),
-        "P" => match outlook.probability {
-            Some(p) => (probability(p), if likely { Role::Violated } else { Role::Text }),
+        "S" => {
+            let mark = Mark::of(row.state, Some(outlook));
+            (mark.glyph.to_string(), mark.role)
+        }
+        "OBJECTIVE" => (short.form(row.name.as_str()).to_owned(), Role::Text),
+        "LABELS" => (short.form(row.labels.as_str()).to_owned(), Role::Dim),
+        "P" => match trust::probability(outlook) {
+            Some(p) => (p, if likely { Role::Violated } else { Role::Text }),
             None => ("–".to_owned(), Role::Dim),
         },
         "FIRST" => match row.first_ms() {

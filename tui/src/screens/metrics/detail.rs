@@ -143,6 +143,10 @@ impl Detail {
         }
     }
 
+    pub(crate) fn shows_chart(&self) -> bool {
+        self.page == Page::Chart
+    }
+
     fn turn(&mut self, by: isize) {
         let at = Page::ALL.iter().position(|p| *p == self.page).unwrap_or(0) as isize;
         self.page = Page::ALL[(at + by).rem_euclid(Page::ALL.len() as isize) as usize];

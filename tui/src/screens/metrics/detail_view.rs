@@ -4,9 +4,11 @@ use sla_proto::result::v1::{Analysis, ForecastLine, WindowStatistics};
 use std::fmt::Write as _;
 
 use super::detail::{Detail, Page};
-use crate::context::{Context, wire};
-use crate::format::{duration, maybe, millis, number, probability};
+use crate::context::Context;
+use crate::context::wire::{self, Mark};
+use crate::format::{duration, maybe, millis, number};
 use crate::screens::phase::{draw_phase, stale_words};
+use crate::screens::trust;
 use crate::theme::Role;
 use crate::widget::bars;
 use crate::widget::canvas::{Align, Canvas};
@@ -114,7 +116,8 @@ impl Detail {
         };
         let state = wire::State::of(series.state());
         let range = wire::range_text(objective.objective.as_ref().and_then(|o| o.range.as_ref()));
-        let mut out = format!("{} {} {range}", state.mark(), state.word());
+        let mark = Mark::of(state, series.outlook.as_ref());
+        let mut out = format!("{} {} {range}", mark.glyph, mark.word);
         if let Some(open) = &series.open {
             let since = wire::ms(open.start.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
             let _ = write!(
@@ -124,16 +127,11 @@ impl Detail {
                 number(open.worst)
             );
         } else if !series.why.is_empty() {
-            let _ = write!(out, ": {}", series.why);
+            out = format!("{} {range}: {}", mark.glyph, wire::with_reason(mark.word, &series.why));
         }
         let told = !series.why.is_empty() && series.open.is_none();
-        if let Some(p) = series.outlook.as_ref().and_then(|o| o.probability).filter(|_| !told) {
-            let _ = write!(
-                out,
-                "   leaves it within {}: {}",
-                duration(cx.horizon_ms()),
-                probability(p)
-            );
+        if let Some(p) = series.outlook.as_ref().and_then(trust::probability).filter(|_| !told) {
+            let _ = write!(out, "   leaves it within {}: {p}", duration(cx.horizon_ms()));
         }
         out
     }

@@ -88,6 +88,8 @@ impl SeriesRow {
 }
 
 impl Filterable for SeriesRow {
+    const FIELDS: &'static [&'static str] = &["state", "name", "last", "min", "mean", "max", "std"];
+
     fn haystack(&self) -> &str {
         self.series.text()
     }
@@ -149,6 +151,8 @@ impl NameRow {
 }
 
 impl Filterable for NameRow {
+    const FIELDS: &'static [&'static str] = &["type", "series", "name"];
+
     fn haystack(&self) -> &str {
         self.name.as_str()
     }

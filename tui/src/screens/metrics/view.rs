@@ -7,6 +7,7 @@ use crate::context::{Context, wire};
 use crate::format::{bytes, duration, maybe_in, millis};
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::theme::Role;
+use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::spark;
 use crate::widget::table::{self, Column};
@@ -59,12 +60,21 @@ impl MetricsScreen {
             };
             body.text(3, 0, text, Role::Dim);
         }
+        let visible = || self.list.visible(usize::from(room)).map(|(at, _)| &self.items[at]);
+        let short: Vec<Shortened> = placed
+            .iter()
+            .map(|&(column, _, w)| match columns[column].title {
+                "SERIES" => Shortened::new(visible().map(|row| row.name.as_str()), w),
+                "LABELS" => Shortened::new(visible().map(|row| row.labels.as_str()), w),
+                _ => Shortened::default(),
+            })
+            .collect();
         for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
             let row = &self.items[at];
             let y = y as u16;
             table::draw_gutter(&mut body, y, current, self.picked.contains(&row.series.id[..]));
-            for &(column, x, w) in &placed {
-                draw_cell(cx, &mut body, row, &columns[column], (x, y, w));
+            for (&(column, x, w), short) in placed.iter().zip(&short) {
+                draw_cell(cx, &mut body, row, (&columns[column], short), (x, y, w));
             }
         }
         self.draw_reading(cx, &mut canvas.rows(height.saturating_sub(1), 1));
@@ -108,19 +118,20 @@ impl MetricsScreen {
             return;
         }
         let Some(reading) = self.rows.get() else { return };
-        if let Some(problem) = reading.problems.first() {
-            let more = reading.problems.len() - 1;
-            let text = if more > 0 {
-                format!("{problem} (and {more} more)")
-            } else {
-                problem.clone()
-            };
-            line.field(1, 0, width, &text, Align::Left, Role::Error);
-            return;
-        }
         let as_of = reading
             .as_of_ms
             .map_or_else(String::new, |t| format!(" · as of {}", cx.zone.clock(t)));
+        if let Some(problem) = reading.problems.first() {
+            let more = reading.problems.len() - 1;
+            let more = if more > 0 {
+                format!(" (and {more} more)")
+            } else {
+                String::new()
+            };
+            let text = format!("STALE{as_of}{more}: {problem}");
+            line.field(1, 0, width, &text, Align::Left, Role::Error);
+            return;
+        }
         let picked = if self.picked.is_empty() {
             String::new()
         } else {
@@ -196,13 +207,24 @@ impl MetricsScreen {
     }
 }
 
-fn draw_cell(cx: &Context, body: &mut Canvas<'_>, row: &SeriesRow, column: &Column, (x, y, w): (u16, u16, u16)) {
+fn draw_cell(
+    cx: &Context,
+    body: &mut Canvas<'_>,
+    row: &SeriesRow,
+    (column, short): (&Column, &Shortened),
+    (x, y, w): (u16, u16, u16),
+) {
     let agreed = cx.agreed.get(&row.series.id[..]);
-    let number_role = if row.problem.is_empty() { Role::Text } else { Role::Dim };
+    let is_old = cx.source().is_some_and(|source| !source.problem.is_empty());
+    let number_role = if row.problem.is_empty() && !is_old {
+        Role::Text
+    } else {
+        Role::Dim
+    };
     let (text, role) = match column.title {
-        "SERIES" => (row.name.as_str().to_owned(), Role::Text),
-        "LABELS" => (row.labels.as_str().to_owned(), Role::Dim),
-        "LAST" => (maybe_in(row.last, w), agreed.map_or(Role::Text, |a| a.state.role())),
+        "SERIES" => (short.form(row.name.as_str()).to_owned(), Role::Text),
+        "LABELS" => (short.form(row.labels.as_str()).to_owned(), Role::Dim),
+        "LAST" => (maybe_in(row.last, w), agreed.map_or(number_role, |a| a.state.role())),
         "MIN" => (maybe_in(row.min, w), number_role),
         "MEAN" => (maybe_in(row.mean, w), number_role),
         "MAX" => (maybe_in(row.max, w), number_role),
@@ -214,11 +236,11 @@ fn draw_cell(cx: &Context, body: &mut Canvas<'_>, row: &SeriesRow, column: &Colu
         ),
         "MRK" => (row.marks(), Role::Dim),
         "S" => match agreed {
-            Some(agreed) => (agreed.state.mark().to_string(), agreed.state.role()),
+            Some(agreed) => (agreed.mark.glyph.to_string(), agreed.mark.role),
             None => (String::new(), Role::Text),
         },
         "STATE" => match agreed {
-            Some(agreed) => (agreed.state.word().to_owned(), agreed.state.role()),
+            Some(agreed) => (agreed.mark.word.to_owned(), agreed.mark.role),
             None => (String::new(), Role::Text),
         },
         _ => {

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use sla_domain::SafeText;
+use sla_proto::objective::v1::{Objective, SlaSet};
 use sla_proto::series::v1::Series;
 use sla_proto::violation::v1 as violation;
 
 use crate::context::list::{Row, by_number};
-use crate::context::wire::{self, State};
+use crate::context::wire::{self, Mark, State};
 use crate::filter::{Filterable, Value};
 use crate::format::{exact, iso};
 
@@ -36,6 +37,7 @@ pub(crate) struct ObjectiveRow {
     pub(crate) range: String,
     haystack: String,
     pub(crate) state: State,
+    pub(crate) mark: Mark,
     pub(crate) why: SafeText,
     pub(crate) windows: Vec<violation::WindowResult>,
     pub(crate) seen: (u32, u32),
@@ -72,12 +74,29 @@ impl ObjectiveRow {
             query,
             range: wire::range_text(objective.range.as_ref()),
             state,
+            mark: Mark::of_objective(status),
             why: SafeText::new(problem),
             windows: status.windows.clone(),
             seen: (status.series_seen, status.series_known),
         };
         row.family.2 = row.worst();
         row
+    }
+
+    /// Of an objective that nobody watches now: its ledger is still there.
+    pub(crate) fn not_watched(rank: usize, set: &SlaSet, objective: &Objective) -> Self {
+        let status = violation::ObjectiveStatus {
+            set_id: set.id.clone(),
+            set_name: set.name.clone(),
+            objective: Some(objective.clone()),
+            state: violation::State::Excluded.into(),
+            why: "not watched: only its ledger is told".to_owned(),
+            ..violation::ObjectiveStatus::default()
+        };
+        Self {
+            mark: Mark::NOT_WATCHED,
+            ..Self::new((rank, &status))
+        }
     }
 
     /// The objective's row and, where it is unfolded, one of each of its series, worst first.
@@ -112,6 +131,7 @@ impl ObjectiveRow {
             },
             query: promql,
             state: State::of(status.state()),
+            mark: Mark::of(State::of(status.state()), status.outlook.as_ref()),
             why: SafeText::new(&status.why),
             windows: status.windows.clone(),
             seen: (1, 1),
@@ -138,6 +158,8 @@ impl ObjectiveRow {
 }
 
 impl Filterable for ObjectiveRow {
+    const FIELDS: &'static [&'static str] = &["state", "name", "set", "violations"];
+
     fn haystack(&self) -> &str {
         &self.haystack
     }
@@ -274,6 +296,8 @@ pub(crate) fn joined(stored: &[ViolationRow], resumed: &Resumed) -> Vec<Violatio
 }
 
 impl Filterable for ViolationRow {
+    const FIELDS: &'static [&'static str] = &["side", "worst", "excess", "samples", "duration"];
+
     fn haystack(&self) -> &str {
         &self.haystack
     }

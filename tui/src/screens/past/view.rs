@@ -8,6 +8,7 @@ use crate::context::{Context, wire};
 use crate::format::{duration, maybe, number, percent};
 use crate::screens::phase::draw_phase;
 use crate::theme::Role;
+use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::table;
 
@@ -74,6 +75,12 @@ impl PastScreen {
         }
         let mut body = canvas.rows(1, height.saturating_sub(1));
         let room = usize::from(body.height());
+        let visible = || self.list.visible(room).map(|(at, _)| &self.objectives[at]);
+        let partly = visible().map(|row| partly_seen(row).chars().count()).max().unwrap_or(0) as u16;
+        let short = Shortened::new(
+            visible().map(|row| row.name.as_str()),
+            name_width.saturating_sub(partly + 2),
+        );
         for (y, (at, current)) in self.list.visible(room).enumerate() {
             let (row, y) = (&self.objectives[at], y as u16);
             if current {
@@ -84,13 +91,8 @@ impl PastScreen {
                 };
                 body.glyph(1, y, '▸', role);
             }
-            body.glyph(3, y, row.state.mark(), row.state.role());
-            let (seen, known) = row.seen;
-            let partly = if seen < known {
-                format!(" {seen} of {known} seen")
-            } else {
-                String::new()
-            };
+            body.glyph(3, y, row.mark.glyph, row.mark.role);
+            let partly = partly_seen(row);
             // The count stays, whatever the name's length; a series stands a little to the right of its objective.
             let (indent, align, role) = match (&row.series, row.unfolds()) {
                 (Some(_), _) => (2, Align::Ends, Role::Dim),
@@ -103,8 +105,9 @@ impl PastScreen {
             };
             body.glyph(4, y, fold, Role::Dim);
             let room = name_width.saturating_sub(indent + partly.chars().count() as u16);
-            body.field(5 + indent, y, room, row.name.as_str(), align, role);
-            let used = (row.name.width() as u16).min(room);
+            let name = short.form(row.name.as_str());
+            body.field(5 + indent, y, room, name, align, role);
+            let used = (name.chars().count() as u16).min(room);
             body.text(5 + indent + used, y, &partly, Role::NoData);
             for (at, window) in windows.iter().enumerate() {
                 let x = 5 + name_width + at as u16 * (each + 1);
@@ -153,12 +156,18 @@ impl PastScreen {
         if self.violations().is_empty() {
             body.text(3, 0, "no violation is in the ledger", Role::Dim);
         }
+        let visible = self
+            .ledger_list
+            .visible(room)
+            .map(|(at, _)| self.violations()[at].labels.as_str());
+        let series = placed.iter().find(|&&(column, ..)| columns[column].title == "SERIES");
+        let short = Shortened::new(visible, series.map_or(0, |&(_, _, w)| w));
         let notes = placed.iter().any(|&(column, ..)| columns[column].title == "NOTE");
         for (y, (at, current)) in self.ledger_list.visible(room).enumerate() {
             let (row, y) = (&self.violations()[at], y as u16);
             table::draw_gutter(&mut body, y, current && self.pane == Pane::Ledger, false);
             for &(column, x, w) in &placed {
-                let (text, role) = ledger_cell(cx, row, columns[column].title, notes);
+                let (text, role) = ledger_cell(cx, row, columns[column].title, (notes, &short));
                 table::draw_cell(&mut body, y, (x, w), &text, &columns[column], role);
             }
         }
@@ -169,6 +178,14 @@ impl PastScreen {
         let words = words.unwrap_or_else(|| self.current().map(window_words).unwrap_or_default());
         let last = canvas.height().saturating_sub(1);
         canvas.field(1, last, width.saturating_sub(2), &words, Align::Left, Role::Dim);
+    }
+}
+
+/// ` 1 of 6 seen`, or nothing when all are.
+fn partly_seen(row: &ObjectiveRow) -> String {
+    match row.seen {
+        (seen, known) if seen < known => format!(" {seen} of {known} seen"),
+        _ => String::new(),
     }
 }
 
@@ -248,7 +265,7 @@ fn gap_words(cx: &Context, row: &ViolationRow) -> Option<String> {
     (!gaps.is_empty()).then(|| format!("spans a gap: nothing is known of {}", gaps.join(", ")))
 }
 
-fn ledger_cell(cx: &Context, row: &ViolationRow, title: &str, notes: bool) -> (String, Role) {
+fn ledger_cell(cx: &Context, row: &ViolationRow, title: &str, (notes, short): (bool, &Shortened)) -> (String, Role) {
     let now = cx.data_now_ms();
     match title {
         "START" => (cx.zone.moment(row.start_ms, now), Role::Text),
@@ -265,7 +282,7 @@ fn ledger_cell(cx: &Context, row: &ViolationRow, title: &str, notes: bool) -> (S
         // A joined interval says so where the note is hidden, too.
         "NOTE" if !row.gaps.is_empty() => (gap_note(cx, row), Role::NoData),
         "SERIES" if !row.gaps.is_empty() && !notes => (format!("{} {}", gap_note(cx, row), row.labels), Role::NoData),
-        "SERIES" => (row.labels.as_str().to_owned(), Role::Dim),
+        "SERIES" => (short.form(row.labels.as_str()).to_owned(), Role::Dim),
         _ if row.retired => ("retired".to_owned(), Role::Dim),
         _ => (format!("gen {}", row.generation), Role::Dim),
     }

@@ -74,6 +74,8 @@ fn state_word(state: etl::RunState) -> &'static str {
 }
 
 impl Filterable for RunRow {
+    const FIELDS: &'static [&'static str] = &["by", "run", "number", "series", "failed"];
+
     fn haystack(&self) -> &str {
         &self.haystack
     }

@@ -12,12 +12,13 @@ impl SetsScreen {
         let now_ms = cx.now.wall_ms;
         match (slot, result) {
             (Slot::Sets, Ok(Reply::Sets(sets))) => {
-                self.sets.answer(id, Ok(sets.sets), now_ms);
-                self.sets_listed(cx);
-                self.follow_others(cx);
+                if cx.sets.answer(id, Ok(sets.sets), now_ms) {
+                    self.sets_listed(cx);
+                    self.follow_others(cx);
+                }
             }
             (Slot::Sets, Err(problem)) => {
-                self.sets.answer(id, Err(problem), now_ms);
+                cx.sets.answer(id, Err(problem), now_ms);
             }
             (Slot::SetWrite, Ok(reply)) => self.written(cx, reply),
             (Slot::SetWrite, Err(problem)) => self.refused(cx, &problem),
@@ -53,7 +54,7 @@ impl SetsScreen {
                 cx.say("the set is deleted");
                 self.draft = None;
                 self.rebuild(cx);
-                self.read_sets(cx);
+                Self::read_sets(cx);
                 return;
             }
             other => return cx.complain(Problem::unexpected(&other).text),
@@ -61,9 +62,23 @@ impl SetsScreen {
         let Some(set) = saved else {
             return cx.complain("the instance answered without a set");
         };
-        cx.say(format!("{} is saved (version {})", set.name, set.version));
-        self.open(cx, set);
-        self.read_sets(cx);
+        if std::mem::take(&mut self.saving_alone)
+            && let Some(draft) = self.draft.as_mut().filter(|draft| draft.set.id == set.id)
+        {
+            let watched = if set.active { "watched" } else { "not watched" };
+            let left = if draft.is_dirty() {
+                "; the other changes are still not saved"
+            } else {
+                ""
+            };
+            cx.say(format!("{} is {watched} now{left}", set.name));
+            draft.rebase(set);
+            self.rebuild(cx);
+        } else {
+            cx.say(format!("{} is saved (version {})", set.name, set.version));
+            self.open(cx, set);
+        }
+        Self::read_sets(cx);
         let waiting = std::mem::take(&mut self.waiting);
         if !waiting.is_empty() {
             self.add_objectives(cx, waiting);
@@ -72,7 +87,7 @@ impl SetsScreen {
 
     /// The list of sets is here: keep the open one, or open the one wanted, else the first active one.
     fn sets_listed(&mut self, cx: &mut Context) {
-        let sets = self.sets.get().cloned().unwrap_or_default();
+        let sets = cx.sets.get().cloned().unwrap_or_default();
         let mut queries: Vec<sla_proto::series::v1::Query> = Vec::new();
         for objective in sets.iter().filter(|s| s.active).flat_map(|s| &s.objectives) {
             if let Some(query) = objective.query.clone().filter(|q| !queries.contains(q)) {
@@ -80,6 +95,9 @@ impl SetsScreen {
             }
         }
         cx.agreed_queries = Some(queries);
+        if self.kept.is_some() {
+            self.take_kept(cx, &sets);
+        }
         let wanted = self.open_name.take();
         if let Some(set) = wanted.and_then(|name| sets.iter().find(|s| s.name == name)) {
             self.open(cx, set.clone());
@@ -118,6 +136,11 @@ impl SetsScreen {
 
     /// A save was refused: somebody was faster, or something is wrong.
     fn refused(&mut self, cx: &mut Context, problem: &Problem) {
+        if std::mem::take(&mut self.saving_alone) {
+            cx.complain(problem.sentence());
+            Self::read_sets(cx);
+            return;
+        }
         if let (Some(theirs), Some(draft)) = (&problem.conflict, &mut self.draft) {
             cx.overlay = Some(Overlay::text(
                 "conflict: somebody saved this set first",

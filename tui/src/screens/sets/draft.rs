@@ -25,6 +25,15 @@ impl Bound {
     pub(crate) fn word(self) -> &'static str {
         if self == Self::Min { "min" } else { "max" }
     }
+
+    /// Of a range with one bound it is that one, whichever was chosen.
+    pub(crate) fn of(self, range: &AllowedRange) -> Self {
+        match (range.min, range.max) {
+            (Some(_), None) => Self::Min,
+            (None, Some(_)) => Self::Max,
+            _ => self,
+        }
+    }
 }
 
 /// A set with changes that are not saved.
@@ -33,6 +42,7 @@ pub(crate) struct Draft {
     pub(crate) set: SlaSet,
     stored: SlaSet,
     undo: Vec<SlaSet>,
+    redo: Vec<SlaSet>,
 }
 
 impl Draft {
@@ -41,6 +51,26 @@ impl Draft {
             stored: set.clone(),
             set,
             undo: Vec::new(),
+            redo: Vec::new(),
+        }
+    }
+
+    /// As the server has it.
+    pub(crate) fn stored(&self) -> &SlaSet {
+        &self.stored
+    }
+
+    /// Something of the set was saved by itself: what is being edited stays as it is.
+    pub(crate) fn rebase(&mut self, saved: SlaSet) {
+        let old = std::mem::replace(&mut self.stored, saved);
+        let new = &self.stored;
+        let edits = self.undo.iter_mut().chain(&mut self.redo);
+        for set in edits.chain(std::iter::once(&mut self.set)) {
+            set.version = new.version;
+            set.active = new.active;
+            if set.name == old.name {
+                set.name.clone_from(&new.name);
+            }
         }
     }
 
@@ -52,6 +82,10 @@ impl Draft {
 
     pub(crate) fn can_undo(&self) -> bool {
         !self.undo.is_empty()
+    }
+
+    pub(crate) fn can_redo(&self) -> bool {
+        !self.redo.is_empty()
     }
 
     /// How many objectives differ from what is stored, added and removed ones too.
@@ -75,15 +109,39 @@ impl Draft {
                 self.undo.remove(0);
             }
             self.undo.push(before);
+            self.redo.clear();
         }
     }
 
+    /// Back to what is stored; undo brings the changes back.
+    pub(crate) fn revert(&mut self) {
+        let stored = self.stored.clone();
+        self.change(|set| {
+            *set = SlaSet {
+                version: set.version,
+                ..stored
+            }
+        });
+    }
+
     pub(crate) fn undo(&mut self) {
-        if let Some(mut before) = self.undo.pop() {
-            // The version is what was read, not an edit.
-            before.version = self.set.version;
-            self.set = before;
+        if let Some(before) = self.undo.pop() {
+            let undone = self.step_to(before);
+            self.redo.push(undone);
         }
+    }
+
+    pub(crate) fn redo(&mut self) {
+        if let Some(again) = self.redo.pop() {
+            let before = self.step_to(again);
+            self.undo.push(before);
+        }
+    }
+
+    fn step_to(&mut self, set: SlaSet) -> SlaSet {
+        // The version is what was read, not an edit.
+        let version = self.set.version;
+        std::mem::replace(&mut self.set, SlaSet { version, ..set })
     }
 
     /// Replaces the n-th objective, or appends it.
@@ -139,15 +197,13 @@ impl Draft {
     /// Moves a bound by one step of its own size; says why when it cannot.
     pub(crate) fn move_bound(&mut self, at: usize, bound: Bound, by: f64) -> Result<(), String> {
         let range = self.set.objectives.get(at).and_then(|o| o.range).unwrap_or_default();
+        let bound = bound.of(&range);
         let (value, limit) = match bound {
             Bound::Min => (range.min, range.max),
             Bound::Max => (range.max, range.min),
         };
         let Some(value) = value else {
-            return Err(format!(
-                "{} is absent here: t moves the other bound, e sets this one",
-                bound.word()
-            ));
+            return Err("there is no bound to move: Enter sets one, ctrl-g suggests a range".to_owned());
         };
         let step = step_of(value);
         let moved = ((value + by * step) / step).round() * step;
@@ -275,6 +331,37 @@ mod tests {
     }
 
     #[test]
+    fn the_only_bound_is_moved_whichever_was_chosen() {
+        let mut d = draft(Some(4.0), None);
+        d.move_bound(0, Bound::Max, 1.0).unwrap();
+        assert_eq!(d.set.objectives[0].range.unwrap().min, Some(4.1));
+        assert!(
+            draft(None, None)
+                .move_bound(0, Bound::Max, 1.0)
+                .unwrap_err()
+                .contains("Enter sets one")
+        );
+    }
+
+    #[test]
+    fn what_is_saved_by_itself_leaves_the_edits_alone() {
+        let mut d = draft(None, Some(4.0));
+        d.move_bound(0, Bound::Max, 1.0).unwrap();
+        d.rebase(SlaSet {
+            active: true,
+            version: 4,
+            ..d.stored().clone()
+        });
+        assert_eq!((max(&d), d.set.version, d.set.active, d.changes()), (4.1, 4, true, 1));
+        d.undo();
+        assert!(!d.is_dirty() && d.set.active, "what was undone is not the saving");
+        d.redo();
+        assert_eq!(max(&d), 4.1);
+        d.revert();
+        assert!(!d.is_dirty() && d.can_undo(), "a revert can be taken back");
+    }
+
+    #[test]
     fn undo_brings_back_and_changes_are_counted() {
         let mut d = draft(None, Some(4.0));
         assert!(!d.is_dirty() && !d.can_undo());
@@ -288,11 +375,10 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_does_not_cross_nor_appear() {
+    fn a_bound_does_not_cross() {
         let mut d = draft(Some(3.9), Some(4.0));
         assert!(d.move_bound(0, Bound::Max, -1.0).is_ok());
         assert!(d.move_bound(0, Bound::Max, -1.0).is_err());
-        assert!(draft(None, Some(1.0)).move_bound(0, Bound::Min, 1.0).is_err());
     }
 
     #[test]

@@ -76,6 +76,12 @@ pub(crate) struct Form {
     counter: Choice,
     forecast: Choice,
     check: Check,
+    /// As it was opened, to see whether anything was changed.
+    opened: String,
+    /// A key was taken: what is wrong may be said.
+    touched: bool,
+    /// The last key asked to close it in spite of its changes.
+    closing: bool,
 }
 
 /// What the server says about the query.
@@ -102,7 +108,7 @@ impl Form {
         } else {
             String::new()
         };
-        Self {
+        let mut form = Self {
             at,
             base: objective.clone(),
             // An existing objective is opened to change its bounds.
@@ -119,7 +125,34 @@ impl Form {
             counter: Choice::new(&COUNTER.map(|c| c.0), counter),
             forecast: Choice::new(&["yes", "no"], usize::from(objective.no_forecast)),
             check: Check::default(),
-        }
+            opened: String::new(),
+            touched: false,
+            closing: false,
+        };
+        form.opened = form.typed();
+        form
+    }
+
+    /// Everything that was typed and chosen.
+    fn typed(&self) -> String {
+        let fields = [
+            &self.query,
+            &self.name,
+            &self.min,
+            &self.max,
+            &self.warn_below,
+            &self.warn_above,
+            &self.hold,
+            &self.target,
+        ];
+        let choices = [&self.missing, &self.counter, &self.forecast].map(Choice::value);
+        let texts: Vec<&str> = fields.iter().map(|field| field.value()).chain(choices).collect();
+        texts.join("\u{0}")
+    }
+
+    /// Whether it may be closed: a form with changes is closed by asking twice.
+    pub(crate) fn may_close(&mut self) -> bool {
+        std::mem::replace(&mut self.closing, true) || self.typed() == self.opened
     }
 
     pub(crate) fn query(&self) -> Query {
@@ -170,6 +203,18 @@ impl Form {
         self.min = TextField::new(&bound_text(range.min));
         self.max = TextField::new(&bound_text(range.max));
         self.base.suggested = true;
+    }
+
+    /// What was typed under the name that the draft has: a name that is wrong yet changes no figure.
+    pub(crate) fn preview(&self) -> Option<Objective> {
+        let mut form = self.clone();
+        let name = if self.base.name.is_empty() {
+            "new"
+        } else {
+            &self.base.name
+        };
+        form.name = TextField::new(name);
+        form.objective().ok()
     }
 
     /// What was typed, as an objective, or everything that is wrong with it.
@@ -267,6 +312,13 @@ impl Form {
 
     /// Takes a key; true when something changed.
     pub(crate) fn type_key(&mut self, key: KeyEvent) -> bool {
+        self.closing = false;
+        let changed = self.take_key(key);
+        self.touched |= changed;
+        changed
+    }
+
+    fn take_key(&mut self, key: KeyEvent) -> bool {
         if let Some(field) = self.field_mut() {
             return field.handle(key);
         }
@@ -328,22 +380,58 @@ impl Form {
         x = canvas.text(x + 7, 2, "forecast", Role::Dim) + 1;
         self.forecast.draw(canvas, x, 2, 5, focus == Focus::Forecast);
         let (good, words) = self.words();
-        let role = if good { Role::Ok } else { Role::Error };
-        let mark = if good { '✓' } else { '✗' };
+        let (mark, role) = match good {
+            Some(true) => ('✓', Role::Ok),
+            Some(false) => ('✗', Role::Error),
+            None => ('·', Role::Dim),
+        };
         canvas.glyph(1, 3, mark, role);
         canvas.field(3, 3, width.saturating_sub(4), &words, Align::Left, role);
     }
 
-    /// The first thing that is wrong, or that all is well.
-    fn words(&self) -> (bool, String) {
-        if let Err(problems) = self.objective() {
-            return (false, problems.first().map(ToString::to_string).unwrap_or_default());
+    /// The first thing that is wrong, or that all is well; neither before the first key of a new objective.
+    fn words(&self) -> (Option<bool>, String) {
+        if !self.touched && self.query.value().is_empty() {
+            return (
+                None,
+                "type a selector or an expression; F1 tells what the fields mean".to_owned(),
+            );
         }
-        match &self.check.said {
-            Some((good, words)) => (*good, words.clone()),
-            None => (true, "can be taken (Enter); ctrl-g suggests a range".to_owned()),
+        let said = self.check.said.as_ref();
+        if let Err(problems) = self.objective() {
+            let problem = problems.first().map(ToString::to_string).unwrap_or_default();
+            let matched = said
+                .filter(|(good, _)| *good)
+                .map_or_else(String::new, |(_, words)| format!("{words}; "));
+            return (Some(false), matched + &problem);
+        }
+        match said {
+            Some((good, words)) => (Some(*good), words.clone()),
+            None => (Some(true), "can be taken (Enter); ctrl-g suggests a range".to_owned()),
         }
     }
+}
+
+/// What the fields mean, for `F1`.
+pub(crate) fn help() -> Vec<String> {
+    [
+        "Tab, arrows  next field and the field before",
+        "Enter        takes what was typed into the draft; S saves the set afterwards",
+        "Esc          closes the form; a form with changes asks for a second Esc",
+        "ctrl-g       suggests a range from the last 12 h",
+        "",
+        "query        a selector such as up{job=\"node\"}, or a PromQL expression",
+        "name         how it is called; empty = the query itself",
+        "min, max     the bounds that are still good: 4, 2.5G, 2Gi, 80 %; empty = no bound on that side",
+        "warn below, above   inside the range: from there on it is at risk",
+        "missing      what unknown time counts as: gap = not at all, good, bad, hold = the last value, zero = 0",
+        "target %     how much of the time must be good, such as 99.9",
+        "counter      auto = a counter is judged by its per-second rate; raw; rate",
+        "forecast     whether it is said what is to come",
+        "choices      space or the left and right arrows",
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }
 
 #[cfg(test)]
@@ -389,11 +477,35 @@ mod tests {
         let mut form = load();
         typed(&mut form, "5");
         assert!(form.words().1.contains("min"), "5 lies above max 4: {}", form.words().1);
+        assert!(form.preview().is_none());
         let mut form = load();
         typed(&mut form, "abc");
         let problem = form.objective().unwrap_err().remove(0);
         assert_eq!((problem.field.as_str(), problem.value.as_str()), ("min", "abc"));
         assert!(!problem.fix.is_empty());
+    }
+
+    #[test]
+    fn a_wrong_name_changes_no_figure_and_nothing_is_red_before_the_first_key() {
+        let mut form = load();
+        form.name = TextField::new(&"x".repeat(1_000));
+        assert!(form.objective().is_err());
+        assert_eq!(form.preview().unwrap().name, "load");
+        let mut form = Form::new(0, &Objective::default());
+        assert_eq!(form.words().0, None);
+        typed(&mut form, "u");
+        assert_ne!(form.words().0, None);
+    }
+
+    #[test]
+    fn a_changed_form_is_closed_by_asking_twice() {
+        assert!(load().may_close(), "nothing was changed");
+        let mut form = load();
+        typed(&mut form, "1");
+        assert!(!form.may_close());
+        typed(&mut form, "2");
+        assert!(!form.may_close(), "a key in between takes it back");
+        assert!(form.may_close());
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use sla_domain::SafeText;
 use sla_proto::objective::v1::{AllowedRange, Objective};
 use sla_proto::series::v1::Query;
-use sla_proto::violation::v1::{ObjectiveStatus, WindowResult};
+use sla_proto::violation::v1::{ObjectiveStatus, Outlook, WindowResult};
 
 use crate::context::list::Row;
-use crate::context::wire::{self, State};
+use crate::context::wire::{self, Mark, State};
 use crate::filter::{Filterable, Value};
 
 /// The window that a what-if is about, milliseconds.
@@ -76,6 +76,18 @@ impl ObjectiveRow {
         self.judged().map(|s| State::of(s.state()))
     }
 
+    /// Whether what is stored was violated at the last evaluation.
+    pub(crate) fn is_violated_now(&self) -> bool {
+        self.now
+            .as_ref()
+            .is_some_and(|s| State::of(s.state()) == State::Violated)
+    }
+
+    /// The state of the instant as it is shown.
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        self.judged().map(Mark::of_objective)
+    }
+
     /// The newest value of the series in the worst state.
     pub(crate) fn last(&self) -> Option<f64> {
         self.judged()?
@@ -100,11 +112,8 @@ impl ObjectiveRow {
         of(&self.now).and_then(|at| self.now.as_ref().map(|s| &s.windows[at]))
     }
 
-    pub(crate) fn probability(&self) -> Option<f64> {
-        self.now
-            .as_ref()
-            .and_then(|s| s.outlook.as_ref())
-            .and_then(|o| o.probability)
+    pub(crate) fn outlook(&self) -> Option<&Outlook> {
+        self.now.as_ref().and_then(|s| s.outlook.as_ref())
     }
 
     /// What the chart reads: the first series of the objective.
@@ -117,6 +126,8 @@ impl ObjectiveRow {
 }
 
 impl Filterable for ObjectiveRow {
+    const FIELDS: &'static [&'static str] = &["state", "name", "min", "max", "violations"];
+
     fn haystack(&self) -> &str {
         &self.haystack
     }

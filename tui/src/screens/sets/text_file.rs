@@ -8,6 +8,7 @@ use super::SetsScreen;
 use crate::context::Context;
 use crate::context::request::Effect;
 use crate::overlay::Overlay;
+use crate::remembered::KeptDraft;
 
 /// What the text is called in a complaint.
 const TEXT_NAME: &str = "the edited text";
@@ -34,6 +35,57 @@ impl SetsScreen {
             Ok(None) => cx.say("nothing was changed in the editor"),
             Err(why) => cx.complain(why),
         }
+    }
+
+    /// What is not saved, for the next start; a form that is open counts as far as it can be taken.
+    pub(super) fn kept_draft(&self) -> Option<KeptDraft> {
+        let Some(draft) = &self.draft else {
+            return self.kept.clone();
+        };
+        let mut draft = draft.clone();
+        if let Some(form) = &self.form
+            && let Ok(objective) = form.objective()
+        {
+            draft.put(form.at, objective);
+        }
+        draft.is_dirty().then(|| KeptDraft {
+            set: draft.set.id.clone(),
+            version: draft.set.version,
+            text: set_file::write_for_editor(&draft.set),
+        })
+    }
+
+    /// Opens the set that was being edited when an earlier console ended, with its changes.
+    pub(super) fn take_kept(&mut self, cx: &mut Context, sets: &[SlaSet]) {
+        let Some(kept) = self.kept.take() else { return };
+        let Some(set) = sets.iter().find(|set| set.id == kept.set) else {
+            cx.complain("a set with changes that were not saved is no longer there: they are dropped");
+            return;
+        };
+        let (mut set, text) = (set.clone(), one_set(&kept.text));
+        let edited = match text {
+            Ok(edited) => edited,
+            Err(why) => {
+                self.open(cx, set);
+                return self.keep_text(cx, kept.text, &why);
+            }
+        };
+        let since = if set.version == kept.version {
+            ""
+        } else {
+            ", and somebody saved this set since"
+        };
+        // A save over somebody else's then shows both.
+        set.version = kept.version;
+        let name = set.name.clone();
+        self.open(cx, set);
+        if let Some(draft) = &mut self.draft {
+            draft.change(|set| take(set, edited));
+        }
+        self.changed(cx);
+        cx.say(format!(
+            "changes of {name} that were not saved are here again{since}: S saves, ctrl-x drops them"
+        ));
     }
 
     fn take_edited(&mut self, cx: &mut Context, edited: SlaSet) {

@@ -3,11 +3,13 @@
 use super::SetsScreen;
 use super::draft::Bound;
 use super::rows::{ObjectiveRow, SORTS, WHAT_IF_WINDOW_MS};
-use crate::context::{Context, wire};
-use crate::format::{duration, maybe, number, percent, plural, probability};
+use crate::context::Context;
+use crate::context::wire::{self, Mark};
+use crate::format::{duration, maybe, number, percent, plural};
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::screens::{samples, trust};
 use crate::theme::Role;
+use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::chart::{Chart, Layer};
 use crate::widget::table;
@@ -22,7 +24,7 @@ impl SetsScreen {
         self.draw_info(cx, &mut canvas.rows(0, 1));
         if self.draft.is_none() {
             let mut body = canvas.rows(2, height.saturating_sub(2));
-            if draw_phase(cx, &self.sets, &mut body, "SLA sets") {
+            if draw_phase(cx, &cx.sets, &mut body, "SLA sets") {
                 body.text(
                     3,
                     0,
@@ -44,12 +46,20 @@ impl SetsScreen {
         if self.rows.is_empty() {
             body.text(3, 0, "this set has no objective: n adds one", Role::Dim);
         }
+        let visible = self
+            .list
+            .visible(usize::from(room))
+            .map(|(at, _)| self.rows[at].name.as_str());
+        let name = placed
+            .iter()
+            .find(|&&(column, ..)| columns[column].title == "OBJECTIVE");
+        let short = Shortened::new(visible, name.map_or(0, |&(_, _, w)| w));
         for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
             let row = &self.rows[at];
             table::draw_gutter(&mut body, y as u16, current, false);
             for &(column, x, w) in &placed {
                 let (text, role) = cell(row, columns[column].title, self.bound, current);
-                table::draw_cell(&mut body, y as u16, (x, w), &text, &columns[column], role);
+                table::draw_cell(&mut body, y as u16, (x, w), short.form(&text), &columns[column], role);
             }
         }
         let at = room + 2;
@@ -58,7 +68,7 @@ impl SetsScreen {
 
     fn draw_info(&self, cx: &Context, line: &mut Canvas<'_>) {
         let width = line.width();
-        if let Some(stale) = stale_words(cx, &self.sets) {
+        if let Some(stale) = stale_words(cx, &cx.sets) {
             line.field(1, 0, width.saturating_sub(2), &stale, Align::Left, Role::Error);
             return;
         }
@@ -87,7 +97,7 @@ impl SetsScreen {
                 Role::Text,
             ) + 2;
         }
-        let sets = self.sets.get().map_or(0, Vec::len);
+        let sets = cx.sets.get().map_or(0, Vec::len);
         let others = if sets > 1 {
             format!(", {sets} sets ( ] next )")
         } else {
@@ -168,7 +178,7 @@ impl SetsScreen {
         let typed = self
             .form
             .as_ref()
-            .and_then(|form| form.objective().ok())
+            .and_then(super::form::Form::preview)
             .and_then(|o| o.range);
         let range = typed.or(row.objective.range).unwrap_or_default();
         let bound = |value: Option<f64>, word: &str| {
@@ -232,7 +242,6 @@ fn past_words(status: &ObjectiveStatus) -> String {
 }
 
 fn now_words(status: &ObjectiveStatus) -> String {
-    let state = wire::State::of(status.state());
     let seen = if status.series_known > 1 {
         format!("   {} of {} series seen", status.series_seen, status.series_known)
     } else {
@@ -243,12 +252,8 @@ fn now_words(status: &ObjectiveStatus) -> String {
     } else {
         &status.problem
     };
-    let why = if why.is_empty() {
-        String::new()
-    } else {
-        format!(": {why}")
-    };
-    format!("now   {} {}{seen}{why}", state.mark(), state.word())
+    let mark = Mark::of_objective(status);
+    format!("now   {} {}{seen}", mark.glyph, wire::with_reason(mark.word, why))
 }
 
 /// The outlook of the series that breaks first, with how far it can be trusted.
@@ -257,7 +262,7 @@ fn next_words(cx: &Context, status: &ObjectiveStatus) -> String {
         return "next  nothing is forecast yet".to_owned();
     };
     let horizon = wire::span_ms(outlook.horizon.as_ref()).unwrap_or_else(|| cx.horizon_ms());
-    let Some(p) = outlook.probability else {
+    let Some(p) = trust::probability(outlook) else {
         return format!("next  no probability is given: {}", trust::words(outlook));
     };
     let first = wire::ms(outlook.first_crossing.as_ref()).map_or_else(String::new, |t| {
@@ -269,7 +274,7 @@ fn next_words(cx: &Context, status: &ObjectiveStatus) -> String {
     });
     format!(
         "next  {} to leave it within {}{first}   {}",
-        probability(p),
+        p,
         duration(horizon),
         trust::words(outlook)
     )
@@ -280,7 +285,7 @@ fn cell(row: &ObjectiveRow, title: &str, bound: Bound, current: bool) -> (String
     // The bound that + and - move is marked on the chosen row.
     let marked = |value: Option<f64>, is: Bound| {
         let text = maybe(value);
-        if current && bound == is && value.is_some() {
+        if current && bound.of(&range) == is && value.is_some() {
             (format!("[{text}]"), Role::Accent)
         } else {
             (text, Role::Text)
@@ -290,12 +295,14 @@ fn cell(row: &ObjectiveRow, title: &str, bound: Bound, current: bool) -> (String
         "OBJECTIVE" => (row.name.as_str().to_owned(), Role::Text),
         "MIN" => marked(range.min, Bound::Min),
         "MAX" => marked(range.max, Bound::Max),
-        "NOW" => match row.state() {
-            Some(state) => (format!("{} {}", state.mark(), maybe(row.last())), state.role()),
+        "NOW" => match row.mark() {
+            Some(mark) => (format!("{} {}", mark.glyph, maybe(row.last())), mark.role),
             None => ("…".to_owned(), Role::Dim),
         },
         "P" => (
-            row.probability().map_or_else(|| "–".to_owned(), probability),
+            row.outlook()
+                .and_then(trust::probability)
+                .unwrap_or_else(|| "–".to_owned()),
             Role::Text,
         ),
         "TARGET" => (row.objective.target_percent.clone(), Role::Dim),

@@ -20,7 +20,7 @@ impl SetsScreen {
         if self.sets_at_ms.is_some_and(|at| at <= cx.now.mono_ms) {
             self.sets_at_ms = None;
             self.listed_ms = Some(cx.now.mono_ms);
-            self.read_sets(cx);
+            Self::read_sets(cx);
         }
         if self.what_if_at_ms.is_none_or(|at| at > cx.now.mono_ms) {
             return;
@@ -29,7 +29,7 @@ impl SetsScreen {
         let Some(draft) = &self.draft else { return };
         let mut objectives = draft.set.objectives.clone();
         if let Some(form) = &self.form
-            && let Ok(objective) = form.objective()
+            && let Some(objective) = form.preview()
         {
             match objectives.get_mut(form.at) {
                 Some(have) => *have = objective,

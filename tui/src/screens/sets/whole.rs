@@ -8,6 +8,7 @@ use super::draft::Draft;
 use crate::command::Cmd;
 use crate::context::request::Slot;
 use crate::context::{Context, wire};
+use crate::format::plural;
 
 impl SetsScreen {
     pub(super) fn set_command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
@@ -23,12 +24,7 @@ impl SetsScreen {
                 self.open_name = Some(name);
                 cx.call(Slot::SetWrite, set::CreateSetRequest { set: Some(fresh) });
             }
-            Cmd::RenameSet => {
-                if let Some(draft) = &mut self.draft {
-                    draft.change(|set| set.name = name);
-                    self.save(cx);
-                }
-            }
+            Cmd::RenameSet => self.save_alone(cx, |set| set.name = name),
             Cmd::DuplicateSet => {
                 if let Some(id) = self.draft.as_ref().map(|d| d.set.id.clone()) {
                     self.open_name = Some(name.clone());
@@ -44,15 +40,39 @@ impl SetsScreen {
                     cx.call(Slot::SetWrite, request);
                 }
             }
-            Cmd::ActivateSet => {
-                if let Some(draft) = &mut self.draft {
-                    draft.change(|set| set.active = !set.active);
-                    self.save(cx);
-                }
-            }
+            Cmd::ActivateSet => self.save_alone(cx, |set| set.active = !set.active),
             _ => return false,
         }
         true
+    }
+
+    /// Saves one thing about the stored set, and nothing that is being edited.
+    fn save_alone(&mut self, cx: &mut Context, edit: impl FnOnce(&mut SlaSet)) {
+        if let Some(mut set) = self.draft.as_ref().map(|draft| draft.stored().clone()) {
+            edit(&mut set);
+            self.saving_alone = true;
+            cx.call(Slot::SetWrite, set::UpdateSetRequest { set: Some(set) });
+        }
+    }
+
+    /// What is asked before a set is no longer watched; nothing when it is not watched now.
+    pub(super) fn stop_question(&self) -> Option<String> {
+        let stored = self
+            .draft
+            .as_ref()
+            .map(super::draft::Draft::stored)
+            .filter(|set| set.active)?;
+        let violated = self.rows.iter().filter(|row| row.is_violated_now()).count();
+        let now = match violated {
+            0 => String::new(),
+            1 => ", 1 of them violated now,".to_owned(),
+            many => format!(", {many} of them violated now,"),
+        };
+        Some(format!(
+            "Stop watching {}? Its {}{now} will not be judged any more; what is in the ledger stays.",
+            stored.name,
+            plural(stored.objectives.len() as u64, "objective")
+        ))
     }
 
     pub(super) fn save(&mut self, cx: &mut Context) {
@@ -65,20 +85,17 @@ impl SetsScreen {
                 return;
             }
         }
-        cx.call(
-            Slot::SetWrite,
-            set::UpdateSetRequest {
-                set: Some(draft.set.clone()),
-            },
-        );
+        let set = Some(draft.set.clone());
+        self.saving_alone = false;
+        cx.call(Slot::SetWrite, set::UpdateSetRequest { set });
     }
 
     fn open_next(&mut self, cx: &mut Context, name: Option<&str>) {
         if self.is_dirty() {
-            cx.complain("this set has changes that are not saved: S saves them, u takes them back");
+            cx.complain("this set has changes that are not saved: S saves them, ctrl-x drops them");
             return;
         }
-        let sets = self.sets.get().map_or(&[][..], Vec::as_slice);
+        let sets = cx.sets.get().map_or(&[][..], Vec::as_slice);
         let here = self
             .draft
             .as_ref()

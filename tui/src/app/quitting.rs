@@ -1,0 +1,52 @@
+//! Leaving without losing what was edited.
+
+use super::App;
+use crate::command::{Cmd, Need, Tab};
+use crate::context::request::{Effect, Slot};
+use crate::overlay::{Item, Overlay, Pick, PickKind};
+
+impl App {
+    fn has_changes(&self) -> bool {
+        self.screens.iter().any(|screen| screen.has(Need::Changes))
+    }
+
+    /// Ends the console; with changes that are not saved it asks what becomes of them.
+    pub(super) fn quit(&mut self, argument: Option<&str>) {
+        match argument {
+            None if self.overlay.is_some() => self.overlay = None,
+            None if self.has_changes() => self.ask_before_quitting(),
+            Some("save") if self.has_changes() => {
+                let (sets, cx) = self.of(Tab::Sets);
+                sets.command(cx, Cmd::Save, None);
+                self.leaving = self.cx.asks(Slot::SetWrite);
+            }
+            Some("drop") => {
+                let (sets, cx) = self.of(Tab::Sets);
+                sets.command(cx, Cmd::Revert, None);
+                self.cx.effect(Effect::Quit);
+            }
+            None | Some("save" | "keep") => self.cx.effect(Effect::Quit),
+            Some(other) => self.cx.complain(format!("quit: `{other}` must be save, keep or drop")),
+        }
+    }
+
+    fn ask_before_quitting(&mut self) {
+        let mut items = Vec::new();
+        if self.is_connected() {
+            items.push(Item::new("save them, then quit", "save"));
+        }
+        if self.keeps_drafts {
+            items.push(Item::new("quit and find them here at the next start", "keep"));
+        }
+        items.push(Item::new("quit and drop them", "drop"));
+        let title = "changes are not saved (Esc stays)";
+        self.overlay = Some(Overlay::Pick(Pick::new(title, PickKind::Run(Cmd::Quit), items)));
+    }
+
+    /// The answer to a save is here: leave if that was the wish, or stay where it was refused.
+    pub(super) fn leave_when_saved(&mut self) {
+        if std::mem::take(&mut self.leaving) && !self.has_changes() {
+            self.cx.effect(Effect::Quit);
+        }
+    }
+}

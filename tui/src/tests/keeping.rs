@@ -1,0 +1,177 @@
+//! Nothing false, nothing lost: edits, what is watched, places.
+
+use sla_proto::violation::v1::{WatchViolationsResponse, watch_violations_response::Event};
+
+use super::driver::Driver;
+use crate::app::Msg;
+use crate::context::request::{Effect, LinkEvent, Request};
+use crate::remembered::Remembered;
+
+fn writes(driver: &Driver) -> Vec<&Request> {
+    let calls = driver.outside.iter().filter_map(|effect| match effect {
+        Effect::Call { request, .. } => Some(request),
+        _ => None,
+    });
+    calls.filter(|r| matches!(r, Request::UpdateSet(_))).collect()
+}
+
+fn has_quit(driver: &Driver) -> bool {
+    driver.outside.contains(&Effect::Quit)
+}
+
+#[test]
+fn stopping_to_watch_asks_says_so_and_keeps_the_history() {
+    let mut driver = Driver::new(100, 30);
+    driver.keys("2 A");
+    driver.says("Stop watching default? Its 3 objectives, 1 of them violated");
+    driver.keys("n");
+    assert!(writes(&driver).is_empty());
+    let ended = driver.script.overview().objectives[0].series[0].open.clone().unwrap();
+    driver.keys("A y");
+    assert!(!driver.script.sets[0].active);
+    // The evaluation without it, and the end of its violation.
+    driver.evaluate();
+    let event = Some(Event::Closed(ended));
+    driver.send(Msg::Link(LinkEvent::Violations(Box::new(WatchViolationsResponse {
+        event,
+        ..WatchViolationsResponse::default()
+    }))));
+    println!("{}", driver.screen());
+    driver.says("is no longer watched; it was violated for 11m");
+    driver.says("⏸ 3 not watched");
+    driver.says("nothing is watched now: 3 objectives");
+    driver.says_not("back in its range");
+    driver.says_not("agreed yet");
+    driver.keys("3");
+    driver.says("⏸ node_load1");
+    driver.says("14:21:05");
+}
+
+#[test]
+fn watching_or_renaming_saves_nothing_else() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2 + A y");
+    assert_eq!(
+        driver.script.sets[0].objectives[0].range.unwrap().max,
+        Some(4.0),
+        "the edit is not saved"
+    );
+    driver.says("the other changes are still not saved");
+    driver.says("default*");
+    driver.keys("R C-u \"mine\" Enter");
+    assert_eq!(driver.script.sets[0].name, "mine");
+    driver.says("mine*");
+    driver.keys("u");
+    driver.says_not("mine*");
+    driver.keys("U");
+    driver.says("4.10");
+    driver.keys("S");
+    assert_eq!(driver.script.sets[0].objectives[0].range.unwrap().max, Some(4.1));
+}
+
+#[test]
+fn quitting_asks_what_becomes_of_changes() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2 + q");
+    driver.says("changes are not saved");
+    assert!(!has_quit(&driver));
+    driver.keys("Esc");
+    driver.says("default*");
+    driver.keys("C-c");
+    driver.says("save them, then quit");
+    driver.keys("Enter");
+    assert!(has_quit(&driver) && writes(&driver).len() == 1);
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2 + q G Enter");
+    assert!(has_quit(&driver) && writes(&driver).is_empty());
+    assert_eq!(driver.app.remembered().draft, None, "they were dropped on purpose");
+}
+
+#[test]
+fn a_refused_save_does_not_quit() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2 +");
+    driver.script.sets[0].version = 9;
+    driver.keys("q Enter");
+    assert!(!has_quit(&driver));
+    driver.says("saved version 9");
+}
+
+#[test]
+fn what_was_not_saved_when_the_line_was_cut_is_there_again() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2 + Enter Tab Backspace \"7\"");
+    let text = driver.app.remembered().to_toml();
+    let remembered = Remembered::from_toml(&text);
+    assert!(remembered.draft.is_some());
+    let mut next = Driver::remembering(80, 24, remembered);
+    next.connect();
+    next.says("that were not saved are here again");
+    next.keys("2");
+    println!("{}", next.screen());
+    next.says("default*");
+    next.keys("S");
+    assert_eq!(next.script.sets[0].objectives[0].range.unwrap().max, Some(4.7));
+    assert_eq!(next.app.remembered().draft, None);
+}
+
+#[test]
+fn a_changed_form_is_not_lost_by_one_escape() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2 Enter \"1\" Esc");
+    driver.says("Esc again drops them");
+    driver.keys("Esc");
+    driver.says_not("warn below");
+    driver.keys("Enter F1");
+    driver.says("the bounds that are still good");
+    driver.keys("Esc C-z");
+    driver.says("warn below");
+    assert!(driver.outside.contains(&Effect::Suspend));
+}
+
+#[test]
+fn escape_returns_to_the_row_that_led_here() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("4 j");
+    let row = |driver: &Driver| driver.rows().iter().find(|r| r.starts_with(" ▸")).cloned();
+    let left = row(&driver);
+    driver.keys("Enter");
+    driver.says("Chart");
+    driver.keys("Esc");
+    assert_eq!(row(&driver), left, "{}", driver.screen());
+    driver.keys("3 Enter Enter");
+    driver.says("Chart");
+    driver.keys("Esc");
+    driver.says("never add counts of windows");
+    driver.keys("C-e");
+    driver.says("Chart");
+    driver.keys("C-o C-o");
+    driver.says("TRACK RECORD");
+    driver.keys("C-o C-o C-o C-o C-o");
+    driver.says("this is where you began");
+}
+
+#[test]
+fn an_unproven_forecast_has_a_mark_of_its_own() {
+    let mut driver = Driver::new(100, 30);
+    driver.script.unproven = true;
+    driver.evaluate();
+    println!("{}", driver.screen());
+    driver.says("◇ 1 unproven");
+    driver.says("✓ 0 ok");
+    driver.keys("4");
+    assert!(
+        driver.rows().iter().any(|row| row.contains("◇ up")),
+        "{}",
+        driver.screen()
+    );
+}
+
+#[test]
+fn a_field_that_no_row_has_is_said_while_typing() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("/ \"value>3\"");
+    driver.says("no row has a field `value`");
+    driver.keys("Enter");
+    driver.says("there are state, name");
+}
