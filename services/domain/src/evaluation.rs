@@ -9,6 +9,9 @@ use crate::span::{Span, complement};
 use crate::window::Window;
 
 mod pass;
+mod rolling;
+
+pub use rolling::{Rolling, Timeline};
 
 /// The most times of violating samples one interval lists; `Interval::samples` counts them all.
 pub const MAX_SAMPLE_TIMES: usize = 16_384;
@@ -76,8 +79,6 @@ pub struct Interval {
     pub side: Side,
     /// The worst value that held inside the window.
     pub worst: f64,
-    /// The time of the sample with that value, in Unix milliseconds; it may lie before the window.
-    pub worst_at_ms: i64,
     /// How far the worst value lies beyond its bound, above 0.
     pub excess: f64,
     /// Violating samples inside the window (one that carries its value in from before is not counted).
@@ -280,7 +281,6 @@ impl ShownInterval {
         if next.excess > self.whole.excess {
             self.whole.excess = next.excess;
             self.whole.worst = next.worst;
-            self.whole.worst_at_ms = next.worst_at_ms;
         }
     }
 }
@@ -288,9 +288,10 @@ impl ShownInterval {
 /// Judges `samples` over `window`. Samples before the window are welcome: the newest of them carries its value in, older
 /// ones tell where an open interval really began. Samples after the window's end are not looked at.
 pub fn evaluate(samples: &Samples, judgement: &Judgement, window: Window) -> Evaluation {
-    pass::run(samples, judgement, &[window])
-        .pop()
-        .unwrap_or_else(|| pass::Account::new(judgement, window).finish(samples, judgement, None))
+    pass::run(samples, judgement, &[window]).pop().unwrap_or_else(|| {
+        let reading = state_at(samples, judgement, window.end_ms);
+        pass::Account::new(judgement, window).finish(None, reading)
+    })
 }
 
 /// Judges `samples` over several windows in one pass; one evaluation a window, in their order.
@@ -312,6 +313,11 @@ pub fn state_at(samples: &Samples, judgement: &Judgement, at_ms: i64) -> Reading
         }
         ended |= is_stale(value);
     }
+    reading(judgement, newest, ended, at_ms)
+}
+
+/// From the newest number and whether a stale marker followed it.
+fn reading(judgement: &Judgement, newest: Option<(i64, f64)>, ended: bool, at_ms: i64) -> Reading {
     let held = newest.filter(|(time, _)| !ended && at_ms < time.saturating_add(judgement.hold_ms()));
     let assumed = held.is_none() && judgement.missing == MissingPolicy::Zero;
     let value = held.map(|(_, value)| value).or(assumed.then_some(0.0));
