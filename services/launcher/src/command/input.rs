@@ -176,7 +176,7 @@ pub(super) async fn of_source(session: &Session, input: &Input) -> Result<Vec<Me
 }
 
 fn measured(raw: &RawSeries, input: &Input, after_ms: i64, until_ms: i64) -> Result<Measured, Report> {
-    let name = raw.labels.to_string();
+    let name = raw.labels().to_string();
     let mut all = Samples::default();
     for chunk in &raw.chunks {
         xor::decode_range(&chunk.xor, i64::MIN, until_ms, &mut all)
