@@ -16,39 +16,66 @@ use crate::reply::{SourceInfo, Way};
 /// After this long the server is asked again: it may have been upgraded or configured anew.
 const PROBE_AGE: Duration = Duration::from_mins(10);
 
+/// What was found out, and when.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    at: Instant,
+    info: SourceInfo,
+    /// Names of the labels that the server adds to remote reads; `None` = it does not tell.
+    external: Option<Vec<String>>,
+}
+
 impl Prometheus {
-    fn cached(&self) -> MutexGuard<'_, Option<(Instant, SourceInfo)>> {
+    fn cached(&self) -> MutexGuard<'_, Option<Known>> {
         self.info.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops reading by `way` until the next probe.
     pub(super) fn give_up(&self, way: Way) {
-        if let Some((_, info)) = self.cached().as_mut() {
-            info.ways.retain(|known| *known != way);
+        if let Some(known) = self.cached().as_mut() {
+            known.info.ways.retain(|other| *other != way);
         }
     }
 
     /// The ways raw samples can be read, fastest first; at least one.
     pub(super) async fn raw_ways(&self, call: &Call) -> Result<Vec<Way>, SourceError> {
-        Ok(self.info(call).await?.ways)
+        Ok(self.known(call).await?.info.ways)
     }
 
-    pub(super) async fn info(&self, call: &Call) -> Result<SourceInfo, SourceError> {
+    /// Names of the labels that the server adds to remote reads; `None` = it does not tell.
+    pub(super) async fn external(&self, call: &Call) -> Result<Option<Vec<String>>, SourceError> {
+        Ok(self.known(call).await?.external)
+    }
+
+    async fn known(&self, call: &Call) -> Result<Known, SourceError> {
         let known = self.cached().clone();
-        if let Some((at, info)) = known
-            && at.elapsed() < PROBE_AGE
+        if let Some(known) = known
+            && known.at.elapsed() < PROBE_AGE
         {
-            return Ok(info);
+            return Ok(known);
         }
-        self.ask_what_it_is(call).await
+        self.find_out_anew(call).await
     }
 
     /// Asks the server itself, whatever is known: a server that has gone must not answer from memory.
     pub(super) async fn ask_what_it_is(&self, call: &Call) -> Result<SourceInfo, SourceError> {
+        Ok(self.find_out_anew(call).await?.info)
+    }
+
+    async fn find_out_anew(&self, call: &Call) -> Result<Known, SourceError> {
         let info = self.find_out(call).await?;
-        *self.cached() = Some((Instant::now(), info.clone()));
-        *self.external.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        Ok(info)
+        let external = if info.ways.iter().any(|way| way.is_remote_read()) {
+            self.added_labels(call).await?
+        } else {
+            None
+        };
+        let known = Known {
+            at: Instant::now(),
+            info,
+            external,
+        };
+        *self.cached() = Some(known.clone());
+        Ok(known)
     }
 
     async fn find_out(&self, call: &Call) -> Result<SourceInfo, SourceError> {
