@@ -114,6 +114,8 @@ impl Wanted {
 pub(super) enum Untaken {
     /// It has at least so many samples.
     Dense(u64),
+    /// It came without a sample: it is silent, or the server leaves out its histograms and all that follows them.
+    Silent,
     /// A chunk that is broken or of an unknown encoding; another way of reading may bring it.
     Undecoded(String),
 }
@@ -293,6 +295,9 @@ impl Sink for Taking<'_> {
             return Ok(());
         }
         if let Some(found) = self.found() {
+            if seen == 0 && !has_histograms {
+                found.untaken = Some(Untaken::Silent);
+            }
             found.has_histograms |= has_histograms;
             found.samples = samples.len() as u64;
             found.data = SeriesData::Plain(samples);

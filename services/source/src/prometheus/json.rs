@@ -59,6 +59,8 @@ pub(super) fn position(message: &str, query: &str) -> Option<usize> {
 pub(super) struct Success<T> {
     pub(super) data: T,
     pub(super) warnings: Vec<String>,
+    /// Whether there are statistics beside the data, as VictoriaMetrics writes them; Prometheus has them inside.
+    pub(super) has_stats: bool,
 }
 
 #[derive(Deserialize)]
@@ -70,6 +72,7 @@ struct Envelope<'a, T> {
     warnings: Vec<String>,
     #[serde(default)]
     infos: Vec<String>,
+    stats: Option<IgnoredAny>,
 }
 
 /// Takes an answer apart. Anything but JSON of the API's shape is an error that shows how the answer starts.
@@ -102,7 +105,11 @@ pub(super) fn success<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<Succ
     for text in &mut warnings {
         *text = excerpt(text);
     }
-    Ok(Success { data, warnings })
+    Ok(Success {
+        data,
+        warnings,
+        has_stats: wire.stats.is_some(),
+    })
 }
 
 /// Refuses an answer with more samples than fit, before it is decoded: each ends with a quote and a bracket.

@@ -23,6 +23,8 @@ pub(super) struct Known {
     info: SourceInfo,
     /// Names of the labels that the server adds to remote reads; `None` = it does not tell.
     external: Option<Vec<String>>,
+    /// Whether a NaN in an answer is a stale marker.
+    nan_is_stale: bool,
 }
 
 impl Prometheus {
@@ -47,6 +49,11 @@ impl Prometheus {
         Ok(self.known(call).await?.external)
     }
 
+    /// Whether a NaN in an answer is a stale marker: VictoriaMetrics stores no other NaN and shows its markers as such.
+    pub(super) async fn nan_is_stale(&self, call: &Call) -> Result<bool, SourceError> {
+        Ok(self.known(call).await?.nan_is_stale)
+    }
+
     async fn known(&self, call: &Call) -> Result<Known, SourceError> {
         let known = self.cached().clone();
         if let Some(known) = known
@@ -63,7 +70,7 @@ impl Prometheus {
     }
 
     async fn find_out_anew(&self, call: &Call) -> Result<Known, SourceError> {
-        let info = self.find_out(call).await?;
+        let (info, nan_is_stale) = self.find_out(call).await?;
         let external = if info.ways.iter().any(|way| way.is_remote_read()) {
             self.added_labels(call).await?
         } else {
@@ -73,19 +80,21 @@ impl Prometheus {
             at: Instant::now(),
             info,
             external,
+            nan_is_stale,
         };
         *self.cached() = Some(known.clone());
         Ok(known)
     }
 
-    async fn find_out(&self, call: &Call) -> Result<SourceInfo, SourceError> {
+    /// What it is, and whether its NaN are stale markers.
+    async fn find_out(&self, call: &Call) -> Result<(SourceInfo, bool), SourceError> {
         // The one question every server of this kind answers; what fails here is wrong with the address.
         let question = Question::Form {
             path: "api/v1/query",
             parameters: vec![("query", "1".into())],
         };
         let answer = self.client.ask(&question, call).await?;
-        let _: Success<json::QueryData> = json::success(&answer)?;
+        let first: Success<json::QueryData> = json::success(&answer)?;
         let mut notices = Vec::new();
         if self.client.options.tls.insecure_skip_verify {
             notices.push("TLS certificates of this source are not checked (insecure_skip_verify)".to_owned());
@@ -103,20 +112,23 @@ impl Prometheus {
             Err(error @ (SourceError::Cancelled { .. } | SourceError::Unreachable { .. })) => return Err(error),
             Err(error) => {
                 tracing::info!(source = %self.client.options.id.0, %error, "no remote read here");
-                notices.push(
-                    "no remote read: stale markers are not seen, gaps begin at the cap of the last sample".into(),
-                );
+                if !first.has_stats {
+                    notices.push(
+                        "no remote read: stale markers are not seen, gaps begin at the cap of the last sample".into(),
+                    );
+                }
                 vec![Way::InstantQuery]
             }
         };
         ways.retain(|way| allowed.contains(way));
-        Ok(SourceInfo {
+        let info = SourceInfo {
             version: self.version(call).await?,
             ways,
             url: self.client.shown_url(),
             is_replay: false,
             notices,
-        })
+        };
+        Ok((info, first.has_stats))
     }
 
     async fn version(&self, call: &Call) -> Result<String, SourceError> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
-use sla_domain::{Labels, Samples};
+use sla_domain::{Labels, STALE_NAN_BITS, Samples};
 
 use super::json::{self, QueryData, Success};
 use super::question::Question;
@@ -141,6 +141,8 @@ impl Prometheus {
     /// Instant queries `selector[range]` at the end of the range.
     async fn read_by_query(&self, batch: &[Labels], span: Span, call: &Call) -> Result<Part, SourceError> {
         let mut out = RawRead::empty(Way::InstantQuery, span.after_ms, span.until_ms);
+        let nan_is_stale = self.nan_is_stale(call).await?;
+        out.hides_stale = !nan_is_stale;
         let mut wanted: HashSet<&Labels> = batch.iter().collect();
         let mut mixed = 0;
         for selection in plan::selections(batch, plan::Style::QUERY) {
@@ -161,10 +163,14 @@ impl Prometheus {
             out.bytes += answer.body.len() as u64;
             out.requests += 1;
             out.warn(read.warnings);
-            for one in read.data.series {
+            for mut one in read.data.series {
                 // Once each: a selection may match more than was asked for.
                 if !wanted.remove(&one.labels) {
                     continue;
+                }
+                if nan_is_stale {
+                    let nan = one.samples.values.iter_mut().filter(|value| value.is_nan());
+                    nan.for_each(|value| *value = f64::from_bits(STALE_NAN_BITS));
                 }
                 let samples = clipped(one.samples, span.after_ms, span.until_ms);
                 let error = match samples.len() as u64 {

@@ -219,6 +219,10 @@ impl Prometheus {
                     part.otherwise.push(labels);
                     continue;
                 }
+                Some(Untaken::Silent) => {
+                    part.by_query.push(labels);
+                    continue;
+                }
                 None => {}
             }
             let data = match found.data {
