@@ -1,7 +1,7 @@
 //! One truth by every way of reading and in every order of asking, on real servers. `SLA_TEST_WORLDS` names them, separated
 //! by commas, each as `URL=world.json` with the truth that `dev/prometheus/world.sh` wrote.
 
-#![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may end where it stands")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
