@@ -7,6 +7,7 @@ use regex::{Regex, RegexBuilder};
 use crate::series::{Labels, METRIC_NAME, quoted};
 
 pub(crate) mod grammar;
+mod spelling;
 
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
