@@ -1,4 +1,4 @@
-//! How long each rpc may take (DESIGN §4): 2 s for what is stored, 10 s for writes, 15 s for what reads the source.
+//! How long each rpc may take: 2 s for what is stored, 10 s for writes, 15 s for what reads the source.
 
 /// The deadline class of an rpc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Targets as error budgets, and alerts on how fast they burn (SEMANTICS 12 and 13).
+//! Targets as error budgets, and alerts on how fast they burn (semantics §12 and §13).
 //!
 //! Source of the pairs: Beyer et al., The Site Reliability Workbook (2018), chapter 5.
 

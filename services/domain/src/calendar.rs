@@ -1,4 +1,4 @@
-//! Calendar windows: half open in an IANA time zone, their budget by real length (SEMANTICS 14).
+//! Calendar windows: half open in an IANA time zone, their budget by real length (semantics §14).
 
 use chrono::{DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveTime, TimeZone, Utc, Weekday};
 use chrono_tz::Tz;

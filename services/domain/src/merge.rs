@@ -1,4 +1,4 @@
-//! Several series under one objective: judged each, told as one (SEMANTICS 8).
+//! Several series under one objective: judged each, told as one (semantics §8).
 
 use crate::evaluation::{Evaluation, ratio};
 use crate::range::Side;
@@ -66,7 +66,7 @@ impl Merged {
         ratio(self.covered_ms, self.window.length_ms).unwrap_or(0.0)
     }
 
-    /// Whether enough of the window is known to show a percentage and a budget (SEMANTICS 7).
+    /// Whether enough of the window is known to show a percentage and a budget (semantics §7).
     pub fn is_covered(&self, floor: f64) -> bool {
         self.covered_ms > 0 && self.coverage() >= floor
     }

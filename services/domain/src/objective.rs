@@ -48,7 +48,7 @@ pub(crate) fn check_id(field: &str, text: &str, max_chars: usize) -> Result<(), 
     ))
 }
 
-/// What the unknown time of a series means (SEMANTICS 7).
+/// What the unknown time of a series means (semantics §7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum MissingPolicy {
     /// Dropped; the coverage falls.
@@ -117,7 +117,7 @@ impl std::str::FromStr for MissingPolicy {
     }
 }
 
-/// How a counter is read (SEMANTICS 9). Ignored for anything else.
+/// How a counter is read (semantics §9). Ignored for anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CounterMode {
     /// Per-second rate.
@@ -162,7 +162,7 @@ pub struct Objective {
     pub suggested: bool,
     /// Whether its future is forecast.
     pub forecast: bool,
-    /// Counts changes of what is judged; the history of older generations is not mixed in (SEMANTICS 16).
+    /// Counts changes of what is judged; the history of older generations is not mixed in (semantics §15).
     pub generation: u32,
 }
 

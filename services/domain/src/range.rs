@@ -1,4 +1,4 @@
-//! The allowed range of an objective (SEMANTICS 1).
+//! The allowed range of an objective (semantics §1).
 
 use thiserror::Error;
 

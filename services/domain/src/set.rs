@@ -121,7 +121,7 @@ pub struct ObjectiveChange {
     pub after: Objective,
     /// The settings that differ, by name.
     pub fields: Vec<&'static str>,
-    /// Whether its history is computed anew under a new generation (SEMANTICS 16).
+    /// Whether its history is computed anew under a new generation (semantics §15).
     pub new_generation: bool,
 }
 

@@ -1,4 +1,4 @@
-//! How far apart a series' samples usually lie, and how long one of them holds (SEMANTICS 2).
+//! How far apart a series' samples usually lie, and how long one of them holds (semantics §2).
 //!
 //! The spacing is taken once, from the longest window at first sight, stored with the series and changed only by a new
 //! generation: otherwise history would change under the reader.

@@ -1,4 +1,4 @@
-//! The five states of the instant (SEMANTICS 8) and when something is at risk.
+//! The five states of the instant (semantics §8) and when something is at risk.
 
 use std::fmt;
 

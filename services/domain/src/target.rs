@@ -1,4 +1,4 @@
-//! The share of time an objective promises, kept exactly (SEMANTICS 12).
+//! The share of time an objective promises, kept exactly (semantics §12).
 
 use std::fmt;
 

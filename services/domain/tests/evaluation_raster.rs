@@ -6,7 +6,7 @@ use sla_domain::{
     state_at,
 };
 
-/// What is known during the second that starts at `second`: written down from SEMANTICS 2, 6 and 7 as plainly as possible.
+/// What is known during the second that starts at `second`: written down from semantics §2, §6 and §7 as plainly as possible.
 fn value_in(samples: &Samples, judgement: &Judgement, second: i64) -> (Option<f64>, bool) {
     let cap_ms = match judgement.missing {
         MissingPolicy::Hold { max_ms } => judgement.cap_ms.max(max_ms),

@@ -3,6 +3,4 @@
 pub(crate) mod feed;
 pub mod memory;
 pub mod reader;
-pub mod series;
 pub mod spacings;
-pub mod wanted;

@@ -7,10 +7,8 @@ use sla_proto::violation::v1::violation_service_server::ViolationServiceServer;
 use sla_runtime::pool::CpuPool;
 use sla_runtime::{Parts, Role};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tonic::service::Routes;
 
-use crate::asks::Asks;
 use crate::board::Board;
 use crate::core::{JUDGING_THREADS, ManagerCore, NOW_QUEUE};
 use crate::error::SlaError;
@@ -20,7 +18,7 @@ use crate::grpc::violations::ViolationsApi;
 use crate::metrics::{SlaCounts, SlaMetrics};
 use crate::options::{MAX_MESSAGE_BYTES, SlaOptions};
 use crate::outlook::rounds;
-use crate::samples::memory::SharedMemory;
+use crate::samples::spacings::Spacings;
 use crate::sets::catalog::Catalog;
 use crate::sets::default_set;
 use crate::sets::editor::Editor;
@@ -53,12 +51,9 @@ impl SlaService {
             editor: Editor::new(peer.clone(), catalog.clone(), clock.clone(), ids.clone()),
             ids,
             board: Board::default(),
-            memory: Arc::new(SharedMemory::new(options.memory_bytes as usize)),
-            spacings: Arc::default(),
+            spacings: Spacings::default(),
             outlooks: Arc::default(),
             drawings: Arc::default(),
-            asks: Asks::default(),
-            started: Instant::now(),
             metrics: SlaMetrics::default(),
             options,
             peer,

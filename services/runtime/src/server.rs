@@ -17,7 +17,7 @@ pub use connection::{Connections, CountedStream};
 use crate::layer::{GuardLayer, Guarded};
 use crate::shutdown::Shutdown;
 
-/// Streams a connection may have open at once (RELIABILITY, server settings).
+/// Streams a connection may have open at once.
 const MAX_STREAMS: u32 = 64;
 /// The largest header block accepted, in bytes.
 const MAX_HEADER_BYTES: u32 = 16 << 10;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long tasks may take to end after the token fell (RELIABILITY, promise 19).
+/// How long tasks may take to end after the token fell.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// How long the doors stay open after NOT_SERVING, once somebody has asked for health.
 pub const NOTICE: Duration = Duration::from_millis(500);

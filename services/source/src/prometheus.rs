@@ -5,10 +5,7 @@ mod budget;
 mod client;
 mod diagnosis;
 mod expression;
-mod external;
-mod haul;
 mod json;
-mod kinds;
 mod metadata;
 mod plan;
 mod probe;
@@ -25,6 +22,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use sla_domain::{Labels, SourceId};
+use tokio::time::Instant;
 
 use crate::error::SourceError;
 use crate::options::SourceOptions;
@@ -37,7 +35,9 @@ use client::Client;
 /// A Prometheus-compatible server.
 pub struct Prometheus {
     client: Client,
-    info: Mutex<Option<probe::Known>>,
+    info: Mutex<Option<(Instant, SourceInfo)>>,
+    /// Labels the server adds to remote reads; `None` until an answer showed some.
+    external: Mutex<Option<Labels>>,
 }
 
 impl Prometheus {
@@ -47,6 +47,7 @@ impl Prometheus {
         Ok(Self {
             client: Client::new(options)?,
             info: Mutex::new(None),
+            external: Mutex::new(None),
         })
     }
 }

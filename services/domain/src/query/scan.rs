@@ -1,6 +1,6 @@
 //! One pass over an expression: brackets, quotes, comments and blanks, before any recursive parser sees it.
 
-use super::{MAX_EXPRESSION_TOKENS, MAX_QUERY_DEPTH, QueryError};
+use super::error::{MAX_EXPRESSION_TOKENS, MAX_QUERY_DEPTH, QueryError};
 
 /// What the pass found.
 pub(super) struct Scanned {

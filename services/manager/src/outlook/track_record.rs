@@ -1,4 +1,4 @@
-//! What came of forecasts: outcomes judged on raw samples, and what may be claimed from them (SEMANTICS 11).
+//! What came of forecasts: outcomes judged on raw samples, and what may be claimed from them (semantics §11).
 
 use sla_analysis::scoring::{Rival, Scored, TrackRecord, Verdict, covers, pinball};
 use sla_domain::Samples;

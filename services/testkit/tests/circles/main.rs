@@ -24,23 +24,11 @@ use tree::Tree;
 
 /// Crates whose circles are being untied, each with the reason it still stands here. A crate without a line is held to none.
 const UNTIED_SOON: &[(&str, &str)] = &[
-    ("services/analysis", "parts of a model import what its parent defines"),
-    (
-        "services/domain",
-        "parts of evaluation, query and selector import what their parent defines",
-    ),
-    ("services/etl", "the reader's memory lives in the file of its user"),
     ("services/launcher", "roles are started from what serving was asked"),
-    (
-        "services/manager",
-        "`Core` stands in service.rs, above the loops that take it",
-    ),
-    ("services/source", "`Answer` lives with the client that makes it"),
     (
         "services/storage",
         "the error of its port knows the database and the wire",
     ),
-    ("tui", "`app/` holds what screens share and what is made of screens"),
 ];
 
 /// Every folder of the workspace with sources of its own.
