@@ -27,6 +27,7 @@ pub fn query_message(query: &Query, step_ms: i64) -> series::Query {
             Query::Expression(_) => series::query::Query::Expression(text),
         }),
         step_ms: if query.is_selector() { 0 } else { step_ms },
+        source: String::new(),
     }
 }
 
@@ -217,6 +218,7 @@ mod tests {
             query: Some(series::Query {
                 query: Some(series::query::Query::Selector(selector.to_owned())),
                 step_ms: 0,
+                source: String::new(),
             }),
             range: Some(wire::AllowedRange {
                 min,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sla_domain::{SafeText, SeriesId};
+use sla_domain::{SafeText, Samples, SeriesId};
 use sla_proto::convert;
 use sla_proto::result::v1::series_result::Outcome;
 use sla_proto::result::v1::{Analysis, Failure, Forecast, SeriesResult, StepTiming};
@@ -13,12 +13,22 @@ use sla_runtime::status::reason;
 
 use crate::error::{EtlError, source_reason};
 use crate::metrics::{EtlMetrics, add};
+use crate::options::{EtlOptions, MAX_WINDOWS};
 use crate::samples::SeriesReading;
 use crate::steps::seasons::LongLook;
 use crate::steps::{self, RunStep, SeriesInput, StepOptions};
 
 /// Series whose last forecast is remembered.
 const MAX_REMEMBERED: usize = 20_000;
+
+/// What is known about days of one series.
+#[derive(Debug, Clone, Default)]
+pub struct DaysOf {
+    /// What a look at them told.
+    pub look: Option<Arc<LongLook>>,
+    /// The 5-min means themselves, where metadata of them are wanted.
+    pub means: Option<Samples>,
+}
 
 /// Runs the steps. Cheap to clone.
 #[derive(Clone)]
@@ -66,14 +76,14 @@ impl Analyst {
         learned.insert(id, Arc::new(forecast));
     }
 
-    /// Analyses one series at `at_ms`. `timings` is what it took so far, its share of reads; `long` what days of it told.
+    /// Analyses one series at `at_ms`. `timings` is what it took so far, its share of reads.
     pub async fn analyse(
         &self,
         reading: SeriesReading,
         run_id: &str,
         at_ms: i64,
         mut timings: Vec<StepTiming>,
-        long: Option<Arc<LongLook>>,
+        days: DaysOf,
         options: Arc<StepOptions>,
     ) -> SeriesResult {
         let (id, series) = (reading.id, reading.series.clone());
@@ -89,7 +99,8 @@ impl Analyst {
                     spacing_ms: reading.spacing_ms,
                     at_ms,
                     previous: previous.as_deref(),
-                    long: long.as_deref(),
+                    long: days.look.as_deref(),
+                    days: days.means.as_ref(),
                 };
                 Ok::<_, sla_source::xor::XorError>(steps::analyse(input, &options))
             })
@@ -147,13 +158,12 @@ pub fn timing(step: &str, ms: f64, window_ms: i64) -> StepTiming {
     }
 }
 
-/// The steps and windows of a request, checked.
+/// The steps and windows of a request, checked; what is empty is the role's own.
 pub fn step_options(
     words: &[String],
     windows_ms: &[i64],
-    default_windows_ms: &[i64],
-    horizon_ms: i64,
-    history_ms: i64,
+    metadata_windows_ms: &[i64],
+    options: &EtlOptions,
 ) -> Result<StepOptions, EtlError> {
     let steps = steps::Steps::from_words(words).map_err(|word| {
         EtlError::invalid(
@@ -163,24 +173,21 @@ pub fn step_options(
             "choose from statistics, metadata, forecast",
         )
     })?;
-    let mut windows_ms = if windows_ms.is_empty() {
-        default_windows_ms.to_vec()
-    } else {
-        windows_ms.to_vec()
-    };
+    let chosen = |given: &[i64], own: &[i64]| if given.is_empty() { own.to_vec() } else { given.to_vec() };
+    let mut windows_ms = chosen(windows_ms, &options.windows_ms);
     windows_ms.sort_unstable();
     windows_ms.dedup();
-    if windows_ms.len() > crate::options::MAX_WINDOWS {
+    if windows_ms.len() > MAX_WINDOWS {
         return Err(EtlError::invalid(
             "windows",
             &windows_ms.len().to_string(),
-            format!("are more than {}", crate::options::MAX_WINDOWS),
+            format!("are more than {MAX_WINDOWS}"),
             "ask for fewer",
         ));
     }
     if let Some(wrong) = windows_ms
         .iter()
-        .find(|window_ms| !(1_000..=history_ms.max(604_800_000)).contains(*window_ms))
+        .find(|window_ms| !(1_000..=options.history_ms.max(604_800_000)).contains(*window_ms))
     {
         return Err(EtlError::invalid(
             "windows",
@@ -189,9 +196,13 @@ pub fn step_options(
             "choose for example 1h, 3h, 6h, 12h",
         ));
     }
+    let metadata_windows_ms = chosen(metadata_windows_ms, &options.metadata_windows_ms);
+    options.check_metadata_windows(&metadata_windows_ms)?;
     Ok(StepOptions {
         windows_ms,
-        horizon_ms,
+        metadata_windows_ms,
+        history_ms: options.history_ms,
+        horizon_ms: options.horizon_ms,
         steps,
     })
 }

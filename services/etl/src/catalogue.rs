@@ -246,17 +246,25 @@ impl Catalogue {
         match self.series_now(&query, MAX_LISTED_SERIES, call).await {
             Ok(series) => Ok(CheckQueryResponse {
                 series: series.len() as u32,
-                normalised: Some(query.to_message()),
+                normalised: Some(normalised(&query, message)),
                 ..CheckQueryResponse::default()
             }),
             Err(EtlError::TooManySeries { found, .. }) => Ok(CheckQueryResponse {
                 series: found as u32,
-                normalised: Some(query.to_message()),
+                normalised: Some(normalised(&query, message)),
                 ..CheckQueryResponse::default()
             }),
             Err(EtlError::Source(error)) => refused(error),
             Err(other) => Err(other),
         }
+    }
+}
+
+/// A query as it will be stored: its normal form, of the source that was named.
+fn normalised(query: &ReadQuery, asked: &Query) -> Query {
+    Query {
+        source: asked.source.clone(),
+        ..query.to_message()
     }
 }
 

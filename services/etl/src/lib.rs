@@ -18,6 +18,7 @@ pub mod samples;
 pub mod schedule;
 pub mod service;
 pub mod source_clock;
+pub mod sources;
 pub mod steps;
 
 pub use error::EtlError;

@@ -21,6 +21,8 @@ pub const STREAM_QUEUE_BYTES: usize = 512 << 10;
 pub const STUCK_READER: Duration = Duration::from_secs(30);
 /// Most window lengths of one analysis.
 pub const MAX_WINDOWS: usize = 16;
+/// Most metric sources of one role.
+pub const MAX_SOURCES: usize = 16;
 /// Runs that may wait for their turn.
 pub const MAX_QUEUED_RUNS: usize = 16;
 /// Finished runs whose events are kept in memory.
@@ -31,6 +33,12 @@ pub const MIN_RESULTS_EVERY_MS: i64 = 60_000;
 pub const MIN_METADATA_EVERY_MS: i64 = 600_000;
 /// After its start the role reads neither days nor older history for this long: the first screen comes first.
 pub const QUIET_START: Duration = Duration::from_secs(30);
+/// Window of metadata unless configured otherwise, milliseconds (12 h).
+pub const DEFAULT_METADATA_WINDOW_MS: i64 = 43_200_000;
+/// Shortest window of metadata, milliseconds.
+pub const MIN_METADATA_WINDOW_MS: i64 = 600_000;
+/// Most windows of metadata.
+pub const MAX_METADATA_WINDOWS: usize = 8;
 /// Least memory for raw samples, bytes.
 pub const MIN_CACHE_BYTES: u64 = 16 << 20;
 /// Longest time between two timed runs, milliseconds (31 d).
@@ -43,6 +51,9 @@ pub struct EtlOptions {
     pub max_series: usize,
     /// Window lengths, milliseconds, shortest first; the longest is what is read first.
     pub windows_ms: Vec<i64>,
+    /// Windows of metadata, milliseconds, the one shown first in front; those longer than the history held are read as
+    /// 5-min means.
+    pub metadata_windows_ms: Vec<i64>,
     /// How far ahead is forecast, milliseconds.
     pub horizon_ms: i64,
     /// How much raw history is held in memory in the end, milliseconds; at least the longest window.
@@ -72,6 +83,7 @@ impl Default for EtlOptions {
         Self {
             max_series: DEFAULT_MAX_SERIES,
             windows_ms: Window::DEFAULT_LENGTHS_MS.to_vec(),
+            metadata_windows_ms: vec![DEFAULT_METADATA_WINDOW_MS],
             horizon_ms: 600_000,
             history_ms: 26 * 3_600_000,
             cache_bytes: DEFAULT_CACHE_CAP_BYTES,
@@ -91,6 +103,33 @@ impl EtlOptions {
     /// The longest window, milliseconds.
     pub fn longest_window_ms(&self) -> i64 {
         self.windows_ms.iter().copied().max().unwrap_or(43_200_000)
+    }
+
+    /// Refuses windows that no metadata could be told of.
+    pub(crate) fn check_metadata_windows(&self, windows_ms: &[i64]) -> Result<(), EtlError> {
+        let format_ms = sla_domain::duration::format_ms;
+        if windows_ms.is_empty() || windows_ms.len() > MAX_METADATA_WINDOWS {
+            return Err(EtlError::invalid(
+                "metadata_windows",
+                &windows_ms.len().to_string(),
+                format!("1 to {MAX_METADATA_WINDOWS} windows are possible"),
+                "give for example 12h, 3d",
+            ));
+        }
+        let possible = MIN_METADATA_WINDOW_MS..=self.long_view_ms;
+        match windows_ms.iter().find(|window_ms| !possible.contains(window_ms)) {
+            Some(wrong) => Err(EtlError::invalid(
+                "metadata_windows",
+                &format_ms(*wrong),
+                format!(
+                    "a window lies between {} and {}",
+                    format_ms(MIN_METADATA_WINDOW_MS),
+                    format_ms(self.long_view_ms)
+                ),
+                "choose for example 12h, 3d or 7d",
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Refuses values that no run could work with.
@@ -116,6 +155,7 @@ impl EtlOptions {
                 ));
             }
         }
+        self.check_metadata_windows(&self.metadata_windows_ms)?;
         if self.cache_bytes < MIN_CACHE_BYTES {
             return Err(EtlError::invalid(
                 "cache_bytes",
@@ -158,6 +198,10 @@ mod tests {
             },
             EtlOptions {
                 windows_ms: vec![48 * 3_600_000],
+                ..EtlOptions::default()
+            },
+            EtlOptions {
+                metadata_windows_ms: vec![1_000],
                 ..EtlOptions::default()
             },
             EtlOptions {

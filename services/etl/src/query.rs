@@ -71,13 +71,33 @@ impl ReadQuery {
         match self {
             Self::Selector(selector) => Query {
                 query: Some(query::Query::Selector(selector.text().to_owned())),
-                step_ms: 0,
+                ..Query::default()
             },
             Self::Expression { text, step_ms } => Query {
                 query: Some(query::Query::Expression(text.clone())),
                 step_ms: *step_ms,
+                ..Query::default()
             },
         }
+    }
+}
+
+/// A query and the source it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcedQuery {
+    /// Name of the source; empty = the default one.
+    pub source: String,
+    /// What to read.
+    pub query: ReadQuery,
+}
+
+impl SourcedQuery {
+    /// Parses a query message; `field` names it in errors.
+    pub fn parse(field: &str, message: &Query) -> Result<Self, EtlError> {
+        Ok(Self {
+            source: message.source.clone(),
+            query: ReadQuery::parse(field, message)?,
+        })
     }
 }
 
@@ -93,7 +113,7 @@ mod tests {
     fn selector(text: &str) -> Query {
         Query {
             query: Some(query::Query::Selector(text.into())),
-            step_ms: 0,
+            ..Query::default()
         }
     }
 
@@ -101,6 +121,7 @@ mod tests {
         Query {
             query: Some(query::Query::Expression(text.into())),
             step_ms,
+            ..Query::default()
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod durations;
 mod execution;
+mod extraction;
 pub mod live;
 mod pace;
 pub mod progress;
@@ -28,7 +29,7 @@ use crate::error::EtlError;
 use crate::journal::{Journal, Level};
 use crate::metrics::{EtlMetrics, add};
 use crate::options::{EtlOptions, MAX_QUEUED_RUNS, MAX_REMEMBERED_RUNS};
-use crate::samples::SampleReader;
+use crate::sources::Sources;
 use live::LiveRun;
 use pace::Pace;
 use progress::{Ending, RunProgress};
@@ -47,7 +48,7 @@ pub struct RunParts {
     /// Where results go.
     pub stream: Arc<dyn ResultStream>,
     /// Where samples come from.
-    pub reader: SampleReader,
+    pub sources: Sources,
     /// Who does the steps.
     pub analyst: Analyst,
     /// Where lines go.
@@ -134,7 +135,7 @@ impl Runs {
             Some(run) if steps.is_empty() => &run.steps,
             _ => steps,
         };
-        let chosen = step_options(steps, &[], &options.windows_ms, options.horizon_ms, options.history_ms)?.steps;
+        let chosen = step_options(steps, &[], &[], options)?.steps;
         let id = new_id(self.now_ms());
         let progress = RunProgress::queued(
             id,

@@ -10,30 +10,23 @@ use sla_proto::etl::v1::run_service_server::RunServiceServer;
 use sla_proto::etl::v1::sample_service_server::SampleServiceServer;
 use sla_proto::etl::v1::schedule_service_server::ScheduleServiceServer;
 use sla_proto::etl::v1::source_service_server::SourceServiceServer;
-use sla_proto::series::v1::SourceStatus;
 use sla_runtime::{Parts, Role, Shutdown};
-use sla_source::{CacheFill, Call, MetricSource};
+use sla_source::{Call, MetricSource};
 use tonic::service::Routes;
 
 use crate::analyst::Analyst;
-use crate::catalogue::Catalogue;
 use crate::error::EtlError;
-use crate::health::SourceHealth;
 use crate::journal::Journal;
 use crate::metrics::{EtlMetrics, EtlMetricsSnapshot};
 use crate::options::{EtlOptions, MAX_REQUEST_BYTES};
 use crate::runs::{RunParts, Runs};
-use crate::samples::SampleReader;
 use crate::schedule::Schedule;
-use crate::source_clock::SourceClock;
+use crate::sources::{SourceUnit, Sources};
 
 /// The parts that answer calls; shared by all servers of the role.
 pub(crate) struct Core {
     pub(crate) options: Arc<EtlOptions>,
-    pub(crate) source: Arc<dyn MetricSource>,
-    pub(crate) health: SourceHealth,
-    pub(crate) catalogue: Arc<Catalogue>,
-    pub(crate) reader: SampleReader,
+    pub(crate) sources: Sources,
     pub(crate) analyst: Analyst,
     pub(crate) runs: Runs,
     pub(crate) schedule: Schedule,
@@ -52,21 +45,10 @@ impl Core {
 
     /// The instant of a request; the source's present where none is given.
     pub(crate) fn instant_ms(&self, at: Option<&prost_types::Timestamp>) -> i64 {
-        at.map_or_else(|| self.reader.present_ms(), sla_proto::convert::millis)
-    }
-
-    /// Asks the source what it is.
-    pub(crate) async fn identify(&self) -> Result<(), EtlError> {
-        match self.source.probe(&self.call()).await {
-            Ok(info) => {
-                self.health.identified(info);
-                Ok(())
-            }
-            Err(error) => {
-                self.health.failed(&error);
-                Err(EtlError::Source(error))
-            }
-        }
+        at.map_or_else(
+            || self.sources.default_unit().reader.present_ms(),
+            sla_proto::convert::millis,
+        )
     }
 }
 
@@ -77,14 +59,14 @@ pub struct EtlService {
 }
 
 impl EtlService {
-    /// Starts the role on `source`; results go to `stream`, sets and runs are reached by the peer. Nothing is asked of it
-    /// before it answers: roles may start in any order.
+    /// Starts the role on `sources`, the default one first; results go to `stream`, sets and runs are reached by the peer.
+    /// Nothing is asked of it before it answers: roles may start in any order.
     ///
     /// # Errors
     /// [`EtlError::Invalid`] for options that cannot work, [`EtlError::LogDirectory`].
     pub fn start(
         options: EtlOptions,
-        source: Arc<dyn MetricSource>,
+        sources: Vec<Arc<dyn MetricSource>>,
         stream: Arc<dyn ResultStream>,
         parts: Parts,
     ) -> Result<Self, EtlError> {
@@ -101,21 +83,12 @@ impl EtlService {
         };
         let options = Arc::new(options);
         let metrics = Arc::new(EtlMetrics::default());
-        let source_clock = Arc::new(SourceClock::new(clock.clone(), source.clone()));
-        let health = SourceHealth::new(&source.id().0, source_clock.clone());
-        let catalogue = Arc::new(Catalogue::new(
-            source.clone(),
-            health.clone(),
-            metrics.clone(),
-            source_clock,
-            options.longest_window_ms(),
-        ));
-        let reader = SampleReader::start(catalogue.clone(), &options, pool.clone(), &shutdown);
+        let sources = Sources::start(sources, &options, &metrics, &clock, &pool, &shutdown)?;
         let analyst = Analyst::new(pool, metrics.clone());
         let runs = Runs::start(RunParts {
             peer: peer.clone(),
             stream,
-            reader: reader.clone(),
+            sources: sources.clone(),
             analyst: analyst.clone(),
             journal: journal.clone(),
             metrics: metrics.clone(),
@@ -126,10 +99,7 @@ impl EtlService {
         let schedule = Schedule::start(peer.clone(), runs.clone(), clock.clone(), &options, &shutdown);
         let core = Arc::new(Core {
             options,
-            source,
-            health,
-            catalogue,
-            reader,
+            sources,
             analyst,
             runs,
             schedule,
@@ -139,13 +109,8 @@ impl EtlService {
             shutdown,
             peer,
         });
-        core.watch_source();
+        core.watch_sources();
         Ok(Self { core })
-    }
-
-    /// How the source is doing, from memory.
-    pub fn source_status(&self) -> SourceStatus {
-        self.core.reader.status()
     }
 
     /// What the role counts about itself.
@@ -153,11 +118,6 @@ impl EtlService {
         let mut snapshot = self.core.metrics.snapshot();
         snapshot.log_lines_lost = self.core.journal.lines_lost();
         snapshot
-    }
-
-    /// How full the sample cache is.
-    pub fn cache_fill(&self) -> CacheFill {
-        self.core.reader.fill()
     }
 }
 
@@ -178,36 +138,37 @@ impl Role for EtlService {
 }
 
 impl Core {
-    /// Asks the source what it is, at the start and after each outage, so that a banner clears without a reader.
-    fn watch_source(self: &Arc<Self>) {
+    /// Asks each source what it is, at the start and after each outage, so that a banner clears without a reader.
+    fn watch_sources(self: &Arc<Self>) {
+        for at in 0..self.sources.all().len() {
+            let (core, token) = (self.clone(), self.shutdown.token().clone());
+            self.shutdown.spawn("etl source watch", async move {
+                tokio::select! {
+                    () = token.cancelled() => {}
+                    () = core.watch(&core.sources.all()[at]) => {}
+                }
+            });
+        }
+    }
+
+    async fn watch(&self, unit: &SourceUnit) {
         /// How often the health is looked at.
         const TICK: std::time::Duration = std::time::Duration::from_millis(500);
-        let (core, token) = (self.clone(), self.shutdown.token().clone());
-        self.shutdown.spawn("etl source watch", async move {
-            let watch = async {
-                let mut failing = false;
-                loop {
-                    let away = core.health.next_attempt().is_some();
-                    if (!core.health.is_identified() || away) && core.health.may_ask() {
-                        let answer = core.identify().await;
-                        if answer.is_err() != failing {
-                            failing = answer.is_err();
-                            let line = match &answer {
-                                Ok(()) => "the metric source answers".to_owned(),
-                                Err(error) => {
-                                    format!("the metric source is away: {}", SafeText::new(&error.to_string()))
-                                }
-                            };
-                            tracing::info!(source = %core.source.id().0, "{line}");
-                        }
-                    }
-                    tokio::time::sleep(TICK).await;
+        let mut failing = false;
+        loop {
+            let away = unit.health.next_attempt().is_some();
+            if (!unit.health.is_identified() || away) && unit.health.may_ask() {
+                let answer = unit.identify(&self.call()).await;
+                if answer.is_err() != failing {
+                    failing = answer.is_err();
+                    let line = match &answer {
+                        Ok(()) => "the metric source answers".to_owned(),
+                        Err(error) => format!("the metric source is away: {}", SafeText::new(&error.to_string())),
+                    };
+                    tracing::info!(source = unit.name(), "{line}");
                 }
-            };
-            tokio::select! {
-                () = token.cancelled() => {}
-                () = watch => {}
             }
-        });
+            tokio::time::sleep(TICK).await;
+        }
     }
 }

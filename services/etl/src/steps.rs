@@ -102,10 +102,31 @@ impl Steps {
 pub struct StepOptions {
     /// Window lengths, milliseconds.
     pub windows_ms: Vec<i64>,
+    /// Windows of metadata, milliseconds, the one shown first in front.
+    pub metadata_windows_ms: Vec<i64>,
+    /// How much history is held as raw samples, milliseconds: longer windows of metadata are told of 5-min means.
+    pub history_ms: i64,
     /// How far ahead is forecast, milliseconds.
     pub horizon_ms: i64,
     /// Which steps.
     pub steps: Steps,
+}
+
+impl StepOptions {
+    /// How far back raw samples are looked at, milliseconds.
+    pub fn reach_ms(&self) -> i64 {
+        let metadata = self
+            .metadata_windows_ms
+            .iter()
+            .filter(|_| self.steps.contains(RunStep::Metadata));
+        let raw = metadata.filter(|window_ms| **window_ms <= self.history_ms);
+        self.windows_ms.iter().chain(raw).copied().max().unwrap_or(0)
+    }
+
+    /// Whether metadata are wanted of more days than are held as raw samples.
+    pub fn needs_days(&self) -> bool {
+        self.steps.contains(RunStep::Metadata) && self.metadata_windows_ms.iter().any(|ms| *ms > self.history_ms)
+    }
 }
 
 /// One series, ready for the steps.
@@ -123,6 +144,8 @@ pub struct SeriesInput<'a> {
     pub previous: Option<&'a Forecast>,
     /// What days of 5-min means told, where they were looked at.
     pub long: Option<&'a seasons::LongLook>,
+    /// The 5-min means themselves, where metadata of days are wanted.
+    pub days: Option<&'a Samples>,
 }
 
 /// Stops a watch and notes what a step took.
@@ -150,7 +173,8 @@ pub fn analyse(input: SeriesInput<'_>, options: &StepOptions) -> (Analysis, Vec<
     let longest_ms = options.windows_ms.iter().copied().max().unwrap_or(0);
     let is_counter = input.kind == SeriesKind::Counter;
     let over_ms = rate::over_ms(input.spacing_ms);
-    let rates = is_counter.then(|| rate::of_counter(input.samples, over_ms, input.at_ms - longest_ms, input.at_ms));
+    let rates =
+        is_counter.then(|| rate::of_counter(input.samples, over_ms, input.at_ms - options.reach_ms(), input.at_ms));
 
     let mut analysis = Analysis {
         spacing_ms: input.spacing_ms,
@@ -180,17 +204,20 @@ pub fn analyse(input: SeriesInput<'_>, options: &StepOptions) -> (Analysis, Vec<
     // Kind of series and future are told of what people look at: the rate of a counter, the values of all others.
     let judged = rates.as_ref().unwrap_or(input.samples);
     if options.steps.contains(RunStep::Metadata) {
-        let part = watch.time(RunStep::Metadata, longest_ms, || {
-            metadata::of_series(
-                judged,
-                input.at_ms,
-                longest_ms,
-                input.spacing_ms,
-                is_counter,
-                input.long,
-            )
-        });
-        analysis.metadata = Some(part);
+        for &window_ms in &options.metadata_windows_ms {
+            let part = watch.time(RunStep::Metadata, window_ms, || {
+                if window_ms > options.history_ms {
+                    metadata::of_days(input.days, input.at_ms, window_ms, is_counter, input.long)
+                } else {
+                    metadata::of_series(judged, input.at_ms, window_ms, input.spacing_ms, is_counter, input.long)
+                }
+            });
+            if analysis.metadata.is_none() {
+                analysis.metadata = Some(part);
+            } else {
+                analysis.more_metadata.push(part);
+            }
+        }
     }
     if options.steps.contains(RunStep::Forecast) {
         let part = watch.time(RunStep::Forecast, longest_ms, || {

@@ -89,6 +89,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Statistics, metadata and forecast of series; without a selector those of the sets in use.
     Metrics(MetricsArgs),
+    /// When runs start by themselves; with an option, changes it for good.
+    Schedule(ScheduleArgs),
     /// List, show, export, apply and delete SLA sets.
     Sets(SetsArgs),
     /// Violations per objective and window, and the ledger.
@@ -182,6 +184,28 @@ pub(crate) struct MetricsArgs {
     /// Only these steps: statistics, metadata, forecast; default all.
     #[arg(long, value_delimiter = ',', value_name = "STEP")]
     pub(crate) steps: Vec<String>,
+    /// Windows of the metadata; above 26 h they are told of 5-min means. Default: the configured ones.
+    #[arg(long, value_delimiter = ',', value_name = "DURATION")]
+    pub(crate) metadata_windows: Vec<Span>,
+    /// The metric source that is asked, by its name; default the one below [source].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScheduleArgs {
+    /// Statistics and forecasts this often; at least 1m.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) results_every: Option<Span>,
+    /// Metadata this often; at least 10m.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) metadata_every: Option<Span>,
+    /// Start nothing until --resume; runs started by hand go on.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) pause: bool,
+    /// Start runs again.
+    #[arg(long)]
+    pub(crate) resume: bool,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod metrics;
 mod outlook;
 mod runs;
 mod samples;
+mod schedule;
 mod serve;
 mod session;
 mod sets;
@@ -83,6 +84,7 @@ async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> R
         Some(Command::Runs(arguments)) => runs::runs(&session, &arguments).await,
         Some(Command::Check(arguments)) => check::check(&session, &arguments).await,
         Some(Command::Metrics(arguments)) => metrics::metrics(&session, &arguments).await,
+        Some(Command::Schedule(arguments)) => schedule::schedule(&session, &arguments).await,
         Some(Command::Sets(arguments)) => sets::sets(&session, arguments).await,
         Some(Command::Violations(arguments)) => violations::violations(&session, &arguments).await,
         Some(Command::Forecast(arguments)) => forecast::forecast(&session, &arguments).await,

@@ -7,14 +7,15 @@ use std::sync::atomic::Ordering;
 
 use sla_domain::SafeText;
 use sla_proto::convert;
-use sla_proto::etl::v1::{QueryFailure, ReadSamplesRequest};
+use sla_proto::etl::v1::{GetSourceRequest, QueryFailure, ReadSamplesRequest};
 use sla_proto::retrieval::v1::retrieval_service_server::RetrievalService;
 use sla_proto::retrieval::v1::{
     ExportSamplesRequest, ExportSamplesResponse, GetChartRequest, GetChartResponse, GetSeriesDetailRequest,
     GetSeriesDetailResponse, ListSeriesRowsRequest, ListSeriesRowsResponse,
 };
-use sla_proto::series::v1::Query;
+use sla_proto::series::v1::{Query, SourceStatus};
 use sla_proto::storage::v1::ReadLatestResultsRequest;
+use sla_runtime::status::Problem;
 use tonic::{Request, Response, Status};
 
 use crate::error::RetrievalError;
@@ -22,9 +23,25 @@ use crate::samples::Reading;
 use crate::service::Core;
 
 impl Core {
-    /// The instant of a request; now where none is given.
-    fn instant_ms(&self, at: Option<&prost_types::Timestamp>) -> i64 {
-        at.map_or_else(|| self.clock.now_ms(), convert::millis)
+    /// The source's state from memory; a role that does not answer is no reason to show nothing.
+    async fn source_now(&self) -> SourceStatus {
+        match self.peer.source().get_source(GetSourceRequest::default()).await {
+            Ok(answer) => answer.into_inner().status.unwrap_or_default(),
+            Err(status) => SourceStatus {
+                problem: status.message().to_owned(),
+                ..SourceStatus::default()
+            },
+        }
+    }
+
+    /// The instant of a request; the source's present where none is given.
+    async fn instant_ms(&self, at: Option<&prost_types::Timestamp>) -> i64 {
+        if let Some(at) = at {
+            return convert::millis(at);
+        }
+        let source = self.source_now().await;
+        let noticed_ms = source.clock_offset_ms.filter(|_| !source.clock_notice.is_empty());
+        self.clock.now_ms() + noticed_ms.unwrap_or(0)
     }
 
     async fn read(
@@ -82,6 +99,14 @@ impl Core {
                 Err(status)
             }
         }
+    }
+}
+
+/// A page token that is none of ours.
+fn bad_page_token(problem: Problem) -> RetrievalError {
+    RetrievalError::Upstream {
+        doing: "page",
+        cause: std::sync::Arc::new(problem.status()),
     }
 }
 

@@ -78,7 +78,7 @@ impl ServerService for ServerInfo {
         info.now = Some(convert::timestamp(self.clock.now_ms()));
         if self.facts.has_source {
             // The answer is useful without it: a source that cannot be told about stays as it was configured.
-            let answer = self.peer.source().get_source(GetSourceRequest {}).await.ok();
+            let answer = self.peer.source().get_source(GetSourceRequest::default()).await.ok();
             if let Some(mut status) = answer.and_then(|answer| answer.into_inner().status) {
                 if let Some(configured) = info.source.take().filter(|_| status.address.is_empty()) {
                     status.address = configured.address;

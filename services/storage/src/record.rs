@@ -216,10 +216,11 @@ fn analysis_parts(analysis: Analysis) -> Result<Vec<Part>, Rejection> {
         spacing_ms,
         last,
         last_rate,
+        more_metadata,
     } = analysis;
     let rates = rate.iter().flat_map(|rate| &rate.windows);
     if !windows.iter().chain(rates).all(statistics_are_finite)
-        || !metadata.as_ref().is_none_or(metadata_is_finite)
+        || !metadata.iter().chain(&more_metadata).all(metadata_is_finite)
         || !forecast.as_ref().is_none_or(forecast_is_finite)
     {
         return Err(Rejection::NonFinite);
@@ -242,6 +243,7 @@ fn analysis_parts(analysis: Analysis) -> Result<Vec<Part>, Rejection> {
         let window_ms = metadata.window_ms;
         let only = Analysis {
             metadata: Some(metadata),
+            more_metadata,
             ..Analysis::default()
         };
         parts.push(part(Kind::Metadata, window_ms, series_result::Outcome::Analysis(only)));
@@ -342,6 +344,7 @@ pub(crate) fn merge(into: &mut SeriesResult, content: SeriesResult) {
             }
             if more.metadata.is_some() {
                 have.metadata = more.metadata;
+                have.more_metadata = more.more_metadata;
             }
             if more.forecast.is_some() {
                 have.forecast = more.forecast;

@@ -304,7 +304,7 @@ impl App {
             Cmd::Refresh => {
                 if self.is_connected() {
                     if self.cx.source().is_some_and(|s| !s.problem.is_empty()) {
-                        self.cx.call(Slot::RetrySource, RetrySourceRequest {});
+                        self.cx.call(Slot::RetrySource, RetrySourceRequest::default());
                     }
                     self.refresh();
                 } else {

@@ -244,6 +244,7 @@ pub(crate) fn series_query(series: &Series) -> Query {
     Query {
         query: Some(query),
         step_ms: 0,
+        source: String::new(),
     }
 }
 
@@ -269,6 +270,7 @@ pub(crate) fn query_from_text(text: &str) -> Query {
     Query {
         query: Some(query),
         step_ms: 0,
+        source: String::new(),
     }
 }
 

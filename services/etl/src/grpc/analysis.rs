@@ -1,9 +1,10 @@
 //! `AnalysisService`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use sla_domain::SeriesId;
+use sla_domain::{Samples, SeriesId};
 use sla_proto::convert;
 use sla_proto::etl::v1::analysis_service_server::AnalysisService;
 use sla_proto::etl::v1::{AnalyzeSeriesRequest, AnalyzeSeriesResponse};
@@ -12,10 +13,10 @@ use tonic::{Request, Response, Status};
 
 use super::outlet::{Answers, outlet};
 use super::refused;
-use crate::analyst::{step_options, timing};
+use crate::analyst::{DaysOf, step_options, timing};
 use crate::error::EtlError;
-use crate::query::ReadQuery;
-use crate::samples::{LOOK_LIMIT, LongLooks, MOST_AT_ONCE, ReadPlan, SampleReading};
+use crate::query::{ReadQuery, SourcedQuery};
+use crate::samples::{LOOK_LIMIT, LongLooks, MOST_AT_ONCE, ReadPlan, SampleReader, SampleReading};
 use crate::service::Core;
 use crate::steps::{RunStep, StepOptions};
 
@@ -23,6 +24,7 @@ use crate::steps::{RunStep, StepOptions};
 const RATE_LOOK_BACK_MS: i64 = 600_000;
 
 struct Wish {
+    reader: SampleReader,
     query: ReadQuery,
     at_ms: i64,
     only: Option<SeriesId>,
@@ -31,31 +33,28 @@ struct Wish {
 
 impl Core {
     fn wish(&self, request: &AnalyzeSeriesRequest) -> Result<Wish, EtlError> {
-        let query = ReadQuery::parse("query", &request.query.clone().unwrap_or_default())?;
+        let SourcedQuery { source, query } = SourcedQuery::parse("query", &request.query.clone().unwrap_or_default())?;
+        let reader = self.sources.named(&source)?.reader.clone();
         let only = if request.series_id.is_empty() {
             None
         } else {
             let refused = || EtlError::invalid("series_id", "", "must have 16 bytes", "take the id of a listed series");
             Some(SeriesId::from_slice(&request.series_id).ok_or_else(refused)?)
         };
-        let windows_ms: Vec<i64> = request.windows.iter().map(convert::duration_ms).collect();
-        let options = step_options(
-            &request.steps,
-            &windows_ms,
-            &self.options.windows_ms,
-            self.options.horizon_ms,
-            self.options.history_ms,
-        )?;
+        let in_ms = |given: &[prost_types::Duration]| given.iter().map(convert::duration_ms).collect::<Vec<i64>>();
+        let (windows_ms, metadata_windows_ms) = (in_ms(&request.windows), in_ms(&request.metadata_windows));
+        let options = step_options(&request.steps, &windows_ms, &metadata_windows_ms, &self.options)?;
         Ok(Wish {
+            at_ms: request.at.as_ref().map_or_else(|| reader.present_ms(), convert::millis),
+            reader,
             query,
-            at_ms: self.instant_ms(request.at.as_ref()),
             only,
             options,
         })
     }
 
     async fn read_for(&self, wish: &Wish) -> Result<SampleReading, EtlError> {
-        let longest_ms = wish.options.windows_ms.iter().copied().max().unwrap_or(0);
+        let longest_ms = wish.options.reach_ms();
         let plan = ReadPlan {
             queries: vec![wish.query.clone()],
             after_ms: wish.at_ms.saturating_sub(longest_ms + RATE_LOOK_BACK_MS),
@@ -64,7 +63,7 @@ impl Core {
             cached_only: false,
             long_view: false,
         };
-        let mut reading = self.reader.read(&plan, &self.call()).await?;
+        let mut reading = wish.reader.read(&plan, &self.call()).await?;
         if let Some(only) = wish.only {
             reading.series.retain(|one| one.id == only);
             if reading.series.is_empty() && reading.problems.is_empty() {
@@ -93,13 +92,27 @@ impl Core {
         }
         let call = Call::within(LOOK_LIMIT).cancelled_by(self.shutdown.token().child_token());
         let query = std::slice::from_ref(&wish.query);
-        self.reader.recall_looks(&self.peer, &reading.series).await;
-        let looked = self
+        wish.reader.recall_looks(&self.peer, &reading.series).await;
+        let looked = wish
             .reader
             .long_looks(query, &reading.series, wish.at_ms, MOST_AT_ONCE, &call)
             .await;
-        self.reader.keep_looks(&self.peer, &looked.read).await;
+        wish.reader.keep_looks(&self.peer, &looked.read).await;
         looked.looks
+    }
+}
+
+impl Core {
+    /// The 5-min means themselves, where metadata of days are wanted.
+    async fn means_of_days(&self, wish: &Wish) -> HashMap<SeriesId, Samples> {
+        if !wish.options.needs_days() {
+            return HashMap::new();
+        }
+        let call = Call::within(LOOK_LIMIT).cancelled_by(self.shutdown.token().child_token());
+        let query = std::slice::from_ref(&wish.query);
+        wish.reader
+            .means_of_days(query, wish.at_ms, self.options.max_series, &call)
+            .await
     }
 }
 
@@ -115,9 +128,10 @@ impl AnalysisService for Core {
             let wish = self.wish(request.get_ref())?;
             let reading = self.read_for(&wish).await?;
             let looks = self.look_at_days(&wish, &reading).await;
-            Ok((wish, reading, looks))
+            let means = self.means_of_days(&wish).await;
+            Ok((wish, reading, looks, means))
         };
-        let (wish, reading, looks) = read.await.map_err(|error| refused("AnalyzeSeries", &error))?;
+        let (wish, reading, looks, mut means) = read.await.map_err(|error| refused("AnalyzeSeries", &error))?;
         let (out, stream) = outlet(self.shutdown.token(), &self.metrics);
         let analyst = self.analyst.clone();
         self.shutdown.spawn("etl analysis", async move {
@@ -127,12 +141,16 @@ impl AnalysisService for Core {
             let (analyst, at_ms) = (&analyst, wish.at_ms);
             let results = futures::stream::iter(reading.series)
                 .map(|one| {
-                    let (options, long, extract) = (options.clone(), looks.get(&one.id).cloned(), extract.clone());
+                    let (options, extract) = (options.clone(), extract.clone());
+                    let days = DaysOf {
+                        look: looks.get(&one.id).cloned(),
+                        means: means.remove(&one.id),
+                    };
                     async move {
                         match &one.failure {
                             // Last known samples are still worth looking at; the status says how old they are.
                             Some(error) if one.chunks.is_empty() => analyst.unread(one.series, "", at_ms, error),
-                            _ => analyst.analyse(one, "", at_ms, vec![extract], long, options).await,
+                            _ => analyst.analyse(one, "", at_ms, vec![extract], days, options).await,
                         }
                     }
                 })

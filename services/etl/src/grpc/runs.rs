@@ -16,9 +16,12 @@ use super::outlet::{Answers, outlet};
 use super::refused;
 use crate::analyst::step_options;
 use crate::error::EtlError;
+use crate::query::{ReadQuery, SourcedQuery};
 use crate::runs::progress::has_ended;
 use crate::runs::scope;
+use crate::samples::Cost;
 use crate::service::Core;
+use crate::sources::SourceGroup;
 
 /// A watcher hears at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -29,16 +32,10 @@ impl Core {
     async fn estimate(&self, request: EstimateRunRequest) -> Result<EstimateRunResponse, EtlError> {
         let scope = request.scope.unwrap_or_default();
         scope::check(&scope)?;
-        step_options(
-            &request.steps,
-            &[],
-            &self.options.windows_ms,
-            self.options.horizon_ms,
-            self.options.history_ms,
-        )?;
+        step_options(&request.steps, &[], &[], &self.options)?;
         let queries = scope::resolve(&self.peer, &scope).await?;
-        let queries: Vec<_> = queries.into_iter().map(|one| one.query).collect();
-        let cost = self.reader.estimate(&queries, &self.call()).await?;
+        let queries: Vec<SourcedQuery> = queries.into_iter().map(|one| one.asked).collect();
+        let cost = self.cost(&queries).await?;
         let duration = self
             .runs
             .past_ms_per_series()
@@ -51,6 +48,30 @@ impl Core {
             max_series: self.options.max_series as u32,
             series_per_query: cost.series_per_query.iter().map(|count| *count as u32).collect(),
         })
+    }
+}
+
+impl Core {
+    /// What reading these would cost, over all sources.
+    async fn cost(&self, queries: &[SourcedQuery]) -> Result<Cost, EtlError> {
+        for query in queries {
+            self.sources.named(&query.source)?;
+        }
+        let mut whole = Cost {
+            series_per_query: vec![0; queries.len()],
+            ..Cost::default()
+        };
+        for SourceGroup { unit, queries } in self.sources.grouped(queries).known {
+            let asked: Vec<ReadQuery> = queries.iter().map(|(_, one)| one.query.clone()).collect();
+            let cost = unit.reader.estimate(&asked, &self.call()).await?;
+            for ((at, _), series) in queries.iter().zip(cost.series_per_query) {
+                whole.series_per_query[*at] = series;
+            }
+            whole.series += cost.series;
+            whole.samples += cost.samples;
+            whole.bytes += cost.bytes;
+        }
+        Ok(whole)
     }
 }
 

@@ -12,12 +12,13 @@ use super::refused;
 use crate::error::{EtlError, source_reason};
 use crate::metrics::add;
 use crate::options::MAX_QUERIES;
-use crate::query::ReadQuery;
+use crate::query::SourcedQuery;
 use crate::samples::{ReadPlan, SampleReading};
 use crate::service::Core;
+use crate::sources::WidePlan;
 
 impl Core {
-    fn read_plan(&self, request: &ReadSamplesRequest) -> Result<ReadPlan, EtlError> {
+    fn read_plan(&self, request: &ReadSamplesRequest) -> Result<WidePlan, EtlError> {
         if request.queries.len() > MAX_QUERIES {
             return Err(EtlError::invalid(
                 "queries",
@@ -28,7 +29,7 @@ impl Core {
         }
         let queries = request.queries.iter().enumerate();
         let queries = queries
-            .map(|(at, query)| ReadQuery::parse(&format!("queries[{at}]"), query))
+            .map(|(at, query)| SourcedQuery::parse(&format!("queries[{at}]"), query))
             .collect::<Result<_, _>>()?;
         let until_ms = self.instant_ms(request.until.as_ref());
         let default_after_ms = until_ms - self.options.longest_window_ms();
@@ -58,14 +59,15 @@ impl Core {
         } else {
             (request.max_series as usize).min(limit)
         };
-        Ok(ReadPlan {
-            queries,
+        let frame = ReadPlan {
+            queries: Vec::new(),
             after_ms,
             until_ms,
             max_series,
             cached_only: request.cached_only,
             long_view: request.long_view,
-        })
+        };
+        Ok(WidePlan { queries, frame })
     }
 }
 
@@ -82,7 +84,7 @@ impl SampleService for Core {
     ) -> Result<Response<Self::ReadSamplesStream>, Status> {
         let read = async {
             let plan = self.read_plan(request.get_ref())?;
-            self.reader.read(&plan, &self.call()).await
+            self.sources.read(&plan, &self.call()).await
         };
         let reading = read.await.map_err(|error| refused("ReadSamples", &error))?;
         add(&self.metrics.sample_streams, 1);
@@ -127,6 +129,7 @@ async fn send(reading: SampleReading, out: &Outlet<ReadSamplesResponse>) -> Resu
         bytes_read: reading.bytes_read,
         read_ms: reading.read_ms,
         failures,
+        sources: reading.statuses,
     };
     for one in reading.series {
         let series = SeriesSamples {

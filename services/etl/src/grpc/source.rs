@@ -13,8 +13,10 @@ use tonic::{Request, Response, Status};
 
 use super::refused;
 use crate::error::EtlError;
-use crate::query::ReadQuery;
+use crate::query::SourcedQuery;
+use crate::samples::SampleReader;
 use crate::service::Core;
+use crate::sources::SourceUnit;
 
 /// Longest filter text, characters.
 const MAX_FILTER_CHARS: usize = 200;
@@ -35,25 +37,50 @@ fn metric_name(family: &MetricFamily) -> MetricName {
 }
 
 impl Core {
-    fn cache(&self) -> SampleCache {
-        let fill = self.reader.fill();
-        SampleCache {
-            series: fill.series as u64,
-            samples: fill.samples,
-            bytes: fill.bytes,
-            cap_bytes: fill.cap_bytes,
-            shed_series: fill.shed_series,
+    fn source_answer(&self, name: &str) -> Result<GetSourceResponse, EtlError> {
+        let unit = self.sources.named(name)?;
+        Ok(GetSourceResponse {
+            status: Some(unit.reader.status()),
+            cache: Some(cache(&unit.reader)),
+            sources: self.sources.statuses(),
+        })
+    }
+
+    /// Tries sources again at once; whether it helped stands in their status.
+    async fn retry(&self, name: &str) -> Result<(), EtlError> {
+        let named = self.sources.named(name)?;
+        let away = |unit: &&SourceUnit| unit.health.next_attempt().is_some();
+        let mut units: Vec<&SourceUnit> = self.sources.all().iter().filter(away).collect();
+        if units.is_empty() || !name.is_empty() {
+            units = vec![named];
         }
+        for unit in units {
+            unit.health.forgive();
+            if let Err(error) = unit.identify(&self.call()).await {
+                tracing::debug!(source = unit.name(), %error, "the source is still away");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How full the memory of a source's samples is.
+fn cache(reader: &SampleReader) -> SampleCache {
+    let fill = reader.fill();
+    SampleCache {
+        series: fill.series as u64,
+        samples: fill.samples,
+        bytes: fill.bytes,
+        cap_bytes: fill.cap_bytes,
+        shed_series: fill.shed_series,
     }
 }
 
 #[tonic::async_trait]
 impl SourceService for Core {
-    async fn get_source(&self, _: Request<GetSourceRequest>) -> Result<Response<GetSourceResponse>, Status> {
-        Ok(Response::new(GetSourceResponse {
-            status: Some(self.reader.status()),
-            cache: Some(self.cache()),
-        }))
+    async fn get_source(&self, request: Request<GetSourceRequest>) -> Result<Response<GetSourceResponse>, Status> {
+        let answer = self.source_answer(&request.get_ref().source);
+        Ok(Response::new(answer.map_err(|error| refused("GetSource", &error))?))
     }
 
     async fn list_metric_names(
@@ -68,9 +95,11 @@ impl SourceService for Core {
                 &EtlError::invalid("contains", &request.contains, rule, "shorten it"),
             ));
         }
-        let filter = format!("names {}", request.contains);
+        let unit = self.sources.named(&request.source);
+        let unit = unit.map_err(|error| refused("ListMetricNames", &error))?;
+        let filter = format!("names {} {}", unit.name(), request.contains);
         let after = Token::decode(&request.page_token, &filter)?;
-        let names = self
+        let names = unit
             .catalogue
             .names(&self.call())
             .await
@@ -100,15 +129,19 @@ impl SourceService for Core {
 
     async fn list_series(&self, request: Request<ListSeriesRequest>) -> Result<Response<ListSeriesResponse>, Status> {
         let request = request.into_inner();
-        let query = ReadQuery::parse("query", &request.query.unwrap_or_default())
+        let parsed = SourcedQuery::parse("query", &request.query.unwrap_or_default());
+        let SourcedQuery { source, query } = parsed.map_err(|error| refused("ListSeries", &error))?;
+        let unit = self
+            .sources
+            .named(&source)
             .map_err(|error| refused("ListSeries", &error))?;
-        let filter = format!("series {}", query.text());
+        let filter = format!("series {} {}", unit.name(), query.text());
         // The listing stays the same while it is paged, so a position in it is a good key.
         let from: usize = match Token::decode(&request.page_token, &filter)? {
             Some(key) => key.parse().map_err(|_| Token::refused())?,
             None => 0,
         };
-        let all = self
+        let all = unit
             .catalogue
             .series(&query, &self.call())
             .await
@@ -129,7 +162,11 @@ impl SourceService for Core {
 
     async fn check_query(&self, request: Request<CheckQueryRequest>) -> Result<Response<CheckQueryResponse>, Status> {
         let query = request.into_inner().query.unwrap_or_default();
-        let answer = self
+        let unit = self
+            .sources
+            .named(&query.source)
+            .map_err(|error| refused("CheckQuery", &error))?;
+        let answer = unit
             .catalogue
             .check(&query, &self.call())
             .await
@@ -137,14 +174,18 @@ impl SourceService for Core {
         Ok(Response::new(answer))
     }
 
-    async fn retry_source(&self, _: Request<RetrySourceRequest>) -> Result<Response<RetrySourceResponse>, Status> {
-        self.health.forgive();
-        // Whether it helped stands in the status: that is the answer.
-        if let Err(error) = self.identify().await {
-            tracing::debug!(%error, "the source is still away");
-        }
+    async fn retry_source(
+        &self,
+        request: Request<RetrySourceRequest>,
+    ) -> Result<Response<RetrySourceResponse>, Status> {
+        let name = &request.get_ref().source;
+        self.retry(name).await.map_err(|error| refused("RetrySource", &error))?;
+        let unit = self
+            .sources
+            .named(name)
+            .map_err(|error| refused("RetrySource", &error))?;
         Ok(Response::new(RetrySourceResponse {
-            status: Some(self.reader.status()),
+            status: Some(unit.reader.status()),
         }))
     }
 }

@@ -1,8 +1,6 @@
 //! One run from its first read to its closing word.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::StreamExt as _;
 use sla_domain::duration::format_short_ms;
@@ -10,53 +8,30 @@ use sla_domain::{SafeText, SeriesId};
 use sla_proto::convert;
 use sla_proto::etl::v1::StepSummary;
 use sla_proto::result::v1::series_result::Outcome;
-use sla_proto::result::v1::{Record, RunFinished, SeriesResult, StepTiming, record::Fact};
+use sla_proto::result::v1::{Record, RunFinished, SeriesResult, record::Fact};
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::ReadLatestResultsRequest;
 use sla_runtime::status::reason;
-use sla_source::{Call, SourceError};
 use tokio_util::sync::CancellationToken;
 
+use super::extraction::{Job, Lot};
 use super::live::LiveRun;
 use super::progress::Ending;
-use super::scope::{self, ScopedQuery};
+use super::scope;
 use super::{Level, Runs};
-use crate::analyst::{analysis_of, timing};
+use crate::analyst::{analysis_of, step_options, timing};
 use crate::error::EtlError;
 use crate::metrics::add;
-use crate::samples::{LongLooks, LookedAt, QueryProblem, ReadPlan, SampleReading, SeriesReading};
-use crate::steps::{RunStep, StepOptions, Steps};
+use crate::steps::{RunStep, Steps};
 
 /// Version of the records.
 const SCHEMA: u32 = 1;
-/// Limit of the reads of one run.
-const EXTRACT_LIMIT: Duration = Duration::from_mins(5);
-/// Limit of the reads of days of 5-min means of one run.
-const LOOK_LIMIT: Duration = Duration::from_mins(2);
 /// Records published at once.
 const PUBLISH_RECORDS: usize = 50;
 /// Stored results asked for at once, for warm starts.
 const LATEST_PAGE: usize = 200;
 /// Failed series named in the log of one run.
 const MAX_LOGGED_FAILURES: u32 = 50;
-
-/// The step that reads days of 5-min means.
-const LONG_VIEW: &str = "long_view";
-
-/// What is known about days, and what reading them took.
-#[derive(Default)]
-struct Days {
-    looks: LongLooks,
-    read: HashSet<SeriesId>,
-    /// The share of one series that was read.
-    timing: Option<StepTiming>,
-}
-
-impl Days {
-    fn timing_of(&self, id: SeriesId) -> Option<StepTiming> {
-        self.timing.clone().filter(|_| self.read.contains(&id))
-    }
-}
 
 /// How a series is called in the log: its labels, or the query that gave none.
 fn name_of(series: &Series) -> SafeText {
@@ -82,13 +57,6 @@ fn step_line(step: &StepSummary) -> String {
         ..
     } = step;
     format!("step={step} window={window} series={series} p50={p50_ms:.3}ms p95={p95_ms:.3}ms max={max_ms:.3}ms")
-}
-
-/// A series on its way through the steps.
-struct Job {
-    reading: SeriesReading,
-    options: Arc<StepOptions>,
-    failure: Option<SourceError>,
 }
 
 impl Runs {
@@ -202,29 +170,13 @@ impl Runs {
         run.change(|progress| progress.enter("extract"));
         run.tell(&format!("reading {} queries", queries.len()), self.now_ms());
 
-        let at_ms = parts.reader.present_ms();
-        let plan = ReadPlan {
-            queries: queries.iter().map(|one| one.query.clone()).collect(),
-            after_ms: at_ms - parts.options.longest_window_ms(),
-            until_ms: at_ms,
-            max_series: parts.options.max_series,
-            cached_only: false,
-            long_view: false,
-        };
-        let call = Call::within(EXTRACT_LIMIT).cancelled_by(stop.child_token());
-        let reading = match parts.reader.read(&plan, &call).await {
-            // A run of one query that is refused has failed at that query, as it would beside others.
-            Err(EtlError::Source(error)) if queries.len() == 1 && !matches!(error, SourceError::Cancelled { .. }) => {
-                SampleReading {
-                    problems: vec![QueryProblem { query_index: 0, error }],
-                    ..SampleReading::default()
-                }
-            }
-            read => read?,
-        };
-        let extract = timing("extract", reading.read_ms / reading.series.len().max(1) as f64, 0);
-        let days = self.look_at_days(run, steps, &plan, &reading, stop).await;
-        let (jobs, unanswered) = self.assign(run, &queries, steps, at_ms, reading);
+        let options = step_options(&steps.words(), &[], &[], &parts.options)?;
+        let lot = self.extract(run, &queries, &options, stop).await?;
+        run.change(|progress| {
+            progress.covers(lot.jobs.len() + lot.unanswered.len());
+            progress.extracted(lot.samples, lot.bytes);
+        });
+        let Lot { jobs, unanswered, .. } = lot;
         for batch in unanswered.chunks(PUBLISH_RECORDS) {
             *published += self.publish(run, batch.to_vec()).await?;
         }
@@ -238,21 +190,20 @@ impl Runs {
         let results = futures::stream::iter(jobs)
             // Between two series: what has begun is finished, nothing more is begun.
             .take_while(|_| std::future::ready(!stop.is_cancelled()))
-            .map(|job| {
-                let long = days.looks.get(&job.reading.id).cloned();
-                let mut timings = vec![extract.clone()];
-                timings.extend(days.timing_of(job.reading.id));
-                async move {
-                    match &job.failure {
-                        Some(error) => parts.analyst.unread(job.reading.series, &run.id, at_ms, error),
-                        None => {
-                            parts
-                                .analyst
-                                .analyse(job.reading, &run.id, at_ms, timings, long, job.options)
-                                .await
-                        }
-                    }
+            .map(|job| async move {
+                let Job {
+                    reading,
+                    options,
+                    failure,
+                    timings,
+                    days,
+                    at_ms,
+                } = job;
+                let analyst = &parts.analyst;
+                if let Some(error) = &failure {
+                    return analyst.unread(reading.series, &run.id, at_ms, error);
                 }
+                analyst.analyse(reading, &run.id, at_ms, timings, days, options).await
             })
             .buffer_unordered(parts.analyst.threads())
             .ready_chunks(PUBLISH_RECORDS);
@@ -262,111 +213,6 @@ impl Runs {
             run.tell_progress(self.now_ms());
         }
         Ok(())
-    }
-
-    /// What days of 5-min means tell about the series, where metadata are wanted: from the memory, the storage, or the source.
-    /// Never fails: what could not be read is noted in the metadata of its series.
-    async fn look_at_days(
-        &self,
-        run: &LiveRun,
-        steps: Steps,
-        plan: &ReadPlan,
-        reading: &SampleReading,
-        stop: &CancellationToken,
-    ) -> Days {
-        let parts = &self.0.parts;
-        if !steps.contains(RunStep::Metadata) {
-            return Days::default();
-        }
-        run.change(|progress| progress.enter(LONG_VIEW));
-        run.tell("", self.now_ms());
-        parts.reader.recall_looks(&parts.peer, &reading.series).await;
-        let begun = Instant::now();
-        let call = Call::within(LOOK_LIMIT).cancelled_by(stop.child_token());
-        let LookedAt { looks, read } = parts
-            .reader
-            .long_looks(&plan.queries, &reading.series, plan.until_ms, plan.max_series, &call)
-            .await;
-        let elapsed = begun.elapsed();
-        if !read.is_empty() {
-            let line = format!(
-                "read {} of 5-min means of {} series in {:.1} s",
-                format_short_ms(parts.options.long_view_ms),
-                read.len(),
-                elapsed.as_secs_f64()
-            );
-            self.note(Level::Info, run, &line);
-            parts.reader.keep_looks(&parts.peer, &read).await;
-        }
-        let share_ms = elapsed.as_secs_f64() * 1_000.0 / read.len().max(1) as f64;
-        Days {
-            timing: Some(timing(LONG_VIEW, share_ms, parts.options.long_view_ms)),
-            looks,
-            read,
-        }
-    }
-
-    /// Which series go through which steps, and a failure for each query that failed before it named any series: it is a
-    /// record like others, so that it is listed and can be tried again.
-    fn assign(
-        &self,
-        run: &LiveRun,
-        queries: &[ScopedQuery],
-        steps: Steps,
-        at_ms: i64,
-        reading: SampleReading,
-    ) -> (Vec<Job>, Vec<SeriesResult>) {
-        let parts = &self.0.parts;
-        let bytes = reading.bytes_read;
-        let samples = reading.sample_count();
-        let mut problems: HashMap<usize, SourceError> = reading
-            .problems
-            .into_iter()
-            .map(|problem| (problem.query_index, problem.error))
-            .collect();
-        let with_forecast = Arc::new(StepOptions {
-            windows_ms: parts.options.windows_ms.clone(),
-            horizon_ms: parts.options.horizon_ms,
-            steps,
-        });
-        let without_forecast = Arc::new(StepOptions {
-            steps: steps.without(RunStep::Forecast),
-            ..StepOptions::clone(&with_forecast)
-        });
-        let mut answered = vec![false; queries.len()];
-        let jobs: Vec<Job> = reading
-            .series
-            .into_iter()
-            .map(|one| {
-                let query = queries.get(one.query_index);
-                if let Some(seen) = answered.get_mut(one.query_index) {
-                    *seen = true;
-                }
-                let forecast = query.is_none_or(|query| query.forecast);
-                Job {
-                    failure: one.failure.clone().or_else(|| problems.get(&one.query_index).cloned()),
-                    options: if forecast {
-                        with_forecast.clone()
-                    } else {
-                        without_forecast.clone()
-                    },
-                    reading: one,
-                }
-            })
-            .collect();
-        problems.retain(|index, _| !answered.get(*index).copied().unwrap_or(false));
-        run.change(|progress| {
-            progress.covers(jobs.len() + problems.len());
-            progress.extracted(samples, bytes);
-        });
-        let mut left: Vec<(usize, SourceError)> = problems.into_iter().collect();
-        left.sort_by_key(|(index, _)| *index);
-        let unanswered = left.into_iter().filter_map(|(index, error)| {
-            let text = queries.get(index)?.query.text();
-            let (_, series) = parts.reader.unanswered_message(text);
-            Some(parts.analyst.unread(series, &run.id, at_ms, &error))
-        });
-        (jobs, unanswered.collect())
     }
 
     /// Fetches the last forecasts of series that are new to this process: their parameters make fits five times cheaper.

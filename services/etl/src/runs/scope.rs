@@ -9,7 +9,7 @@ use sla_proto::storage::v1::{GetStoredRunRequest, ListRunResultsRequest, ListSto
 
 use crate::error::EtlError;
 use crate::options::MAX_QUERIES;
-use crate::query::{ReadQuery, selector_of};
+use crate::query::{ReadQuery, SourcedQuery, selector_of};
 
 /// Results asked for at once.
 const RESULTS_PAGE: u32 = 500;
@@ -22,8 +22,8 @@ const MAX_RETRIES_IN_A_ROW: usize = 16;
 /// One query of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopedQuery {
-    /// What to read.
-    pub query: ReadQuery,
+    /// What to read, and where.
+    pub asked: SourcedQuery,
     /// Whether its series are forecast: not when every objective that asks for it has forecasting off.
     pub forecast: bool,
 }
@@ -50,7 +50,7 @@ pub fn check(scope: &RunScope) -> Result<(), EtlError> {
         ));
     }
     for (at, query) in scope.queries.iter().enumerate() {
-        ReadQuery::parse(&format!("scope.queries[{at}]"), query)?;
+        SourcedQuery::parse(&format!("scope.queries[{at}]"), query)?;
     }
     Ok(())
 }
@@ -82,7 +82,7 @@ fn resolve_to<'a>(
         for (at, query) in scope.queries.iter().enumerate() {
             add(
                 &mut found,
-                ReadQuery::parse(&format!("scope.queries[{at}]"), query)?,
+                SourcedQuery::parse(&format!("scope.queries[{at}]"), query)?,
                 true,
             );
         }
@@ -92,18 +92,21 @@ fn resolve_to<'a>(
 
 fn collect_sets(sets: &[SlaSet], found: &mut Vec<ScopedQuery>) {
     for objective in sets.iter().filter(|set| set.active).flat_map(|set| &set.objectives) {
-        let parsed = objective.query.as_ref().map(|query| ReadQuery::parse("query", query));
+        let parsed = objective
+            .query
+            .as_ref()
+            .map(|query| SourcedQuery::parse("query", query));
         if let Some(Ok(query)) = parsed {
             add(found, query, !objective.no_forecast);
         }
     }
 }
 
-fn add(found: &mut Vec<ScopedQuery>, query: ReadQuery, forecast: bool) {
-    if let Some(there) = found.iter_mut().find(|there| there.query == query) {
+fn add(found: &mut Vec<ScopedQuery>, asked: SourcedQuery, forecast: bool) {
+    if let Some(there) = found.iter_mut().find(|there| there.asked == asked) {
         there.forecast |= forecast;
     } else if found.len() < MAX_RUN_QUERIES {
-        found.push(ScopedQuery { query, forecast });
+        found.push(ScopedQuery { asked, forecast });
     }
 }
 
@@ -142,7 +145,7 @@ async fn failed_of(peer: &Peer, run_id: &str, retries_left: usize) -> Result<Vec
             .into_inner();
         for result in &page.results {
             if let Some(again) = result.series.as_ref().and_then(|series| again(series, &asked)) {
-                add(&mut found, again.query, again.forecast);
+                add(&mut found, again.asked, again.forecast);
             }
         }
         if page.next_page_token.is_empty() || found.len() >= MAX_RUN_QUERIES {
@@ -161,16 +164,24 @@ fn was_cut_short(run: &Run) -> bool {
 /// How a failed series is asked for again: with the step and the wish for a forecast of the query that gave it.
 fn again(series: &Series, asked: &[ScopedQuery]) -> Option<ScopedQuery> {
     let query = query_of(series)?;
-    if let Some(same) = asked.iter().find(|one| one.query.text() == query.text()) {
+    // Who named no source meant the default one, which series name.
+    let of_source = |one: &&ScopedQuery| one.asked.source.is_empty() || one.asked.source == series.source;
+    let same_text = |one: &&ScopedQuery| one.asked.query.text() == query.text();
+    if let Some(same) = asked.iter().filter(of_source).find(same_text) {
         return Some(same.clone());
     }
     let labels = sla_proto::convert::labels(series);
     let mut givers = asked
         .iter()
-        .filter(|one| matches!(&one.query, ReadQuery::Selector(selector) if selector.matches(&labels)))
+        .filter(of_source)
+        .filter(|one| matches!(&one.asked.query, ReadQuery::Selector(selector) if selector.matches(&labels)))
         .peekable();
     let forecast = givers.peek().is_none() || givers.any(|giver| giver.forecast);
-    Some(ScopedQuery { query, forecast })
+    let source = series.source.clone();
+    Some(ScopedQuery {
+        asked: SourcedQuery { source, query },
+        forecast,
+    })
 }
 
 /// The query that reads exactly this series (of an expression, or of a query that named no series: all its series).
@@ -184,7 +195,7 @@ pub fn query_of(series: &Series) -> Option<ReadQuery> {
         "series",
         &Query {
             query: Some(query),
-            step_ms: 0,
+            ..Query::default()
         },
     )
     .ok()
@@ -200,7 +211,7 @@ mod tests {
     fn selector(text: &str) -> Query {
         Query {
             query: Some(query::Query::Selector(text.into())),
-            step_ms: 0,
+            ..Query::default()
         }
     }
 
@@ -237,7 +248,7 @@ mod tests {
         ];
         let mut found = Vec::new();
         collect_sets(&sets, &mut found);
-        let seen: Vec<_> = found.iter().map(|q| (q.query.text(), q.forecast)).collect();
+        let seen: Vec<_> = found.iter().map(|q| (q.asked.query.text(), q.forecast)).collect();
         assert_eq!(seen, [("up", true), ("a{x=\"1\"}", false)]);
     }
 
@@ -265,16 +276,17 @@ mod tests {
         let expression = |text: &str, step_ms| Query {
             query: Some(query::Query::Expression(text.into())),
             step_ms,
+            ..Query::default()
         };
         let mut asked = Vec::new();
         add(
             &mut asked,
-            ReadQuery::parse("q", &expression("sum(up)", 5_000)).unwrap(),
+            SourcedQuery::parse("q", &expression("sum(up)", 5_000)).unwrap(),
             false,
         );
         add(
             &mut asked,
-            ReadQuery::parse("q", &selector("up{job='a'}")).unwrap(),
+            SourcedQuery::parse("q", &selector("up{job='a'}")).unwrap(),
             false,
         );
         let of_query = |text: &str| Series {
@@ -296,7 +308,7 @@ mod tests {
         }
         let found = again(&series, &asked).unwrap();
         assert_eq!(
-            (found.query.text(), found.forecast),
+            (found.asked.query.text(), found.forecast),
             ("up{instance=\"x\",job=\"a\"}", false)
         );
         assert!(again(&series, &[]).unwrap().forecast);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use sla_domain::{Clock as _, Labels, Selector, SeriesId, spacing};
+use sla_domain::{Clock as _, Labels, Samples, Selector, SeriesId, spacing};
 use sla_proto::series::v1::{Series, SourceStatus};
 use sla_runtime::pool::CpuPool;
 use sla_runtime::shutdown::Shutdown;
@@ -20,6 +20,7 @@ use crate::catalogue::{Catalogue, too_many};
 use crate::error::EtlError;
 use crate::metrics::add;
 use crate::options::EtlOptions;
+use crate::query::ReadQuery;
 
 /// The one way to the samples of a source. Cheap to clone.
 #[derive(Clone)]
@@ -86,9 +87,38 @@ impl SampleReader {
             series,
             problems,
             status: self.status(),
+            statuses: Vec::new(),
             bytes_read: tally.bytes,
             read_ms: tally.source_time.as_secs_f64() * 1_000.0,
         })
+    }
+
+    /// The 5-min means of the days before `at_ms` of the series that `queries` give; what cannot be read is missing.
+    pub async fn means_of_days(
+        &self,
+        queries: &[ReadQuery],
+        at_ms: i64,
+        max_series: usize,
+        call: &Call,
+    ) -> HashMap<SeriesId, Samples> {
+        let plan = ReadPlan {
+            queries: queries.to_vec(),
+            after_ms: at_ms - self.0.long_view_ms,
+            until_ms: at_ms,
+            max_series,
+            cached_only: false,
+            long_view: true,
+        };
+        match self.read(&plan, call).await {
+            Ok(reading) => {
+                let means = reading.series.into_iter();
+                means.filter_map(|one| Some((one.id, one.samples().ok()?))).collect()
+            }
+            Err(error) => {
+                tracing::debug!(%error, "days could not be read");
+                HashMap::new()
+            }
+        }
     }
 
     /// What stands for all series of a query that could not be answered.

@@ -135,8 +135,10 @@ pub struct SampleReading {
     pub series: Vec<SeriesReading>,
     /// Queries with a problem; their series, where there are any, are the last known ones.
     pub problems: Vec<QueryProblem>,
-    /// How the source did.
+    /// How the source did; of several the first with a problem.
     pub status: SourceStatus,
+    /// How each source did, where several were asked.
+    pub statuses: Vec<SourceStatus>,
     /// Bytes read from the source for this answer.
     pub bytes_read: u64,
     /// How long the reads took, milliseconds.
@@ -144,6 +146,26 @@ pub struct SampleReading {
 }
 
 impl SampleReading {
+    /// Adds the answer of a further source, whose queries stand at other `places`.
+    pub(crate) fn add(&mut self, other: Self, place: impl Fn(usize) -> usize) {
+        let moved = other.series.into_iter().map(|mut one| {
+            one.query_index = place(one.query_index);
+            one
+        });
+        self.series.extend(moved);
+        self.problems.extend(other.problems.into_iter().map(|mut problem| {
+            problem.query_index = place(problem.query_index);
+            problem
+        }));
+        // The banner has one line: a source with a problem comes before one without.
+        if self.statuses.is_empty() || (self.status.problem.is_empty() && !other.status.problem.is_empty()) {
+            self.status.clone_from(&other.status);
+        }
+        self.statuses.push(other.status);
+        self.bytes_read += other.bytes_read;
+        self.read_ms = self.read_ms.max(other.read_ms);
+    }
+
     /// Samples in all chunks.
     pub fn sample_count(&self) -> u64 {
         self.series

@@ -5,6 +5,7 @@ use sla_analysis::adf::augmented_dickey_fuller;
 use sla_domain::Samples;
 use sla_domain::duration::format_short_ms;
 use sla_proto::result::v1::{Autocorrelation, Metadata, StationarityTest};
+use sla_source::port::LONG_VIEW_STEP_MS;
 
 use super::seasons::{self, LongLook};
 
@@ -71,6 +72,34 @@ pub fn of_series(
     out
 }
 
+/// Metadata of a window longer than raw samples are held, of 5-min means: of the rate between them for a counter. `None` for
+/// the means says that they could not be read.
+pub fn of_days(
+    means: Option<&Samples>,
+    at_ms: i64,
+    window_ms: i64,
+    of_rate: bool,
+    long: Option<&LongLook>,
+) -> Metadata {
+    let Some(means) = means else {
+        let why = match long {
+            Some(LongLook::Unseen(reason)) => reason.clone(),
+            _ => "the long view could not be read".to_owned(),
+        };
+        return Metadata {
+            window_ms,
+            of_rate,
+            notes: vec![why],
+            ..Metadata::default()
+        };
+    };
+    let rates = of_rate.then(|| seasons::rates(&means.times_ms, &means.values));
+    let judged = rates.as_ref().unwrap_or(means);
+    let mut out = of_series(judged, at_ms, window_ms, LONG_VIEW_STEP_MS, of_rate, None);
+    out.notes.insert(0, "of 5-min means".to_owned());
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +160,24 @@ mod tests {
             .collect();
         let gappy = Samples::from_columns(kept.iter().map(|p| p.0).collect(), kept.iter().map(|p| p.1).collect());
         assert_eq!(of(&gappy).seasonality.unwrap().period_ms, 60 * MIN);
+    }
+
+    #[test]
+    fn days_are_told_of_their_means_and_say_so() {
+        let (day, step) = (1_440 * MIN, LONG_VIEW_STEP_MS);
+        let angle = |k: i64| k as f64 * std::f64::consts::TAU / 288.0;
+        let means = Samples::from_columns(
+            (1..=2_016).map(|k| k * step).collect(),
+            (1..=2_016).map(|k| 10.0 * angle(k).sin() + wobble(k)).collect(),
+        );
+        let told = of_days(Some(&means), 7 * day, 3 * day, false, None);
+        assert_eq!((told.window_ms, told.n), (3 * day, 864));
+        assert_eq!(told.seasonality.unwrap().period_ms, day);
+        assert_eq!(told.autocorrelation.unwrap().lag_ms, step);
+        assert_eq!(told.notes[0], "of 5-min means");
+        let away = LongLook::Unseen("the long view could not be read: away".to_owned());
+        let unread = of_days(None, 7 * day, 3 * day, false, Some(&away));
+        assert_eq!(unread.notes, ["the long view could not be read: away"]);
     }
 
     #[test]

@@ -9,6 +9,8 @@ const AT_MS: i64 = 1_700_000_000_000;
 fn options() -> StepOptions {
     StepOptions {
         windows_ms: vec![H, 3 * H, 6 * H, 12 * H],
+        metadata_windows_ms: vec![12 * H],
+        history_ms: 26 * H,
         horizon_ms: 600_000,
         steps: Steps::ALL,
     }
@@ -38,6 +40,7 @@ fn input(samples: &Samples, kind: SeriesKind) -> SeriesInput<'_> {
         at_ms: AT_MS,
         previous: None,
         long: None,
+        days: None,
     }
 }
 

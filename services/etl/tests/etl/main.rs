@@ -5,4 +5,5 @@ mod reading;
 mod restart;
 mod runs;
 mod scene;
+mod sources;
 mod truth;

@@ -188,7 +188,7 @@ impl Scene {
         let queries = selectors.iter().map(|text| {
             let message = Query {
                 query: Some(query::Query::Selector((*text).to_owned())),
-                step_ms: 0,
+                ..Query::default()
             };
             ReadQuery::parse("query", &message).unwrap()
         });

@@ -198,7 +198,12 @@ async fn a_run_that_met_an_outage_is_retried_query_by_query() {
 
     source.away.store(false, Ordering::SeqCst);
     for _ in 0..200 {
-        let status = scene.peer.source().get_source(GetSourceRequest {}).await.unwrap();
+        let status = scene
+            .peer
+            .source()
+            .get_source(GetSourceRequest::default())
+            .await
+            .unwrap();
         if status.into_inner().status.unwrap().problem.is_empty() {
             break;
         }

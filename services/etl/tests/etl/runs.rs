@@ -193,7 +193,7 @@ async fn a_query_that_fails_makes_the_run_partial() {
     // The replay evaluates no expressions: that query fails, the other one goes on.
     let expression = Query {
         query: Some(query::Query::Expression("sum(node_load1)".into())),
-        step_ms: 0,
+        ..Query::default()
     };
     let request = StartRunRequest {
         request_id: "two".into(),
@@ -471,4 +471,38 @@ async fn seasons_of_a_day_are_found_in_the_long_view() {
         }
     }
     assert_eq!(judged, 12, "three hosts each");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metadata_are_told_and_stored_for_each_window_asked_for() {
+    let options = EtlOptions {
+        scheduled: false,
+        metadata_windows_ms: vec![43_200_000, 3_600_000, 3 * 86_400_000],
+        ..EtlOptions::default()
+    };
+    let scene = Scene::new(options, |_| {});
+    let run = scene.start("windows", "node_load1", &["metadata"]).await;
+    scene.watch(&run.id, 0).await;
+    for result in scene.store.results() {
+        let Some(Outcome::Analysis(analysis)) = result.outcome else {
+            panic!("{result:?}")
+        };
+        let metadata = analysis.metadata.iter().chain(&analysis.more_metadata);
+        let windows: Vec<i64> = metadata.map(|one| one.window_ms).collect();
+        assert_eq!(windows, [43_200_000, 3_600_000, 3 * 86_400_000]);
+        let days = &analysis.more_metadata[1];
+        assert_eq!(days.notes[0], "of 5-min means");
+        assert!(
+            days.autocorrelation.as_ref().unwrap().lag_ms == 300_000 && days.n > 800,
+            "{}",
+            days.n
+        );
+    }
+    let asked = AnalyzeSeriesRequest {
+        query: Some(query_of("node_load1")),
+        metadata_windows: vec![sla_proto::convert::duration(1_000)],
+        ..AnalyzeSeriesRequest::default()
+    };
+    let refused = scene.peer.analysis().analyze_series(asked).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
 }

@@ -69,11 +69,21 @@ impl Scene {
         clock: Arc<ManualClock>,
         options: EtlOptions,
     ) -> Self {
+        Self::over_sources(store, vec![source], clock, options)
+    }
+
+    /// On several sources, the default one first.
+    pub(crate) fn over_sources(
+        store: Store,
+        sources: Vec<Arc<dyn MetricSource>>,
+        clock: Arc<ManualClock>,
+        options: EtlOptions,
+    ) -> Self {
         let (peer, late) = Peer::late();
         let shutdown = Shutdown::new();
         let etl = EtlService::start(
             options,
-            source,
+            sources,
             Arc::new(DirectStream::to(peer.clone())),
             Parts {
                 peer: peer.clone(),
@@ -179,6 +189,6 @@ impl Drop for Scene {
 pub(crate) fn query_of(selector: &str) -> Query {
     Query {
         query: Some(query::Query::Selector(selector.into())),
-        step_ms: 0,
+        ..Query::default()
     }
 }

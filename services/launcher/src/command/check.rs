@@ -88,6 +88,9 @@ fn words(worst: State, objectives: &[ObjectiveStatus], source: Option<&SourceSta
             lines.push(format!("hint: {}", SafeText::new(&source.problem_hint)));
         }
     }
+    if let Some(source) = source.filter(|source| !source.clock_notice.is_empty()) {
+        lines.push(format!("source: {}", SafeText::new(&source.clock_notice)));
+    }
     if objectives.is_empty() {
         lines.push("no objective has been judged yet".to_owned());
     }

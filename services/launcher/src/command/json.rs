@@ -71,6 +71,8 @@ pub(crate) fn source(status: Option<&SourceStatus>) -> Value {
         "cause": word(&status.problem_cause),
         "hint": word(&status.problem_hint),
         "redirect_to": word(&status.redirect_to),
+        "clock_offset_s": status.clock_offset_ms.map(seconds),
+        "clock_notice": word(&status.clock_notice),
         "demo": status.demo,
         "warnings": status.warnings,
     })

@@ -28,18 +28,28 @@ pub(crate) async fn metrics(session: &Session, arguments: &MetricsArgs) -> Resul
         .map(|text| Query::parse(text).map_err(|error| error.into_invalid("selector", text)))
         .transpose()?;
     let peer = session.peer().await?;
-    let queries = match selector {
-        Some(query) => vec![convert::query_message(&query, 0)],
+    let asked = selector.map(|query| WiredQuery {
+        source: arguments.source.clone().unwrap_or_default(),
+        ..convert::query_message(&query, 0)
+    });
+    let queries = match asked {
+        Some(query) => vec![query],
         None => queries_in_use(&peer).await?,
     };
+    let metadata_windows: Vec<_> = arguments
+        .metadata_windows
+        .iter()
+        .map(|window| convert::duration(window.ms()))
+        .collect();
     let mut results = Vec::new();
     let mut seen = HashSet::new();
     let mut problem = None;
-    for query in queries {
+    for query in &queries {
         let request = AnalyzeSeriesRequest {
-            query: Some(query),
+            query: Some(query.clone()),
             at: at.map(convert::timestamp),
             steps: arguments.steps.clone(),
+            metadata_windows: metadata_windows.clone(),
             ..AnalyzeSeriesRequest::default()
         };
         let mut stream = peer.analysis().analyze_series(request).await?.into_inner();
@@ -141,15 +151,15 @@ fn words(results: &[SeriesResult]) -> String {
                 shown(window.max),
                 shown(window.std),
                 shown(window.p95),
-                if at == 0 { nature(analysis) } else { String::new() },
+                if at == 0 { nature(analysis, unit) } else { String::new() },
             ]);
         }
     }
     table(&head, &rows)
 }
 
-/// What kind of series it is, in a few words.
-fn nature(analysis: &sla_proto::result::v1::Analysis) -> String {
+/// What kind of series it is and what is expected of it, in a few words.
+fn nature(analysis: &sla_proto::result::v1::Analysis, unit: Unit) -> String {
     let mut words = Vec::new();
     if analysis.rate.is_some() {
         words.push("rate/s".to_owned());
@@ -169,6 +179,15 @@ fn nature(analysis: &sla_proto::result::v1::Analysis) -> String {
             None => {}
         }
         words.extend(metadata.notes.first().cloned());
+    }
+    if let Some(coming) = analysis.forecast.as_ref().and_then(convert::forecast_summary) {
+        let shown = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| quantity::short(value, unit));
+        words.push(format!(
+            "coming {} / {} / {}",
+            shown(coming.min),
+            shown(coming.mean),
+            shown(coming.max)
+        ));
     }
     words.join(", ")
 }

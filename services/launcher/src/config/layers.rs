@@ -27,7 +27,16 @@ const OPTIONAL_KEYS: &[&str] = &[
     "source.headers",
     "source.key_file",
     "source.password_file",
+    "sources.NAME",
 ];
+
+/// A key of a further source as the key of the default one: `sources.eu.url` → `source.url`.
+fn plain(key: &str) -> String {
+    match key.strip_prefix("sources.").and_then(|rest| rest.split_once('.')) {
+        Some((_, rest)) => format!("source.{rest}"),
+        None => key.to_owned(),
+    }
+}
 
 /// What the command line sets.
 #[derive(Debug, Clone, Default)]
@@ -181,6 +190,8 @@ impl Provider for Variables {
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
         let defaults = Figment::from(Serialized::defaults(Config::default()));
         let is_text = |key: &str| {
+            let key = plain(key);
+            let key = key.as_str();
             matches!(defaults.find_value(key), Ok(Value::String(..)))
                 || (OPTIONAL_KEYS.contains(&key) && !matches!(key, "source.headers" | "console.keys"))
                 || key.starts_with("source.headers.")
@@ -223,7 +234,8 @@ fn told(error: &toml::de::Error, text: &str) -> String {
     let line_at = before.rfind('\n').map_or(0, |at| at + 1);
     let line = text[line_at..].lines().next().unwrap_or_default();
     let section = before.lines().rev().find(|line| line.trim_start().starts_with('['));
-    let in_secret_section = section.is_some_and(|section| section.contains(SECRET_SECTION));
+    let in_secret_section =
+        section.is_some_and(|section| section.contains(SECRET_SECTION) || section.contains(".headers"));
     let key = line.split('=').next().unwrap_or_default().trim();
     let is_named = |word: &str| key.contains(word.rsplit('.').next().unwrap_or(word));
     let is_secret = in_secret_section
@@ -242,6 +254,8 @@ fn told(error: &toml::de::Error, text: &str) -> String {
 
 /// A value as `sla config show` prints it.
 fn shown_value(key: &str, value: String) -> String {
+    let key = plain(key);
+    let key = key.as_str();
     let hidden = SECRET_KEYS.contains(&key) || key.starts_with("source.headers.");
     if hidden && value != "\"\"" {
         return "(hidden)".to_owned();
@@ -331,6 +345,37 @@ mod tests {
         }
         let words = refused("[source]\nconcurrency = \"many\"\n");
         assert!(words.contains("line 2") && words.contains("many"), "{words}");
+    }
+
+    #[test]
+    fn a_further_source_keeps_its_secrets_too() {
+        assert_eq!(plain("sources.eu.headers.x"), "source.headers.x");
+        assert_eq!(plain("instance.name"), "instance.name");
+        for key in [
+            "sources.eu.password",
+            "sources.eu.bearer_token",
+            "sources.eu.headers.X-Scope-OrgID",
+        ] {
+            assert_eq!(shown_value(key, "\"4711\"".to_owned()), "(hidden)", "{key}");
+        }
+        let shown = shown_value("sources.eu.url", "\"http://me:4711@host/x\"".to_owned());
+        assert_eq!(shown, "\"http://host/x\"");
+        let text = "[sources.eu.headers]\nX-Scope-OrgID = 4711\n";
+        let words = told(&toml::from_str::<Config>(text).unwrap_err(), text);
+        assert!(!words.contains("4711"), "{words}");
+    }
+
+    #[test]
+    fn further_sources_are_called_as_their_section() {
+        let text = "[source]\nurl = \"http://a:1\"\n[sources.eu]\nurl = \"http://b:2\"\n[sources.us]\nurl = \"http://c:3\"\nname = \"east\"\n";
+        let config: Config = toml::from_str(text).unwrap();
+        config.check().unwrap();
+        let names: Vec<String> = config.all_sources().into_iter().map(|source| source.name).collect();
+        assert_eq!(names, ["", "eu", "east"]);
+        for wrong in ["[sources.eu]\n", "[sources.\"a b\"]\nurl = \"http://b:2\"\n"] {
+            let config: Config = toml::from_str(wrong).unwrap();
+            assert!(config.check().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -59,8 +59,10 @@ impl<'de> Deserialize<'de> for Span {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Where the samples come from.
+    /// Where the samples come from, unless another source is named.
     pub(crate) source: SourceConfig,
+    /// Further sources by name, with the same keys.
+    pub(crate) sources: BTreeMap<String, SourceConfig>,
     /// The local instance.
     pub(crate) instance: InstanceConfig,
     /// Logs.
@@ -207,6 +209,8 @@ pub(crate) struct EtlConfig {
     pub(crate) results_every: Span,
     /// Metadata by themselves.
     pub(crate) metadata_every: Span,
+    /// Windows of metadata, the one shown first in front; above 26 h they are told of 5-min means.
+    pub(crate) metadata_windows: Vec<Span>,
     /// Threads for numerics; 0 = one a core.
     pub(crate) threads: usize,
     /// Most memory for raw samples of one source, bytes; at least 16 MiB.
@@ -219,6 +223,7 @@ impl Default for EtlConfig {
             max_series: 2_000,
             results_every: Span(300_000),
             metadata_every: Span(86_400_000),
+            metadata_windows: vec![Span(43_200_000)],
             threads: 0,
             cache_bytes: 256 << 20,
         }
@@ -260,6 +265,49 @@ impl Default for ConsoleConfig {
 }
 
 impl Config {
+    /// All sources, the default one first; a further one is called as its section unless it has a name of its own.
+    pub(crate) fn all_sources(&self) -> Vec<SourceConfig> {
+        let further = self.sources.iter().map(|(section, source)| {
+            let mut source = source.clone();
+            if source.name.is_empty() {
+                source.name.clone_from(section);
+            }
+            source
+        });
+        std::iter::once(self.source.clone()).chain(further).collect()
+    }
+
+    fn check_further_sources(&self) -> Result<(), ConfigError> {
+        let refused = |value: String, rule: String, fix: &str| {
+            Err(ConfigError::Rule {
+                key: "sources",
+                value,
+                rule,
+                fix: fix.to_owned(),
+            })
+        };
+        for (section, source) in &self.sources {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            if section.is_empty() || section.len() > 40 || !section.chars().all(plain) {
+                let rule = "a name has 1 to 40 letters, digits, - or _".to_owned();
+                return refused(section.clone(), rule, "choose a simple name such as prod-eu");
+            }
+            if let Err(error) = SourceOptions::new(section.as_str(), source.url.as_str()).check_url() {
+                let words = match error {
+                    SourceError::BadOption { rule, .. } => rule,
+                    other => other.to_string(),
+                };
+                let rule = format!("the url of [sources.{section}] {words}");
+                return refused(redact_url(&source.url), rule, "correct its `url`");
+            }
+            if source.concurrency == 0 {
+                let rule = format!("[sources.{section}] must allow at least one request");
+                return refused("concurrency = 0".to_owned(), rule, "leave it out for 2");
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses what parses but cannot work.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let rule = |key, value: String, rule: &str, fix: &str| {
@@ -295,6 +343,7 @@ impl Config {
                 "correct --prometheus, or `url` below [source]",
             );
         }
+        self.check_further_sources()?;
         if self.evaluation.windows.is_empty() {
             return rule(
                 "evaluation.windows",

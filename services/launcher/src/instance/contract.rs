@@ -37,6 +37,7 @@ fn selector(text: &str) -> Query {
     Query {
         query: Some(query::Query::Selector(text.to_owned())),
         step_ms: 0,
+        source: String::new(),
     }
 }
 

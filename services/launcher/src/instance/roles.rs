@@ -93,9 +93,9 @@ async fn role(word: &str, wiring: &Wiring<'_>, parts: Parts) -> Result<Box<dyn R
     Ok(match word {
         "storage" => Box::new(StorageService::start(StorageOptions::in_dir(&paths.data), parts).await?),
         "etl" => {
-            let source = source(config, run, parts.clock.clone())?;
+            let sources = sources(config, run, &parts.clock)?;
             let stream = Arc::new(DirectStream::to(parts.peer.clone()));
-            Box::new(EtlService::start(etl_options(config, paths), source, stream, parts)?)
+            Box::new(EtlService::start(etl_options(config, paths), sources, stream, parts)?)
         }
         "sla" => Box::new(SlaService::start(sla_options(config, run), parts)?),
         "retrieval" => Box::new(RetrievalService::start(RetrievalOptions::default(), parts)?),
@@ -103,16 +103,22 @@ async fn role(word: &str, wiring: &Wiring<'_>, parts: Parts) -> Result<Box<dyn R
     })
 }
 
-fn source(config: &Config, run: &Serve, clock: Arc<dyn Clock>) -> Result<Arc<dyn MetricSource>, Report> {
+/// The metric sources, the default one first.
+fn sources(config: &Config, run: &Serve, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<dyn MetricSource>>, Report> {
     if let Some(demo) = &run.demo {
         let options = ReplayOptions {
             step_ms: demo.step_ms,
             ..ReplayOptions::default()
         };
-        return Ok(Arc::new(Replay::demo(SourceId("demo".to_owned()), clock, options)));
+        let replay = Replay::demo(SourceId("demo".to_owned()), clock.clone(), options);
+        return Ok(vec![Arc::new(replay)]);
     }
-    let options = source_options(&config.source, config.etl.max_series);
-    Ok(Arc::new(Prometheus::new(options)?))
+    let mut sources: Vec<Arc<dyn MetricSource>> = Vec::new();
+    for source in config.all_sources() {
+        let options = source_options(&source, config.etl.max_series);
+        sources.push(Arc::new(Prometheus::new(options)?));
+    }
+    Ok(sources)
 }
 
 fn etl_options(config: &Config, paths: &Paths) -> EtlOptions {
@@ -122,6 +128,7 @@ fn etl_options(config: &Config, paths: &Paths) -> EtlOptions {
         horizon_ms: config.evaluation.horizon.ms(),
         results_every_ms: config.etl.results_every.ms(),
         metadata_every_ms: config.etl.metadata_every.ms(),
+        metadata_windows_ms: config.etl.metadata_windows.iter().map(|window| window.ms()).collect(),
         cache_bytes: config.etl.cache_bytes,
         log_directory: Some(paths.log.clone()),
         ..EtlOptions::default()

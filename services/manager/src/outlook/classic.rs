@@ -25,8 +25,7 @@ pub async fn forecasts(peer: &Peer, query: Query, at_ms: i64) -> Result<HashMap<
         query: Some(query),
         at: Some(timestamp(at_ms)),
         steps: vec![STEP.to_owned()],
-        windows: Vec::new(),
-        series_id: Vec::new(),
+        ..AnalyzeSeriesRequest::default()
     };
     let read = async {
         let upstream = |status| SlaError::upstream("make a forecast", status);

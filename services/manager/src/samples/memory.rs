@@ -277,6 +277,7 @@ mod tests {
             message: pb::Query {
                 query: Some(pb::query::Query::Selector(text.to_owned())),
                 step_ms: 0,
+                source: String::new(),
             },
             query,
         }

@@ -221,6 +221,7 @@ mod tests {
                 query: Some(series_pb::Query {
                     query: Some(series_pb::query::Query::Selector("up".into())),
                     step_ms: 0,
+                    source: String::new(),
                 }),
                 range: Some(pb::AllowedRange {
                     min: Some(1.0),

@@ -177,7 +177,7 @@ async fn metric_names(core: &ManagerCore) -> Result<Vec<MetricName>, SlaError> {
             .list_metric_names(ListMetricNamesRequest {
                 page_size: PAGE_NAMES,
                 page_token,
-                contains: String::new(),
+                ..ListMetricNamesRequest::default()
             })
             .await
             .map_err(|status| SlaError::upstream("list the metrics", status))?

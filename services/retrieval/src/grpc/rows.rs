@@ -10,9 +10,8 @@ use sla_proto::retrieval::v1::{ListSeriesRowsRequest, ListSeriesRowsResponse, Se
 use sla_proto::series::v1::{CounterMode, Point};
 use sla_proto::storage::v1::LatestResult;
 use sla_runtime::page::{self, Token};
-use sla_runtime::status::Problem;
 
-use super::sentences;
+use super::{bad_page_token, sentences};
 use crate::columns::columns;
 use crate::error::RetrievalError;
 use crate::figures;
@@ -115,13 +114,13 @@ fn metadata_of(result: &SeriesResult) -> Option<&Metadata> {
 
 impl Core {
     pub(super) async fn rows(&self, request: ListSeriesRowsRequest) -> Result<ListSeriesRowsResponse, RetrievalError> {
-        let at_ms = self.instant_ms(request.at.as_ref());
+        let at_ms = self.instant_ms(request.at.as_ref()).await;
         let frame = frame(&request, at_ms)?;
         let order = Order::parse(&request.sort)?;
         let queries = request.queries;
         if queries.is_empty() {
             // Nothing is read in bulk without a selector.
-            let source = self.peer.source().get_source(GetSourceRequest {}).await;
+            let source = self.peer.source().get_source(GetSourceRequest::default()).await;
             let source = source.map_err(RetrievalError::upstream("tell how the source does"))?;
             return Ok(ListSeriesRowsResponse {
                 source: source.into_inner().status,
@@ -137,12 +136,8 @@ impl Core {
             frame.mode as i32,
             request.sort
         );
-        let refused = |problem: Problem| RetrievalError::Upstream {
-            doing: "page",
-            cause: std::sync::Arc::new(problem.status()),
-        };
-        let after = match Token::decode(&request.page_token, &filter).map_err(refused)? {
-            Some(key) => Some(Key::decode(&key).ok_or_else(|| refused(Token::refused()))?),
+        let after = match Token::decode(&request.page_token, &filter).map_err(bad_page_token)? {
+            Some(key) => Some(Key::decode(&key).ok_or_else(|| bad_page_token(Token::refused()))?),
             None => None,
         };
 

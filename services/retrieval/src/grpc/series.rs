@@ -21,13 +21,13 @@ use crate::samples::{ReadSeries, Reading, each};
 use crate::service::Core;
 
 /// The range of a screen, (after, until].
-fn range(
+async fn range(
     core: &Core,
     after: Option<&prost_types::Timestamp>,
     until: Option<&prost_types::Timestamp>,
     longest_ms: i64,
 ) -> Result<(i64, i64), RetrievalError> {
-    let until_ms = core.instant_ms(until);
+    let until_ms = core.instant_ms(until).await;
     let after_ms = after.map_or(until_ms.saturating_sub(DEFAULT_WINDOW_MS), convert::millis);
     check_range(after_ms, until_ms, longest_ms)
 }
@@ -101,7 +101,7 @@ impl Core {
         let query = request.query.clone().unwrap_or_default();
         let analyse = AnalyzeSeriesRequest {
             query: request.query,
-            at: Some(convert::timestamp(self.instant_ms(request.at.as_ref()))),
+            at: Some(convert::timestamp(self.instant_ms(request.at.as_ref()).await)),
             series_id: request.series_id.clone(),
             ..AnalyzeSeriesRequest::default()
         };
@@ -151,7 +151,8 @@ impl Core {
     }
 
     pub(super) async fn chart(&self, request: GetChartRequest) -> Result<GetChartResponse, RetrievalError> {
-        let (after_ms, until_ms) = range(self, request.after.as_ref(), request.until.as_ref(), MAX_CHART_RANGE_MS)?;
+        let (after_ms, until_ms) =
+            range(self, request.after.as_ref(), request.until.as_ref(), MAX_CHART_RANGE_MS).await?;
         let count = match request.columns as usize {
             0 => DEFAULT_CHART_COLUMNS,
             asked => asked.min(MAX_CHART_COLUMNS),
@@ -187,7 +188,8 @@ impl Core {
     }
 
     pub(super) async fn export(&self, request: ExportSamplesRequest) -> Result<ExportSamplesResponse, RetrievalError> {
-        let (after_ms, until_ms) = range(self, request.after.as_ref(), request.until.as_ref(), MAX_RAW_RANGE_MS)?;
+        let (after_ms, until_ms) =
+            range(self, request.after.as_ref(), request.until.as_ref(), MAX_RAW_RANGE_MS).await?;
         let query = request.query.unwrap_or_default();
         let mut reading = self.read(vec![query.clone()], after_ms, until_ms, false).await?;
         let one = pick(&mut reading, &request.series_id, &query)?;

@@ -1,9 +1,10 @@
 //! Results: statistics of each window, metadata, forecast.
 
 use serde_json::{Map, Value, json};
+use sla_proto::convert;
 use sla_proto::result::v1::series_result::Outcome;
 use sla_proto::result::v1::{
-    Analysis, Forecast, ForecastLine, Metadata, SeriesResult, StationarityTest, WindowStatistics,
+    Analysis, Forecast, ForecastLine, ForecastSummary, Metadata, SeriesResult, StationarityTest, WindowStatistics,
 };
 use sla_proto::series::v1::{Series, SeriesKind};
 
@@ -52,6 +53,9 @@ fn fill(json: &mut Value, analysis: &Analysis) {
         });
     }
     json["metadata"] = analysis.metadata.as_ref().map_or(Value::Null, metadata);
+    if !analysis.more_metadata.is_empty() {
+        json["more_metadata"] = analysis.more_metadata.iter().map(metadata).collect();
+    }
     json["forecast"] = analysis.forecast.as_ref().map_or(Value::Null, forecast);
 }
 
@@ -121,7 +125,20 @@ fn forecast(forecast: &Forecast) -> Value {
         "mean": line(forecast.mean.as_ref()),
         "max": line(forecast.max.as_ref()),
         "min": line(forecast.min.as_ref()),
+        "coming": forecast_summary(convert::forecast_summary(forecast).as_ref()),
         "notes": forecast.notes,
+    })
+}
+
+/// A forecast in three numbers.
+fn forecast_summary(summary: Option<&ForecastSummary>) -> Value {
+    summary.map_or(Value::Null, |summary| {
+        json!({
+            "mean": summary.mean,
+            "max": summary.max,
+            "min": summary.min,
+            "until": time(summary.until.as_ref()),
+        })
     })
 }
 
