@@ -6,11 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sla_domain::{Labels, SeriesId};
-use tonic::Status;
+use tokio::time::{Instant, timeout_at};
+use tonic::{Status, Streaming};
 
-use crate::etl::v1::{ReadSamplesRequest, ReadSummary, SeriesSamples, read_samples_response::Part};
+use crate::etl::v1::{
+    ReadSamplesRequest, ReadSamplesResponse, ReadSummary, SeriesSamples, read_samples_response::Part,
+};
 use crate::series::v1::{SampleChunk, Series};
 use crate::{Peer, convert};
+
+/// Series handed on at once by a read that goes on.
+pub const PART_SERIES: usize = 256;
 
 /// What one read may bring and take; a read beyond it fails as a whole, because half an answer looks like a whole one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +36,19 @@ pub struct RawSeries {
     pub series: Series,
     /// Its fingerprint.
     pub id: SeriesId,
-    /// Its labels.
-    pub labels: Labels,
     /// The query it answers, an index into the request's.
     pub query_index: usize,
     /// Typical distance of its samples, milliseconds; 0 when unknown.
     pub spacing_ms: i64,
     /// Its samples, oldest chunk first. Chunks may overlap.
     pub chunks: Vec<SampleChunk>,
+}
+
+impl RawSeries {
+    /// Its labels.
+    pub fn labels(&self) -> Labels {
+        convert::labels(&self.series)
+    }
 }
 
 /// The whole answer to a read.
@@ -100,41 +111,91 @@ impl From<Status> for ReadError {
 impl Peer {
     /// Reads the samples of all series that match, compressed as the owner holds them.
     pub async fn read_samples(&self, request: ReadSamplesRequest, limits: ReadLimits) -> Result<RawReading, ReadError> {
-        tokio::time::timeout(limits.time, collect(self, request, limits))
+        let mut going = self.stream_samples(request, limits).await?;
+        let mut series = Vec::new();
+        while let Some(part) = going.next().await? {
+            series.extend(part);
+        }
+        Ok(RawReading {
+            series,
+            summary: going.summary,
+        })
+    }
+
+    /// Begins such a read: its series come part by part, and who keeps none of them holds none.
+    pub async fn stream_samples(
+        &self,
+        request: ReadSamplesRequest,
+        limits: ReadLimits,
+    ) -> Result<GoingRead, ReadError> {
+        let until = Instant::now() + limits.time;
+        let answer = timeout_at(until, self.samples().read_samples(request))
             .await
-            .map_err(|_| ReadError::TooSlow { limit: limits.time })?
+            .map_err(|_| ReadError::TooSlow { limit: limits.time })??;
+        Ok(GoingRead {
+            messages: Some(answer.into_inner()),
+            limits,
+            until,
+            series: 0,
+            bytes: 0,
+            summary: ReadSummary::default(),
+        })
     }
 }
 
-async fn collect(peer: &Peer, request: ReadSamplesRequest, limits: ReadLimits) -> Result<RawReading, ReadError> {
-    let mut stream = peer.samples().read_samples(request).await?.into_inner();
-    let mut series = Vec::new();
-    let mut bytes = 0_usize;
-    while let Some(message) = stream.message().await? {
-        match message.part {
-            Some(Part::Series(part)) => {
-                bytes += part.chunks.iter().map(|chunk| chunk.xor.len()).sum::<usize>();
-                if bytes > limits.bytes {
-                    return Err(ReadError::TooManyBytes { limit: limits.bytes });
+/// A read that goes on.
+#[derive(Debug)]
+pub struct GoingRead {
+    /// `None` after the last message.
+    messages: Option<Streaming<ReadSamplesResponse>>,
+    limits: ReadLimits,
+    until: Instant,
+    series: usize,
+    bytes: usize,
+    /// How the source did, and which queries failed: known once the last part came.
+    pub summary: ReadSummary,
+}
+
+impl GoingRead {
+    /// The next series, at most [`PART_SERIES`]; `None` when all came.
+    pub async fn next(&mut self) -> Result<Option<Vec<RawSeries>>, ReadError> {
+        let mut part = Vec::new();
+        while let Some(messages) = self.messages.as_mut().filter(|_| part.len() < PART_SERIES) {
+            let message = timeout_at(self.until, messages.message()).await;
+            let message = message.map_err(|_| ReadError::TooSlow {
+                limit: self.limits.time,
+            })??;
+            // The owner promises a summary as the last message: without it series may be missing.
+            match message.ok_or(ReadError::Cut)?.part {
+                Some(Part::Series(series)) => part.push(self.admit(series)?),
+                Some(Part::Summary(summary)) => {
+                    self.summary = summary;
+                    self.messages = None;
                 }
-                if series.len() == limits.series {
-                    return Err(ReadError::TooManySeries { limit: limits.series });
-                }
-                series.push(raw(part)?);
+                None => {}
             }
-            Some(Part::Summary(summary)) => return Ok(RawReading { series, summary }),
-            None => {}
         }
+        Ok((!part.is_empty()).then_some(part))
     }
-    // The owner promises a summary as the last message: without it series may be missing.
-    Err(ReadError::Cut)
+
+    fn admit(&mut self, part: SeriesSamples) -> Result<RawSeries, ReadError> {
+        let ReadLimits { series, bytes, .. } = self.limits;
+        self.bytes += part.chunks.iter().map(|chunk| chunk.xor.len()).sum::<usize>();
+        if self.bytes > bytes {
+            return Err(ReadError::TooManyBytes { limit: bytes });
+        }
+        if self.series == series {
+            return Err(ReadError::TooManySeries { limit: series });
+        }
+        self.series += 1;
+        raw(part)
+    }
 }
 
 fn raw(part: SeriesSamples) -> Result<RawSeries, ReadError> {
     let series = part.series.ok_or(ReadError::Nameless)?;
     Ok(RawSeries {
         id: convert::series_id(&series).ok_or(ReadError::Nameless)?,
-        labels: convert::labels(&series),
         query_index: part.query_index as usize,
         spacing_ms: part.spacing_ms,
         chunks: part.chunks,
@@ -149,7 +210,6 @@ mod tests {
     use tonic::{Request, Response};
 
     use super::*;
-    use crate::etl::v1::ReadSamplesResponse;
     use crate::etl::v1::sample_service_server::{SampleService, SampleServiceServer};
     use crate::series::v1::SeriesKind;
 
@@ -214,7 +274,7 @@ mod tests {
         let reading = read(vec![series("a", 50), series("b", 50), summary], false)
             .await
             .unwrap();
-        let names: Vec<String> = reading.series.iter().map(|one| one.labels.to_string()).collect();
+        let names: Vec<String> = reading.series.iter().map(|one| one.labels().to_string()).collect();
         assert_eq!(names, ["a", "b"]);
         assert_eq!((reading.series[0].query_index, reading.summary.series), (3, 2));
     }

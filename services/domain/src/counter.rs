@@ -1,5 +1,7 @@
 //! Counters and their rate (semantics §9).
 
+use std::collections::VecDeque;
+
 use crate::sample::Samples;
 
 /// Name endings of counters where the type is unknown.
@@ -36,35 +38,61 @@ pub fn rate(samples: &Samples, over_ms: i64) -> Samples {
         times_ms: Vec::with_capacity(samples.len()),
         values: Vec::with_capacity(samples.len()),
     };
-    // The finite samples: time, value, and what resets up to it took away. Two columns, because their differences stay
-    // exact where nothing was reset.
-    let mut line: Vec<(i64, f64, f64)> = Vec::with_capacity(samples.len());
-    let mut first = 0;
+    let mut line = RateLine::new(over_ms);
     for (time_ms, value) in samples.iter() {
-        if !value.is_finite() {
-            out.push(time_ms, value);
-            continue;
-        }
-        let lost = line.last().map_or(
-            0.0,
-            |(_, before, lost)| if value < *before { lost + before } else { *lost },
-        );
-        line.push((time_ms, value, lost));
-        let after_ms = time_ms.saturating_sub(over_ms);
-        while line[first].0 <= after_ms && first + 1 < line.len() {
-            first += 1;
-        }
-        let (first_ms, first_value, first_lost) = line[first];
-        let covered_ms = time_ms.saturating_sub(first_ms);
-        if covered_ms > 0 {
-            let risen = (value - first_value) + (lost - first_lost);
-            let rate = risen * 1_000.0 / covered_ms as f64;
-            if rate.is_finite() {
-                out.push(time_ms, rate);
-            }
+        if let Some(rate) = line.push(time_ms, value) {
+            out.push(time_ms, rate);
         }
     }
     out
+}
+
+/// The rate, sample by sample: see [`rate`].
+#[derive(Debug, Clone)]
+pub struct RateLine {
+    over_ms: i64,
+    /// The numbers that a next rate may reach back to: time, value, and what resets up to it took away. Two columns,
+    /// because their differences stay exact where nothing was reset.
+    line: VecDeque<(i64, f64, f64)>,
+}
+
+impl RateLine {
+    /// Nothing seen yet; the rate is taken over `over_ms` milliseconds.
+    pub fn new(over_ms: i64) -> Self {
+        Self {
+            over_ms,
+            line: VecDeque::new(),
+        }
+    }
+
+    /// Over how long the rate is taken, milliseconds.
+    pub fn over_ms(&self) -> i64 {
+        self.over_ms
+    }
+
+    /// The rate at the next sample; `None` where there is none. What is no number comes back as it is.
+    pub fn push(&mut self, time_ms: i64, value: f64) -> Option<f64> {
+        if !value.is_finite() {
+            return Some(value);
+        }
+        let lost = self.line.back().map_or(
+            0.0,
+            |(_, before, lost)| if value < *before { lost + before } else { *lost },
+        );
+        self.line.push_back((time_ms, value, lost));
+        let after_ms = time_ms.saturating_sub(self.over_ms);
+        while self.line.len() > 1 && self.line[0].0 <= after_ms {
+            self.line.pop_front();
+        }
+        let (first_ms, first_value, first_lost) = self.line[0];
+        let covered_ms = time_ms.saturating_sub(first_ms);
+        if covered_ms <= 0 {
+            return None;
+        }
+        let risen = (value - first_value) + (lost - first_lost);
+        let rate = risen * 1_000.0 / covered_ms as f64;
+        rate.is_finite().then_some(rate)
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ const FIRST_MS: f64 = -62_135_596_800_000.0;
 /// … to 9999-12-31T23:59:59.999Z.
 const LAST_MS: f64 = 253_402_300_799_999.0;
 
-/// Reads an instant into Unix milliseconds: RFC 3339 (`2026-11-20T14:32:00Z`, a blank for the T is allowed, without an
+/// Reads an instant into Unix milliseconds: RFC 3339 (`2026-11-20T14:32:00Z`, a blank for the T is allowed, seconds may be left out, without an
 /// offset it is UTC), or a number of Unix seconds — milliseconds above 1e11 — with an optional fraction.
 pub fn parse_ms(text: &str) -> Result<i64, Invalid> {
     let bare = text.trim();
@@ -26,7 +26,9 @@ pub fn parse_ms(text: &str) -> Result<i64, Invalid> {
             .map(|time| time.timestamp_millis())
             .or_else(|_| {
                 let naive = NaiveDateTime::parse_from_str(bare, "%Y-%m-%dT%H:%M:%S%.f")
-                    .or_else(|_| NaiveDateTime::parse_from_str(bare, "%Y-%m-%d %H:%M:%S%.f"))?;
+                    .or_else(|_| NaiveDateTime::parse_from_str(bare, "%Y-%m-%d %H:%M:%S%.f"))
+                    .or_else(|_| NaiveDateTime::parse_from_str(bare, "%Y-%m-%dT%H:%M"))
+                    .or_else(|_| NaiveDateTime::parse_from_str(bare, "%Y-%m-%d %H:%M"))?;
                 Ok::<i64, chrono::ParseError>(naive.and_utc().timestamp_millis())
             })
             .ok()
@@ -80,6 +82,7 @@ mod tests {
             "2026-11-20T14:22:00+00:00",
             "2026-11-20T15:22:00+01:00",
             "2026-11-20 14:22:00",
+            "2026-11-20 14:22",
             "2026-11-20T14:22:00",
             "1795184520",
             "1795184520000",

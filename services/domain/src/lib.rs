@@ -33,7 +33,9 @@ pub mod unit;
 pub mod window;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use evaluation::{Evaluation, Interval, Judgement, Reading, evaluate, evaluate_windows, state_at};
+pub use evaluation::{
+    Evaluation, Interval, Judgement, Reading, Rolling, Timeline, evaluate, evaluate_windows, state_at,
+};
 pub use invalid::Invalid;
 pub use ledger::{LedgerKey, Transitions, Violation, transitions};
 pub use merge::{Merged, Part, merge};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sla_domain::{Invalid, instant};
 
+use crate::command::csv_file::CsvColumns;
 use crate::config::{Flags, Span};
 
 /// Service-level agreements in the terminal: were they kept, are they kept, will they be kept.
@@ -306,6 +307,8 @@ pub(crate) struct EvaluateArgs {
     /// Samples from a file instead: `timestamp,value`; - for stdin. Needs no instance.
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) columns: CsvColumns,
     /// Least allowed value: 4, 1.5k, 6G, 6Gi, 10%, 250ms, 3MB/s.
     #[arg(long, allow_hyphen_values = true, value_name = "VALUE")]
     pub(crate) min: Option<String>,
@@ -337,6 +340,8 @@ pub(crate) struct Input {
     /// Samples from a file: `timestamp,value`; - for stdin. Needs no instance.
     #[arg(long, value_name = "FILE", conflicts_with = "values")]
     pub(crate) csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) columns: CsvColumns,
     /// Values from a JSON file: an array, or an object with `values` and `step_seconds`; - for stdin. Needs no instance.
     #[arg(long, value_name = "FILE.json")]
     pub(crate) values: Option<PathBuf>,

@@ -6,6 +6,7 @@ mod backtest;
 mod check;
 mod config;
 mod console;
+pub(crate) mod csv_file;
 mod evaluate;
 mod forecast;
 mod input;

@@ -7,13 +7,16 @@ use sla_proto::Peer;
 use sla_runtime::Shutdown;
 use sla_runtime::pool::CpuPool;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
+use crate::asks::Asks;
 use crate::board::Board;
 use crate::error::SlaError;
 use crate::metrics::SlaMetrics;
 use crate::options::SlaOptions;
 use crate::outlook::board::OutlookBoard;
 use crate::outlook::drawings::Drawings;
+use crate::samples::memory::SharedMemory;
 use crate::samples::spacings::Spacings;
 use crate::sets::catalog::{Catalog, Sets};
 use crate::sets::editor::Editor;
@@ -44,9 +47,13 @@ pub(crate) struct ManagerCore {
     /// The one giver of ids: the ledger knows objectives by id alone, whoever named them.
     pub(crate) ids: Identities,
     pub(crate) board: Board,
-    pub(crate) spacings: Spacings,
+    pub(crate) memory: Arc<SharedMemory>,
+    pub(crate) spacings: Arc<Spacings>,
     pub(crate) outlooks: Arc<OutlookBoard>,
     pub(crate) drawings: Arc<Drawings>,
+    /// What somebody waits for now: the background gives way.
+    pub(crate) asks: Asks,
+    pub(crate) started: Instant,
     pub(crate) now_requests: mpsc::Sender<NowRequest>,
 }
 

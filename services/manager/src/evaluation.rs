@@ -4,4 +4,5 @@ pub mod cadence;
 pub mod judge;
 pub mod snapshot;
 pub mod status;
+pub mod tracks;
 pub mod what_if;

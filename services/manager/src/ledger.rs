@@ -3,8 +3,9 @@
 //! Natural keys (objective, generation, series, start) make every write safe to repeat: after a crash the same samples
 //! give the same rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use sla_domain::SeriesId;
 use sla_domain::evaluation::Evaluation;
 use sla_domain::ledger::{LedgerKey, Violation, transitions};
 use sla_domain::objective::ObjectiveId;
@@ -96,10 +97,13 @@ impl Mirrored {
     }
 }
 
+/// The violations of one objective in one generation, by series.
+type OfObjective = HashMap<SeriesId, Vec<Mirrored>>;
+
 /// The mirror. Empty until [`LedgerMirror::load`] has read the store.
 #[derive(Debug, Default)]
 pub struct LedgerMirror {
-    by_key: HashMap<LedgerKey, Vec<Mirrored>>,
+    by_objective: HashMap<(ObjectiveId, u32), OfObjective>,
     loaded: bool,
 }
 
@@ -111,7 +115,7 @@ impl LedgerMirror {
 
     /// Reads what is open and what ended after `after_ms`.
     pub async fn load(&mut self, peer: &Peer, after_ms: i64) -> Result<(), SlaError> {
-        let mut by_key: HashMap<LedgerKey, Vec<Mirrored>> = HashMap::new();
+        let mut read = Self::default();
         for open_only in [true, false] {
             let mut page_token = String::new();
             for _ in 0..MAX_PAGES {
@@ -132,7 +136,7 @@ impl LedgerMirror {
                     .into_inner();
                 for stored in answer.violations {
                     if let Some(violation) = from_message(&stored) {
-                        let list = by_key.entry(violation.key.clone()).or_default();
+                        let list = read.list(&violation.key);
                         if !list.iter().any(|have| have.violation.start_ms == violation.start_ms) {
                             list.push(Mirrored::new(violation, stored, 0));
                         }
@@ -144,17 +148,28 @@ impl LedgerMirror {
                 }
             }
         }
-        self.by_key = by_key;
-        self.loaded = true;
+        *self = Self { loaded: true, ..read };
         Ok(())
+    }
+
+    fn list(&mut self, key: &LedgerKey) -> &mut Vec<Mirrored> {
+        let name = (key.objective.clone(), key.generation);
+        self.by_objective
+            .entry(name)
+            .or_default()
+            .entry(key.series)
+            .or_default()
     }
 
     /// Forgets violations that ended before `before_ms`, and ended ones of objectives that are active no more.
     pub fn forget(&mut self, before_ms: i64, is_active: impl Fn(&ObjectiveId) -> bool) {
-        self.by_key.retain(|key, list| {
-            let active = is_active(&key.objective);
-            list.retain(|have| have.violation.end_ms.is_none_or(|end| active && end > before_ms));
-            !list.is_empty()
+        self.by_objective.retain(|(objective, _), of_objective| {
+            let active = is_active(objective);
+            of_objective.retain(|_, list| {
+                list.retain(|have| have.violation.end_ms.is_none_or(|end| active && end > before_ms));
+                !list.is_empty()
+            });
+            !of_objective.is_empty()
         });
     }
 
@@ -166,103 +181,111 @@ impl LedgerMirror {
         generation: impl Fn(&ObjectiveId) -> Option<u32>,
         pending: &mut LedgerChanges,
     ) {
-        let lists = self.by_key.iter();
-        let lost = lists.filter(|(key, _)| generation(&key.objective) != Some(key.generation));
-        pending.end(lost.flat_map(|(_, list)| list), at_ms);
+        for ((objective, of_generation), of_objective) in &self.by_objective {
+            if generation(objective) != Some(*of_generation) {
+                pending.end(of_objective.values().flatten(), at_ms);
+            }
+        }
     }
 
     /// What a judgement changes. Nothing is taken over before it was written: see [`LedgerMirror::written`].
     pub fn compare(&self, objective: &JudgedObjective, pending: &mut LedgerChanges) {
         let known = &objective.known;
+        let name = (known.objective.id.clone(), known.objective.generation);
+        let none = OfObjective::new();
+        let stored = self.by_objective.get(&name).unwrap_or(&none);
         for judged in &objective.series {
             let Some(longest) = judged.longest() else { continue };
-            let key = LedgerKey::new(&known.objective, judged.held.id);
-            self.compare_series(&key, &known.objective.range, longest, pending, &|violation| {
+            let mirrored = stored.get(&judged.head.id).map_or(&[][..], Vec::as_slice);
+            if mirrored.is_empty() && longest.intervals.is_empty() {
+                continue;
+            }
+            let key = LedgerKey::new(&known.objective, judged.head.id);
+            compare_series(mirrored, &key, &known.objective.range, longest, pending, &|violation| {
                 pb::Violation {
                     judged: Some(timestamp(objective.at_ms)),
-                    ..message(violation, &known.set_id, &judged.held.series)
+                    ..message(violation, &known.set_id, judged.head.message())
                 }
             });
         }
-        self.end_unseen(objective, pending);
-    }
-
-    /// Ends violations of series that were not seen for the longest window: the last look was before that.
-    fn end_unseen(&self, objective: &JudgedObjective, pending: &mut LedgerChanges) {
-        let known = &objective.known.objective;
-        let Some(longest_ms) = objective.merged.iter().map(|merged| merged.window.length_ms).max() else {
-            return;
-        };
-        let from_ms = objective.at_ms.saturating_sub(longest_ms);
-        let seen = |key: &LedgerKey| objective.series.iter().any(|judged| judged.held.id == key.series);
-        let lists = self.by_key.iter();
-        let lost =
-            lists.filter(|(key, _)| key.objective == known.id && key.generation == known.generation && !seen(key));
-        let old = lost
-            .flat_map(|(_, list)| list)
-            .filter(|have| have.violation.seen_ms <= from_ms);
-        pending.end(old, objective.at_ms);
-    }
-
-    fn compare_series(
-        &self,
-        key: &LedgerKey,
-        range: &AllowedRange,
-        longest: &Evaluation,
-        pending: &mut LedgerChanges,
-        message: &dyn Fn(&Violation) -> pb::Violation,
-    ) {
-        let none = Vec::new();
-        let mirrored = self.by_key.get(key).unwrap_or(&none);
-        let stored: Vec<Violation> = mirrored.iter().map(|have| have.violation.clone()).collect();
-        let changes = transitions(key, range, &stored, longest);
-        let now_ms = longest.window.end_ms;
-        for violation in changes.opened {
-            let row = message(&violation);
-            pending.announcements.push(Announcement::Opened(row.clone()));
-            pending.rows.push((violation, row));
-        }
-        for violation in changes.closed {
-            let row = message(&violation);
-            // History found at first sight is stored, but it is no news.
-            let was_open = mirrored
-                .iter()
-                .any(|have| have.violation.start_ms == violation.start_ms);
-            if was_open || violation.end_ms.is_none_or(|end| end > now_ms - LATE_SAMPLES_MS) {
-                pending.announcements.push(Announcement::Closed(row.clone()));
-            }
-            pending.rows.push((violation, row));
-        }
-        for violation in changes.updated {
-            let due = mirrored
-                .iter()
-                .find(|have| have.violation.start_ms == violation.start_ms)
-                .is_none_or(|have| {
-                    !violation.is_open()
-                        || !have.violation.is_open()
-                        || !(0..PROGRESS_EVERY_MS).contains(&(now_ms - have.written_ms))
-                });
-            if due {
-                let row = message(&violation);
-                pending.rows.push((violation, row));
-            }
-        }
-        for violation in changes.withdrawn {
-            let row = message(&violation);
-            pending.rows.push((violation, row));
-        }
+        end_unseen(stored, objective, pending);
     }
 
     /// Takes over what was written at `now_ms`.
     pub fn written(&mut self, pending: LedgerChanges, now_ms: i64) -> Vec<Announcement> {
         for (violation, row) in pending.rows {
-            let list = self.by_key.entry(violation.key.clone()).or_default();
+            let list = self.list(&violation.key);
             list.retain(|have| have.violation.start_ms != violation.start_ms);
             if !violation.is_withdrawn() {
                 list.push(Mirrored::new(violation, row, now_ms));
             }
         }
         pending.announcements
+    }
+}
+
+/// Ends violations of series that were not seen for the longest window: the last look was before that.
+fn end_unseen(stored: &OfObjective, objective: &JudgedObjective, pending: &mut LedgerChanges) {
+    if stored.is_empty() {
+        return;
+    }
+    let Some(longest_ms) = objective.merged.iter().map(|merged| merged.window.length_ms).max() else {
+        return;
+    };
+    let from_ms = objective.at_ms.saturating_sub(longest_ms);
+    let seen: HashSet<SeriesId> = objective.series.iter().map(|judged| judged.head.id).collect();
+    let lost = stored.iter().filter(|(id, _)| !seen.contains(*id));
+    let old = lost
+        .flat_map(|(_, list)| list)
+        .filter(|have| have.violation.seen_ms <= from_ms);
+    pending.end(old, objective.at_ms);
+}
+
+/// What a judgement of one series changes.
+fn compare_series(
+    mirrored: &[Mirrored],
+    key: &LedgerKey,
+    range: &AllowedRange,
+    longest: &Evaluation,
+    pending: &mut LedgerChanges,
+    message: &dyn Fn(&Violation) -> pb::Violation,
+) {
+    let stored: Vec<Violation> = mirrored.iter().map(|have| have.violation.clone()).collect();
+    let changes = transitions(key, range, &stored, longest);
+    let now_ms = longest.window.end_ms;
+    for violation in changes.opened {
+        let row = message(&violation);
+        pending.announcements.push(Announcement::Opened(row.clone()));
+        pending.rows.push((violation, row));
+    }
+    for violation in changes.closed {
+        let row = message(&violation);
+        // History found at first sight is stored, but it is no news.
+        let was_open = mirrored
+            .iter()
+            .any(|have| have.violation.start_ms == violation.start_ms);
+        if was_open || violation.end_ms.is_none_or(|end| end > now_ms - LATE_SAMPLES_MS) {
+            pending.announcements.push(Announcement::Closed(row.clone()));
+        }
+        pending.rows.push((violation, row));
+    }
+    for violation in changes.updated {
+        let due = mirrored
+            .iter()
+            .find(|have| have.violation.start_ms == violation.start_ms)
+            .is_none_or(|have| {
+                !violation.is_open()
+                    || !have.violation.is_open()
+                    || !(0..PROGRESS_EVERY_MS).contains(&(now_ms - have.written_ms))
+            });
+        if due {
+            let row = message(&violation);
+            pending.rows.push((violation, row));
+        }
+    }
+    for violation in changes.withdrawn {
+        let row = message(&violation);
+        pending.rows.push((violation, row));
     }
 }
 
@@ -285,12 +308,12 @@ pub fn is_withdrawn(row: &pb::Violation) -> bool {
     row.samples == 0 && row.end.is_some() && row.end == row.start
 }
 
-fn message(violation: &Violation, set_id: &str, series: &Series) -> pb::Violation {
+fn message(violation: &Violation, set_id: &str, series: Series) -> pb::Violation {
     pb::Violation {
         set_id: set_id.to_owned(),
         objective_id: violation.key.objective.as_str().to_owned(),
         generation: violation.key.generation,
-        series: Some(series.clone()),
+        series: Some(series),
         start: Some(timestamp(violation.start_ms)),
         end: violation.end_ms.map(timestamp),
         side: side_message(violation.side).into(),
@@ -339,7 +362,7 @@ mod tests {
         let known = known("x", AllowedRange::at_most(80.0).unwrap());
         judge(
             &known,
-            vec![held("x", "a", SeriesKind::Gauge, 60_000, points)],
+            &[held("x", "a", SeriesKind::Gauge, 60_000, points)],
             &asked(at_s),
             &HashMap::new(),
         )
@@ -388,7 +411,7 @@ mod tests {
         };
         for row in &stored {
             let violation = from_message(row).unwrap();
-            let list = after.by_key.entry(violation.key.clone()).or_default();
+            let list = after.list(&violation.key);
             list.push(Mirrored::new(violation, row.clone(), 690_000));
         }
         assert_eq!(changes(&mut after, &at(690, &POINTS[..3])), (0, Vec::new()));
@@ -422,7 +445,7 @@ mod tests {
         assert_eq!(pending.len(), 1, "an open one is forgotten only after it was closed");
         mirror.written(pending, 800_000);
         mirror.forget(0, |_| false);
-        assert!(mirror.by_key.is_empty());
+        assert!(mirror.by_objective.is_empty());
         // A series that came back after more than the longest window, while nobody looked.
         let _ = changes(&mut mirror, &at(690, &POINTS[..3]));
         let gone = |at_s: i64| JudgedObjective {

@@ -3,6 +3,7 @@
 //! Invariant: samples come only from the role that owns them, storage only through its service, and every judgement is
 //! made by `sla_domain::evaluation` at one explicit instant.
 
+pub(crate) mod asks;
 pub mod board;
 pub(crate) mod core;
 pub mod error;

@@ -24,6 +24,12 @@ pub const DEFAULT_MAX_SERIES: u32 = 2_000;
 pub const MAX_INLINE_OBJECTIVES: usize = 100;
 /// Most sets of one apply, and most sets stored.
 pub const MAX_SETS: usize = 100;
+/// History that forecasts stand on, milliseconds (26 h: a whole day and the horizon before it).
+pub const FORECAST_HISTORY_MS: i64 = 26 * 3_600_000;
+/// Most memory for samples unless configured otherwise, bytes: 10,000 series of 12 h at 15 s need it.
+pub const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
+/// The least that may be configured, bytes.
+pub const MIN_MEMORY_BYTES: u64 = 1 << 20;
 /// Most queries of one read of samples.
 pub const MAX_QUERIES_PER_READ: usize = 200;
 /// Most series listed below one objective.
@@ -70,6 +76,8 @@ pub struct SlaOptions {
     pub default_set: bool,
     /// Least time between two outlooks of a series, milliseconds.
     pub outlook_every_ms: i64,
+    /// Most memory for samples, bytes; at least [`MIN_MEMORY_BYTES`]. Series beyond it are not judged, and that is said.
+    pub memory_bytes: u64,
 }
 
 impl Default for SlaOptions {
@@ -81,6 +89,7 @@ impl Default for SlaOptions {
             max_series: DEFAULT_MAX_SERIES,
             default_set: true,
             outlook_every_ms: 60_000,
+            memory_bytes: DEFAULT_MEMORY_BYTES,
         }
     }
 }
@@ -105,6 +114,10 @@ impl SlaOptions {
                 self.horizon_ms,
                 format!("must lie in 1..={MAX_HORIZON_MS}"),
             );
+        }
+        if self.memory_bytes < MIN_MEMORY_BYTES {
+            let rule = format!("must be at least {MIN_MEMORY_BYTES}");
+            return refuse("memory_bytes", self.memory_bytes as i64, rule);
         }
         if self.max_series == 0 {
             return refuse("max_series", 0, "must be at least 1".to_owned());

@@ -3,4 +3,6 @@
 pub(crate) mod feed;
 pub mod memory;
 pub mod reader;
+pub mod series;
 pub mod spacings;
+pub mod wanted;

@@ -7,8 +7,10 @@ use sla_proto::violation::v1::violation_service_server::ViolationServiceServer;
 use sla_runtime::pool::CpuPool;
 use sla_runtime::{Parts, Role};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tonic::service::Routes;
 
+use crate::asks::Asks;
 use crate::board::Board;
 use crate::core::{JUDGING_THREADS, ManagerCore, NOW_QUEUE};
 use crate::error::SlaError;
@@ -18,7 +20,7 @@ use crate::grpc::violations::ViolationsApi;
 use crate::metrics::{SlaCounts, SlaMetrics};
 use crate::options::{MAX_MESSAGE_BYTES, SlaOptions};
 use crate::outlook::rounds;
-use crate::samples::spacings::Spacings;
+use crate::samples::memory::SharedMemory;
 use crate::sets::catalog::Catalog;
 use crate::sets::default_set;
 use crate::sets::editor::Editor;
@@ -51,9 +53,12 @@ impl SlaService {
             editor: Editor::new(peer.clone(), catalog.clone(), clock.clone(), ids.clone()),
             ids,
             board: Board::default(),
-            spacings: Spacings::default(),
+            memory: Arc::new(SharedMemory::new(options.memory_bytes as usize)),
+            spacings: Arc::default(),
             outlooks: Arc::default(),
             drawings: Arc::default(),
+            asks: Asks::default(),
+            started: Instant::now(),
             metrics: SlaMetrics::default(),
             options,
             peer,

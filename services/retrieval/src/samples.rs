@@ -32,9 +32,9 @@ pub struct ReadSeries {
 impl ReadSeries {
     fn of(raw: RawSeries) -> Self {
         Self {
+            labels: raw.labels(),
             series: raw.series,
             id: raw.id,
-            labels: raw.labels,
             spacing_ms: raw.spacing_ms.max(1),
             chunks: Arc::new(raw.chunks),
         }
@@ -121,7 +121,6 @@ mod tests {
         ReadSeries::of(RawSeries {
             series: convert::series_message(id, "s", &labels, "", SeriesKind::Gauge),
             id,
-            labels,
             query_index: 0,
             spacing_ms: 0,
             chunks: vec![SampleChunk {

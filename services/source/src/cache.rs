@@ -1,15 +1,13 @@
 //! Raw samples of many series, compressed: about 4 bytes a sample, decoded for each computation.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use sla_domain::{Labels, Samples, SeriesId};
 
-use crate::reply::{RawSeries, SeriesData, XorChunk};
-use crate::xor::{self, XorEncoder};
+use crate::limits::MAX_SERIES_SAMPLES;
+use crate::reply::{CHUNK_SAMPLES, RawSeries, SeriesData, XorChunk};
+use crate::xor;
 
-/// Samples a chunk of ours holds; Prometheus cuts its own at the same count.
-pub const CHUNK_SAMPLES: usize = 120;
 /// How far back samples are kept, in milliseconds (26 h: the longest window, a day to compare with, and slack).
 pub const KEEP_MS: i64 = 26 * 3_600_000;
 /// What is kept when memory is short, in milliseconds (13 h: the longest window and slack).
@@ -32,6 +30,7 @@ struct Entry {
     spacing_ms: Option<i64>,
     used: u64,
     bytes: u64,
+    samples: u64,
 }
 
 /// What the cache knows about a series.
@@ -68,11 +67,28 @@ pub struct CacheFill {
     pub shed_series: u64,
 }
 
+/// Why samples are not kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// A chunk cannot be decoded.
+    #[error(transparent)]
+    Xor(#[from] xor::XorError),
+    /// The series would have more samples than one may have.
+    #[error("{found} samples, at most {limit} are kept of one series")]
+    Dense {
+        /// How many it would have.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
+}
+
 /// Compressed samples by series. Its owner decides about locks and time.
 #[derive(Debug)]
 pub struct SampleCache {
     entries: HashMap<SeriesId, Entry>,
     bytes: u64,
+    samples: u64,
     cap_bytes: u64,
     turn: u64,
     shed: u64,
@@ -90,6 +106,7 @@ impl SampleCache {
         Self {
             entries: HashMap::new(),
             bytes: 0,
+            samples: 0,
             cap_bytes,
             turn: 0,
             shed: 0,
@@ -98,7 +115,7 @@ impl SampleCache {
 
     /// Puts what a read of (`after_ms`, `until_ms`] brought in the place of what was known about that range. A range
     /// that does not touch the known one replaces it: the cache never has holes it does not know of.
-    pub fn store(&mut self, id: SeriesId, read: RawSeries, after_ms: i64, until_ms: i64) -> Result<(), xor::XorError> {
+    pub fn store(&mut self, id: SeriesId, read: RawSeries, after_ms: i64, until_ms: i64) -> Result<(), StoreError> {
         if until_ms <= after_ms {
             return Ok(());
         }
@@ -107,6 +124,7 @@ impl SampleCache {
         let known = self.entries.remove(&id);
         if let Some(known) = &known {
             self.bytes -= known.bytes;
+            self.samples -= known.samples;
         }
         let touching = known.filter(|known| after_ms <= known.covered_until_ms && known.covered_after_ms <= until_ms);
         let mut entry = Entry {
@@ -117,6 +135,7 @@ impl SampleCache {
             spacing_ms: None,
             used: turn,
             bytes: 0,
+            samples: 0,
         };
         let mut later = Vec::new();
         if let Some(known) = touching {
@@ -135,7 +154,7 @@ impl SampleCache {
                     if chunk.max_ms > until_ms {
                         let mut rest = Samples::default();
                         xor::decode_range(&chunk.bytes, until_ms, i64::MAX, &mut rest)?;
-                        later.extend(encoded(&rest.times_ms, &rest.values));
+                        later.extend(XorChunk::encode(&rest.times_ms, &rest.values));
                     }
                 }
             }
@@ -159,6 +178,14 @@ impl SampleCache {
             }
         }
         entry.chunks.extend(later);
+        entry.samples = entry.chunks.iter().map(XorChunk::count).sum();
+        if entry.samples > MAX_SERIES_SAMPLES {
+            // The series is forgotten: half of it would look like a gap.
+            return Err(StoreError::Dense {
+                found: entry.samples,
+                limit: MAX_SERIES_SAMPLES,
+            });
+        }
         if entry.spacing_ms.is_none() {
             entry.spacing_ms = spacing(&entry)?;
         }
@@ -170,6 +197,7 @@ impl SampleCache {
                 .sum::<u64>()
             + entry.chunks.iter().map(chunk_bytes).sum::<u64>();
         self.bytes += entry.bytes;
+        self.samples += entry.samples;
         self.entries.insert(id, entry);
         self.make_room(id);
         Ok(())
@@ -211,7 +239,7 @@ impl SampleCache {
             covered_until_ms: entry.covered_until_ms,
             spacing_ms: entry.spacing_ms,
             newest_ms: entry.chunks.last().map(|chunk| chunk.max_ms),
-            samples: entry.chunks.iter().map(XorChunk::count).sum(),
+            samples: entry.samples,
             bytes: entry.bytes,
         })
     }
@@ -246,7 +274,9 @@ impl SampleCache {
     /// Drops chunks that end at or before `before_ms`.
     pub fn evict(&mut self, before_ms: i64) {
         for entry in self.entries.values_mut() {
-            self.bytes -= drop_before(entry, before_ms);
+            let (bytes, samples) = drop_before(entry, before_ms);
+            self.bytes -= bytes;
+            self.samples -= samples;
         }
     }
 
@@ -254,6 +284,7 @@ impl SampleCache {
     pub fn forget(&mut self, id: SeriesId) {
         if let Some(entry) = self.entries.remove(&id) {
             self.bytes -= entry.bytes;
+            self.samples -= entry.samples;
         }
     }
 
@@ -266,22 +297,23 @@ impl SampleCache {
     pub fn fill(&self) -> CacheFill {
         CacheFill {
             series: self.entries.len(),
-            samples: self
-                .entries
-                .values()
-                .flat_map(|entry| &entry.chunks)
-                .map(XorChunk::count)
-                .sum(),
+            samples: self.samples,
             bytes: self.bytes,
             cap_bytes: self.cap_bytes,
             shed_series: self.shed,
         }
     }
 
+    /// Whether bytes and samples fit. Of samples there may be one for each byte: constant series cost a quarter of one
+    /// compressed, but sixteen decoded.
+    fn fits(&self) -> bool {
+        self.bytes <= self.cap_bytes && self.samples <= self.cap_bytes
+    }
+
     /// Below the cap again: first everything older than the longest window goes, then the series not used for longest;
     /// `newest` stays.
     fn make_room(&mut self, newest: SeriesId) {
-        if self.bytes <= self.cap_bytes {
+        if self.fits() {
             return;
         }
         let until_ms = self
@@ -289,7 +321,7 @@ impl SampleCache {
             .get(&newest)
             .map_or(i64::MIN, |entry| entry.covered_until_ms);
         self.evict(until_ms.saturating_sub(KEEP_WHEN_SHORT_MS));
-        while self.bytes > self.cap_bytes {
+        while !self.fits() {
             let oldest = self
                 .entries
                 .iter()
@@ -310,18 +342,20 @@ fn chunk_bytes(chunk: &XorChunk) -> u64 {
     chunk.bytes.len() as u64 + CHUNK_OVERHEAD_BYTES
 }
 
-/// Drops old chunks of one series; returns the bytes that became free.
-fn drop_before(entry: &mut Entry, before_ms: i64) -> u64 {
+/// Drops old chunks of one series; returns the bytes that became free, and the samples that went.
+fn drop_before(entry: &mut Entry, before_ms: i64) -> (u64, u64) {
     let count = entry.chunks.partition_point(|chunk| chunk.max_ms <= before_ms);
     if count == 0 {
-        return 0;
+        return (0, 0);
     }
     // What is left begins inside the first chunk kept; the range known begins where the dropped one ended.
     let free: u64 = entry.chunks[..count].iter().map(chunk_bytes).sum();
+    let gone: u64 = entry.chunks[..count].iter().map(XorChunk::count).sum();
     entry.covered_after_ms = entry.covered_after_ms.max(entry.chunks[count - 1].max_ms);
     entry.chunks.drain(..count);
     entry.bytes -= free;
-    free
+    entry.samples -= gone;
+    (free, gone)
 }
 
 /// Adds samples behind all others, filling up the last chunk when it is not full.
@@ -337,39 +371,11 @@ fn append(chunks: &mut Vec<XorChunk>, times: &[i64], values: &[f64]) -> Result<(
         xor::decode_range(&last.bytes, i64::MIN, i64::MAX, &mut all)?;
         all.times_ms.extend_from_slice(times);
         all.values.extend_from_slice(values);
-        chunks.extend(encoded(&all.times_ms, &all.values));
+        chunks.extend(XorChunk::encode(&all.times_ms, &all.values));
     } else {
-        chunks.extend(encoded(times, values));
+        chunks.extend(XorChunk::encode(times, values));
     }
     Ok(())
-}
-
-/// Samples as chunks of [`CHUNK_SAMPLES`].
-fn encoded<'a>(times: &'a [i64], values: &'a [f64]) -> impl Iterator<Item = XorChunk> + 'a {
-    times
-        .chunks(CHUNK_SAMPLES)
-        .zip(values.chunks(CHUNK_SAMPLES))
-        .flat_map(|(times, values)| {
-            let mut out = Vec::with_capacity(1);
-            let mut encoder = XorEncoder::new();
-            let seal = |encoder: &XorEncoder| {
-                Some(XorChunk {
-                    min_ms: encoder.first_ms()?,
-                    max_ms: encoder.last_ms()?,
-                    bytes: Arc::from(encoder.bytes()),
-                })
-            };
-            for (&time, &value) in times.iter().zip(values) {
-                if !encoder.push(time, value) {
-                    // Times rise in `Samples`; a refusal means a distance no chunk can hold. Begin another.
-                    out.extend(seal(&encoder));
-                    encoder = XorEncoder::new();
-                    encoder.push(time, value);
-                }
-            }
-            out.extend(seal(&encoder));
-            out
-        })
 }
 
 /// The usual distance of samples, milliseconds.

@@ -98,8 +98,8 @@ pub enum SourceError {
         /// The limit.
         limit: usize,
     },
-    /// One series has more samples in the range than are held decoded.
-    #[error("{found} samples in the range, at most {limit} are read of one series: {tried}")]
+    /// There are more samples in the range than are read at once.
+    #[error("{found} samples in the range, at most {limit} are read at once: {tried}")]
     TooManySamples {
         /// What was tried.
         tried: String,
@@ -167,6 +167,11 @@ impl SourceError {
             Self::Server { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
             _ => false,
         }
+    }
+
+    /// Whether it is about the one series it is told of: the source answered, and the others are not touched.
+    pub fn is_of_series(&self) -> bool {
+        matches!(self, Self::TooManySamples { .. } | Self::Histograms { .. })
     }
 
     /// The layer at which the way to the source ended; `None` where the source was reached and the question is the matter.

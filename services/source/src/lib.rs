@@ -4,11 +4,13 @@
 //! Invariant: every read is bounded in time, bytes and series, and can be cancelled; what comes from outside is checked
 //! before memory is reserved for it; samples leave exactly as the source holds them, or with a flag that says otherwise.
 
+mod bits;
 pub mod cache;
 #[cfg(feature = "test-support")]
 pub mod conformance;
 pub mod error;
 pub mod fault;
+pub mod limits;
 pub mod options;
 pub mod port;
 pub mod prometheus;
@@ -17,6 +19,7 @@ pub mod replay;
 pub mod reply;
 pub mod server_time;
 pub mod xor;
+pub mod xor2;
 
 pub use cache::{CacheFill, CachedSeries, SampleCache};
 pub use error::SourceError;

@@ -13,7 +13,7 @@ use crate::reply::Way;
 /// Time limit of one request unless configured otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest body of one answer, after decompression, unless configured otherwise.
-pub const DEFAULT_BODY_CAP_BYTES: u64 = 64 << 20;
+pub const DEFAULT_BODY_CAP_BYTES: u64 = 24 << 20;
 /// Requests in flight at once unless configured otherwise.
 pub const DEFAULT_CONCURRENCY: usize = 2;
 /// Bytes a second taken on average unless configured otherwise.

@@ -5,7 +5,10 @@ mod budget;
 mod client;
 mod diagnosis;
 mod expression;
+mod external;
+mod haul;
 mod json;
+mod kinds;
 mod metadata;
 mod plan;
 mod probe;
@@ -22,7 +25,6 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use sla_domain::{Labels, SourceId};
-use tokio::time::Instant;
 
 use crate::error::SourceError;
 use crate::options::SourceOptions;
@@ -35,9 +37,7 @@ use client::Client;
 /// A Prometheus-compatible server.
 pub struct Prometheus {
     client: Client,
-    info: Mutex<Option<(Instant, SourceInfo)>>,
-    /// Labels the server adds to remote reads; `None` until an answer showed some.
-    external: Mutex<Option<Labels>>,
+    info: Mutex<Option<probe::Known>>,
 }
 
 impl Prometheus {
@@ -47,7 +47,6 @@ impl Prometheus {
         Ok(Self {
             client: Client::new(options)?,
             info: Mutex::new(None),
-            external: Mutex::new(None),
         })
     }
 }

@@ -1,12 +1,13 @@
 //! Reads through the cache: the longest window once, afterwards the newest minutes only, and backwards to 26 h on request.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sla_domain::{Clock, Labels, Samples, SeriesId, Window};
 
-use crate::cache::{CacheFill, CachedSeries, DEFAULT_CACHE_CAP_BYTES, KEEP_MS, SampleCache};
+use crate::cache::{CacheFill, CachedSeries, DEFAULT_CACHE_CAP_BYTES, KEEP_MS, SampleCache, StoreError};
 use crate::error::{Cause, SourceError};
+use crate::limits::DENSE_PAUSE_MS;
 use crate::port::{Call, MetricSource, ReadLimits, ReadRequest, Targets};
 use crate::reply::{RawSeries, SeriesData, SeriesFailure, Way, XorChunk};
 
@@ -60,8 +61,6 @@ pub struct Refreshed {
     pub way: Option<Way>,
     /// The server's warnings: partial data is not full data.
     pub warnings: Vec<String>,
-    /// Chunks of native histograms left out.
-    pub histograms_skipped: u64,
 }
 
 /// A source and the cache in front of it. All methods take `&self`; refreshes run one after another.
@@ -71,6 +70,8 @@ pub struct CachedReader {
     options: ReaderOptions,
     cache: RwLock<SampleCache>,
     refreshing: tokio::sync::Mutex<()>,
+    /// Series that were too dense: since when, Unix milliseconds, and the error. Left alone for a while.
+    dense: Mutex<HashMap<SeriesId, (i64, SourceError)>>,
 }
 
 /// Series to be read together.
@@ -89,6 +90,7 @@ impl CachedReader {
             clock,
             options,
             refreshing: tokio::sync::Mutex::new(()),
+            dense: Mutex::default(),
         }
     }
 
@@ -113,10 +115,11 @@ impl CachedReader {
         let (mut fresh, mut tail, mut behind, mut earlier) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut tail_after, mut behind_after, mut earlier_until) = (until_ms, until_ms, until_ms);
         let mut done = 0;
+        let refused = self.still_dense(series, until_ms);
         {
             let mut cache = self.write();
             cache.doubt_after(self.clock.now_ms());
-            for labels in series {
+            for labels in series.iter().filter(|labels| !refused.contains_key(*labels)) {
                 let id = self.id_of(labels);
                 cache.touch(id);
                 match cache.covered(id) {
@@ -153,6 +156,11 @@ impl CachedReader {
         });
         let mut out = self.run(errands, call).await?;
         out.series += done;
+        out.failures.extend(
+            refused
+                .into_iter()
+                .map(|(labels, error)| SeriesFailure { labels, error }),
+        );
         // The answers may have shown that the source's present lies before ours.
         let now_ms = self.clock.now_ms();
         let mut cache = self.write();
@@ -224,6 +232,15 @@ impl CachedReader {
         self.read().fill()
     }
 
+    /// Those of `series` that were too dense a short while ago. Reading them again costs the server and us much, and brings
+    /// nothing.
+    fn still_dense(&self, series: &[Labels], now_ms: i64) -> HashMap<Labels, SourceError> {
+        let mut dense = self.dense.lock().unwrap_or_else(PoisonError::into_inner);
+        dense.retain(|_, (since_ms, _)| (0..DENSE_PAUSE_MS).contains(&now_ms.saturating_sub(*since_ms)));
+        let known = |labels: &Labels| Some((labels.clone(), dense.get(&self.id_of(labels))?.1.clone()));
+        series.iter().filter_map(known).collect()
+    }
+
     async fn turn(&self, call: &Call) -> Result<tokio::sync::MutexGuard<'_, ()>, SourceError> {
         call.guard("waiting for another refresh", call.remaining(), async {
             Ok(self.refreshing.lock().await)
@@ -255,7 +272,6 @@ impl CachedReader {
                     out.bytes += read.bytes;
                     out.requests += read.requests;
                     out.way = out.way.max(Some(read.way));
-                    out.histograms_skipped += read.histograms_skipped;
                     for warning in read.warnings {
                         if !out.warnings.contains(&warning) {
                             out.warnings.push(warning);
@@ -294,8 +310,17 @@ impl CachedReader {
         out: &mut Refreshed,
     ) {
         let mut brought: HashMap<Labels, RawSeries> = read.into_iter().map(|one| (one.labels.clone(), one)).collect();
-        let failed: std::collections::HashSet<&Labels> = failures.iter().map(|one| &one.labels).collect();
-        for labels in asked.iter().filter(|labels| !failed.contains(labels)) {
+        let failed: HashMap<&Labels, &SourceError> = failures.iter().map(|one| (&one.labels, &one.error)).collect();
+        for labels in asked {
+            match failed.get(labels) {
+                // Its histograms were seen: there is nothing else in this range.
+                None | Some(SourceError::Histograms { .. }) => {}
+                Some(error @ SourceError::TooManySamples { .. }) => {
+                    self.leave_alone(labels, request.until_ms, (*error).clone());
+                    continue;
+                }
+                Some(_) => continue,
+            }
             let one = brought.remove(labels).unwrap_or_else(|| RawSeries {
                 labels: labels.clone(),
                 data: SeriesData::Plain(Samples::default()),
@@ -306,12 +331,25 @@ impl CachedReader {
                 .store(self.id_of(labels), one, request.after_ms, request.until_ms);
             match stored {
                 Ok(()) => out.series += 1,
-                Err(error) => out.failures.push(SeriesFailure {
-                    labels: labels.clone(),
-                    error: broken(error),
-                }),
+                Err(error) => {
+                    let error = unkept(&error);
+                    if matches!(error, SourceError::TooManySamples { .. }) {
+                        self.leave_alone(labels, request.until_ms, error.clone());
+                    }
+                    out.failures.push(SeriesFailure {
+                        labels: labels.clone(),
+                        error,
+                    });
+                }
             }
         }
+    }
+
+    fn leave_alone(&self, labels: &Labels, now_ms: i64, error: SourceError) {
+        let id = self.id_of(labels);
+        self.write().forget(id);
+        let mut dense = self.dense.lock().unwrap_or_else(PoisonError::into_inner);
+        dense.insert(id, (now_ms, error));
     }
 
     fn read(&self) -> RwLockReadGuard<'_, SampleCache> {
@@ -320,6 +358,17 @@ impl CachedReader {
 
     fn write(&self) -> RwLockWriteGuard<'_, SampleCache> {
         self.cache.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unkept(error: &StoreError) -> SourceError {
+    match error {
+        StoreError::Xor(error) => broken(*error),
+        &StoreError::Dense { found, limit } => SourceError::TooManySamples {
+            tried: "keeping samples".into(),
+            found,
+            limit,
+        },
     }
 }
 

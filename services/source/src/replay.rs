@@ -233,6 +233,7 @@ impl MetricSource for Replay {
                         Tape::Recorded(_) => None,
                     };
                     MetricFamily {
+                        kinds_by_job: std::collections::BTreeMap::new(),
                         name: name.to_owned(),
                         series,
                         kind: about

@@ -1,11 +1,12 @@
 //! What a metric source answers with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sla_domain::{Labels, Samples};
 
 use crate::error::SourceError;
-use crate::xor;
+use crate::xor::{self, XorEncoder};
 
 /// A way of reading samples, fastest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,12 +68,32 @@ pub struct MetricFamily {
     pub name: String,
     /// Present series with this name.
     pub series: u64,
-    /// `counter`, `gauge`, `histogram`, `summary`, `unknown`, … from the metadata API; `None` when it says nothing.
+    /// `counter`, `gauge`, `histogram`, `summary`, … as all targets declare it, or [`NATIVE_HISTOGRAM`]; `None` when they
+    /// say nothing or contradict each other.
     pub kind: Option<String>,
+    /// Where jobs contradict each other: the kind by job; a job that contradicts itself is absent.
+    pub kinds_by_job: BTreeMap<String, String>,
     /// The help text from the metadata API.
     pub help: Option<String>,
     /// The unit from the metadata API.
     pub unit: Option<String>,
+}
+
+/// The kind of a metric whose samples are histograms with buckets of their own, which have no single value.
+pub const NATIVE_HISTOGRAM: &str = "native histogram";
+
+impl MetricFamily {
+    /// Whether jobs declare different kinds.
+    pub fn is_disputed(&self) -> bool {
+        !self.kinds_by_job.is_empty()
+    }
+
+    /// The kind of this metric's series of `job`; `None` when it is not known, then the series is read as it is.
+    pub fn kind_in(&self, job: &str) -> Option<&str> {
+        self.kind
+            .as_deref()
+            .or_else(|| self.kinds_by_job.get(job).map(String::as_str))
+    }
 }
 
 /// Whether a metric name ends the way counters do.
@@ -116,6 +137,40 @@ impl XorChunk {
     }
 }
 
+/// Samples a chunk of ours holds; Prometheus cuts its own at the same count.
+pub const CHUNK_SAMPLES: usize = 120;
+
+impl XorChunk {
+    /// Samples as chunks of at most [`CHUNK_SAMPLES`].
+    pub fn encode<'a>(times: &'a [i64], values: &'a [f64]) -> impl Iterator<Item = Self> + 'a {
+        times
+            .chunks(CHUNK_SAMPLES)
+            .zip(values.chunks(CHUNK_SAMPLES))
+            .flat_map(|(times, values)| {
+                let mut out = Vec::with_capacity(1);
+                let mut encoder = XorEncoder::new();
+                for (&time, &value) in times.iter().zip(values) {
+                    if !encoder.push(time, value) {
+                        // Times rise in `Samples`; a refusal means a distance no chunk can hold. Begin another.
+                        out.extend(Self::sealed(&encoder));
+                        encoder = XorEncoder::new();
+                        encoder.push(time, value);
+                    }
+                }
+                out.extend(Self::sealed(&encoder));
+                out
+            })
+    }
+
+    fn sealed(encoder: &XorEncoder) -> Option<Self> {
+        Some(Self {
+            min_ms: encoder.first_ms()?,
+            max_ms: encoder.last_ms()?,
+            bytes: Arc::from(encoder.bytes()),
+        })
+    }
+}
+
 /// Samples in the form they came in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SeriesData {
@@ -123,6 +178,16 @@ pub enum SeriesData {
     Chunks(Vec<XorChunk>),
     /// Plain samples, already clipped.
     Plain(Samples),
+}
+
+impl SeriesData {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Chunks(chunks) => chunks.is_empty(),
+            Self::Plain(samples) => samples.is_empty(),
+        }
+    }
 }
 
 /// One series read.
@@ -192,8 +257,6 @@ pub struct RawRead {
     pub warnings: Vec<String>,
     /// Whether stale markers are missing; gaps then start at the cap of the last sample.
     pub hides_stale: bool,
-    /// Chunks of native histograms that were left out.
-    pub histograms_skipped: u64,
 }
 
 impl RawRead {
@@ -210,7 +273,6 @@ impl RawRead {
             requests: 0,
             warnings: Vec::new(),
             hides_stale: way.hides_stale(),
-            histograms_skipped: 0,
         }
     }
 
@@ -222,13 +284,35 @@ impl RawRead {
         self.bytes += other.bytes;
         self.samples += other.samples;
         self.requests += other.requests;
-        for warning in other.warnings {
+        self.warn(other.warnings);
+        self.hides_stale |= other.hides_stale;
+    }
+
+    /// Adds warnings, each once.
+    pub(crate) fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
+        for warning in warnings {
             if !self.warnings.contains(&warning) {
                 self.warnings.push(warning);
             }
         }
-        self.hides_stale |= other.hides_stale;
-        self.histograms_skipped += other.histograms_skipped;
+    }
+
+    /// Tells of `count` series that were read, but also have native histograms in the range.
+    pub(crate) fn mixed(&mut self, count: u64) {
+        if count > 0 {
+            self.warn([format!(
+                "{count} series also have native histograms, which are left out"
+            )]);
+        }
+    }
+
+    /// Writes into each failure of a histogram how many there are in the whole read.
+    pub(crate) fn count_histograms(&mut self) {
+        let is_histogram = |failure: &&mut SeriesFailure| matches!(failure.error, SourceError::Histograms { .. });
+        let count = self.failures.iter_mut().filter(is_histogram).count() as u64;
+        for failure in self.failures.iter_mut().filter(is_histogram) {
+            failure.error = SourceError::Histograms { count };
+        }
     }
 
     /// Every series with its samples in the asked range, decoded.

@@ -5,6 +5,8 @@
 
 use sla_domain::Samples;
 
+use crate::bits::{BitReader, Fault};
+
 /// Length of the sample count at the head of a chunk, in bytes.
 pub const HEADER_BYTES: usize = 2;
 /// Most samples one chunk can hold: its count has 16 bits.
@@ -39,80 +41,13 @@ pub enum XorError {
     },
 }
 
-/// Reads bits from the most significant down. `window` holds the next bits left-aligned, `have` of them are counted.
-#[derive(Debug, Clone)]
-struct BitReader<'a> {
-    data: &'a [u8],
-    at: usize,
-    window: u64,
-    have: u32,
-}
-
-impl<'a> BitReader<'a> {
-    fn new(data: &'a [u8]) -> Self {
-        Self {
-            data,
-            at: 0,
-            window: 0,
-            have: 0,
+impl Fault {
+    /// The same, in a sample.
+    pub(crate) fn at(self, sample: u16) -> XorError {
+        match self {
+            Self::Truncated => XorError::Truncated { sample },
+            Self::Varint => XorError::Varint { sample },
         }
-    }
-
-    /// Brings `have` to at least 56, or to all that is left.
-    #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "50 M samples a second hang on this staying in registers"
-    )]
-    fn refill(&mut self) {
-        if let Some(next) = self.data.get(self.at..self.at + 8) {
-            // The bits beyond `have` are the right ones too, so or-ing them in again later changes nothing.
-            let word = u64::from_be_bytes([next[0], next[1], next[2], next[3], next[4], next[5], next[6], next[7]]);
-            self.window |= word >> self.have;
-            let bytes = (63 - self.have) >> 3;
-            self.at += bytes as usize;
-            self.have += bytes * 8;
-        } else {
-            while self.have <= 56 && self.at < self.data.len() {
-                self.window |= u64::from(self.data[self.at]) << (56 - self.have);
-                self.at += 1;
-                self.have += 8;
-            }
-        }
-    }
-
-    /// Drops `count` bits; the caller has checked `have` or calls [`Self::checked`] afterwards. `count` < 64.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as above")]
-    fn drop_bits(&mut self, count: u32) -> bool {
-        if count > self.have {
-            return false;
-        }
-        self.window <<= count;
-        self.have -= count;
-        true
-    }
-
-    /// The next `count` bits (1 ≤ count ≤ 56) after a refill; `None` when there are fewer.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as above")]
-    fn take(&mut self, count: u32) -> Option<u64> {
-        let bits = self.window >> (64 - count);
-        self.drop_bits(count).then_some(bits)
-    }
-
-    /// The next `count` bits, 1 ≤ count ≤ 64.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as above")]
-    fn take_wide(&mut self, count: u32) -> Option<u64> {
-        self.refill();
-        if count <= 56 {
-            return self.take(count);
-        }
-        let high = self.take(32)?;
-        self.refill();
-        let low = self.take(count - 32)?;
-        Some((high << (count - 32)) | low)
     }
 }
 
@@ -156,21 +91,7 @@ impl<'a> XorIter<'a> {
     }
 
     fn uvarint(&mut self) -> Result<u64, XorError> {
-        let mut out = 0_u64;
-        for shift in (0..64).step_by(7) {
-            self.bits.refill();
-            let Some(byte) = self.bits.take(8) else {
-                return Err(XorError::Truncated { sample: self.read });
-            };
-            if shift == 63 && byte > 1 {
-                break;
-            }
-            out |= (byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(out);
-            }
-        }
-        Err(XorError::Varint { sample: self.read })
+        self.bits.uvarint().map_err(|fault| fault.at(self.read))
     }
 
     #[inline(always)]
@@ -249,7 +170,7 @@ impl<'a> XorIter<'a> {
         match self.read {
             0 => {
                 let raw = self.uvarint()?;
-                self.time = ((raw >> 1) as i64) ^ -((raw & 1) as i64);
+                self.time = crate::bits::unzigzag(raw);
                 self.value = self.bits.take_wide(64).ok_or(XorError::Truncated { sample: 0 })?;
             }
             1 => {

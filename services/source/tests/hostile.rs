@@ -443,13 +443,19 @@ async fn broken_frames_fall_back_to_json() {
 }
 
 #[tokio::test]
-async fn whole_frames_are_read_with_labels_the_server_adds() {
-    for added in [&[][..], &[("monitor", "eu"), ("zone", "b")][..]] {
+async fn whole_frames_are_read_with_labels_the_server_is_known_to_add() {
+    for (added, yaml) in [
+        (&[][..], "global:\\n  scrape_interval: 15s\\n"),
+        (&[][..], "not of Prometheus"),
+        (
+            &[("monitor", "eu"), ("zone", "b")][..],
+            "global:\\n  external_labels:\\n    monitor: eu\\n    zone: b\\n",
+        ),
+    ] {
         let stub = Stub::start(move |request| match request.path.as_str() {
             "/api/v1/read" if is_probe(request) => chunked(Vec::new()),
             "/api/v1/read" => chunked([frame(&[0, 1], added), frame(&[2], added)].concat()),
-            // The query API does not show them.
-            "/api/v1/series" => Reply::json(r#"{"status":"success","data":[{"__name__":"m","n":"0000"},{"__name__":"m","n":"0001"},{"__name__":"m","n":"0002"}]}"#),
+            "/api/v1/status/config" => Reply::json(&format!(r#"{{"status":"success","data":{{"yaml":"{yaml}"}}}}"#)),
             _ => healthy(request),
         })
         .await;
@@ -462,6 +468,31 @@ async fn whole_frames_are_read_with_labels_the_server_adds() {
             assert_eq!((have, samples.len()), (labels(at), 4));
         }
     }
+}
+
+#[tokio::test]
+async fn labels_that_nobody_explains_make_it_read_by_query() {
+    let reads = Arc::new(AtomicUsize::new(0));
+    let count = reads.clone();
+    let stub = Stub::start(move |request| match request.path.as_str() {
+        "/api/v1/read" if is_probe(request) => chunked(Vec::new()),
+        "/api/v1/read" => {
+            count.fetch_add(1, Ordering::SeqCst);
+            chunked(frame(&[0, 1, 2], &[("monitor", "eu")]))
+        }
+        _ => healthy(request),
+    })
+    .await;
+    let source = source(&stub);
+    for _ in 0..3 {
+        let read = source.read(&ask(3), &call()).await.unwrap();
+        assert_eq!((read.series.len(), read.failures.len()), (3, 0));
+        for (at, (have, samples)) in read.decoded().unwrap().into_iter().enumerate() {
+            // One sample: it came by query.
+            assert_eq!((have, samples.len()), (labels(at), 1));
+        }
+    }
+    assert_eq!(reads.load(Ordering::SeqCst), 1, "it is not tried again and again");
 }
 
 #[tokio::test]

@@ -1,9 +1,7 @@
 //! One pass over the samples: cuts time into stretches that hold a value and stretches that hold none, and tells each
 //! window its part of them.
 
-use super::judgement::Judgement;
-use super::outcome::{Evaluation, Interval, MAX_SAMPLE_TIMES};
-use super::reading::state_at;
+use super::{Evaluation, Interval, Judgement, MAX_SAMPLE_TIMES, Reading, state_at};
 use crate::objective::MissingPolicy;
 use crate::range::{Side, Verdict};
 use crate::sample::{Samples, is_stale};
@@ -35,12 +33,12 @@ struct Run {
 pub(super) struct Account {
     window: Window,
     missing: MissingPolicy,
-    intervals: Vec<Interval>,
-    known: Vec<Span>,
-    samples: u64,
-    samples_violating: u64,
-    n_nan: u64,
-    n_stale: u64,
+    pub(super) intervals: Vec<Interval>,
+    pub(super) known: Vec<Span>,
+    pub(super) samples: u64,
+    pub(super) samples_violating: u64,
+    pub(super) n_nan: u64,
+    pub(super) n_stale: u64,
 }
 
 pub(super) fn run(samples: &Samples, judgement: &Judgement, windows: &[Window]) -> Vec<Evaluation> {
@@ -104,7 +102,10 @@ pub(super) fn run(samples: &Samples, judgement: &Judgement, windows: &[Window]) 
     }
     accounts
         .into_iter()
-        .map(|account| account.finish(samples, judgement, oldest_ms))
+        .map(|account| {
+            let reading = state_at(samples, judgement, account.window.end_ms);
+            account.finish(oldest_ms, reading)
+        })
         .collect()
 }
 
@@ -245,7 +246,6 @@ impl Account {
                 began_ms: run.began_ms,
                 side: run.side,
                 worst: held.value,
-                worst_at_ms: held.from_ms,
                 excess,
                 samples: 0,
                 sample_times_ms: Vec::new(),
@@ -262,7 +262,6 @@ impl Account {
         if excess > interval.excess {
             interval.excess = excess;
             interval.worst = held.value;
-            interval.worst_at_ms = held.from_ms;
         }
         if counted {
             self.samples += 1;
@@ -274,7 +273,7 @@ impl Account {
         }
     }
 
-    pub(super) fn finish(mut self, samples: &Samples, judgement: &Judgement, oldest_ms: Option<i64>) -> Evaluation {
+    pub(super) fn finish(mut self, oldest_ms: Option<i64>, reading: Reading) -> Evaluation {
         let length_ms = self.window.length_ms.max(0);
         for interval in self.intervals.iter_mut().filter(|i| i.began_ms == BEFORE_ALL_MS) {
             // The policy `zero` judges time before history: it began nobody knows when.
@@ -304,7 +303,7 @@ impl Account {
             n_stale: self.n_stale,
             // What lies after the window's end is not known at its instant.
             oldest_ms: oldest_ms.filter(|&t| t <= self.window.end_ms),
-            reading: state_at(samples, judgement, self.window.end_ms),
+            reading,
         }
     }
 }

@@ -14,7 +14,7 @@ use sla_proto::series::v1::CounterMode;
 use sla_proto::violation::v1::EvaluateRequest;
 
 use super::away::instant_asked;
-use super::{Session, samples};
+use super::{Session, csv_file};
 use crate::cli::EvaluateArgs;
 use crate::exit::Exit;
 use crate::output;
@@ -24,7 +24,7 @@ use answer::{Answer, Emptiness};
 pub(crate) fn of_csv(file: &Path, arguments: &EvaluateArgs, json: bool) -> Result<Exit, Report> {
     let range = range_asked(arguments, Unit::PLAIN)?;
     let at = instant_asked(&arguments.at)?;
-    let answer = of_file(file, arguments, range, at, &samples::read_csv(file)?)?;
+    let answer = of_file(file, arguments, range, at, &csv_file::read(file, &arguments.columns)?)?;
     print(&answer, Unit::PLAIN, json);
     Ok(Exit::OK)
 }

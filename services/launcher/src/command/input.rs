@@ -14,7 +14,7 @@ use sla_proto::series::v1::SeriesKind;
 use sla_runtime::ToStatus as _;
 use sla_source::xor;
 
-use super::{Session, json, samples};
+use super::{Session, csv_file, json, samples};
 use crate::cli::Input;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -88,7 +88,7 @@ impl Measured {
 pub(super) fn of_file(input: &Input) -> Result<Measured, Report> {
     let at = input.at.ms()?;
     let (path, mut samples, step_ms) = if let Some(path) = &input.csv {
-        let samples = samples::read_csv(path)?;
+        let samples = csv_file::read(path, &input.columns)?;
         let step_ms = match input.step {
             Some(step) => checked_step_ms("step", step.ms() as f64 / 1000.0)?,
             None => spacing::spacing_ms(&samples).unwrap_or(DEFAULT_STEP_MS).max(1),
@@ -176,7 +176,7 @@ pub(super) async fn of_source(session: &Session, input: &Input) -> Result<Vec<Me
 }
 
 fn measured(raw: &RawSeries, input: &Input, after_ms: i64, until_ms: i64) -> Result<Measured, Report> {
-    let name = raw.labels.to_string();
+    let name = raw.labels().to_string();
     let mut all = Samples::default();
     for chunk in &raw.chunks {
         xor::decode_range(&chunk.xor, i64::MIN, until_ms, &mut all)

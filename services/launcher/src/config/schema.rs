@@ -187,6 +187,8 @@ pub(crate) struct EvaluationConfig {
     pub(crate) windows: Vec<Span>,
     /// How far ahead is looked.
     pub(crate) horizon: Span,
+    /// Most memory for the samples that are judged, MiB; series beyond it are not judged, and that is said.
+    pub(crate) memory_mib: u64,
 }
 
 impl Default for EvaluationConfig {
@@ -195,6 +197,7 @@ impl Default for EvaluationConfig {
             floor: Span(15_000),
             windows: sla_domain::Window::DEFAULT_LENGTHS_MS.map(Span).to_vec(),
             horizon: Span(600_000),
+            memory_mib: sla_manager::options::DEFAULT_MEMORY_BYTES >> 20,
         }
     }
 }

@@ -149,6 +149,7 @@ fn sla_options(config: &Config, run: &Serve) -> SlaOptions {
         windows_ms: windows(config),
         horizon_ms: config.evaluation.horizon.ms(),
         max_series: config.etl.max_series as u32,
+        memory_bytes: config.evaluation.memory_mib.saturating_mul(1 << 20),
         ..SlaOptions::default()
     }
 }

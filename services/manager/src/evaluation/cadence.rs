@@ -1,6 +1,6 @@
 //! The continuous evaluation: read tails, judge at one instant, write the ledger, then tell.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,38 +13,50 @@ use sla_proto::violation::v1 as pb;
 
 use crate::core::{ManagerCore, NowRequest};
 use crate::error::SlaError;
-use crate::evaluation::judge::{Asked, JudgedObjective, judge, spacing_ms};
+use crate::evaluation::judge::{Asked, JudgedObjective, judge_on};
 use crate::evaluation::snapshot::Snapshot;
 use crate::evaluation::status::objective_status;
+use crate::evaluation::tracks::ObjectiveTracks;
 use crate::ledger::{self, Announcement, LedgerChanges, LedgerMirror};
-use crate::outlook::board::OutlookKey;
-use crate::samples::feed::bring_up;
-use crate::samples::memory::SampleMemory;
+use crate::samples::feed::{bring_up, reach};
+use crate::samples::series::SeriesMemory;
 use crate::sets::catalog::{FIRST_RETRY, KnownObjective, REFRESH_EVERY, RETRY_EVERY, Sets};
 
-/// Samples are kept this much longer than the longest window, milliseconds: a value from before carries in, and an open
-/// violation shows where it began.
-const REACH_SLACK_MS: i64 = 30 * 60_000;
 /// Longest wait of `EvaluateNow` for its turn.
 pub const NOW_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Set and objective, by id.
+type CardKey = (String, String);
 
 /// What an objective was told as the last time, and when it is due again.
 #[derive(Debug)]
 struct Card {
-    generation: u32,
+    known: Arc<KnownObjective>,
     status: Arc<pb::ObjectiveStatus>,
+    /// Of the outlooks in the status.
+    outlooks: u64,
     judged_ms: i64,
     spacing_ms: i64,
 }
 
 /// Everything the loop remembers between two evaluations.
 #[derive(Debug, Default)]
-pub struct Cadence {
-    memory: SampleMemory,
+pub(crate) struct Cadence {
+    tracks: HashMap<CardKey, ObjectiveTracks>,
     ledger: LedgerMirror,
-    cards: BTreeMap<(String, String), Card>,
+    cards: BTreeMap<CardKey, Card>,
     source: SourceStatus,
     ledger_problem_since_ms: Option<i64>,
+}
+
+/// One objective that is due, with all that judging it needs.
+struct DueObjective {
+    known: Arc<KnownObjective>,
+    series: Vec<Arc<SeriesMemory>>,
+    risks: HashMap<SeriesId, Risk>,
+    tracks: ObjectiveTracks,
+    /// Whether what is stored about its spacings is known: nothing is fixed before that.
+    may_fix: bool,
 }
 
 /// Runs until shutdown.
@@ -124,7 +136,7 @@ impl Cadence {
             .filter(|known| all || self.is_due(known, at_ms, core.options.floor_ms))
             .cloned()
             .collect();
-        self.read(core, &active, &due, at_ms).await;
+        self.read(core, &active, &due, at_ms).await?;
         let judged = self.judge(core, &due, at_ms).await?;
         core.metrics
             .series_judged(judged.iter().map(|objective| objective.series.len() as u64).sum());
@@ -141,11 +153,10 @@ impl Cadence {
     }
 
     fn is_due(&self, known: &KnownObjective, at_ms: i64, floor_ms: i64) -> bool {
-        let key = (known.set_id.clone(), known.objective.id.as_str().to_owned());
-        self.cards.get(&key).is_none_or(|card| {
+        self.cards.get(&card_key(known)).is_none_or(|card| {
             let every_ms = card.spacing_ms.max(floor_ms);
             // Half a floor of slack: ticks are not exact.
-            card.generation != known.objective.generation
+            card.known.objective.generation != known.objective.generation
                 || !(0..every_ms - floor_ms / 2).contains(&(at_ms - card.judged_ms))
         })
     }
@@ -156,9 +167,8 @@ impl Cadence {
         active: &[Arc<KnownObjective>],
         due: &[Arc<KnownObjective>],
         at_ms: i64,
-    ) {
-        let reach_ms = core.options.longest_window_ms() + REACH_SLACK_MS;
-        let read = bring_up(core, &mut self.memory, active, due, at_ms, reach_ms).await;
+    ) -> Result<(), SlaError> {
+        let read = bring_up(core, active, due, at_ms).await?;
         if let Some(status) = read.source {
             self.source = status;
         }
@@ -167,10 +177,11 @@ impl Cadence {
             self.source.failing_since.get_or_insert_with(|| timestamp(at_ms));
             self.source.problem = words;
         }
+        Ok(())
     }
 
     async fn judge(
-        &self,
+        &mut self,
         core: &ManagerCore,
         due: &[Arc<KnownObjective>],
         at_ms: i64,
@@ -182,27 +193,32 @@ impl Cadence {
         };
         let mut work = Vec::with_capacity(due.len());
         for known in due {
-            let mut series = self.memory.series(&known.wanted.key);
-            let loaded = core.spacings.load(&core.peer, known, &series).await;
-            core.spacings.apply(known, &mut series, loaded);
-            let risks: HashMap<SeriesId, Risk> = series
-                .iter()
-                .filter_map(|held| {
-                    let key = OutlookKey::new(&known.objective, held.id);
-                    Some((held.id, core.outlooks.get(&key)?.risk?))
-                })
-                .collect();
-            work.push((known.clone(), series, risks));
+            let series = core.memory.lock().series(&known.wanted.key);
+            let ids: Vec<SeriesId> = series.iter().map(|series| series.head.id).collect();
+            let may_fix = core.spacings.load(&core.peer, known, &ids).await;
+            work.push(DueObjective {
+                known: known.clone(),
+                series,
+                risks: core.outlooks.risks(&known.objective),
+                tracks: self.tracks.remove(&card_key(known)).unwrap_or_default(),
+                may_fix,
+            });
         }
-        let judged = core
-            .judging
-            .run(move || {
-                work.into_iter()
-                    .map(|(known, series, risks)| judge(&known, series, &asked, &risks))
-                    .collect()
-            })
-            .await?;
-        Ok(judged)
+        let spacings = core.spacings.clone();
+        let judging = core.judging.run(move || {
+            let judged = work.into_iter().map(|mut due| {
+                let spacing = |series: &SeriesMemory| spacings.see(&due.known, series, due.may_fix);
+                let judged = judge_on(&due.known, &due.series, &mut due.tracks, &asked, &due.risks, &spacing);
+                (judged, due.tracks)
+            });
+            judged.collect::<Vec<_>>()
+        });
+        let mut objectives = Vec::with_capacity(due.len());
+        for (judged, tracks) in judging.await? {
+            self.tracks.insert(card_key(&judged.known), tracks);
+            objectives.push(judged);
+        }
+        Ok(objectives)
     }
 
     /// Writes what changed; nothing is announced before it is durable. Words of a problem, empty when there is none.
@@ -239,28 +255,24 @@ impl Cadence {
         active: &[Arc<KnownObjective>],
         at_ms: i64,
     ) -> Result<Vec<Announcement>, SlaError> {
-        let reach_ms = core.options.longest_window_ms() + REACH_SLACK_MS;
+        let reach_ms = reach(&core.options).judged_ms;
         if !self.ledger.is_loaded() {
             self.ledger.load(&core.peer, at_ms - reach_ms).await?;
         }
-        let is_active = |id: &ObjectiveId| active.iter().any(|known| known.objective.id == *id);
-        self.ledger.forget(at_ms - reach_ms, is_active);
-        core.spacings.retain(|id, generation| {
-            active
-                .iter()
-                .any(|known| known.objective.id == *id && known.objective.generation == generation)
-        });
+        let generations: HashMap<&ObjectiveId, u32> = active
+            .iter()
+            .map(|known| (&known.objective.id, known.objective.generation))
+            .collect();
+        let generation = |id: &ObjectiveId| generations.get(id).copied();
+        self.ledger.forget(at_ms - reach_ms, |id| generation(id).is_some());
+        core.spacings.retain(|id, of| generation(id) == Some(of));
         let mut pending = LedgerChanges::default();
         for objective in judged {
             // What was not read has not ended: a tail that is missing proves nothing.
-            if self.memory.problem(&objective.known.wanted.key).is_empty() {
+            if core.memory.lock().problem(&objective.known.wanted.key).is_empty() {
                 self.ledger.compare(objective, &mut pending);
             }
         }
-        let generation = |id: &ObjectiveId| {
-            let mut same = active.iter().filter(|known| known.objective.id == *id);
-            same.next().map(|known| known.objective.generation)
-        };
         self.ledger.end_abandoned(at_ms, generation, &mut pending);
         if pending.is_empty() {
             return Ok(Vec::new());
@@ -279,48 +291,64 @@ impl Cadence {
     fn fill_cards(&mut self, core: &ManagerCore, judged: &[JudgedObjective], active: &[Arc<KnownObjective>]) {
         for objective in judged {
             let known = &objective.known;
-            let problem = self.memory.problem(&known.wanted.key);
-            let status = objective_status(objective, core.options.horizon_ms, false, problem);
-            let spacing = objective.series.iter().map(|series| spacing_ms(&series.held)).min();
+            let problem = core.memory.lock().problem(&known.wanted.key).to_owned();
+            let mut status = objective_status(objective, core.options.horizon_ms, false, &problem);
+            let outlooks = core.outlooks.version(&known.objective);
+            core.outlooks.attach(&known.objective, &mut status, false);
+            let spacing = objective.series.iter().map(|series| series.spacing_ms).min();
             self.cards.insert(
-                (known.set_id.clone(), known.objective.id.as_str().to_owned()),
+                card_key(known),
                 Card {
-                    generation: known.objective.generation,
+                    known: known.clone(),
                     status: Arc::new(status),
+                    outlooks,
                     judged_ms: objective.at_ms,
                     spacing_ms: spacing.unwrap_or(0),
                 },
             );
         }
-        self.cards.retain(|(set_id, id), _| {
-            active
-                .iter()
-                .any(|known| known.set_id == *set_id && known.objective.id.as_str() == id)
-        });
+        let active: HashSet<CardKey> = active.iter().map(|known| card_key(known)).collect();
+        self.cards.retain(|key, _| active.contains(key));
+        self.tracks.retain(|key, _| active.contains(key));
     }
 
-    fn snapshot(&self, core: &ManagerCore, sets: &Sets, at_ms: i64, problem: String) -> Snapshot {
-        let objectives = self
-            .cards
-            .values()
-            .map(|card| core.outlooks.attach(&card.status, false))
-            .map(|status| renamed(status, sets))
-            .collect();
-        Snapshot::new(at_ms, objectives, self.source.clone(), problem)
+    fn snapshot(&mut self, core: &ManagerCore, sets: &Sets, at_ms: i64, problem: String) -> Snapshot {
+        for card in self.cards.values_mut() {
+            let outlooks = core.outlooks.version(&card.known.objective);
+            if outlooks != card.outlooks {
+                let status = Arc::make_mut(&mut card.status);
+                core.outlooks.attach(&card.known.objective, status, false);
+                card.outlooks = outlooks;
+            }
+        }
+        let objectives = self.cards.values().map(|card| renamed(card.status.clone(), sets));
+        let problems = [problem, full_memory(core)]
+            .into_iter()
+            .filter(|words| !words.is_empty());
+        let problem = problems.collect::<Vec<_>>().join("; ");
+        Snapshot::new(at_ms, objectives.collect(), self.source.clone(), problem)
     }
+}
+
+fn card_key(known: &KnownObjective) -> CardKey {
+    (known.set_id.clone(), known.objective.id.as_str().to_owned())
+}
+
+/// That series are not judged for want of room; empty when all are.
+fn full_memory(core: &ManagerCore) -> String {
+    let (_, cap_bytes, left_out) = core.memory.lock().fill();
+    if left_out == 0 {
+        return String::new();
+    }
+    format!(
+        "the memory of samples is full ({} MiB): {left_out} series are not judged; raise evaluation.memory_mib",
+        cap_bytes >> 20
+    )
 }
 
 /// A set may have got another name, an objective another target, without being judged again.
 fn renamed(status: Arc<pb::ObjectiveStatus>, sets: &Sets) -> Arc<pb::ObjectiveStatus> {
-    let id = status
-        .objective
-        .as_ref()
-        .map(|objective| objective.id.as_str())
-        .unwrap_or_default();
-    let known = sets
-        .by_id(&status.set_id)
-        .and_then(|set| set.objectives.iter().find(|known| known.objective.id.as_str() == id));
-    match known {
+    match sets.known(&status) {
         Some(known) if known.set_name != status.set_name || status.objective.as_ref() != Some(&known.message) => {
             Arc::new(pb::ObjectiveStatus {
                 set_name: known.set_name.clone(),

@@ -1,10 +1,11 @@
 //! What is known now, for every screen: objectives worst first, counts, headlines.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sla_domain::safe_text::SafeText;
-use sla_domain::{Labels, SeriesId, Unit};
+use sla_domain::{Labels, Unit};
 use sla_proto::convert::{self, millis, timestamp};
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1 as pb;
@@ -66,13 +67,16 @@ impl Snapshot {
         if self.at_ms == before.at_ms && self.source == before.source && self.problem == before.problem {
             return None;
         }
+        let name = |status: &Arc<pb::ObjectiveStatus>| {
+            let id = status.objective.as_ref().map(|objective| objective.id.clone());
+            (status.set_id.clone(), id)
+        };
+        let then: HashMap<_, _> = before.objectives.iter().map(|status| (name(status), status)).collect();
         let changed = self
             .of_set(set_id)
             .filter(|now| {
-                !before
-                    .objectives
-                    .iter()
-                    .any(|then| Arc::ptr_eq(then, now) || same_figures(then, now))
+                let then = then.get(&name(now));
+                !then.is_some_and(|then| Arc::ptr_eq(then, now) || same_figures(then, now))
             })
             .map(|objective| (**objective).clone())
             .collect();
@@ -192,13 +196,26 @@ fn since(objective: &pb::ObjectiveStatus) -> i64 {
         .unwrap_or(i64::MAX)
 }
 
-/// Everything but the instant.
+/// Everything but the instant. Named one by one: copies of all of them cost more than an evaluation.
 fn same_figures(a: &pb::ObjectiveStatus, b: &pb::ObjectiveStatus) -> bool {
-    let bare = |o: &pb::ObjectiveStatus| pb::ObjectiveStatus {
-        evaluated: None,
-        ..o.clone()
-    };
-    a.set_id == b.set_id && a.objective == b.objective && a.state == b.state && bare(a) == bare(b)
+    let pb::ObjectiveStatus {
+        set_id,
+        set_name,
+        objective,
+        state,
+        why,
+        windows,
+        series,
+        series_seen,
+        series_known,
+        outlook,
+        evaluated: _,
+        problem,
+    } = a;
+    (*state, *series_seen, *series_known) == (b.state, b.series_seen, b.series_known)
+        && (set_id, set_name, why, problem) == (&b.set_id, &b.set_name, &b.why, &b.problem)
+        && (objective, outlook) == (&b.objective, &b.outlook)
+        && (windows, series) == (&b.windows, &b.series)
 }
 
 fn headlines_of(objective: &pb::ObjectiveStatus, now_ms: i64, lines: &mut Vec<String>) {
@@ -257,11 +274,6 @@ fn headlines_of(objective: &pb::ObjectiveStatus, now_ms: i64, lines: &mut Vec<St
     }
 }
 
-/// The fingerprint of a series status, if it has one.
-pub fn series_of(status: &pb::SeriesStatus) -> Option<SeriesId> {
-    status.series.as_ref().and_then(convert::series_id)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,11 +288,15 @@ mod tests {
         let known = known(name, AllowedRange::at_most(4.0).unwrap());
         let judged = judge(
             &known,
-            vec![held(name, "host-3", SeriesKind::Gauge, 60_000, points)],
+            &[held(name, "host-3", SeriesKind::Gauge, 60_000, points)],
             &asked(720),
             &HashMap::new(),
         );
-        Arc::new(objective_status(&judged, 600_000, false, ""))
+        let mut status = objective_status(&judged, 600_000, false, "");
+        if let Some(objective) = &mut status.objective {
+            name.clone_into(&mut objective.id);
+        }
+        Arc::new(status)
     }
 
     fn snapshot() -> Snapshot {

@@ -44,7 +44,7 @@ pub fn side_message(side: Side) -> pb::Side {
 }
 
 /// One window of one series.
-fn window(evaluation: &Evaluation, judged: &Samples, floor: f64, with_intervals: bool) -> pb::WindowResult {
+fn window(evaluation: &Evaluation, judged: Option<&Samples>, floor: f64) -> pb::WindowResult {
     pb::WindowResult {
         window_ms: evaluation.window.length_ms,
         violations: evaluation.intervals.len() as u64,
@@ -63,15 +63,10 @@ fn window(evaluation: &Evaluation, judged: &Samples, floor: f64, with_intervals:
             .flatten()
             .map(|ratio| ratio * 100.0),
         worst: evaluation.worst().map(|interval| interval.worst),
-        intervals: if with_intervals {
-            evaluation
-                .intervals
-                .iter()
-                .map(|interval| interval_message(interval, judged))
-                .collect()
-        } else {
-            Vec::new()
-        },
+        intervals: judged.map_or_else(Vec::new, |judged| {
+            let intervals = evaluation.intervals.iter();
+            intervals.map(|interval| interval_message(interval, judged)).collect()
+        }),
     }
 }
 
@@ -159,7 +154,7 @@ fn open_violation(objective: &JudgedObjective, judged: &JudgedSeries) -> Option<
         set_id: objective.known.set_id.clone(),
         objective_id: objective.known.objective.id.as_str().to_owned(),
         generation: objective.known.objective.generation,
-        series: Some(judged.held.series.clone()),
+        series: Some(judged.head.message()),
         start: Some(timestamp(interval.began_ms)),
         end: None,
         side: side_message(interval.side).into(),
@@ -186,8 +181,9 @@ pub fn series_status(
 ) -> pb::SeriesStatus {
     let floor = objective.known.objective.coverage_floor;
     let newest = judged.longest().and_then(|longest| longest.reading.newest);
+    let listed = judged.judged.as_deref().filter(|_| with_intervals);
     pb::SeriesStatus {
-        series: Some(judged.held.series.clone()),
+        series: Some(judged.head.message()),
         state: state_message(judged.state).into(),
         why: why(judged, objective.at_ms, horizon_ms),
         last: newest.map(|(time, value)| Point {
@@ -197,7 +193,7 @@ pub fn series_status(
         windows: judged
             .evaluations
             .iter()
-            .map(|evaluation| window(evaluation, &judged.judged, floor, with_intervals))
+            .map(|evaluation| window(evaluation, listed, floor))
             .collect(),
         open: open_violation(objective, judged),
         outlook: None,
@@ -229,8 +225,8 @@ pub fn objective_status(
             if words.is_empty() || objective.series.len() == 1 {
                 words
             } else {
-                let sisters: Vec<&Labels> = objective.series.iter().map(|s| &s.held.labels).collect();
-                format!("{}: {words}", wording::telling_labels(&worst.held.labels, &sisters))
+                let sisters: Vec<&Labels> = objective.series.iter().map(|s| &s.head.labels).collect();
+                format!("{}: {words}", wording::telling_labels(&worst.head.labels, &sisters))
             }
         }
     };
@@ -275,7 +271,7 @@ mod tests {
         ];
         let judged = judge(
             &known,
-            vec![held("x", "a", SeriesKind::Gauge, 60_000, &points)],
+            &[held("x", "a", SeriesKind::Gauge, 60_000, &points)],
             &asked(720),
             &HashMap::new(),
         );
@@ -297,10 +293,10 @@ mod tests {
     fn silence_and_absence_are_told() {
         let known = known("x", AllowedRange::at_most(80.0).unwrap());
         let silent = held("x", "a", SeriesKind::Gauge, 60_000, &[(60_000, 1.0)]);
-        let judged = judge(&known, vec![silent], &asked(720), &HashMap::new());
+        let judged = judge(&known, &[silent], &asked(720), &HashMap::new());
         let status = objective_status(&judged, 600_000, false, "");
         assert_eq!(status.why, "no data: newest sample 00:01 (11m)");
-        let none = judge(&known, Vec::new(), &asked(720), &HashMap::new());
+        let none = judge(&known, &[], &asked(720), &HashMap::new());
         assert_eq!(
             objective_status(&none, 600_000, false, "").why,
             "no series matches the query"
@@ -315,12 +311,7 @@ mod tests {
     fn a_violation_that_goes_on_is_told_with_its_start() {
         let known = known("x", AllowedRange::at_most(80.0).unwrap());
         let bad = held("x", "a", SeriesKind::Gauge, 60_000, &[(600_000, 81.0), (660_000, 99.0)]);
-        let status = objective_status(
-            &judge(&known, vec![bad], &asked(700), &HashMap::new()),
-            600_000,
-            false,
-            "",
-        );
+        let status = objective_status(&judge(&known, &[bad], &asked(700), &HashMap::new()), 600_000, false, "");
         let open = status.series[0].open.as_ref().unwrap();
         assert_eq!(
             (open.start, open.worst, open.bound, open.duration_ms),

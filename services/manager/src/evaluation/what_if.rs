@@ -16,8 +16,9 @@ use crate::evaluation::status::objective_status;
 use crate::options::{LATE_SAMPLES_MS, MAX_INLINE_OBJECTIVES, MAX_SAMPLES_PER_ANSWER, MAX_WINDOW_MS, MAX_WINDOWS};
 use crate::outlook;
 use crate::samples::feed::wanted;
-use crate::samples::memory::{HeldSeries, Wanted};
 use crate::samples::reader::{ReadPlan, SamplesRead, read};
+use crate::samples::series::HeldSeries;
+use crate::samples::wanted::Wanted;
 use crate::sets::catalog::KnownObjective;
 
 /// The longest cap that may be asked for, milliseconds (31 d, as the longest setting of an objective).
@@ -56,7 +57,7 @@ pub(crate) async fn evaluate(
     } else {
         asked
     };
-    let source = reading.status.clone();
+    let source = reading.end.status.clone();
     let (held, failures) = held(reading);
     let (with_intervals, horizon_ms) = (request.with_intervals, core.options.horizon_ms);
     // What the rounds have found is of now: an instant asked for is forecast from what was known then.
@@ -65,10 +66,10 @@ pub(crate) async fn evaluate(
     // One piece of work an objective, so that all threads take part; answers keep their order.
     let work = objectives.into_iter().map(|known| {
         let (mut series, problem) = answers(&known, &queries, &held, &failures);
-        core.spacings.apply(&known, &mut series, false);
+        core.spacings.apply(&known, &mut series);
         let (asked, board, drawings) = (asked.clone(), board.clone(), drawings.clone());
         core.judging.run(move || {
-            let judged = judge(&known, series, &asked, &HashMap::new());
+            let judged = judge(&known, &series, &asked, &HashMap::new());
             let mut status = objective_status(&judged, horizon_ms, with_intervals, &problem);
             if let Some(drawings) = &drawings {
                 outlook::drawings::add(board.as_deref(), drawings, &judged, &mut status, horizon_ms);
@@ -206,7 +207,7 @@ fn limit_samples(objectives: &mut [pb::ObjectiveStatus], mut left: usize) {
 fn memory_ms(reading: &SamplesRead, now_ms: i64) -> i64 {
     let mut newest: HashMap<usize, i64> = HashMap::new();
     for series in &reading.series {
-        if let Some(&last) = series.samples.times_ms.last() {
+        if let Some(&last) = series.held.samples.times_ms.last() {
             let newest = newest.entry(series.query_index).or_insert(last);
             *newest = last.max(*newest);
         }
@@ -228,27 +229,18 @@ struct Failures {
 fn held(reading: SamplesRead) -> (Vec<(usize, HeldSeries)>, Failures) {
     let failures = Failures {
         by_query: reading
+            .end
             .failures
             .into_iter()
             .map(|failure| (failure.query_index as usize, failure.message))
             .collect(),
-        of_source: reading.status.problem,
+        of_source: reading.end.status.problem,
     };
     let held = reading
         .series
         .into_iter()
-        .map(|series| {
-            let held = HeldSeries {
-                series: series.series,
-                id: series.id,
-                labels: series.labels,
-                spacing_ms: series.spacing_ms,
-                samples: Arc::new(series.samples),
-            };
-            (series.query_index, held)
-        })
-        .collect();
-    (held, failures)
+        .map(|series| (series.query_index, series.held));
+    (held.collect(), failures)
 }
 
 /// The series that answer an objective, and why its query failed.
@@ -259,13 +251,11 @@ fn answers(
     failures: &Failures,
 ) -> (Vec<HeldSeries>, String) {
     let index = queries.iter().position(|want| want.key == known.wanted.key);
-    let selector = known.wanted.query.selector();
     let series = held
         .iter()
         .filter(|(found_by, held)| {
             // A series comes once, for the first query it answers: the others recognise it by its labels.
-            Some(*found_by) == index
-                || selector.is_some_and(|selector| held.series.expression.is_empty() && selector.matches(&held.labels))
+            Some(*found_by) == index || known.wanted.is_answered_by(&held.head)
         })
         .map(|(_, held)| held.clone())
         .collect();
@@ -277,23 +267,16 @@ fn answers(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::judge::tests::known;
-    use crate::samples::reader::ReadSeries;
+    use crate::evaluation::judge::tests::{held, known};
+    use crate::samples::reader::{ReadEnd, ReadSeries};
     use sla_domain::range::AllowedRange;
-    use sla_domain::{Labels, Samples, SeriesId, SourceId};
     use sla_proto::etl::v1::QueryFailure;
     use sla_proto::series::v1::SeriesKind;
 
     fn series(host: &str, query_index: usize, last_ms: i64) -> ReadSeries {
-        let labels = Labels::from_pairs([("__name__", "up"), ("instance", host)]);
-        let id = SeriesId::of_series(&SourceId("s".into()), &labels);
         ReadSeries {
-            series: convert::series_message(id, "s", &labels, "", SeriesKind::Gauge),
-            id,
-            labels,
+            held: held("up", host, SeriesKind::Gauge, 15_000, &[(0, 1.0), (last_ms, 1.0)]),
             query_index,
-            spacing_ms: 15_000,
-            samples: Samples::from_columns(vec![0, last_ms], vec![1.0, 1.0]),
         }
     }
 
@@ -306,17 +289,19 @@ mod tests {
         let index = |known: &KnownObjective| queries.iter().position(|want| want.key == known.wanted.key).unwrap();
         let reading = SamplesRead {
             series: vec![series("a", index(&all), 60_000), series("b", index(&all), 75_000)],
-            failures: vec![QueryFailure {
-                query_index: index(&one) as u32,
-                reason: "X".into(),
-                message: "503".into(),
-            }],
-            ..SamplesRead::default()
+            end: ReadEnd {
+                failures: vec![QueryFailure {
+                    query_index: index(&one) as u32,
+                    reason: "X".into(),
+                    message: "503".into(),
+                }],
+                ..ReadEnd::default()
+            },
         };
         assert_eq!(memory_ms(&reading, 80_000), 75_000);
         assert_eq!(memory_ms(&reading, 70_000), 70_000, "nothing of the future");
         assert_eq!(memory_ms(&reading, 10_000_000), 10_000_000, "long silence is silence");
-        let (held, failures) = held(reading);
+        let (held, failures) = super::held(reading);
         let (of_all, fine) = answers(&all, &queries, &held, &failures);
         assert_eq!((of_all.len(), fine.as_str()), (2, ""));
         let (of_one, problem) = answers(&one, &queries, &held, &failures);

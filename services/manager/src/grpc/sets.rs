@@ -24,12 +24,14 @@ fn refused(error: &SlaError) -> Status {
 #[tonic::async_trait]
 impl SetService for SetsApi {
     async fn list_sets(&self, _: Request<pb::ListSetsRequest>) -> Result<Response<pb::ListSetsResponse>, Status> {
+        let _asking = self.0.asks.begin();
         let sets = self.0.sets().await.map_err(|e| refused(&e))?;
         let sets = sets.all.iter().map(|set| set.message.clone()).collect();
         Ok(Response::new(pb::ListSetsResponse { sets }))
     }
 
     async fn get_set(&self, request: Request<pb::GetSetRequest>) -> Result<Response<pb::GetSetResponse>, Status> {
+        let _asking = self.0.asks.begin();
         let sets = self.0.sets().await.map_err(|e| refused(&e))?;
         let set = sets.find(&request.into_inner().set).map_err(|e| refused(&e))?;
         Ok(Response::new(pb::GetSetResponse {
@@ -41,6 +43,7 @@ impl SetService for SetsApi {
         &self,
         request: Request<pb::CreateSetRequest>,
     ) -> Result<Response<pb::CreateSetResponse>, Status> {
+        let _asking = self.0.asks.begin();
         let author = caller::user(request.extensions());
         let wanted = request.into_inner().set.unwrap_or_default();
         let set = self.0.editor.create(wanted, &author).await.map_err(|e| refused(&e))?;
@@ -51,6 +54,7 @@ impl SetService for SetsApi {
         &self,
         request: Request<pb::UpdateSetRequest>,
     ) -> Result<Response<pb::UpdateSetResponse>, Status> {
+        let _asking = self.0.asks.begin();
         let author = caller::user(request.extensions());
         let wanted = request.into_inner().set.unwrap_or_default();
         let set = self.0.editor.update(wanted, &author).await.map_err(|e| refused(&e))?;
@@ -61,6 +65,7 @@ impl SetService for SetsApi {
         &self,
         request: Request<pb::DeleteSetRequest>,
     ) -> Result<Response<pb::DeleteSetResponse>, Status> {
+        let _asking = self.0.asks.begin();
         let request = request.into_inner();
         self.0
             .editor
@@ -74,6 +79,7 @@ impl SetService for SetsApi {
         &self,
         request: Request<pb::DuplicateSetRequest>,
     ) -> Result<Response<pb::DuplicateSetResponse>, Status> {
+        let _asking = self.0.asks.begin();
         let author = caller::user(request.extensions());
         let request = request.into_inner();
         let set = self
@@ -89,6 +95,7 @@ impl SetService for SetsApi {
         &self,
         request: Request<pb::ValidateSetRequest>,
     ) -> Result<Response<pb::ValidateSetResponse>, Status> {
+        let _asking = self.0.asks.begin();
         let wanted = request.into_inner().set.unwrap_or_default();
         let problems = self.0.editor.validate(&wanted).await.map_err(|e| refused(&e))?;
         Ok(Response::new(pb::ValidateSetResponse {
@@ -100,6 +107,7 @@ impl SetService for SetsApi {
         &self,
         request: Request<pb::ApplySetsRequest>,
     ) -> Result<Response<pb::ApplySetsResponse>, Status> {
+        let _asking = self.0.asks.begin();
         let author = caller::user(request.extensions());
         let request = request.into_inner();
         let plan = self
@@ -118,6 +126,7 @@ impl SetService for SetsApi {
         &self,
         request: Request<pb::SuggestRangeRequest>,
     ) -> Result<Response<pb::SuggestRangeResponse>, Status> {
+        let _asking = self.0.asks.begin();
         let answer = suggestion::suggest(&self.0, request.into_inner())
             .await
             .map_err(|e| refused(&e))?;

@@ -143,8 +143,12 @@ impl ViolationsApi {
         }
         let snapshot = self.0.board.snapshot();
         let mut rows: Vec<pb::FutureRow> = Vec::new();
-        for objective in snapshot.of_set(set_id.as_deref()) {
-            let objective = self.0.outlooks.attach(objective, true);
+        let sets = self.0.sets().await?;
+        for status in snapshot.of_set(set_id.as_deref()) {
+            let mut objective = (**status).clone();
+            if let Some(known) = sets.known(status) {
+                self.0.outlooks.attach(&known.objective, &mut objective, true);
+            }
             rows.extend(objective.series.iter().map(|series| pb::FutureRow {
                 set_id: objective.set_id.clone(),
                 objective: objective.objective.clone(),
@@ -215,6 +219,7 @@ impl ViolationService for ViolationsApi {
         &self,
         request: Request<pb::GetOverviewRequest>,
     ) -> Result<Response<pb::GetOverviewResponse>, Status> {
+        let _asking = self.0.asks.begin();
         let overview = self.overview(request.into_inner()).await.map_err(|e| refused(&e))?;
         Ok(Response::new(pb::GetOverviewResponse {
             overview: Some(overview),
@@ -233,11 +238,13 @@ impl ViolationService for ViolationsApi {
         &self,
         request: Request<pb::ListViolationsRequest>,
     ) -> Result<Response<pb::ListViolationsResponse>, Status> {
+        let _asking = self.0.asks.begin();
         let answer = self.stored(request.into_inner()).await.map_err(|e| refused(&e))?;
         Ok(Response::new(answer))
     }
 
     async fn evaluate(&self, request: Request<pb::EvaluateRequest>) -> Result<Response<pb::EvaluateResponse>, Status> {
+        let _asking = self.0.asks.begin();
         let answer = what_if::evaluate(&self.0, request.into_inner())
             .await
             .map_err(|e| refused(&e))?;
@@ -248,6 +255,7 @@ impl ViolationService for ViolationsApi {
         &self,
         request: Request<pb::ListFutureViolationsRequest>,
     ) -> Result<Response<pb::ListFutureViolationsResponse>, Status> {
+        let _asking = self.0.asks.begin();
         let rows = self.future(request.into_inner()).await.map_err(|e| refused(&e))?;
         Ok(Response::new(pb::ListFutureViolationsResponse { rows }))
     }
@@ -256,6 +264,7 @@ impl ViolationService for ViolationsApi {
         &self,
         _: Request<pb::EvaluateNowRequest>,
     ) -> Result<Response<pb::EvaluateNowResponse>, Status> {
+        let _asking = self.0.asks.begin();
         Ok(Response::new(self.now().await?))
     }
 }

@@ -1,9 +1,11 @@
 //! The newest outlook of every series of every active objective.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use sla_domain::SeriesId;
 use sla_domain::ledger::LedgerKey;
+use sla_domain::objective::{Objective, ObjectiveId};
 use sla_domain::state::Risk;
 use sla_proto::convert;
 use sla_proto::violation::v1 as pb;
@@ -20,72 +22,81 @@ pub struct KnownOutlook {
     pub risk: Option<Risk>,
 }
 
+/// Those of one objective in one generation.
+#[derive(Debug, Default)]
+struct OfObjective {
+    /// Counts changes.
+    version: u64,
+    series: HashMap<SeriesId, Arc<KnownOutlook>>,
+}
+
 /// All of them. Readers never wait for a forecast.
 #[derive(Debug, Default)]
 pub struct OutlookBoard {
-    known: RwLock<HashMap<OutlookKey, Arc<KnownOutlook>>>,
+    known: RwLock<HashMap<(ObjectiveId, u32), OfObjective>>,
 }
 
 impl OutlookBoard {
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<(ObjectiveId, u32), OfObjective>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The newest of one series.
     pub fn get(&self, key: &OutlookKey) -> Option<Arc<KnownOutlook>> {
-        self.known
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(key)
-            .cloned()
+        let name = (key.objective.clone(), key.generation);
+        self.read().get(&name)?.series.get(&key.series).cloned()
     }
 
     /// Replaces one.
     pub fn put(&self, key: OutlookKey, outlook: KnownOutlook) {
-        self.known
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, Arc::new(outlook));
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let of_objective = known.entry((key.objective, key.generation)).or_default();
+        of_objective.version += 1;
+        of_objective.series.insert(key.series, Arc::new(outlook));
     }
 
     /// Forgets what `keep` refuses.
-    pub fn retain(&self, keep: impl Fn(&OutlookKey) -> bool) {
-        self.known
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|key, _| keep(key));
+    pub fn retain(&self, keep: impl Fn(&ObjectiveId, u32) -> bool) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(objective, generation), _| keep(objective, *generation));
     }
 
-    /// The status with the newest outlook of each series, and on the objective that of the series that breaks first.
-    /// Without `whole` the fans and predicted points stay behind: an overview does not draw them.
-    pub fn attach(&self, status: &Arc<pb::ObjectiveStatus>, whole: bool) -> Arc<pb::ObjectiveStatus> {
-        let Some(objective) = status.objective.as_ref() else {
-            return status.clone();
-        };
-        let Ok(id) = sla_domain::objective::ObjectiveId::new(objective.id.clone()) else {
-            return status.clone();
-        };
-        let mut told = (**status).clone();
-        for series in &mut told.series {
-            let Some(fingerprint) = series.series.as_ref().and_then(convert::series_id) else {
-                continue;
-            };
-            let key = OutlookKey {
-                objective: id.clone(),
-                generation: objective.generation,
-                series: fingerprint,
-            };
-            if let Some(outlook) = self.get(&key) {
-                series.outlook = Some(if whole {
+    /// Changes whenever an outlook of this objective does.
+    pub fn version(&self, objective: &Objective) -> u64 {
+        let name = (objective.id.clone(), objective.generation);
+        self.read().get(&name).map_or(0, |of_objective| of_objective.version)
+    }
+
+    /// What the outlooks of an objective mean for the states of its series.
+    pub fn risks(&self, objective: &Objective) -> HashMap<SeriesId, Risk> {
+        let name = (objective.id.clone(), objective.generation);
+        let known = self.read();
+        let series = known
+            .get(&name)
+            .into_iter()
+            .flat_map(|of_objective| &of_objective.series);
+        series.filter_map(|(id, outlook)| Some((*id, outlook.risk?))).collect()
+    }
+
+    /// Puts the newest outlook beside each series, and on the objective that of the series that breaks first. Without
+    /// `whole` the fans and predicted points stay behind: an overview does not draw them.
+    pub fn attach(&self, objective: &Objective, status: &mut pb::ObjectiveStatus, whole: bool) {
+        let name = (objective.id.clone(), objective.generation);
+        let known = self.read();
+        let outlooks = known.get(&name).map(|of_objective| &of_objective.series);
+        for series in &mut status.series {
+            let id = series.series.as_ref().and_then(convert::series_id);
+            let outlook = id.zip(outlooks).and_then(|(id, outlooks)| outlooks.get(&id));
+            series.outlook = outlook.map(|outlook| {
+                if whole {
                     outlook.message.clone()
                 } else {
                     brief(&outlook.message)
-                });
-            }
+                }
+            });
         }
-        told.outlook = told
-            .series
-            .iter()
-            .filter_map(|series| series.outlook.as_ref())
-            .min_by(|a, b| breaks_first(a, b))
-            .map(brief);
-        Arc::new(told)
+        let of_series = status.series.iter().filter_map(|series| series.outlook.as_ref());
+        status.outlook = of_series.min_by(|a, b| breaks_first(a, b)).map(brief);
     }
 }
 

@@ -4,24 +4,19 @@ use std::sync::Arc;
 
 use sla_analysis::pool::{EXPERTS, PoolState};
 use sla_analysis::scoring::covers;
+use sla_domain::Samples;
 use sla_domain::evaluation::Judgement;
 use sla_domain::spacing;
 use sla_proto::convert::timestamp;
 use sla_proto::storage::v1::ScoredForecast;
 
-use crate::core::ManagerCore;
-use crate::error::SlaError;
-use crate::evaluation::judge::{judged_samples, spacing_ms};
-use crate::outlook::backtest::{Past, backtest, origins};
+use crate::evaluation::judge::judged_samples;
 use crate::outlook::board::OutlookKey;
 use crate::outlook::probability::{Asking, Expectation, arima_rival, expect, seed};
 use crate::outlook::store::STORE_EVERY_MS;
 use crate::outlook::track_record::{Outcome, outcome};
-use crate::samples::memory::HeldSeries;
+use crate::samples::series::{HeldSeries, SeriesMemory};
 use crate::sets::catalog::KnownObjective;
-
-/// Past instants asked at in one turn on the pool.
-const BACKTEST_PART: usize = 2;
 
 /// A forecast whose time has not come.
 #[derive(Debug, Clone)]
@@ -36,6 +31,19 @@ pub(crate) struct WaitingForecast {
     pub(crate) came: Option<Outcome>,
 }
 
+impl WaitingForecast {
+    /// One of an earlier life of the process.
+    pub(crate) fn recalled(forecast: ScoredForecast) -> Self {
+        Self {
+            forecast,
+            experts: Vec::new(),
+            uppers: Vec::new(),
+            pool_horizon_ms: 0,
+            came: None,
+        }
+    }
+}
+
 /// What one computation brings.
 pub(crate) struct Computed {
     pub(crate) expected: Result<Expectation, String>,
@@ -45,18 +53,34 @@ pub(crate) struct Computed {
 }
 
 /// One series of one objective in a round.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Case {
     pub(crate) known: Arc<KnownObjective>,
-    pub(crate) held: HeldSeries,
+    pub(crate) series: Arc<SeriesMemory>,
+    pub(crate) spacing_ms: i64,
     pub(crate) key: OutlookKey,
+    /// The instant up to which its query was read.
     pub(crate) at_ms: i64,
     pub(crate) horizon_ms: i64,
 }
 
 impl Case {
     pub(crate) fn judgement(&self) -> Judgement {
-        Judgement::of_objective(&self.known.objective, spacing::cap_ms(spacing_ms(&self.held)))
+        Judgement::of_objective(&self.known.objective, spacing::cap_ms(self.spacing_ms))
+    }
+
+    /// What is judged, decoded, and whether that is the rate.
+    pub(crate) fn judged(&self) -> (Arc<Samples>, bool) {
+        let held = HeldSeries {
+            spacing_ms: self.spacing_ms,
+            ..self.series.held()
+        };
+        judged_samples(&self.known, &held)
+    }
+
+    /// Makes the drawn paths repeatable.
+    pub(crate) fn seed(&self) -> u64 {
+        seed(self.key.series)
     }
 }
 
@@ -82,7 +106,7 @@ pub(crate) fn learn(state: &mut PoolState, pending: &WaitingForecast) {
     }
 }
 
-pub(crate) fn pending(case: &Case, expected: &Expectation, arima: Option<f64>) -> WaitingForecast {
+pub(crate) fn waiting(case: &Case, expected: &Expectation, arima: Option<f64>) -> WaitingForecast {
     WaitingForecast {
         forecast: ScoredForecast {
             made: Some(timestamp(case.at_ms)),
@@ -113,7 +137,7 @@ pub(crate) fn named(case: &Case) -> ScoredForecast {
 }
 
 pub(crate) fn compute(case: &Case, state: Option<&PoolState>, due: &[(i64, i64)], with_rival: bool) -> Computed {
-    let (judged, rate) = judged_samples(&case.known, &case.held);
+    let (judged, rate) = case.judged();
     let judgement = case.judgement();
     let asking = Asking {
         range: &case.known.objective.range,
@@ -122,7 +146,7 @@ pub(crate) fn compute(case: &Case, state: Option<&PoolState>, due: &[(i64, i64)]
         horizon_ms: case.horizon_ms,
         cap_ms: judgement.hold_ms(),
         state,
-        seed: seed(case.held.id),
+        seed: case.seed(),
     };
     let expected = expect(&asking);
     let arima = if with_rival && expected.is_ok() {
@@ -140,52 +164,6 @@ pub(crate) fn compute(case: &Case, state: Option<&PoolState>, due: &[(i64, i64)]
         outcomes,
         rate,
     }
-}
-
-/// The backtest of one series, in small parts: others who need the pool get their turn in between.
-pub(crate) async fn look_back(core: &ManagerCore, case: &Case) -> Result<Vec<ScoredForecast>, SlaError> {
-    let judged = {
-        let case = case.clone();
-        core.pool.run(move || judged_samples(&case.known, &case.held).0).await?
-    };
-    let judgement = case.judgement();
-    let (at_ms, horizon_ms, seed) = (case.at_ms, case.horizon_ms, seed(case.held.id));
-    let past = |samples| Past {
-        samples,
-        judgement: &judgement,
-        at_ms,
-        horizon_ms,
-        seed,
-    };
-    let origins = origins(&past(&*judged));
-    let mut state = None;
-    let mut rows = Vec::with_capacity(origins.len());
-    for part in origins.chunks(BACKTEST_PART) {
-        let (part, judged, token) = (part.to_vec(), judged.clone(), core.shutdown.token().clone());
-        let before = state.take();
-        let (scored, learned) = core
-            .pool
-            .run(move || {
-                let past = Past {
-                    samples: &judged,
-                    judgement: &judgement,
-                    at_ms,
-                    horizon_ms,
-                    seed,
-                };
-                backtest(&past, &part, before, &|| token.is_cancelled())
-            })
-            .await?;
-        state = learned;
-        rows.extend(scored);
-    }
-    let names = named(case);
-    for row in &mut rows {
-        row.objective_id.clone_from(&names.objective_id);
-        row.generation = names.generation;
-        row.series_id.clone_from(&names.series_id);
-    }
-    Ok(rows)
 }
 
 #[cfg(test)]

@@ -78,13 +78,16 @@ pub fn add(
     let known = &objective.known;
     let board = board.filter(|_| !known.set_id.is_empty());
     for (judged, told) in objective.series.iter().zip(&mut status.series) {
-        let key = OutlookKey::new(&known.objective, judged.held.id);
+        let Some(samples) = judged.judged.as_deref() else {
+            continue;
+        };
+        let key = OutlookKey::new(&known.objective, judged.head.id);
         if let Some(outlook) = board.and_then(|board| board.get(&key)) {
             told.outlook = Some(outlook.message.clone());
             continue;
         }
         let series = DrawnSeries {
-            id: judged.held.id,
+            id: judged.head.id,
             rate_over_ms: judged.rate.then_some(match known.objective.counter {
                 CounterMode::Rate { over_ms: Some(over_ms) } => over_ms,
                 CounterMode::Rate { over_ms: None } | CounterMode::Raw => 0,
@@ -96,12 +99,12 @@ pub fn add(
             series,
             &Asking {
                 range: &known.objective.range,
-                samples: &judged.judged,
+                samples,
                 at_ms: objective.at_ms,
                 horizon_ms,
                 cap_ms: judged.cap_ms,
                 state: Some(&PoolState::default()),
-                seed: seed(judged.held.id),
+                seed: seed(judged.head.id),
             },
         );
         let record = TrackRecord::default();
@@ -143,7 +146,7 @@ mod tests {
         let outlook = |drawings: &Drawings, max: f64| {
             let known = known("x", AllowedRange::at_most(max).unwrap());
             let series = held("x", "a", SeriesKind::Gauge, 15_000, &points);
-            let judged = judge(&known, vec![series], &asked, &HashMap::new());
+            let judged = judge(&known, &[series], &asked, &HashMap::new());
             let mut status = objective_status(&judged, 600_000, false, "");
             add(None, drawings, &judged, &mut status, 600_000);
             status.outlook.unwrap()

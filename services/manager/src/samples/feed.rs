@@ -6,9 +6,25 @@ use std::sync::Arc;
 use sla_proto::series::v1::SourceStatus;
 
 use crate::core::ManagerCore;
-use crate::samples::memory::{SampleMemory, Wanted};
-use crate::samples::reader::read;
+use crate::error::SlaError;
+use crate::options::{FORECAST_HISTORY_MS, SlaOptions};
+use crate::samples::memory::{DueRead, Reach};
+use crate::samples::reader::{ReadEnd, ReadParts};
+use crate::samples::wanted::Wanted;
 use crate::sets::catalog::KnownObjective;
+
+/// Samples are kept this much longer than the longest window, milliseconds: a value from before carries in, and an open
+/// violation shows where it began.
+const REACH_SLACK_MS: i64 = 30 * 60_000;
+
+/// How far back samples are kept.
+pub(crate) fn reach(options: &SlaOptions) -> Reach {
+    let judged_ms = options.longest_window_ms() + REACH_SLACK_MS;
+    Reach {
+        judged_ms,
+        forecast_ms: judged_ms.max(FORECAST_HISTORY_MS),
+    }
+}
 
 /// How a [`bring_up`] went.
 #[derive(Debug, Default)]
@@ -19,21 +35,25 @@ pub(crate) struct BroughtUp {
     pub(crate) failure: Option<String>,
 }
 
-/// Reads what `due` needs up to `at_ms`, back to `reach_ms` where it is new, and forgets what `active` does not want.
+/// Reads what `due` needs up to `at_ms` and forgets what `active` does not want.
 pub(crate) async fn bring_up(
     core: &ManagerCore,
-    memory: &mut SampleMemory,
     active: &[Arc<KnownObjective>],
     due: &[Arc<KnownObjective>],
     at_ms: i64,
-    reach_ms: i64,
-) -> BroughtUp {
-    memory.forget(&wanted(active), at_ms, reach_ms);
+) -> Result<BroughtUp, SlaError> {
+    let (memory, wants, reach) = (core.memory.clone(), wanted(active), reach(&core.options));
+    let forgetting = core.judging.run(move || memory.lock().forget(&wants, at_ms, reach));
+    forgetting.await?;
     let mut brought = BroughtUp::default();
-    let mut reads = memory.due(&wanted(due), at_ms, reach_ms, core.options.max_series);
+    let mut reads = core
+        .memory
+        .lock()
+        .due(&wanted(due), at_ms, reach.judged_ms, core.options.max_series);
     reads.reverse();
     while let Some(read_due) = reads.pop() {
-        let outcome = read(&core.peer, &core.judging, &read_due.plan).await;
+        let read_due = Arc::new(read_due);
+        let outcome = read_into_memory(core, &read_due).await;
         if let Err(error) = &outcome
             && error.blames_one_query()
             && read_due.wanted.len() > 1
@@ -43,7 +63,7 @@ pub(crate) async fn bring_up(
             continue;
         }
         match &outcome {
-            Ok(reading) => brought.source = Some(reading.status.clone()),
+            Ok(end) => brought.source = Some(end.status.clone()),
             // Told with the objective it is about.
             Err(error) if error.blames_one_query() => {}
             Err(error) => {
@@ -51,18 +71,27 @@ pub(crate) async fn bring_up(
                 brought.failure = Some(error.words());
             }
         }
-        memory.absorb(&read_due, outcome.map_err(|error| error.words()));
+        let end = outcome.map_err(|error| error.words());
+        core.memory.lock().finish(&read_due, &end);
     }
-    brought
+    Ok(brought)
+}
+
+async fn read_into_memory(core: &ManagerCore, due: &Arc<DueRead>) -> Result<ReadEnd, SlaError> {
+    let mut parts = ReadParts::new(core.peer.clone(), due.plan.clone());
+    while let Some(part) = parts.next().await? {
+        let (memory, due) = (core.memory.clone(), due.clone());
+        let absorbing = core.judging.run(move || memory.lock().absorb(&due, &part));
+        absorbing.await??;
+    }
+    Ok(parts.end)
 }
 
 /// The queries of objectives, each once.
 pub(crate) fn wanted(objectives: &[Arc<KnownObjective>]) -> Vec<Wanted> {
     let mut by_key = BTreeMap::new();
     for known in objectives {
-        by_key
-            .entry(known.wanted.key.clone())
-            .or_insert_with(|| known.wanted.clone());
+        by_key.entry(&known.wanted.key).or_insert_with(|| known.wanted.clone());
     }
     by_key.into_values().collect()
 }

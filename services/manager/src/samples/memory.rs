@@ -1,61 +1,26 @@
-//! The samples of active objectives between two evaluations, so that only tails are read.
+//! The samples of active objectives between two evaluations, so that only tails are read: each series once, whoever asks.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sla_domain::query::Query;
-use sla_domain::{Labels, Samples, SeriesId};
-use sla_proto::series::v1::{self as pb, Series};
+use sla_domain::safe_text::SafeText;
+use sla_domain::{Samples, SeriesId};
+use sla_proto::samples::{RawSeries, ReadError};
 
 use crate::options::{FULL_READ_EVERY_MS, LATE_SAMPLES_MS};
-use crate::samples::reader::{ReadPlan, SamplesRead};
+use crate::samples::reader::{ReadEnd, ReadPlan, decode};
+use crate::samples::series::{SeriesHead, SeriesMemory};
+use crate::samples::wanted::{QueryKey, Wanted};
 
-/// What makes two queries read the same: normal text, and the step of an expression.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct QueryKey {
-    text: String,
-    step_ms: i64,
-}
+/// Series of which whole windows are read again in one round, beside those of which nothing is known yet.
+const REREAD_SERIES_A_ROUND: usize = 500;
 
-impl QueryKey {
-    /// The key of a query; the step counts for expressions only.
-    pub fn new(query: &Query, step_ms: i64) -> Self {
-        Self {
-            text: query.text().to_owned(),
-            step_ms: if query.is_selector() { 0 } else { step_ms },
-        }
-    }
-}
-
-/// A query to be kept in memory.
-#[derive(Debug, Clone)]
-pub struct Wanted {
-    /// Identity.
-    pub key: QueryKey,
-    /// Parsed, to tell which series answer it.
-    pub query: Query,
-    /// As it is sent.
-    pub message: pb::Query,
-}
-
-/// One series in memory.
-#[derive(Debug, Clone)]
-pub struct HeldSeries {
-    /// As the source names it.
-    pub series: Series,
-    /// Its fingerprint.
-    pub id: SeriesId,
-    /// Its labels.
-    pub labels: Labels,
-    /// Typical distance of samples, milliseconds, as first told: history does not change under the reader.
-    pub spacing_ms: i64,
-    /// What is known, oldest first.
-    pub samples: Arc<Samples>,
-}
-
-#[derive(Debug, Default)]
+/// What is known about a query.
+#[derive(Debug)]
 struct Answers {
-    series: BTreeMap<SeriesId, HeldSeries>,
+    wanted: Wanted,
+    series: BTreeSet<SeriesId>,
     /// Read up to here without a failure, Unix milliseconds.
     read_until_ms: Option<i64>,
     /// Last read of the whole window.
@@ -63,6 +28,40 @@ struct Answers {
     /// A series appeared in a tail: its past has to be read.
     incomplete: bool,
     problem: String,
+}
+
+impl Answers {
+    fn new(wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            series: BTreeSet::new(),
+            read_until_ms: None,
+            full_at_ms: None,
+            incomplete: false,
+            problem: String::new(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Remembered {
+    series: Arc<SeriesMemory>,
+    /// The queries it was held against; others may want it since.
+    matched: u64,
+    bytes: usize,
+    /// Older history than windows need is kept: it is forecast.
+    is_forecast: bool,
+}
+
+/// A read that is due, and the queries it is for.
+#[derive(Debug, Clone)]
+pub struct DueRead {
+    /// In the order of the plan's queries.
+    pub wanted: Vec<Wanted>,
+    /// What to ask.
+    pub plan: ReadPlan,
+    /// Whether the whole window is read.
+    pub full: bool,
 }
 
 impl DueRead {
@@ -82,61 +81,118 @@ impl DueRead {
     }
 }
 
-/// Samples by query.
-#[derive(Debug, Default)]
-pub struct SampleMemory {
-    answers: HashMap<QueryKey, Answers>,
+/// How far back samples are kept, milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Reach {
+    /// Of every series.
+    pub judged_ms: i64,
+    /// Of those that are forecast.
+    pub forecast_ms: i64,
 }
 
-/// A read that is due, and the queries it is for.
-#[derive(Debug, Clone)]
-pub struct DueRead {
-    /// In the order of the plan's queries.
-    pub wanted: Vec<Wanted>,
-    /// What to ask.
-    pub plan: ReadPlan,
-    /// Whether the whole window is read.
-    pub full: bool,
+/// Samples by series, series by query.
+#[derive(Debug)]
+pub struct SampleMemory {
+    series: HashMap<SeriesId, Remembered>,
+    answers: Vec<Answers>,
+    places: HashMap<QueryKey, usize>,
+    /// Counts changes of the queries.
+    matched: u64,
+    bytes: usize,
+    cap_bytes: usize,
+    /// Series that found no room.
+    left_out: HashSet<SeriesId>,
 }
 
 impl SampleMemory {
-    /// Forgets queries that nobody wants any more and samples that no window reaches, at `at_ms` with `reach_ms` kept.
-    pub fn forget(&mut self, wanted: &[Wanted], at_ms: i64, reach_ms: i64) {
-        self.answers.retain(|key, _| wanted.iter().any(|want| want.key == *key));
-        let before_ms = at_ms.saturating_sub(reach_ms);
-        for answers in self.answers.values_mut() {
-            answers.series.retain(|_, held| {
-                let keep_from = held
-                    .samples
-                    .times_ms
-                    .partition_point(|&t| t <= before_ms)
-                    .saturating_sub(1);
-                // The newest sample before the reach stays: it carries its value in. A quarter of slack saves copies.
-                if keep_from > held.samples.len() / 4 {
-                    let samples = Arc::make_mut(&mut held.samples);
-                    samples.times_ms.drain(..keep_from);
-                    samples.values.drain(..keep_from);
-                }
-                // A series unseen for the longest window drops out (semantics §8).
-                held.samples.times_ms.last().is_some_and(|&last| last > before_ms)
-            });
+    /// Nothing yet; samples of at most `cap_bytes` are kept.
+    pub fn new(cap_bytes: usize) -> Self {
+        Self {
+            series: HashMap::new(),
+            answers: Vec::new(),
+            places: HashMap::new(),
+            matched: 0,
+            bytes: 0,
+            cap_bytes,
+            left_out: HashSet::new(),
         }
+    }
+
+    fn answers(&self, key: &QueryKey) -> Option<&Answers> {
+        self.places.get(key).map(|&place| &self.answers[place])
+    }
+
+    /// Its place among the queries; a new one gets one.
+    fn place(&mut self, want: &Wanted) -> usize {
+        if let Some(&place) = self.places.get(&want.key) {
+            return place;
+        }
+        self.answers.push(Answers::new(want.clone()));
+        self.matched += 1;
+        self.places.insert(want.key.clone(), self.answers.len() - 1);
+        self.answers.len() - 1
+    }
+
+    /// Forgets queries that nobody wants any more and samples that no window reaches at `at_ms`.
+    pub fn forget(&mut self, wanted: &[Wanted], at_ms: i64, reach: Reach) {
+        self.left_out.clear();
+        let keys: HashSet<&QueryKey> = wanted.iter().map(|want| &want.key).collect();
+        self.answers.retain(|answers| keys.contains(&answers.wanted.key));
+        let places = self.answers.iter().enumerate();
+        self.places = places
+            .map(|(place, answers)| (answers.wanted.key.clone(), place))
+            .collect();
+        let mut bytes = 0;
+        // A series unseen for the longest window drops out.
+        self.series.retain(|_, remembered| {
+            let newest_ms = remembered.series.newest_ms().unwrap_or(i64::MIN);
+            let kept = newest_ms > at_ms.saturating_sub(reach.judged_ms);
+            if kept {
+                let reach_ms = if remembered.is_forecast {
+                    reach.forecast_ms
+                } else {
+                    reach.judged_ms
+                };
+                remembered.evict(at_ms.saturating_sub(reach_ms));
+                bytes += remembered.bytes;
+            }
+            kept
+        });
+        let series = &self.series;
+        for answers in &mut self.answers {
+            answers.series.retain(|id| series.contains_key(id));
+        }
+        let used: HashSet<SeriesId> = self.answers.iter().flat_map(|a| a.series.iter().copied()).collect();
+        self.series.retain(|id, remembered| {
+            let kept = used.contains(id);
+            bytes -= if kept { 0 } else { remembered.bytes };
+            kept
+        });
+        self.bytes = bytes;
     }
 
     /// The reads that bring everything up to `at_ms`: whole windows of `reach_ms` for what is new or old, tails for the rest.
     pub fn due(&self, wanted: &[Wanted], at_ms: i64, reach_ms: i64, max_series: u32) -> Vec<DueRead> {
         let mut full = Vec::new();
         let mut tails: Vec<(i64, Wanted)> = Vec::new();
+        let mut reread = 0;
         for want in wanted {
-            let answers = self.answers.get(&want.key);
-            let whole = answers.is_none_or(|a| {
-                a.incomplete
-                    || a.full_at_ms
-                        .is_none_or(|full| !(0..FULL_READ_EVERY_MS).contains(&(at_ms - full)))
-            });
-            match answers.and_then(|a| a.read_until_ms) {
-                Some(until) if !whole && until <= at_ms => tails.push((until - LATE_SAMPLES_MS, want.clone())),
-                _ => full.push(want.clone()),
+            let answers = self.answers(&want.key);
+            let until_ms = answers
+                .and_then(|answers| answers.read_until_ms)
+                .filter(|&until| until <= at_ms);
+            let (Some(answers), Some(until_ms)) = (answers, until_ms) else {
+                full.push(want.clone());
+                continue;
+            };
+            let old = answers
+                .full_at_ms
+                .is_none_or(|full| !(0..FULL_READ_EVERY_MS).contains(&(at_ms - full)));
+            if answers.incomplete || (old && reread < REREAD_SERIES_A_ROUND) {
+                reread += answers.series.len();
+                full.push(want.clone());
+            } else {
+                tails.push((until_ms - LATE_SAMPLES_MS, want.clone()));
             }
         }
         let read = |wanted: Vec<Wanted>, after_ms: i64, full: bool| DueRead {
@@ -160,29 +216,68 @@ impl SampleMemory {
         reads
     }
 
-    /// Takes in what a read brought. `Err` carries words for a read of which nothing came.
-    pub fn absorb(&mut self, due: &DueRead, outcome: Result<SamplesRead, String>) {
-        let reading = match outcome {
-            Ok(reading) => reading,
-            Err(words) => {
-                for want in &due.wanted {
-                    self.answers
-                        .entry(want.key.clone())
-                        .or_default()
-                        .problem
-                        .clone_from(&words);
-                }
-                return;
+    /// Takes in a part of what a read brings.
+    pub fn absorb(&mut self, due: &DueRead, part: &[RawSeries]) -> Result<(), ReadError> {
+        let places: Vec<usize> = due.wanted.iter().map(|want| self.place(want)).collect();
+        for raw in part {
+            let place = places.get(raw.query_index).copied();
+            self.take(raw, &decode(raw)?, place, due)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, raw: &RawSeries, read: &Samples, place: Option<usize>, due: &DueRead) -> Result<(), ReadError> {
+        let id = raw.id;
+        let is_new = !self.series.contains_key(&id);
+        if is_new && self.bytes >= self.cap_bytes {
+            self.left_out.insert(id);
+            return Ok(());
+        }
+        let remembered = match self.series.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(room) => {
+                let head = SeriesHead::of_message(&raw.series).ok_or(ReadError::Nameless)?;
+                let series = SeriesMemory::new(Arc::new(head), raw.spacing_ms, Samples::default());
+                room.insert(Remembered::new(series))
             }
         };
+        let before = if is_new { 0 } else { remembered.bytes };
+        let after_ms = if is_new { i64::MIN } else { due.plan.after_ms };
+        remembered.absorb(raw, read, after_ms);
+        self.bytes = self.bytes - before + remembered.bytes;
+        if remembered.matched != self.matched {
+            remembered.matched = self.matched;
+            let head = remembered.series.head.clone();
+            for answers in self
+                .answers
+                .iter_mut()
+                .filter(|answers| answers.wanted.is_answered_by(&head))
+            {
+                answers.note(id, due.full);
+            }
+        }
+        if let Some(place) = place {
+            self.answers[place].note(id, due.full);
+        }
+        Ok(())
+    }
+
+    /// How a read ended. `Err` carries words for one of which not everything came.
+    pub fn finish(&mut self, due: &DueRead, end: &Result<ReadEnd, String>) {
         for (index, want) in due.wanted.iter().enumerate() {
-            let answers = self.answers.entry(want.key.clone()).or_default();
-            let failure = reading
-                .failures
-                .iter()
-                .find(|failure| failure.query_index as usize == index);
-            let words = failure.map_or(reading.status.problem.as_str(), |failure| failure.message.as_str());
-            answers.problem = sla_domain::safe_text::SafeText::new(words).to_string();
+            let place = self.place(want);
+            let answers = &mut self.answers[place];
+            let words = match end {
+                Ok(end) => {
+                    let failure = end
+                        .failures
+                        .iter()
+                        .find(|failure| failure.query_index as usize == index);
+                    failure.map_or(end.status.problem.as_str(), |failure| failure.message.as_str())
+                }
+                Err(words) => words.as_str(),
+            };
+            answers.problem = SafeText::new(words).to_string();
             if answers.problem.is_empty() {
                 answers.read_until_ms = Some(due.plan.until_ms);
                 if due.full {
@@ -191,84 +286,121 @@ impl SampleMemory {
                 }
             }
         }
-        for series in reading.series {
-            for (index, want) in due.wanted.iter().enumerate() {
-                // Of queries that share a series the source names one only: the others recognise it by its labels.
-                let answered = series.query_index == index
-                    || want.query.selector().is_some_and(|selector| {
-                        series.series.expression.is_empty() && selector.matches(&series.labels)
-                    });
-                if !answered {
-                    continue;
-                }
-                let answers = self.answers.entry(want.key.clone()).or_default();
-                if let Some(held) = answers.series.get_mut(&series.id) {
-                    splice(Arc::make_mut(&mut held.samples), &series.samples, due.plan.after_ms);
-                    held.series = series.series.clone();
-                    if held.spacing_ms == 0 {
-                        held.spacing_ms = series.spacing_ms;
-                    }
-                } else {
-                    answers.incomplete |= !due.full;
-                    answers.series.insert(
-                        series.id,
-                        HeldSeries {
-                            series: series.series.clone(),
-                            id: series.id,
-                            labels: series.labels.clone(),
-                            spacing_ms: series.spacing_ms,
-                            samples: Arc::new(series.samples.clone()),
-                        },
-                    );
-                }
-            }
-        }
     }
 
     /// The series that answer a query, by fingerprint.
-    pub fn series(&self, key: &QueryKey) -> Vec<HeldSeries> {
-        self.answers
-            .get(key)
-            .map(|answers| answers.series.values().cloned().collect())
-            .unwrap_or_default()
+    pub fn series(&self, key: &QueryKey) -> Vec<Arc<SeriesMemory>> {
+        let ids = self.answers(key).map(|answers| answers.series.iter());
+        ids.into_iter()
+            .flatten()
+            .filter_map(|id| Some(self.series.get(id)?.series.clone()))
+            .collect()
+    }
+
+    /// Up to where a query was read without a failure, Unix milliseconds.
+    pub fn read_until_ms(&self, key: &QueryKey) -> Option<i64> {
+        self.answers(key)?.read_until_ms
     }
 
     /// Why the last read of a query failed, in words; empty when it did not.
     pub fn problem(&self, key: &QueryKey) -> &str {
-        self.answers.get(key).map_or("", |answers| answers.problem.as_str())
+        self.answers(key).map_or("", |answers| answers.problem.as_str())
     }
 
-    /// Whether a query was ever read without a failure.
-    pub fn is_read(&self, key: &QueryKey) -> bool {
-        self.answers
-            .get(key)
-            .is_some_and(|answers| answers.read_until_ms.is_some())
+    /// Says which series are forecast: only their older history is kept.
+    pub fn keep_history_of(&mut self, forecast: &HashSet<SeriesId>) {
+        for (id, remembered) in &mut self.series {
+            remembered.is_forecast = forecast.contains(id);
+        }
+    }
+
+    /// Puts older history in front of what is known of a series; it is left aside where there is no room.
+    pub fn extend_back(&mut self, id: SeriesId, older: &Samples) {
+        if self.bytes < self.cap_bytes
+            && let Some(remembered) = self.series.get_mut(&id)
+        {
+            self.bytes -= remembered.bytes;
+            Arc::make_mut(&mut remembered.series).extend_back(older);
+            remembered.bytes = remembered.series.bytes();
+            self.bytes += remembered.bytes;
+        }
+    }
+
+    /// Bytes held, the most that may be, and how many series found no room.
+    pub fn fill(&self) -> (usize, usize, usize) {
+        (self.bytes, self.cap_bytes, self.left_out.len())
     }
 }
 
-/// Replaces what `held` knows after `after_ms` by what was read: late samples come in, revised ones change.
-fn splice(held: &mut Samples, read: &Samples, after_ms: i64) {
-    let keep = held.times_ms.partition_point(|&t| t <= after_ms);
-    let from = read.times_ms.partition_point(|&t| t <= after_ms);
-    // A source that answers a tail with nothing at all has not taken samples back.
-    if from == read.len() {
-        return;
+impl Answers {
+    fn note(&mut self, id: SeriesId, full: bool) {
+        if self.series.insert(id) {
+            self.incomplete |= !full;
+        }
     }
-    held.times_ms.truncate(keep);
-    held.values.truncate(keep);
-    held.times_ms.extend_from_slice(&read.times_ms[from..]);
-    held.values.extend_from_slice(&read.values[from..]);
+}
+
+impl Remembered {
+    fn new(series: SeriesMemory) -> Self {
+        Self {
+            series: Arc::new(series),
+            matched: 0,
+            bytes: 0,
+            is_forecast: false,
+        }
+    }
+
+    fn absorb(&mut self, raw: &RawSeries, read: &Samples, after_ms: i64) {
+        let series = Arc::make_mut(&mut self.series);
+        // The fingerprint stands for source and labels; what is known of its kind may change.
+        if series.head.kind != raw.series.kind() {
+            Arc::make_mut(&mut series.head).kind = raw.series.kind();
+        }
+        if series.spacing_ms == 0 {
+            series.spacing_ms = raw.spacing_ms;
+        }
+        series.absorb(read, after_ms);
+        self.bytes = series.bytes();
+    }
+
+    fn evict(&mut self, before_ms: i64) {
+        // Looked at before it is touched: an evaluation that goes on may share it.
+        if self.series.is_old(before_ms) {
+            Arc::make_mut(&mut self.series).evict(before_ms);
+            self.bytes = self.series.bytes();
+        }
+    }
+}
+
+/// The memory of the role: fed by the evaluation, read by all that look at samples.
+#[derive(Debug)]
+pub struct SharedMemory(Mutex<SampleMemory>);
+
+impl SharedMemory {
+    /// Samples of at most `cap_bytes` are kept.
+    pub fn new(cap_bytes: usize) -> Self {
+        Self(Mutex::new(SampleMemory::new(cap_bytes)))
+    }
+
+    /// For a moment: what is long runs on the pool. A panic inside leaves columns that are right each for itself.
+    pub fn lock(&self) -> MutexGuard<'_, SampleMemory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::reader::ReadSeries;
-    use sla_domain::SourceId;
-    use sla_proto::convert;
+    use crate::samples::reader::tests::raw;
+    use sla_domain::query::Query;
     use sla_proto::etl::v1::QueryFailure;
+    use sla_proto::series::v1 as pb;
 
     const H: i64 = 3_600_000;
+    const REACH: Reach = Reach {
+        judged_ms: 5 * H,
+        forecast_ms: 8 * H,
+    };
 
     fn wanted(text: &str) -> Wanted {
         let query = Query::parse(text).unwrap();
@@ -283,50 +415,43 @@ mod tests {
         }
     }
 
-    fn read_series(name: &str, host: &str, index: usize, samples: &[(i64, f64)]) -> ReadSeries {
-        let labels = Labels::from_pairs([("__name__", name), ("instance", host)]);
-        let id = SeriesId::of_series(&SourceId("s".into()), &labels);
-        ReadSeries {
-            series: convert::series_message(id, "s", &labels, "", pb::SeriesKind::Gauge),
-            id,
-            labels,
-            query_index: index,
-            spacing_ms: 15_000,
-            samples: Samples::from_columns(
-                samples.iter().map(|s| s.0).collect(),
-                samples.iter().map(|s| s.1).collect(),
-            ),
-        }
+    fn memory() -> SampleMemory {
+        SampleMemory::new(1 << 20)
+    }
+
+    fn absorb(memory: &mut SampleMemory, due: &DueRead, part: &[RawSeries]) {
+        memory.absorb(due, part).unwrap();
+        memory.finish(due, &Ok(ReadEnd::default()));
     }
 
     #[test]
     fn tails_follow_a_whole_read_and_a_new_series_is_read_whole() {
-        let mut memory = SampleMemory::default();
+        let mut memory = memory();
         let want = [wanted("up")];
         let at = 100 * H;
         let first = memory.due(&want, at, 12 * H, 10);
         assert!(first.len() == 1 && first[0].full && first[0].plan.after_ms == 88 * H);
-        let reading = SamplesRead {
-            series: vec![read_series("up", "a", 0, &[(99 * H, 1.0), (at, 1.0)])],
-            ..SamplesRead::default()
-        };
-        memory.absorb(&first[0], Ok(reading));
+        absorb(
+            &mut memory,
+            &first[0],
+            &[raw("up", "a", 0, &[&[(99 * H, 1.0), (at, 1.0)]])],
+        );
         let later = at + 15_000;
         let tail = memory.due(&want, later, 12 * H, 10);
         assert!(!tail[0].full);
         assert_eq!(tail[0].plan.after_ms, at - LATE_SAMPLES_MS);
-        let reading = SamplesRead {
-            series: vec![
-                read_series("up", "a", 0, &[(99 * H, 1.0), (at - 5, 0.0), (later, 1.0)]),
-                read_series("up", "b", 0, &[(later, 1.0)]),
-            ],
-            ..SamplesRead::default()
-        };
-        memory.absorb(&tail[0], Ok(reading));
-        let a = &memory.series(&want[0].key)
-            [usize::from(memory.series(&want[0].key)[0].labels.get("instance") != Some("a"))];
+        let part = [
+            raw("up", "a", 0, &[&[(99 * H, 1.0), (at - 5, 0.0), (later, 1.0)]]),
+            raw("up", "b", 0, &[&[(later, 1.0)]]),
+        ];
+        absorb(&mut memory, &tail[0], &part);
+        let series = memory.series(&want[0].key);
+        let a = series
+            .iter()
+            .find(|series| series.head.labels.get("instance") == Some("a"))
+            .unwrap();
         assert_eq!(
-            a.samples.times_ms,
+            a.samples().times_ms,
             [99 * H, at - 5, later],
             "revised tail replaces the old one"
         );
@@ -337,25 +462,46 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_selectors_share_a_series_that_comes_once() {
-        let mut memory = SampleMemory::default();
-        let want = [wanted("up"), wanted("up{instance=\"a\"}")];
-        let due = memory.due(&want, 10 * H, H, 10);
-        let reading = SamplesRead {
-            series: vec![
-                read_series("up", "a", 0, &[(10 * H, 1.0)]),
-                read_series("up", "b", 0, &[(10 * H, 1.0)]),
+    fn overlapping_selectors_share_a_series_that_comes_once_also_one_that_is_wanted_later() {
+        let mut memory = memory();
+        let want = [
+            wanted("up"),
+            wanted("up{instance=\"a\"}"),
+            wanted("up{instance=~\"a|b\"}"),
+        ];
+        let due = memory.due(&want[..2], 10 * H, H, 10);
+        let part = [
+            raw("up", "a", 0, &[&[(10 * H, 1.0)]]),
+            raw("up", "b", 0, &[&[(10 * H, 1.0)]]),
+        ];
+        absorb(&mut memory, &due[0], &part);
+        let counts = |memory: &SampleMemory| want.each_ref().map(|want| memory.series(&want.key).len());
+        assert_eq!(counts(&memory), [2, 1, 0]);
+        let due = memory.due(&want, 10 * H + 1, H, 10);
+        let full = due.iter().find(|due| due.full).unwrap();
+        assert_eq!(full.wanted.len(), 1);
+        absorb(
+            &mut memory,
+            full,
+            &[
+                raw("up", "b", 0, &[&[(10 * H, 1.0)]]),
+                raw("up", "a", 0, &[&[(10 * H, 1.0)]]),
             ],
-            ..SamplesRead::default()
-        };
-        memory.absorb(&due[0], Ok(reading));
-        assert_eq!(memory.series(&want[0].key).len(), 2);
-        assert_eq!(memory.series(&want[1].key).len(), 1);
+        );
+        assert_eq!(counts(&memory), [2, 1, 2]);
+        assert!(Arc::ptr_eq(
+            &memory.series(&want[1].key)[0],
+            memory
+                .series(&want[2].key)
+                .iter()
+                .find(|s| s.head.labels.get("instance") == Some("a"))
+                .unwrap()
+        ));
     }
 
     #[test]
     fn a_failure_keeps_the_samples_and_says_why() {
-        let mut memory = SampleMemory::default();
+        let mut memory = memory();
         let want = [wanted("up"), wanted("down")];
         let due = memory.due(&want, 10 * H, H, 10);
         let failures = vec![QueryFailure {
@@ -363,21 +509,21 @@ mod tests {
             reason: "X".into(),
             message: "503".into(),
         }];
-        let series = vec![read_series("up", "a", 0, &[(10 * H, 1.0)])];
-        memory.absorb(
-            &due[0],
-            Ok(SamplesRead {
-                series,
-                failures,
-                ..SamplesRead::default()
-            }),
-        );
+        memory
+            .absorb(&due[0], &[raw("up", "a", 0, &[&[(10 * H, 1.0)]])])
+            .unwrap();
+        let end = ReadEnd {
+            failures,
+            ..ReadEnd::default()
+        };
+        memory.finish(&due[0], &Ok(end));
         assert_eq!(
             (memory.problem(&want[0].key), memory.problem(&want[1].key)),
             ("", "503")
         );
-        assert!(memory.is_read(&want[0].key) && !memory.is_read(&want[1].key));
-        memory.absorb(&due[0], Err("connection refused".into()));
+        assert_eq!(memory.read_until_ms(&want[0].key), Some(10 * H));
+        assert_eq!(memory.read_until_ms(&want[1].key), None);
+        memory.finish(&due[0], &Err("connection refused".into()));
         assert_eq!(memory.problem(&want[0].key), "connection refused");
         assert_eq!(memory.series(&want[0].key).len(), 1);
         // Not read since: the next read goes back to where the last good one ended.
@@ -386,31 +532,55 @@ mod tests {
     }
 
     #[test]
-    fn what_no_window_reaches_is_forgotten() {
-        let mut memory = SampleMemory::default();
+    fn what_no_window_reaches_is_forgotten_and_the_history_of_forecasts_kept() {
+        let mut memory = memory();
         let want = [wanted("up")];
         let due = memory.due(&want, 10 * H, 20 * H, 10);
         let old: Vec<(i64, f64)> = (0..100).map(|i| (i64::from(i) * H / 10, 1.0)).collect();
-        let series = vec![
-            read_series("up", "a", 0, &old),
-            read_series("up", "gone", 0, &[(H, 1.0)]),
+        let part = [
+            raw("up", "a", 0, &[&old]),
+            raw("up", "b", 0, &[&old]),
+            raw("up", "gone", 0, &[&[(H, 1.0)]]),
         ];
-        memory.absorb(
-            &due[0],
-            Ok(SamplesRead {
-                series,
-                ..SamplesRead::default()
-            }),
-        );
-        memory.forget(&want, 10 * H, 5 * H);
+        absorb(&mut memory, &due[0], &part);
+        let forecast = memory.series(&want[0].key)[0].head.id;
+        memory.keep_history_of(&HashSet::from([forecast]));
+        memory.forget(&want, 10 * H, REACH);
         let left = memory.series(&want[0].key);
-        assert_eq!(left.len(), 1);
+        assert_eq!(left.len(), 2);
+        for series in &left {
+            let oldest = if series.head.id == forecast { 0 } else { 5 * H };
+            assert_eq!(
+                series.oldest_ms(),
+                Some(oldest),
+                "one sample at the edge carries its value in"
+            );
+        }
+        let older = Samples::from_columns(vec![-H, 0], vec![3.0, 3.0]);
+        memory.extend_back(forecast, &older);
         assert_eq!(
-            left[0].samples.times_ms[0],
-            5 * H,
-            "one sample at the edge stays to carry its value in"
+            memory.series(&want[0].key).iter().map(|s| s.oldest_ms()).min(),
+            Some(Some(-H))
         );
-        memory.forget(&[], 10 * H, 5 * H);
+        memory.forget(&[], 10 * H, REACH);
         assert!(memory.series(&want[0].key).is_empty());
+        assert_eq!(memory.fill().0, 0, "no byte is counted that is not held");
+    }
+
+    #[test]
+    fn a_full_memory_takes_no_new_series_and_says_how_many() {
+        let mut memory = SampleMemory::new(1);
+        let want = [wanted("up")];
+        let due = memory.due(&want, 10 * H, H, 10);
+        let part: Vec<RawSeries> = ["a", "b", "c"]
+            .map(|host| raw("up", host, 0, &[&[(10 * H, 1.0)]]))
+            .into();
+        absorb(&mut memory, &due[0], &part);
+        assert_eq!(memory.series(&want[0].key).len(), 1);
+        assert_eq!(memory.fill().2, 2);
+        absorb(&mut memory, &due[0], &part);
+        assert_eq!(memory.fill().2, 2, "told once each");
+        memory.forget(&[], 10 * H, REACH);
+        assert_eq!(memory.fill().2, 0);
     }
 }

@@ -14,7 +14,7 @@ use sla_proto::storage::v1::{GetModelsRequest, Model, PutModelsRequest};
 use crate::error::SlaError;
 use crate::evaluation::judge::spacing_ms;
 use crate::options::MAX_LEDGER_ROWS_PER_WRITE;
-use crate::samples::memory::HeldSeries;
+use crate::samples::series::{HeldSeries, SeriesMemory};
 use crate::sets::catalog::KnownObjective;
 
 /// Fewer samples say too little to fix anything.
@@ -35,7 +35,7 @@ pub struct Spacings(RwLock<Fixed>);
 
 impl Spacings {
     /// Reads what is stored about an objective, once. `false` while the store does not answer: nothing is fixed then.
-    pub async fn load(&self, peer: &Peer, known: &KnownObjective, series: &[HeldSeries]) -> bool {
+    pub async fn load(&self, peer: &Peer, known: &KnownObjective, series: &[SeriesId]) -> bool {
         let objective = &known.objective;
         let name = (objective.id.clone(), objective.generation);
         if self
@@ -51,7 +51,7 @@ impl Spacings {
         for part in series.chunks(SERIES_PER_REQUEST) {
             let request = GetModelsRequest {
                 kind: kind(&objective.id, objective.generation),
-                series_ids: part.iter().map(|held| held.id.0.to_vec()).collect(),
+                series_ids: part.iter().map(|id| id.0.to_vec()).collect(),
             };
             match peer.ledger().get_models(request).await {
                 Ok(answer) => found.extend(answer.into_inner().models),
@@ -73,23 +73,38 @@ impl Spacings {
         true
     }
 
-    /// Gives each series its fixed spacing. What is seen for the first time is fixed now, if `may_fix`.
-    pub fn apply(&self, known: &KnownObjective, series: &mut [HeldSeries], may_fix: bool) {
+    /// The fixed spacing of a series, milliseconds.
+    pub fn of(&self, known: &KnownObjective, id: SeriesId) -> Option<i64> {
+        let key = LedgerKey::new(&known.objective, id);
+        let fixed = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        fixed.by_key.get(&key).copied()
+    }
+
+    /// The spacing of a series under an objective, milliseconds, and whether it is fixed. What is seen for the first time
+    /// is fixed now, if `may_fix`.
+    pub fn see(&self, known: &KnownObjective, series: &SeriesMemory, may_fix: bool) -> (i64, bool) {
+        if let Some(fixed) = self.of(known, series.head.id) {
+            return (fixed, true);
+        }
+        let spacing = match series.spacing_ms {
+            told if told > 0 => told,
+            _ => spacing_ms(&series.held()),
+        };
+        let fixes = may_fix && series.len() >= MIN_SAMPLES;
+        if fixes {
+            let key = LedgerKey::new(&known.objective, series.head.id);
+            let mut fixed = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            fixed.by_key.insert(key.clone(), spacing);
+            fixed.unsaved.insert(key);
+        }
+        (spacing, fixes)
+    }
+
+    /// Gives each series its fixed spacing, where it has one.
+    pub fn apply(&self, known: &KnownObjective, series: &mut [HeldSeries]) {
         for held in series {
-            let key = LedgerKey::new(&known.objective, held.id);
-            let fixed = self
-                .0
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .by_key
-                .get(&key)
-                .copied();
-            if let Some(spacing) = fixed {
+            if let Some(spacing) = self.of(known, held.head.id) {
                 held.spacing_ms = spacing;
-            } else if may_fix && held.samples.len() >= MIN_SAMPLES {
-                let mut fixed = self.0.write().unwrap_or_else(PoisonError::into_inner);
-                fixed.by_key.insert(key.clone(), spacing_ms(held));
-                fixed.unsaved.insert(key);
             }
         }
     }
@@ -139,47 +154,49 @@ fn kind(objective: &ObjectiveId, generation: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::judge::tests::{held, known};
+    use crate::evaluation::judge::tests::known;
+    use crate::samples::series::tests::head;
+    use sla_domain::Samples;
     use sla_domain::range::AllowedRange;
     use sla_proto::series::v1::SeriesKind;
+
+    fn series(spacing_ms: i64, count: i64) -> SeriesMemory {
+        let times: Vec<i64> = (0..count).map(|i| i * 15_000).collect();
+        let samples = Samples::from_columns(times, vec![0.0; count as usize]);
+        SeriesMemory::new(head("x", "a", SeriesKind::Gauge), spacing_ms, samples)
+    }
 
     #[test]
     fn the_first_sight_counts_whatever_the_source_says_later() {
         let known = known("x", AllowedRange::at_most(1.0).unwrap());
-        let points: Vec<(i64, f64)> = (0..20).map(|i| (i * 15_000, 0.0)).collect();
-        let first = held("x", "a", SeriesKind::Gauge, 15_000, &points);
         let spacings = Spacings::default();
-        spacings.apply(&known, &mut [first.clone()], true);
-        let mut later = [HeldSeries {
-            spacing_ms: 60_000,
-            ..first.clone()
-        }];
-        spacings.apply(&known, &mut later, true);
-        assert_eq!(later[0].spacing_ms, 15_000);
+        assert_eq!(spacings.see(&known, &series(15_000, 20), true), (15_000, true));
+        let later = series(60_000, 20);
+        assert_eq!(spacings.see(&known, &later, true), (15_000, true));
+        let mut held = [later.held()];
+        spacings.apply(&known, &mut held);
+        assert_eq!(held[0].spacing_ms, 15_000);
         let mut next = (*known).clone();
         next.objective.generation = 2;
-        let mut again = [HeldSeries {
-            spacing_ms: 60_000,
-            ..first
-        }];
-        spacings.apply(&next, &mut again, true);
-        assert_eq!(again[0].spacing_ms, 60_000, "a new generation looks again");
+        assert_eq!(
+            spacings.see(&next, &later, true),
+            (60_000, true),
+            "a new generation looks again"
+        );
         spacings.retain(|_, generation| generation == 2);
-        spacings.apply(&known, &mut again, false);
-        assert_eq!(again[0].spacing_ms, 60_000);
+        assert_eq!(spacings.see(&known, &later, false), (60_000, false));
     }
 
     #[test]
     fn a_handful_of_samples_fixes_nothing() {
         let known = known("x", AllowedRange::at_most(1.0).unwrap());
-        let young = held("x", "a", SeriesKind::Gauge, 1_000, &[(0, 1.0), (1_000, 1.0)]);
         let spacings = Spacings::default();
-        spacings.apply(&known, &mut [young.clone()], true);
-        let mut later = [HeldSeries {
-            spacing_ms: 15_000,
-            ..young
-        }];
-        spacings.apply(&known, &mut later, false);
-        assert_eq!(later[0].spacing_ms, 15_000);
+        assert_eq!(spacings.see(&known, &series(1_000, 2), true), (1_000, false));
+        assert_eq!(
+            spacings.see(&known, &series(0, 9), true),
+            (15_000, false),
+            "from the samples at hand"
+        );
+        assert_eq!(spacings.of(&known, series(0, 2).head.id), None);
     }
 }

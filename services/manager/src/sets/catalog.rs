@@ -9,11 +9,12 @@ use sla_domain::set::SetId;
 use sla_proto::objective::v1 as pb;
 use sla_proto::series::v1 as series_pb;
 use sla_proto::storage::v1::ListStoredSetsRequest;
+use sla_proto::violation::v1::ObjectiveStatus;
 use sla_proto::{Peer, convert};
 use tokio::sync::watch;
 
 use crate::error::SlaError;
-use crate::samples::memory::{QueryKey, Wanted};
+use crate::samples::wanted::{QueryKey, Wanted};
 use crate::sets::plan;
 
 /// How long until the second attempt to read the sets; each further pause is twice as long …
@@ -145,6 +146,13 @@ impl Sets {
     pub fn by_name(&self, name: &str) -> Option<&KnownSet> {
         let name = name.to_lowercase();
         self.all.iter().find(|set| set.message.name.to_lowercase() == name)
+    }
+
+    /// The objective that a status is about.
+    pub fn known(&self, status: &ObjectiveStatus) -> Option<&Arc<KnownObjective>> {
+        let id = status.objective.as_ref().map(|objective| objective.id.as_str())?;
+        let objectives = &self.by_id(&status.set_id)?.objectives;
+        objectives.iter().find(|known| known.objective.id.as_str() == id)
     }
 
     /// Every objective of every active set.

@@ -13,7 +13,6 @@ use sla_proto::set::v1::{SuggestRangeRequest, SuggestRangeResponse};
 use crate::core::ManagerCore;
 use crate::error::SlaError;
 use crate::evaluation::judge::judged_samples;
-use crate::samples::memory::HeldSeries;
 use crate::samples::reader::{ReadPlan, ReadSeries, read};
 use crate::sets::catalog::KnownObjective;
 
@@ -48,7 +47,7 @@ pub(crate) async fn propose(
         cached_only: false,
     };
     let reading = read(&core.peer, &core.judging, &plan).await?;
-    if let Some(failure) = reading.failures.first() {
+    if let Some(failure) = reading.end.failures.first() {
         let words = failure.message.as_str();
         return Err(refuse(
             query,
@@ -93,14 +92,7 @@ fn from_series(known: &KnownObjective, series: Vec<ReadSeries>) -> (Option<Sugge
     let (mut first_ms, mut last_ms) = (i64::MAX, i64::MIN);
     let name = known.objective.query.metric_name().unwrap_or("").to_owned();
     let mut rate = false;
-    for series in series {
-        let held = HeldSeries {
-            series: series.series,
-            id: series.id,
-            labels: series.labels,
-            spacing_ms: series.spacing_ms,
-            samples: series.samples.into(),
-        };
+    for ReadSeries { held, .. } in series {
         let (judged, of_rate) = judged_samples(known, &held);
         rate |= of_rate;
         for (time, value) in judged.iter().filter(|(_, value)| value.is_finite()) {
@@ -142,20 +134,21 @@ pub(crate) async fn suggest(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sla_domain::{Labels, Samples, SeriesId, SourceId};
+    use crate::samples::series::HeldSeries;
+    use crate::samples::series::tests::head;
+    use sla_domain::Samples;
     use sla_proto::series::v1::SeriesKind;
 
     fn series(name: &str, kind: SeriesKind, values: impl Iterator<Item = f64>) -> ReadSeries {
-        let labels = Labels::from_pairs([("__name__", name)]);
-        let id = SeriesId::of_series(&SourceId("s".into()), &labels);
         let values: Vec<f64> = values.collect();
+        let times = (0..values.len() as i64).map(|i| i * 15_000).collect();
         ReadSeries {
-            series: convert::series_message(id, "s", &labels, "", kind),
-            id,
-            labels,
+            held: HeldSeries {
+                head: head(name, "a", kind),
+                spacing_ms: 15_000,
+                samples: Samples::from_columns(times, values).into(),
+            },
             query_index: 0,
-            spacing_ms: 15_000,
-            samples: Samples::from_columns((0..values.len() as i64).map(|i| i * 15_000).collect(), values),
         }
     }
 

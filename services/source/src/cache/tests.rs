@@ -27,7 +27,7 @@ fn chunked(name: &str, times: &[i64], after_ms: i64, until_ms: i64) -> RawSeries
     RawSeries {
         labels: labels(name),
         data: SeriesData::Chunks(
-            encoded(times, &values)
+            XorChunk::encode(times, &values)
                 .filter(|chunk| chunk.max_ms > after_ms && chunk.min_ms <= until_ms)
                 .collect(),
         ),

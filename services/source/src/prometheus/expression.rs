@@ -1,6 +1,6 @@
 //! What the server evaluates for us: expressions on a grid, and the long view.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
@@ -47,6 +47,7 @@ impl Prometheus {
         }
         let limit = request.limits.max_series.min(self.client.options.max_series);
         let mut merged: BTreeMap<Labels, Samples> = BTreeMap::new();
+        let mut histograms: BTreeSet<Labels> = BTreeSet::new();
         let points = (request.end_ms - request.start_ms) / step + 1;
         // Pieces of the grid still to do, oldest last: (first point, points).
         let mut pieces: Vec<(i64, i64)> = Vec::new();
@@ -76,6 +77,14 @@ impl Prometheus {
                 }
                 Err(error) => return Err(error),
             };
+            if let Err(error) = json::room(&answer) {
+                if count == 1 {
+                    return Err(error);
+                }
+                pieces.push((first + count / 2, count - count / 2));
+                pieces.push((first, count / 2));
+                continue;
+            }
             let read: Success<QueryData> = json::success(&answer)?;
             out.bytes += answer.body.len() as u64;
             out.requests += 1;
@@ -85,6 +94,10 @@ impl Prometheus {
                 }
             }
             for one in read.data.series {
+                if one.has_histograms && one.samples.is_empty() {
+                    histograms.insert(one.labels);
+                    continue;
+                }
                 let series = merged.entry(one.labels).or_default();
                 for (time, value) in one.samples.iter() {
                     series.push(time, value);
@@ -96,6 +109,15 @@ impl Prometheus {
                     limit,
                 });
             }
+        }
+        histograms.retain(|labels| !merged.contains_key(labels));
+        if !histograms.is_empty() {
+            let count = histograms.len() as u64;
+            let error = SourceError::Histograms { count };
+            if merged.is_empty() {
+                return Err(error);
+            }
+            out.warnings.push(error.to_string());
         }
         out.series = merged.into_iter().collect();
         Ok(out)

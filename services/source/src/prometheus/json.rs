@@ -10,6 +10,7 @@ use sla_domain::{Labels, Samples};
 
 use super::answer::Answer;
 use crate::error::{SourceError, excerpt};
+use crate::limits::{MAX_ANSWER_SERIES, MAX_LABELS_BYTES, MAX_PLAIN_SAMPLES, MAX_SERIES_SAMPLES};
 
 /// What an API error says.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub(super) fn position(message: &str, query: &str) -> Option<usize> {
 pub(super) struct Success<T> {
     pub(super) data: T,
     pub(super) warnings: Vec<String>,
+    /// Whether there are statistics beside the data, as VictoriaMetrics writes them; Prometheus has them inside.
+    pub(super) has_stats: bool,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +72,7 @@ struct Envelope<'a, T> {
     warnings: Vec<String>,
     #[serde(default)]
     infos: Vec<String>,
+    stats: Option<IgnoredAny>,
 }
 
 /// Takes an answer apart. Anything but JSON of the API's shape is an error that shows how the answer starts.
@@ -101,7 +105,66 @@ pub(super) fn success<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<Succ
     for text in &mut warnings {
         *text = excerpt(text);
     }
-    Ok(Success { data, warnings })
+    Ok(Success {
+        data,
+        warnings,
+        has_stats: wire.stats.is_some(),
+    })
+}
+
+/// Refuses an answer with more samples than fit, before it is decoded: each ends with a quote and a bracket.
+pub(super) fn room(answer: &Answer) -> Result<(), SourceError> {
+    let found = answer.body.windows(2).filter(|pair| pair == b"\"]").count() as u64;
+    if found <= MAX_PLAIN_SAMPLES {
+        return Ok(());
+    }
+    Err(SourceError::TooManySamples {
+        tried: answer.tried.clone(),
+        found,
+        limit: MAX_PLAIN_SAMPLES,
+    })
+}
+
+/// A series of the answer to `tried` that has `found` samples, more than one may have.
+pub(super) fn too_dense(tried: &str, found: u64) -> SourceError {
+    SourceError::TooManySamples {
+        tried: tried.to_owned(),
+        found,
+        limit: MAX_SERIES_SAMPLES,
+    }
+}
+
+/// A list of label sets: the first [`MAX_ANSWER_SERIES`], and how many there are.
+pub(super) struct SeriesList {
+    pub(super) series: Vec<Labels>,
+    pub(super) count: usize,
+}
+
+impl<'de> Deserialize<'de> for SeriesList {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = SeriesList;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of label sets")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<SeriesList, A::Error> {
+                let mut series = Vec::new();
+                while series.len() < MAX_ANSWER_SERIES {
+                    let Some(WireLabels(labels)) = list.next_element()? else {
+                        break;
+                    };
+                    series.push(labels);
+                }
+                let mut count = series.len();
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(SeriesList { series, count })
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
 }
 
 /// A label set.
@@ -117,8 +180,13 @@ impl<'de> Deserialize<'de> for WireLabels {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
                 let mut pairs: Vec<(String, String)> = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
+                let mut size = 0;
+                while let Some((name, value)) = map.next_entry::<String, String>()? {
+                    size += name.len() + value.len();
+                    if size > MAX_LABELS_BYTES {
+                        return Err(A::Error::custom("a series with more than 64 KiB of labels"));
+                    }
+                    pairs.push((name, value));
                 }
                 Ok(Labels::from_pairs(pairs))
             }
@@ -242,7 +310,7 @@ impl<'de> Deserialize<'de> for QueryData {
                         "resultType" => kind = Some(map.next_value()?),
                         // Prometheus and its kin write resultType first; the type decides how to read the result.
                         "result" => match kind.as_deref() {
-                            Some("matrix" | "vector") => series = Some(map.next_value()?),
+                            Some("matrix" | "vector") => series = Some(map.next_value::<Results>()?.0),
                             Some("scalar") => {
                                 let WirePoint(time, value) = map.next_value()?;
                                 series = Some(vec![ResultSeries {
@@ -268,6 +336,32 @@ impl<'de> Deserialize<'de> for QueryData {
             }
         }
         deserializer.deserialize_map(Data)
+    }
+}
+
+/// Result series, at most [`MAX_ANSWER_SERIES`].
+struct Results(Vec<ResultSeries>);
+
+impl<'de> Deserialize<'de> for Results {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Vec<ResultSeries>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of result series")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<ResultSeries>, A::Error> {
+                let mut out = Vec::new();
+                while let Some(one) = list.next_element()? {
+                    if out.len() == MAX_ANSWER_SERIES {
+                        return Err(A::Error::custom("more than 100000 result series"));
+                    }
+                    out.push(one);
+                }
+                Ok(out)
+            }
+        }
+        deserializer.deserialize_seq(List).map(Self)
     }
 }
 
@@ -333,6 +427,30 @@ mod tests {
             let error = success::<QueryData>(&answer(body)).err().unwrap();
             assert!(matches!(error, SourceError::Decode { .. }), "{body}: {error}");
         }
+    }
+
+    #[test]
+    fn what_is_too_much_is_refused_before_it_is_decoded() {
+        let points = r#"[1,"1"],"#.repeat(MAX_PLAIN_SAMPLES as usize + 1);
+        let refused = room(&answer(&points)).unwrap_err();
+        assert!(matches!(refused, SourceError::TooManySamples { found, .. } if found > MAX_PLAIN_SAMPLES));
+        assert!(room(&answer(r#"{"metric":{},"values":[[1,"1"],[2,"1"]]}"#)).is_ok());
+        let long = format!(
+            r#"{{"status":"success","data":[{{"a":"{}"}}]}}"#,
+            "x".repeat(MAX_LABELS_BYTES)
+        );
+        let error = success::<SeriesList>(&answer(&long)).err().unwrap();
+        assert!(matches!(error, SourceError::Decode { .. }), "{error}");
+        let many = format!(
+            r#"{{"status":"success","data":[{}{{}}]}}"#,
+            r#"{"a":"b"},"#.repeat(MAX_ANSWER_SERIES)
+        );
+        let answer = answer(&many);
+        let read: Success<SeriesList> = success(&answer).unwrap();
+        assert_eq!(
+            (read.data.series.len(), read.data.count),
+            (MAX_ANSWER_SERIES, MAX_ANSWER_SERIES + 1)
+        );
     }
 
     #[test]

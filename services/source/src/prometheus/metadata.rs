@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
 use sla_domain::{Labels, METRIC_NAME};
 
 use super::Prometheus;
-use super::json::{self, QueryData, Success, WireLabels};
+use super::json::{self, QueryData, SeriesList, Success};
 use super::question::Question;
 use super::read::seconds;
-use crate::error::{SourceError, excerpt};
+use crate::error::SourceError;
 use crate::port::Call;
-use crate::reply::{MetricFamily, MetricNames};
+use crate::reply::MetricNames;
 
 /// Counts the present series of each name.
 const COUNT_QUERY: &str = r#"count by (__name__) ({__name__!=""})"#;
@@ -38,8 +37,14 @@ impl Prometheus {
                 ],
             };
             let answer = self.client.ask(&question, call).await?;
-            let read: Success<Vec<WireLabels>> = json::success(&answer)?;
-            found.extend(read.data.into_iter().map(|labels| labels.0));
+            let read: Success<SeriesList> = json::success(&answer)?;
+            if read.data.count > limit {
+                return Err(SourceError::TooManySeries {
+                    found: read.data.count,
+                    limit,
+                });
+            }
+            found.extend(read.data.series);
         }
         if found.len() > limit {
             return Err(SourceError::TooManySeries {
@@ -86,54 +91,16 @@ impl Prometheus {
             counts = read.data.into_iter().map(|name| (name, 0)).collect();
         }
         out.truncated = counts.len() > limit;
-        let about = self.about(call).await?;
+        let mut kinds = self.kinds(call).await?;
+        self.settle(&mut kinds, counts.keys().map(String::as_str), call).await?;
+        out.warnings.extend(kinds.conflicts());
         out.families = counts
             .into_iter()
             .take(limit)
-            .map(|(name, series)| {
-                let about = about.get(&name).or_else(|| about.get(family(&name)));
-                MetricFamily {
-                    kind: about.map(|about| about.kind.clone()).filter(|text| !text.is_empty()),
-                    help: about.map(|about| about.help.clone()).filter(|text| !text.is_empty()),
-                    unit: about.map(|about| about.unit.clone()).filter(|text| !text.is_empty()),
-                    name,
-                    series,
-                }
-            })
+            .map(|(name, series)| kinds.family(name, series))
             .collect();
+        self.find_histograms(&mut out.families, call).await?;
         Ok(out)
-    }
-
-    /// Type, help and unit by family name; empty where the server does not tell.
-    async fn about(&self, call: &Call) -> Result<BTreeMap<String, About>, SourceError> {
-        let question = Question::Get {
-            path: "api/v1/metadata",
-            parameters: vec![("limit_per_metric", "1".into())],
-        };
-        let answer = match self.client.ask(&question, call).await {
-            Ok(answer) => answer,
-            Err(error @ (SourceError::Cancelled { .. } | SourceError::Unreachable { .. })) => return Err(error),
-            Err(_) => return Ok(BTreeMap::new()),
-        };
-        let read: Success<BTreeMap<String, Vec<About>>> = match json::success(&answer) {
-            Ok(read) => read,
-            Err(_) => return Ok(BTreeMap::new()),
-        };
-        Ok(read
-            .data
-            .into_iter()
-            .filter_map(|(name, list)| {
-                let about = list.into_iter().next()?;
-                Some((
-                    name,
-                    About {
-                        kind: excerpt(&about.kind),
-                        help: excerpt(&about.help),
-                        unit: excerpt(&about.unit),
-                    },
-                ))
-            })
-            .collect())
     }
 
     /// Metric names of `series`, each with the labels of its series.
@@ -146,22 +113,4 @@ impl Prometheus {
         }
         out
     }
-}
-
-#[derive(Deserialize)]
-struct About {
-    #[serde(rename = "type", default)]
-    kind: String,
-    #[serde(default)]
-    help: String,
-    #[serde(default)]
-    unit: String,
-}
-
-/// The family a histogram's or summary's series belongs to.
-fn family(name: &str) -> &str {
-    ["_bucket", "_count", "_sum", "_total"]
-        .iter()
-        .find_map(|suffix| name.strip_suffix(suffix))
-        .unwrap_or(name)
 }

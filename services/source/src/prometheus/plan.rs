@@ -21,6 +21,26 @@ pub(super) enum Matcher {
 }
 
 impl Matcher {
+    /// The label's name.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Equal(name, _) | Self::OneOf(name, _) => name,
+        }
+    }
+
+    /// Whether it says which metric, and only one.
+    pub(super) fn is_one_metric(&self) -> bool {
+        matches!(self, Self::Equal(name, _) if name == METRIC_NAME)
+    }
+
+    /// The values as an anchored regular expression.
+    pub(super) fn pattern(&self) -> String {
+        match self {
+            Self::Equal(_, value) => alternatives(std::slice::from_ref(value)),
+            Self::OneOf(_, values) => alternatives(values),
+        }
+    }
+
     /// Label name, and the value or anchored regular expression as it goes into a matcher.
     pub(super) fn name_and_text(&self) -> (&str, String) {
         match self {

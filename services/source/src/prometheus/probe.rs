@@ -16,49 +16,85 @@ use crate::reply::{SourceInfo, Way};
 /// After this long the server is asked again: it may have been upgraded or configured anew.
 const PROBE_AGE: Duration = Duration::from_mins(10);
 
+/// What was found out, and when.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    at: Instant,
+    info: SourceInfo,
+    /// Names of the labels that the server adds to remote reads; `None` = it does not tell.
+    external: Option<Vec<String>>,
+    /// Whether a NaN in an answer is a stale marker.
+    nan_is_stale: bool,
+}
+
 impl Prometheus {
-    fn cached(&self) -> MutexGuard<'_, Option<(Instant, SourceInfo)>> {
+    fn cached(&self) -> MutexGuard<'_, Option<Known>> {
         self.info.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops reading by `way` until the next probe.
     pub(super) fn give_up(&self, way: Way) {
-        if let Some((_, info)) = self.cached().as_mut() {
-            info.ways.retain(|known| *known != way);
+        if let Some(known) = self.cached().as_mut() {
+            known.info.ways.retain(|other| *other != way);
         }
     }
 
     /// The ways raw samples can be read, fastest first; at least one.
     pub(super) async fn raw_ways(&self, call: &Call) -> Result<Vec<Way>, SourceError> {
-        Ok(self.info(call).await?.ways)
+        Ok(self.known(call).await?.info.ways)
     }
 
-    pub(super) async fn info(&self, call: &Call) -> Result<SourceInfo, SourceError> {
+    /// Names of the labels that the server adds to remote reads; `None` = it does not tell.
+    pub(super) async fn external(&self, call: &Call) -> Result<Option<Vec<String>>, SourceError> {
+        Ok(self.known(call).await?.external)
+    }
+
+    /// Whether a NaN in an answer is a stale marker: VictoriaMetrics stores no other NaN and shows its markers as such.
+    pub(super) async fn nan_is_stale(&self, call: &Call) -> Result<bool, SourceError> {
+        Ok(self.known(call).await?.nan_is_stale)
+    }
+
+    async fn known(&self, call: &Call) -> Result<Known, SourceError> {
         let known = self.cached().clone();
-        if let Some((at, info)) = known
-            && at.elapsed() < PROBE_AGE
+        if let Some(known) = known
+            && known.at.elapsed() < PROBE_AGE
         {
-            return Ok(info);
+            return Ok(known);
         }
-        self.ask_what_it_is(call).await
+        self.find_out_anew(call).await
     }
 
     /// Asks the server itself, whatever is known: a server that has gone must not answer from memory.
     pub(super) async fn ask_what_it_is(&self, call: &Call) -> Result<SourceInfo, SourceError> {
-        let info = self.find_out(call).await?;
-        *self.cached() = Some((Instant::now(), info.clone()));
-        *self.external.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        Ok(info)
+        Ok(self.find_out_anew(call).await?.info)
     }
 
-    async fn find_out(&self, call: &Call) -> Result<SourceInfo, SourceError> {
+    async fn find_out_anew(&self, call: &Call) -> Result<Known, SourceError> {
+        let (info, nan_is_stale) = self.find_out(call).await?;
+        let external = if info.ways.iter().any(|way| way.is_remote_read()) {
+            self.added_labels(call).await?
+        } else {
+            None
+        };
+        let known = Known {
+            at: Instant::now(),
+            info,
+            external,
+            nan_is_stale,
+        };
+        *self.cached() = Some(known.clone());
+        Ok(known)
+    }
+
+    /// What it is, and whether its NaN are stale markers.
+    async fn find_out(&self, call: &Call) -> Result<(SourceInfo, bool), SourceError> {
         // The one question every server of this kind answers; what fails here is wrong with the address.
         let question = Question::Form {
             path: "api/v1/query",
             parameters: vec![("query", "1".into())],
         };
         let answer = self.client.ask(&question, call).await?;
-        let _: Success<json::QueryData> = json::success(&answer)?;
+        let first: Success<json::QueryData> = json::success(&answer)?;
         let mut notices = Vec::new();
         if self.client.options.tls.insecure_skip_verify {
             notices.push("TLS certificates of this source are not checked (insecure_skip_verify)".to_owned());
@@ -76,20 +112,23 @@ impl Prometheus {
             Err(error @ (SourceError::Cancelled { .. } | SourceError::Unreachable { .. })) => return Err(error),
             Err(error) => {
                 tracing::info!(source = %self.client.options.id.0, %error, "no remote read here");
-                notices.push(
-                    "no remote read: stale markers are not seen, gaps begin at the cap of the last sample".into(),
-                );
+                if !first.has_stats {
+                    notices.push(
+                        "no remote read: stale markers are not seen, gaps begin at the cap of the last sample".into(),
+                    );
+                }
                 vec![Way::InstantQuery]
             }
         };
         ways.retain(|way| allowed.contains(way));
-        Ok(SourceInfo {
+        let info = SourceInfo {
             version: self.version(call).await?,
             ways,
             url: self.client.shown_url(),
             is_replay: false,
             notices,
-        })
+        };
+        Ok((info, first.has_stats))
     }
 
     async fn version(&self, call: &Call) -> Result<String, SourceError> {

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
-use sla_domain::{Labels, Samples};
+use sla_domain::{Labels, STALE_NAN_BITS, Samples};
 
 use super::json::{self, QueryData, Success};
 use super::question::Question;
 use super::{Prometheus, plan};
 use crate::error::SourceError;
+use crate::limits::MAX_SERIES_SAMPLES;
 use crate::port::{Call, ReadRequest, Targets};
 use crate::reply::{RawRead, RawSeries, SeriesData, SeriesFailure, Way};
 
@@ -37,31 +38,35 @@ impl Prometheus {
     }
 
     pub(super) async fn read_bulk(&self, request: &ReadRequest, call: &Call) -> Result<RawRead, SourceError> {
-        let (after_ms, until_ms) = (request.after_ms, request.until_ms);
+        let span = Span {
+            after_ms: request.after_ms,
+            until_ms: request.until_ms,
+        };
         let ways = self.raw_ways(call).await?;
         let fastest = ways.first().copied().unwrap_or(Way::InstantQuery);
-        let mut whole = RawRead::empty(fastest, after_ms, until_ms);
-        if until_ms <= after_ms {
+        let mut whole = RawRead::empty(fastest, span.after_ms, span.until_ms);
+        if span.until_ms <= span.after_ms {
             return Ok(whole);
         }
         let limit = request.limits.max_series.min(self.client.options.max_series);
-        let series = self.resolve(&request.targets, after_ms, until_ms, limit, call).await?;
+        let series = self
+            .resolve(&request.targets, span.after_ms, span.until_ms, limit, call)
+            .await?;
         let mut first_error = None;
-        let parts = plan::batches(series).into_iter().map(|batch| {
+        let parts = plan::batches(series).into_iter().map(|batch| async move {
             let size = batch.len();
-            async move {
-                (
-                    size,
-                    self.read_batch(batch, after_ms, until_ms, MAX_HALVINGS, call).await,
-                )
+            match self.raw_ways(call).await {
+                Ok(ways) => (size, self.read_batch(batch, span, &ways, MAX_HALVINGS, call).await),
+                Err(error) => (size, failed(batch, span, &error)),
             }
         });
         let parts: Vec<BoxFuture<'_, (usize, RawRead)>> = parts.map(|part| Box::pin(part) as _).collect();
         let mut parts = futures::stream::iter(parts).buffer_unordered(self.client.options.concurrency.max(1));
         let mut read_any = false;
         while let Some((size, part)) = parts.next().await {
-            read_any |= part.failures.len() < size;
-            if let Some(failure) = part.failures.first() {
+            let of_source = part.failures.iter().filter(|failure| !failure.error.is_of_series());
+            read_any |= of_source.clone().count() < size;
+            if let Some(failure) = of_source.clone().next() {
                 first_error.get_or_insert_with(|| failure.error.clone());
             }
             whole.absorb(part);
@@ -70,130 +75,172 @@ impl Prometheus {
             // Nothing came, or nobody waits any more: the error is the answer.
             Some(error) if !read_any || matches!(error, SourceError::Cancelled { .. }) => Err(error),
             _ => {
+                whole.count_histograms();
                 whole.series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
                 Ok(whole)
             }
         }
     }
 
-    /// Reads a batch by the fastest way that works. Never fails as a whole: each series that could not be read is in
-    /// the failures.
+    /// Reads a batch by the first of `ways` that works, what that cannot read by the next ones. Never fails as a whole:
+    /// each series that could not be read is in the failures.
     fn read_batch<'a>(
         &'a self,
         batch: Vec<Labels>,
-        after_ms: i64,
-        until_ms: i64,
+        span: Span,
+        ways: &'a [Way],
         halvings: u32,
         call: &'a Call,
     ) -> BoxFuture<'a, RawRead> {
         Box::pin(async move {
-            let error = match self.read_once(&batch, after_ms, until_ms, call).await {
-                Ok(read) => return read,
-                Err(error) => error,
+            let Some((&way, slower)) = ways.split_first() else {
+                let tried = format!("reading samples from {}", self.client.shown_url());
+                return failed(batch, span, &SourceError::NotFound { tried });
             };
-            if is_too_much(&error) && batch.len() > 1 && halvings > 0 {
-                let mut left = batch;
-                let right = left.split_off(left.len() / 2);
-                let mut read = self.read_batch(left, after_ms, until_ms, halvings - 1, call).await;
-                read.absorb(self.read_batch(right, after_ms, until_ms, halvings - 1, call).await);
-                return read;
-            }
-            // The fastest way, so that a batch that brought nothing does not change what the others say.
-            let mut failed = RawRead::empty(Way::RemoteReadChunks, after_ms, until_ms);
-            failed.failures = batch
-                .into_iter()
-                .map(|labels| SeriesFailure {
-                    labels,
-                    error: error.clone(),
-                })
-                .collect();
-            failed
-        })
-    }
-
-    async fn read_once(
-        &self,
-        batch: &[Labels],
-        after_ms: i64,
-        until_ms: i64,
-        call: &Call,
-    ) -> Result<RawRead, SourceError> {
-        let ways = self.raw_ways(call).await?;
-        let mut last = None;
-        for way in ways {
             let read = match way {
-                Way::RemoteReadChunks | Way::RemoteReadSamples => {
-                    self.read_remote(way, batch, after_ms, until_ms, call).await
-                }
-                Way::InstantQuery => self.read_by_query(batch, after_ms, until_ms, call).await,
-                Way::QueryRange | Way::Replay => continue,
+                Way::RemoteReadChunks | Way::RemoteReadSamples => self.read_remote(way, &batch, span, call).await,
+                Way::InstantQuery => self.read_by_query(&batch, span, call).await,
+                Way::QueryRange | Way::Replay => return self.read_batch(batch, span, slower, halvings, call).await,
             };
             match read {
-                Ok(read) => return Ok(read),
+                Ok(part) => self.completed(part, span, slower, call).await,
+                Err(error) if is_too_much(&error) && batch.len() > 1 && halvings > 0 => {
+                    let mut left = batch;
+                    let right = left.split_off(left.len() / 2);
+                    let mut read = self.read_batch(left, span, ways, halvings - 1, call).await;
+                    read.absorb(self.read_batch(right, span, ways, halvings - 1, call).await);
+                    read
+                }
                 // A slower way would not help: the server is away, the batch too big, or nobody waits any more.
-                Err(error) if !may_differ(way, &error) => return Err(error),
+                Err(error) if slower.is_empty() || !may_differ(way, &error) => failed(batch, span, &error),
                 Err(error) => {
                     tracing::warn!(source = %self.client.options.id.0, way = way.as_str(), %error, "this way of reading fails; trying the next");
                     self.give_up(way);
-                    last = Some(error);
+                    self.read_batch(batch, span, slower, halvings, call).await
                 }
             }
+        })
+    }
+
+    /// Reads by the slower ways what the first one could not.
+    async fn completed(&self, part: Part, span: Span, slower: &[Way], call: &Call) -> RawRead {
+        let mut read = part.read;
+        let queries: Vec<Way> = slower.iter().copied().filter(|way| !way.is_remote_read()).collect();
+        for (rest, ways) in [(part.otherwise, slower), (part.by_query, queries.as_slice())] {
+            if rest.is_empty() {
+                continue;
+            }
+            match &part.because {
+                Some(error) if ways.is_empty() => read.absorb(failed(rest, span, error)),
+                _ => read.absorb(self.read_batch(rest, span, ways, MAX_HALVINGS, call).await),
+            }
         }
-        Err(last.unwrap_or_else(|| SourceError::NotFound {
-            tried: format!("reading samples from {}", self.client.shown_url()),
-        }))
+        read
     }
 
     /// Instant queries `selector[range]` at the end of the range.
-    async fn read_by_query(
-        &self,
-        batch: &[Labels],
-        after_ms: i64,
-        until_ms: i64,
-        call: &Call,
-    ) -> Result<RawRead, SourceError> {
-        let mut out = RawRead::empty(Way::InstantQuery, after_ms, until_ms);
+    async fn read_by_query(&self, batch: &[Labels], span: Span, call: &Call) -> Result<Part, SourceError> {
+        let mut out = RawRead::empty(Way::InstantQuery, span.after_ms, span.until_ms);
+        let nan_is_stale = self.nan_is_stale(call).await?;
+        out.hides_stale = !nan_is_stale;
         let mut wanted: HashSet<&Labels> = batch.iter().collect();
+        let mut mixed = 0;
         for selection in plan::selections(batch, plan::Style::QUERY) {
             let question = Question::Form {
                 path: "api/v1/query",
                 parameters: vec![
                     (
                         "query",
-                        format!("{}[{}ms]", plan::text(&selection), until_ms - after_ms),
+                        format!("{}[{}ms]", plan::text(&selection), span.until_ms - span.after_ms),
                     ),
-                    ("time", seconds(until_ms)),
+                    ("time", seconds(span.until_ms)),
                     ("timeout", format!("{}ms", self.client.options.timeout.as_millis())),
                 ],
             };
             let answer = self.client.ask(&question, call).await?;
+            json::room(&answer)?;
             let read: Success<QueryData> = json::success(&answer)?;
             out.bytes += answer.body.len() as u64;
             out.requests += 1;
-            for warning in read.warnings {
-                if !out.warnings.contains(&warning) {
-                    out.warnings.push(warning);
-                }
-            }
-            for one in read.data.series {
-                out.histograms_skipped += u64::from(one.has_histograms);
+            out.warn(read.warnings);
+            for mut one in read.data.series {
                 // Once each: a selection may match more than was asked for.
                 if !wanted.remove(&one.labels) {
                     continue;
                 }
-                let samples = clipped(one.samples, after_ms, until_ms);
-                if samples.is_empty() {
-                    continue;
+                if nan_is_stale {
+                    let nan = one.samples.values.iter_mut().filter(|value| value.is_nan());
+                    nan.for_each(|value| *value = f64::from_bits(STALE_NAN_BITS));
                 }
-                out.samples += samples.len() as u64;
-                out.series.push(RawSeries {
-                    labels: one.labels,
-                    data: SeriesData::Plain(samples),
-                });
+                let samples = clipped(one.samples, span.after_ms, span.until_ms);
+                let error = match samples.len() as u64 {
+                    0 if one.has_histograms => Some(SourceError::Histograms { count: 1 }),
+                    found if found > MAX_SERIES_SAMPLES => Some(json::too_dense(&answer.tried, found)),
+                    _ => None,
+                };
+                if let Some(error) = error {
+                    out.failures.push(SeriesFailure {
+                        labels: one.labels,
+                        error,
+                    });
+                } else if !samples.is_empty() {
+                    mixed += u64::from(one.has_histograms);
+                    out.samples += samples.len() as u64;
+                    out.series.push(RawSeries {
+                        labels: one.labels,
+                        data: SeriesData::Plain(samples),
+                    });
+                }
             }
         }
-        Ok(out)
+        out.mixed(mixed);
+        Ok(Part::from(out))
     }
+}
+
+/// The range of a read: after (excluded), until (included), Unix milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) after_ms: i64,
+    pub(super) until_ms: i64,
+}
+
+/// What one way of reading made of a batch.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// What it read, and what it read to the end without success.
+    pub(super) read: RawRead,
+    /// Series to be read another way.
+    pub(super) otherwise: Vec<Labels>,
+    /// Series to be read by query: their labels are not certain by remote read.
+    pub(super) by_query: Vec<Labels>,
+    /// Why `otherwise` was not read.
+    pub(super) because: Option<SourceError>,
+}
+
+impl From<RawRead> for Part {
+    fn from(read: RawRead) -> Self {
+        Self {
+            read,
+            otherwise: Vec::new(),
+            by_query: Vec::new(),
+            because: None,
+        }
+    }
+}
+
+/// A batch of which nothing was read.
+fn failed(batch: Vec<Labels>, span: Span, error: &SourceError) -> RawRead {
+    // The fastest way, so that a batch that brought nothing does not change what the others say.
+    let mut failed = RawRead::empty(Way::RemoteReadChunks, span.after_ms, span.until_ms);
+    failed.failures = batch
+        .into_iter()
+        .map(|labels| SeriesFailure {
+            labels,
+            error: error.clone(),
+        })
+        .collect();
+    failed
 }
 
 /// Whether `error` may be one of this way of reading only.
@@ -217,6 +264,7 @@ pub(super) fn is_too_much(error: &SourceError) -> bool {
     match error {
         // 414 and 431: by GET a long list of series makes a long address.
         SourceError::TooLarge { .. }
+        | SourceError::TooManySamples { .. }
         | SourceError::Server {
             status: 413 | 414 | 431,
             ..

@@ -1,134 +1,29 @@
 //! Remote read: raw samples as compressed chunks, or as plain samples where a server knows no chunks.
 //! Source: prometheus.io/docs/prometheus/latest/querying/remote_read_api, Prometheus `storage/remote/chunked.go`.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use bytes::{Buf as _, BytesMut};
 use prost::Message as _;
-use sla_domain::{Labels, Samples};
+use sla_domain::Labels;
 
 use super::client::Stream;
+use super::haul::{Haul, TOO_MANY, Taking, Untaken, Wanted};
 use super::question::Question;
-use super::read::clipped;
-use super::wire::{self, ReadRequest, ResponseType, WireChunk};
+use super::read::{Part, Span};
+use super::wire::{self, ReadRequest, ResponseType};
 use super::{Prometheus, plan};
 use crate::error::SourceError;
+use crate::limits::MAX_SERIES_SAMPLES;
 use crate::port::Call;
-use crate::reply::{RawRead, RawSeries, SeriesData, Way, XorChunk};
-use crate::xor;
+use crate::reply::{RawRead, RawSeries, SeriesData, SeriesFailure, Way};
 
 /// Longest frame taken; Prometheus sends 1 MiB by default (`--storage.remote.read-max-bytes-in-frame`).
 pub(super) const MAX_FRAME_BYTES: u64 = 4 << 20;
-/// Most series looked at to find out which labels the server adds.
-const MAX_LOOK_ALIKES: usize = 1_000;
 /// Content type of chunk frames, without its parameters.
 const CHUNKED_TYPE: &str = "application/x-streamed-protobuf";
 /// Content type of plain samples.
 const SAMPLES_TYPE: &str = "application/x-protobuf";
-/// `prometheus.Chunk.Encoding.XOR`.
-const ENCODING_XOR: u64 = 1;
-
-/// What a remote read brought, before labels that the server added are taken off.
-#[derive(Debug, Default)]
-pub(super) struct Haul {
-    series: HashMap<Labels, Found>,
-    way: Option<Way>,
-    bytes: u64,
-    histograms_skipped: u64,
-}
-
-#[derive(Debug)]
-struct Found {
-    /// The first query that brought this series; others that match it too bring the same again.
-    query: u64,
-    data: SeriesData,
-    samples: u64,
-}
-
-/// What is asked for, and in which range.
-#[derive(Debug)]
-struct Wanted {
-    series: HashSet<Labels>,
-    /// The distinct sets of label names among them.
-    shapes: BTreeSet<Vec<String>>,
-    after_ms: i64,
-    until_ms: i64,
-}
-
-impl Wanted {
-    fn new(batch: &[Labels], after_ms: i64, until_ms: i64) -> Self {
-        Self {
-            series: batch.iter().cloned().collect(),
-            shapes: batch
-                .iter()
-                .map(|labels| labels.iter().map(|(name, _)| name.to_owned()).collect())
-                .collect(),
-            after_ms,
-            until_ms,
-        }
-    }
-
-    /// The wanted series that `labels` are, perhaps with labels added by the server (`external_labels`).
-    fn within(&self, labels: &Labels) -> Option<Labels> {
-        if self.series.contains(labels) {
-            return Some(labels.clone());
-        }
-        self.shapes
-            .iter()
-            .filter(|shape| shape.len() < labels.len())
-            .map(|shape| Labels::from_pairs(shape.iter().map(|name| (name.as_str(), labels.get(name).unwrap_or("")))))
-            .find(|part| self.series.contains(part))
-    }
-}
-
-impl Haul {
-    fn chunk(&mut self, wanted: &Wanted, query: u64, labels: &Labels, chunk: &WireChunk<'_>) -> Result<(), String> {
-        // An absent encoding is 0 = unknown; histograms are 2 and 3.
-        if chunk.encoding != ENCODING_XOR {
-            self.histograms_skipped += 1;
-            return Ok(());
-        }
-        if !self.series.contains_key(labels) && wanted.within(labels).is_none() {
-            return Ok(());
-        }
-        let checked = xor::check(chunk.data).map_err(|error| error.to_string())?;
-        let Some((min_ms, max_ms, count)) = checked else {
-            return Ok(());
-        };
-        if max_ms <= wanted.after_ms || min_ms > wanted.until_ms {
-            return Ok(());
-        }
-        let found = self.series.entry(labels.clone()).or_insert_with(|| Found {
-            query,
-            data: SeriesData::Chunks(Vec::new()),
-            samples: 0,
-        });
-        if let SeriesData::Chunks(chunks) = &mut found.data
-            && found.query == query
-        {
-            found.samples += u64::from(count);
-            chunks.push(XorChunk {
-                min_ms,
-                max_ms,
-                bytes: Arc::from(chunk.data),
-            });
-        }
-        Ok(())
-    }
-
-    fn plain(&mut self, wanted: &Wanted, query: u64, labels: Labels, samples: Samples, histograms: u64) {
-        self.histograms_skipped += histograms;
-        let samples = clipped(samples, wanted.after_ms, wanted.until_ms);
-        if !samples.is_empty() {
-            self.series.entry(labels).or_insert_with(|| Found {
-                query,
-                samples: samples.len() as u64,
-                data: SeriesData::Plain(samples),
-            });
-        }
-    }
-}
 
 /// Cuts a stream of bytes into frames: uvarint length, 4-byte big-endian CRC-32C of the message, message.
 #[derive(Debug, Default)]
@@ -175,22 +70,25 @@ impl Frames {
 async fn consume(mut stream: Stream, wanted: Arc<Wanted>, cap: u64) -> Result<Haul, SourceError> {
     let mut haul = Haul::default();
     let tried = stream.tried.clone();
-    let broken = |what: String| SourceError::decode(&tried, what);
+    let broken = |what: String| {
+        if what == TOO_MANY {
+            SourceError::TooLarge {
+                tried: tried.clone(),
+                limit_bytes: cap,
+            }
+        } else {
+            SourceError::decode(&tried, what)
+        }
+    };
     let kind = stream.content_type.split(';').next().unwrap_or("").trim().to_owned();
     if kind == CHUNKED_TYPE {
         haul.way = Some(Way::RemoteReadChunks);
         let mut frames = Frames::default();
+        let mut taking = Taking::new(&mut haul, &wanted);
         while let Some(piece) = stream.next().await? {
             frames
                 .push(&piece, |message| {
-                    let mut fault = None;
-                    wire::chunked_response(message, |query, labels, chunk| {
-                        haul.chunk(&wanted, query, labels, &chunk).map_err(|error| {
-                            fault = Some(error);
-                            "broken chunk"
-                        })
-                    })
-                    .map_err(|error| fault.take().unwrap_or_else(|| error.to_owned()))
+                    wire::chunked_response(message, &mut taking).map_err(str::to_owned)
                 })
                 .map_err(broken)?;
         }
@@ -198,38 +96,37 @@ async fn consume(mut stream: Stream, wanted: Arc<Wanted>, cap: u64) -> Result<Ha
             return Err(broken("it ends inside a frame".into()));
         }
         haul.bytes = stream.received;
-        return Ok(haul);
-    }
-    if kind != SAMPLES_TYPE {
+    } else if kind == SAMPLES_TYPE {
+        haul.way = Some(Way::RemoteReadSamples);
+        let body = stream.whole().await?.body;
+        haul.bytes = body.len() as u64;
+        let message = unpacked(&body, cap).map_err(|what| match what {
+            Some(what) => broken(what),
+            None => broken(TOO_MANY.to_owned()),
+        })?;
+        drop(body);
+        wire::sample_response(&message, &mut Taking::new(&mut haul, &wanted))
+            .map_err(|error| broken(error.to_owned()))?;
+    } else {
         return Err(SourceError::NotPrometheus {
             saw: format!("content type `{}` to a remote read", crate::error::excerpt(&kind)),
             tried,
         });
     }
-    haul.way = Some(Way::RemoteReadSamples);
-    let answer = stream.whole().await?;
-    haul.bytes = answer.body.len() as u64;
-    let length = snap::raw::decompress_len(&answer.body).map_err(|error| broken(format!("snappy: {error}")))?;
-    // Samples of a wanted series are all that is kept; the decompressed message itself must fit too.
-    if length as u64 > cap {
-        return Err(SourceError::TooLarge {
-            tried,
-            limit_bytes: cap,
-        });
+    match haul.undecoded() {
+        Some(fault) => Err(broken(fault.to_owned())),
+        None => Ok(haul),
     }
-    let message = snap::raw::Decoder::new()
-        .decompress_vec(&answer.body)
-        .map_err(|error| broken(format!("snappy: {error}")))?;
-    wire::sample_response(
-        &message,
-        |labels| wanted.within(labels).is_some(),
-        |query, labels, samples, histograms| {
-            haul.plain(&wanted, query, labels, samples, histograms);
-            Ok(())
-        },
-    )
-    .map_err(|error| broken(error.to_owned()))?;
-    Ok(haul)
+}
+
+/// `body` without its snappy packing. An error of `None` is a message of more than `cap` bytes.
+fn unpacked(body: &[u8], cap: u64) -> Result<Vec<u8>, Option<String>> {
+    let fault = |error: snap::Error| Some(format!("snappy: {error}"));
+    let length = snap::raw::decompress_len(body).map_err(fault)?;
+    if length as u64 > cap {
+        return Err(None);
+    }
+    snap::raw::Decoder::new().decompress_vec(body).map_err(fault)
 }
 
 /// A request as it goes over the wire.
@@ -258,31 +155,76 @@ impl Prometheus {
         &self,
         way: Way,
         batch: &[Labels],
-        after_ms: i64,
-        until_ms: i64,
+        span: Span,
         call: &Call,
-    ) -> Result<RawRead, SourceError> {
-        let queries = plan::selections(batch, plan::Style::REMOTE_READ)
+    ) -> Result<Part, SourceError> {
+        let external = self.external(call).await?;
+        let selections = plan::selections(batch, plan::Style::REMOTE_READ);
+        let queries = selections
             .iter()
-            .map(|selection| wire::Query::new(selection, after_ms, until_ms))
+            .map(|selection| {
+                let absent: Vec<&str> = external
+                    .iter()
+                    .flatten()
+                    .map(String::as_str)
+                    .filter(|name| selection.iter().all(|matcher| matcher.name() != *name))
+                    .collect();
+                wire::Query::new(selection, &absent, span.after_ms, span.until_ms)
+            })
             .collect();
-        let wanted = Arc::new(Wanted::new(batch, after_ms, until_ms));
+        let known = external.is_some();
+        let wanted = Arc::new(Wanted::new(
+            batch,
+            &selections,
+            external,
+            (span.after_ms, span.until_ms),
+        ));
         let haul = self.haul(queries, way, &wanted, call).await?;
-        let mut out = RawRead::empty(haul.way.unwrap_or(way), after_ms, until_ms);
-        out.bytes = haul.bytes;
-        out.requests = 1;
-        out.histograms_skipped = haul.histograms_skipped;
-        let external = self.external_labels(&haul, &wanted, call).await?;
-        for (labels, found) in haul.series {
-            let labels = if wanted.series.contains(&labels) {
-                labels
-            } else {
-                let labels = without(&labels, &external);
-                if !wanted.series.contains(&labels) {
+        if haul.found.is_empty() && haul.unclear().next().is_some() {
+            // Nothing can be told by remote read here; the next probe looks again.
+            tracing::info!(source = %self.client.options.id.0, known, "remote read adds labels that are not known; reading by query");
+            self.give_up(Way::RemoteReadChunks);
+            self.give_up(Way::RemoteReadSamples);
+        }
+        Ok(self.sorted(haul, way, span))
+    }
+
+    /// What a haul means for the batch.
+    fn sorted(&self, haul: Haul, way: Way, span: Span) -> Part {
+        let mut read = RawRead::empty(haul.way.unwrap_or(way), span.after_ms, span.until_ms);
+        read.bytes = haul.bytes;
+        read.requests = 1;
+        let mut part = Part {
+            by_query: haul.unclear().cloned().collect(),
+            ..Part::from(read)
+        };
+        let mut mixed = 0_u64;
+        for (labels, found) in haul.found {
+            let fail = |error| SeriesFailure {
+                labels: labels.clone(),
+                error,
+            };
+            match found.untaken {
+                Some(Untaken::Dense(count)) => {
+                    let tried = format!("reading samples from {}", self.client.shown_url());
+                    part.read.failures.push(fail(SourceError::TooManySamples {
+                        tried,
+                        found: count,
+                        limit: MAX_SERIES_SAMPLES,
+                    }));
                     continue;
                 }
-                labels
-            };
+                Some(Untaken::Undecoded(fault)) => {
+                    part.because = Some(SourceError::decode(&self.client.shown_url(), fault));
+                    part.otherwise.push(labels);
+                    continue;
+                }
+                Some(Untaken::Silent) => {
+                    part.by_query.push(labels);
+                    continue;
+                }
+                None => {}
+            }
             let data = match found.data {
                 SeriesData::Chunks(mut chunks) => {
                     chunks.sort_by_key(|chunk| chunk.min_ms);
@@ -290,24 +232,26 @@ impl Prometheus {
                 }
                 plain @ SeriesData::Plain(_) => plain,
             };
-            out.samples += found.samples;
-            out.series.push(RawSeries { labels, data });
+            if data.is_empty() {
+                if found.has_histograms {
+                    part.read.failures.push(fail(SourceError::Histograms { count: 1 }));
+                }
+                continue;
+            }
+            mixed += u64::from(found.has_histograms);
+            part.read.samples += found.samples;
+            part.read.series.push(RawSeries { labels, data });
         }
-        Ok(out)
+        part.read.mixed(mixed);
+        part
     }
 
     /// Tries a remote read of nothing; the way the server answered.
     pub(super) async fn probe_remote(&self, call: &Call) -> Result<Way, SourceError> {
         let nothing = vec![plan::Matcher::Equal("__name__".into(), "sla_console_probe".into())];
-        let wanted = Arc::new(Wanted::new(&[], 0, 1));
-        let haul = self
-            .haul(
-                vec![wire::Query::new(&nothing, 0, 1)],
-                Way::RemoteReadChunks,
-                &wanted,
-                call,
-            )
-            .await?;
+        let wanted = Arc::new(Wanted::new(&[], &[], None, (0, 1)));
+        let queries = vec![wire::Query::new(&nothing, &[], 0, 1)];
+        let haul = self.haul(queries, Way::RemoteReadChunks, &wanted, call).await?;
         Ok(haul.way.unwrap_or(Way::RemoteReadSamples))
     }
 
@@ -324,55 +268,6 @@ impl Prometheus {
             .exchange(&question, call, |stream| Box::pin(consume(stream, wanted.clone(), cap)))
             .await
     }
-
-    /// The labels this server adds to every series of a remote read (its `external_labels`), which its query API does
-    /// not show. Learnt from the first answer that has labels too many, and checked against the query API: such a
-    /// series may also really exist beside the wanted one.
-    async fn external_labels(&self, haul: &Haul, wanted: &Wanted, call: &Call) -> Result<Labels, SourceError> {
-        if let Some(known) = self.external.lock().unwrap_or_else(PoisonError::into_inner).clone() {
-            return Ok(known);
-        }
-        let Some((longer, part)) = haul
-            .series
-            .keys()
-            .filter(|labels| !wanted.series.contains(*labels))
-            .find_map(|labels| Some((labels, wanted.within(labels)?)))
-        else {
-            return Ok(Labels::default());
-        };
-        let part: plan::Selection = part
-            .iter()
-            .map(|(name, value)| plan::Matcher::Equal(name.to_owned(), value.to_owned()))
-            .collect();
-        let (from, to) = (wanted.after_ms, wanted.until_ms);
-        let real = match self
-            .find_series(&[plan::text(&part)], from, to, MAX_LOOK_ALIKES, call)
-            .await
-        {
-            Ok(real) => real,
-            Err(SourceError::TooManySeries { .. }) => return Ok(Labels::default()),
-            Err(error) => return Err(error),
-        };
-        // The answer's series is one of the real ones plus what the server added.
-        let Some(series) = real
-            .iter()
-            .filter(|real| real.iter().all(|(name, value)| longer.get(name) == Some(value)))
-            .max_by_key(|real| real.len())
-        else {
-            return Ok(Labels::default());
-        };
-        let added = Labels::from_pairs(longer.iter().filter(|(name, _)| series.get(name).is_none()));
-        *self.external.lock().unwrap_or_else(PoisonError::into_inner) = Some(added.clone());
-        Ok(added)
-    }
-}
-
-/// `labels` without those of `added` that have the same value.
-fn without(labels: &Labels, added: &Labels) -> Labels {
-    if added.is_empty() {
-        return labels.clone();
-    }
-    Labels::from_pairs(labels.iter().filter(|(name, value)| added.get(name) != Some(*value)))
 }
 
 #[cfg(test)]

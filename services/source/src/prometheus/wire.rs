@@ -4,7 +4,8 @@
 
 use sla_domain::{Labels, Samples};
 
-use super::plan::{Matcher, Selection};
+use super::plan::Selection;
+use crate::limits::{MAX_LABELS_BYTES, MAX_PLAIN_SAMPLES, MAX_SERIES_SAMPLES};
 
 /// Most labels of one series.
 pub(super) const MAX_LABELS: usize = 1_000;
@@ -52,22 +53,41 @@ pub(super) struct LabelMatcher {
 }
 
 impl Query {
-    /// What `selection` matches in (`after_ms`, `until_ms`].
-    pub(super) fn new(selection: &Selection, after_ms: i64, until_ms: i64) -> Self {
+    /// What `selection` matches in (`after_ms`, `until_ms`], of series that have none of the labels `absent`.
+    ///
+    /// A server drops from a remote read the `=` matchers that agree with its own `external_labels`, but leaves regular
+    /// expressions alone: so all labels but the metric name are asked for by these, literal as they are.
+    pub(super) fn new(selection: &Selection, absent: &[&str], after_ms: i64, until_ms: i64) -> Self {
+        let mut matchers: Vec<LabelMatcher> = selection
+            .iter()
+            .map(|matcher| {
+                if matcher.is_one_metric() {
+                    let (name, value) = matcher.name_and_text();
+                    LabelMatcher::new(EQUAL, name, value)
+                } else {
+                    LabelMatcher::new(REGEX, matcher.name(), matcher.pattern())
+                }
+            })
+            .collect();
+        matchers.extend(absent.iter().map(|name| LabelMatcher::new(REGEX, name, String::new())));
         Self {
             start_timestamp_ms: after_ms.saturating_add(1),
             end_timestamp_ms: until_ms,
-            matchers: selection
-                .iter()
-                .map(|matcher| {
-                    let (name, value) = matcher.name_and_text();
-                    LabelMatcher {
-                        kind: if matches!(matcher, Matcher::Equal(..)) { 0 } else { 2 },
-                        name: name.to_owned(),
-                        value,
-                    }
-                })
-                .collect(),
+            matchers,
+        }
+    }
+}
+
+/// `prometheus.LabelMatcher.Type`.
+const EQUAL: i32 = 0;
+const REGEX: i32 = 2;
+
+impl LabelMatcher {
+    fn new(kind: i32, name: &str, value: String) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            value,
         }
     }
 }
@@ -161,11 +181,13 @@ fn label(bytes: &[u8]) -> Result<(&str, &str), &'static str> {
 /// The labels (field 1) of a `TimeSeries` or `ChunkedSeries`.
 fn labels(bytes: &[u8]) -> Result<Labels, &'static str> {
     let mut pairs = Vec::new();
+    let mut size = 0;
     let mut fields = Fields(bytes);
     while let Some(field) = fields.next()? {
         if let (1, Value::Bytes(bytes)) = field {
-            if pairs.len() == MAX_LABELS {
-                return Err("a series with more than 1000 labels");
+            size += bytes.len();
+            if pairs.len() == MAX_LABELS || size > MAX_LABELS_BYTES {
+                return Err("a series with more than 1000 labels, or with more than 64 KiB of them");
             }
             pairs.push(label(bytes)?);
         }
@@ -175,18 +197,28 @@ fn labels(bytes: &[u8]) -> Result<Labels, &'static str> {
 
 /// One chunk of a frame.
 pub(super) struct WireChunk<'a> {
-    /// 1 = XOR; anything else is a histogram.
+    /// `prometheus.Chunk.Encoding`; 0 where it is not set.
     pub(super) encoding: u64,
+    /// Time of the first sample as the server says, Unix milliseconds.
+    pub(super) min_ms: i64,
+    /// Time of the last sample as the server says, Unix milliseconds.
+    pub(super) max_ms: i64,
     /// Count and bits.
     pub(super) data: &'a [u8],
 }
 
-/// Walks a `ChunkedReadResponse`: calls `each` for every chunk with the query's index and the series' labels.
-/// Labels are decoded once a series and frame.
-pub(super) fn chunked_response<'a>(
-    message: &'a [u8],
-    mut each: impl FnMut(u64, &Labels, WireChunk<'a>) -> Result<(), &'static str>,
-) -> Result<(), &'static str> {
+/// Who takes the pieces of an answer.
+pub(super) trait Sink {
+    /// A series of the query with this index begins (or goes on, in a further frame); whether its pieces are wanted.
+    fn series(&mut self, query: u64, labels: Labels) -> bool;
+    /// A chunk of the series.
+    fn chunk(&mut self, chunk: &WireChunk<'_>) -> Result<(), &'static str>;
+    /// All samples of the series, or none where it has more than fit; how many were seen, and whether histograms came, too.
+    fn samples(&mut self, samples: Samples, seen: u64, has_histograms: bool) -> Result<(), &'static str>;
+}
+
+/// Walks a `ChunkedReadResponse`. Labels are decoded once a series and frame.
+pub(super) fn chunked_response(message: &[u8], sink: &mut impl Sink) -> Result<(), &'static str> {
     let mut query = 0;
     let mut fields = Fields(message);
     // The index is written after the series it belongs to.
@@ -200,36 +232,44 @@ pub(super) fn chunked_response<'a>(
         let (1, Value::Bytes(series)) = field else {
             continue;
         };
-        let labels = labels(series)?;
+        if !sink.series(query, labels(series)?) {
+            continue;
+        }
         let mut fields = Fields(series);
         while let Some(field) = fields.next()? {
-            let (2, Value::Bytes(chunk)) = field else {
-                continue;
-            };
-            let mut one = WireChunk { encoding: 0, data: &[] };
-            let mut fields = Fields(chunk);
-            while let Some(field) = fields.next()? {
-                match field {
-                    (3, Value::Number(encoding)) => one.encoding = encoding,
-                    (4, Value::Bytes(data)) => one.data = data,
-                    _ => {}
-                }
+            if let (2, Value::Bytes(bytes)) = field {
+                sink.chunk(&chunk(bytes)?)?;
             }
-            each(query, &labels, one)?;
         }
     }
     Ok(())
 }
 
-/// Walks a `ReadResponse`: calls `each` for every series with the query's index, its labels, its samples when `wanted`
-/// says yes to the labels, and the count of its native histograms.
-pub(super) fn sample_response(
-    message: &[u8],
-    wanted: impl Fn(&Labels) -> bool,
-    mut each: impl FnMut(u64, Labels, Samples, u64) -> Result<(), &'static str>,
-) -> Result<(), &'static str> {
+/// `prometheus.Chunk`.
+fn chunk(bytes: &[u8]) -> Result<WireChunk<'_>, &'static str> {
+    let mut one = WireChunk {
+        encoding: 0,
+        min_ms: i64::MIN,
+        max_ms: i64::MAX,
+        data: &[],
+    };
+    let mut fields = Fields(bytes);
+    while let Some(field) = fields.next()? {
+        match field {
+            (1, Value::Number(ms)) => one.min_ms = ms as i64,
+            (2, Value::Number(ms)) => one.max_ms = ms as i64,
+            (3, Value::Number(encoding)) => one.encoding = encoding,
+            (4, Value::Bytes(data)) => one.data = data,
+            _ => {}
+        }
+    }
+    Ok(one)
+}
+
+/// Walks a `ReadResponse`. A series of more than [`MAX_SERIES_SAMPLES`] is only counted.
+pub(super) fn sample_response(message: &[u8], sink: &mut impl Sink) -> Result<(), &'static str> {
     let mut results = Fields(message);
-    let mut query = 0;
+    let (mut query, mut taken) = (0, 0);
     while let Some(field) = results.next()? {
         let (1, Value::Bytes(result)) = field else {
             continue;
@@ -239,38 +279,68 @@ pub(super) fn sample_response(
             let (1, Value::Bytes(series)) = field else {
                 continue;
             };
-            let labels = labels(series)?;
-            if !wanted(&labels) {
+            if !sink.series(query, labels(series)?) {
                 continue;
             }
-            let mut samples = Samples::default();
-            let mut histograms = 0;
-            let mut fields = Fields(series);
-            while let Some(field) = fields.next()? {
-                match field {
-                    (2, Value::Bytes(sample)) => {
-                        let (mut time, mut value) = (0_i64, 0.0);
-                        let mut fields = Fields(sample);
-                        while let Some(field) = fields.next()? {
-                            match field {
-                                (1, Value::Number(bits)) => value = f64::from_bits(bits),
-                                (2, Value::Number(ms)) => time = ms as i64,
-                                _ => {}
-                            }
-                        }
-                        if !samples.push(time, value) {
-                            return Err("samples whose times do not rise");
-                        }
-                    }
-                    (4, Value::Bytes(_)) => histograms += 1,
-                    _ => {}
+            let seen = count(series)?;
+            let samples = if seen > MAX_SERIES_SAMPLES {
+                Samples::default()
+            } else {
+                taken += seen;
+                if taken > MAX_PLAIN_SAMPLES {
+                    return Err(super::haul::TOO_MANY);
                 }
-            }
-            each(query, labels, samples, histograms)?;
+                samples(series)?
+            };
+            sink.samples(samples, seen, has_histograms(series)?)?;
         }
         query += 1;
     }
     Ok(())
+}
+
+/// How many samples a `TimeSeries` has.
+fn count(series: &[u8]) -> Result<u64, &'static str> {
+    let mut fields = Fields(series);
+    let mut count = 0;
+    while let Some(field) = fields.next()? {
+        count += u64::from(matches!(field, (2, Value::Bytes(_))));
+    }
+    Ok(count)
+}
+
+fn has_histograms(series: &[u8]) -> Result<bool, &'static str> {
+    let mut fields = Fields(series);
+    while let Some(field) = fields.next()? {
+        if matches!(field, (4, Value::Bytes(_))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The samples (field 2) of a `TimeSeries`.
+fn samples(series: &[u8]) -> Result<Samples, &'static str> {
+    let mut out = Samples::default();
+    let mut fields = Fields(series);
+    while let Some(field) = fields.next()? {
+        let (2, Value::Bytes(sample)) = field else {
+            continue;
+        };
+        let (mut time, mut value) = (0_i64, 0.0);
+        let mut fields = Fields(sample);
+        while let Some(field) = fields.next()? {
+            match field {
+                (1, Value::Number(bits)) => value = f64::from_bits(bits),
+                (2, Value::Number(ms)) => time = ms as i64,
+                _ => {}
+            }
+        }
+        if !out.push(time, value) {
+            return Err("samples whose times do not rise");
+        }
+    }
+    Ok(out)
 }
 
 #[cfg(test)]

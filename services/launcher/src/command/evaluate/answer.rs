@@ -3,7 +3,7 @@
 use crate::command::json::{seconds, side_word, state_word, word};
 use color_eyre::eyre::{Report, eyre};
 use serde_json::{Value, json};
-use sla_domain::{Evaluation, SafeText, State, Unit, duration, instant, quantity};
+use sla_domain::{Evaluation, Query, SafeText, State, Unit, duration, instant, quantity};
 use sla_proto::convert;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1::{self as wire, EvaluateResponse, WindowResult};
@@ -151,12 +151,15 @@ impl Answer {
         if !self.series.is_empty() {
             None
         } else if self.problem.is_empty() {
-            let words = format!(
+            let mut words = format!(
                 "{}: no series has a sample in the {} up to {}; check the metric name, the labels and the instant",
                 SafeText::new(&self.objective),
                 duration::format_ms(self.whole.window_ms),
                 instant::format_ms(self.at_ms),
             );
+            if let Some(other) = other_spelling(&self.objective) {
+                words.push_str(&other);
+            }
             Some(Emptiness::Unknown { words })
         } else {
             Some(Emptiness::Away)
@@ -245,6 +248,15 @@ impl Answer {
         }
         lines.join("\n")
     }
+}
+
+/// A remark on values that the next version of a server spells differently.
+pub(crate) fn other_spelling(selector: &str) -> Option<String> {
+    let other = Query::parse_selector(selector).ok()?.other_spelling()?;
+    Some(format!(
+        " (Prometheus 2 writes whole bounds as `1`, Prometheus 3 as `1.0`: try {})",
+        SafeText::new(&other)
+    ))
 }
 
 impl Judged {

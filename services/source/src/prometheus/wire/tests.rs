@@ -79,6 +79,35 @@ pub(in crate::prometheus) fn label_messages(labels: &Labels) -> Vec<LabelMessage
         .collect()
 }
 
+/// Time and bits of each sample.
+type Bits = Vec<(i64, u64)>;
+
+/// Everything that comes, as it comes.
+#[derive(Default)]
+struct All {
+    samples: Vec<(u64, Labels, Bits)>,
+    chunks: Vec<(u64, Labels, u64, Vec<u8>)>,
+    current: (u64, Labels),
+}
+
+impl Sink for All {
+    fn series(&mut self, query: u64, labels: Labels) -> bool {
+        self.current = (query, labels);
+        true
+    }
+    fn chunk(&mut self, chunk: &WireChunk<'_>) -> Result<(), &'static str> {
+        let (query, labels) = self.current.clone();
+        self.chunks.push((query, labels, chunk.encoding, chunk.data.to_vec()));
+        Ok(())
+    }
+    fn samples(&mut self, samples: Samples, _: u64, _: bool) -> Result<(), &'static str> {
+        let (query, labels) = self.current.clone();
+        let samples = samples.iter().map(|(time, value)| (time, value.to_bits())).collect();
+        self.samples.push((query, labels, samples));
+        Ok(())
+    }
+}
+
 fn some_labels() -> impl Strategy<Value = Labels> {
     prop::collection::vec(("[a-c]{1,3}", "[a-zé]{1,3}"), 0..4).prop_map(Labels::from_pairs)
 }
@@ -94,12 +123,10 @@ proptest! {
                 }).collect(),
             }],
         };
-        let mut seen = Vec::new();
-        sample_response(&message.encode_to_vec(), |_| true, |query, labels, samples, _| {
-            assert_eq!(query, 1);
-            seen.push((labels, samples.iter().map(|(time, value)| (time, value.to_bits())).collect::<Vec<_>>()));
-            Ok(())
-        }).unwrap();
+        let mut all = All::default();
+        sample_response(&message.encode_to_vec(), &mut all).unwrap();
+        prop_assert!(all.samples.iter().all(|(query, _, _)| *query == 1));
+        let seen: Vec<_> = all.samples.into_iter().map(|(_, labels, samples)| (labels, samples)).collect();
         let want: Vec<_> = series.into_iter().map(|(labels, samples)| (labels, samples.into_iter().collect::<Vec<_>>())).collect();
         // -0.0 and 0.0: prost leaves out the default value only when its bits are 0 … as a double, both are "0".
         let flat = |list: &[(Labels, Vec<(i64, u64)>)]| list.iter().map(|(labels, samples)| (labels.clone(), samples.iter().map(|(time, bits)| (*time, if *bits == 1 << 63 { 0 } else { *bits })).collect::<Vec<_>>())).collect::<Vec<_>>();
@@ -115,19 +142,17 @@ proptest! {
             }).collect(),
             query_index,
         };
-        let mut seen = Vec::new();
-        chunked_response(&message.encode_to_vec(), |query, labels, chunk| {
-            seen.push((query as i64, labels.clone(), chunk.encoding as i32, chunk.data.to_vec()));
-            Ok(())
-        }).unwrap();
+        let mut all = All::default();
+        chunked_response(&message.encode_to_vec(), &mut all).unwrap();
+        let seen: Vec<_> = all.chunks.into_iter().map(|(query, labels, kind, data)| (query as i64, labels, kind as i32, data)).collect();
         let want: Vec<_> = series.into_iter().flat_map(|(labels, chunks)| chunks.into_iter().map(move |(kind, data)| (query_index, labels.clone(), kind, data))).collect();
         prop_assert_eq!(seen, want);
     }
 
     #[test]
     fn garbage_is_refused_or_read_but_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = chunked_response(&bytes, |_, _, _| Ok(()));
-        let _ = sample_response(&bytes, |_| true, |_, _, _, _| Ok(()));
+        let _ = chunked_response(&bytes, &mut All::default());
+        let _ = sample_response(&bytes, &mut All::default());
     }
 }
 
@@ -136,7 +161,7 @@ fn claims_are_not_believed() {
     // A length of 2^60 in a message of 12 bytes.
     let mut bytes = vec![0x0a];
     bytes.extend([0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10]);
-    assert!(chunked_response(&bytes, |_, _, _| Ok(())).is_err());
+    assert!(chunked_response(&bytes, &mut All::default()).is_err());
     assert_eq!(uvarint(&[0xff; 10]), Err("number longer than 64 bits"));
     assert_eq!(uvarint(&[0xff; 9]), Ok(None));
     assert_eq!(

@@ -1,0 +1,102 @@
+//! What is expected of each series now, and what came of what was expected before.
+
+use sla_proto::convert::millis;
+
+use crate::core::ManagerCore;
+use crate::error::SlaError;
+use crate::options::LATE_SAMPLES_MS;
+use crate::outlook::board::OutlookKey;
+use crate::outlook::case::{Case, Computed, WaitingForecast, compute, waiting};
+use crate::outlook::classic::ClassicForecasts;
+use crate::outlook::message;
+use crate::outlook::store::STORE_EVERY_MS;
+use crate::outlook::tracked::{Tracked, TrackedSeries};
+
+/// What a round has to store.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    /// Forecasts made now.
+    pub(crate) new: Vec<(OutlookKey, WaitingForecast)>,
+    /// Earlier ones, with what came.
+    pub(crate) scored: Vec<(OutlookKey, WaitingForecast)>,
+}
+
+/// One series after the other; each outlook is told at once.
+pub(crate) async fn expect_all(
+    core: &ManagerCore,
+    cases: &[Case],
+    tracked: &mut TrackedSeries,
+    classic: &ClassicForecasts,
+) -> Result<Said, SlaError> {
+    let mut said = Said::default();
+    for case in cases {
+        let loaded = tracked.is_loaded(&case.key);
+        let of_case = tracked.of(&case.key);
+        let due = if loaded { of_case.due(case) } else { Vec::new() };
+        let stores = loaded && case.at_ms - of_case.stored_ms >= STORE_EVERY_MS;
+        let asked: Vec<(i64, i64)> = due.iter().map(|due| (due.made_ms(), due.forecast.horizon_ms)).collect();
+        let (here, state) = (case.clone(), of_case.state.clone());
+        let computing = core.pool.run(move || compute(&here, state.as_ref(), &asked, stores));
+        let mut computed = computing.await?;
+        core.metrics.outlooks(1);
+        let outcomes = std::mem::take(&mut computed.outcomes);
+        for (mut waiting, came) in due.into_iter().zip(outcomes) {
+            if let Some(came) = came {
+                waiting.forecast.left = Some(came.left);
+                waiting.forecast.value = came.value;
+                waiting.came = Some(came);
+                said.scored.push((case.key.clone(), waiting));
+            }
+        }
+        of_case.expect(core, case, computed, classic, stores, &mut said);
+    }
+    Ok(said)
+}
+
+impl Tracked {
+    /// Takes out the forecasts whose time has come. Late samples are waited for: an outcome is judged once, and an unknown
+    /// outcome is none.
+    fn due(&mut self, case: &Case) -> Vec<WaitingForecast> {
+        let is_due = |waiting: &mut WaitingForecast| {
+            let ends_ms = waiting.made_ms().saturating_add(waiting.forecast.horizon_ms);
+            ends_ms.saturating_add(LATE_SAMPLES_MS) <= case.at_ms
+        };
+        self.waiting.extract_if(.., is_due).collect()
+    }
+
+    fn expect(
+        &mut self,
+        core: &ManagerCore,
+        case: &Case,
+        computed: Computed,
+        classic: &ClassicForecasts,
+        stores: bool,
+        said: &mut Said,
+    ) {
+        let points = classic.points_outside(case, computed.rate);
+        let outlook = match computed.expected {
+            Ok(expected) => {
+                let outlook = message::known(&expected, &self.record, points, case.at_ms, case.horizon_ms);
+                if stores {
+                    said.new
+                        .push((case.key.clone(), waiting(case, &expected, computed.arima)));
+                }
+                self.state = Some(expected.state.clone());
+                self.expected = Some(expected);
+                outlook
+            }
+            Err(words) => {
+                self.expected = None;
+                message::unknown(words, &self.record, points, case.at_ms, case.horizon_ms)
+            }
+        };
+        core.outlooks.put(case.key.clone(), outlook);
+    }
+}
+
+impl WaitingForecast {
+    /// When it was made, Unix milliseconds.
+    fn made_ms(&self) -> i64 {
+        self.forecast.made.as_ref().map_or(i64::MAX, millis)
+    }
+}

@@ -1,0 +1,168 @@
+//! Which series are forecast, and the history they stand on: further back than windows reach, and for them alone.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use sla_analysis::scoring::TrackRecord;
+use sla_domain::objective::Objective;
+use sla_domain::query::Query;
+use sla_domain::{Selector, SeriesId};
+use sla_proto::convert;
+use sla_proto::series::v1::Query as QueryMessage;
+
+use crate::core::ManagerCore;
+use crate::error::SlaError;
+use crate::options::FORECAST_HISTORY_MS;
+use crate::outlook::board::OutlookKey;
+use crate::outlook::case::Case;
+use crate::outlook::message;
+use crate::samples::reader::{ReadParts, ReadPlan, decode};
+use crate::samples::series::{SeriesHead, SeriesMemory};
+use crate::sets::catalog::KnownObjective;
+
+/// Series with an outlook at most; further ones say so.
+const MAX_OUTLOOK_SERIES: usize = 500;
+/// Older history that is not there is asked for again after this long, milliseconds: the source may have learned it.
+const ASK_AGAIN_MS: i64 = 3_600_000;
+/// History that begins this much late is long enough, milliseconds.
+const SLACK_MS: i64 = 3_600_000;
+
+/// When older history was asked for, by series.
+#[derive(Debug, Default)]
+pub(crate) struct Histories {
+    asked_ms: HashMap<SeriesId, i64>,
+}
+
+impl Histories {
+    /// The series of these objectives that are forecast, each with its history.
+    pub(crate) async fn read(
+        &mut self,
+        core: &ManagerCore,
+        active: &[Arc<KnownObjective>],
+        now_ms: i64,
+    ) -> Result<Vec<Case>, SlaError> {
+        let forecast = chosen(core, active);
+        let ids: HashSet<SeriesId> = forecast
+            .iter()
+            .flat_map(|(_, series)| series)
+            .map(|s| s.head.id)
+            .collect();
+        self.asked_ms.retain(|id, _| ids.contains(id));
+        core.memory.lock().keep_history_of(&ids);
+        for (known, series) in &forecast {
+            if let Err(error) = self.reach_back(core, known, series, now_ms).await {
+                // What windows need is there: a forecast stands on less for now.
+                tracing::debug!(error = %error.words(), "older history cannot be read");
+            }
+        }
+        let case = |known: &Arc<KnownObjective>, series: Arc<SeriesMemory>, at_ms: i64| Case {
+            known: known.clone(),
+            spacing_ms: core.spacings.see(known, &series, false).0,
+            key: OutlookKey::new(&known.objective, series.head.id),
+            series,
+            at_ms,
+            horizon_ms: core.options.horizon_ms,
+        };
+        let mut cases = Vec::new();
+        for (known, chosen) in forecast {
+            let memory = core.memory.lock();
+            let fine = memory.problem(&known.wanted.key).is_empty();
+            // A source that is away leaves series behind until they count as silent.
+            let at_ms = memory
+                .read_until_ms(&known.wanted.key)
+                .filter(|_| fine)
+                .unwrap_or(now_ms);
+            let ids: HashSet<SeriesId> = chosen.iter().map(|series| series.head.id).collect();
+            let series = memory.series(&known.wanted.key);
+            drop(memory);
+            let series = series.into_iter().filter(|series| ids.contains(&series.head.id));
+            cases.extend(series.map(|series| case(&known, series, at_ms)));
+        }
+        Ok(cases)
+    }
+
+    /// Reads what lies before the series' oldest sample and was not asked for lately.
+    async fn reach_back(
+        &mut self,
+        core: &ManagerCore,
+        known: &KnownObjective,
+        series: &[Arc<SeriesMemory>],
+        now_ms: i64,
+    ) -> Result<(), SlaError> {
+        let after_ms = now_ms - FORECAST_HISTORY_MS;
+        let short: Vec<&Arc<SeriesMemory>> = series
+            .iter()
+            .filter(|series| series.oldest_ms().is_none_or(|oldest| oldest > after_ms + SLACK_MS))
+            .filter(|series| self.is_due(series.head.id, now_ms))
+            .collect();
+        let Some(until_ms) = short.iter().filter_map(|series| series.oldest_ms()).max() else {
+            return Ok(());
+        };
+        self.asked_ms
+            .extend(short.iter().map(|series| (series.head.id, now_ms)));
+        let whole = core.memory.lock().series(&known.wanted.key).len() == short.len();
+        let queries = if whole {
+            vec![known.wanted.message.clone()]
+        } else {
+            short.iter().filter_map(|series| query_of(&series.head)).collect()
+        };
+        let plan = ReadPlan {
+            queries,
+            after_ms,
+            until_ms,
+            max_series: core.options.max_series,
+            cached_only: false,
+        };
+        let wanted: HashSet<SeriesId> = short.iter().map(|series| series.head.id).collect();
+        let mut parts = ReadParts::new(core.peer.clone(), plan);
+        while let Some(part) = parts.next().await? {
+            let memory = core.memory.clone();
+            let wanted = wanted.clone();
+            let absorbing = core.pool.run(move || {
+                for raw in part.iter().filter(|raw| wanted.contains(&raw.id)) {
+                    let older = decode(raw)?;
+                    memory.lock().extend_back(raw.id, &older);
+                }
+                Ok::<_, SlaError>(())
+            });
+            absorbing.await??;
+        }
+        Ok(())
+    }
+
+    fn is_due(&self, id: SeriesId, now_ms: i64) -> bool {
+        let asked_ms = self.asked_ms.get(&id);
+        asked_ms.is_none_or(|asked| !(0..ASK_AGAIN_MS).contains(&(now_ms - asked)))
+    }
+}
+
+/// The query of one plain series; the series of an expression cannot be asked for one by one.
+fn query_of(head: &SeriesHead) -> Option<QueryMessage> {
+    let selector = Selector::of_labels(&head.labels).filter(|_| head.expression.is_empty())?;
+    Some(convert::query_message(
+        &Query::Selector(selector),
+        Objective::DEFAULT_STEP_MS,
+    ))
+}
+
+/// The first series of the objectives, in their order; those beyond the limit are told so.
+fn chosen(core: &ManagerCore, active: &[Arc<KnownObjective>]) -> Vec<(Arc<KnownObjective>, Vec<Arc<SeriesMemory>>)> {
+    let mut room = MAX_OUTLOOK_SERIES;
+    let mut chosen = Vec::new();
+    for known in active {
+        let mut series = core.memory.lock().series(&known.wanted.key);
+        let beyond = series.split_off(series.len().min(room));
+        room -= series.len();
+        for series in beyond {
+            let key = OutlookKey::new(&known.objective, series.head.id);
+            if core.outlooks.get(&key).is_none() {
+                let words = format!("more than {MAX_OUTLOOK_SERIES} series: this one is not forecast");
+                let (now_ms, horizon_ms) = (core.clock.now_ms(), core.options.horizon_ms);
+                let none = message::unknown(words, &TrackRecord::default(), Vec::new(), now_ms, horizon_ms);
+                core.outlooks.put(key, none);
+            }
+        }
+        chosen.push((known.clone(), series));
+    }
+    chosen
+}

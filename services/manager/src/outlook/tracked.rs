@@ -1,0 +1,127 @@
+//! What is kept about each series of each objective between two rounds, and how it is found again after a restart.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use sla_analysis::pool::PoolState;
+use sla_analysis::scoring::TrackRecord;
+use sla_domain::SeriesId;
+use sla_domain::objective::ObjectiveId;
+use sla_proto::Peer;
+use sla_proto::convert::millis;
+use sla_proto::storage::v1::ScoredForecast;
+
+use crate::error::SlaError;
+use crate::options::FORECAST_HISTORY_MS;
+use crate::outlook::board::OutlookKey;
+use crate::outlook::case::{Case, WaitingForecast};
+use crate::outlook::probability::Expectation;
+use crate::outlook::store;
+use crate::outlook::track_record::of_forecasts;
+use crate::sets::catalog::KnownObjective;
+
+/// What is kept about one series of one objective.
+#[derive(Debug, Default)]
+pub(crate) struct Tracked {
+    pub(crate) state: Option<PoolState>,
+    pub(crate) saved_ms: i64,
+    pub(crate) record: TrackRecord,
+    pub(crate) waiting: Vec<WaitingForecast>,
+    pub(crate) stored_ms: i64,
+    pub(crate) backtest_ms: Option<i64>,
+    pub(crate) expected: Option<Expectation>,
+}
+
+impl Tracked {
+    fn recall(&mut self, rows: Vec<ScoredForecast>, at_ms: i64) {
+        let (scored, waiting): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.left.is_some());
+        let made = |row: &ScoredForecast| row.made.as_ref().map_or(i64::MIN, millis);
+        let live = scored.iter().chain(&waiting).filter(|row| !row.backtest);
+        self.stored_ms = live.map(made).max().unwrap_or(0);
+        self.backtest_ms = (!scored.is_empty()).then_some(at_ms);
+        let young = waiting
+            .into_iter()
+            .filter(|row| made(row) > at_ms - FORECAST_HISTORY_MS);
+        self.waiting = young.map(WaitingForecast::recalled).collect();
+        self.record = of_forecasts(scored);
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct TrackedSeries {
+    by_key: HashMap<OutlookKey, Tracked>,
+    loaded: HashSet<(ObjectiveId, u32)>,
+}
+
+impl TrackedSeries {
+    /// Of one series; it begins empty.
+    pub(crate) fn of(&mut self, key: &OutlookKey) -> &mut Tracked {
+        self.by_key.entry(key.clone()).or_default()
+    }
+
+    /// Of one series, if it is tracked still.
+    pub(crate) fn get_mut(&mut self, key: &OutlookKey) -> Option<&mut Tracked> {
+        self.by_key.get_mut(key)
+    }
+
+    /// Of one series, if it is tracked.
+    pub(crate) fn get(&self, key: &OutlookKey) -> Option<&Tracked> {
+        self.by_key.get(key)
+    }
+
+    /// Every one of which what is stored is known.
+    pub(crate) fn loaded(&self) -> impl Iterator<Item = (&OutlookKey, &Tracked)> {
+        self.by_key.iter().filter(|(key, _)| self.is_loaded(key))
+    }
+
+    /// Whether what is stored about a series is known: nothing is stored before that.
+    pub(crate) fn is_loaded(&self, key: &OutlookKey) -> bool {
+        self.loaded.contains(&(key.objective.clone(), key.generation))
+    }
+
+    /// Forgets objectives and generations that are active no more.
+    pub(crate) fn retain(&mut self, is_active: impl Fn(&ObjectiveId, u32) -> bool) {
+        self.by_key.retain(|key, _| is_active(&key.objective, key.generation));
+        self.loaded.retain(|(id, generation)| is_active(id, *generation));
+    }
+
+    /// Reads what is stored about the objectives of these cases, each once; one that cannot be read yet is asked about
+    /// again in the next round.
+    pub(crate) async fn load(&mut self, peer: &Peer, cases: &[Case], at_ms: i64) {
+        let mut objectives: Vec<(Arc<KnownObjective>, Vec<SeriesId>)> = Vec::new();
+        for case in cases.iter().filter(|case| !self.is_loaded(&case.key)) {
+            match objectives.last_mut() {
+                Some((known, series)) if known.objective.id == case.key.objective => series.push(case.key.series),
+                _ => objectives.push((case.known.clone(), vec![case.key.series])),
+            }
+        }
+        for (known, series) in objectives {
+            if let Err(error) = self.load_one(peer, &known, &series, at_ms).await {
+                tracing::debug!(error = %error.words(), "past forecasts cannot be read yet");
+            }
+        }
+    }
+
+    async fn load_one(
+        &mut self,
+        peer: &Peer,
+        known: &KnownObjective,
+        series: &[SeriesId],
+        at_ms: i64,
+    ) -> Result<(), SlaError> {
+        let objective = &known.objective;
+        let forecasts = store::load(peer, &objective.id, objective.generation).await?;
+        let models = store::load_models(peer, &objective.id, objective.generation, series).await?;
+        for (series, rows) in forecasts {
+            self.of(&OutlookKey::new(objective, series)).recall(rows, at_ms);
+        }
+        for (series, (state, saved_ms)) in models {
+            let tracked = self.of(&OutlookKey::new(objective, series));
+            tracked.state = Some(state);
+            tracked.saved_ms = saved_ms;
+        }
+        self.loaded.insert((objective.id.clone(), objective.generation));
+        Ok(())
+    }
+}

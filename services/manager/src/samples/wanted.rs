@@ -1,0 +1,42 @@
+//! What is to be read: queries, and which series answer them.
+
+use sla_domain::query::Query;
+use sla_proto::series::v1 as pb;
+
+use crate::samples::series::SeriesHead;
+
+/// What makes two queries read the same: normal text, and the step of an expression.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct QueryKey {
+    text: String,
+    step_ms: i64,
+}
+
+impl QueryKey {
+    /// The key of a query; the step counts for expressions only.
+    pub fn new(query: &Query, step_ms: i64) -> Self {
+        Self {
+            text: query.text().to_owned(),
+            step_ms: if query.is_selector() { 0 } else { step_ms },
+        }
+    }
+}
+
+/// A query to be kept in memory.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Identity.
+    pub key: QueryKey,
+    /// Parsed, to tell which series answer it.
+    pub query: Query,
+    /// As it is sent.
+    pub message: pb::Query,
+}
+
+impl Wanted {
+    /// Whether a plain series answers it by its labels: of queries that share a series the source names one only.
+    pub fn is_answered_by(&self, head: &SeriesHead) -> bool {
+        let selector = self.query.selector();
+        selector.is_some_and(|selector| head.expression.is_empty() && selector.matches(&head.labels))
+    }
+}
