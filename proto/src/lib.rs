@@ -1,5 +1,5 @@
 //! The contract: generated messages and clients, conversions to the words of the domain, [`Peer`], the one client,
-//! and sets as files.
+//! requests of the right size, and sets as files.
 //!
 //! Invariant: everything that crosses a process boundary is defined in `proto/sla/`; nothing here does IO of its own
 //! beyond carrying a call.
@@ -8,6 +8,8 @@ pub mod conflict;
 pub mod convert;
 pub mod generated;
 pub mod peer;
+pub mod pieces;
+pub mod remembering;
 pub mod samples;
 pub mod set_file;
 

@@ -90,8 +90,10 @@ clients! {
     set_store: storage::set_store_service_client::SetStoreServiceClient;
     /// Stored runs.
     run_store: storage::run_store_service_client::RunStoreServiceClient;
-    /// Stored violations, forecasts and models.
+    /// Stored violations and forecasts.
     ledger: storage::ledger_store_service_client::LedgerStoreServiceClient;
+    /// What roles remember.
+    state: storage::state_store_service_client::StateStoreServiceClient;
     /// Editing agreements.
     sets: set::set_service_client::SetServiceClient;
     /// Violations past, present and to come.

@@ -206,6 +206,7 @@ impl<S: ResultSink> ResultStream for DirectStream<S> {
             let request = ApplyBatchRequest {
                 source: STREAM.to_owned(),
                 partition: PARTITION,
+                after: first,
                 records,
             };
             self.settle(request, &mut receipt).await?;

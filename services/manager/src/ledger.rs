@@ -10,8 +10,10 @@ use sla_domain::evaluation::Evaluation;
 use sla_domain::ledger::{LedgerKey, Violation, transitions};
 use sla_domain::objective::ObjectiveId;
 use sla_domain::range::{AllowedRange, Side};
+use sla_domain::safe_text::SafeText;
 use sla_proto::Peer;
 use sla_proto::convert::{self, millis, timestamp};
+use sla_proto::pieces::{PieceLimits, pieces};
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{ListStoredViolationsRequest, PutViolationsRequest};
 use sla_proto::violation::v1 as pb;
@@ -19,7 +21,7 @@ use sla_proto::violation::v1 as pb;
 use crate::error::SlaError;
 use crate::evaluation::judge::JudgedObjective;
 use crate::evaluation::status::side_message;
-use crate::options::{LATE_SAMPLES_MS, MAX_LEDGER_ROWS_PER_WRITE};
+use crate::options::LATE_SAMPLES_MS;
 
 /// Rows of a page when the ledger is read.
 const PAGE_ROWS: u32 = 1_000;
@@ -289,14 +291,17 @@ fn compare_series(
     }
 }
 
-/// Writes rows; durable when it returns.
+/// Writes rows; durable when it returns. A row that no request can hold is told and left out: it must not stop the ledger
+/// of every other objective.
 pub async fn write(peer: &Peer, pending: &LedgerChanges) -> Result<(), SlaError> {
-    for rows in pending.rows.chunks(MAX_LEDGER_ROWS_PER_WRITE) {
-        let request = PutViolationsRequest {
-            violations: rows.iter().map(|(_, row)| row.clone()).collect(),
-        };
+    let cut = pieces(pending.rows.iter().map(|(_, row)| row.clone()), PieceLimits::ROWS);
+    for row in &cut.too_large {
+        let objective = SafeText::new(&row.objective_id);
+        tracing::error!(%objective, "a violation is not kept in the ledger: the labels of its series are too long");
+    }
+    for violations in cut.fitting {
         peer.ledger()
-            .put_violations(request)
+            .put_violations(PutViolationsRequest { violations })
             .await
             .map_err(|status| SlaError::upstream("write the ledger", status))?;
     }

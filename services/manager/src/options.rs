@@ -38,8 +38,6 @@ pub const MAX_SERIES_PER_STATUS: usize = 200;
 pub const MAX_SAMPLES_PER_INTERVAL: usize = sla_domain::evaluation::MAX_SAMPLE_TIMES;
 /// Most violating samples listed in one answer: 7 MB of it.
 pub const MAX_SAMPLES_PER_ANSWER: usize = 300_000;
-/// Most violations, forecasts or models of one write to the ledger.
-pub const MAX_LEDGER_ROWS_PER_WRITE: usize = 500;
 /// Most headlines on the first line's list.
 pub const MAX_HEADLINES: usize = 5;
 /// Events a watcher may lag behind before it is given a new snapshot.

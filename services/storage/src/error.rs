@@ -1,14 +1,11 @@
-//! What can go wrong in a store, and how a caller hears of it.
+//! What can go wrong in a store, in words that know neither a database nor the wire.
 
 use std::path::PathBuf;
 
-use rusqlite::ErrorCode;
 use sla_proto::objective::v1::SlaSet;
-use sla_runtime::{Problem, ToStatus, reason};
-use tonic::{Code, Status};
 
-/// SQLITE_IOERR_SHMSIZE, <https://www.sqlite.org/rescode.html>.
-const IOERR_SHMSIZE: i32 = 4874;
+/// What the database said.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Errors of the store ports and of opening a database.
 #[derive(Debug, thiserror::Error)]
@@ -85,10 +82,13 @@ pub enum StoreError {
     },
     /// The disk or the size limit of the database is reached.
     #[error("the database cannot grow: the disk is full")]
-    DiskFull(#[source] rusqlite::Error),
+    DiskFull(#[source] Cause),
     /// The file or file system may not be written.
     #[error("the database cannot be written: it is read-only")]
-    ReadOnly(#[source] rusqlite::Error),
+    ReadOnly(#[source] Cause),
+    /// Two writers met at the same rows and this one was too late, again and again.
+    #[error("another writer was faster, again and again")]
+    Overtaken,
     /// Too many writes wait.
     #[error("the database has been busy for {waited_ms} ms")]
     Busy {
@@ -110,9 +110,12 @@ pub enum StoreError {
         #[source]
         source: prost::DecodeError,
     },
+    /// The disk below the database failed.
+    #[error("the disk of the database failed")]
+    Disk(#[source] Cause),
     /// Any other failure of the database.
     #[error("the database failed")]
-    Database(#[source] rusqlite::Error),
+    Database(#[source] Cause),
     /// The database was made by a newer version.
     #[error("the database has schema {found}, this version knows {known}: use a newer sla, or another data directory")]
     NewerSchema {
@@ -128,7 +131,7 @@ pub enum StoreError {
         version: u32,
         /// Why.
         #[source]
-        source: rusqlite::Error,
+        source: Cause,
     },
     /// Another process has this database open.
     #[error("{} is in use by another process{owner}", path.display())]
@@ -155,9 +158,6 @@ pub enum StoreError {
     /// A statement crashed; the store goes on.
     #[error("the store crashed over a request: {0}")]
     Crashed(String),
-    /// A store behind gRPC answered with a status of its own.
-    #[error("the storage role answered: {0}")]
-    Remote(#[source] Box<Status>),
 }
 
 fn stored_version(set: Option<&SlaSet>) -> String {
@@ -177,125 +177,6 @@ impl StoreError {
             value: value.to_string().chars().take(80).collect(),
             rule,
             fix,
-        }
-    }
-}
-
-/// What to do when the disk is full.
-const FREE_SPACE: &str = "free space on the disk of the data directory; writing goes on by itself";
-/// What to do when nothing may be written.
-const MAKE_WRITABLE: &str = "make the data directory writable; writing goes on by itself";
-/// What to do about everything else.
-const READ_THE_LOG: &str = "the log of the storage role has the cause";
-
-impl StoreError {
-    /// Reason word and hint of an error that is about the file or the disk rather than the request.
-    pub(crate) fn trouble(&self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::DiskFull(_) => Some((reason::STORAGE_READ_ONLY, FREE_SPACE)),
-            Self::ReadOnly(_) => Some((reason::STORAGE_READ_ONLY, MAKE_WRITABLE)),
-            Self::Corrupt { .. } => Some((reason::STORAGE_FAILED, READ_THE_LOG)),
-            Self::Database(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
-                Some((reason::STORAGE_FAILED, READ_THE_LOG))
-            }
-            _ => None,
-        }
-    }
-}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::DiskFull(error),
-            // The index of the write-ahead log could not grow.
-            Some(ErrorCode::SystemIoFailure)
-                if error
-                    .sqlite_error()
-                    .is_some_and(|error| error.extended_code == IOERR_SHMSIZE) =>
-            {
-                Self::DiskFull(error)
-            }
-            Some(ErrorCode::ReadOnly) => Self::ReadOnly(error),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt {
-                finding: error.to_string(),
-            },
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy {
-                waited_ms: crate::sqlite::BUSY_TIMEOUT.as_millis() as u64,
-            },
-            _ => Self::Database(error),
-        }
-    }
-}
-
-impl ToStatus for StoreError {
-    fn to_status(&self) -> Status {
-        let text = self.to_string();
-        match self {
-            Self::Invalid {
-                field,
-                value,
-                rule,
-                fix,
-            } => Problem::invalid(text.clone())
-                .field(field.clone(), format!("{value:?}: {rule}; {fix}"))
-                .hint(*fix)
-                .status(),
-            Self::BadPageKey { .. } => Problem::new(Code::InvalidArgument, reason::BAD_PAGE_TOKEN, text)
-                .field(
-                    "page_token",
-                    "use the token of the previous answer with the same filter, or leave it empty",
-                )
-                .status(),
-            Self::NotFound { what, id } => Problem::not_found(what, id).status(),
-            Self::NameTaken { .. } => Problem::new(Code::AlreadyExists, reason::NAME_TAKEN, text)
-                .hint("names differ by more than case; choose another")
-                .field("set.name", "is taken")
-                .status(),
-            Self::StaleVersion { expected, stored, .. } => {
-                let problem = Problem::new(Code::Aborted, reason::STALE_VERSION, text)
-                    .hint("read the set again and repeat the change on it")
-                    .detail("expected_version", expected.to_string())
-                    .detail(
-                        "stored_version",
-                        stored.as_ref().map_or(0, |set| set.version).to_string(),
-                    );
-                match stored {
-                    Some(stored) => sla_proto::conflict::with_stored(problem.status(), stored),
-                    None => problem.status(),
-                }
-            }
-            Self::RunTaken { .. } => Problem::new(Code::AlreadyExists, reason::WRONG_STATE, text).status(),
-            Self::Zombie { .. } => Problem::new(Code::Aborted, reason::ZOMBIE_READER, text)
-                .hint("stop this reader; another one has taken the stream over")
-                .status(),
-            Self::Gap { expected, found, .. } => Problem::new(Code::FailedPrecondition, reason::WRONG_STATE, text)
-                .hint("go back to the expected offset; if the records are gone, an operator must accept the gap")
-                .detail("expected_offset", expected.to_string())
-                .detail("found_offset", found.to_string())
-                .status(),
-            Self::DiskFull(_) => Problem::new(Code::ResourceExhausted, reason::STORAGE_READ_ONLY, text)
-                .hint(FREE_SPACE)
-                .status(),
-            Self::ReadOnly(_) => Problem::new(Code::FailedPrecondition, reason::STORAGE_READ_ONLY, text)
-                .hint(MAKE_WRITABLE)
-                .status(),
-            Self::Busy { .. } => Problem::new(Code::ResourceExhausted, reason::OVERLOADED, text)
-                .hint("try again")
-                .status(),
-            Self::Closed => Problem::new(Code::Unavailable, reason::UNAVAILABLE, text).status(),
-            Self::Crashed(_) => Problem::new(Code::Internal, reason::INTERNAL, "the store crashed over this request")
-                .hint("the log has the story")
-                .status(),
-            Self::Corrupt { .. }
-            | Self::Undecodable { .. }
-            | Self::Database(_)
-            | Self::NewerSchema { .. }
-            | Self::Migration { .. }
-            | Self::InUse { .. }
-            | Self::File { .. } => Problem::new(Code::Internal, reason::STORAGE_FAILED, text)
-                .hint(READ_THE_LOG)
-                .status(),
-            Self::Remote(status) => (**status).clone(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The services of `sla.storage.v1` in front of the ports.
 
 mod ledger;
+mod refusal;
 mod results;
 mod runs;
 mod sets;
+mod state;
 pub(crate) mod status;
 
 use std::sync::Arc;
@@ -13,10 +15,10 @@ use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreServiceServe
 use sla_proto::storage::v1::result_store_service_server::ResultStoreServiceServer;
 use sla_proto::storage::v1::run_store_service_server::RunStoreServiceServer;
 use sla_proto::storage::v1::set_store_service_server::SetStoreServiceServer;
-use sla_runtime::status::chain;
+use sla_proto::storage::v1::state_store_service_server::StateStoreServiceServer;
 use sla_runtime::{ToStatus as _, page};
+use tonic::Status;
 use tonic::service::Routes;
-use tonic::{Code, Status};
 
 use crate::error::StoreError;
 use crate::metrics::StorageMetrics;
@@ -59,22 +61,8 @@ where
             .add_service(SetStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_PUT_MESSAGE_BYTES))
             .add_service(RunStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .add_service(LedgerStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_PUT_MESSAGE_BYTES))
+            .add_service(StateStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_PUT_MESSAGE_BYTES))
     }
-}
-
-/// The status of an error; failures of the store itself are logged here, once, with their causes.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it is the end of the error: map_err(refuse)"
-)]
-fn refuse(error: StoreError) -> Status {
-    let status = error.to_status();
-    let ours = matches!(status.code(), Code::Internal | Code::ResourceExhausted | Code::Unknown)
-        || matches!(error, StoreError::ReadOnly(_));
-    if ours {
-        tracing::error!(error = chain(&error), "the store could not serve a request");
-    }
-    status
 }
 
 fn missing(field: &'static str) -> Status {

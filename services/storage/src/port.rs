@@ -5,7 +5,7 @@ use sla_domain::SeriesId;
 use sla_proto::etl::v1::{Run, Schedule};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::result::v1::SeriesResult;
-use sla_proto::storage::v1::{DeadLetter, LatestResult, Model, ScoredForecast};
+use sla_proto::storage::v1::{DeadLetter, LatestResult, LedgerChange, ScoredForecast, StateEntry};
 use sla_proto::violation::v1::Violation;
 
 use crate::error::StoreError;
@@ -14,12 +14,16 @@ use crate::error::StoreError;
 pub const MAX_BATCH_RECORDS: usize = 500;
 /// Bytes of one batch at most; a single record may be larger and then becomes a dead letter.
 pub const MAX_BATCH_BYTES: usize = 512 << 10;
-/// Violations, forecasts or models of one write at most.
+/// Violations, forecasts or entries of one write at most.
 pub const MAX_LEDGER_ROWS: usize = 500;
+/// Encoded bytes of one violation or forecast at most; a larger one is refused by its place.
+pub const MAX_ROW_BYTES: usize = 256 << 10;
+/// Bytes of one page or answer at most, unless one row alone is larger.
+pub const MAX_PAGE_BYTES: usize = 4 << 20;
+/// Bytes of the body of one entry of state at most.
+pub const MAX_STATE_BYTES: usize = 64 << 10;
 /// Series of one read at most.
 pub const MAX_READ_SERIES: usize = 1000;
-/// Numbers of a model at most.
-pub const MAX_MODEL_NUMBERS: usize = 4096;
 /// Sets at most.
 pub const MAX_SETS: usize = 1000;
 /// The stream of the embedded mode; it begins at offset 0.
@@ -34,13 +38,16 @@ pub struct RawRecord {
     pub body: Vec<u8>,
 }
 
-/// A piece of a stream: rising offsets without holes, at most [`MAX_BATCH_RECORDS`] and [`MAX_BATCH_BYTES`].
+/// A piece of a stream: rising offsets, at most [`MAX_BATCH_RECORDS`] and [`MAX_BATCH_BYTES`]. Offsets may have holes, as
+/// those of a topic have: nothing is missing between `after` and the last record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// [`LOCAL_SOURCE`] or a topic's name.
     pub source: String,
     /// The partition of the topic; 0 for `local`.
     pub partition: u32,
+    /// The position at which it was read.
+    pub after: u64,
     /// What was read.
     pub records: Vec<RawRecord>,
 }
@@ -160,6 +167,15 @@ pub struct ForecastFilter {
     pub scored_only: bool,
 }
 
+/// How much of the changes of the ledger is read at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangeLimits {
+    /// Changes at most, 1 to 1000.
+    pub count: usize,
+    /// Encoded bytes at most, unless the first change alone is larger.
+    pub bytes: usize,
+}
+
 /// How many rows of a ledger write were new and how many changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Written {
@@ -200,9 +216,11 @@ pub trait SetStore: Send + Sync + 'static {
     async fn list_sets(&self) -> Result<Vec<SlaSet>, StoreError>;
     /// One set.
     async fn set(&self, id: &str) -> Result<SlaSet, StoreError>;
-    /// Deletes, then writes: all or none. Gives back the written sets with their new versions.
+    /// Deletes, then writes: all or none, together with what becomes of objectives that are no longer there: their
+    /// violations are kept, marked retired, and their state is forgotten. Gives back the written sets with their new
+    /// versions.
     async fn put_sets(&self, puts: Vec<SetPut>, deletes: Vec<SetDelete>) -> Result<Vec<SlaSet>, StoreError>;
-    /// Deletes the version named.
+    /// Deletes the version named, and retires its objectives as [`SetStore::put_sets`] does.
     async fn delete_set(&self, id: &str, expected_version: u64) -> Result<(), StoreError>;
 }
 
@@ -231,21 +249,28 @@ pub trait LedgerStore: Send + Sync + 'static {
     async fn put_violations(&self, violations: Vec<Violation>) -> Result<Written, StoreError>;
     /// Newest first.
     async fn list_violations(&self, filter: &ViolationFilter, page: Page) -> Result<Paged<Violation>, StoreError>;
-    /// Marks the violations of deleted objectives.
-    async fn retire_objectives(&self, set_id: &str, objective_ids: &[String]) -> Result<(), StoreError>;
+    /// Violations that have changed since the change number `after`, by rising number, and the newest number there is.
+    /// Numbers rise in the order of the commits, so that a reader who keeps the last one misses nothing.
+    async fn changes(&self, after: u64, limits: ChangeLimits) -> Result<(Vec<LedgerChange>, u64), StoreError>;
     /// Inserts forecasts; one that is there stays as it is. Gives the number of new ones.
     async fn put_forecasts(&self, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError>;
     /// Writes outcomes; a forecast that has one keeps it. Gives the number of changed ones.
     async fn score_forecasts(&self, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError>;
     /// Newest first.
     async fn list_forecasts(&self, filter: &ForecastFilter, page: Page) -> Result<Paged<ScoredForecast>, StoreError>;
-    /// Replaces models that are not newer.
-    async fn put_models(&self, models: Vec<Model>) -> Result<(), StoreError>;
-    /// The models of these series, in the order asked; series without one are left out.
-    async fn models(&self, kind: &str, series: &[SeriesId]) -> Result<Vec<Model>, StoreError>;
 }
 
-/// All four ports in one.
-pub trait Store: ResultStore + SetStore + RunStore + LedgerStore {}
+/// What roles remember, opaque to the store.
+#[async_trait]
+pub trait StateStore: Send + Sync + 'static {
+    /// Writes entries, all or none; one that was written earlier than what is stored changes nothing.
+    async fn put_state(&self, entries: Vec<StateEntry>) -> Result<(), StoreError>;
+    /// The entries of these keys, in the order asked, and how many keys were looked up until [`MAX_PAGE_BYTES`] were full;
+    /// keys without an entry are left out.
+    async fn state(&self, objective_id: &str, keys: &[String]) -> Result<(Vec<StateEntry>, usize), StoreError>;
+}
 
-impl<S: ResultStore + SetStore + RunStore + LedgerStore> Store for S {}
+/// All five ports in one.
+pub trait Store: ResultStore + SetStore + RunStore + LedgerStore + StateStore {}
+
+impl<S: ResultStore + SetStore + RunStore + LedgerStore + StateStore> Store for S {}

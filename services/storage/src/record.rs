@@ -125,6 +125,15 @@ pub(crate) enum Fact {
     Finished(FinishedFact),
 }
 
+impl Fact {
+    pub(crate) fn run_id(&self) -> &str {
+        match self {
+            Self::Series(fact) => &fact.run_id,
+            Self::Finished(fact) => &fact.run_id,
+        }
+    }
+}
+
 /// Reads one record.
 pub(crate) fn read(body: &[u8]) -> Result<Fact, Rejection> {
     if body.is_empty() {

@@ -10,16 +10,14 @@ use tokio_util::sync::CancellationToken;
 use crate::error::StoreError;
 use crate::metrics::StorageMetrics;
 use crate::options::RetentionOptions;
-use crate::sqlite::SqliteStore;
+use crate::store::SqlStore;
+use crate::store::thinning::{Deletion, Kind};
+use crate::transaction::Database;
 
-/// Rows deleted in one transaction at most, so that writes wait for tens of milliseconds only.
-pub const ROWS_AT_ONCE: usize = 2_000;
-/// Pages given back to the disk in one step.
-const PAGES_AT_ONCE: u64 = 512;
-/// Free pages that are kept for the next writes, at least.
-const SPARE_PAGES: u64 = 1_024;
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
+/// State without an objective is left alone for so long: its set may be on its way.
+const STRAY_MS: i64 = HOUR_MS;
 
 /// Results are thinned to one a span once they are old enough.
 #[derive(Debug, Clone, Copy)]
@@ -45,23 +43,23 @@ pub struct Retired {
     pub results: u64,
     /// Parts of results that had to go for the sake of the size limit.
     pub over_size: u64,
-    /// Runs, forecasts, models and series that nothing needs any more.
+    /// Runs, forecasts, state and series that nothing needs any more.
     pub others: u64,
     /// Whether the database is still above its limit: what is left is kept for ever.
     pub still_over_size: bool,
 }
 
 /// The background task.
-pub(crate) struct Retention {
-    store: SqliteStore,
+pub(crate) struct Retention<D> {
+    store: SqlStore<D>,
     options: RetentionOptions,
     clock: Arc<dyn Clock>,
     metrics: Arc<StorageMetrics>,
 }
 
-impl Retention {
+impl<D: Database> Retention<D> {
     pub(crate) fn new(
-        store: SqliteStore,
+        store: SqlStore<D>,
         options: RetentionOptions,
         clock: Arc<dyn Clock>,
         metrics: Arc<StorageMetrics>,
@@ -102,45 +100,53 @@ impl Retention {
 }
 
 /// One pass as of `now_ms` (Unix milliseconds); ends early, between two transactions, when `token` falls.
-pub async fn pass(
-    store: &SqliteStore,
+pub async fn pass<D: Database>(
+    store: &SqlStore<D>,
     options: &RetentionOptions,
     now_ms: i64,
     token: &CancellationToken,
 ) -> Result<Retired, StoreError> {
     let mut retired = Retired::default();
     let oldest_ms = now_ms.saturating_sub(options.daily_ms);
-    retired.results += repeat(token, || store.delete_results_before(oldest_ms)).await?;
+    let old = |kind, before_ms| Deletion::Old(kind, before_ms);
+    retired.results += repeat(store, token, old(Kind::Results, oldest_ms)).await?;
     for (tier, age_ms) in [(DAILY, options.hourly_ms), (HOURLY, options.full_ms)] {
         retired.results += thin(store, tier, now_ms.saturating_sub(age_ms), token).await?;
     }
-    let runs_ms = now_ms.saturating_sub(options.run_ms);
-    retired.others += repeat(token, || store.delete_runs_before(runs_ms)).await?;
-    let forecasts_ms = now_ms.saturating_sub(options.forecast_ms);
-    retired.others += repeat(token, || store.delete_forecasts_before(forecasts_ms)).await?;
-    if !token.is_cancelled() {
-        retired.others += store.delete_unused(oldest_ms, forecasts_ms).await?;
+    for what in [
+        old(Kind::Runs, now_ms.saturating_sub(options.run_ms)),
+        old(Kind::Forecasts, now_ms.saturating_sub(options.forecast_ms)),
+        old(Kind::State, now_ms),
+        old(Kind::Latest, oldest_ms),
+        old(Kind::Series, oldest_ms),
+        Deletion::Counters,
+    ] {
+        retired.others += repeat(store, token, what).await?;
     }
-    while !token.is_cancelled() && store.pages().await?.used_bytes() > options.max_bytes {
-        let rows = store.delete_oldest_results().await?;
+    if !token.is_cancelled() {
+        retired.others += store.forget_strays(now_ms.saturating_sub(STRAY_MS)).await?;
+    }
+    while !token.is_cancelled() && store.database.space().await?.used_bytes > options.max_bytes {
+        let rows = store.delete(Deletion::OldestResults).await?;
         retired.over_size += rows;
         if rows == 0 {
             retired.still_over_size = true;
             break;
         }
     }
-    give_back(store, options.max_bytes, token).await?;
+    while !token.is_cancelled() && store.database.give_back(options.max_bytes).await? {}
     Ok(retired)
 }
 
 /// Repeats a bounded deletion until it finds nothing.
-async fn repeat<F>(token: &CancellationToken, delete: impl Fn() -> F) -> Result<u64, StoreError>
-where
-    F: Future<Output = Result<u64, StoreError>>,
-{
+async fn repeat<D: Database>(
+    store: &SqlStore<D>,
+    token: &CancellationToken,
+    what: Deletion,
+) -> Result<u64, StoreError> {
     let mut total = 0;
     while !token.is_cancelled() {
-        let rows = delete().await?;
+        let rows = store.delete(what).await?;
         total += rows;
         if rows == 0 {
             break;
@@ -150,7 +156,12 @@ where
 }
 
 /// Thins all whole spans that end at or before `until_ms` and were not thinned yet.
-async fn thin(store: &SqliteStore, tier: Tier, until_ms: i64, token: &CancellationToken) -> Result<u64, StoreError> {
+async fn thin<D: Database>(
+    store: &SqlStore<D>,
+    tier: Tier,
+    until_ms: i64,
+    token: &CancellationToken,
+) -> Result<u64, StoreError> {
     let until_ms = until_ms.div_euclid(tier.span_ms) * tier.span_ms;
     let mut total = 0;
     let mut mark_ms = store.retention_mark(tier.name).await?.unwrap_or(i64::MIN);
@@ -162,7 +173,7 @@ async fn thin(store: &SqliteStore, tier: Tier, until_ms: i64, token: &Cancellati
         };
         let from_ms = first_ms.div_euclid(tier.span_ms) * tier.span_ms;
         let to_ms = from_ms + tier.span_ms;
-        total += repeat(token, || store.thin_results(from_ms, to_ms)).await?;
+        total += repeat(store, token, Deletion::Thin(from_ms, to_ms)).await?;
         if token.is_cancelled() {
             break;
         }
@@ -170,20 +181,4 @@ async fn thin(store: &SqliteStore, tier: Tier, until_ms: i64, token: &Cancellati
         mark_ms = to_ms;
     }
     Ok(total)
-}
-
-/// Gives free pages back to the disk, but for some that the next writes will want.
-async fn give_back(store: &SqliteStore, max_bytes: u64, token: &CancellationToken) -> Result<(), StoreError> {
-    while !token.is_cancelled() {
-        let pages = store.pages().await?;
-        let spare = if pages.file_bytes() > max_bytes {
-            0
-        } else {
-            SPARE_PAGES.max(pages.count / 10)
-        };
-        if pages.free <= spare || !store.vacuum(PAGES_AT_ONCE.min(pages.free - spare)).await? {
-            break;
-        }
-    }
-    Ok(())
 }

@@ -14,7 +14,7 @@ use crate::metrics::StorageMetrics;
 use crate::options::StorageOptions;
 use crate::retention::Retention;
 use crate::sqlite::SqliteStore;
-use crate::sqlite::trouble::TRY_EVERY_MS;
+use crate::trouble::TRY_EVERY_MS;
 
 /// The running role. Cheap to clone.
 #[derive(Debug, Clone)]

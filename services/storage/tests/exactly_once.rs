@@ -67,6 +67,7 @@ fn stream(bodies: &[Vec<u8>], size: usize) -> Vec<Batch> {
         .map(|records| Batch {
             source: LOCAL_SOURCE.to_owned(),
             partition: 0,
+            after: records[0].offset,
             records: records.to_vec(),
         })
         .collect()

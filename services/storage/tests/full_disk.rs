@@ -105,6 +105,7 @@ impl Role {
         let request = ApplyBatchRequest {
             source: "local".to_owned(),
             partition: 0,
+            after: first,
             records: records.collect(),
         };
         Ok(self.peer.results().apply_batch(request).await?.into_inner())

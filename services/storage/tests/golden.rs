@@ -68,6 +68,7 @@ async fn version_1_is_still_read_and_newer_words_are_not_lost() {
         .apply(Batch {
             source: LOCAL_SOURCE.to_owned(),
             partition: 0,
+            after: 0,
             records,
         })
         .await

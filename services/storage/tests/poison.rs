@@ -70,9 +70,10 @@ fn batches(bodies: Vec<Vec<u8>>) -> Vec<Batch> {
         bytes += body.len();
         out.last_mut().unwrap().push(RawRecord { offset, body });
     }
-    let batch = |records| Batch {
+    let batch = |records: Vec<RawRecord>| Batch {
         source: LOCAL_SOURCE.to_owned(),
         partition: 0,
+        after: records[0].offset,
         records,
     };
     out.into_iter().map(batch).collect()

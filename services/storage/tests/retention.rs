@@ -10,13 +10,17 @@ use sla_domain::{Clock as _, ManualClock};
 use sla_proto::Peer;
 use sla_proto::convert::timestamp;
 use sla_proto::etl::v1::{Run, RunState};
-use sla_proto::storage::v1::ScoredForecast;
+use sla_proto::objective::v1::{Objective, SlaSet};
+use sla_proto::storage::v1::{ScoredForecast, StateEntry};
 use sla_proto::violation::v1::Violation;
 use sla_runtime::{CpuPool, Parts, Role as _, Shutdown};
-use sla_storage::port::{Batch, ForecastFilter, LOCAL_SOURCE, Page, RawRecord, ViolationFilter};
+use sla_storage::port::{Batch, ForecastFilter, LOCAL_SOURCE, Page, RawRecord, SetPut, ViolationFilter};
 use sla_storage::retention::{Retired, pass};
 use sla_storage::specimen::{USUAL, body, failure, result, series, series_id};
-use sla_storage::{LedgerStore, ResultStore, RetentionOptions, RunStore, SqliteStore, StorageOptions, StorageService};
+use sla_storage::{
+    LedgerStore, ResultStore, RetentionOptions, RunStore, SetStore, SqliteStore, StateStore, StorageOptions,
+    StorageService,
+};
 use tokio_util::sync::CancellationToken;
 
 const MINUTE_MS: i64 = 60_000;
@@ -53,6 +57,7 @@ async fn run_at(store: &SqliteStore, at_ms: i64, series: u64) {
         .apply(Batch {
             source: LOCAL_SOURCE.to_owned(),
             partition: 0,
+            after: first,
             records,
         })
         .await
@@ -162,6 +167,64 @@ async fn results_thin_out_with_age() {
     store.close().await;
 }
 
+/// What is remembered about an objective lives as long as the objective, however long that is.
+#[tokio::test]
+async fn state_goes_with_its_objective_or_its_days() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path(), 2, Arc::new(ManualClock::at(START_MS))).unwrap();
+    let set = SlaSet {
+        name: "agreements".to_owned(),
+        objectives: vec![Objective {
+            id: "kept".to_owned(),
+            ..Objective::default()
+        }],
+        ..SlaSet::default()
+    };
+    let put = SetPut {
+        set,
+        expected_version: 0,
+    };
+    store.put_sets(vec![put], vec![]).await.unwrap();
+    let entry = |objective: &str, key: &str, keep_days| StateEntry {
+        objective_id: objective.to_owned(),
+        key: key.to_owned(),
+        body: vec![1],
+        written: Some(timestamp(START_MS)),
+        keep_days,
+    };
+    let entries = vec![
+        entry("kept", "spacing", 0),
+        entry("kept", "weights", 90),
+        entry("never stored", "spacing", 0),
+        entry("", "look", 90),
+    ];
+    store.put_state(entries).await.unwrap();
+    let token = CancellationToken::new();
+    let left_after = async |age_ms| {
+        let now_ms = START_MS + age_ms;
+        pass(&store, &RetentionOptions::default(), now_ms, &token)
+            .await
+            .unwrap();
+        let mut left = Vec::new();
+        for (objective, key) in [
+            ("kept", "spacing"),
+            ("kept", "weights"),
+            ("never stored", "spacing"),
+            ("", "look"),
+        ] {
+            let (found, _) = store.state(objective, &[key.to_owned()]).await.unwrap();
+            left.extend(found.iter().map(|_| format!("{objective}/{key}")));
+        }
+        left
+    };
+    let young = ["kept/spacing", "kept/weights", "never stored/spacing", "/look"];
+    assert_eq!(left_after(MINUTE_MS).await, young, "its set may be on its way");
+    assert_eq!(left_after(89 * DAY_MS).await, ["kept/spacing", "kept/weights", "/look"]);
+    assert_eq!(left_after(91 * DAY_MS).await, ["kept/spacing"]);
+    assert_eq!(left_after(4_000 * DAY_MS).await, ["kept/spacing"]);
+    store.close().await;
+}
+
 #[tokio::test]
 async fn the_file_stays_below_its_limit_by_dropping_the_oldest() {
     let directory = tempfile::tempdir().unwrap();
@@ -170,7 +233,7 @@ async fn the_file_stays_below_its_limit_by_dropping_the_oldest() {
     for &at_ms in &times {
         run_at(&store, at_ms, 100).await;
     }
-    let before = store.pages().await.unwrap();
+    let before = store.space().await.unwrap();
     let token = CancellationToken::new();
     let unlimited = RetentionOptions::default();
     assert_eq!(
@@ -178,13 +241,13 @@ async fn the_file_stays_below_its_limit_by_dropping_the_oldest() {
         Retired::default()
     );
     let options = RetentionOptions {
-        max_bytes: before.used_bytes() * 2 / 3,
+        max_bytes: before.used_bytes * 2 / 3,
         ..RetentionOptions::default()
     };
     let retired = pass(&store, &options, times[39], &token).await.unwrap();
     assert!(retired.over_size > 0 && !retired.still_over_size, "{retired:?}");
-    let after = store.pages().await.unwrap();
-    assert!(after.file_bytes() <= options.max_bytes, "{after:?} was {before:?}");
+    let after = store.space().await.unwrap();
+    assert!(after.file_bytes <= options.max_bytes, "{after:?} was {before:?}");
     let kept = kept(&store, &times).await;
     assert!(
         !kept.contains_key(&times[0]) && kept.contains_key(&times[39]),

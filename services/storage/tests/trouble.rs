@@ -32,6 +32,7 @@ fn batch(offset: u64, records: u64) -> Batch {
     Batch {
         source: LOCAL_SOURCE.to_owned(),
         partition: 0,
+        after: offset,
         records,
     }
 }
@@ -120,12 +121,13 @@ async fn a_full_disk_is_said_and_survived() {
     let peer = Peer::local(service.routes(Routes::default()).prepare());
     let store = service.store();
     store.apply(batch(0, 20)).await.unwrap();
-    let pages = store.pages().await.unwrap();
-    store.limit_pages(pages.count as u32 + 3).await.unwrap();
+    let pages = store.space().await.unwrap().file_bytes / 4_096;
+    store.limit_pages(pages as u32 + 3).await.unwrap();
     let mut results = peer.results();
     let request = |first: u64| ApplyBatchRequest {
         source: LOCAL_SOURCE.to_owned(),
         partition: 0,
+        after: first,
         records: batch(first, 50)
             .records
             .into_iter()
@@ -187,16 +189,17 @@ async fn a_day_of_results_is_small() {
             .apply(Batch {
                 source: LOCAL_SOURCE.to_owned(),
                 partition: 0,
+                after: offset,
                 records,
             })
             .await
             .unwrap();
         offset += SERIES;
         if run == 0 {
-            empty = store.pages().await.unwrap().file_bytes();
+            empty = store.space().await.unwrap().file_bytes;
         }
     }
-    let bytes = (store.pages().await.unwrap().file_bytes() - empty) * 1000 / SERIES;
+    let bytes = (store.space().await.unwrap().file_bytes - empty) * 1000 / SERIES;
     println!(
         "a day of 1,000 series: {} MB, {} B a result",
         bytes / 1_000_000,

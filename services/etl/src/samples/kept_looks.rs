@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use sla_domain::SeriesId;
-use sla_proto::storage::v1::{GetModelsRequest, Model, PutModelsRequest};
-use sla_proto::{Peer, convert};
+use sla_proto::remembering::{body_of, numbers_of};
+use sla_proto::storage::v1::StateEntry;
+use sla_proto::{Peer, convert, remembering};
 
 use super::known_looks::KnownLook;
 use super::reader::SampleReader;
@@ -13,12 +14,12 @@ use super::reading::SeriesReading;
 use crate::metrics::add;
 use crate::steps::seasons::{LongLook, Seasons};
 
-/// Under this word the storage keeps them.
+/// The keys of the storage begin with it.
 const KIND: &str = "long-look";
+/// A look that nobody took again for so many days is forgotten.
+const KEEP_DAYS: u32 = 90;
 /// First number of each; another one is not understood and the days are read again.
 const VERSION: f64 = 1.0;
-/// Looks of one request at most, as `storage.v1` allows.
-const PAGE: usize = 500;
 /// Longest reason that is kept, in characters.
 const MAX_REASON_CHARS: usize = 300;
 
@@ -31,57 +32,53 @@ impl SampleReader {
             let ids = series.iter().map(|one| one.id);
             ids.filter(|id| !looks.contains(*id)).collect()
         };
-        for page in unknown.chunks(PAGE) {
-            let request = GetModelsRequest {
-                kind: KIND.to_owned(),
-                series_ids: page.iter().map(|id| id.0.to_vec()).collect(),
-            };
-            let models = match peer.ledger().get_models(request).await {
-                Ok(answer) => answer.into_inner().models,
-                Err(status) => {
-                    tracing::debug!(code = ?status.code(), "looks at days cannot be recalled");
-                    return;
-                }
-            };
-            let recalled: Vec<_> = models.iter().filter_map(recalled).collect();
-            add(&self.0.metrics.looks_recalled, recalled.len() as u64);
-            self.0.remembered().looks.remember(recalled);
-        }
+        let keys: Vec<String> = unknown.into_iter().map(item).collect();
+        let entries = match remembering::recall(peer, "", &keys).await {
+            Ok(entries) => entries,
+            Err(status) => {
+                tracing::debug!(code = ?status.code(), "looks at days cannot be recalled");
+                return;
+            }
+        };
+        let recalled: Vec<_> = entries.iter().filter_map(recalled).collect();
+        add(&self.0.metrics.looks_recalled, recalled.len() as u64);
+        self.0.remembered().looks.remember(recalled);
     }
 
     /// Gives what was told about these series to the storage; what could not be read is not kept.
     pub async fn keep_looks(&self, peer: &Peer, ids: &HashSet<SeriesId>) {
-        let models: Vec<Model> = {
+        let entries: Vec<StateEntry> = {
             let looks = &self.0.remembered().looks;
-            let kept = |id: &SeriesId| model(*id, looks.get(*id)?);
+            let kept = |id: &SeriesId| entry(*id, looks.get(*id)?);
             ids.iter().filter_map(kept).collect()
         };
-        for page in models.chunks(PAGE) {
-            let request = PutModelsRequest { models: page.to_vec() };
-            if let Err(status) = peer.ledger().put_models(request).await {
-                tracing::warn!(error = status.message(), "looks at days are not kept over a restart");
-                return;
-            }
+        if let Err(status) = remembering::remember(peer, entries).await {
+            tracing::warn!(error = status.message(), "looks at days are not kept over a restart");
         }
     }
 }
 
-fn model(id: SeriesId, remembered: &KnownLook) -> Option<Model> {
-    Some(Model {
-        kind: KIND.to_owned(),
-        series_id: id.0.to_vec(),
-        numbers: numbers(&remembered.look)?,
-        learned: Some(convert::timestamp(remembered.end_ms)),
+fn item(id: SeriesId) -> String {
+    format!("{KIND}/{}", id.to_hex())
+}
+
+fn entry(id: SeriesId, remembered: &KnownLook) -> Option<StateEntry> {
+    Some(StateEntry {
+        key: item(id),
+        body: body_of(&numbers(&remembered.look)?),
+        written: Some(convert::timestamp(remembered.end_ms)),
+        keep_days: KEEP_DAYS,
+        ..StateEntry::default()
     })
 }
 
-fn recalled(model: &Model) -> Option<(SeriesId, KnownLook)> {
-    let id = SeriesId::from_slice(&model.series_id)?;
+fn recalled(entry: &StateEntry) -> Option<(SeriesId, KnownLook)> {
+    let (_, id) = entry.key.split_once('/')?;
     let remembered = KnownLook {
-        end_ms: convert::millis(model.learned.as_ref()?),
-        look: Arc::new(look(&model.numbers)?),
+        end_ms: convert::millis(entry.written.as_ref()?),
+        look: Arc::new(look(&numbers_of(&entry.body))?),
     };
-    Some((id, remembered))
+    Some((SeriesId::from_hex(id)?, remembered))
 }
 
 /// Version, milliseconds spanned, then 1, strength, count of periods, each with its share, the pattern; or 0 and the

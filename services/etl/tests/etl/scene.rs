@@ -16,6 +16,7 @@ use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreServiceServe
 use sla_proto::storage::v1::result_store_service_server::ResultStoreServiceServer;
 use sla_proto::storage::v1::run_store_service_server::RunStoreServiceServer;
 use sla_proto::storage::v1::set_store_service_server::SetStoreServiceServer;
+use sla_proto::storage::v1::state_store_service_server::StateStoreServiceServer;
 use sla_proto::{LateRoutes, Peer};
 use sla_runtime::pool::CpuPool;
 use sla_runtime::{Parts, Role as _, Shutdown};
@@ -96,6 +97,7 @@ impl Scene {
         let routes = Routes::new(RunStoreServiceServer::new(store.clone()))
             .add_service(SetStoreServiceServer::new(store.clone()))
             .add_service(LedgerStoreServiceServer::new(store.clone()))
+            .add_service(StateStoreServiceServer::new(store.clone()))
             .add_service(ResultStoreServiceServer::new(store.clone()));
         assert!(late.fill(etl.routes(routes).prepare()));
         Self {

@@ -185,6 +185,7 @@ async fn dead_letters(transport: &str, peer: &Peer) {
     let batch = ApplyBatchRequest {
         source: source.clone(),
         partition: 0,
+        after: 0,
         records: (0..3).map(record).collect(),
     };
     let applied = peer.results().apply_batch(batch).await.unwrap().into_inner();

@@ -101,7 +101,6 @@ pub(crate) async fn run(core: Arc<ManagerCore>, mut requests: tokio::sync::mpsc:
             _ = refresh.tick() => {
                 // A store that is away is seen when something is written.
                 let _ = core.catalog.refresh().await;
-                core.editor.retire_owed().await;
                 continue;
             }
         }

@@ -82,7 +82,7 @@ async fn keep_weights(core: &ManagerCore, tracked: &mut TrackedSeries, now_ms: i
     if learned.is_empty() {
         return Ok(());
     }
-    store::put_models(&core.peer, &learned).await?;
+    store::put_weights(&core.peer, &learned).await?;
     for (key, _, _) in learned {
         if let Some(tracked) = tracked.get_mut(&key) {
             tracked.saved_ms = now_ms;

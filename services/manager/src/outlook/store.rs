@@ -1,19 +1,19 @@
-//! Forecasts and learned weights in the ledger store.
+//! Forecasts in the ledger, and learned weights in the state of their objective.
 
 use std::collections::HashMap;
 
 use sla_analysis::pool::PoolState;
 use sla_domain::SeriesId;
 use sla_domain::objective::ObjectiveId;
-use sla_proto::Peer;
 use sla_proto::convert::{millis, timestamp};
+use sla_proto::pieces::{PieceLimits, pieces};
+use sla_proto::remembering::{body_of, numbers_of};
 use sla_proto::storage::v1::{
-    GetModelsRequest, ListForecastsRequest, Model, PutForecastsRequest, PutModelsRequest, ScoreForecastsRequest,
-    ScoredForecast,
+    ListForecastsRequest, PutForecastsRequest, ScoreForecastsRequest, ScoredForecast, StateEntry,
 };
+use sla_proto::{Peer, remembering};
 
 use crate::error::SlaError;
-use crate::options::MAX_LEDGER_ROWS_PER_WRITE;
 use crate::outlook::board::OutlookKey;
 
 /// A forecast of a series is stored this often, milliseconds: five overlap within the usual horizon.
@@ -22,8 +22,8 @@ pub const STORE_EVERY_MS: i64 = 120_000;
 const PAGE_ROWS: u32 = 1_000;
 /// Most pages of scored forecasts read for one objective: what is older says little about today.
 const MAX_PAGES: usize = 10;
-/// Series of one request for models.
-const SERIES_PER_REQUEST: usize = 1_000;
+/// Weights on which nobody has learned for so many days are forgotten.
+const KEEP_DAYS: u32 = 90;
 
 /// Forecasts of one objective, scored and pending, by series. Those of other generations are left out.
 pub async fn load(
@@ -63,11 +63,9 @@ pub async fn load(
 
 /// Inserts forecasts; durable when it returns.
 pub async fn put(peer: &Peer, forecasts: &[ScoredForecast]) -> Result<(), SlaError> {
-    for rows in forecasts.chunks(MAX_LEDGER_ROWS_PER_WRITE) {
+    for forecasts in pieces(forecasts.iter().cloned(), PieceLimits::ROWS).fitting {
         peer.ledger()
-            .put_forecasts(PutForecastsRequest {
-                forecasts: rows.to_vec(),
-            })
+            .put_forecasts(PutForecastsRequest { forecasts })
             .await
             .map_err(|status| SlaError::upstream("store forecasts", status))?;
     }
@@ -76,69 +74,52 @@ pub async fn put(peer: &Peer, forecasts: &[ScoredForecast]) -> Result<(), SlaErr
 
 /// Writes outcomes; durable when it returns.
 pub async fn score(peer: &Peer, forecasts: &[ScoredForecast]) -> Result<(), SlaError> {
-    for rows in forecasts.chunks(MAX_LEDGER_ROWS_PER_WRITE) {
+    for forecasts in pieces(forecasts.iter().cloned(), PieceLimits::ROWS).fitting {
         peer.ledger()
-            .score_forecasts(ScoreForecastsRequest {
-                forecasts: rows.to_vec(),
-            })
+            .score_forecasts(ScoreForecastsRequest { forecasts })
             .await
             .map_err(|status| SlaError::upstream("score forecasts", status))?;
     }
     Ok(())
 }
 
-/// The name under which the weights of an objective are kept.
-pub fn model_kind(objective: &ObjectiveId, generation: u32) -> String {
-    format!("pool/{objective}/{generation}")
+/// The name under which the weights of a series are kept.
+fn item(generation: u32, series: SeriesId) -> String {
+    format!("pool/{generation}/{}", series.to_hex())
 }
 
 /// Learned weights of the series of one objective, and when they were learned (Unix milliseconds).
-pub async fn load_models(
+pub async fn load_weights(
     peer: &Peer,
     objective: &ObjectiveId,
     generation: u32,
     series: &[SeriesId],
 ) -> Result<HashMap<SeriesId, (PoolState, i64)>, SlaError> {
+    let named: HashMap<String, SeriesId> = series.iter().map(|&id| (item(generation, id), id)).collect();
+    let keys: Vec<String> = named.keys().cloned().collect();
+    let entries = remembering::recall(peer, objective.as_str(), &keys)
+        .await
+        .map_err(|status| SlaError::upstream("read learned weights", status))?;
     let mut found = HashMap::new();
-    for ids in series.chunks(SERIES_PER_REQUEST) {
-        let answer = peer
-            .ledger()
-            .get_models(GetModelsRequest {
-                kind: model_kind(objective, generation),
-                series_ids: ids.iter().map(|id| id.0.to_vec()).collect(),
-            })
-            .await
-            .map_err(|status| SlaError::upstream("read learned weights", status))?
-            .into_inner();
-        for model in answer.models {
-            // Weights of another version of the pool start anew.
-            if let (Some(id), Some(state)) = (
-                SeriesId::from_slice(&model.series_id),
-                PoolState::from_flat(&model.numbers),
-            ) {
-                found.insert(id, (state, model.learned.as_ref().map_or(0, millis)));
-            }
+    for entry in entries {
+        // Weights of another version of the pool start anew.
+        if let (Some(&id), Some(state)) = (named.get(&entry.key), PoolState::from_flat(&numbers_of(&entry.body))) {
+            found.insert(id, (state, entry.written.as_ref().map_or(0, millis)));
         }
     }
     Ok(found)
 }
 
 /// Keeps learned weights; durable when it returns.
-pub async fn put_models(peer: &Peer, learned: &[(OutlookKey, PoolState, i64)]) -> Result<(), SlaError> {
-    for rows in learned.chunks(MAX_LEDGER_ROWS_PER_WRITE) {
-        let models = rows
-            .iter()
-            .map(|(key, state, learned_ms)| Model {
-                kind: model_kind(&key.objective, key.generation),
-                series_id: key.series.0.to_vec(),
-                numbers: state.to_flat(),
-                learned: Some(timestamp(*learned_ms)),
-            })
-            .collect();
-        peer.ledger()
-            .put_models(PutModelsRequest { models })
-            .await
-            .map_err(|status| SlaError::upstream("store learned weights", status))?;
-    }
-    Ok(())
+pub async fn put_weights(peer: &Peer, learned: &[(OutlookKey, PoolState, i64)]) -> Result<(), SlaError> {
+    let entries = learned.iter().map(|(key, state, learned_ms)| StateEntry {
+        objective_id: key.objective.as_str().to_owned(),
+        key: item(key.generation, key.series),
+        body: body_of(&state.to_flat()),
+        written: Some(timestamp(*learned_ms)),
+        keep_days: KEEP_DAYS,
+    });
+    remembering::remember(peer, entries)
+        .await
+        .map_err(|status| SlaError::upstream("store learned weights", status))
 }

@@ -112,7 +112,7 @@ impl TrackedSeries {
     ) -> Result<(), SlaError> {
         let objective = &known.objective;
         let forecasts = store::load(peer, &objective.id, objective.generation).await?;
-        let models = store::load_models(peer, &objective.id, objective.generation, series).await?;
+        let models = store::load_weights(peer, &objective.id, objective.generation, series).await?;
         for (series, rows) in forecasts {
             self.of(&OutlookKey::new(objective, series)).recall(rows, at_ms);
         }

@@ -7,20 +7,18 @@ use std::sync::{PoisonError, RwLock};
 use sla_domain::SeriesId;
 use sla_domain::ledger::LedgerKey;
 use sla_domain::objective::ObjectiveId;
-use sla_proto::Peer;
 use sla_proto::convert::timestamp;
-use sla_proto::storage::v1::{GetModelsRequest, Model, PutModelsRequest};
+use sla_proto::remembering::{body_of, numbers_of};
+use sla_proto::storage::v1::StateEntry;
+use sla_proto::{Peer, remembering};
 
 use crate::error::SlaError;
 use crate::evaluation::judge::spacing_ms;
-use crate::options::MAX_LEDGER_ROWS_PER_WRITE;
 use crate::samples::series::{HeldSeries, SeriesMemory};
 use crate::sets::catalog::KnownObjective;
 
 /// Fewer samples say too little to fix anything.
 const MIN_SAMPLES: usize = 10;
-/// Series of one request.
-const SERIES_PER_REQUEST: usize = 1_000;
 
 #[derive(Debug, Default)]
 struct Fixed {
@@ -47,23 +45,17 @@ impl Spacings {
         {
             return true;
         }
-        let mut found = Vec::new();
-        for part in series.chunks(SERIES_PER_REQUEST) {
-            let request = GetModelsRequest {
-                kind: kind(&objective.id, objective.generation),
-                series_ids: part.iter().map(|id| id.0.to_vec()).collect(),
-            };
-            match peer.ledger().get_models(request).await {
-                Ok(answer) => found.extend(answer.into_inner().models),
-                Err(_) => return false,
-            }
-        }
+        let named: HashMap<String, SeriesId> = series.iter().map(|&id| (item(objective.generation, id), id)).collect();
+        let keys: Vec<String> = named.keys().cloned().collect();
+        let Ok(found) = remembering::recall(peer, objective.id.as_str(), &keys).await else {
+            return false;
+        };
         let mut fixed = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        for model in found {
-            if let (Some(id), [spacing, ..]) = (SeriesId::from_slice(&model.series_id), model.numbers.as_slice())
+        for entry in found {
+            if let (Some(id), [spacing, ..]) = (named.get(&entry.key), numbers_of(&entry.body).as_slice())
                 && *spacing >= 1.0
             {
-                fixed.by_key.insert(LedgerKey::new(objective, id), *spacing as i64);
+                fixed.by_key.insert(LedgerKey::new(objective, *id), *spacing as i64);
             }
         }
         // An objective without series yet is asked about again when it has some.
@@ -116,24 +108,20 @@ impl Spacings {
             let spacing = |key: &LedgerKey| Some((key.clone(), *fixed.by_key.get(key)?));
             fixed.unsaved.iter().filter_map(spacing).collect()
         };
-        for part in rows.chunks(MAX_LEDGER_ROWS_PER_WRITE) {
-            let models = part
-                .iter()
-                .map(|(key, spacing)| Model {
-                    kind: kind(&key.objective, key.generation),
-                    series_id: key.series.0.to_vec(),
-                    numbers: vec![*spacing as f64],
-                    learned: Some(timestamp(at_ms)),
-                })
-                .collect();
-            peer.ledger()
-                .put_models(PutModelsRequest { models })
-                .await
-                .map_err(|status| SlaError::upstream("store the spacing of series", status))?;
-            let mut fixed = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            for (key, _) in part {
-                fixed.unsaved.remove(key);
-            }
+        let entries = rows.iter().map(|(key, spacing)| StateEntry {
+            objective_id: key.objective.as_str().to_owned(),
+            key: item(key.generation, key.series),
+            body: body_of(&[*spacing as f64]),
+            written: Some(timestamp(at_ms)),
+            // As long as the objective: history must not change under its reader.
+            keep_days: 0,
+        });
+        remembering::remember(peer, entries)
+            .await
+            .map_err(|status| SlaError::upstream("store the spacing of series", status))?;
+        let mut fixed = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for (key, _) in &rows {
+            fixed.unsaved.remove(key);
         }
         Ok(())
     }
@@ -147,8 +135,9 @@ impl Spacings {
     }
 }
 
-fn kind(objective: &ObjectiveId, generation: u32) -> String {
-    format!("spacing/{objective}/{generation}")
+/// The name under which the storage keeps it.
+fn item(generation: u32, series: SeriesId) -> String {
+    format!("spacing/{generation}/{}", series.to_hex())
 }
 
 #[cfg(test)]

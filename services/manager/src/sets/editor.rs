@@ -7,9 +7,7 @@ use sla_domain::invalid::Invalid;
 use sla_domain::safe_text::SafeText;
 use sla_proto::objective::v1 as pb;
 use sla_proto::set::v1::PlannedChange;
-use sla_proto::storage::v1::{
-    DeleteStoredSetRequest, PutStoredSetRequest, PutStoredSetsRequest, RetireObjectivesRequest,
-};
+use sla_proto::storage::v1::{DeleteStoredSetRequest, PutStoredSetRequest, PutStoredSetsRequest};
 use sla_proto::{Peer, convert};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::Code;
@@ -23,13 +21,6 @@ use crate::sets::validation;
 
 const CANNOT_SAVE: &str = "the set cannot be saved";
 
-/// A retirement that the ledger did not take yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Retirement {
-    set_id: String,
-    objective_ids: Vec<String>,
-}
-
 /// The one that saves.
 pub struct Editor {
     peer: Peer,
@@ -38,7 +29,6 @@ pub struct Editor {
     clock: Arc<dyn Clock>,
     /// One save at a time: two new sets of one name must not pass the check together.
     turn: Semaphore,
-    owed: std::sync::Mutex<Vec<Retirement>>,
 }
 
 impl std::fmt::Debug for Editor {
@@ -56,7 +46,6 @@ impl Editor {
             ids,
             clock,
             turn: Semaphore::new(1),
-            owed: std::sync::Mutex::default(),
         }
     }
 
@@ -85,8 +74,7 @@ impl Editor {
             return Err(self.stale(&stored, &wanted));
         }
         let save = self.check(&sets, Some(&stored), &wanted).await?;
-        let retired = removed_ids(&save);
-        let saved = match self.put(save, stored.version, author).await {
+        match self.put(save, stored.version, author).await {
             Err(SlaError::Upstream { status, .. }) if status.code() == Code::Aborted => {
                 // Somebody was faster between our reading and our writing.
                 let sets = self.catalog.refresh().await?;
@@ -95,12 +83,10 @@ impl Editor {
                     .ok_or_else(|| not_found(&wanted.id))?
                     .message
                     .clone();
-                return Err(self.stale(&stored, &wanted));
+                Err(self.stale(&stored, &wanted))
             }
-            other => other?,
-        };
-        self.retire(&saved.id, retired).await;
-        Ok(saved)
+            other => other,
+        }
     }
 
     /// Deletes a set; its ledger stays, marked retired.
@@ -127,11 +113,6 @@ impl Editor {
             .await
             .map_err(|status| SlaError::upstream("delete the set", status))?;
         self.refresh_quietly().await;
-        self.retire(
-            id,
-            stored.objectives.into_iter().map(|objective| objective.id).collect(),
-        )
-        .await;
         Ok(())
     }
 
@@ -246,28 +227,7 @@ impl Editor {
             .await
             .map_err(|status| SlaError::upstream("save the sets", status))?;
         self.refresh_quietly().await;
-        for (save, _) in &saves {
-            self.retire(&save.message.id, removed_ids(save)).await;
-        }
-        for set in pruned {
-            self.retire(
-                &set.id,
-                set.objectives.into_iter().map(|objective| objective.id).collect(),
-            )
-            .await;
-        }
         Ok(plan)
-    }
-
-    /// Tries again what the ledger did not take. Called with every evaluation.
-    pub async fn retire_owed(&self) {
-        let owed = match self.owed.lock() {
-            Ok(mut owed) => std::mem::take(&mut *owed),
-            Err(_) => return,
-        };
-        for retirement in owed {
-            self.retire(&retirement.set_id, retirement.objective_ids).await;
-        }
     }
 
     async fn check(
@@ -349,33 +309,6 @@ impl Editor {
             tracing::warn!(error = %error.words(), "the sets could not be read again after a save");
         }
     }
-
-    async fn retire(&self, set_id: &str, objective_ids: Vec<String>) {
-        if objective_ids.is_empty() {
-            return;
-        }
-        let request = RetireObjectivesRequest {
-            set_id: set_id.to_owned(),
-            objective_ids: objective_ids.clone(),
-        };
-        if let Err(status) = self.peer.ledger().retire_objectives(request).await {
-            tracing::warn!(error = %SafeText::new(status.message()), "violations could not be marked retired yet");
-            if let Ok(mut owed) = self.owed.lock() {
-                owed.push(Retirement {
-                    set_id: set_id.to_owned(),
-                    objective_ids,
-                });
-            }
-        }
-    }
-}
-
-fn removed_ids(save: &PlannedSave) -> Vec<String> {
-    save.plan
-        .removed
-        .iter()
-        .map(|objective| objective.id.as_str().to_owned())
-        .collect()
 }
 
 fn not_found(id: &str) -> SlaError {

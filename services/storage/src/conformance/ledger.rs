@@ -1,13 +1,14 @@
 //! The ledger: natural keys, what supersedes what, pages, overlaps.
 
 use sla_proto::convert::timestamp;
-use sla_proto::storage::v1::{Model, ScoredForecast};
+use sla_proto::objective::v1::{Objective, SlaSet};
+use sla_proto::storage::v1::ScoredForecast;
 use sla_proto::violation::v1::Violation;
 use sla_runtime::reason;
 use tonic::Code;
 
-use super::refused;
-use crate::port::{ForecastFilter, Page, Store, ViolationFilter, Written};
+use super::refusals::refused;
+use crate::port::{ChangeLimits, ForecastFilter, Page, SetPut, Store, ViolationFilter, Written};
 use crate::specimen::{series, series_id};
 
 fn violation(objective: &str, n: u64, start_ms: i64, end_ms: Option<i64>, duration_ms: i64) -> Violation {
@@ -50,7 +51,8 @@ pub async fn ledger(store: &dyn Store) {
     supersedes(store).await;
     lists(store).await;
     forecasts(store).await;
-    models(store).await;
+    changes(store).await;
+    changes_of_many_writers(store).await;
 }
 
 async fn supersedes(store: &dyn Store) {
@@ -182,8 +184,22 @@ async fn lists(store: &dyn Store) {
             "({after_ms:?}, {until_ms:?}]"
         );
     }
-    store.retire_objectives("set-a", &["two".to_owned()]).await.unwrap();
-    store.retire_objectives("set-b", &["three".to_owned()]).await.unwrap();
+    // A set that has `two` no longer; another set keeps `three`, whatever the first one does.
+    let with = |objectives: &[&str], expected_version| {
+        let objective = |id: &&str| Objective {
+            id: (*id).to_owned(),
+            ..Objective::default()
+        };
+        let set = SlaSet {
+            id: "set-a".to_owned(),
+            name: "of the ledger".to_owned(),
+            objectives: objectives.iter().map(objective).collect(),
+            ..SlaSet::default()
+        };
+        vec![SetPut { set, expected_version }]
+    };
+    store.put_sets(with(&["two", "three"], 0), vec![]).await.unwrap();
+    store.put_sets(with(&["three"], 1), vec![]).await.unwrap();
     assert!(listed(store, &two).await.is_empty(), "retired");
     let kept = listed(
         store,
@@ -284,38 +300,110 @@ async fn forecasts(store: &dyn Store) {
     refused(bad, Code::InvalidArgument, reason::INVALID_FIELD);
 }
 
-async fn models(store: &dyn Store) {
-    let model = |n, learned_ms, number| Model {
-        kind: "pool/x/1".to_owned(),
-        series_id: series_id(n).0.to_vec(),
-        numbers: vec![number, -0.0, 1e300],
-        learned: Some(timestamp(learned_ms)),
+/// Writers meet; a reader that follows the numbers misses nothing, because a smaller number never appears after a larger one.
+async fn changes_of_many_writers(store: &dyn Store) {
+    const WRITES: i64 = 25;
+    let limits = ChangeLimits {
+        count: 7,
+        bytes: usize::MAX,
     };
-    store
-        .put_models(vec![model(1, 100, 1.0), model(2, 100, 2.0)])
-        .await
-        .unwrap();
-    store
-        .put_models(vec![model(1, 50, 9.0), model(2, 200, 3.0)])
-        .await
-        .unwrap();
-    let found = store
-        .models("pool/x/1", &[series_id(2), series_id(3), series_id(1)])
-        .await
-        .unwrap();
+    let (_, begin) = store.changes(0, limits).await.unwrap();
+    let write = async |writer: u64| {
+        for n in 0..WRITES {
+            let rows = vec![
+                violation(&format!("writer-{writer}"), writer, 1_000 + n, None, 10),
+                violation("shared", 1, 2_000 + n, None, 10 + writer as i64),
+            ];
+            store.put_violations(rows).await.unwrap();
+        }
+    };
+    let read = async {
+        let (mut last, mut seen) = (begin, std::collections::BTreeSet::new());
+        while seen.len() < 4 * WRITES as usize {
+            let (changes, _) = store.changes(last, limits).await.unwrap();
+            for change in changes {
+                assert!(change.sequence > last, "numbers rise");
+                last = change.sequence;
+                let row = change.violation.unwrap();
+                seen.insert((
+                    row.objective_id,
+                    row.start.map(|start| sla_proto::convert::millis(&start)),
+                ));
+            }
+            tokio::task::yield_now().await;
+        }
+        seen
+    };
+    let patience = std::time::Duration::from_mins(1);
+    let ((), (), (), seen) = tokio::join!(write(1), write(2), write(3), tokio::time::timeout(patience, read));
+    let Ok(seen) = seen else {
+        panic!("a reader that goes forward only has missed a change")
+    };
+    assert!(seen.contains(&("shared".to_owned(), Some(2_000 + WRITES - 1))));
+}
+
+async fn changes(store: &dyn Store) {
+    let read = async |after, count, bytes| store.changes(after, ChangeLimits { count, bytes }).await.unwrap();
+    let (_, before) = read(0, 1, usize::MAX).await;
+    let one = violation("feed", 1, 1_000, None, 500);
+    let two = violation("feed", 2, 1_000, None, 500);
+    store.put_violations(vec![one.clone(), two.clone()]).await.unwrap();
+    store.put_violations(vec![one.clone()]).await.unwrap();
+    let (changes, newest) = read(before, 10, usize::MAX).await;
+    let told: Vec<_> = changes.iter().map(|change| change.violation.clone().unwrap()).collect();
+    assert_eq!(told, [one, two.clone()], "what says nothing new is no change");
+    assert!(before < changes[0].sequence && changes[0].sequence < changes[1].sequence);
+    assert_eq!(changes[1].sequence, newest);
+    assert_eq!(read(newest, 10, usize::MAX).await, (vec![], newest), "read to the end");
+    // Closed: it comes again, and only it; a reader that had stopped in the middle sees both as they are now.
+    let closed = violation("feed", 1, 1_000, Some(3_000), 2_000);
+    store.put_violations(vec![closed.clone()]).await.unwrap();
+    let (again, _) = read(newest, 10, usize::MAX).await;
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].violation.as_ref(), Some(&closed));
+    let (all, newest) = read(before, 10, usize::MAX).await;
     assert_eq!(
-        found,
-        [model(2, 200, 3.0), model(1, 100, 1.0)],
-        "the newest, in the order asked"
+        (all[0].violation.as_ref(), all[1].violation.as_ref()),
+        (Some(&two), Some(&closed))
     );
-    assert!(store.models("other", &[series_id(1)]).await.unwrap().is_empty());
-    let large = Model {
-        numbers: vec![0.0; crate::port::MAX_MODEL_NUMBERS + 1],
-        ..model(1, 1, 1.0)
+    // Cut by count and by bytes; a first change comes however large it is.
+    for (count, bytes) in [(1, usize::MAX), (10, 1)] {
+        let (first, all_newest) = read(before, count, bytes).await;
+        assert_eq!((&first[..], all_newest), (&all[..1], newest));
+    }
+    // Deleting its set retires each, with a number of its own.
+    let set = SlaSet {
+        id: "set-a".to_owned(),
+        name: "of the feed".to_owned(),
+        objectives: vec![Objective {
+            id: "feed".to_owned(),
+            ..Objective::default()
+        }],
+        ..SlaSet::default()
     };
-    refused(
-        store.put_models(vec![large]).await,
-        Code::InvalidArgument,
-        reason::INVALID_FIELD,
+    let there = store.set("set-a").await.map_or(0, |set| set.version);
+    let expected_version = there;
+    let put = store
+        .put_sets(vec![SetPut { set, expected_version }], vec![])
+        .await
+        .unwrap();
+    let (_, before) = read(0, 1, usize::MAX).await;
+    store.delete_set("set-a", put[0].version).await.unwrap();
+    let (retired, newest) = read(before, 10, usize::MAX).await;
+    assert_eq!(retired.len(), 2);
+    assert!(retired.iter().all(|change| change.violation.as_ref().unwrap().retired));
+    assert!(retired[0].sequence < retired[1].sequence && retired[1].sequence <= newest);
+    // One row that is too large is refused by its place and takes nothing else with it when it is left out.
+    let mut large = violation("feed", 3, 1_000, None, 500);
+    if let Some(series) = &mut large.series {
+        series.expression = "x".repeat(crate::port::MAX_ROW_BYTES);
+    }
+    let fine = violation("feed", 4, 1_000, None, 500);
+    let error = store.put_violations(vec![fine.clone(), large]).await.unwrap_err();
+    assert!(
+        super::refusals::told(&error).message().contains("violations[1]"),
+        "{error}"
     );
+    refused(Err::<(), _>(error), Code::InvalidArgument, reason::INVALID_FIELD);
+    assert_eq!(store.put_violations(vec![fine]).await.unwrap().inserted, 1);
 }

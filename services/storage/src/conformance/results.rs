@@ -5,7 +5,7 @@ use sla_proto::result::v1::series_result::Outcome;
 use sla_runtime::reason;
 use tonic::Code;
 
-use super::refused;
+use super::refusals::refused;
 use crate::port::{Applied, Batch, MAX_BATCH_RECORDS, Page, Progress, RawRecord, Store};
 use crate::specimen::{ALL, USUAL, body, failure, finished, result, series_id};
 
@@ -21,6 +21,7 @@ fn batch(source: &str, first_offset: u64, bodies: Vec<Vec<u8>>) -> Batch {
     Batch {
         source: source.to_owned(),
         partition: 3,
+        after: first_offset,
         records,
     }
 }
@@ -30,6 +31,7 @@ pub async fn results(store: &dyn Store) {
     applies_once(store).await;
     keeps_poison(store).await;
     refuses_bad_batches(store).await;
+    takes_streams_with_holes(store).await;
     newest_part_of_each_kind(store).await;
     pages_of_a_run(store).await;
 }
@@ -200,13 +202,13 @@ async fn refuses_bad_batches(store: &dyn Store) {
     falling.records[1].offset = 5;
     bad(store.apply(falling).await);
     bad(store.apply(batch("bad", u64::MAX - 1, vec![one()])).await);
-    // Holes: between the position and the batch, and inside it.
+    let mut early = batch("bad", 5, vec![one()]);
+    early.after = 6;
+    bad(store.apply(early).await);
+    // A hole between the position and the place where the batch was read.
     store.apply(batch("bad", 0, vec![one()])).await.unwrap();
     let gap = |result| refused(result, Code::FailedPrecondition, reason::WRONG_STATE);
     gap(store.apply(batch("bad", 2, vec![one()])).await);
-    let mut holed = batch("bad", 1, vec![one(), one()]);
-    holed.records[1].offset = 3;
-    gap(store.apply(holed).await);
     gap(store.apply(batch(crate::port::LOCAL_SOURCE, 5, vec![one()])).await);
     assert_eq!(
         store.position("bad", 3).await.unwrap(),
@@ -218,6 +220,38 @@ async fn refuses_bad_batches(store: &dyn Store) {
         1,
         "an empty batch is nothing"
     );
+}
+
+/// Offsets of a topic have holes: markers, compaction. What was read in one piece is whole all the same.
+async fn takes_streams_with_holes(store: &dyn Store) {
+    let holed = |after, offsets: &[u64]| Batch {
+        after,
+        records: offsets
+            .iter()
+            .map(|&offset| RawRecord {
+                offset,
+                body: body(failure("holes", offset, NOW_MS)),
+            })
+            .collect(),
+        ..batch("holes", 0, vec![])
+    };
+    for (after, offsets, inserted, next_offset) in [
+        (4, &[4, 7, 11][..], 3, 12),
+        (4, &[4, 7, 11], 0, 12),
+        (8, &[11, 15], 1, 16),
+        (16, &[20], 1, 21),
+    ] {
+        let applied = store.apply(holed(after, offsets)).await.unwrap();
+        let expected = Applied {
+            inserted,
+            duplicates: offsets.len() as u32 - inserted,
+            dead_letters: 0,
+            next_offset,
+        };
+        assert_eq!(applied, expected, "{after}: {offsets:?}");
+    }
+    let missing = store.apply(holed(22, &[22])).await;
+    refused(missing, Code::FailedPrecondition, reason::WRONG_STATE);
 }
 
 async fn newest_part_of_each_kind(store: &dyn Store) {

@@ -5,7 +5,7 @@ use sla_proto::etl::v1::{Run, RunState, Schedule};
 use sla_runtime::reason;
 use tonic::Code;
 
-use super::refused;
+use super::refusals::refused;
 use crate::port::{Page, Store};
 
 fn run(id: &str, state: RunState) -> Run {

@@ -4,7 +4,7 @@ use sla_proto::objective::v1::{Objective, SlaSet};
 use sla_runtime::reason;
 use tonic::Code;
 
-use super::{conflict, refused};
+use super::refusals::{conflict, refusal, refused};
 use crate::port::{SetDelete, SetPut, Store};
 
 fn put(id: &str, name: &str, expected_version: u64) -> SetPut {
@@ -26,7 +26,7 @@ fn put(id: &str, name: &str, expected_version: u64) -> SetPut {
 fn stale<T: std::fmt::Debug>(result: Result<T, crate::StoreError>) -> Option<SlaSet> {
     let error = result.unwrap_err();
     assert_eq!(
-        super::refusal(&error),
+        refusal(&error),
         (Code::Aborted, reason::STALE_VERSION.to_owned()),
         "{error}"
     );

@@ -5,15 +5,16 @@ use std::fmt::Write as _;
 use sla_proto::convert;
 use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreService;
 use sla_proto::storage::v1::{
-    GetModelsRequest, GetModelsResponse, ListForecastsRequest, ListForecastsResponse, ListStoredViolationsRequest,
-    ListStoredViolationsResponse, PutForecastsRequest, PutForecastsResponse, PutModelsRequest, PutModelsResponse,
-    PutViolationsRequest, PutViolationsResponse, RetireObjectivesRequest, RetireObjectivesResponse,
-    ScoreForecastsRequest, ScoreForecastsResponse,
+    ListForecastsRequest, ListForecastsResponse, ListStoredViolationsRequest, ListStoredViolationsResponse,
+    PutForecastsRequest, PutForecastsResponse, PutViolationsRequest, PutViolationsResponse, ReadLedgerChangesRequest,
+    ReadLedgerChangesResponse, ScoreForecastsRequest, ScoreForecastsResponse,
 };
+use sla_runtime::page;
 use tonic::{Request, Response, Status};
 
-use super::{StorageGrpc, refuse, series_ids, token, wanted};
-use crate::port::{ForecastFilter, Store, ViolationFilter};
+use super::refusal::refuse;
+use super::{StorageGrpc, token, wanted};
+use crate::port::{ChangeLimits, ForecastFilter, MAX_PAGE_BYTES, Store, ViolationFilter};
 
 /// A request without its page, as text: what its tokens are bound to.
 fn filter_of(list: &str, request: &impl prost::Message) -> String {
@@ -73,16 +74,25 @@ where
         }))
     }
 
-    async fn retire_objectives(
+    async fn read_ledger_changes(
         &self,
-        request: Request<RetireObjectivesRequest>,
-    ) -> Result<Response<RetireObjectivesResponse>, Status> {
-        let RetireObjectivesRequest { set_id, objective_ids } = request.into_inner();
-        self.store
-            .retire_objectives(&set_id, &objective_ids)
-            .await
-            .map_err(refuse)?;
-        Ok(Response::new(RetireObjectivesResponse {}))
+        request: Request<ReadLedgerChangesRequest>,
+    ) -> Result<Response<ReadLedgerChangesResponse>, Status> {
+        let ReadLedgerChangesRequest {
+            after,
+            max_changes,
+            max_bytes,
+        } = request.into_inner();
+        let bytes = match max_bytes {
+            0 => MAX_PAGE_BYTES,
+            bytes => usize::try_from(bytes).map_or(MAX_PAGE_BYTES, |bytes| bytes.min(MAX_PAGE_BYTES)),
+        };
+        let limits = ChangeLimits {
+            count: page::size(max_changes),
+            bytes,
+        };
+        let (changes, newest) = self.store.changes(after, limits).await.map_err(refuse)?;
+        Ok(Response::new(ReadLedgerChangesResponse { changes, newest }))
     }
 
     async fn put_forecasts(
@@ -132,19 +142,5 @@ where
             forecasts: found.rows,
             next_page_token: token(found.next, &bound_to),
         }))
-    }
-
-    async fn put_models(&self, request: Request<PutModelsRequest>) -> Result<Response<PutModelsResponse>, Status> {
-        self.store
-            .put_models(request.into_inner().models)
-            .await
-            .map_err(refuse)?;
-        Ok(Response::new(PutModelsResponse {}))
-    }
-
-    async fn get_models(&self, request: Request<GetModelsRequest>) -> Result<Response<GetModelsResponse>, Status> {
-        let GetModelsRequest { kind, series_ids: ids } = request.into_inner();
-        let models = self.store.models(&kind, &series_ids(&ids)?).await.map_err(refuse)?;
-        Ok(Response::new(GetModelsResponse { models }))
     }
 }

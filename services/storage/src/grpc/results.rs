@@ -8,7 +8,8 @@ use sla_proto::storage::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{StorageGrpc, refuse, series_ids, token, wanted};
+use super::refusal::refuse;
+use super::{StorageGrpc, series_ids, token, wanted};
 use crate::port::{Batch, RawRecord, Store};
 
 #[tonic::async_trait]
@@ -21,6 +22,7 @@ where
             source,
             partition,
             records,
+            after,
         } = request.into_inner();
         let records = records
             .into_iter()
@@ -34,6 +36,7 @@ where
             .apply(Batch {
                 source,
                 partition,
+                after,
                 records,
             })
             .await

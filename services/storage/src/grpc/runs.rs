@@ -8,7 +8,8 @@ use sla_proto::storage::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{StorageGrpc, missing, refuse, token, wanted};
+use super::refusal::refuse;
+use super::{StorageGrpc, missing, token, wanted};
 use crate::port::Store;
 
 #[tonic::async_trait]

@@ -7,7 +7,8 @@ use sla_proto::storage::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{StorageGrpc, missing, refuse};
+use super::refusal::refuse;
+use super::{StorageGrpc, missing};
 use crate::port::{SetDelete, SetPut, Store};
 
 fn put(request: PutStoredSetRequest) -> Result<SetPut, Status> {

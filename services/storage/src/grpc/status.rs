@@ -4,15 +4,16 @@ use sla_proto::storage::v1::store_status_service_server::StoreStatusService;
 use sla_proto::storage::v1::{GetStoreStatusRequest, GetStoreStatusResponse};
 use tonic::{Request, Response, Status};
 
-use super::refuse;
-use crate::sqlite::SqliteStore;
+use super::refusal::refuse;
+use crate::store::SqlStore;
+use crate::transaction::Database;
 
-/// The service, over the one store that has a file.
+/// The service.
 #[derive(Debug)]
-pub(crate) struct StatusGrpc(pub(crate) SqliteStore);
+pub(crate) struct StatusGrpc<D>(pub(crate) SqlStore<D>);
 
 #[tonic::async_trait]
-impl StoreStatusService for StatusGrpc {
+impl<D: Database> StoreStatusService for StatusGrpc<D> {
     async fn get_store_status(
         &self,
         _request: Request<GetStoreStatusRequest>,

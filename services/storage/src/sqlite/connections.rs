@@ -10,10 +10,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use sla_runtime::pool::panic_text;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::failpoint;
 use super::opening::{Opened, open_reader};
-use super::trouble::Trouble;
 use crate::error::StoreError;
+use crate::failpoint;
+use crate::trouble::Trouble;
 
 /// Writes that may wait for the writer.
 const WRITE_QUEUE: usize = 64;

@@ -3,8 +3,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
-use super::failpoint;
 use crate::error::StoreError;
+use crate::failpoint;
 
 /// All migrations, oldest first; number = position + 1. Never edit one that was released: append.
 const MIGRATIONS: &[(&str, &str)] = &[
@@ -13,6 +13,9 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("sets", include_str!("../../migrations/sqlite/0003_sets.sql")),
     ("ledger", include_str!("../../migrations/sqlite/0004_ledger.sql")),
     ("retention", include_str!("../../migrations/sqlite/0005_retention.sql")),
+    ("shard", include_str!("../../migrations/sqlite/0006_shard.sql")),
+    ("sequence", include_str!("../../migrations/sqlite/0007_sequence.sql")),
+    ("state", include_str!("../../migrations/sqlite/0008_state.sql")),
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (
@@ -146,6 +149,61 @@ mod tests {
         let mut fresh = Connection::open_in_memory().unwrap();
         migrate(&mut fresh, 1).unwrap();
         std::fs::write(snapshot(), dump(&fresh)).unwrap();
+    }
+
+    /// Owner, item, written, until, body.
+    type Entry = (String, String, i64, Option<i64>, Vec<u8>);
+
+    /// What version 5 kept as models and without numbers is there after the migration, with its owner.
+    #[test]
+    fn models_become_state_and_violations_get_numbers() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_to(&mut connection, 1, 5).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO model VALUES ('spacing/load-1/12', x'00ff', 5, x'01');
+                 INSERT INTO model VALUES ('spacing/a/b/7', x'aa', 6, x'02');
+                 INSERT INTO model VALUES ('pool/load-1/3', x'bb', 7, x'03');
+                 INSERT INTO model VALUES ('long-look', x'cc', 8, x'04');
+                 INSERT INTO violation (id, set_id, objective_id, generation, series, start_ms, duration_ms, body)
+                   VALUES (4, 's', 'o', 1, x'aa', 1, 1, x''), (9, 's', 'o', 1, x'aa', 2, 1, x'');
+                 INSERT INTO stream_position VALUES ('local', 0, 77);",
+            )
+            .unwrap();
+        migrate(&mut connection, 2).unwrap();
+        let mut statement = connection
+            .prepare("SELECT owner, item, written_ms, until_ms, body FROM state ORDER BY id")
+            .unwrap();
+        let rows = statement
+            .query_map([], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            })
+            .unwrap();
+        let found: Vec<Entry> = rows.map(Result::unwrap).collect();
+        let days = |written_ms: i64| Some(written_ms + 90 * 86_400_000);
+        let entry = |owner: &str, item: &str, written_ms, until_ms, body| {
+            (owner.to_owned(), item.to_owned(), written_ms, until_ms, vec![body])
+        };
+        assert_eq!(
+            found,
+            [
+                entry("load-1", "spacing/12/00ff", 5, None, 1),
+                entry("a/b", "spacing/7/aa", 6, None, 2),
+                entry("load-1", "pool/3/bb", 7, days(7), 3),
+                entry("", "long-look/cc", 8, days(8), 4),
+            ]
+        );
+        let numbers = "SELECT MIN(sequence), MAX(sequence), (SELECT last FROM counter) FROM violation";
+        let numbers: (i64, i64, i64) = connection
+            .query_row(numbers, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap();
+        assert_eq!(numbers, (4, 9, 9));
+        let next: i64 = connection
+            .query_row("SELECT next_offset FROM stream_position WHERE shard = 0", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(next, 77);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{BUSY_TIMEOUT, migration};
+use super::error::BUSY_TIMEOUT;
+use super::migration;
 use crate::error::StoreError;
 use crate::options::file_in;
 

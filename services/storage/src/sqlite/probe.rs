@@ -21,7 +21,8 @@ const CONTENT: &[&str] = &[
 impl SqliteStore {
     /// A hash of all results, dead letters (without their counts) and counters: equal databases, equal hashes.
     pub async fn content_hash(&self) -> Result<u128, StoreError> {
-        self.connections
+        self.database
+            .connections
             .read(|tx| {
                 let mut hash = Xxh3Default::new();
                 for query in CONTENT {
@@ -51,14 +52,16 @@ impl SqliteStore {
 
     /// SQLite's full check of the file: "ok", or what is wrong.
     pub async fn integrity(&self) -> Result<String, StoreError> {
-        self.connections
+        self.database
+            .connections
             .on_writer(|connection| Ok(connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?))
             .await
     }
 
     /// The number of rows in `table`.
     pub async fn row_count(&self, table: &'static str) -> Result<u64, StoreError> {
-        self.connections
+        self.database
+            .connections
             .read(move |tx| {
                 let count: i64 = tx.query_row(&format!("SELECT COUNT(*) FROM {table}"), [], |row| row.get(0))?;
                 Ok(count.cast_unsigned())
@@ -68,7 +71,8 @@ impl SqliteStore {
 
     /// Makes SQLite answer "disk full" when the file would grow beyond `pages`; a large number makes room again.
     pub async fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
-        self.connections
+        self.database
+            .connections
             .on_writer(move |connection| {
                 connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
                 Ok(())
@@ -78,7 +82,8 @@ impl SqliteStore {
 
     /// Makes SQLite answer "read-only" to every write.
     pub async fn make_read_only(&self, read_only: bool) -> Result<(), StoreError> {
-        self.connections
+        self.database
+            .connections
             .on_writer(move |connection| Ok(connection.pragma_update(None, "query_only", read_only)?))
             .await
     }

@@ -12,6 +12,7 @@ use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreService;
 use sla_proto::storage::v1::result_store_service_server::ResultStoreService;
 use sla_proto::storage::v1::run_store_service_server::RunStoreService;
 use sla_proto::storage::v1::set_store_service_server::SetStoreService;
+use sla_proto::storage::v1::state_store_service_server::StateStoreService;
 use sla_proto::storage::v1::*;
 use tonic::{Request, Response, Status};
 
@@ -26,7 +27,7 @@ pub(crate) struct Kept {
     pub(crate) schedule: Option<Schedule>,
     pub(crate) next_offset: u64,
     pub(crate) records: Vec<Record>,
-    pub(crate) models: BTreeMap<(String, Vec<u8>), Model>,
+    pub(crate) state: BTreeMap<(String, String), StateEntry>,
 }
 
 /// The store. Cheap to clone.
@@ -231,26 +232,32 @@ impl ResultStoreService for Store {
 }
 
 #[tonic::async_trait]
-impl LedgerStoreService for Store {
-    async fn put_models(&self, request: Request<PutModelsRequest>) -> Answer<PutModelsResponse> {
+impl StateStoreService for Store {
+    async fn put_state(&self, request: Request<PutStateRequest>) -> Answer<PutStateResponse> {
         let mut kept = self.kept()?;
-        for model in request.into_inner().models {
-            kept.models.insert((model.kind.clone(), model.series_id.clone()), model);
+        for entry in request.into_inner().entries {
+            kept.state
+                .insert((entry.objective_id.clone(), entry.key.clone()), entry);
         }
-        Ok(Response::new(PutModelsResponse {}))
+        Ok(Response::new(PutStateResponse {}))
     }
 
-    async fn get_models(&self, request: Request<GetModelsRequest>) -> Answer<GetModelsResponse> {
-        let GetModelsRequest { kind, series_ids } = request.into_inner();
+    async fn get_state(&self, request: Request<GetStateRequest>) -> Answer<GetStateResponse> {
+        let GetStateRequest { objective_id, keys } = request.into_inner();
         let kept = self.kept()?;
-        let models = series_ids
+        let looked_up = keys.len() as u32;
+        let found = keys
             .into_iter()
-            .filter_map(|id| kept.models.get(&(kind.clone(), id)).cloned());
-        Ok(Response::new(GetModelsResponse {
-            models: models.collect(),
+            .filter_map(|key| kept.state.get(&(objective_id.clone(), key)).cloned());
+        Ok(Response::new(GetStateResponse {
+            entries: found.collect(),
+            looked_up,
         }))
     }
+}
 
+#[tonic::async_trait]
+impl LedgerStoreService for Store {
     async fn put_violations(&self, _: Request<PutViolationsRequest>) -> Answer<PutViolationsResponse> {
         unused()
     }
@@ -262,7 +269,7 @@ impl LedgerStoreService for Store {
         unused()
     }
 
-    async fn retire_objectives(&self, _: Request<RetireObjectivesRequest>) -> Answer<RetireObjectivesResponse> {
+    async fn read_ledger_changes(&self, _: Request<ReadLedgerChangesRequest>) -> Answer<ReadLedgerChangesResponse> {
         unused()
     }
 

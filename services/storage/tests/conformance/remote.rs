@@ -1,5 +1,5 @@
-//! The ports over gRPC: a store that is a [`Peer`] with the role `storage` behind it. Errors arrive as
-//! [`StoreError::Remote`] and keep their status.
+//! The ports over gRPC: a store that is a [`Peer`] with the role `storage` behind it. Errors keep their status as their
+//! cause.
 
 use async_trait::async_trait;
 use sla_domain::SeriesId;
@@ -7,29 +7,29 @@ use sla_proto::etl::v1::{Run, Schedule};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::result::v1::SeriesResult;
 use sla_proto::storage::v1::{
-    ApplyBatchRequest, CreateRunRequest, DeadLetter, DeleteStoredSetRequest, GetModelsRequest, GetPositionRequest,
-    GetStoredRunRequest, GetStoredScheduleRequest, GetStoredSetRequest, LatestResult, ListDeadLettersRequest,
-    ListForecastsRequest, ListRunResultsRequest, ListStoredRunsRequest, ListStoredSetsRequest,
-    ListStoredViolationsRequest, Model, PutForecastsRequest, PutModelsRequest, PutStoredScheduleRequest,
-    PutStoredSetRequest, PutStoredSetsRequest, PutViolationsRequest, ReadLatestResultsRequest, ReplayDeadLetterRequest,
-    RetireObjectivesRequest, ScoreForecastsRequest, ScoredForecast, StreamRecord, UpdateRunRequest,
+    ApplyBatchRequest, CreateRunRequest, DeadLetter, DeleteStoredSetRequest, GetPositionRequest, GetStateRequest,
+    GetStoredRunRequest, GetStoredScheduleRequest, GetStoredSetRequest, LatestResult, LedgerChange,
+    ListDeadLettersRequest, ListForecastsRequest, ListRunResultsRequest, ListStoredRunsRequest, ListStoredSetsRequest,
+    ListStoredViolationsRequest, PutForecastsRequest, PutStateRequest, PutStoredScheduleRequest, PutStoredSetRequest,
+    PutStoredSetsRequest, PutViolationsRequest, ReadLatestResultsRequest, ReadLedgerChangesRequest,
+    ReplayDeadLetterRequest, ScoreForecastsRequest, ScoredForecast, StateEntry, StreamRecord, UpdateRunRequest,
 };
 use sla_proto::violation::v1::Violation;
 use sla_proto::{Peer, convert};
 use tonic::Status;
 
-use crate::error::StoreError;
-use crate::port::{
-    Applied, Batch, ForecastFilter, LedgerStore, Page, Paged, Progress, Replayed, ResultStore, RunStore, SetDelete,
-    SetPut, SetStore, ViolationFilter, Written,
+use sla_storage::StoreError;
+use sla_storage::port::{
+    Applied, Batch, ChangeLimits, ForecastFilter, LedgerStore, Page, Paged, Progress, Replayed, ResultStore, RunStore,
+    SetDelete, SetPut, SetStore, StateStore, ViolationFilter, Written,
 };
 
 /// All stores behind a peer.
 #[derive(Debug, Clone)]
-pub struct RemoteStore(pub Peer);
+pub(crate) struct RemoteStore(pub(crate) Peer);
 
 fn remote(status: Status) -> StoreError {
-    StoreError::Remote(Box::new(status))
+    StoreError::Database(Box::new(status))
 }
 
 fn absent(field: &'static str) -> StoreError {
@@ -61,6 +61,7 @@ impl ResultStore for RemoteStore {
         let request = ApplyBatchRequest {
             source: batch.source,
             partition: batch.partition,
+            after: batch.after,
             records,
         };
         let answer = self
@@ -334,13 +335,15 @@ impl LedgerStore for RemoteStore {
         Ok(paged(answer.violations, answer.next_page_token))
     }
 
-    async fn retire_objectives(&self, set_id: &str, objective_ids: &[String]) -> Result<(), StoreError> {
-        let request = RetireObjectivesRequest {
-            set_id: set_id.to_owned(),
-            objective_ids: objective_ids.to_vec(),
+    async fn changes(&self, after: u64, limits: ChangeLimits) -> Result<(Vec<LedgerChange>, u64), StoreError> {
+        let request = ReadLedgerChangesRequest {
+            after,
+            max_changes: limits.count as u32,
+            max_bytes: limits.bytes as u64,
         };
-        self.0.ledger().retire_objectives(request).await.map_err(remote)?;
-        Ok(())
+        let answer = self.0.ledger().read_ledger_changes(request).await.map_err(remote)?;
+        let answer = answer.into_inner();
+        Ok((answer.changes, answer.newest))
     }
 
     async fn put_forecasts(&self, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError> {
@@ -381,28 +384,25 @@ impl LedgerStore for RemoteStore {
             .into_inner();
         Ok(paged(answer.forecasts, answer.next_page_token))
     }
+}
 
-    async fn put_models(&self, models: Vec<Model>) -> Result<(), StoreError> {
+#[async_trait]
+impl StateStore for RemoteStore {
+    async fn put_state(&self, entries: Vec<StateEntry>) -> Result<(), StoreError> {
         self.0
-            .ledger()
-            .put_models(PutModelsRequest { models })
+            .state()
+            .put_state(PutStateRequest { entries })
             .await
             .map_err(remote)?;
         Ok(())
     }
 
-    async fn models(&self, kind: &str, series: &[SeriesId]) -> Result<Vec<Model>, StoreError> {
-        let request = GetModelsRequest {
-            kind: kind.to_owned(),
-            series_ids: bytes(series),
+    async fn state(&self, objective_id: &str, keys: &[String]) -> Result<(Vec<StateEntry>, usize), StoreError> {
+        let request = GetStateRequest {
+            objective_id: objective_id.to_owned(),
+            keys: keys.to_vec(),
         };
-        Ok(self
-            .0
-            .ledger()
-            .get_models(request)
-            .await
-            .map_err(remote)?
-            .into_inner()
-            .models)
+        let answer = self.0.state().get_state(request).await.map_err(remote)?.into_inner();
+        Ok((answer.entries, answer.looked_up as usize))
     }
 }

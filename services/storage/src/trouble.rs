@@ -5,10 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sla_domain::Clock;
 use sla_proto::convert;
 use sla_proto::storage::v1::StoreStatus;
-use sla_runtime::status;
+use sla_runtime::{reason, status};
 
-use super::SqliteStore;
 use crate::error::StoreError;
+
+/// What to do when the disk is full.
+pub(crate) const FREE_SPACE: &str = "free space on the disk of the data directory; writing goes on by itself";
+/// What to do when nothing may be written.
+pub(crate) const MAKE_WRITABLE: &str = "make the data directory writable; writing goes on by itself";
+/// What to do about everything else.
+pub(crate) const READ_THE_LOG: &str = "the log of the storage role has the cause";
 
 /// While writes fail one is tried at least this often, milliseconds: the banner goes without anybody writing.
 pub(crate) const TRY_EVERY_MS: i64 = 5_000;
@@ -24,7 +30,7 @@ struct Failing {
 
 /// What the last writes have met. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Trouble {
+pub struct Trouble {
     failing: Arc<Mutex<Option<Failing>>>,
     clock: Arc<dyn Clock>,
 }
@@ -58,7 +64,7 @@ impl Trouble {
                 }
             }
             Err(error) => {
-                let Some((reason, hint)) = error.trouble() else { return };
+                let Some((reason, hint)) = words(error) else { return };
                 let now_ms = self.clock.now_ms();
                 if failing.is_none() {
                     tracing::error!(
@@ -77,38 +83,30 @@ impl Trouble {
             }
         }
     }
-}
 
-impl SqliteStore {
-    /// Whether the last write failed because of the file or the disk.
-    pub fn is_in_trouble(&self) -> bool {
-        self.connections.trouble().failing().is_some()
+    /// Whether the last write failed because of the database itself.
+    pub(crate) fn is_there(&self) -> bool {
+        self.failing().is_some()
     }
 
-    /// Writes nothing new, but writes: ends the trouble when it is over.
-    pub async fn try_write(&self) -> Result<(), StoreError> {
-        self.connections
-            // The number in the file's header is not used; setting it writes a page.
-            .write(|tx| Ok(tx.pragma_update(None, "user_version", 0)?))
-            .await
-    }
-
-    /// What the banner says, and what is counted beside it.
-    pub async fn status(&self) -> Result<StoreStatus, StoreError> {
-        let (dead_letters, file_bytes) = self.counts().await?;
-        let failing = self.connections.trouble().failing();
-        let mut status = StoreStatus {
-            dead_letters,
-            file_bytes,
-            ..StoreStatus::default()
-        };
-        if let Some(failing) = &*failing {
+    /// Writes what a banner says about it into `status`; nothing while all is well.
+    pub(crate) fn tell(&self, status: &mut StoreStatus) {
+        if let Some(failing) = &*self.failing() {
             failing.problem.clone_into(&mut status.problem);
             failing.reason.clone_into(&mut status.problem_reason);
             failing.hint.clone_into(&mut status.hint);
             status.failing_since = Some(convert::timestamp(failing.since_ms));
             status.next_attempt = Some(convert::timestamp(failing.tried_ms + TRY_EVERY_MS));
         }
-        Ok(status)
+    }
+}
+
+/// Reason word and hint of an error that is about the database rather than the request.
+fn words(error: &StoreError) -> Option<(&'static str, &'static str)> {
+    match error {
+        StoreError::DiskFull(_) => Some((reason::STORAGE_READ_ONLY, FREE_SPACE)),
+        StoreError::ReadOnly(_) => Some((reason::STORAGE_READ_ONLY, MAKE_WRITABLE)),
+        StoreError::Corrupt { .. } | StoreError::Disk(_) => Some((reason::STORAGE_FAILED, READ_THE_LOG)),
+        _ => None,
     }
 }

@@ -1,13 +1,16 @@
 //! The conformance suites, against SQLite directly and through the gRPC services in front of it.
 
+mod remote;
+
 use std::sync::Arc;
 
 use sla_domain::ManualClock;
 use sla_proto::Peer;
 use sla_runtime::{CpuPool, Parts, Role as _, Shutdown};
-use sla_storage::remote::RemoteStore;
 use sla_storage::{SqliteStore, StorageOptions, StorageService, conformance};
 use tonic::service::Routes;
+
+use remote::RemoteStore;
 
 const NOW_MS: i64 = 1_700_000_000_000;
 

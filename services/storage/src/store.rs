@@ -1,0 +1,47 @@
+//! The stores, written once above [`crate::transaction`]: what is kept, by which key, and what supersedes what.
+
+mod apply;
+mod counter;
+mod facts;
+mod forecasts;
+mod ledger;
+mod listing;
+mod position;
+mod results;
+mod runs;
+mod sets;
+mod state;
+mod status;
+pub(crate) mod thinning;
+mod violations;
+
+use std::sync::Arc;
+
+use sla_domain::Clock;
+
+use crate::transaction::Database;
+
+/// All stores in one database. Cheap to clone; the database is closed by [`SqlStore::close`] or with the last clone.
+#[derive(Clone)]
+pub struct SqlStore<D> {
+    pub(crate) database: D,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl<D> std::fmt::Debug for SqlStore<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqlStore").finish_non_exhaustive()
+    }
+}
+
+impl<D: Database> SqlStore<D> {
+    /// The stores in `database`, whose schema is up to date.
+    pub fn over(database: D, clock: Arc<dyn Clock>) -> Self {
+        Self { database, clock }
+    }
+
+    /// Ends the database after the writes that wait. Later calls give [`crate::StoreError::Closed`].
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}

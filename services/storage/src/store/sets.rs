@@ -1,0 +1,249 @@
+//! `SetStore`: optimistic locking by `WHERE version = ?`, and what becomes of objectives that a set has no longer.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use prost::Message as _;
+use sla_proto::convert;
+use sla_proto::objective::v1::SlaSet;
+
+use super::{SqlStore, state, violations};
+use crate::error::StoreError;
+use crate::port::{MAX_SETS, SetDelete, SetPut, SetStore};
+use crate::stored::{decoded, new_id, signed};
+use crate::transaction::{Database, Insert, Met, Transaction};
+use crate::value::values;
+
+/// The longest id or name, in bytes.
+const MAX_NAME_BYTES: usize = 256;
+/// The largest set, encoded.
+const MAX_SET_BYTES: usize = 1 << 20;
+
+const LIST: &str = "SELECT body FROM sla_set ORDER BY name_key LIMIT ?";
+const GET: &str = "SELECT body FROM sla_set WHERE id = ?";
+const COUNT: &str = "SELECT COUNT(*) FROM sla_set";
+const NAME_OWNER: &str = "SELECT id FROM sla_set WHERE name_key = ?";
+const REPLACE: &str = "UPDATE sla_set SET name_key = ?, version = ?, body = ? WHERE id = ? AND version = ?";
+/// Frees the names of a batch first, so that two sets may exchange theirs.
+const FREE_NAME: &str = "UPDATE sla_set SET name_key = ? WHERE id = ? AND version = ?";
+const DELETE: &str = "DELETE FROM sla_set WHERE id = ? AND version = ?";
+const CREATE: Insert = Insert {
+    table: "sla_set",
+    key: &["id"],
+    columns: &["name_key", "version", "body"],
+    met: Met::Keep,
+};
+
+#[async_trait]
+impl<D: Database> SetStore for SqlStore<D> {
+    async fn list_sets(&self) -> Result<Vec<SlaSet>, StoreError> {
+        self.database.read(all).await
+    }
+
+    async fn set(&self, id: &str) -> Result<SlaSet, StoreError> {
+        let id = id.to_owned();
+        self.database
+            .read(move |tx| {
+                let row = tx.row(GET, &values![&id])?.ok_or_else(|| not_found(&id))?;
+                decoded("set", row.bytes(0)?)
+            })
+            .await
+    }
+
+    async fn put_sets(&self, puts: Vec<SetPut>, deletes: Vec<SetDelete>) -> Result<Vec<SlaSet>, StoreError> {
+        puts.iter().try_for_each(check)?;
+        let now_ms = self.clock.now_ms();
+        self.database
+            .write(move |tx| {
+                let mut replaced = Vec::new();
+                for SetDelete { id, expected_version } in &deletes {
+                    replaced.push(delete(tx, id, *expected_version)?);
+                }
+                free_names(tx, &puts, &mut replaced)?;
+                let written: Vec<SlaSet> = puts
+                    .iter()
+                    .map(|put| put_one(tx, put, now_ms))
+                    .collect::<Result<_, _>>()?;
+                retire(tx, &replaced, &written)?;
+                Ok(written)
+            })
+            .await
+    }
+
+    async fn delete_set(&self, id: &str, expected_version: u64) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.database
+            .write(move |tx| {
+                let deleted = delete(tx, &id, expected_version)?;
+                retire(tx, &[deleted], &[])
+            })
+            .await
+    }
+}
+
+/// All sets, by name.
+pub(super) fn all(tx: &mut dyn Transaction) -> Result<Vec<SlaSet>, StoreError> {
+    let rows = tx.rows(LIST, &values![MAX_SETS as i64])?;
+    rows.iter().map(|row| decoded("set", row.bytes(0)?)).collect()
+}
+
+/// Retires the objectives of what was there, as far as what was written has them no longer.
+fn retire(tx: &mut dyn Transaction, replaced: &[SlaSet], written: &[SlaSet]) -> Result<(), StoreError> {
+    let kept_anywhere: HashSet<&str> = objectives(written).map(|(_, objective)| objective).collect();
+    let kept: HashSet<(&str, &str)> = objectives(written).collect();
+    for (set_id, objective_id) in objectives(replaced).filter(|pair| !kept.contains(pair)) {
+        violations::retire(tx, set_id, objective_id)?;
+        if !kept_anywhere.contains(objective_id) {
+            state::forget(tx, objective_id)?;
+        }
+    }
+    Ok(())
+}
+
+fn objectives(sets: &[SlaSet]) -> impl Iterator<Item = (&str, &str)> {
+    sets.iter().flat_map(|set| {
+        let objectives = set.objectives.iter().filter(|objective| !objective.id.is_empty());
+        objectives.map(|objective| (set.id.as_str(), objective.id.as_str()))
+    })
+}
+
+/// Deletes the version named, and gives the set that it was.
+fn delete(tx: &mut dyn Transaction, id: &str, expected_version: u64) -> Result<SlaSet, StoreError> {
+    let version = signed("expected_version", expected_version)?;
+    let Some(set) = locked(tx, id)? else {
+        return Err(not_found(id));
+    };
+    if tx.execute(DELETE, &values![id, version])? == 1 {
+        Ok(set)
+    } else {
+        Err(stale(id, expected_version, Some(set)))
+    }
+}
+
+fn check(put: &SetPut) -> Result<(), StoreError> {
+    let set = &put.set;
+    if set.name.trim().is_empty() || set.name.len() > MAX_NAME_BYTES {
+        return Err(StoreError::invalid(
+            "set.name",
+            &set.name,
+            "must have 1 to 256 bytes",
+            "give the set a short name",
+        ));
+    }
+    if set.id.len() > MAX_NAME_BYTES {
+        return Err(StoreError::invalid(
+            "set.id",
+            &set.id,
+            "at most 256 bytes",
+            "leave it empty in a new set",
+        ));
+    }
+    if set.id.is_empty() && put.expected_version != 0 {
+        return Err(StoreError::invalid(
+            "set.id",
+            "",
+            "names the set to replace",
+            "give the id of the set",
+        ));
+    }
+    if set.encoded_len() > MAX_SET_BYTES {
+        return Err(StoreError::invalid(
+            "set",
+            set.encoded_len(),
+            "at most 1 MiB",
+            "split the set",
+        ));
+    }
+    signed("expected_version", put.expected_version).map(|_| ())
+}
+
+/// Names are compared without regard to case and outer space.
+fn name_key(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+fn locked(tx: &mut dyn Transaction, id: &str) -> Result<Option<SlaSet>, StoreError> {
+    let rows = tx.lock(GET, &values![id])?;
+    rows.first().map(|row| decoded("set", row.bytes(0)?)).transpose()
+}
+
+fn not_found(id: &str) -> StoreError {
+    StoreError::NotFound {
+        what: "set",
+        id: id.to_owned(),
+    }
+}
+
+fn stale(id: &str, expected: u64, stored: Option<SlaSet>) -> StoreError {
+    StoreError::StaleVersion {
+        id: id.to_owned(),
+        expected,
+        stored: stored.map(Box::new),
+    }
+}
+
+/// Refuses what is not the stored version; notes in `replaced` what is.
+fn free_names(tx: &mut dyn Transaction, puts: &[SetPut], replaced: &mut Vec<SlaSet>) -> Result<(), StoreError> {
+    for SetPut { set, expected_version } in puts.iter().filter(|put| put.expected_version != 0) {
+        let version = signed("expected_version", *expected_version)?;
+        let there = locked(tx, &set.id)?;
+        // No name contains a line feed at its start: names are trimmed.
+        let parked = format!("\n{}", set.id);
+        if tx.execute(FREE_NAME, &values![parked, &set.id, version])? == 0 {
+            return Err(stale(&set.id, *expected_version, there));
+        }
+        replaced.extend(there);
+    }
+    Ok(())
+}
+
+fn put_one(tx: &mut dyn Transaction, put: &SetPut, now_ms: i64) -> Result<SlaSet, StoreError> {
+    let (mut set, expected_version) = (put.set.clone(), put.expected_version);
+    if set.id.is_empty() {
+        set.id = new_id()?;
+    }
+    let key = name_key(&set.name);
+    let owner = tx.row(NAME_OWNER, &values![&key])?;
+    if owner
+        .map(|row| row.text(0))
+        .transpose()?
+        .is_some_and(|owner| owner != set.id)
+    {
+        return Err(StoreError::NameTaken { name: set.name });
+    }
+    set.version = expected_version + 1;
+    set.updated.get_or_insert_with(|| convert::timestamp(now_ms));
+    let version = signed("expected_version", set.version)?;
+    if expected_version == 0 {
+        create(tx, &set, &key, version)?;
+    } else {
+        let replaced = tx.execute(
+            REPLACE,
+            &values![key, version, set.encode_to_vec(), &set.id, version - 1],
+        )?;
+        if replaced == 0 {
+            let there = locked(tx, &set.id)?;
+            return Err(stale(&set.id, expected_version, there));
+        }
+    }
+    Ok(set)
+}
+
+fn create(tx: &mut dyn Transaction, set: &SlaSet, key: &str, version: i64) -> Result<(), StoreError> {
+    if let Some(there) = locked(tx, &set.id)? {
+        return Err(stale(&set.id, 0, Some(there)));
+    }
+    let count: i64 = tx.row(COUNT, &[])?.map_or(Ok(0), |row| row.number(0))?;
+    if count >= MAX_SETS as i64 {
+        return Err(StoreError::invalid(
+            "set",
+            count,
+            "at most 1000 sets",
+            "delete a set first",
+        ));
+    }
+    if tx.insert(&CREATE, &values![&set.id, key, version, set.encode_to_vec()])? == 0 {
+        return Err(StoreError::Overtaken);
+    }
+    Ok(())
+}
