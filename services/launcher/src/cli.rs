@@ -188,6 +188,12 @@ pub(crate) struct MetricsArgs {
     /// Windows of the metadata; above 26 h they are told of 5-min means. Default: the configured ones.
     #[arg(long, value_delimiter = ',', value_name = "DURATION")]
     pub(crate) metadata_windows: Vec<Span>,
+    /// What runs have stored, with its age; the source is not asked.
+    #[arg(long, conflicts_with_all = ["at", "steps", "metadata_windows"])]
+    pub(crate) stored: bool,
+    /// How each statistic went over the runs of this long; the source is not asked.
+    #[arg(long, value_name = "DURATION", conflicts_with_all = ["at", "steps", "metadata_windows", "stored"])]
+    pub(crate) history: Option<Span>,
     /// The metric source that is asked, by its name; default the one below [source].
     #[arg(long, value_name = "NAME")]
     pub(crate) source: Option<String>,

@@ -2,18 +2,20 @@
 
 mod rows;
 mod series;
+mod stored;
 
 use std::sync::atomic::Ordering;
 
 use sla_domain::SafeText;
 use sla_proto::convert;
-use sla_proto::etl::v1::{GetSourceRequest, QueryFailure, ReadSamplesRequest};
+use sla_proto::etl::v1::{QueryFailure, ReadSamplesRequest};
 use sla_proto::retrieval::v1::retrieval_service_server::RetrievalService;
 use sla_proto::retrieval::v1::{
     ExportSamplesRequest, ExportSamplesResponse, GetChartRequest, GetChartResponse, GetSeriesDetailRequest,
-    GetSeriesDetailResponse, ListSeriesRowsRequest, ListSeriesRowsResponse,
+    GetSeriesDetailResponse, GetSeriesHistoryRequest, GetSeriesHistoryResponse, ListSeriesRowsRequest,
+    ListSeriesRowsResponse, ListStoredRowsRequest, ListStoredRowsResponse,
 };
-use sla_proto::series::v1::{Query, SourceStatus};
+use sla_proto::series::v1::Query;
 use sla_proto::storage::v1::ReadLatestResultsRequest;
 use sla_runtime::status::Problem;
 use tonic::{Request, Response, Status};
@@ -23,17 +25,6 @@ use crate::samples::Reading;
 use crate::service::Core;
 
 impl Core {
-    /// The source's state from memory; a role that does not answer is no reason to show nothing.
-    async fn source_now(&self) -> SourceStatus {
-        match self.peer.source().get_source(GetSourceRequest::default()).await {
-            Ok(answer) => answer.into_inner().status.unwrap_or_default(),
-            Err(status) => SourceStatus {
-                problem: status.message().to_owned(),
-                ..SourceStatus::default()
-            },
-        }
-    }
-
     /// The instant of a request; the source's present where none is given.
     async fn instant_ms(&self, at: Option<&prost_types::Timestamp>) -> i64 {
         if let Some(at) = at {
@@ -157,5 +148,21 @@ impl RetrievalService for Core {
     ) -> Result<Response<ExportSamplesResponse>, Status> {
         let answer = self.export(request.into_inner()).await;
         self.answered("ExportSamples", answer)
+    }
+
+    async fn list_stored_rows(
+        &self,
+        request: Request<ListStoredRowsRequest>,
+    ) -> Result<Response<ListStoredRowsResponse>, Status> {
+        let answer = self.stored_rows(request.into_inner()).await;
+        self.answered("ListStoredRows", answer)
+    }
+
+    async fn get_series_history(
+        &self,
+        request: Request<GetSeriesHistoryRequest>,
+    ) -> Result<Response<GetSeriesHistoryResponse>, Status> {
+        let answer = self.history(request.into_inner()).await;
+        self.answered("GetSeriesHistory", answer)
     }
 }

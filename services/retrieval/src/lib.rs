@@ -12,6 +12,7 @@ pub mod options;
 pub mod order;
 pub mod samples;
 pub mod service;
+pub mod stored;
 
 pub use error::RetrievalError;
 pub use options::RetrievalOptions;

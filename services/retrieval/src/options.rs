@@ -22,6 +22,12 @@ pub const MAX_CHART_RANGE_MS: i64 = 7 * 86_400_000;
 pub const RATE_LOOK_BACK_MS: i64 = 600_000;
 /// Most samples of an export.
 pub const MAX_EXPORTED_SAMPLES: usize = 20_000;
+/// Most stored series looked at for one answer.
+pub const MAX_STORED_SERIES: usize = 50_000;
+/// Most results in the history of a series.
+pub const MAX_HISTORY_ENTRIES: usize = 2_000;
+/// How far back a history goes when nothing is asked, milliseconds (7 d).
+pub const DEFAULT_HISTORY_MS: i64 = 7 * 86_400_000;
 /// Most bytes of chunks of one answer.
 pub const MAX_READ_BYTES: usize = 128 << 20;
 /// Largest request decoded, bytes.

@@ -5,6 +5,7 @@ use sla_domain::SeriesId;
 use sla_proto::etl::v1::{Run, Schedule};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::result::v1::SeriesResult;
+use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{DeadLetter, LatestResult, LedgerChange, ScoredForecast, StateEntry};
 use sla_proto::violation::v1::Violation;
 
@@ -194,6 +195,16 @@ pub trait ResultStore: Send + Sync + 'static {
     async fn position(&self, source: &str, partition: u32) -> Result<u64, StoreError>;
     /// The newest parts of each series, in the order asked; series without a result are left out.
     async fn latest(&self, series: &[SeriesId]) -> Result<Vec<LatestResult>, StoreError>;
+    /// The series that have stored results, in a stable order.
+    async fn result_series(&self, page: Page) -> Result<Paged<Series>, StoreError>;
+    /// The results of a series whose instant lies in (`after_ms`, `until_ms`], Unix milliseconds, newest first.
+    async fn history(
+        &self,
+        series: SeriesId,
+        after_ms: i64,
+        until_ms: i64,
+        page: Page,
+    ) -> Result<Paged<SeriesResult>, StoreError>;
     /// All results of a run, in a stable order.
     async fn run_results(
         &self,

@@ -4,6 +4,7 @@ mod apply;
 mod counter;
 mod facts;
 mod forecasts;
+mod history;
 mod ledger;
 mod listing;
 mod position;

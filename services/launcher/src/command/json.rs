@@ -12,7 +12,7 @@ use sla_proto::convert;
 use sla_proto::series::v1::{Point, Series, SourceStatus};
 
 pub(crate) use agreement::{objective, objective_status, outlook, set, side_word, state_word, violation};
-pub(crate) use analysis::series_result;
+pub(crate) use analysis::{forecast_summary, series_result};
 pub(crate) use run::{run, run_state_word};
 
 /// A time, or null.

@@ -1,4 +1,7 @@
-//! `sla metrics`: statistics of each window, metadata and forecast of the series that match.
+//! `sla metrics`: statistics of each window, metadata and forecast of the series that match; live, or as runs stored them.
+
+mod history;
+mod stored;
 
 use std::collections::HashSet;
 
@@ -32,6 +35,13 @@ pub(crate) async fn metrics(session: &Session, arguments: &MetricsArgs) -> Resul
         source: arguments.source.clone().unwrap_or_default(),
         ..convert::query_message(&query, 0)
     });
+    let (given, source) = (asked.as_slice(), arguments.source.as_deref().unwrap_or_default());
+    if let Some(back) = arguments.history {
+        return history::show(&peer, given, source, back.ms(), session.global.json).await;
+    }
+    if arguments.stored {
+        return stored::show(&peer, given, source, session.global.json).await;
+    }
     let queries = match asked {
         Some(query) => vec![query],
         None => queries_in_use(&peer).await?,
@@ -52,7 +62,15 @@ pub(crate) async fn metrics(session: &Session, arguments: &MetricsArgs) -> Resul
             metadata_windows: metadata_windows.clone(),
             ..AnalyzeSeriesRequest::default()
         };
-        let mut stream = peer.analysis().analyze_series(request).await?.into_inner();
+        let mut stream = match peer.analysis().analyze_series(request).await {
+            Ok(stream) => stream.into_inner(),
+            Err(status) => {
+                if status.code() == tonic::Code::Unavailable {
+                    stored::instead(&peer, &queries, session.global.json).await?;
+                }
+                return Err(status.into());
+            }
+        };
         while let Some(answer) = stream.message().await? {
             problem = answer
                 .source

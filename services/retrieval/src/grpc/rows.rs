@@ -11,6 +11,7 @@ use sla_proto::series::v1::{CounterMode, Point};
 use sla_proto::storage::v1::LatestResult;
 use sla_runtime::page::{self, Token};
 
+use super::stored::{StoredPage, series_row};
 use super::{bad_page_token, sentences};
 use crate::columns::columns;
 use crate::error::RetrievalError;
@@ -151,6 +152,25 @@ impl Core {
             .await?;
         let total = reading.series.len() as u32;
         let mut problems = sentences(&reading.failures, &queries);
+        if reading.series.is_empty() && !reading.source.problem.is_empty() {
+            // Nothing is in memory and the source is away: what runs have stored is better than nothing, and says its age.
+            let size = page::size(request.page_size);
+            let StoredPage { rows, next, total } = self.stored_page(&queries, "", after.as_ref(), size).await?;
+            let rows = rows.into_iter().map(|(one, latest)| {
+                let mut row = series_row(one, &latest, frame.window_ms, frame.mode as i32);
+                mark(&mut row, &latest);
+                row
+            });
+            return Ok(ListSeriesRowsResponse {
+                rows: rows.collect(),
+                next_page_token: next.map_or_else(String::new, |key| Token::encode(&filter, &key.encode())),
+                total: total as u32,
+                source: Some(reading.source),
+                as_of: Some(convert::timestamp(at_ms)),
+                problems,
+                ..ListSeriesRowsResponse::default()
+            });
+        }
         let keys = if order.by == By::Name {
             reading
                 .series

@@ -19,6 +19,7 @@ use crate::options::{
 };
 use crate::samples::{ReadSeries, Reading, each};
 use crate::service::Core;
+use crate::stored;
 
 /// The range of a screen, (after, until].
 async fn range(
@@ -112,7 +113,8 @@ impl Core {
             stream.message().await
         };
         let answer = match tokio::time::timeout(self.options.read_timeout, first).await {
-            Ok(answer) => answer.map_err(upstream)?,
+            Ok(Ok(answer)) => answer,
+            Ok(Err(status)) => return self.detail_of_stored(&query, &request.series_id, status).await,
             Err(_) => {
                 return Err(upstream(
                     sla_runtime::status::Problem::new(
@@ -147,6 +149,31 @@ impl Core {
             result: answer.result,
             stored,
             source: answer.source,
+        })
+    }
+
+    /// What is stored about a series that cannot be analysed now because its source is away; else the refusal itself.
+    async fn detail_of_stored(
+        &self,
+        query: &Query,
+        series_id: &[u8],
+        status: tonic::Status,
+    ) -> Result<GetSeriesDetailResponse, RetrievalError> {
+        let refusal = || RetrievalError::upstream("analyse the series")(status.clone());
+        if status.code() != tonic::Code::Unavailable {
+            return Err(refusal());
+        }
+        let known = stored::series(&self.peer, &stored::Wanted::of(std::slice::from_ref(query), "")?).await?;
+        let meant = |one: &&stored::KnownSeries| series_id.is_empty() || one.id.0 == series_id;
+        let Some(id) = known.iter().find(meant).map(|one| one.id) else {
+            return Err(refusal());
+        };
+        let latest = stored::latest(&self.peer, [id]).await?.remove(&id);
+        let result = latest.and_then(|latest| latest.result).ok_or_else(refusal)?;
+        Ok(GetSeriesDetailResponse {
+            result: Some(result.clone()),
+            stored: Some(result),
+            source: Some(self.source_now().await),
         })
     }
 

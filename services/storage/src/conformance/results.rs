@@ -1,5 +1,6 @@
 //! Results: applied exactly once, dead letters, newest parts, pages.
 
+use sla_proto::convert;
 use sla_proto::etl::v1::{Run, RunState};
 use sla_proto::result::v1::series_result::Outcome;
 use sla_runtime::reason;
@@ -34,6 +35,7 @@ pub async fn results(store: &dyn Store) {
     takes_streams_with_holes(store).await;
     newest_part_of_each_kind(store).await;
     pages_of_a_run(store).await;
+    history_of_a_series(store).await;
 }
 
 async fn applies_once(store: &dyn Store) {
@@ -289,6 +291,73 @@ async fn newest_part_of_each_kind(store: &dyn Store) {
     assert_eq!(analysis.windows, of("late", later).windows);
     let ids = vec![series_id(20); crate::port::MAX_READ_SERIES + 1];
     refused(store.latest(&ids).await, Code::InvalidArgument, reason::INVALID_FIELD);
+}
+
+async fn history_of_a_series(store: &dyn Store) {
+    let (mine, other) = (7_070, 7_071);
+    let runs = ["h-0", "h-1", "h-2", "h-3"];
+    let at_ms = |run: usize| NOW_MS + 60_000 * run as i64;
+    let bodies = runs.iter().enumerate().flat_map(|(at, run)| {
+        let of = |series| body(result(run, series, at_ms(at), ALL));
+        // The last run does not cover it.
+        if at < 3 {
+            vec![of(mine), of(other)]
+        } else {
+            vec![of(other)]
+        }
+    });
+    store.apply(batch("history", 0, bodies.collect())).await.unwrap();
+    let all = store
+        .history(series_id(mine), i64::MIN, i64::MAX, Page::first(10))
+        .await
+        .unwrap();
+    let seen: Vec<&str> = all.rows.iter().map(|one| one.run_id.as_str()).collect();
+    assert_eq!(
+        (seen.as_slice(), all.next),
+        (["h-2", "h-1", "h-0"].as_slice(), None),
+        "newest first"
+    );
+    for one in &all.rows {
+        let Some(Outcome::Analysis(analysis)) = &one.outcome else {
+            panic!("{one:?}")
+        };
+        assert!(!analysis.windows.is_empty() && analysis.metadata.is_some() && analysis.forecast.is_some());
+        assert_eq!(convert::series_id(one.series.as_ref().unwrap()), Some(series_id(mine)));
+    }
+    // Half open, and page by page.
+    let some = store
+        .history(series_id(mine), at_ms(0), at_ms(2), Page::first(1))
+        .await
+        .unwrap();
+    assert_eq!((some.rows.len(), some.rows[0].run_id.as_str()), (1, "h-2"));
+    let page = Page {
+        size: 5,
+        after: some.next,
+    };
+    let rest = store.history(series_id(mine), at_ms(0), at_ms(2), page).await.unwrap();
+    let seen: Vec<&str> = rest.rows.iter().map(|one| one.run_id.as_str()).collect();
+    assert_eq!((seen.as_slice(), rest.next), (["h-1"].as_slice(), None));
+    let none = store
+        .history(series_id(9_999_999), i64::MIN, i64::MAX, Page::first(1))
+        .await
+        .unwrap();
+    assert!(none.rows.is_empty());
+
+    let (mut page, mut listed) = (Page::first(3), Vec::new());
+    loop {
+        let found = store.result_series(page).await.unwrap();
+        assert!(found.rows.len() <= 3);
+        listed.extend(found.rows.iter().filter_map(convert::series_id));
+        let Some(next) = found.next else { break };
+        page = Page {
+            size: 3,
+            after: Some(next),
+        };
+    }
+    for wanted in [mine, other] {
+        let times = listed.iter().filter(|id| **id == series_id(wanted)).count();
+        assert_eq!(times, 1, "each series once");
+    }
 }
 
 async fn pages_of_a_run(store: &dyn Store) {

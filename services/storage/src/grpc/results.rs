@@ -1,9 +1,11 @@
 //! `ResultStoreService`.
 
+use sla_proto::convert;
 use sla_proto::storage::v1::result_store_service_server::ResultStoreService;
 use sla_proto::storage::v1::{
     ApplyBatchRequest, ApplyBatchResponse, GetPositionRequest, GetPositionResponse, ListDeadLettersRequest,
-    ListDeadLettersResponse, ListRunResultsRequest, ListRunResultsResponse, ReadLatestResultsRequest,
+    ListDeadLettersResponse, ListResultSeriesRequest, ListResultSeriesResponse, ListRunResultsRequest,
+    ListRunResultsResponse, ListSeriesHistoryRequest, ListSeriesHistoryResponse, ReadLatestResultsRequest,
     ReadLatestResultsResponse, ReplayDeadLetterRequest, ReplayDeadLetterResponse,
 };
 use tonic::{Request, Response, Status};
@@ -70,6 +72,47 @@ where
         let ids = series_ids(&request.into_inner().series_ids)?;
         let results = self.store.latest(&ids).await.map_err(refuse)?;
         Ok(Response::new(ReadLatestResultsResponse { results }))
+    }
+
+    async fn list_result_series(
+        &self,
+        request: Request<ListResultSeriesRequest>,
+    ) -> Result<Response<ListResultSeriesResponse>, Status> {
+        let ListResultSeriesRequest { page_size, page_token } = request.into_inner();
+        let filter = "result-series";
+        let page = wanted(page_size, &page_token, filter)?;
+        let found = self.store.result_series(page).await.map_err(refuse)?;
+        Ok(Response::new(ListResultSeriesResponse {
+            series: found.rows,
+            next_page_token: token(found.next, filter),
+        }))
+    }
+
+    async fn list_series_history(
+        &self,
+        request: Request<ListSeriesHistoryRequest>,
+    ) -> Result<Response<ListSeriesHistoryResponse>, Status> {
+        let ListSeriesHistoryRequest {
+            series_id,
+            after,
+            until,
+            page_size,
+            page_token,
+        } = request.into_inner();
+        let ids = series_ids(std::slice::from_ref(&series_id))?;
+        let after_ms = after.as_ref().map_or(i64::MIN, convert::millis);
+        let until_ms = until.as_ref().map_or(i64::MAX, convert::millis);
+        let filter = format!("series-history/{}/{after_ms}/{until_ms}", ids[0].to_hex());
+        let page = wanted(page_size, &page_token, &filter)?;
+        let found = self
+            .store
+            .history(ids[0], after_ms, until_ms, page)
+            .await
+            .map_err(refuse)?;
+        Ok(Response::new(ListSeriesHistoryResponse {
+            results: found.rows,
+            next_page_token: token(found.next, &filter),
+        }))
     }
 
     async fn list_run_results(

@@ -9,7 +9,7 @@ use sla_proto::result::v1::SeriesResult;
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{DeadLetter, LatestResult};
 
-use super::{SqlStore, apply, facts, position};
+use super::{SqlStore, apply, facts, history, position};
 use crate::error::StoreError;
 use crate::page;
 use crate::payload;
@@ -67,6 +67,22 @@ impl<D: Database> ResultStore for SqlStore<D> {
         }
         let series = series.to_vec();
         self.database.read(move |tx| latest(tx, &series)).await
+    }
+
+    async fn result_series(&self, page: Page) -> Result<Paged<Series>, StoreError> {
+        self.database.read(move |tx| history::series(tx, &page)).await
+    }
+
+    async fn history(
+        &self,
+        series: SeriesId,
+        after_ms: i64,
+        until_ms: i64,
+        page: Page,
+    ) -> Result<Paged<SeriesResult>, StoreError> {
+        self.database
+            .read(move |tx| history::of_series(tx, series, (after_ms, until_ms), &page))
+            .await
     }
 
     async fn run_results(

@@ -6,13 +6,15 @@ use sla_domain::SeriesId;
 use sla_proto::etl::v1::{Run, Schedule};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::result::v1::SeriesResult;
+use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{
     ApplyBatchRequest, CreateRunRequest, DeadLetter, DeleteStoredSetRequest, GetPositionRequest, GetStateRequest,
     GetStoredRunRequest, GetStoredScheduleRequest, GetStoredSetRequest, LatestResult, LedgerChange,
-    ListDeadLettersRequest, ListForecastsRequest, ListRunResultsRequest, ListStoredRunsRequest, ListStoredSetsRequest,
-    ListStoredViolationsRequest, PutForecastsRequest, PutStateRequest, PutStoredScheduleRequest, PutStoredSetRequest,
-    PutStoredSetsRequest, PutViolationsRequest, ReadLatestResultsRequest, ReadLedgerChangesRequest,
-    ReplayDeadLetterRequest, ScoreForecastsRequest, ScoredForecast, StateEntry, StreamRecord, UpdateRunRequest,
+    ListDeadLettersRequest, ListForecastsRequest, ListResultSeriesRequest, ListRunResultsRequest,
+    ListSeriesHistoryRequest, ListStoredRunsRequest, ListStoredSetsRequest, ListStoredViolationsRequest,
+    PutForecastsRequest, PutStateRequest, PutStoredScheduleRequest, PutStoredSetRequest, PutStoredSetsRequest,
+    PutViolationsRequest, ReadLatestResultsRequest, ReadLedgerChangesRequest, ReplayDeadLetterRequest,
+    ScoreForecastsRequest, ScoredForecast, StateEntry, StreamRecord, UpdateRunRequest,
 };
 use sla_proto::violation::v1::Violation;
 use sla_proto::{Peer, convert};
@@ -106,6 +108,46 @@ impl ResultStore for RemoteStore {
             .map_err(remote)?
             .into_inner()
             .results)
+    }
+
+    async fn result_series(&self, page: Page) -> Result<Paged<Series>, StoreError> {
+        let request = ListResultSeriesRequest {
+            page_size: page.size as u32,
+            page_token: page.after.unwrap_or_default(),
+        };
+        let answer = self
+            .0
+            .results()
+            .list_result_series(request)
+            .await
+            .map_err(remote)?
+            .into_inner();
+        Ok(paged(answer.series, answer.next_page_token))
+    }
+
+    async fn history(
+        &self,
+        series: SeriesId,
+        after_ms: i64,
+        until_ms: i64,
+        page: Page,
+    ) -> Result<Paged<SeriesResult>, StoreError> {
+        let bound = |ms: i64| (ms != i64::MIN && ms != i64::MAX).then(|| convert::timestamp(ms));
+        let request = ListSeriesHistoryRequest {
+            series_id: series.0.to_vec(),
+            after: bound(after_ms),
+            until: bound(until_ms),
+            page_size: page.size as u32,
+            page_token: page.after.unwrap_or_default(),
+        };
+        let answer = self
+            .0
+            .results()
+            .list_series_history(request)
+            .await
+            .map_err(remote)?
+            .into_inner();
+        Ok(paged(answer.results, answer.next_page_token))
     }
 
     async fn run_results(

@@ -211,6 +211,14 @@ impl ResultStoreService for Store {
         }))
     }
 
+    async fn list_result_series(&self, _: Request<ListResultSeriesRequest>) -> Answer<ListResultSeriesResponse> {
+        unused()
+    }
+
+    async fn list_series_history(&self, _: Request<ListSeriesHistoryRequest>) -> Answer<ListSeriesHistoryResponse> {
+        unused()
+    }
+
     async fn list_run_results(&self, request: Request<ListRunResultsRequest>) -> Answer<ListRunResultsResponse> {
         let request = request.into_inner();
         let failed = |result: &SeriesResult| matches!(result.outcome, Some(Outcome::Failure(_)));

@@ -131,7 +131,7 @@ fn forecast(forecast: &Forecast) -> Value {
 }
 
 /// A forecast in three numbers.
-fn forecast_summary(summary: Option<&ForecastSummary>) -> Value {
+pub(crate) fn forecast_summary(summary: Option<&ForecastSummary>) -> Value {
     summary.map_or(Value::Null, |summary| {
         json!({
             "mean": summary.mean,
