@@ -186,11 +186,7 @@ impl<S: ResultSink> ResultStream for DirectStream<S> {
         let mut receipt = Receipt::default();
         // The semaphore is never closed: without a permit nothing is sent.
         let Ok(_turn) = self.turn.acquire().await else {
-            return Err(StreamError::Unavailable {
-                records: records.len(),
-                attempts: 0,
-                cause: Arc::new(Status::cancelled("the stream is closed")),
-            });
+            return Err(StreamError::Closed { records: records.len() });
         };
         let unsettled = self.position().unsettled.clone();
         if let Some(request) = unsettled {

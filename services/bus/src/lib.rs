@@ -1,13 +1,19 @@
-//! The message port: how the records of ETL runs reach the storage, and its adapters.
+//! The message ports: how the records of ETL runs reach the storage, both ends, and their adapters.
 //!
 //! Invariant: [`ResultStream::publish`] returns only after every record of the batch is durable; what was not acknowledged
 //! may be published again without doubling any effect.
 
 pub mod batch;
+#[cfg(feature = "test-support")]
+pub mod conformance;
 pub mod direct;
 pub mod error;
+pub mod feed;
+#[cfg(feature = "test-support")]
+pub mod memory;
 pub mod stream;
 
 pub use direct::{DirectStream, PeerSink, ResultSink};
-pub use error::StreamError;
+pub use error::{FeedError, StreamError};
+pub use feed::{Batch, FeedEvent, RawRecord, ResultFeed};
 pub use stream::{Receipt, ResultStream, record_key};

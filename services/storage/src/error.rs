@@ -110,6 +110,12 @@ pub enum StoreError {
         #[source]
         source: prost::DecodeError,
     },
+    /// The file that is written is no longer where it was: what it takes is gone with the process.
+    #[error("{} is no longer the file that was opened: its directory was deleted, moved or unmounted", path.display())]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// The disk below the database failed.
     #[error("the disk of the database failed")]
     Disk(#[source] Cause),

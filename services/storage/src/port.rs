@@ -11,6 +11,8 @@ use sla_proto::violation::v1::Violation;
 
 use crate::error::StoreError;
 
+pub use sla_bus::{Batch, RawRecord};
+
 /// Records of one batch at most.
 pub const MAX_BATCH_RECORDS: usize = 500;
 /// Bytes of one batch at most; a single record may be larger and then becomes a dead letter.
@@ -29,29 +31,6 @@ pub const MAX_READ_SERIES: usize = 1000;
 pub const MAX_SETS: usize = 1000;
 /// The stream of the embedded mode; it begins at offset 0.
 pub const LOCAL_SOURCE: &str = "local";
-
-/// One record of a stream, still encoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawRecord {
-    /// Position in the stream.
-    pub offset: u64,
-    /// An encoded `sla.result.v1.Record`, or garbage.
-    pub body: Vec<u8>,
-}
-
-/// A piece of a stream: rising offsets, at most [`MAX_BATCH_RECORDS`] and [`MAX_BATCH_BYTES`]. Offsets may have holes, as
-/// those of a topic have: nothing is missing between `after` and the last record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
-    /// [`LOCAL_SOURCE`] or a topic's name.
-    pub source: String,
-    /// The partition of the topic; 0 for `local`.
-    pub partition: u32,
-    /// The position at which it was read.
-    pub after: u64,
-    /// What was read.
-    pub records: Vec<RawRecord>,
-}
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

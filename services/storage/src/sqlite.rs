@@ -5,6 +5,7 @@ mod error;
 mod migration;
 mod opening;
 mod pages;
+mod place;
 #[cfg(feature = "test-support")]
 mod probe;
 mod statements;

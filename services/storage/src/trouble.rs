@@ -13,6 +13,9 @@ use crate::error::StoreError;
 pub(crate) const FREE_SPACE: &str = "free space on the disk of the data directory; writing goes on by itself";
 /// What to do when nothing may be written.
 pub(crate) const MAKE_WRITABLE: &str = "make the data directory writable; writing goes on by itself";
+/// What to do when the file has gone.
+pub(crate) const BRING_BACK: &str =
+    "bring the data directory back where it was, or start the instance again: what is changed meanwhile is not kept";
 /// What to do about everything else.
 pub(crate) const READ_THE_LOG: &str = "the log of the storage role has the cause";
 
@@ -106,6 +109,7 @@ fn words(error: &StoreError) -> Option<(&'static str, &'static str)> {
     match error {
         StoreError::DiskFull(_) => Some((reason::STORAGE_READ_ONLY, FREE_SPACE)),
         StoreError::ReadOnly(_) => Some((reason::STORAGE_READ_ONLY, MAKE_WRITABLE)),
+        StoreError::Gone { .. } => Some((reason::STORAGE_FAILED, BRING_BACK)),
         StoreError::Corrupt { .. } | StoreError::Disk(_) => Some((reason::STORAGE_FAILED, READ_THE_LOG)),
         _ => None,
     }

@@ -168,6 +168,32 @@ async fn a_full_disk_is_said_and_survived() {
     assert_eq!(closed.code(), Code::Unavailable);
 }
 
+/// A deleted or unmounted file takes writes without a word; nothing may be acknowledged then.
+#[tokio::test]
+async fn a_data_directory_that_has_gone_is_told() {
+    let parent = tempfile::tempdir().unwrap();
+    let (directory, away) = (parent.path().join("data"), parent.path().join("away"));
+    let store = open(&directory).unwrap();
+    store.apply(batch(0, 5)).await.unwrap();
+    fs::rename(&directory, &away).unwrap();
+    let gone = store.apply(batch(5, 5)).await.unwrap_err();
+    assert!(
+        matches!(&gone, StoreError::Gone { path } if *path == directory.join("sla.db")),
+        "{gone}"
+    );
+    assert_eq!(gone.to_status().code(), Code::Internal);
+    assert!(store.is_in_trouble());
+    // Another file in its place is not ours either.
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("sla.db"), "").unwrap();
+    assert!(matches!(store.try_write().await, Err(StoreError::Gone { .. })));
+    fs::remove_dir_all(&directory).unwrap();
+    fs::rename(&away, &directory).unwrap();
+    store.try_write().await.unwrap();
+    assert!(!store.is_in_trouble());
+    store.close().await;
+}
+
 /// One day of runs every five minutes, scaled down: 1,000 series may take 200 MB.
 #[tokio::test]
 async fn a_day_of_results_is_small() {

@@ -6,7 +6,7 @@ use sla_runtime::{Problem, ToStatus, reason};
 use tonic::{Code, Status};
 
 use crate::error::StoreError;
-use crate::trouble::{FREE_SPACE, MAKE_WRITABLE, READ_THE_LOG};
+use crate::trouble::{BRING_BACK, FREE_SPACE, MAKE_WRITABLE, READ_THE_LOG};
 
 /// The status of an error; failures of the store itself are logged here, once, with their causes.
 #[expect(
@@ -77,6 +77,9 @@ impl ToStatus for StoreError {
                 .status(),
             Self::Overtaken | Self::Busy { .. } => Problem::new(Code::ResourceExhausted, reason::OVERLOADED, text)
                 .hint("try again")
+                .status(),
+            Self::Gone { .. } => Problem::new(Code::Internal, reason::STORAGE_FAILED, text)
+                .hint(BRING_BACK)
                 .status(),
             Self::Closed => Problem::new(Code::Unavailable, reason::UNAVAILABLE, text).status(),
             Self::Crashed(_) => Problem::new(Code::Internal, reason::INTERNAL, "the store crashed over this request")

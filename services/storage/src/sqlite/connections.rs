@@ -11,6 +11,7 @@ use sla_runtime::pool::panic_text;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::opening::{Opened, open_reader};
+use super::place::Place;
 use crate::error::StoreError;
 use crate::failpoint;
 use crate::trouble::Trouble;
@@ -30,6 +31,7 @@ pub(crate) struct Connections {
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
     trouble: Trouble,
+    place: Place,
 }
 
 #[derive(Debug)]
@@ -45,6 +47,7 @@ impl Connections {
         let Opened {
             writer: mut connection,
             path,
+            place,
             lock,
         } = opened;
         let (jobs, mut queue) = mpsc::channel::<Job>(WRITE_QUEUE);
@@ -78,6 +81,7 @@ impl Connections {
             writer: Mutex::new(Some(writer)),
             readers,
             trouble,
+            place,
         })
     }
 
@@ -93,9 +97,10 @@ impl Connections {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        let trouble = self.trouble.clone();
+        let (trouble, place) = (self.trouble.clone(), self.place.clone());
         self.on_writer(move |connection| {
-            let outcome = in_transaction(connection, work);
+            // Committed is not enough: a file without a name keeps nothing beyond this process.
+            let outcome = in_transaction(connection, work).and_then(|value| place.check().map(|()| value));
             trouble.note(&outcome);
             outcome
         })

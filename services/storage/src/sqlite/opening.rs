@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::BUSY_TIMEOUT;
 use super::migration;
+use super::place::Place;
 use crate::error::StoreError;
 use crate::options::file_in;
 
@@ -30,6 +31,7 @@ const STATEMENT_CACHE: usize = 64;
 pub(crate) struct Opened {
     pub(crate) writer: Connection,
     pub(crate) path: PathBuf,
+    pub(super) place: Place,
     pub(crate) lock: File,
 }
 
@@ -53,7 +55,13 @@ pub(crate) fn open(data_dir: &Path, now_ms: i64) -> Result<Opened, StoreError> {
         quick_check(&writer)?;
     }
     migration::migrate(&mut writer, now_ms)?;
-    Ok(Opened { writer, path, lock })
+    let place = Place::of(&path)?;
+    Ok(Opened {
+        writer,
+        path,
+        place,
+        lock,
+    })
 }
 
 fn open_unmigrated_lock(data_dir: &Path) -> Result<File, StoreError> {
