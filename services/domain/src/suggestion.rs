@@ -18,13 +18,54 @@ pub fn suggest(values: &[f64], limits: Option<(f64, f64)>) -> Option<AllowedRang
     }
     sorted.sort_unstable_by(f64::total_cmp);
     let spread = (quantile(&sorted, 0.75) - quantile(&sorted, 0.25)) * MARGIN;
-    let mut min = rounded(quantile(&sorted, 0.005) - spread, f64::floor);
-    let mut max = rounded(quantile(&sorted, 0.995) + spread, f64::ceil);
+    clipped(
+        quantile(&sorted, 0.005) - spread,
+        quantile(&sorted, 0.995) + spread,
+        limits,
+    )
+}
+
+/// Proposes the range of all `values`, widened as [`suggest`] does: what never was outside. `None` where that gives none.
+pub fn widest(values: &[f64], limits: Option<(f64, f64)>) -> Option<AllowedRange> {
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    if sorted.len() < MIN_VALUES {
+        return None;
+    }
+    sorted.sort_unstable_by(f64::total_cmp);
+    let spread = (quantile(&sorted, 0.75) - quantile(&sorted, 0.25)) * MARGIN;
+    clipped(sorted[0] - spread, sorted[sorted.len() - 1] + spread, limits)
+}
+
+fn clipped(min: f64, max: f64, limits: Option<(f64, f64)>) -> Option<AllowedRange> {
+    let (mut min, mut max) = (rounded(min, f64::floor), rounded(max, f64::ceil));
     if let Some((least, greatest)) = limits {
         min = min.clamp(least, greatest);
         max = max.clamp(least, greatest);
     }
     AllowedRange::new(Some(min), Some(max)).ok()
+}
+
+/// Words of names whose values may fall below zero although they were not seen there.
+const SIGNED: [&str; 10] = [
+    "celsius",
+    "fahrenheit",
+    "temperature",
+    "temp",
+    "offset",
+    "delta",
+    "drift",
+    "balance",
+    "diff",
+    "difference",
+];
+
+/// The limits that the unit of a metric sets: those of a share by name (see [`share_limits`]); from 0 up where no value lay
+/// below 0, because counts, bytes, seconds and shares never do — unless the name says that they may.
+pub fn unit_limits(metric_name: &str, values: &[f64]) -> Option<(f64, f64)> {
+    let name = metric_name.to_ascii_lowercase();
+    let is_signed = name.split(['_', ':']).any(|part| SIGNED.contains(&part));
+    let from_zero = !is_signed && !values.iter().any(|value| *value < 0.0);
+    share_limits(metric_name, values).or(from_zero.then_some((0.0, f64::MAX)))
 }
 
 /// The limits of a share by the name of its metric: [0, 100] for percentages, [0, 1] for ratios — unless the values
@@ -113,6 +154,25 @@ mod tests {
         assert_eq!((constant.min(), constant.max()), (Some(1.0), Some(1.0)));
         assert_eq!(suggest(&[f64::NAN; 40], None), None);
         assert_eq!(suggest(&[1.0; 29], None), None);
+    }
+
+    #[test]
+    fn bounds_stay_within_what_the_unit_allows() {
+        assert_eq!(
+            unit_limits("", &[0.01, 0.9]),
+            Some((0.0, f64::MAX)),
+            "a share without a name, too"
+        );
+        assert_eq!(unit_limits("queue_length", &[0.0, 3.0]), Some((0.0, f64::MAX)));
+        assert_eq!(unit_limits("queue_drift_seconds", &[0.0, 3.0]), None);
+        assert_eq!(unit_limits("room_temperature_celsius", &[2.0]), None);
+        assert_eq!(unit_limits("altitude", &[-2.0, 5.0]), None);
+        assert_eq!(unit_limits("cpu_usage_percent", &[3.0]), Some((0.0, 100.0)));
+        let mut values = vec![0.0; 1_000];
+        values[500] = 90.0;
+        let range = widest(&values, unit_limits("", &values)).unwrap();
+        assert_eq!((range.min(), range.max()), (Some(0.0), Some(90.0)));
+        assert_eq!(widest(&[1.0; 3], None), None);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What all parts of the role share. The loops and the edge stand above it, and it knows none of them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use sla_domain::Clock;
 use sla_proto::Peer;
+use sla_proto::series::v1::SourceStatus;
 use sla_runtime::Shutdown;
 use sla_runtime::pool::CpuPool;
 use tokio::sync::{mpsc, oneshot};
@@ -51,6 +53,8 @@ pub(crate) struct ManagerCore {
     pub(crate) spacings: Arc<Spacings>,
     pub(crate) outlooks: Arc<OutlookBoard>,
     pub(crate) drawings: Arc<Drawings>,
+    /// How far the clock of the source is ahead, while that is worth a notice, milliseconds.
+    pub(crate) offset_ms: AtomicI64,
     /// What somebody waits for now: the background gives way.
     pub(crate) asks: Asks,
     pub(crate) started: Instant,
@@ -66,6 +70,18 @@ impl std::fmt::Debug for ManagerCore {
 }
 
 impl ManagerCore {
+    /// The present of the source, Unix milliseconds: by our clock, corrected where both are known to disagree. What is
+    /// judged at another instant would be judged in the past, or find no samples.
+    pub(crate) fn present_ms(&self) -> i64 {
+        self.clock.now_ms() + self.offset_ms.load(Ordering::Relaxed)
+    }
+
+    /// Takes over what a read told about the clock of the source.
+    pub(crate) fn note_clock(&self, status: &SourceStatus) {
+        let told_ms = status.clock_offset_ms.filter(|_| !status.clock_notice.is_empty());
+        self.offset_ms.store(told_ms.unwrap_or(0), Ordering::Relaxed);
+    }
+
     /// The sets in memory; before the first read of the store they are read now.
     pub(crate) async fn sets(&self) -> Result<Arc<Sets>, SlaError> {
         match self.catalog.sets() {

@@ -1,5 +1,6 @@
 //! Reading, judging and telling, again and again.
 
+pub mod asked;
 pub mod cadence;
 pub mod judge;
 pub mod snapshot;

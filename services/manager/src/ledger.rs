@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use sla_domain::SeriesId;
 use sla_domain::evaluation::Evaluation;
 use sla_domain::ledger::{LedgerKey, Violation, transitions};
-use sla_domain::objective::ObjectiveId;
+use sla_domain::objective::{Objective, ObjectiveId};
 use sla_domain::range::{AllowedRange, Side};
 use sla_domain::safe_text::SafeText;
 use sla_proto::Peer;
@@ -161,6 +161,13 @@ impl LedgerMirror {
             .or_default()
             .entry(key.series)
             .or_default()
+    }
+
+    /// The stored violation of a series that goes on, as it is told.
+    pub fn open(&self, objective: &Objective, series: SeriesId) -> Option<&pb::Violation> {
+        let name = (objective.id.clone(), objective.generation);
+        let list = self.by_objective.get(&name)?.get(&series)?;
+        list.iter().find_map(|have| have.open_row.as_ref())
     }
 
     /// Forgets violations that ended before `before_ms`, and ended ones of objectives that are active no more.

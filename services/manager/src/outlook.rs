@@ -10,6 +10,7 @@ pub(crate) mod expecting;
 pub(crate) mod histories;
 pub(crate) mod keeping;
 pub mod message;
+pub mod predicted;
 pub mod probability;
 pub mod rounds;
 pub mod store;

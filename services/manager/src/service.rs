@@ -1,6 +1,7 @@
 //! The role: what it is made of, how it starts, how it is served.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use sla_proto::set::v1::set_service_server::SetServiceServer;
 use sla_proto::violation::v1::violation_service_server::ViolationServiceServer;
@@ -57,6 +58,7 @@ impl SlaService {
             spacings: Arc::default(),
             outlooks: Arc::default(),
             drawings: Arc::default(),
+            offset_ms: AtomicI64::new(0),
             asks: Asks::default(),
             started: Instant::now(),
             metrics: SlaMetrics::default(),

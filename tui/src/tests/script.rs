@@ -455,7 +455,11 @@ impl Script {
                 set.id = format!("set-{}", self.sets.len() + 1);
                 set.version = 1;
                 self.sets.push(set.clone());
-                set::CreateSetResponse { set: Some(set) }.into()
+                set::CreateSetResponse {
+                    set: Some(set),
+                    ..Default::default()
+                }
+                .into()
             }
             Request::UpdateSet(m) => {
                 let mut set = m.set.clone().unwrap_or_default();
@@ -475,7 +479,11 @@ impl Script {
                     objective.id = format!("new-{n}");
                 }
                 *stored = set.clone();
-                set::UpdateSetResponse { set: Some(set) }.into()
+                set::UpdateSetResponse {
+                    set: Some(set),
+                    ..Default::default()
+                }
+                .into()
             }
             Request::DeleteSet(m) => {
                 self.sets.retain(|s| s.id != m.id);

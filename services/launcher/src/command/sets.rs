@@ -152,7 +152,12 @@ async fn apply(session: &Session, path: &Path, prune: bool, dry_run: bool, yes: 
         prune,
         dry_run,
     };
-    let plan = peer.sets().apply_sets(request(true)).await?.into_inner().plan;
+    let planned = peer.sets().apply_sets(request(true)).await?.into_inner();
+    let plan = planned.plan;
+    for warning in &planned.warnings {
+        let words = format!("{} {}: {}", warning.field, warning.value, warning.rule);
+        output::remark(SafeText::new(&words).as_ref());
+    }
     let changes = plan.iter().filter(|change| change.action() != Action::Keep).count();
     if !session.global.json {
         output::print(&plan_words(&plan));

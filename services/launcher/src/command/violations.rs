@@ -3,7 +3,7 @@
 use color_eyre::eyre::Report;
 use serde_json::Value;
 use sla_domain::{Unit, duration, instant, quantity};
-use sla_proto::violation::v1::{ListViolationsRequest, ObjectiveStatus, Violation};
+use sla_proto::violation::v1::{ListViolationsRequest, ObjectiveStatus, Violation, WindowResult};
 use sla_proto::{Peer, convert};
 
 use super::away::instant_asked;
@@ -43,7 +43,19 @@ async fn windows(session: &Session, arguments: &ViolationsArgs, at: Option<i64>,
     if objectives.is_empty() {
         return away::nothing(peer).await;
     }
+    if objectives.iter().flat_map(|status| &status.windows).all(is_unknown) {
+        if !session.global.json {
+            output::print("\nNothing is known of these windows now. Of violations stored before:\n");
+            ledger(session, arguments, at, peer).await?;
+        }
+        return Ok(Exit::NO_DATA);
+    }
     Ok(Exit::OK)
+}
+
+/// Nothing at all was seen: that is neither a violation nor the absence of one.
+fn is_unknown(window: &WindowResult) -> bool {
+    window.covered_ms == 0 && window.samples == 0
 }
 
 fn window_table(objectives: &[ObjectiveStatus]) -> String {
@@ -69,6 +81,10 @@ fn window_table(objectives: &[ObjectiveStatus]) -> String {
                 .unwrap_or_default();
             let mut row = vec![name, json::state_word(status.state()).to_owned()];
             for window in &status.windows {
+                if is_unknown(window) {
+                    row.extend(["–".to_owned(), "–".to_owned(), "no data".to_owned()]);
+                    continue;
+                }
                 row.push(window.violations.to_string());
                 row.push(duration::format_short_ms(window.violated_ms));
                 row.push(

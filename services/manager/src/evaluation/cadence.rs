@@ -7,15 +7,16 @@ use std::time::Duration;
 use sla_domain::SeriesId;
 use sla_domain::objective::ObjectiveId;
 use sla_domain::state::Risk;
-use sla_proto::convert::timestamp;
+use sla_proto::convert::{self, timestamp};
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1 as pb;
 
 use crate::core::{ManagerCore, NowRequest};
 use crate::error::SlaError;
-use crate::evaluation::judge::{Asked, JudgedObjective, judge_on};
+use crate::evaluation::asked::Asked;
+use crate::evaluation::judge::{JudgedObjective, judge_on};
 use crate::evaluation::snapshot::Snapshot;
-use crate::evaluation::status::objective_status;
+use crate::evaluation::status::{as_stored, objective_status};
 use crate::evaluation::tracks::ObjectiveTracks;
 use crate::ledger::{self, Announcement, LedgerChanges, LedgerMirror};
 use crate::samples::feed::{bring_up, reach};
@@ -127,7 +128,7 @@ impl Cadence {
     /// One evaluation at the present instant; of all objectives, or of those that are due.
     pub(crate) async fn evaluate(&mut self, core: &ManagerCore, all: bool) -> Result<(), SlaError> {
         let begun = tokio::time::Instant::now();
-        let at_ms = core.clock.now_ms();
+        let at_ms = core.present_ms();
         let sets = core.catalog.sets()?;
         let active = sets.active();
         let due: Vec<Arc<KnownObjective>> = active
@@ -169,6 +170,7 @@ impl Cadence {
     ) -> Result<(), SlaError> {
         let read = bring_up(core, active, due, at_ms).await?;
         if let Some(status) = read.source {
+            core.note_clock(&status);
             self.source = status;
         }
         if let Some(words) = read.failure {
@@ -292,6 +294,12 @@ impl Cadence {
             let known = &objective.known;
             let problem = core.memory.lock().problem(&known.wanted.key).to_owned();
             let mut status = objective_status(objective, core.options.horizon_ms, false, &problem);
+            for series in &mut status.series {
+                let id = series.series.as_ref().and_then(convert::series_id);
+                if let Some(stored) = id.and_then(|id| self.ledger.open(&known.objective, id)) {
+                    as_stored(series, stored, objective.at_ms);
+                }
+            }
             let outlooks = core.outlooks.version(&known.objective);
             core.outlooks.attach(&known.objective, &mut status, false);
             let spacing = objective.series.iter().map(|series| series.spacing_ms).min();

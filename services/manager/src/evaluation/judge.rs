@@ -12,35 +12,10 @@ use sla_domain::state::{Risk, RiskReason, State, state_of};
 use sla_domain::window::Window;
 use sla_domain::{Samples, SeriesId};
 
+use crate::evaluation::asked::Asked;
 use crate::evaluation::tracks::{ObjectiveTracks, SpacedTrack, Track};
 use crate::samples::series::{HeldSeries, SeriesHead, SeriesMemory};
 use crate::sets::catalog::KnownObjective;
-
-/// What is asked of an evaluation.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Asked {
-    /// The instant, Unix milliseconds.
-    pub at_ms: i64,
-    /// Window lengths, milliseconds, in the order of the answer.
-    pub windows_ms: Vec<i64>,
-    /// Overrides how long a sample holds, milliseconds.
-    pub cap_ms: Option<i64>,
-}
-
-impl Asked {
-    /// The windows, all ending at the instant.
-    pub fn windows(&self) -> impl Iterator<Item = Window> {
-        let end_ms = self.at_ms;
-        self.windows_ms
-            .iter()
-            .map(move |&length_ms| Window { end_ms, length_ms })
-    }
-
-    /// The longest window, milliseconds.
-    pub fn longest_ms(&self) -> i64 {
-        self.windows_ms.iter().copied().max().unwrap_or(0)
-    }
-}
 
 /// One series, judged.
 #[derive(Debug, Clone)]

@@ -266,7 +266,15 @@ fn headlines_of(objective: &pb::ObjectiveStatus, now_ms: i64, lines: &mut Vec<St
             }),
             pb::State::NoData | pb::State::Unspecified => {
                 let newest = series.last.as_ref().and_then(|last| last.time.as_ref()).map(millis);
-                lines.push(wording::no_data(&words, newest, now_ms));
+                let silent = wording::no_data(&words, newest, now_ms);
+                let since = series.open.as_ref().and_then(|open| open.start.as_ref());
+                lines.push(since.map_or_else(
+                    || silent.clone(),
+                    |since| {
+                        let since = wording::time_of_day(millis(since), now_ms);
+                        format!("{silent}; violated when last seen, since {since}")
+                    },
+                ));
             }
             pb::State::AtRisk => lines.push(wording::at_risk(&words, &series.why)),
             pb::State::Ok | pb::State::Excluded => {}

@@ -5,7 +5,7 @@ use sla_domain::merge::Merged;
 use sla_domain::range::Side;
 use sla_domain::state::{RiskReason, State};
 use sla_domain::{Labels, Samples};
-use sla_proto::convert::timestamp;
+use sla_proto::convert::{millis, timestamp};
 use sla_proto::series::v1::Point;
 use sla_proto::violation::v1 as pb;
 
@@ -172,6 +172,28 @@ fn open_violation(objective: &JudgedObjective, judged: &JudgedSeries) -> Option<
     })
 }
 
+/// A violation that the ledger holds open has one start wherever it is told, also where samples do not reach back to it;
+/// and one of a series without data was violated when last seen.
+pub fn as_stored(series: &mut pb::SeriesStatus, stored: &pb::Violation, at_ms: i64) {
+    let start_ms = |violation: &pb::Violation| violation.start.as_ref().map_or(i64::MAX, millis);
+    if let Some(open) = series.open.as_mut().filter(|open| open.side == stored.side) {
+        let earlier_ms = start_ms(open) - start_ms(stored);
+        if earlier_ms > 0 {
+            open.start = stored.start;
+            open.duration_ms += earlier_ms;
+            open.samples = open.samples.max(stored.samples);
+            if stored.excess > open.excess {
+                open.excess = stored.excess;
+                open.worst = stored.worst;
+            }
+        }
+    } else if series.state() == pb::State::NoData {
+        let since = wording::time_of_day(start_ms(stored), at_ms);
+        series.why = format!("{}; violated when last seen, since {since}", series.why);
+        series.open = Some(stored.clone());
+    }
+}
+
 /// One series of an objective.
 pub fn series_status(
     objective: &JudgedObjective,
@@ -287,6 +309,44 @@ mod tests {
         );
         assert_eq!(status.windows[0].violations, 2);
         assert!(status.series[0].open.is_none());
+    }
+
+    #[test]
+    fn a_violation_of_the_ledger_has_one_start_and_outlives_the_source() {
+        let known = known("x", AllowedRange::at_most(80.0).unwrap());
+        let stored = pb::Violation {
+            start: Some(timestamp(60_000)),
+            side: pb::Side::Above.into(),
+            worst: 120.0,
+            excess: 40.0,
+            samples: 30,
+            ..pb::Violation::default()
+        };
+        let status = |points: &[(i64, f64)]| {
+            let series = held("x", "a", SeriesKind::Gauge, 60_000, points);
+            let mut status = objective_status(
+                &judge(&known, &[series], &asked(720), &HashMap::new()),
+                600_000,
+                false,
+                "",
+            );
+            as_stored(&mut status.series[0], &stored, 720_000);
+            status.series.remove(0)
+        };
+        let bad = status(&[(600_000, 81.0), (660_000, 99.0)]).open.unwrap();
+        assert_eq!((bad.start, bad.duration_ms, bad.worst), (stored.start, 660_000, 120.0));
+        let silent = status(&[(60_000, 90.0)]);
+        assert_eq!(silent.state(), pb::State::NoData);
+        assert!(
+            silent.why.ends_with("; violated when last seen, since 00:01"),
+            "{}",
+            silent.why
+        );
+        assert_eq!(silent.open.unwrap().start, stored.start);
+        assert!(
+            status(&[(660_000, 1.0)]).open.is_none(),
+            "what ended is not told as going on"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use sla_domain::evaluation::{Evaluation, Judgement, Rolling, evaluate_windows};
 use sla_domain::window::Window;
 use sla_domain::{Samples, SeriesId};
 
-use crate::evaluation::judge::Asked;
+use crate::evaluation::asked::Asked;
 use crate::samples::series::{Edges, SeriesMemory, SeriesTimes};
 
 /// One series under one objective.

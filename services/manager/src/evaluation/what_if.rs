@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sla_domain::SeriesId;
 use sla_domain::invalid::Invalid;
 use sla_domain::objective::ObjectiveId;
 use sla_domain::safe_text::SafeText;
 use sla_proto::convert;
+use sla_proto::result::v1::Forecast;
 use sla_proto::violation::v1 as pb;
 
 use crate::core::ManagerCore;
 use crate::error::SlaError;
-use crate::evaluation::judge::{Asked, judge};
+use crate::evaluation::asked::Asked;
+use crate::evaluation::judge::judge;
 use crate::evaluation::status::objective_status;
 use crate::options::{LATE_SAMPLES_MS, MAX_INLINE_OBJECTIVES, MAX_SAMPLES_PER_ANSWER, MAX_WINDOW_MS, MAX_WINDOWS};
 use crate::outlook;
@@ -63,16 +66,23 @@ pub(crate) async fn evaluate(
     // What the rounds have found is of now: an instant asked for is forecast from what was known then.
     let board = request.at.is_none().then(|| core.outlooks.clone());
     let drawings = request.with_outlook.then(|| core.drawings.clone());
+    // While somebody types the classic forecast would come too late.
+    let classic = if request.with_outlook && !request.cached_only {
+        classic_forecasts(core, &queries, asked.at_ms).await
+    } else {
+        HashMap::new()
+    };
+    let classic = Arc::new(classic);
     // One piece of work an objective, so that all threads take part; answers keep their order.
     let work = objectives.into_iter().map(|known| {
         let (mut series, problem) = answers(&known, &queries, &held, &failures);
         core.spacings.apply(&known, &mut series);
-        let (asked, board, drawings) = (asked.clone(), board.clone(), drawings.clone());
+        let (asked, board, drawings, classic) = (asked.clone(), board.clone(), drawings.clone(), classic.clone());
         core.judging.run(move || {
             let judged = judge(&known, &series, &asked, &HashMap::new());
             let mut status = objective_status(&judged, horizon_ms, with_intervals, &problem);
             if let Some(drawings) = &drawings {
-                outlook::drawings::add(board.as_deref(), drawings, &judged, &mut status, horizon_ms);
+                outlook::drawings::add(board.as_deref(), drawings, &classic, &judged, &mut status, horizon_ms);
             }
             status
         })
@@ -84,6 +94,18 @@ pub(crate) async fn evaluate(
         objectives: told,
         source: Some(source),
     })
+}
+
+/// Classic forecasts made at an instant, by series; what cannot be forecast is left out.
+async fn classic_forecasts(core: &ManagerCore, queries: &[Wanted], at_ms: i64) -> HashMap<SeriesId, Forecast> {
+    let mut found = HashMap::new();
+    for want in queries {
+        match outlook::classic::forecasts(&core.peer, want.message.clone(), at_ms).await {
+            Ok(of_query) => found.extend(of_query),
+            Err(error) => tracing::debug!(error = %error.words(), "no classic forecast"),
+        }
+    }
+    found
 }
 
 fn asked(core: &ManagerCore, request: &pb::EvaluateRequest) -> Result<Asked, SlaError> {
@@ -126,7 +148,7 @@ fn asked(core: &ManagerCore, request: &pb::EvaluateRequest) -> Result<Asked, Sla
         );
     }
     Ok(Asked {
-        at_ms: request.at.as_ref().map_or_else(|| core.clock.now_ms(), convert::millis),
+        at_ms: request.at.as_ref().map_or_else(|| core.present_ms(), convert::millis),
         windows_ms,
         cap_ms,
     })

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sla_domain::invalid::Invalid;
 use sla_proto::set::v1 as pb;
 use sla_proto::set::v1::set_service_server::SetService;
 use sla_runtime::caller;
@@ -16,6 +17,10 @@ use crate::sets::validation;
 /// The edge: messages in, messages out.
 #[derive(Debug, Clone)]
 pub(crate) struct SetsApi(pub(crate) Arc<ManagerCore>);
+
+fn fields(found: &[Invalid]) -> Vec<pb::FieldProblem> {
+    found.iter().map(validation::field_problem).collect()
+}
 
 fn refused(error: &SlaError) -> Status {
     error.to_status()
@@ -46,8 +51,11 @@ impl SetService for SetsApi {
         let _asking = self.0.asks.begin();
         let author = caller::user(request.extensions());
         let wanted = request.into_inner().set.unwrap_or_default();
-        let set = self.0.editor.create(wanted, &author).await.map_err(|e| refused(&e))?;
-        Ok(Response::new(pb::CreateSetResponse { set: Some(set) }))
+        let saved = self.0.editor.create(wanted, &author).await.map_err(|e| refused(&e))?;
+        Ok(Response::new(pb::CreateSetResponse {
+            set: Some(saved.set),
+            warnings: fields(&saved.warnings),
+        }))
     }
 
     async fn update_set(
@@ -57,8 +65,11 @@ impl SetService for SetsApi {
         let _asking = self.0.asks.begin();
         let author = caller::user(request.extensions());
         let wanted = request.into_inner().set.unwrap_or_default();
-        let set = self.0.editor.update(wanted, &author).await.map_err(|e| refused(&e))?;
-        Ok(Response::new(pb::UpdateSetResponse { set: Some(set) }))
+        let saved = self.0.editor.update(wanted, &author).await.map_err(|e| refused(&e))?;
+        Ok(Response::new(pb::UpdateSetResponse {
+            set: Some(saved.set),
+            warnings: fields(&saved.warnings),
+        }))
     }
 
     async fn delete_set(
@@ -97,9 +108,10 @@ impl SetService for SetsApi {
     ) -> Result<Response<pb::ValidateSetResponse>, Status> {
         let _asking = self.0.asks.begin();
         let wanted = request.into_inner().set.unwrap_or_default();
-        let problems = self.0.editor.validate(&wanted).await.map_err(|e| refused(&e))?;
+        let checked = self.0.editor.validate(&wanted).await.map_err(|e| refused(&e))?;
         Ok(Response::new(pb::ValidateSetResponse {
-            problems: problems.iter().map(validation::field_problem).collect(),
+            problems: fields(&checked.problems),
+            warnings: fields(&checked.warnings),
         }))
     }
 
@@ -110,15 +122,16 @@ impl SetService for SetsApi {
         let _asking = self.0.asks.begin();
         let author = caller::user(request.extensions());
         let request = request.into_inner();
-        let plan = self
+        let applied = self
             .0
             .editor
             .apply(&request.sets, request.prune, request.dry_run, &author)
             .await
             .map_err(|e| refused(&e))?;
         Ok(Response::new(pb::ApplySetsResponse {
-            plan,
+            plan: applied.plan,
             applied: !request.dry_run,
+            warnings: fields(&applied.warnings),
         }))
     }
 

@@ -16,6 +16,7 @@ use crate::error::SlaError;
 use crate::outlook::backtest::{Past, backtest, origins};
 use crate::outlook::case::{Case, named};
 use crate::outlook::message;
+use crate::outlook::predicted::Predicted;
 use crate::outlook::store;
 use crate::outlook::track_record::of_forecasts;
 use crate::outlook::tracked::TrackedSeries;
@@ -159,7 +160,10 @@ impl GoingBacktest {
         core.metrics.forecasts_scored(self.rows.len() as u64);
         tracked.record = of_forecasts(self.rows);
         if let (Some(expected), Some(shown)) = (&tracked.expected, core.outlooks.get(&case.key)) {
-            let points = shown.message.predicted_outside.clone();
+            let points = Predicted {
+                points: shown.message.predicted_outside.clone(),
+                violations: shown.message.predicted_violations,
+            };
             let made_ms = shown
                 .message
                 .made

@@ -95,9 +95,20 @@ impl OutlookBoard {
                 }
             });
         }
-        let of_series = status.series.iter().filter_map(|series| series.outlook.as_ref());
-        status.outlook = of_series.min_by(|a, b| breaks_first(a, b)).map(brief);
+        status.outlook = of_objective(&status.series);
     }
+}
+
+/// The outlook of an objective: that of the series that breaks first, with the predicted violations of all.
+pub fn of_objective(series: &[pb::SeriesStatus]) -> Option<pb::Outlook> {
+    let outlooks = || series.iter().filter_map(|series| series.outlook.as_ref());
+    let first = outlooks().min_by(|a, b| breaks_first(a, b))?;
+    Some(pb::Outlook {
+        predicted_violations: outlooks()
+            .filter_map(|outlook| outlook.predicted_violations)
+            .reduce(|a, b| a + b),
+        ..brief(first)
+    })
 }
 
 /// Without what only a chart draws.

@@ -6,17 +6,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sla_domain::SeriesId;
-use sla_domain::range::AllowedRange;
 use sla_proto::Peer;
-use sla_proto::convert::{self, millis, timestamp};
+use sla_proto::convert::{self, timestamp};
 use sla_proto::etl::v1::AnalyzeSeriesRequest;
-use sla_proto::result::v1::{Forecast, ForecastLine, series_result};
+use sla_proto::result::v1::{Forecast, series_result};
 use sla_proto::series::v1::Query;
-use sla_proto::violation::v1 as pb;
 
 use crate::error::SlaError;
 use crate::options::READ_TIMEOUT;
 use crate::outlook::case::Case;
+use crate::outlook::predicted::{Predicted, predicted};
 use crate::samples::feed::wanted;
 use crate::samples::wanted::QueryKey;
 use crate::sets::catalog::KnownObjective;
@@ -60,13 +59,13 @@ impl ClassicForecasts {
         }
     }
 
-    /// The points outside the range of a case; `rate` says what is judged.
-    pub(crate) fn points_outside(&self, case: &Case, rate: bool) -> Vec<pb::PredictedPoint> {
+    /// What is predicted of a case; `rate` says what is judged.
+    pub(crate) fn predicted(&self, case: &Case, rate: bool) -> Predicted {
         let key = (case.known.wanted.key.clone(), case.key.series);
         let forecast = self.by_series.get(&key);
         let range = &case.known.objective.range;
-        forecast.map_or_else(Vec::new, |forecast| {
-            points_outside(forecast, range, rate, case.at_ms, case.horizon_ms)
+        forecast.map_or_else(Predicted::default, |forecast| {
+            predicted(forecast, range, rate, case.at_ms, case.horizon_ms)
         })
     }
 }
@@ -102,89 +101,4 @@ pub async fn forecasts(peer: &Peer, query: Query, at_ms: i64) -> Result<HashMap<
     tokio::time::timeout(READ_TIMEOUT, read)
         .await
         .map_err(|_| SlaError::SourceSlow { after: READ_TIMEOUT })?
-}
-
-/// Points of the classic forecast within (`at_ms`, `at_ms` + `horizon_ms`] that lie outside, by time. Nothing when it is
-/// about the rate and the objective about the raw values, or the other way round.
-pub fn points_outside(
-    forecast: &Forecast,
-    range: &AllowedRange,
-    rate: bool,
-    at_ms: i64,
-    horizon_ms: i64,
-) -> Vec<pb::PredictedPoint> {
-    if forecast.of_rate != rate {
-        return Vec::new();
-    }
-    let mut points = Vec::new();
-    let mut collect = |line: Option<&ForecastLine>, side: pb::Side, outside: &dyn Fn(f64) -> bool| {
-        for point in line.map(|line| line.points.as_slice()).unwrap_or_default() {
-            let Some(time) = point.time else { continue };
-            let ahead_ms = millis(&time).saturating_sub(at_ms);
-            if point.value.is_finite() && (1..=horizon_ms).contains(&ahead_ms) && outside(point.value) {
-                points.push(pb::PredictedPoint {
-                    time: Some(time),
-                    value: point.value,
-                    side: side.into(),
-                });
-            }
-        }
-    };
-    if let Some(max) = range.max() {
-        collect(forecast.max.as_ref(), pb::Side::Above, &|value| value > max);
-    }
-    if let Some(min) = range.min() {
-        collect(forecast.min.as_ref(), pb::Side::Below, &|value| value < min);
-    }
-    points.sort_by_key(|point| point.time.as_ref().map_or(i64::MAX, millis));
-    points
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use sla_proto::result::v1::ForecastPoint;
-
-    fn line(values: &[f64]) -> ForecastLine {
-        let points = values
-            .iter()
-            .enumerate()
-            .map(|(at, &value)| ForecastPoint {
-                time: Some(timestamp((at as i64 + 1) * 120_000)),
-                value,
-                low: value - 1.0,
-                high: value + 1.0,
-            })
-            .collect();
-        ForecastLine {
-            points,
-            ..ForecastLine::default()
-        }
-    }
-
-    #[test]
-    fn each_bound_has_its_own_line() {
-        let forecast = Forecast {
-            mean: Some(line(&[9.0; 6])),
-            max: Some(line(&[3.0, 4.0, 5.0, f64::NAN, 6.0, 7.0])),
-            min: Some(line(&[2.0, 0.5, 2.0, 2.0, 2.0, 2.0])),
-            ..Forecast::default()
-        };
-        let range = AllowedRange::new(Some(1.0), Some(4.0)).unwrap();
-        let points = points_outside(&forecast, &range, false, 0, 600_000);
-        let told: Vec<_> = points
-            .iter()
-            .map(|p| (millis(p.time.as_ref().unwrap()), p.value, p.side()))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                (240_000, 0.5, pb::Side::Below),
-                (360_000, 5.0, pb::Side::Above),
-                (600_000, 6.0, pb::Side::Above)
-            ],
-            "the mean line judges nothing, bounds are inclusive, the horizon ends"
-        );
-        assert!(points_outside(&forecast, &range, true, 0, 600_000).is_empty());
-    }
 }

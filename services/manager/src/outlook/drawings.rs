@@ -8,11 +8,13 @@ use sla_analysis::pool::PoolState;
 use sla_analysis::scoring::TrackRecord;
 use sla_domain::SeriesId;
 use sla_domain::objective::CounterMode;
+use sla_proto::result::v1::Forecast;
 use sla_proto::violation::v1 as pb;
 
 use crate::evaluation::judge::JudgedObjective;
-use crate::outlook::board::{OutlookBoard, OutlookKey, breaks_first, brief};
+use crate::outlook::board::{OutlookBoard, OutlookKey, of_objective};
 use crate::outlook::message;
+use crate::outlook::predicted::{Predicted, predicted};
 use crate::outlook::probability::{Asking, Drawing, Expectation, seed};
 
 /// Drawings kept for the next key that is typed: 20 series on four screens, 150 KB each.
@@ -68,9 +70,10 @@ impl Drawings {
 
 /// Adds an outlook to each series that is told, and to the objective that of the series that breaks first. With `board`
 /// a stored objective shows what its rounds have found last.
-pub fn add(
+pub(crate) fn add(
     board: Option<&OutlookBoard>,
     drawings: &Drawings,
+    classic: &HashMap<SeriesId, Forecast>,
     objective: &JudgedObjective,
     status: &mut pb::ObjectiveStatus,
     horizon_ms: i64,
@@ -107,25 +110,31 @@ pub fn add(
                 seed: seed(judged.head.id),
             },
         );
+        let predicted = classic
+            .get(&judged.head.id)
+            .map_or_else(Predicted::default, |forecast| {
+                predicted(
+                    forecast,
+                    &known.objective.range,
+                    judged.rate,
+                    objective.at_ms,
+                    horizon_ms,
+                )
+            });
         let record = TrackRecord::default();
         let outlook = match expected {
-            Ok(expected) => message::known(&expected, &record, Vec::new(), objective.at_ms, horizon_ms),
-            Err(words) => message::unknown(words, &record, Vec::new(), objective.at_ms, horizon_ms),
+            Ok(expected) => message::known(&expected, &record, predicted, objective.at_ms, horizon_ms),
+            Err(words) => message::unknown(words, &record, predicted, objective.at_ms, horizon_ms),
         };
         told.outlook = Some(outlook.message);
     }
-    status.outlook = status
-        .series
-        .iter()
-        .filter_map(|series| series.outlook.as_ref())
-        .min_by(|a, b| breaks_first(a, b))
-        .map(brief);
+    status.outlook = of_objective(&status.series);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::judge::Asked;
+    use crate::evaluation::asked::Asked;
     use crate::evaluation::judge::judge;
     use crate::evaluation::judge::tests::{held, known};
     use crate::evaluation::status::objective_status;
@@ -148,7 +157,7 @@ mod tests {
             let series = held("x", "a", SeriesKind::Gauge, 15_000, &points);
             let judged = judge(&known, &[series], &asked, &HashMap::new());
             let mut status = objective_status(&judged, 600_000, false, "");
-            add(None, drawings, &judged, &mut status, 600_000);
+            add(None, drawings, &HashMap::new(), &judged, &mut status, 600_000);
             status.outlook.unwrap()
         };
         let (near, far) = (outlook(&drawings, 20.0), outlook(&drawings, 1000.0));

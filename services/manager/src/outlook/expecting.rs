@@ -73,7 +73,7 @@ impl Tracked {
         stores: bool,
         said: &mut Said,
     ) {
-        let points = classic.points_outside(case, computed.rate);
+        let points = classic.predicted(case, computed.rate);
         let outlook = match computed.expected {
             Ok(expected) => {
                 let outlook = message::known(&expected, &self.record, points, case.at_ms, case.horizon_ms);

@@ -16,6 +16,7 @@ use crate::options::FORECAST_HISTORY_MS;
 use crate::outlook::board::OutlookKey;
 use crate::outlook::case::Case;
 use crate::outlook::message;
+use crate::outlook::predicted::Predicted;
 use crate::samples::reader::{ReadParts, ReadPlan, decode};
 use crate::samples::series::{SeriesHead, SeriesMemory};
 use crate::sets::catalog::KnownObjective;
@@ -158,7 +159,7 @@ fn chosen(core: &ManagerCore, active: &[Arc<KnownObjective>]) -> Vec<(Arc<KnownO
             if core.outlooks.get(&key).is_none() {
                 let words = format!("more than {MAX_OUTLOOK_SERIES} series: this one is not forecast");
                 let (now_ms, horizon_ms) = (core.clock.now_ms(), core.options.horizon_ms);
-                let none = message::unknown(words, &TrackRecord::default(), Vec::new(), now_ms, horizon_ms);
+                let none = message::unknown(words, &TrackRecord::default(), Predicted::default(), now_ms, horizon_ms);
                 core.outlooks.put(key, none);
             }
         }

@@ -7,6 +7,7 @@ use sla_proto::convert::{duration, timestamp};
 use sla_proto::violation::v1 as pb;
 
 use crate::outlook::board::KnownOutlook;
+use crate::outlook::predicted::Predicted;
 use crate::outlook::probability::Expectation;
 use crate::outlook::track_record;
 
@@ -14,7 +15,7 @@ use crate::outlook::track_record;
 pub fn known(
     expected: &Expectation,
     record: &TrackRecord,
-    predicted_outside: Vec<pb::PredictedPoint>,
+    predicted: Predicted,
     at_ms: i64,
     horizon_ms: i64,
 ) -> KnownOutlook {
@@ -30,7 +31,8 @@ pub fn known(
         problem: String::new(),
         made: Some(timestamp(at_ms)),
         fan: expected.fan.clone(),
-        predicted_outside,
+        predicted_outside: predicted.points,
+        predicted_violations: predicted.violations,
         value_at_end: Some(expected.value_at_end),
     };
     // A short history may not turn a row to "at risk", however good its owner was before.
@@ -45,7 +47,7 @@ pub fn known(
 pub fn unknown(
     problem: String,
     record: &TrackRecord,
-    predicted_outside: Vec<pb::PredictedPoint>,
+    predicted: Predicted,
     at_ms: i64,
     horizon_ms: i64,
 ) -> KnownOutlook {
@@ -55,7 +57,8 @@ pub fn unknown(
             track_record: Some(track_record::message(record)),
             problem,
             made: Some(timestamp(at_ms)),
-            predicted_outside,
+            predicted_outside: predicted.points,
+            predicted_violations: predicted.violations,
             ..pb::Outlook::default()
         },
         risk: None,
@@ -102,12 +105,12 @@ mod tests {
 
     #[test]
     fn a_probability_is_shown_until_it_is_proven_wrong() {
-        let unproven = known(&expected(), &TrackRecord::default(), Vec::new(), 0, 600_000);
+        let unproven = known(&expected(), &TrackRecord::default(), Predicted::default(), 0, 600_000);
         assert_eq!(unproven.message.probability, Some(0.8));
         assert_eq!(unproven.risk.unwrap().standing, Standing::Unproven);
-        let proven = known(&expected(), &record(0.05), Vec::new(), 0, 600_000);
+        let proven = known(&expected(), &record(0.05), Predicted::default(), 0, 600_000);
         assert_eq!(proven.risk.unwrap().standing, Standing::Proven);
-        let withheld = known(&expected(), &record(0.8), Vec::new(), 0, 600_000);
+        let withheld = known(&expected(), &record(0.8), Predicted::default(), 0, 600_000);
         assert_eq!(
             (
                 withheld.message.probability,
@@ -125,8 +128,17 @@ mod tests {
             low_confidence: true,
             ..expected()
         };
-        assert_eq!(known(&short, &record(0.05), Vec::new(), 0, 600_000).risk, None);
-        let none = unknown("no history".into(), &TrackRecord::default(), Vec::new(), 0, 600_000);
+        assert_eq!(
+            known(&short, &record(0.05), Predicted::default(), 0, 600_000).risk,
+            None
+        );
+        let none = unknown(
+            "no history".into(),
+            &TrackRecord::default(),
+            Predicted::default(),
+            0,
+            600_000,
+        );
         assert_eq!(
             (none.message.probability, none.message.problem.as_str()),
             (None, "no history")

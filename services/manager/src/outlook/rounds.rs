@@ -76,7 +76,7 @@ pub(crate) async fn run(core: Arc<ManagerCore>) {
 impl Rounds {
     /// One round: read, expect, keep; and what was never scored is noted for a backtest.
     async fn round(&mut self, core: &ManagerCore) -> Result<(), SlaError> {
-        let now_ms = core.clock.now_ms();
+        let now_ms = core.present_ms();
         let active = core.catalog.sets()?.active();
         let active: Vec<Arc<KnownObjective>> = active.into_iter().filter(|known| known.objective.forecast).collect();
         let generations: HashMap<&ObjectiveId, u32> = active

@@ -15,6 +15,7 @@ use sla_proto::storage::v1::PutStoredSetRequest;
 
 use crate::core::ManagerCore;
 use crate::error::SlaError;
+use crate::sets::catalog::Sets;
 use crate::sets::plan::objective_message;
 use crate::sets::suggestion;
 
@@ -30,6 +31,13 @@ const MAX_SERIES: u32 = 60;
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// … up to this, while the source is away.
 const RETRY_EVERY: Duration = Duration::from_secs(5);
+/// How long until more is suggested, while there is too little history for all of it.
+const GROW_EVERY: Duration = Duration::from_secs(30);
+/// With this much history what is not suggested will not be, milliseconds.
+const ENOUGH_HISTORY_MS: i64 = 3_600_000;
+/// File systems that are no disks of the machine: full or mounted later, they are nobody's trouble.
+const NO_DISKS: &str = "autofs|cgroup2?|configfs|debugfs|devtmpfs|efivarfs|fuse.*|iso9660|nsfs|nfs4?|overlay|proc|ramfs|\
+                        rpc_pipefs|squashfs|sysfs|tmpfs|tracefs";
 /// Names of a page.
 const PAGE_NAMES: u32 = 1_000;
 /// Most pages of names looked at.
@@ -98,68 +106,120 @@ struct Candidate {
     side: Option<Side>,
 }
 
-/// Creates the set once the source answers, if none is stored. Ends when a set exists, whoever made it.
+/// Creates the set once the source answers, if none is stored, and adds to it, while nobody has touched it, until it is
+/// whole or the server has an hour of history: a server that began a minute ago has little to suggest from.
 pub(crate) async fn ensure(core: &ManagerCore) {
     let mut pause = FIRST_RETRY;
     loop {
-        match attempt(core).await {
-            Ok(()) => return,
-            Err(error) => tracing::debug!(error = %error.words(), "no default set yet"),
-        }
+        let wait = match attempt(core).await {
+            Ok(Suggested::Whole) => return,
+            Ok(Suggested::InPart) => GROW_EVERY,
+            Err(error) => {
+                tracing::debug!(error = %error.words(), "no default set yet");
+                pause = (pause * 2).min(RETRY_EVERY);
+                pause
+            }
+        };
         tokio::select! {
             () = core.shutdown.token().cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(wait) => {}
         }
-        pause = (pause * 2).min(RETRY_EVERY);
     }
 }
 
-async fn attempt(core: &ManagerCore) -> Result<(), SlaError> {
-    if !core.catalog.refresh().await?.all.is_empty() {
-        return Ok(());
-    }
+/// How far the suggestion has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Suggested {
+    /// Nothing is left to do, or it is somebody else's set.
+    Whole,
+    /// There may be more to suggest later.
+    InPart,
+}
+
+/// The stored set that may be added to: suggested, and not touched since. An empty one where none is stored at all;
+/// `None` where it is whole, or somebody's.
+fn to_fill(sets: &Sets) -> Option<pb::SlaSet> {
+    let Some(stored) = sets.by_id(NAME) else {
+        return sets.all.is_empty().then(pb::SlaSet::default);
+    };
+    let set = &stored.message;
+    let untouched = set.author == sla_runtime::caller::SYSTEM && set.objectives.iter().all(|one| one.suggested);
+    (untouched && set.objectives.len() < OBJECTIVES).then(|| set.clone())
+}
+
+async fn attempt(core: &ManagerCore) -> Result<Suggested, SlaError> {
+    let Some(mut set) = to_fill(&*core.catalog.refresh().await?) else {
+        return Ok(Suggested::Whole);
+    };
     let names = metric_names(core).await?;
-    let mut objectives = Vec::new();
+    let before = set.objectives.len();
+    let mut spanned_ms = 0;
     let mut last_error = None;
     for candidate in candidates(&names).into_iter().take(MAX_TRIES) {
-        if objectives.len() == OBJECTIVES {
+        if set.objectives.len() == OBJECTIVES {
             break;
         }
         match objective(core, &candidate).await {
-            Ok(objective) => objectives.push(objective),
+            Ok((objective, spanned)) => {
+                spanned_ms = spanned.max(spanned_ms);
+                if !set.objectives.iter().any(|have| have.query == objective.query) {
+                    set.objectives.push(objective);
+                }
+            }
             Err(error) => {
                 tracing::debug!(metric = %SafeText::new(&candidate.metric), error = %error.words(), "not suggested");
                 last_error = Some(error);
             }
         }
     }
-    if objectives.is_empty() {
+    if set.objectives.is_empty() {
         // A server without history: it is asked again until there is some.
         return Err(last_error.unwrap_or(SlaError::NotFound {
             what: "metric to suggest",
             name: SafeText::new(""),
         }));
     }
-    // Somebody may have been faster.
-    if !core.catalog.refresh().await?.all.is_empty() {
-        return Ok(());
+    let is_whole = set.objectives.len() == OBJECTIVES || spanned_ms >= ENOUGH_HISTORY_MS;
+    let done = if is_whole { Suggested::Whole } else { Suggested::InPart };
+    let description = description(set.objectives.len(), is_whole);
+    // Somebody may have been faster; and what says the same is not saved again.
+    let is_old = to_fill(&*core.catalog.refresh().await?).is_none_or(|now| now.version != set.version);
+    if is_old || (set.objectives.len() == before && set.description == description) {
+        return Ok(done);
     }
+    store(core, pb::SlaSet { description, ..set }).await?;
+    Ok(done)
+}
+
+/// What it stands on, and why it is not whole.
+fn description(objectives: usize, is_whole: bool) -> String {
+    let made = "Suggested from the last 12 h of what the server has.";
+    if is_whole {
+        return format!("{made} Edit it, or keep what fits.");
+    }
+    format!(
+        "{made} {objectives} of {OBJECTIVES} so far: its other metrics have too little history. More are added until there is \
+         an hour of it, unless you edit the set."
+    )
+}
+
+async fn store(core: &ManagerCore, set: pb::SlaSet) -> Result<(), SlaError> {
+    let expected_version = set.version;
     let set = pb::SlaSet {
         id: NAME.to_owned(),
         name: NAME.to_owned(),
-        description: "Suggested from the last 12 h of what the server has. Edit it, or keep what fits.".to_owned(),
-        objectives,
         author: sla_runtime::caller::SYSTEM.to_owned(),
         updated: Some(timestamp(core.clock.now_ms())),
         active: true,
-        ..pb::SlaSet::default()
+        ..set
+    };
+    let request = PutStoredSetRequest {
+        set: Some(set),
+        expected_version,
     };
     core.peer
         .set_store()
-        .put_stored_set(PutStoredSetRequest {
-            set: Some(set),
-            expected_version: 0,
-        })
+        .put_stored_set(request)
         .await
         .map_err(|status| SlaError::upstream("save the default set", status))?;
     core.catalog.refresh().await?;
@@ -228,16 +288,23 @@ fn candidates(names: &[MetricName]) -> Vec<Candidate> {
     out
 }
 
-async fn objective(core: &ManagerCore, candidate: &Candidate) -> Result<pb::Objective, SlaError> {
-    let what = "the metric cannot be suggested";
-    let selector = Selector::of_labels(&Labels::from_pairs([(METRIC_NAME, candidate.metric.as_str())]));
-    let Some(selector) = selector else {
-        return Err(SlaError::NotFound {
-            what: "metric",
-            name: SafeText::new(&candidate.metric),
-        });
+/// What an objective about a metric reads: machine disks only, where it is about file systems.
+fn query(metric: &str) -> Result<Query, SlaError> {
+    let unknown = || SlaError::NotFound {
+        what: "metric",
+        name: SafeText::new(metric),
     };
-    let query = Query::Selector(selector);
+    if metric.starts_with("node_filesystem_") {
+        return Query::parse(&format!("{metric}{{fstype!~\"{NO_DISKS}\"}}")).map_err(|_| unknown());
+    }
+    let selector = Selector::of_labels(&Labels::from_pairs([(METRIC_NAME, metric)]));
+    selector.map(Query::Selector).ok_or_else(unknown)
+}
+
+/// An objective, and the length of the history it stands on, milliseconds.
+async fn objective(core: &ManagerCore, candidate: &Candidate) -> Result<(pb::Objective, i64), SlaError> {
+    let what = "the metric cannot be suggested";
+    let query = query(&candidate.metric)?;
     let found = suggestion::propose(core, &query, Objective::DEFAULT_STEP_MS, CounterMode::Auto).await?;
     let range = if candidate.metric == "up" {
         // A target is up or it is not; an outage in the history must not make outages normal.
@@ -254,7 +321,7 @@ async fn objective(core: &ManagerCore, candidate: &Candidate) -> Result<pb::Obje
         ..pb::Objective::default()
     };
     let objective = convert::objective(&asked).map_err(|problems| SlaError::Invalid { what, problems })?;
-    Ok(objective_message(&objective, &asked))
+    Ok((objective_message(&objective, &asked), found.spanned_ms))
 }
 
 /// Keeps the bound that hurts: more memory than usual is no violation.
@@ -307,6 +374,44 @@ mod tests {
             ]
         );
         assert_eq!(candidates(&names)[1].title, "Load");
+    }
+
+    #[test]
+    fn only_what_was_suggested_and_not_touched_is_added_to() {
+        let one = pb::Objective {
+            suggested: true,
+            ..pb::Objective::default()
+        };
+        let set = |count: usize, author: &str| pb::SlaSet {
+            id: NAME.into(),
+            name: NAME.into(),
+            author: author.into(),
+            objectives: vec![one.clone(); count],
+            ..pb::SlaSet::default()
+        };
+        let system = sla_runtime::caller::SYSTEM;
+        let fills = |sets: Vec<pb::SlaSet>| to_fill(&Sets::new(sets)).map(|set| set.objectives.len());
+        assert_eq!(fills(vec![]), Some(0));
+        assert_eq!(fills(vec![set(1, system)]), Some(1));
+        assert_eq!(fills(vec![set(OBJECTIVES, system)]), None);
+        assert_eq!(fills(vec![set(1, "anna")]), None, "it is hers now");
+        let other = pb::SlaSet {
+            id: "web".into(),
+            ..set(1, "anna")
+        };
+        assert_eq!(fills(vec![other]), None, "there are sets, and none was suggested");
+        assert!(description(1, false).contains("1 of 5 so far: its other metrics have too little history"));
+    }
+
+    #[test]
+    fn file_systems_are_those_of_the_machine() {
+        let text = |metric: &str| query(metric).unwrap().text().to_owned();
+        let disks = text("node_filesystem_avail_bytes");
+        assert!(
+            disks.contains("fstype!~") && disks.contains("tmpfs") && disks.contains("squashfs"),
+            "{disks}"
+        );
+        assert_eq!(text("node_load1"), "node_load1");
     }
 
     #[test]

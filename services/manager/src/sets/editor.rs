@@ -17,9 +17,27 @@ use crate::options::MAX_SETS;
 use crate::sets::catalog::{Catalog, Sets};
 use crate::sets::identity::Identities;
 use crate::sets::plan::{self, PlannedSave};
-use crate::sets::validation;
+use crate::sets::validation::{self, Checked};
 
 const CANNOT_SAVE: &str = "the set cannot be saved";
+
+/// A set as it was saved.
+#[derive(Debug, Clone)]
+pub struct SavedSet {
+    /// With its new version.
+    pub set: pb::SlaSet,
+    /// What did not keep it from being saved.
+    pub warnings: Vec<Invalid>,
+}
+
+/// What an apply did, or would do.
+#[derive(Debug, Clone)]
+pub struct AppliedSets {
+    /// Change by change.
+    pub plan: Vec<PlannedChange>,
+    /// What did not keep the sets from being saved.
+    pub warnings: Vec<Invalid>,
+}
 
 /// The one that saves.
 pub struct Editor {
@@ -54,15 +72,16 @@ impl Editor {
     }
 
     /// A new set.
-    pub async fn create(&self, wanted: pb::SlaSet, author: &str) -> Result<pb::SlaSet, SlaError> {
+    pub async fn create(&self, wanted: pb::SlaSet, author: &str) -> Result<SavedSet, SlaError> {
         let _turn = self.turn().await?;
         let sets = self.catalog.refresh().await?;
-        let save = self.check(&sets, None, &wanted).await?;
-        self.put(save, 0, author).await
+        let (save, warnings) = self.check(&sets, None, &wanted).await?;
+        let set = self.put(save, 0, author).await?;
+        Ok(SavedSet { set, warnings })
     }
 
     /// A stored set with its id and the version that was read.
-    pub async fn update(&self, wanted: pb::SlaSet, author: &str) -> Result<pb::SlaSet, SlaError> {
+    pub async fn update(&self, wanted: pb::SlaSet, author: &str) -> Result<SavedSet, SlaError> {
         let _turn = self.turn().await?;
         let sets = self.catalog.refresh().await?;
         let stored = sets
@@ -73,7 +92,7 @@ impl Editor {
         if stored.version != wanted.version {
             return Err(self.stale(&stored, &wanted));
         }
-        let save = self.check(&sets, Some(&stored), &wanted).await?;
+        let (save, warnings) = self.check(&sets, Some(&stored), &wanted).await?;
         match self.put(save, stored.version, author).await {
             Err(SlaError::Upstream { status, .. }) if status.code() == Code::Aborted => {
                 // Somebody was faster between our reading and our writing.
@@ -85,7 +104,7 @@ impl Editor {
                     .clone();
                 Err(self.stale(&stored, &wanted))
             }
-            other => other,
+            other => other.map(|set| SavedSet { set, warnings }),
         }
     }
 
@@ -133,14 +152,17 @@ impl Editor {
         self.put(save, 0, author).await
     }
 
-    /// Every problem that would keep a set from being saved.
-    pub async fn validate(&self, wanted: &pb::SlaSet) -> Result<Vec<Invalid>, SlaError> {
+    /// Every problem that would keep a set from being saved, and what would not.
+    pub async fn validate(&self, wanted: &pb::SlaSet) -> Result<Checked, SlaError> {
         let sets = self.catalog.sets()?;
         let stored = sets.by_id(&wanted.id).map(|set| set.message.clone());
         match self.check(&sets, stored.as_ref(), wanted).await {
-            Ok(_) => Ok(Vec::new()),
-            Err(SlaError::Invalid { problems, .. }) => Ok(problems),
-            Err(SlaError::NameTaken { name }) => Ok(vec![name_taken(name.as_str())]),
+            Ok((_, warnings)) => Ok(Checked {
+                warnings,
+                ..Checked::default()
+            }),
+            Err(SlaError::Invalid { problems, .. }) => Ok(refused(problems)),
+            Err(SlaError::NameTaken { name }) => Ok(refused(vec![name_taken(name.as_str())])),
             Err(other) => Err(other),
         }
     }
@@ -153,11 +175,12 @@ impl Editor {
         prune: bool,
         dry_run: bool,
         author: &str,
-    ) -> Result<Vec<PlannedChange>, SlaError> {
+    ) -> Result<AppliedSets, SlaError> {
         let _turn = self.turn().await?;
         let sets = self.catalog.refresh().await?;
         let checks_end = validation::checks_end();
         let mut problems = Vec::new();
+        let mut warnings = Vec::new();
         let mut saves: Vec<(PlannedSave, u64)> = Vec::new();
         let mut names: Vec<String> = Vec::new();
         if wanted.len() > MAX_SETS {
@@ -180,8 +203,10 @@ impl Editor {
             }
             match PlannedSave::new(stored.as_ref(), set, &self.ids) {
                 Ok(save) => {
-                    let unknown = validation::unknown_queries(&self.peer, &save.set, stored.as_ref(), checks_end).await;
-                    problems.extend(unknown.into_iter().map(|invalid| invalid.within(&path)));
+                    let checked = validation::check_queries(&self.peer, &save.set, stored.as_ref(), checks_end).await;
+                    let checked = checked.within(&path);
+                    problems.extend(checked.problems);
+                    warnings.extend(checked.warnings);
                     saves.push((save, stored.map_or(0, |set| set.version)));
                 }
                 Err(found) => problems.extend(found.into_iter().map(|invalid| invalid.within(&path))),
@@ -203,8 +228,9 @@ impl Editor {
         let mut plan: Vec<PlannedChange> = saves.iter().flat_map(|(save, _)| save.changes()).collect();
         plan.extend(pruned.iter().map(plan::deletion));
         let nothing = saves.iter().all(|(save, _)| save.is_empty()) && pruned.is_empty();
+        let applied = AppliedSets { plan, warnings };
         if dry_run || nothing {
-            return Ok(plan);
+            return Ok(applied);
         }
         let puts = saves
             .iter()
@@ -227,7 +253,7 @@ impl Editor {
             .await
             .map_err(|status| SlaError::upstream("save the sets", status))?;
         self.refresh_quietly().await;
-        Ok(plan)
+        Ok(applied)
     }
 
     async fn check(
@@ -235,15 +261,15 @@ impl Editor {
         sets: &Sets,
         stored: Option<&pb::SlaSet>,
         wanted: &pb::SlaSet,
-    ) -> Result<PlannedSave, SlaError> {
+    ) -> Result<(PlannedSave, Vec<Invalid>), SlaError> {
         let save = Self::plan(sets, stored, wanted, &self.ids)?;
-        let problems = validation::unknown_queries(&self.peer, &save.set, stored, validation::checks_end()).await;
-        if problems.is_empty() {
-            return Ok(save);
+        let checked = validation::check_queries(&self.peer, &save.set, stored, validation::checks_end()).await;
+        if checked.problems.is_empty() {
+            return Ok((save, checked.warnings));
         }
         Err(SlaError::Invalid {
             what: CANNOT_SAVE,
-            problems,
+            problems: checked.problems,
         })
     }
 
@@ -308,6 +334,13 @@ impl Editor {
         if let Err(error) = self.catalog.refresh().await {
             tracing::warn!(error = %error.words(), "the sets could not be read again after a save");
         }
+    }
+}
+
+fn refused(problems: Vec<Invalid>) -> Checked {
+    Checked {
+        problems,
+        ..Checked::default()
     }
 }
 

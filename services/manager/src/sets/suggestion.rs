@@ -1,10 +1,15 @@
 //! A range proposed from the last 12 h of a query.
 
+use std::sync::Arc;
+
+use sla_domain::evaluation::{Judgement, evaluate};
 use sla_domain::invalid::Invalid;
 use sla_domain::objective::{Objective, ObjectiveId};
 use sla_domain::query::Query;
 use sla_domain::range::AllowedRange;
-use sla_domain::suggestion::{MIN_VALUES, share_limits, suggest as suggest_range};
+use sla_domain::spacing;
+use sla_domain::suggestion::{MIN_VALUES, suggest as suggest_range, unit_limits, widest};
+use sla_domain::{Samples, Window};
 use sla_proto::convert;
 use sla_proto::objective::v1 as objective_pb;
 use sla_proto::series::v1::CounterMode;
@@ -12,8 +17,9 @@ use sla_proto::set::v1::{SuggestRangeRequest, SuggestRangeResponse};
 
 use crate::core::ManagerCore;
 use crate::error::SlaError;
-use crate::evaluation::judge::judged_samples;
+use crate::evaluation::judge::{judged_samples, spacing_ms};
 use crate::samples::reader::{ReadPlan, ReadSeries, read};
+use crate::samples::series::HeldSeries;
 use crate::sets::catalog::KnownObjective;
 
 /// How much history a suggestion stands on, milliseconds (12 h).
@@ -38,7 +44,7 @@ pub(crate) async fn propose(
     step_ms: i64,
     mode: CounterMode,
 ) -> Result<Suggestion, SlaError> {
-    let at_ms = core.clock.now_ms();
+    let at_ms = core.present_ms();
     let plan = ReadPlan {
         queries: vec![convert::query_message(query, step_ms)],
         after_ms: at_ms - HISTORY_MS,
@@ -87,28 +93,51 @@ fn probe(query: &Query, mode: CounterMode) -> Result<KnownObjective, Invalid> {
     Ok(KnownObjective::new("", "", objective, &asked))
 }
 
+/// A range that would have been violated more often than this in the history it stands on says nothing about what is
+/// usual, and is not suggested.
+const MAX_VIOLATIONS: usize = 3;
+
 fn from_series(known: &KnownObjective, series: Vec<ReadSeries>) -> (Option<Suggestion>, usize) {
-    let mut values = Vec::new();
-    let (mut first_ms, mut last_ms) = (i64::MAX, i64::MIN);
-    let name = known.objective.query.metric_name().unwrap_or("").to_owned();
-    let mut rate = false;
-    for ReadSeries { held, .. } in series {
-        let (judged, of_rate) = judged_samples(known, &held);
-        rate |= of_rate;
-        for (time, value) in judged.iter().filter(|(_, value)| value.is_finite()) {
-            values.push(value);
-            first_ms = first_ms.min(time);
-            last_ms = last_ms.max(time);
-        }
-    }
-    // A counter never falls: its rate has a floor that no margin may undercut.
-    let limits = share_limits(&name, &values).or_else(|| rate.then_some((0.0, f64::MAX)));
-    let suggestion = suggest_range(&values, limits).map(|range| Suggestion {
+    let judged: Vec<(HeldSeries, Arc<Samples>)> = series
+        .into_iter()
+        .map(|ReadSeries { held, .. }| {
+            let (judged, _) = judged_samples(known, &held);
+            (held, judged)
+        })
+        .collect();
+    let points = judged.iter().flat_map(|(_, judged)| judged.iter());
+    let (times, values): (Vec<i64>, Vec<f64>) = points.filter(|(_, value)| value.is_finite()).unzip();
+    let name = known.objective.query.metric_name().unwrap_or("");
+    let limits = unit_limits(name, &values);
+    let usual = suggest_range(&values, limits);
+    let range = usual
+        .filter(|range| violations(&judged, range) <= MAX_VIOLATIONS)
+        .or_else(|| widest(&values, limits));
+    let spanned_ms = times
+        .iter()
+        .max()
+        .zip(times.iter().min())
+        .map_or(0, |(last, first)| last - first);
+    let suggestion = range.map(|range| Suggestion {
         range,
         samples: values.len() as u64,
-        spanned_ms: last_ms - first_ms,
+        spanned_ms,
     });
     (suggestion, values.len())
+}
+
+/// How often a range would have been violated.
+fn violations(judged: &[(HeldSeries, Arc<Samples>)], range: &AllowedRange) -> usize {
+    let of_series = |(held, judged): &(HeldSeries, Arc<Samples>)| {
+        let judgement = Judgement::new(*range, spacing::cap_ms(spacing_ms(held)));
+        let end_ms = judged.times_ms.last().copied().unwrap_or(0);
+        let window = Window {
+            end_ms,
+            length_ms: HISTORY_MS,
+        };
+        evaluate(judged, &judgement, window).intervals.len()
+    };
+    judged.iter().map(of_series).sum()
 }
 
 /// For the rpc.
@@ -134,7 +163,6 @@ pub(crate) async fn suggest(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::series::HeldSeries;
     use crate::samples::series::tests::head;
     use sla_domain::Samples;
     use sla_proto::series::v1::SeriesKind;
@@ -166,6 +194,27 @@ mod tests {
         let (found, _) = from_series(&known("reqs_total"), vec![counter]);
         let range = found.unwrap().range;
         assert_eq!((range.min(), range.max()), (Some(10.0), Some(10.0)));
+    }
+
+    #[test]
+    fn what_would_have_been_violated_often_is_not_suggested() {
+        // Six short peaks in 12 h: 0.2 % of all values, so no quantile sees them.
+        let values = (0..2_880).map(|i| if i % 480 == 100 { 90.0 } else { f64::from(i % 5) + 1.0 });
+        let (found, _) = from_series(
+            &known("queue_length"),
+            vec![series("queue_length", SeriesKind::Gauge, values)],
+        );
+        let range = found.unwrap().range;
+        assert!(range.max().unwrap() >= 90.0 && range.min() >= Some(0.0), "{range:?}");
+        let values = (0..2_880).map(|i| if i % 1_440 == 100 { 90.0 } else { f64::from(i % 5) + 1.0 });
+        let (found, _) = from_series(
+            &known("queue_length"),
+            vec![series("queue_length", SeriesKind::Gauge, values)],
+        );
+        assert!(
+            found.unwrap().range.max().unwrap() < 10.0,
+            "two peaks are what a range is for"
+        );
     }
 
     #[test]

@@ -38,8 +38,29 @@ pub fn checks_end() -> Instant {
     Instant::now() + CHECKS_TIMEOUT
 }
 
-/// Problems of the queries of `set` that `stored` does not have already; what was not asked until `end` is accepted.
-pub async fn unknown_queries(peer: &Peer, set: &SlaSet, stored: Option<&pb::SlaSet>, end: Instant) -> Vec<Invalid> {
+/// What the source says about the queries of a set.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Checked {
+    /// What keeps it from being saved.
+    pub problems: Vec<Invalid>,
+    /// What does not.
+    pub warnings: Vec<Invalid>,
+}
+
+impl Checked {
+    /// The same, found inside `path`.
+    #[must_use]
+    pub fn within(self, path: &str) -> Self {
+        let inside = |found: Vec<Invalid>| found.into_iter().map(|invalid| invalid.within(path)).collect();
+        Self {
+            problems: inside(self.problems),
+            warnings: inside(self.warnings),
+        }
+    }
+}
+
+/// Checks the queries of `set` that `stored` does not have already; what was not asked until `end` is accepted.
+pub async fn check_queries(peer: &Peer, set: &SlaSet, stored: Option<&pb::SlaSet>, end: Instant) -> Checked {
     let known: Vec<String> = stored
         .map(|set| {
             set.objectives
@@ -76,14 +97,15 @@ pub async fn unknown_queries(peer: &Peer, set: &SlaSet, stored: Option<&pb::SlaS
     });
     // What is missing after the limit counts as not asked.
     let _ = tokio::time::timeout_at(end, collected).await;
-    set.objectives
-        .iter()
-        .enumerate()
-        .filter_map(|(at, objective)| {
-            let finding = findings.get(objective.query.text())?;
-            problem(&format!("objectives[{at}].query"), &objective.query, finding)
-        })
-        .collect()
+    let mut checked = Checked::default();
+    for (at, objective) in set.objectives.iter().enumerate() {
+        let (field, query) = (format!("objectives[{at}].query"), &objective.query);
+        if let Some(finding) = findings.get(query.text()) {
+            checked.problems.extend(problem(&field, query, finding));
+            checked.warnings.extend(warning(&field, query, finding));
+        }
+    }
+    checked
 }
 
 fn finding(answer: Result<CheckQueryResponse, tonic::Status>) -> Finding {
@@ -100,6 +122,8 @@ fn finding(answer: Result<CheckQueryResponse, tonic::Status>) -> Finding {
 pub fn problem(field: &str, query: &Query, finding: &Finding) -> Option<Invalid> {
     match finding {
         Finding::Fine => None,
+        // What it is made of may be silent now, or its condition not met: that is no mistake.
+        Finding::NoSeries if !query.is_selector() => None,
         Finding::NoSeries => Some(Invalid::new(
             field,
             query.text(),
@@ -129,6 +153,18 @@ pub fn problem(field: &str, query: &Query, finding: &Finding) -> Option<Invalid>
     }
 }
 
+/// A finding that does not keep a query from being saved, but should be known.
+pub fn warning(field: &str, query: &Query, finding: &Finding) -> Option<Invalid> {
+    (*finding == Finding::NoSeries && !query.is_selector()).then(|| {
+        Invalid::new(
+            field,
+            query.text(),
+            "yields no series now: it is without data until it does",
+            "check the names in it, or leave it as it is",
+        )
+    })
+}
+
 /// For an answer of `ValidateSet`.
 pub fn field_problem(invalid: &Invalid) -> FieldProblem {
     FieldProblem {
@@ -150,6 +186,20 @@ mod tests {
         assert!(unknown.to_string().contains("node_laod1: is unknown"));
         let wrong = problem("q", &selector, &Finding::Wrong("unexpected )".into(), Some(4))).unwrap();
         assert_eq!(wrong.rule, "at character 5: unexpected )");
+        assert_eq!(warning("q", &selector, &Finding::NoSeries), None);
+        let silent = Query::parse("rate(node_cpu_seconds_total[5m]) > 5").unwrap();
+        assert_eq!(
+            problem("q", &silent, &Finding::NoSeries),
+            None,
+            "it can be agreed, as a selector of silent series"
+        );
+        assert!(
+            warning("q", &silent, &Finding::NoSeries)
+                .unwrap()
+                .to_string()
+                .contains("yields no series now")
+        );
+        assert_eq!(warning("q", &silent, &Finding::Fine), None);
         assert!(problem("q", &selector, &Finding::Fine).is_none());
         assert!(
             problem("q", &selector, &Finding::NotAsked).is_none(),

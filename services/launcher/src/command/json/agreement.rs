@@ -184,6 +184,7 @@ pub(crate) fn outlook(outlook: &Outlook) -> Value {
         "made": time(outlook.made.as_ref()),
         "fan": fan,
         "predicted_outside": outside,
+        "predicted_violations": outlook.predicted_violations,
     })
 }
 
