@@ -3,6 +3,8 @@
 mod answer;
 mod budget;
 mod client;
+#[cfg(any(test, feature = "test-support"))]
+pub mod decoders;
 mod diagnosis;
 mod expression;
 mod external;

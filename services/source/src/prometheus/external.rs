@@ -35,7 +35,7 @@ impl Prometheus {
 
 /// The keys of `global.external_labels` in a configuration as Prometheus' own printer writes it: blocks indented by two,
 /// one key a line. `None` where it has no `global` block or a line that is not understood. The values do not matter.
-fn label_names(yaml: &str) -> Option<Vec<String>> {
+pub(super) fn label_names(yaml: &str) -> Option<Vec<String>> {
     let mut lines = yaml.lines().skip_while(|line| line.trim_end() != "global:");
     lines.next()?;
     let mut names = Vec::new();

@@ -120,7 +120,7 @@ async fn consume(mut stream: Stream, wanted: Arc<Wanted>, cap: u64) -> Result<Ha
 }
 
 /// `body` without its snappy packing. An error of `None` is a message of more than `cap` bytes.
-fn unpacked(body: &[u8], cap: u64) -> Result<Vec<u8>, Option<String>> {
+pub(super) fn unpacked(body: &[u8], cap: u64) -> Result<Vec<u8>, Option<String>> {
     let fault = |error: snap::Error| Some(format!("snappy: {error}"));
     let length = snap::raw::decompress_len(body).map_err(fault)?;
     if length as u64 > cap {
