@@ -11,5 +11,5 @@ pub const MAX_PLAIN_SAMPLES: u64 = 1_000_000;
 pub const MAX_ANSWER_SERIES: usize = 100_000;
 /// Most bytes of names and values of one series' labels.
 pub const MAX_LABELS_BYTES: usize = 64 << 10;
-/// How long a series that is too dense is left alone before it is read again, milliseconds.
-pub const DENSE_PAUSE_MS: i64 = 600_000;
+/// How long a series that is too dense is left alone before it is read again, milliseconds: often enough to see it mend.
+pub const DENSE_PAUSE_MS: i64 = 20_000;
