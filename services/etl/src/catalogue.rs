@@ -8,7 +8,7 @@ use sla_domain::{Clock as _, Labels, SeriesId, counter};
 use sla_proto::convert;
 use sla_proto::etl::v1::CheckQueryResponse;
 use sla_proto::series::v1::{Query, Series, SeriesKind};
-use sla_source::{Call, ExpressionRequest, MetricNames, MetricSource, ReadLimits, SourceError};
+use sla_source::{Call, ExpressionRequest, MetricFamily, MetricNames, MetricSource, ReadLimits, SourceError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -35,6 +35,8 @@ struct Offer {
     names: Option<(Instant, Arc<MetricNames>)>,
     tried: Option<Instant>,
     counters: HashMap<String, bool>,
+    /// Names whose jobs declare different kinds.
+    disputed: HashMap<String, MetricFamily>,
     listings: Vec<(ReadQuery, Instant, Arc<Vec<Series>>)>,
 }
 
@@ -91,14 +93,19 @@ impl Catalogue {
         }
     }
 
-    /// Whether a metric counts up, as far as is known: by the type the source tells, else by its name.
-    pub fn kind_of(&self, metric_name: &str) -> SeriesKind {
-        let known = self.offer().counters.get(metric_name).copied();
-        if known.unwrap_or_else(|| counter::is_counter(metric_name, None)) {
-            SeriesKind::Counter
+    /// Whether a series counts up, as far as is known: by the type the source tells, else by its name. Where jobs declare
+    /// different types its own job decides; where that does not, or says two, the series is read as it is.
+    pub fn kind_of(&self, labels: &Labels) -> SeriesKind {
+        let name = labels.metric_name();
+        let offer = self.offer();
+        let counts = if let Some(family) = offer.disputed.get(name) {
+            let kind = family.kind_in(labels.get("job").unwrap_or(""));
+            kind.is_some_and(|kind| counter::is_counter(name, Some(kind)))
         } else {
-            SeriesKind::Gauge
-        }
+            let known = offer.counters.get(name).copied();
+            known.unwrap_or_else(|| counter::is_counter(name, None))
+        };
+        if counts { SeriesKind::Counter } else { SeriesKind::Gauge }
     }
 
     /// Whether the types should be read before samples are: they were not yet, and not tried a moment ago.
@@ -113,7 +120,7 @@ impl Catalogue {
         let id = SeriesId::of_series(source, labels);
         (
             id,
-            convert::series_message(id, &source.0, labels, "", self.kind_of(labels.metric_name())),
+            convert::series_message(id, &source.0, labels, "", self.kind_of(labels)),
         )
     }
 
@@ -155,6 +162,8 @@ impl Catalogue {
                 )
             })
             .collect();
+        let disputed = fresh.families.iter().filter(|family| family.is_disputed);
+        offer.disputed = disputed.map(|family| (family.name.clone(), family.clone())).collect();
         offer.names = Some((Instant::now(), fresh.clone()));
         Ok(fresh)
     }

@@ -234,6 +234,7 @@ impl MetricSource for Replay {
                     };
                     MetricFamily {
                         kinds_by_job: std::collections::BTreeMap::new(),
+                        is_disputed: false,
                         name: name.to_owned(),
                         series,
                         kind: about

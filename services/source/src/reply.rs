@@ -73,6 +73,8 @@ pub struct MetricFamily {
     pub kind: Option<String>,
     /// Where jobs contradict each other: the kind by job; a job that contradicts itself is absent.
     pub kinds_by_job: BTreeMap<String, String>,
+    /// Whether targets declare more kinds than one.
+    pub is_disputed: bool,
     /// The help text from the metadata API.
     pub help: Option<String>,
     /// The unit from the metadata API.
@@ -83,11 +85,6 @@ pub struct MetricFamily {
 pub const NATIVE_HISTOGRAM: &str = "native histogram";
 
 impl MetricFamily {
-    /// Whether jobs declare different kinds.
-    pub fn is_disputed(&self) -> bool {
-        !self.kinds_by_job.is_empty()
-    }
-
     /// The kind of this metric's series of `job`; `None` when it is not known, then the series is read as it is.
     pub fn kind_in(&self, job: &str) -> Option<&str> {
         self.kind

@@ -262,7 +262,7 @@ async fn kinds_are_the_same_at_every_start() {
                 continue;
             }
             let disputed = find("disputed").unwrap();
-            assert!(disputed.is_disputed() && disputed.kind.is_none(), "{url}: {disputed:?}");
+            assert!(disputed.is_disputed && disputed.kind.is_none(), "{url}: {disputed:?}");
             assert_eq!(disputed.kind_in("counts"), Some("counter"), "{url}");
             assert_eq!(disputed.kind_in("gauges"), Some("gauge"), "{url}");
             assert_eq!(disputed.kind_in("others"), None, "{url}");

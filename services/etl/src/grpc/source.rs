@@ -1,5 +1,7 @@
 //! `SourceService`.
 
+use std::collections::BTreeSet;
+
 use sla_domain::SafeText;
 use sla_proto::etl::v1::source_service_server::SourceService;
 use sla_proto::etl::v1::{
@@ -30,7 +32,11 @@ fn metric_name(family: &MetricFamily) -> MetricName {
     MetricName {
         name: family.name.clone(),
         series: u32::try_from(family.series).unwrap_or(u32::MAX),
-        r#type: text(&family.kind).replace("unknown", ""),
+        r#type: if family.is_disputed {
+            disputed(family)
+        } else {
+            text(&family.kind).replace("unknown", "")
+        },
         help: text(&family.help),
         unit: text(&family.unit),
     }
@@ -74,6 +80,13 @@ fn cache(reader: &SampleReader) -> SampleCache {
         cap_bytes: fill.cap_bytes,
         shed_series: fill.shed_series,
     }
+}
+
+/// The kinds that jobs declare for one name: `counter or gauge`.
+fn disputed(family: &MetricFamily) -> String {
+    let kinds: BTreeSet<&str> = family.kinds_by_job.values().map(String::as_str).collect();
+    let kinds: Vec<&str> = kinds.into_iter().collect();
+    SafeText::new(&kinds.join(" or ")).into_string()
 }
 
 #[tonic::async_trait]

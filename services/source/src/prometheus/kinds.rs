@@ -126,7 +126,7 @@ impl Prometheus {
     pub(super) async fn find_histograms(&self, families: &mut [MetricFamily], call: &Call) -> Result<(), SourceError> {
         let mut undeclared: Vec<(u64, &str)> = families
             .iter()
-            .filter(|one| one.kind.is_none() && one.kinds_by_job.is_empty() && !looks_plain(&one.name))
+            .filter(|one| one.kind.is_none() && !one.is_disputed && !looks_plain(&one.name))
             .map(|one| (one.series, one.name.as_str()))
             .collect();
         undeclared.sort_unstable();
@@ -180,6 +180,7 @@ impl Kinds {
         let mut out = MetricFamily {
             kind: None,
             kinds_by_job: BTreeMap::new(),
+            is_disputed: false,
             help: None,
             unit: None,
             name,
@@ -191,6 +192,7 @@ impl Kinds {
         let first = |set: &BTreeSet<String>| set.iter().find(|text| !text.is_empty()).cloned();
         (out.help, out.unit) = (first(&declared.help), first(&declared.unit));
         if declared.kinds.len() > 1 {
+            out.is_disputed = true;
             out.kinds_by_job = self.by_job.get(key).map(one_kind_a_job).unwrap_or_default();
         } else {
             out.kind = declared.kinds.first().cloned();
@@ -281,7 +283,7 @@ mod tests {
             ],
         );
         let x = kinds.family("x".into(), 3);
-        assert_eq!((x.kind.as_deref(), x.is_disputed()), (None, true));
+        assert_eq!((x.kind.as_deref(), x.is_disputed), (None, true));
         assert_eq!(x.kind_in("a"), Some("counter"));
         assert_eq!(x.kind_in("b"), Some("gauge"));
         assert_eq!((x.kind_in("c"), x.kind_in("d")), (None, None));
