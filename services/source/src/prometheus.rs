@@ -11,6 +11,7 @@ mod external;
 mod haul;
 mod json;
 mod kinds;
+mod known;
 mod metadata;
 mod plan;
 mod probe;
@@ -39,7 +40,7 @@ use client::Client;
 /// A Prometheus-compatible server.
 pub struct Prometheus {
     client: Client,
-    info: Mutex<Option<probe::Known>>,
+    info: Mutex<Option<known::Known>>,
 }
 
 impl Prometheus {

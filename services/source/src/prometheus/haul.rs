@@ -10,7 +10,7 @@ use std::sync::Arc;
 use sla_domain::{Labels, Samples};
 
 use super::plan::Selection;
-use super::wire::{Sink, WireChunk};
+use super::wire::{Sink, TOO_MANY, WireChunk};
 use crate::limits::{MAX_ANSWER_SAMPLES, MAX_SERIES_SAMPLES};
 use crate::reply::{SeriesData, Way, XorChunk};
 use crate::{xor, xor2};
@@ -224,9 +224,6 @@ impl<'a> Taking<'a> {
         }
     }
 }
-
-/// What ends a read that brings more than fits.
-pub(super) const TOO_MANY: &str = "more samples than one answer may have";
 
 impl Sink for Taking<'_> {
     fn series(&mut self, query: u64, labels: Labels) -> bool {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Prometheus;
 use super::json::{self, Success};
+use super::known::Known;
 use super::question::Question;
 use crate::error::SourceError;
 use crate::port::Call;
@@ -15,17 +16,6 @@ use crate::reply::{SourceInfo, Way};
 
 /// After this long the server is asked again: it may have been upgraded or configured anew.
 const PROBE_AGE: Duration = Duration::from_mins(10);
-
-/// What was found out, and when.
-#[derive(Debug, Clone)]
-pub(super) struct Known {
-    at: Instant,
-    info: SourceInfo,
-    /// Names of the labels that the server adds to remote reads; `None` = it does not tell.
-    external: Option<Vec<String>>,
-    /// Whether a NaN in an answer is a stale marker.
-    nan_is_stale: bool,
-}
 
 impl Prometheus {
     fn cached(&self) -> MutexGuard<'_, Option<Known>> {

@@ -8,10 +8,10 @@ use prost::Message as _;
 use sla_domain::Labels;
 
 use super::client::Stream;
-use super::haul::{Haul, TOO_MANY, Taking, Untaken, Wanted};
+use super::haul::{Haul, Taking, Untaken, Wanted};
 use super::question::Question;
 use super::read::{Part, Span};
-use super::wire::{self, ReadRequest, ResponseType};
+use super::wire::{self, ReadRequest, ResponseType, TOO_MANY};
 use super::{Prometheus, plan};
 use crate::error::SourceError;
 use crate::limits::MAX_SERIES_SAMPLES;

@@ -7,6 +7,8 @@ use sla_domain::{Labels, Samples};
 use super::plan::Selection;
 use crate::limits::{MAX_LABELS_BYTES, MAX_PLAIN_SAMPLES, MAX_SERIES_SAMPLES};
 
+/// What ends a read that brings more than fits.
+pub(super) const TOO_MANY: &str = "more samples than one answer may have";
 /// Most labels of one series.
 pub(super) const MAX_LABELS: usize = 1_000;
 
@@ -288,7 +290,7 @@ pub(super) fn sample_response(message: &[u8], sink: &mut impl Sink) -> Result<()
             } else {
                 taken += seen;
                 if taken > MAX_PLAIN_SAMPLES {
-                    return Err(super::haul::TOO_MANY);
+                    return Err(TOO_MANY);
                 }
                 samples(series)?
             };
