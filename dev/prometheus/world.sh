@@ -18,8 +18,8 @@ case $PROGRAM in
 *)
   # Names beyond ASCII came with 3.0.
   case $("$PROGRAM" --version 2>&1 | head -1) in *" 2."*) utf8= ;; *) utf8=utf8 ;; esac
-  python3 "$HERE/declare.py" $((P + 1)) counter & echo $! > "$W/counter.pid"
-  python3 "$HERE/declare.py" $((P + 2)) gauge & echo $! > "$W/gauge.pid"
+  start counter python3 "$HERE/declare.py" $((P + 1)) counter
+  start gauge python3 "$HERE/declare.py" $((P + 2)) gauge
   {
     printf 'global:\n  scrape_interval: 1s\n  external_labels: {cluster: eu, replica: "0"}\n'
     printf 'storage:\n  tsdb:\n    out_of_order_time_window: 2h\n'
