@@ -30,7 +30,6 @@ const UNTIED_SOON: &[(&str, &str)] = &[
     ),
     ("services/launcher", "roles are started from what serving was asked"),
     ("services/manager", "what is asked of a judgement lives with the judge"),
-    ("services/source", "what the probe knows lives with what asks it"),
 ];
 
 /// Every folder of the workspace with sources of its own.
