@@ -48,7 +48,9 @@ impl DickeyFuller {
 /// # Errors
 /// [`Degenerate`]: empty, gaps, shorter than 4, constant, [`Degenerate::ExactFit`] when a regression leaves no residual.
 pub fn augmented_dickey_fuller(values: &[f64]) -> Result<DickeyFuller, Degenerate> {
-    let z = standardise(values, MIN_SAMPLES)?.values;
+    let scaled = standardise(values, MIN_SAMPLES)?;
+    let rounding = scaled.rounding();
+    let z = scaled.values;
     let max_lag = largest_lag(z.len());
     let differences: Vec<f64> = z.windows(2).map(|w| w[1] - w[0]).collect();
     let by_gram = if z.len() < SMALL_SAMPLE {
@@ -58,7 +60,7 @@ pub fn augmented_dickey_fuller(values: &[f64]) -> Result<DickeyFuller, Degenerat
     };
     let found = match by_gram {
         Some(found) => found,
-        None => orthogonal::search(&z, &differences, max_lag)?,
+        None => orthogonal::search(&z, &differences, max_lag, rounding)?,
     };
     if !found.statistic.is_finite() || !found.best_aic.is_finite() {
         return Err(Degenerate::ExactFit);

@@ -4,9 +4,11 @@
 
 mod basis;
 mod fit;
+mod line;
 mod model;
 mod recursion;
 
 pub use fit::{fit, warm_fit};
+pub use line::Line;
 pub use model::{Filtered, Fit, MAX_HORIZON, MAX_SEASON, Parameters, State, extrapolate};
 pub use recursion::filter;

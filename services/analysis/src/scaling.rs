@@ -6,12 +6,25 @@ use crate::statistics::{Moments, moments};
 /// Values beyond this leave no room for the sums and differences that models form.
 const FARTHEST: f64 = 1e300;
 
+/// Rounding that sums and products of standardised values leave.
+const COMPUTING: f64 = 1e-14;
+/// Units of the last place that a difference or a mean of few values may be off.
+const UNITS: f64 = 2.0;
+
 /// Values centred on their mean and divided by their sample standard deviation.
 #[derive(Debug, Clone)]
 pub(crate) struct Scaled {
     pub(crate) values: Vec<f64>,
     pub(crate) centre: f64,
     pub(crate) scale: f64,
+}
+
+impl Scaled {
+    /// Root mean square of what is nothing but rounding in `values`, at most: each came with half a unit of its last place, which counts
+    /// the more the larger the series is against its spread; never less than what computing with numbers of order one leaves.
+    pub(crate) fn rounding(&self) -> f64 {
+        COMPUTING + UNITS * f64::EPSILON * (self.centre.abs() / self.scale + 1.0)
+    }
 }
 
 /// Refuses what no model can use, then centres and scales. Cost: three passes and one allocation.

@@ -33,9 +33,7 @@ const EARLY: f64 = 0.6;
 const PEAK_HEIGHT: f64 = 0.1;
 /// … and rise this much above the lowest value before it.
 const PEAK_RISE: f64 = 0.15;
-/// Share of the variance that a season must explain, chance put aside, with very many cycles.
-const SHARE: f64 = 0.2;
-/// What few cycles add to that: with 3 cycles a drifting series repeats by chance.
+/// What few cycles add to the share of the variance that a season must explain: with 3 cycles a drifting series repeats by chance.
 const SHARE_FOR_FEW: f64 = 1.0;
 /// Seasons taken from one level.
 const PER_LEVEL: usize = 2;
@@ -48,6 +46,34 @@ const CLOCK_MS: [u64; 20] = [
 ];
 /// How far, relative to the period, such a division may lie from what was measured.
 const SNAP: f64 = 0.03;
+
+/// How hard values are looked at.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    /// Share of the values on either side beyond which they are clipped, and how far beyond, in units of the range between.
+    tail: f64,
+    slack: f64,
+    /// Share of the variance that a season must explain, chance put aside, with very many cycles.
+    share: f64,
+    /// Whether each level is clipped again once its trend is out: on a slope spikes hide between the values.
+    again: bool,
+}
+
+/// First as they are: a job that runs for one scrape of forty is rare, and yet the season.
+const PLAIN: Look = Look {
+    tail: 0.01,
+    slack: 0.5,
+    share: 0.2,
+    again: false,
+};
+/// Then, when nothing was found, without what few values say: six spikes have more variance than any season below them.
+const ROBUST: Look = Look {
+    tail: 0.05,
+    slack: 0.25,
+    share: 0.15,
+    again: true,
+};
+
 /// One period that the series repeats with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Season {
@@ -60,8 +86,8 @@ pub struct Season {
 
 /// Periods of `values` (equal spacing of `step_ms`) between one minute and one day, the strongest first, at most three.
 ///
-/// A period must be seen at least [`CYCLES`] times. An empty list means that none was found. Single outliers do not hide a period:
-/// values are clipped beyond the 1st and 99th percentile. O(n).
+/// A period must be seen at least [`CYCLES`] times. An empty list means that none was found. Neither spikes nor a trend hide a period:
+/// where nothing is found values are looked at once more without their outer parts. O(n).
 ///
 /// # Errors
 /// [`Degenerate`]: gaps, fewer than 12 values, constant, a step of 0 ms.
@@ -84,18 +110,27 @@ pub fn detect(values: &[f64], step_ms: u64) -> Result<Vec<Season>, Degenerate> {
     if shortest > longest {
         return Ok(Vec::new());
     }
-    let mut points = clipped(values)?;
+    let sought = |look| Ok(search(clipped(values, look)?, look, shortest, longest, step_ms));
+    let plain: Vec<Season> = sought(PLAIN)?;
+    if plain.is_empty() { sought(ROBUST) } else { Ok(plain) }
+}
+
+/// The strongest periods of clipped values between `shortest` and `longest`, at most three.
+fn search(mut points: Vec<f64>, look: Look, shortest: usize, longest: usize, step_ms: u64) -> Vec<Season> {
     let mut width = 1;
     let mut found: Vec<Season> = Vec::new();
     loop {
         let mut level = detrended(&points);
+        if look.again {
+            clip_again(&mut level, look);
+        }
         let first = if width == 1 {
             shortest
         } else {
             FIRST_LAG.max(shortest.div_ceil(width))
         };
         for _ in 0..PER_LEVEL {
-            let Some(season) = strongest(&level, width, first, longest, step_ms) else {
+            let Some(season) = strongest(&level, look.share, width, first, longest, step_ms) else {
                 break;
             };
             found.push(season);
@@ -119,17 +154,17 @@ pub fn detect(values: &[f64], step_ms: u64) -> Result<Vec<Season>, Degenerate> {
     found.sort_by(|a, b| b.strength.total_cmp(&a.strength).then(a.period.cmp(&b.period)));
     found.dedup_by_key(|s| s.period);
     found.truncate(MOST_PERIODS);
-    Ok(found)
+    found
 }
 
 /// The strongest season of the level; of several about as strong ones the shortest.
-fn strongest(level: &[f64], width: usize, first: usize, longest: usize, step_ms: u64) -> Option<Season> {
+fn strongest(level: &[f64], least: f64, width: usize, first: usize, longest: usize, step_ms: u64) -> Option<Season> {
     let mut candidates: Vec<Season> = Vec::new();
     for lag in peaks(level, first, longest / width) {
         let period = rounded(level, tuned(level, lag), width, step_ms);
         if period <= longest
             && period / width >= first
-            && let Some(strength) = explained(level, period as f64 / width as f64)
+            && let Some(strength) = explained(level, period as f64 / width as f64, least)
         {
             candidates.push(Season { period, strength });
         }
@@ -142,9 +177,9 @@ fn strongest(level: &[f64], width: usize, first: usize, longest: usize, step_ms:
 }
 
 /// The series around its median, clipped where single outliers would dominate every product.
-fn clipped(values: &[f64]) -> Result<Vec<f64>, Degenerate> {
-    let [low, middle, high] = quantiles(values, [0.01, 0.5, 0.99])?;
-    let slack = 0.5 * (high - low);
+fn clipped(values: &[f64], look: Look) -> Result<Vec<f64>, Degenerate> {
+    let [low, middle, high] = quantiles(values, [look.tail, 0.5, 1.0 - look.tail])?;
+    let slack = look.slack * (high - low);
     if !slack.is_finite() {
         return Err(Degenerate::OutOfRange);
     }
@@ -162,6 +197,19 @@ fn clipped(values: &[f64]) -> Result<Vec<f64>, Degenerate> {
         .iter()
         .map(|x| (x.clamp(floor, ceiling) - middle) / slack)
         .collect())
+}
+
+/// The same without another centre and scale.
+fn clip_again(level: &mut [f64], look: Look) {
+    let Ok([low, high]) = quantiles(level, [look.tail, 1.0 - look.tail]) else {
+        return;
+    };
+    let slack = look.slack * (high - low);
+    if slack > 0.0 {
+        for x in level {
+            *x = x.clamp(low - slack, high + slack);
+        }
+    }
 }
 
 /// Points less their centred moving average, whose window shrinks at the ends.
@@ -317,10 +365,10 @@ fn phases(period: f64, cells: usize) -> impl Iterator<Item = usize> {
 }
 
 /// The share that counts, or `None` when chance or drift would do as well.
-fn explained(level: &[f64], period: f64) -> Option<f64> {
+fn explained(level: &[f64], period: f64, least: f64) -> Option<f64> {
     let share = explained_share(level, period);
     let chance = period.round().max(2.0) / level.len() as f64;
-    (share >= SHARE + SHARE_FOR_FEW * chance).then_some(share.min(1.0))
+    (share >= least + SHARE_FOR_FEW * chance).then_some(share.min(1.0))
 }
 
 /// Share of the variance that phase means explain, corrected for what chance explains.

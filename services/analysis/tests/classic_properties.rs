@@ -263,6 +263,29 @@ fn degenerate_series_are_refused_at_once() {
         assert!(begin.elapsed() < Duration::from_millis(20), "{reason}");
     }
     assert_eq!(augmented_dickey_fuller(&ramp).unwrap_err(), Degenerate::ExactFit);
+    // The same line anywhere and in any unit: what is left of it is rounding, the larger the farther from zero.
+    for (offset, slope) in [(0.1, 0.1), (1e9, 1.0 / 3.0), (-1e12, 0.7), (1e-9, 1e-13), (1e6, -1e-3)] {
+        let line: Vec<f64> = (0..720).map(|i| offset + slope * f64::from(i)).collect();
+        assert_eq!(
+            augmented_dickey_fuller(&line),
+            Err(Degenerate::ExactFit),
+            "{offset} {slope}"
+        );
+        assert_eq!(
+            holt_winters::fit(&line, 5).map(|_| ()),
+            Err(Degenerate::ExactFit),
+            "{offset} {slope}"
+        );
+        let goes_on = holt_winters::Line::through(&line).unwrap().ahead(10);
+        assert!(
+            (goes_on - (offset + slope * 729.0)).abs() <= 1e-12 * offset.abs().max(1e-9),
+            "{goes_on}"
+        );
+    }
+    // Real noise on a large level is no rounding.
+    let noisy: Vec<f64> = (0..720).map(|i| 1e9 + 1e-3 * f64::from(i * i % 101)).collect();
+    assert!(augmented_dickey_fuller(&noisy).is_ok());
+    assert_eq!(holt_winters::Line::through(&noisy), None);
     assert_eq!(augmented_dickey_fuller(&alternating).unwrap_err(), Degenerate::ExactFit);
     assert_eq!(holt_winters::fit(&ramp, 5).unwrap_err(), Degenerate::ExactFit);
     assert_eq!(

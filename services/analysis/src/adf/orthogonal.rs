@@ -11,7 +11,12 @@ const DEPENDENT: f64 = 1e-10;
 ///
 /// # Errors
 /// [`Degenerate::ExactFit`] without residual.
-pub(super) fn search(level: &[f64], differences: &[f64], max_lag: usize) -> Result<Regression, Degenerate> {
+pub(super) fn search(
+    level: &[f64],
+    differences: &[f64],
+    max_lag: usize,
+    rounding: f64,
+) -> Result<Regression, Degenerate> {
     let rows = differences.len() - max_lag;
     let response = &differences[max_lag..];
     let total = centred_square(response);
@@ -23,11 +28,11 @@ pub(super) fn search(level: &[f64], differences: &[f64], max_lag: usize) -> Resu
     let residuals: Vec<f64> = (0..=max_lag)
         .map(|lag| reduced.response[reduced.ranks[lag + 1]..].iter().map(|x| x * x).sum())
         .collect();
-    if residuals.iter().any(|r| is_exact(*r, total, rows)) {
+    if residuals.iter().any(|r| is_exact(*r, total, rows, rounding)) {
         return Err(Degenerate::ExactFit);
     }
     let (lag, best_aic) = best(&residuals, rows, |lag| reduced.ranks[lag + 1]);
-    let statistic = finish(level, differences, lag)?;
+    let statistic = finish(level, differences, lag, rounding)?;
     Ok(Regression {
         lag,
         best_aic,
@@ -35,7 +40,7 @@ pub(super) fn search(level: &[f64], differences: &[f64], max_lag: usize) -> Resu
     })
 }
 
-fn finish(level: &[f64], differences: &[f64], lag: usize) -> Result<f64, Degenerate> {
+fn finish(level: &[f64], differences: &[f64], lag: usize, rounding: f64) -> Result<f64, Degenerate> {
     let rows = differences.len() - lag;
     let response = &differences[lag..];
     let mut columns = vec![vec![1.0; rows]];
@@ -47,7 +52,7 @@ fn finish(level: &[f64], differences: &[f64], lag: usize) -> Result<f64, Degener
     let reduced = triangularise(columns, response.to_vec());
     let rank = reduced.ranks[count - 1];
     let residual: f64 = reduced.response[rank..].iter().map(|x| x * x).sum();
-    if rows <= rank || is_exact(residual, centred_square(response), rows) {
+    if rows <= rank || is_exact(residual, centred_square(response), rows, rounding) {
         return Err(Degenerate::ExactFit);
     }
     let spread = (residual / (rows - rank) as f64).sqrt();

@@ -2,8 +2,6 @@
 
 /// Residual over total sum of squares below which the fit counts as exact.
 const EXACT: f64 = 1e-20;
-/// Root mean square residual, in standard deviations of the series, that is rounding noise of order-one values.
-const ROUNDING: f64 = 1e-14;
 /// The final regression: its lag, the AIC that chose it, and the level's t-statistic.
 pub(super) struct Regression {
     pub(super) lag: usize,
@@ -11,9 +9,9 @@ pub(super) struct Regression {
     pub(super) statistic: f64,
 }
 
-/// Whether a residual sum of squares over `n` rows is nothing but rounding.
-pub(super) fn is_exact(residual: f64, total: f64, n: usize) -> bool {
-    residual < EXACT * total || residual < ROUNDING * ROUNDING * n as f64
+/// Whether a residual sum of squares over `n` rows is nothing but rounding, of root mean square `rounding` a value.
+pub(super) fn is_exact(residual: f64, total: f64, n: usize, rounding: f64) -> bool {
+    residual < EXACT * total || residual < rounding * rounding * n as f64
 }
 
 /// Akaike's criterion of a Gaussian regression with `n` observations and `k` coefficients.

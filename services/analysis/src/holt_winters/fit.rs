@@ -14,7 +14,7 @@ const GAIN_ENOUGH: f64 = 1e-7;
 const DESCENTS: usize = 4;
 /// Two starts nearer than this (largest difference of the coordinates' square roots) lie in one valley: one descent serves both.
 const ONE_VALLEY: f64 = 0.2;
-/// SSE per value, in variances of the series, that is nothing but rounding.
+/// SSE per value, in variances of the series, that no descent can tell from nothing.
 const EXACT: f64 = 1e-20;
 /// Damping of the first step.
 const FIRST_DAMPING: f64 = 1e-3;
@@ -72,6 +72,8 @@ struct Search<'a> {
     scaled: Vec<f64>,
     centre: f64,
     scale: f64,
+    /// SSE per value, in variances of the series, that is nothing but rounding.
+    exact: f64,
     m: usize,
     work: Workspace,
 }
@@ -96,8 +98,10 @@ impl<'a> Search<'a> {
         check_season(m, MAX_SEASON)?;
         let scaled = standardise(values, (2 * m).max(m + 5))?;
         let work = Workspace::new(values.len(), m);
+        let rounding = scaled.rounding();
         Ok(Self {
             values,
+            exact: EXACT.max(rounding * rounding),
             scaled: scaled.values,
             centre: scaled.centre,
             scale: scaled.scale,
@@ -166,7 +170,7 @@ impl<'a> Search<'a> {
 
     /// Projected Levenberg–Marquardt with an active set on the unit cube.
     fn descend(&mut self, mut point: Point) -> Point {
-        let floor = EXACT * self.scaled.len() as f64;
+        let floor = self.exact * self.scaled.len() as f64;
         let mut damping = FIRST_DAMPING;
         // `project` must have run at `point` last: the curvature uses its factor.
         let mut fresh = self.evaluate(point.at, point.start.clone());
@@ -237,7 +241,7 @@ impl<'a> Search<'a> {
         };
         let filtered = recursion::run(self.values, parameters, &start);
         let n = self.values.len();
-        if filtered.sse <= EXACT * n as f64 * self.scale * self.scale {
+        if filtered.sse <= self.exact * n as f64 * self.scale * self.scale {
             return Err(Degenerate::ExactFit);
         }
         if !filtered.sse.is_finite() {

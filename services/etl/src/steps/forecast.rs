@@ -1,8 +1,8 @@
 //! What is expected: Holt–Winters of the mean, the maximum and the minimum of 2-min bins, with 95 % intervals.
 
+use sla_analysis::Degenerate;
 use sla_analysis::bins::{Bin, bins};
-use sla_analysis::holt_winters::{Fit, Parameters, fit, warm_fit};
-use sla_analysis::{Degenerate, statistics};
+use sla_analysis::holt_winters::{Fit, Line, Parameters, fit, warm_fit};
 use sla_domain::Samples;
 use sla_domain::duration::format_short_ms;
 use sla_proto::convert;
@@ -207,22 +207,11 @@ impl Frame {
 
     /// Of a series without noise: constant or a straight line. It goes on as it was, with an interval of no width.
     fn straight_line(&self, values: &[f64]) -> Option<ForecastLine> {
-        let (first, last) = (*values.first()?, *values.last()?);
-        let slope = if values.len() > 1 {
-            (last - first) / (values.len() - 1) as f64
-        } else {
-            0.0
-        };
-        let moments = statistics::moments(values).ok()?;
-        let tolerance = 1e-9 * (moments.max - moments.min).max(f64::EPSILON * moments.max.abs().max(moments.min.abs()));
-        let straight = values
-            .iter()
-            .enumerate()
-            .all(|(k, value)| (value - (first + slope * k as f64)).abs() <= tolerance);
-        straight.then(|| ForecastLine {
+        let line = Line::through(values)?;
+        Some(ForecastLine {
             points: (0..self.steps)
                 .map(|step| {
-                    let value = last + slope * (self.late + step + 1) as f64;
+                    let value = line.ahead(self.late + step + 1);
                     self.point(step, value, value, value)
                 })
                 .collect(),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use sla_analysis::Degenerate;
 use sla_analysis::bins::{Bin, bins, latest_run};
-use sla_analysis::holt_winters::{Fit, Parameters, State, extrapolate, filter, fit};
+use sla_analysis::holt_winters::{Fit, Line, Parameters, State, extrapolate, filter, fit};
 
 use super::wish::{Given, Wish};
 use crate::command::input::Measured;
@@ -72,6 +72,11 @@ fn model(input: &[f64], bin_ms: i64, m: usize, given: &Given) -> Value {
         Ok(answer) => answer,
         Err(reason) => {
             out["degenerate"] = json!(reason.to_string());
+            // As a run's forecast: where there is no noise the line goes on, with an interval of no width.
+            if let (Degenerate::Constant | Degenerate::ExactFit, Some(line)) = (reason, Line::through(input)) {
+                out["forecast"] = json!((1..=h).map(|step| line.ahead(step)).collect::<Vec<f64>>());
+                out["se"] = json!(vec![0.0; h]);
+            }
             return out;
         }
     };
