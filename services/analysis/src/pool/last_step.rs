@@ -5,7 +5,7 @@ use super::question::{Bands, LEVELS, Side, Threshold};
 
 /// Probabilities stay this far from 0 and 1.
 const LEAST: f64 = 0.002;
-/// How strongly a probability is pulled off 0 and 1 where the horizon is long against the history.
+/// How strongly a share is pulled off 0 and off 1, per squared share of the unseen: what few samples did not show may still come.
 const PULL: f64 = 1.35;
 /// And at most this much.
 const MOST_PULL: f64 = 0.2;
@@ -16,11 +16,31 @@ const SHIFT: f64 = -0.21;
 
 /// The probability that a scaled threshold is left within `slots`, when paths of weight `share` leave it.
 pub(crate) fn probability(share: f64, slots: usize, threshold: Threshold, ground: &Ground) -> f64 {
+    let share = share.clamp(0.0, 1.0);
     if ground.constant {
-        return tempered(share, 0.0, 1.0);
+        return share.clamp(LEAST, 1.0 - LEAST);
     }
-    let near = ground.nearness(threshold.value);
-    sharpened(tempered(share, unseen(slots, ground.slots), near), slots)
+    let unseen = unseen(slots, ground.slots);
+    let pull = (PULL * unseen * unseen).min(MOST_PULL);
+    // Beyond all that was seen: of exchangeable windows the next one holds the record with probability `unseen`, and the record must reach
+    // that far.
+    let record = ground.extremes.beyond(threshold.side, threshold.value);
+    let share = if record < 1.0 {
+        // As far as deviations die out within the horizon the next window is one more of those that were seen; as far as they last, the paths
+        // know more.
+        let lasts = ground.lasting(slots);
+        lasts * share + (1.0 - lasts) * unseen * record
+    } else {
+        share
+    };
+    let up = pull.min(unseen) * record;
+    // Where every window so far left the threshold, only a change of the series itself could spare it.
+    let down = if ground.always_left(slots, threshold) {
+        0.0
+    } else {
+        pull
+    };
+    sharpened(share + (1.0 - share) * up - share * down, slots)
 }
 
 /// Share of the unseen: a horizon of `slots` after a history of `seen` slots is this part of the whole.
@@ -45,15 +65,8 @@ pub(crate) fn bands_floor(value: &Bands, k: usize, threshold: Threshold, ground:
 /// Undoes the pull toward ½ of an average of probabilities for a horizon of `slots`. At a single slot nothing is shifted: half of all
 /// values lie beyond the median.
 fn sharpened(p: f64, slots: usize) -> f64 {
+    let p = p.clamp(LEAST, 1.0 - LEAST);
     let odds = libm::log(p / (1.0 - p));
     let shift = SHIFT * (1.0 - 1.0 / slots as f64);
     (1.0 / (1.0 + libm::exp(-(shift + SHARPENING * odds)))).clamp(LEAST, 1.0 - LEAST)
-}
-
-/// Keeps a share of paths off 0 and 1, the further the less history there is: what never happened in a short history may still happen (rule
-/// of succession, Laplace). `near` is 1 for thresholds among the seen values and falls to 0 far from them: there the paths know enough.
-fn tempered(share: f64, unseen: f64, near: f64) -> f64 {
-    let pull = (PULL * unseen * unseen).min(MOST_PULL) * near;
-    let share = share.clamp(0.0, 1.0);
-    LEAST + (1.0 - 2.0 * LEAST) * (share + (1.0 - share) * pull) * (1.0 - pull)
 }

@@ -117,6 +117,7 @@ impl Futures {
             running_min: running(&self.paths.low),
             low_confidence: self.is_doubtful(),
             constant: self.ground.constant,
+            changed_ms: self.ground.changed_ms(),
             method: method(&self.weights_for(self.longest())),
         })
     }
@@ -202,6 +203,7 @@ impl Futures {
 
     fn is_doubtful(&self) -> bool {
         self.ground.constant
+            || self.ground.changed.is_some()
             || self.ground.span_s < CONFIDENT_SPAN_S
             || self.ground.slots < CONFIDENT_SLOTS
             || self.ground.slots < 2 * self.longest()

@@ -187,11 +187,13 @@ pub struct PoolForecast {
     pub running_max: Bands,
     /// Quantiles of the running minimum up to each step.
     pub running_min: Bands,
-    /// History too short (under 1 h), constant, or too short for the horizon: show no percentage to two digits.
+    /// History too short (under 1 h), constant, too short for the horizon, or lately changed: show no percentage to two digits.
     pub low_confidence: bool,
+    /// Time (as the history's) since which the series behaves otherwise than ever before in the history: what was learned before may not hold.
+    pub changed_ms: Option<i64>,
     /// Every sample of the history has the same value: nothing can be learned about change.
     pub constant: bool,
-    /// Which experts made the number, heaviest first: `pool: chain-4h .31 near-24h .22 …`.
+    /// Which experts made the number, heaviest first: `pool: level-24h .31 near-24h .22 …`.
     pub method: String,
 }
 

@@ -48,9 +48,6 @@ pub(crate) struct Terrain {
 /// What bounds paths and comparisons, in units of the terrain.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Walls {
-    /// Lowest and highest value seen.
-    pub(crate) low: f64,
-    pub(crate) high: f64,
     /// Lowest and highest value that a path may reach.
     pub(crate) floor: f64,
     pub(crate) ceiling: f64,
@@ -143,8 +140,6 @@ impl Walls {
             floor = floor.max(0.0);
         }
         Self {
-            low,
-            high,
             floor,
             ceiling: if is_wall(high) { high } else { high + HEADROOM * range },
             grain: 1e-9 * (range + f64::MIN_POSITIVE) + 4.0 * f64::EPSILON * high.abs().max(low.abs()),
