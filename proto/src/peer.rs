@@ -1,10 +1,15 @@
 //! `Peer`: the one client of all services. Consoles and roles use the same type, over a Unix socket, TCP or inside the
 //! process; only the transport below differs.
 
+mod access;
 mod channel;
+mod claim;
+pub mod contract;
 mod deadline;
 mod late;
+mod routed;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,9 +17,12 @@ use futures::future::BoxFuture;
 use tonic::transport::{Endpoint, Uri};
 use tonic_health::pb::health_client::HealthClient;
 
+pub use access::{Access, access};
 pub use channel::{BoxError, PeerChannel, PeerService};
+pub use claim::Claims;
 pub use deadline::{DeadlineClass, deadline_class};
 pub use late::LateRoutes;
+pub use routed::role_of;
 
 use crate::{etl, retrieval, server, set, storage, violation};
 
@@ -113,6 +121,20 @@ impl Peer {
         Self {
             channel: PeerChannel::new(service),
         }
+    }
+
+    /// A peer of roles in several processes: calls of the roles named in `elsewhere` go there, all others go on as before.
+    #[must_use]
+    pub fn routed(self, elsewhere: BTreeMap<String, Self>) -> Self {
+        let channels = elsewhere.into_iter().map(|(role, peer)| (role, peer.channel));
+        Self::local(routed::Routed::new(channels.collect(), self.channel))
+    }
+
+    /// The same peer, saying this about its caller. Claims that a call carries already stay.
+    #[must_use]
+    pub fn claiming(mut self, claims: Claims) -> Self {
+        self.channel = self.channel.claiming(claims);
+        self
     }
 
     /// A peer whose service is filled in later: roles of one process that call each other. Until then each call answers

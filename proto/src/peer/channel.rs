@@ -12,6 +12,7 @@ use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
+use super::claim::Claims;
 use super::deadline::{DeadlineClass, deadline_class};
 
 /// Any error on the way.
@@ -44,6 +45,7 @@ where
 pub struct PeerChannel {
     inner: BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>,
     dated: bool,
+    claims: Claims,
 }
 
 impl fmt::Debug for PeerChannel {
@@ -57,7 +59,13 @@ impl PeerChannel {
         Self {
             inner: BoxCloneSyncService::new(service.map_err(Into::into)),
             dated: true,
+            claims: Claims::default(),
         }
+    }
+
+    /// With these claims on each call.
+    pub(super) fn claiming(self, claims: Claims) -> Self {
+        Self { claims, ..self }
     }
 
     /// Without deadlines of its own: below a channel that has set them already.
@@ -81,6 +89,7 @@ impl Service<http::Request<Body>> for PeerChannel {
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let inner = self.inner.clone();
+        self.claims.put(request.headers_mut());
         let limit = if self.dated {
             deadline_class(request.uri().path()).limit()
         } else {

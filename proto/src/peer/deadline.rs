@@ -80,31 +80,19 @@ pub fn deadline_class(path: &str) -> DeadlineClass {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use prost::Message as _;
-    use prost_types::FileDescriptorSet;
-
-    /// Every (path, server streaming) of the contract.
-    fn rpcs() -> Vec<(String, bool)> {
-        let set = FileDescriptorSet::decode(crate::DESCRIPTORS).unwrap();
-        let mut rpcs = Vec::new();
-        for file in set.file {
-            let package = file.package().to_owned();
-            for service in &file.service {
-                for method in &service.method {
-                    let path = format!("/{package}.{}/{}", service.name(), method.name());
-                    rpcs.push((path, method.server_streaming()));
-                }
-            }
-        }
-        rpcs
-    }
+    use crate::peer::contract::rpcs;
 
     #[test]
     fn streams_and_only_streams_have_no_deadline() {
         let rpcs = rpcs();
         assert!(rpcs.len() > 50, "the contract was not found");
-        for (path, streaming) in rpcs {
-            assert_eq!(deadline_class(&path) == DeadlineClass::Stream, streaming, "{path}");
+        for rpc in rpcs {
+            let path = &rpc.path;
+            assert_eq!(
+                deadline_class(path) == DeadlineClass::Stream,
+                rpc.server_streaming,
+                "{path}"
+            );
         }
     }
 
@@ -118,7 +106,7 @@ mod tests {
             .filter(|path| path.starts_with("/sla."))
         {
             assert!(
-                rpcs.iter().any(|(have, _)| have == path),
+                rpcs.iter().any(|have| have.path == *path),
                 "{path} is no longer in the contract"
             );
         }

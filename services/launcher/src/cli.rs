@@ -1,5 +1,6 @@
 //! The command line. Help, completions and the man page are made from these definitions.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +8,7 @@ use sla_domain::{Invalid, instant};
 
 use crate::command::csv_file::CsvColumns;
 use crate::config::{Flags, Span};
+use crate::instance::ROLES;
 
 /// Service-level agreements in the terminal: were they kept, are they kept, will they be kept.
 #[derive(Debug, Parser)]
@@ -37,6 +39,9 @@ pub(crate) struct Global {
     /// Talk to a gateway or a remote instance instead of a local one.
     #[arg(long, global = true, value_name = "URL", help_heading = "Instance")]
     pub(crate) connect: Option<String>,
+    /// Let --connect talk to another host unencrypted: everybody on the way can read and change what passes.
+    #[arg(long, global = true, requires = "connect", help_heading = "Instance")]
+    pub(crate) insecure: bool,
     /// Configuration file.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Instance")]
     pub(crate) config: Option<PathBuf>,
@@ -132,6 +137,13 @@ pub(crate) struct ServeArgs {
     /// End after this long without a console.
     #[arg(long, value_name = "DURATION")]
     pub(crate) idle_exit: Option<Span>,
+    /// Run only these roles here: storage, etl, sla (the SLA manager), retrieval; `[peers]` in the configuration says where the
+    /// others are.
+    #[arg(long, value_delimiter = ',', value_name = "ROLE", value_parser = role)]
+    pub(crate) roles: Vec<String>,
+    /// Listen on this port too, for `--connect` and for roles in other processes; on this host only.
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
     /// Leave the terminal: a process of its own, started by a console.
     #[arg(long, hide = true)]
     pub(crate) detached: bool,
@@ -144,6 +156,16 @@ pub(crate) struct ServeArgs {
     /// Distance of the demo's live samples.
     #[arg(long, hide = true, requires = "demo_dir", default_value = "15s")]
     pub(crate) step: Span,
+}
+
+/// The word of a role; the SLA manager has two.
+fn role(text: &str) -> Result<String, String> {
+    let word = if text == "manager" { "sla" } else { text };
+    if ROLES.contains(&word) {
+        Ok(word.to_owned())
+    } else {
+        Err(format!("there is no such role: give one of {}", ROLES.join(", ")))
+    }
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod json;
 mod manual;
 mod metrics;
 mod outlook;
+mod remote;
 mod runs;
 mod samples;
 mod schedule;

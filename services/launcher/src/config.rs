@@ -9,4 +9,5 @@ pub(crate) use error::ConfigError;
 #[cfg(test)]
 pub(crate) use layers::defaults_markdown;
 pub(crate) use layers::{Flags, Loaded, environment, user_config_file};
-pub(crate) use schema::{Config, ConsoleConfig, SourceConfig, Span};
+pub use schema::Config;
+pub(crate) use schema::{ConsoleConfig, PeersConfig, SourceConfig, Span};

@@ -68,6 +68,12 @@ impl Exit {
 
     fn of_status(status: &tonic::Status) -> Self {
         use tonic::Code;
+        use tonic_types::StatusExt as _;
+        // A service that fails says why in the details; without them the call was lost on its way.
+        let lost = matches!(status.code(), Code::Unknown | Code::Internal | Code::Cancelled);
+        if lost && status.get_details_error_info().is_none() {
+            return Self::UNAVAILABLE;
+        }
         match status.code() {
             Code::InvalidArgument | Code::NotFound | Code::AlreadyExists | Code::OutOfRange | Code::Aborted => {
                 Self::DATA
@@ -103,5 +109,23 @@ impl Failure {
             exit,
             message: message.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sla_runtime::reason;
+    use sla_runtime::status::Problem;
+    use tonic::{Code, Status};
+
+    use super::*;
+
+    #[test]
+    fn a_call_lost_on_its_way_is_no_fault_of_ours() {
+        let of = |status: Status| Exit::of_report(&Report::from(status));
+        assert_eq!(of(Status::unknown("transport error")), Exit::UNAVAILABLE);
+        assert_eq!(of(Status::internal("h2 protocol error")), Exit::UNAVAILABLE);
+        let crashed = Problem::new(Code::Internal, reason::INTERNAL, "this part has crashed");
+        assert_eq!(of(crashed.status()), Exit::SOFTWARE);
     }
 }

@@ -3,14 +3,19 @@
 
 mod agreements;
 mod attach;
-#[cfg(test)]
-mod contract;
+mod folder;
+mod lock;
 mod paths;
+mod peers;
+mod plan;
 mod roles;
 mod serve;
 mod source;
 
-pub(crate) use attach::{Wanted, attach, ensure, find_running};
-pub(crate) use paths::Paths;
-pub(crate) use serve::{Demo, Serve, serve};
-pub(crate) use source::source_options;
+pub(crate) use attach::{Wanted, attach, ensure};
+pub(crate) use lock::is_free;
+pub use paths::Paths;
+pub use plan::{Demo, Serve};
+pub(crate) use roles::ROLES;
+pub use roles::{Roles, Running, Wiring, start};
+pub use serve::serve;

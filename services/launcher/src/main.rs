@@ -1,39 +1,7 @@
-//! The binary `sla`: reads the command line and the configuration, wires the roles together, attaches the console.
-//!
-//! Invariant: the only place that knows all crates, reads the environment, and decides what runs in which process.
-
-mod cli;
-mod command;
-mod config;
-mod exit;
-mod instance;
-mod output;
+//! The binary `sla`.
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
-use crate::cli::Cli;
-use crate::exit::Exit;
-
 fn main() -> ExitCode {
-    // clap's own exit code for wrong usage is 2, which means "violated" here.
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() {
-                Exit::USAGE.into()
-            } else {
-                ExitCode::SUCCESS
-            };
-        }
-    };
-    match command::run(cli) {
-        Ok(exit) => exit.into(),
-        Err(report) => {
-            output::complain(&report);
-            Exit::of_report(&report).into()
-        }
-    }
+    sla_launcher::run()
 }

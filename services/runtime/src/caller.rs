@@ -1,40 +1,50 @@
-//! Who calls: the user at the other end of a Unix socket, the address at the other end of a TCP connection, or a role of
-//! this process.
+//! Who calls: a role, the user at the other end of a Unix socket, or the address at the other end of a
+//! TCP connection.
 
-use tonic::transport::server::{TcpConnectInfo, UdsConnectInfo};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// The name recorded for calls between roles of one process.
+use nix::unistd::{Uid, User};
+use sla_proto::peer::Access;
+use tokio::sync::OnceCell;
+
+use crate::pace::Pace;
+
+/// The name recorded for what roles do among themselves.
 pub const SYSTEM: &str = "system";
+/// How long the system's user database (files, LDAP) is waited for before a user is known by number.
+const LOOK_UP_LIMIT: Duration = Duration::from_secs(1);
 
-/// Who makes a call, put into the request's extensions by the layers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// User name, numeric id, or address.
-    pub user: String,
-    /// Whether the call came over the Unix socket of this host.
-    pub local: bool,
+/// How a call came, in rising trust.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// Over TCP.
+    Network,
+    /// Over the Unix socket of this host.
+    Socket,
+    /// From a role: of this process, or of another one that knows the secret.
+    Role,
 }
 
-impl Caller {
-    /// From what the transport knows.
-    pub fn of(extensions: &http::Extensions) -> Self {
-        if let Some(unix) = extensions.get::<UdsConnectInfo>() {
-            let user = unix
-                .peer_cred
-                .map_or_else(|| "unknown".to_owned(), |cred| user_name(cred.uid()));
-            return Self { user, local: true };
-        }
-        if let Some(tcp) = extensions.get::<TcpConnectInfo>() {
-            let user = tcp
-                .remote_addr()
-                .map_or_else(|| "unknown".to_owned(), |address| address.to_string());
-            return Self { user, local: false };
-        }
-        Self {
-            user: SYSTEM.to_owned(),
-            local: true,
+impl Way {
+    /// Whether a call that came this way may be one of `access`.
+    pub fn may(self, access: Access) -> bool {
+        match access {
+            Access::Read | Access::Write => true,
+            Access::Host => self >= Self::Socket,
+            Access::Roles => self == Self::Role,
         }
     }
+}
+
+/// Who makes a call; the layers put it into the request's extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// User name, number or address, for the record.
+    pub user: String,
+    /// How the call came.
+    pub way: Way,
 }
 
 /// The user's name of a request, for the record.
@@ -44,16 +54,86 @@ pub fn user(extensions: &tonic::Extensions) -> String {
         .map_or_else(|| SYSTEM.to_owned(), |caller| caller.user.clone())
 }
 
-/// The login name of a numeric user id, from the system's user list; the number itself when it has none.
-pub fn user_name(uid: u32) -> String {
-    std::fs::read_to_string("/etc/passwd")
-        .ok()
-        .and_then(|list| {
-            list.lines().find_map(|line| {
-                let mut fields = line.split(':');
-                let name = fields.next()?;
-                (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-            })
-        })
-        .unwrap_or_else(|| format!("uid {uid}"))
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum End {
+    /// A user of this host, by number.
+    User(u32),
+    /// An address; its port tells connections apart.
+    Address(SocketAddr),
+    /// The transport did not say.
+    Unknown,
+}
+
+/// A connection and its user, whose name is looked up at the first call and then remembered.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    end: End,
+    way: Way,
+    name: Arc<OnceCell<String>>,
+    pace: Pace,
+}
+
+impl Connection {
+    /// A connection from `end`.
+    pub fn new(end: End, way: Way) -> Self {
+        Self {
+            end,
+            way,
+            name: Arc::default(),
+            pace: Pace::default(),
+        }
+    }
+
+    /// The watch over those who do not read.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// Who calls over it.
+    pub async fn caller(&self) -> Caller {
+        let user = self.name.get_or_init(|| name(self.end)).await.clone();
+        Caller { user, way: self.way }
+    }
+}
+
+async fn name(end: End) -> String {
+    match end {
+        End::User(uid) => user_name(uid).await,
+        End::Address(address) => address.to_string(),
+        End::Unknown => "unknown".to_owned(),
+    }
+}
+
+/// The login name of a user as the system knows it; the number itself when it has none. The look-up may ask a directory
+/// over the network, so it runs beside the calls and has a limit.
+async fn user_name(uid: u32) -> String {
+    let looked_up = tokio::task::spawn_blocking(move || User::from_uid(Uid::from_raw(uid)));
+    match tokio::time::timeout(LOOK_UP_LIMIT, looked_up).await {
+        Ok(Ok(Ok(Some(user)))) => user.name,
+        _ => format!("uid {uid}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_user_has_a_name_or_a_number() {
+        let of = |uid| Connection::new(End::User(uid), Way::Socket);
+        let caller = async |uid| of(uid).caller().await.user;
+        assert_eq!(caller(0).await, "root");
+        assert_eq!(caller(4_000_000_123).await, "uid 4000000123");
+    }
+
+    #[test]
+    fn only_roles_keep_things_and_only_this_host_ends_things() {
+        let may = |way: Way| {
+            [Access::Read, Access::Write, Access::Host, Access::Roles].map(|access| u8::from(way.may(access)))
+        };
+        assert_eq!(may(Way::Network), [1, 1, 0, 0]);
+        assert_eq!(may(Way::Socket), [1, 1, 1, 0]);
+        assert_eq!(may(Way::Role), [1, 1, 1, 1]);
+    }
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use sla_proto::peer::deadline_class;
+use sla_proto::peer::{Access, Claims, access, deadline_class};
 use tokio::sync::Semaphore;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower_service::Service;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Connection, SYSTEM, Way};
 use crate::pool::panic_text;
 use crate::status::{Problem, reason};
 
@@ -29,6 +29,7 @@ const GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct GuardLayer {
     calls: Arc<Semaphore>,
+    secret: Option<Arc<str>>,
 }
 
 impl GuardLayer {
@@ -36,7 +37,15 @@ impl GuardLayer {
     pub fn new(max_calls: usize) -> Self {
         Self {
             calls: Arc::new(Semaphore::new(max_calls)),
+            secret: None,
         }
+    }
+
+    /// Takes whoever knows `secret` for a role of this estate, whatever way it comes.
+    #[must_use]
+    pub fn trusting(mut self, secret: Option<Arc<str>>) -> Self {
+        self.secret = secret;
+        self
     }
 }
 
@@ -53,6 +62,7 @@ impl<S> tower_layer::Layer<S> for GuardLayer {
         Guarded {
             inner,
             calls: self.calls.clone(),
+            secret: self.secret.clone(),
         }
     }
 }
@@ -62,6 +72,7 @@ impl<S> tower_layer::Layer<S> for GuardLayer {
 pub struct Guarded<S> {
     inner: S,
     calls: Arc<Semaphore>,
+    secret: Option<Arc<str>>,
 }
 
 impl<S> Service<http::Request<Body>> for Guarded<S>
@@ -83,14 +94,27 @@ where
                 .hint("try again in a moment");
             return Box::pin(async move { Ok(problem.status().into_http()) });
         };
-        let caller = Caller::of(request.extensions());
-        request.extensions_mut().insert(caller);
+        let connection = request.extensions().get::<Connection>().cloned();
+        let claims = Claims::take(request.headers_mut());
+        let is_role = self.secret.as_deref().is_some_and(|secret| claims.knows(secret));
         // A clone is not yet ready; the service that was polled is used and its clone stays behind.
         let fresh = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, fresh);
         let path = request.uri().path().to_owned();
         let limit = time_limit(&request);
         Box::pin(async move {
+            let caller = match &connection {
+                Some(connection) if !is_role => connection.caller().await,
+                _ => Caller {
+                    user: claims.caller().unwrap_or_else(|| SYSTEM.to_owned()),
+                    way: Way::Role,
+                },
+            };
+            let access = access(&path);
+            if !caller.way.may(access) {
+                return Ok(not_allowed(access).into_http());
+            }
+            request.extensions_mut().insert(caller);
             let answer = AssertUnwindSafe(async { ready.call(request).await }).catch_unwind();
             let answer = match limit {
                 None => answer.await,
@@ -100,16 +124,36 @@ where
                 },
             };
             drop(permit);
-            answer.unwrap_or_else(|panic| {
+            let answer = answer.unwrap_or_else(|panic| {
                 let text = panic_text(&*panic);
                 tracing::error!(rpc = path, panic = text, "a call crashed");
                 let words = "this part has crashed; the log has the story";
                 Ok(Problem::new(Code::Internal, reason::INTERNAL, words)
                     .status()
                     .into_http())
+            });
+            Ok(match (answer?, connection) {
+                (answer, Some(connection)) => answer.map(|body| Body::new(connection.pace().watch(body))),
+                (answer, None) => answer,
             })
         })
     }
+}
+
+fn not_allowed(access: Access) -> Status {
+    let (words, hint) = match access {
+        Access::Host => (
+            "an instance can be stopped from its own host only",
+            "run `sla stop` there",
+        ),
+        _ => (
+            "only the roles of an instance may do that among themselves",
+            "use the services of sets, runs and violations",
+        ),
+    };
+    Problem::new(Code::PermissionDenied, reason::NOT_ALLOWED, words)
+        .hint(hint)
+        .status()
 }
 
 fn too_slow(limit: Duration) -> Status {
@@ -151,6 +195,7 @@ fn parse_timeout(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caller::End;
     use sla_proto::Peer;
     use sla_proto::server::v1::server_service_server::{ServerService, ServerServiceServer};
     use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse, StopServerRequest, StopServerResponse};
@@ -207,6 +252,82 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(status.code(), Code::ResourceExhausted);
+    }
+
+    /// Answers with its caller, as a refusal.
+    struct Mirror;
+
+    #[tonic::async_trait]
+    impl ServerService for Mirror {
+        async fn get_server_info(
+            &self,
+            request: Request<GetServerInfoRequest>,
+        ) -> Result<Response<GetServerInfoResponse>, Status> {
+            let keys = request.metadata().keys().map(|key| format!("{key:?}"));
+            assert!(
+                !keys.into_iter().any(|key| key.contains("sla-")),
+                "claims end at the door"
+            );
+            let caller = request.extensions().get::<Caller>().unwrap();
+            Err(Status::unknown(format!("{} by {:?}", caller.user, caller.way)))
+        }
+
+        async fn stop_server(&self, _: Request<StopServerRequest>) -> Result<Response<StopServerResponse>, Status> {
+            Ok(Response::new(StopServerResponse {}))
+        }
+    }
+
+    /// A peer whose calls come over this connection, where there is one.
+    fn over(connection: Option<&Connection>) -> Peer {
+        let routes = tonic::service::Routes::new(ServerServiceServer::new(Mirror));
+        let guarded = GuardLayer::default().trusting(Some("sesame".into())).layer(routes);
+        let connection = connection.cloned();
+        Peer::local(tower::service_fn(move |mut request: http::Request<Body>| {
+            if let Some(connection) = connection.clone() {
+                request.extensions_mut().insert(connection);
+            }
+            guarded.clone().call(request)
+        }))
+    }
+
+    #[tokio::test]
+    async fn claims_are_believed_from_roles_alone() {
+        let address = "127.0.0.1:5".parse().unwrap();
+        let network = Connection::new(End::Address(address), Way::Network);
+        let socket = Connection::new(End::User(0), Way::Socket);
+        let zoe = || Claims::default().on_behalf_of("zoe");
+        let cases = [
+            (None, Claims::default(), "system by Role"),
+            (None, zoe(), "zoe by Role"),
+            (Some(&network), zoe(), "127.0.0.1:5 by Network"),
+            (Some(&network), zoe().with_secret("Sesame"), "127.0.0.1:5 by Network"),
+            (Some(&network), zoe().with_secret("sesame"), "zoe by Role"),
+            (Some(&socket), zoe(), "root by Socket"),
+        ];
+        for (connection, claims, expected) in cases {
+            let peer = over(connection).claiming(claims);
+            let seen = peer
+                .server()
+                .get_server_info(GetServerInfoRequest {})
+                .await
+                .unwrap_err();
+            assert_eq!(seen.message(), expected);
+        }
+        let stop = async |connection| {
+            over(connection)
+                .server()
+                .stop_server(StopServerRequest::default())
+                .await
+        };
+        assert_eq!(stop(Some(&network)).await.unwrap_err().code(), Code::PermissionDenied);
+        stop(Some(&socket)).await.unwrap();
+        let put = sla_proto::storage::v1::PutViolationsRequest::default();
+        let refused = over(Some(&socket)).ledger().put_violations(put).await.unwrap_err();
+        assert_eq!(
+            refused.code(),
+            Code::PermissionDenied,
+            "consoles do not write the ledger"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod caller;
 pub mod health;
 pub mod layer;
+pub mod pace;
 pub mod page;
 pub mod pool;
 pub mod role;

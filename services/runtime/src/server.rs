@@ -3,17 +3,19 @@
 mod connection;
 
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::server::{Router, TcpIncoming};
 
 pub use connection::{Connections, CountedStream};
 
+use crate::caller::{End, Way};
 use crate::layer::{GuardLayer, Guarded};
 use crate::shutdown::Shutdown;
 
@@ -23,6 +25,9 @@ const MAX_STREAMS: u32 = 64;
 const MAX_HEADER_BYTES: u32 = 16 << 10;
 /// HTTP/2 keep-alive.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(10));
+
+/// How long open connections may take to end after the token fell.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why a door could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +48,12 @@ pub enum ServerError {
     Running {
         /// The socket.
         path: PathBuf,
+    },
+    /// The address can be reached from other hosts.
+    #[error("{address} can be reached from other hosts, unencrypted: listen on 127.0.0.1 or [::1]")]
+    Open {
+        /// The address.
+        address: SocketAddr,
     },
     /// The port cannot be had.
     #[error("cannot listen on {address}: is the port taken?")]
@@ -78,16 +89,26 @@ fn router(routes: Routes, guard: GuardLayer) -> Router<tower_layer::Stack<GuardL
         .add_routes(routes)
 }
 
+/// Who may open a Unix socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// The user of this process, and root.
+    Owner,
+    /// Whoever the folder of the socket lets in: a group of operators.
+    Group,
+}
+
 /// A bound Unix socket that nobody serves yet.
 #[derive(Debug)]
 pub struct UnixDoor {
     listener: UnixListener,
     path: PathBuf,
+    audience: Audience,
 }
 
 impl UnixDoor {
-    /// Binds `path` with `mode` (0600, or 0660 for a group). A socket file that nobody answers on is replaced.
-    pub async fn bind(path: &Path, mode: u32) -> Result<Self, ServerError> {
+    /// Binds `path`, whose folder exists. A socket file that nobody answers on is replaced, any other file is left alone.
+    pub async fn bind(path: &Path, audience: Audience) -> Result<Self, ServerError> {
         let failed = |hint| {
             move |source| ServerError::Socket {
                 path: path.to_owned(),
@@ -95,21 +116,27 @@ impl UnixDoor {
                 source,
             }
         };
-        if path.exists() {
+        if let Ok(there) = std::fs::symlink_metadata(path) {
+            if !there.file_type().is_socket() {
+                let foreign = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+                return Err(failed("what is there is no socket; move it away")(foreign));
+            }
             if UnixStream::connect(path).await.is_ok() {
                 return Err(ServerError::Running { path: path.to_owned() });
             }
             std::fs::remove_file(path).map_err(failed("the old socket file cannot be removed"))?;
         }
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed("its folder cannot be made"))?;
-        }
         let listener = UnixListener::bind(path).map_err(failed("may you write in its folder?"))?;
+        let mode = match audience {
+            Audience::Owner => 0o600,
+            Audience::Group => 0o660,
+        };
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
             .map_err(failed("its permissions cannot be set"))?;
         Ok(Self {
             listener,
             path: path.to_owned(),
+            audience,
         })
     }
 
@@ -121,16 +148,33 @@ impl UnixDoor {
         connections: Connections,
         shutdown: Shutdown,
     ) -> Result<(), tonic::transport::Error> {
-        let incoming = connections.admitted(UnixListenerStream::new(self.listener));
-        let end = shutdown.token().clone();
-        let result = router(routes, guard)
-            .serve_with_incoming_shutdown(incoming, end.cancelled_owned())
-            .await;
+        let incoming = UnixListenerStream::new(self.listener);
+        let audience = self.audience;
+        let cut = CancellationToken::new();
+        let end_of = move |stream: &UnixStream| may_enter(stream, audience);
+        let incoming = connections.admitted(incoming, Way::Socket, end_of, cut.clone());
+        let end = shutdown.token().clone().cancelled_owned();
+        let served = router(routes, guard).serve_with_incoming_shutdown(incoming, end);
+        let result = cut_in_the_end(served, &shutdown, &cut).await;
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!(%error, path = %self.path.display(), "socket file was gone already");
         }
         result
     }
+}
+
+/// The user at the other end; `None` for one who may not be there. The permissions of the file say the same; this holds where
+/// they do not count, as on some shared file systems.
+fn may_enter(stream: &UnixStream, audience: Audience) -> Option<End> {
+    let Ok(peer) = stream.peer_cred() else {
+        return (audience == Audience::Group).then_some(End::Unknown);
+    };
+    let ours = rustix::process::geteuid().as_raw();
+    if audience == Audience::Group || [ours, 0].contains(&peer.uid()) {
+        return Some(End::User(peer.uid()));
+    }
+    tracing::warn!(uid = peer.uid(), "a foreign user tried the socket and was turned away");
+    None
 }
 
 /// A bound TCP port that nobody serves yet.
@@ -142,28 +186,48 @@ pub struct TcpDoor {
 }
 
 impl TcpDoor {
-    /// Binds `address`.
+    /// Binds `address`, which must be one of this host alone: what passes is neither encrypted nor asked who it is.
     pub async fn bind(address: SocketAddr) -> Result<Self, ServerError> {
+        if !address.ip().is_loopback() {
+            return Err(ServerError::Open { address });
+        }
         let failed = |source| ServerError::Port { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, address })
     }
 
-    /// Serves until the shutdown begins.
+    /// Serves until the shutdown begins. Counts its connections in `connections`.
     pub async fn serve(
         self,
         routes: Routes,
         guard: GuardLayer,
+        connections: Connections,
         shutdown: Shutdown,
     ) -> Result<(), tonic::transport::Error> {
         // A pre-bound listener has no nodelay of its own, and streams would be many times slower.
         let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
-        let incoming = Connections::default().admitted(incoming);
-        let end = shutdown.token().clone();
-        router(routes, guard)
-            .serve_with_incoming_shutdown(incoming, end.cancelled_owned())
-            .await
+        let end_of = |stream: &TcpStream| Some(stream.peer_addr().map_or(End::Unknown, End::Address));
+        let cut = CancellationToken::new();
+        let incoming = connections.admitted(incoming, Way::Network, end_of, cut.clone());
+        let end = shutdown.token().clone().cancelled_owned();
+        let served = router(routes, guard).serve_with_incoming_shutdown(incoming, end);
+        cut_in_the_end(served, &shutdown, &cut).await
+    }
+}
+
+/// Serves, and cuts what is still connected [`LAST_WORDS`] after the shutdown has begun: streams have said their last word then,
+/// and who does not read it must not hold the end back.
+async fn cut_in_the_end<T>(served: impl Future<Output = T>, shutdown: &Shutdown, cut: &CancellationToken) -> T {
+    let cutting = async {
+        shutdown.token().cancelled().await;
+        tokio::time::sleep(LAST_WORDS).await;
+        cut.cancel();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        served = served => served,
+        () = cutting => std::future::pending().await,
     }
 }
 

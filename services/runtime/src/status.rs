@@ -40,6 +40,8 @@ pub mod reason {
     pub const STORAGE_FAILED: &str = "STORAGE_FAILED";
     /// A stream's position moved under its reader.
     pub const ZOMBIE_READER: &str = "ZOMBIE_READER";
+    /// The way by which a call came does not allow it.
+    pub const NOT_ALLOWED: &str = "NOT_ALLOWED";
     /// Too much work at once.
     pub const OVERLOADED: &str = "OVERLOADED";
     /// It took too long.
@@ -67,6 +69,7 @@ pub mod reason {
         STORAGE_READ_ONLY,
         STORAGE_FAILED,
         ZOMBIE_READER,
+        NOT_ALLOWED,
         OVERLOADED,
         TOO_SLOW,
         INTERNAL,

@@ -11,7 +11,7 @@ use sla_proto::Peer;
 use sla_runtime::telemetry;
 use sla_tui::{Attach, Background, Caps, ColourDepth, Editing, LogRing, TuiOptions};
 
-use super::Session;
+use super::{Session, remote};
 use crate::cli::DemoArgs;
 use crate::config::{ConsoleConfig, Flags, Loaded, environment, user_config_file};
 use crate::exit::{Exit, Failure};
@@ -28,10 +28,10 @@ const DEMO_IDLE: Duration = Duration::from_secs(2);
 /// Opens the console on the configured or a running instance.
 pub(crate) async fn open(mut session: Session) -> Result<Exit, Report> {
     need_terminal()?;
-    if let Some(address) = session.global.connect.clone() {
+    if let Some(address) = remote::address(&session.global)? {
         return draw(&session, Peer::lazy_tcp(&address)?, address, None).await;
     }
-    if instance::find_running(&session.paths).is_none() && session.config().source.url.is_empty() {
+    if session.paths.running().is_none() && session.config().source.url.is_empty() {
         session = ask_for_source(session)?;
     }
     let idle = session.config().instance.idle_exit;
@@ -69,7 +69,7 @@ pub(crate) async fn demo(session: Session, arguments: &DemoArgs) -> Result<Exit,
 
 /// Draws at once; the link finds or starts the instance while the first frame is already there.
 async fn attach_and_draw(session: &Session, paths: Paths, wanted: Wanted, target: String) -> Result<Exit, Report> {
-    let socket = instance::find_running(&paths);
+    let socket = paths.running();
     if socket.is_some() {
         // A wrong source or version is said before the screen is taken.
         instance::attach(&paths, &wanted).await?;

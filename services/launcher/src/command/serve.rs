@@ -14,30 +14,23 @@ pub(crate) async fn serve(session: Session, arguments: &ServeArgs) -> Result<Exi
         // A session of its own: neither Ctrl-C nor a hang-up of the console's terminal ends the watch.
         rustix::process::setsid().wrap_err("cannot leave the terminal's session")?;
     }
-    let idle_exit = arguments.idle_exit.map(Span::duration);
+    let demo = arguments.demo_dir.as_ref().map(|folder| Demo {
+        folder: folder.clone(),
+        frozen: arguments.frozen,
+        step_ms: arguments.step.ms(),
+    });
     let config = session.loaded.config;
-    if let Some(folder) = &arguments.demo_dir {
-        let demo = Demo {
-            folder: folder.clone(),
-            frozen: arguments.frozen,
-            step_ms: arguments.step.ms(),
-        };
-        let paths = Paths::inside(folder);
-        instance::serve(
-            config,
-            paths,
-            Serve {
-                idle_exit,
-                demo: Some(demo),
-            },
-        )
-        .await?;
-        return Ok(Exit::OK);
-    }
-    if config.source.url.is_empty() {
+    let paths = demo.as_ref().map_or(session.paths, |demo| Paths::inside(&demo.folder));
+    let run = Serve {
+        idle_exit: arguments.idle_exit.map(Span::duration),
+        demo,
+        roles: arguments.roles.clone(),
+        listen: arguments.listen,
+    };
+    if run.needs_source() && config.source.url.is_empty() {
         let words = "no metric source is configured: give --prometheus URL or set source.url in the configuration file";
         return Err(Failure::new(Exit::CONFIG, words).into());
     }
-    instance::serve(config, session.paths, Serve { idle_exit, demo: None }).await?;
+    instance::serve(config, paths, run).await?;
     Ok(Exit::OK)
 }

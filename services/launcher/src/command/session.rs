@@ -6,6 +6,7 @@ use color_eyre::eyre::Report;
 use sla_proto::Peer;
 use sla_proto::server::v1::GetServerInfoRequest;
 
+use super::remote;
 use crate::cli::Global;
 use crate::config::{Config, Loaded};
 use crate::exit::{Exit, Failure};
@@ -38,17 +39,12 @@ impl Session {
 
     /// A client of the instance, started when none runs; waits until it answers.
     pub(crate) async fn peer(&self) -> Result<Peer, Report> {
-        if let Some(address) = &self.global.connect {
-            let address = if address.contains("://") {
-                address.clone()
-            } else {
-                format!("http://{address}")
-            };
+        if let Some(address) = remote::address(&self.global)? {
             let peer = Peer::connect_tcp(&address).await?;
             peer.server().get_server_info(GetServerInfoRequest {}).await?;
             return Ok(peer);
         }
-        if instance::find_running(&self.paths).is_none() && self.config().source.url.is_empty() {
+        if self.paths.running().is_none() && self.config().source.url.is_empty() {
             let words = "no metric source is configured and no instance runs: give --prometheus URL, set source.url in the \
                          configuration file, or try `sla demo`";
             return Err(Failure::new(Exit::USAGE, words).into());

@@ -18,7 +18,7 @@ const STOP_POLL: Duration = Duration::from_millis(30);
 
 /// Stops the local instance and waits until it is gone.
 pub(crate) async fn stop(session: &Session) -> Result<Exit, Report> {
-    let Some(socket) = instance::find_running(&session.paths) else {
+    let Some(socket) = session.paths.running() else {
         output::remark(&format!("no instance {:?} is running", session.config().instance.name));
         return Ok(Exit::OK);
     };
@@ -35,7 +35,8 @@ pub(crate) async fn stop(session: &Session) -> Result<Exit, Report> {
         .await?;
     drop(peer);
     let begun = Instant::now();
-    while std::os::unix::net::UnixStream::connect(&socket).is_ok() {
+    // Its lock falls last: a start that comes right after succeeds.
+    while std::os::unix::net::UnixStream::connect(&socket).is_ok() || !instance::is_free(&session.paths.data) {
         if begun.elapsed() > STOP_LIMIT {
             let words = format!(
                 "instance {:?} (process {}) does not end; see its log",

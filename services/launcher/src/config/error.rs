@@ -45,6 +45,14 @@ pub(crate) enum ConfigError {
     /// No place to keep data.
     #[error("no home for data: HOME is not set; give --data-dir or set SLA_INSTANCE__DATA_DIR")]
     NoHome,
+    /// The last place for a socket belongs to somebody else.
+    #[error(
+        "no safe place for the socket: {folder} is not a folder of this user alone; set XDG_RUNTIME_DIR or instance.socket"
+    )]
+    Shelter {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The file cannot be written.
     #[error("cannot write {path}")]
     Write {

@@ -20,7 +20,9 @@ const SECRET_SECTION: &str = "source.headers";
 const OPTIONAL_KEYS: &[&str] = &[
     "console.keys",
     "instance.data_dir",
+    "instance.socket",
     "log.dir",
+    "peers.secret_file",
     "source.bearer_token_file",
     "source.ca_file",
     "source.cert_file",

@@ -58,7 +58,7 @@ impl<'de> Deserialize<'de> for Span {
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Config {
+pub struct Config {
     /// Where the samples come from, unless another source is named.
     pub(crate) source: SourceConfig,
     /// Further sources by name, with the same keys.
@@ -73,6 +73,8 @@ pub(crate) struct Config {
     pub(crate) etl: EtlConfig,
     /// The console.
     pub(crate) console: ConsoleConfig,
+    /// Roles in other processes.
+    pub(crate) peers: PeersConfig,
 }
 
 /// `[source]`: a Prometheus-compatible server.
@@ -144,6 +146,9 @@ pub(crate) struct InstanceConfig {
     pub(crate) name: String,
     /// Folder of all instances; empty = `$XDG_DATA_HOME/sla` or `~/.local/share/sla`.
     pub(crate) data_dir: Option<PathBuf>,
+    /// Where it listens; empty = the user's runtime folder, else the folder of the data. `/run/sla/sla.sock` for a service of
+    /// the system: there the folder says which group may come in.
+    pub(crate) socket: Option<PathBuf>,
     /// How long an instance that a console started stays without a console.
     pub(crate) idle_exit: Span,
 }
@@ -153,6 +158,7 @@ impl Default for InstanceConfig {
         Self {
             name: "default".to_owned(),
             data_dir: None,
+            socket: None,
             idle_exit: Span(600_000),
         }
     }
@@ -230,6 +236,34 @@ impl Default for EtlConfig {
             threads: 0,
             cache_bytes: 256 << 20,
         }
+    }
+}
+
+/// `[peers]`: where the roles are that do not run in this process (`sla serve --roles`).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PeersConfig {
+    /// File with the secret by which roles know each other over the network, the same for all.
+    pub(crate) secret_file: Option<PathBuf>,
+    /// Address of the role etl: `http://host:port`.
+    pub(crate) etl: String,
+    /// Address of the role storage.
+    pub(crate) storage: String,
+    /// Address of the role sla.
+    pub(crate) sla: String,
+    /// Address of the role retrieval.
+    pub(crate) retrieval: String,
+}
+
+impl PeersConfig {
+    /// Role and address, whether given or empty.
+    pub(crate) fn addresses(&self) -> [(&'static str, &str); 4] {
+        [
+            ("etl", &self.etl),
+            ("storage", &self.storage),
+            ("sla", &self.sla),
+            ("retrieval", &self.retrieval),
+        ]
     }
 }
 

@@ -1,6 +1,5 @@
 //! Finding a running instance, or starting one in the background.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -10,11 +9,12 @@ use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse};
 use sla_proto::{API_LEVEL, Peer};
 use sla_source::redact_url;
 
-use super::Paths;
+use super::paths::answers;
+use super::{Paths, folder};
 use crate::exit::{Exit, Failure};
 
-/// How long a started instance may take to answer.
-const START_LIMIT: Duration = Duration::from_secs(10);
+/// How long a started instance may take to answer; it may wait itself for one that is ending.
+const START_LIMIT: Duration = Duration::from_secs(20);
 /// Pause between two looks at its socket.
 const START_POLL: Duration = Duration::from_millis(15);
 /// Looks at a process whose socket closed again, for its last words: a second of them.
@@ -33,22 +33,13 @@ pub(crate) struct Wanted {
     pub(crate) environment: Option<(&'static str, String)>,
 }
 
-/// The socket of the running instance, if there is one.
-pub(crate) fn find_running(paths: &Paths) -> Option<PathBuf> {
-    paths
-        .candidates
-        .iter()
-        .find(|path| std::os::unix::net::UnixStream::connect(path).is_ok())
-        .cloned()
-}
-
 /// Starts an instance when none runs, and waits until its socket answers.
 pub(crate) async fn ensure(paths: &Paths, wanted: &Wanted) -> Result<(), Report> {
     running(paths, wanted).await.map(|_| ())
 }
 
 async fn running(paths: &Paths, wanted: &Wanted) -> Result<(PathBuf, Option<Started>), Report> {
-    if let Some(socket) = find_running(paths) {
+    if let Some(socket) = paths.running() {
         return Ok((socket, None));
     }
     let mut started = start(paths, wanted)?;
@@ -134,9 +125,11 @@ impl Started {
 /// Starts `sla serve` as a process of its own that outlives this one.
 fn start(paths: &Paths, wanted: &Wanted) -> Result<Started, Report> {
     let program = std::env::current_exe().wrap_err("cannot find the program to start in the background")?;
-    std::fs::create_dir_all(&paths.log).wrap_err_with(|| format!("cannot make {}", paths.log.display()))?;
+    folder::make(&paths.log).wrap_err_with(|| format!("cannot make {}", paths.log.display()))?;
     let words = paths.log.join("start.log");
-    let output = File::create(&words).wrap_err_with(|| format!("cannot write {}", words.display()))?;
+    let output = folder::open_private(&words)
+        .and_then(|file| file.set_len(0).map(|()| file))
+        .wrap_err_with(|| format!("cannot write {}", words.display()))?;
     let child = Command::new(program)
         .args(&wanted.serve)
         .envs(wanted.environment.clone())
@@ -152,12 +145,12 @@ fn start(paths: &Paths, wanted: &Wanted) -> Result<Started, Report> {
 async fn wait_for(socket: &Path, started: &mut Started) -> Result<(), Report> {
     let begun = Instant::now();
     loop {
-        if std::os::unix::net::UnixStream::connect(socket).is_ok() {
+        if answers(socket) {
             return Ok(());
         }
         if let Ok(Some(status)) = started.child.try_wait() {
             // Someone else may have been faster: theirs answers then.
-            if std::os::unix::net::UnixStream::connect(socket).is_ok() {
+            if answers(socket) {
                 return Ok(());
             }
             return Err(started.report(status));

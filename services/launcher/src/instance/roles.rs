@@ -13,75 +13,100 @@ use sla_proto::server::v1::GetServerInfoResponse;
 use sla_proto::{API_LEVEL, LateRoutes, Peer, convert};
 use sla_retrieval::{RetrievalOptions, RetrievalService};
 use sla_runtime::health::RoleHealth;
+use sla_runtime::layer::GuardLayer;
 use sla_runtime::server_info::{ServerFacts, ServerInfo};
 use sla_runtime::{CpuPool, Parts, Role, Shutdown};
 use sla_source::{MetricSource, Prometheus, Replay, ReplayOptions, redact_url};
 use sla_storage::{StorageOptions, StorageService};
 use tonic::service::Routes;
 
-use super::{Paths, Serve, source_options};
+use super::paths::Paths;
+use super::peers;
+use super::plan::Serve;
+use super::source::source_options;
 use crate::config::Config;
 
 /// What the roles are made from.
-pub(super) struct Wiring<'a> {
-    pub(super) config: &'a Config,
-    pub(super) paths: &'a Paths,
-    pub(super) run: &'a Serve,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) shutdown: &'a Shutdown,
+pub struct Wiring<'a> {
+    /// Every key.
+    pub config: &'a Config,
+    /// Where things are kept.
+    pub paths: &'a Paths,
+    /// Which roles, and on what.
+    pub run: &'a Serve,
+    /// The clock of all.
+    pub clock: Arc<dyn Clock>,
+    /// Their end.
+    pub shutdown: &'a Shutdown,
 }
 
 /// The words of all roles, in the order in which they start: a store that cannot be opened ends the process first.
-pub(super) const ROLES: [&str; 4] = ["storage", "etl", "sla", "retrieval"];
+pub(crate) const ROLES: [&str; 4] = ["storage", "etl", "sla", "retrieval"];
 
 /// The roles of this process.
-pub(super) struct Roles {
+pub struct Roles {
     /// Their services, and those that every process has.
-    pub(super) routes: Routes,
-    /// To be filled with the services behind their layers: roles reach each other through it.
-    pub(super) late: LateRoutes,
-    pub(super) running: Running,
+    pub routes: Routes,
+    /// The layers before them, for doors.
+    pub guard: GuardLayer,
+    /// Reaches all roles, in this process and in others, without a socket of ours.
+    pub local: Peer,
+    /// Keeps the peer alive that the roles have of each other.
+    pub late: LateRoutes,
+    /// What is closed last.
+    pub running: Running,
 }
 
 /// What is closed at the end.
-pub(super) struct Running(Vec<Box<dyn Role>>);
+pub struct Running(Vec<Box<dyn Role>>);
 
 impl Running {
     /// The last step of an orderly end, when nobody calls any more; in the opposite order of the start.
-    pub(super) async fn close(self) {
+    pub async fn close(self) {
         for role in self.0.iter().rev() {
             role.close().await;
         }
     }
 }
 
-/// Starts all roles. They reach each other through a late peer, filled once all are there.
-pub(super) async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
-    let (peer, late) = Peer::late();
+/// Starts the roles that run here. They reach each other through a late peer, filled once all are there, and the roles of other
+/// processes by their addresses.
+///
+/// # Errors
+/// What kept one of them from starting, or a secret or address of `[peers]` that cannot be used.
+pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
+    let secret = peers::secret(&wiring.config.peers)?;
+    let guard = GuardLayer::default().trusting(secret.clone());
+    let (here, late) = Peer::late();
+    let peer = here.routed(peers::elsewhere(&wiring.config.peers, wiring.run, secret.as_deref())?);
     let pool = match wiring.config.etl.threads {
         0 => CpuPool::per_core(),
         threads => CpuPool::new(threads),
     };
     let parts = Parts {
-        peer,
+        peer: peer.clone(),
         clock: wiring.clock.clone(),
         pool,
         shutdown: wiring.shutdown.clone(),
     };
     let mut running = Vec::new();
-    for word in ROLES {
+    for word in ROLES.into_iter().filter(|word| wiring.run.has(word)) {
         running.push(role(word, &wiring, parts.clone()).await?);
     }
     let facts = ServerFacts {
         info: facts(&wiring, &running),
-        has_source: true,
+        has_source: wiring.run.has("etl") || !wiring.config.peers.etl.is_empty(),
     };
     let health = RoleHealth::server(&facts.info.roles, parts.shutdown.clone());
     let info = ServerInfo::server(facts, parts.peer, parts.clock, parts.shutdown);
     let every_process = Routes::new(info).add_service(health);
     let routes = running.iter().fold(every_process, |routes, role| role.routes(routes));
+    let routes = sla_runtime::server::with_reflection(routes)?;
+    late.fill(sla_runtime::server::local(routes.clone(), &guard));
     Ok(Roles {
-        routes: sla_runtime::server::with_reflection(routes)?,
+        routes,
+        guard,
+        local: peer,
         late,
         running: Running(running),
     })
@@ -189,7 +214,8 @@ fn facts(wiring: &Wiring<'_>, running: &[Box<dyn Role>]) -> GetServerInfoRespons
             },
             demo: run.demo.is_some(),
             ..SourceStatus::default()
-        }),
+        })
+        .filter(|_| run.has("etl")),
         ..GetServerInfoResponse::default()
     }
 }

@@ -1,20 +1,19 @@
 //! `sla serve`: a process with roles, its doors, its clock, and its orderly end.
 
-use std::fs::File;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use color_eyre::eyre::{Report, WrapErr as _, eyre};
+use color_eyre::eyre::{Report, WrapErr as _};
 use sla_domain::{Clock, ManualClock, SystemClock};
-use sla_proto::Peer;
-use sla_runtime::layer::GuardLayer;
-use sla_runtime::server::{Connections, UnixDoor};
+use sla_runtime::server::{Connections, TcpDoor, UnixDoor};
 use sla_runtime::shutdown::{DRAIN_LIMIT, Shutdown};
 use sla_runtime::telemetry;
 
+use super::paths::Paths;
+use super::plan::Serve;
 use super::roles::{self, Roles, Wiring};
-use super::{Paths, agreements};
+use super::{agreements, folder, lock};
 use crate::config::Config;
 
 /// How long a fresh instance waits for its first console before `idle_exit` begins to count.
@@ -22,41 +21,24 @@ const FIRST_CONSOLE: Duration = Duration::from_secs(30);
 /// How often the number of consoles is looked at.
 const IDLE_POLL: Duration = Duration::from_millis(250);
 /// How long closing the database may take: its write-ahead log is folded into the file.
-const CLOSE_LIMIT: Duration = Duration::from_secs(5);
-/// Mode of the socket: the owner, and the group where the folder belongs to one.
-const SOCKET_MODE: u32 = 0o660;
-
-/// How an instance is run.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Serve {
-    /// Ends itself after this long without a console; `None` = stays.
-    pub(crate) idle_exit: Option<Duration>,
-    /// The labelled demo instead of a Prometheus.
-    pub(crate) demo: Option<Demo>,
-}
-
-/// The labelled demo.
-#[derive(Debug, Clone)]
-pub(crate) struct Demo {
-    /// Its own folder, removed at the end.
-    pub(crate) folder: PathBuf,
-    /// The clock stands still.
-    pub(crate) frozen: bool,
-    /// Distance of live samples, milliseconds.
-    pub(crate) step_ms: i64,
-}
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Runs until it is asked to end.
-pub(crate) async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Report> {
-    let _log = telemetry::to_file(&make(&paths.log)?, "sla", &config.log.level)?;
-    let _only_one = lock(&paths)?;
+pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Report> {
+    prepare(&paths)?;
+    let _log = telemetry::to_file(&paths.log, "sla", &config.log.level)?;
+    let _only_one = lock::take(&paths.data, &paths.socket).await?;
     let shutdown = Shutdown::new();
-    end_on_signals(&shutdown)?;
+    end_on_signals(&paths.socket, &shutdown)?;
     let clock: Arc<dyn Clock> = match &run.demo {
         Some(demo) if demo.frozen => Arc::new(ManualClock::at(SystemClock.now_ms())),
         _ => Arc::new(SystemClock),
     };
-    let door = UnixDoor::bind(&paths.socket, SOCKET_MODE).await?;
+    let door = UnixDoor::bind(&paths.socket, paths.audience()).await?;
+    let port = match run.listen {
+        Some(address) => Some(TcpDoor::bind(address).await?),
+        None => None,
+    };
     let wiring = Wiring {
         config: &config,
         paths: &paths,
@@ -64,19 +46,28 @@ pub(crate) async fn serve(config: Config, paths: Paths, run: Serve) -> Result<()
         clock,
         shutdown: &shutdown,
     };
-    let Roles { routes, late, running } = roles::start(wiring).await?;
-    let guard = GuardLayer::default();
-    let local = sla_runtime::server::local(routes.clone(), &guard);
-    late.fill(local.clone());
+    let Roles {
+        routes,
+        guard,
+        local,
+        late,
+        running,
+    } = roles::start(wiring).await?;
     if run.demo.is_some() {
-        shutdown.spawn(
-            "demo agreements",
-            agreements::make(Peer::local(local), shutdown.clone()),
-        );
+        shutdown.spawn("demo agreements", agreements::make(local, shutdown.clone()));
     }
     let connections = Connections::default();
     if let Some(idle) = run.idle_exit {
         shutdown.spawn("idle exit", end_when_idle(idle, connections.clone(), shutdown.clone()));
+    }
+    if let Some(port) = port {
+        tracing::info!(address = %port.address, "listening");
+        let served = port.serve(routes.clone(), guard.clone(), connections.clone(), shutdown.clone());
+        shutdown.spawn("port", async move {
+            if let Err(error) = served.await {
+                tracing::error!(error = sla_runtime::status::chain(&error), "the port was closed");
+            }
+        });
     }
     tracing::info!(socket = %paths.socket.display(), demo = run.demo.is_some(), "serving");
     let served = door.serve(routes, guard, connections, shutdown.clone());
@@ -109,50 +100,51 @@ pub(crate) async fn serve(config: Config, paths: Paths, run: Serve) -> Result<()
     outcome
 }
 
-fn make(folder: &std::path::Path) -> Result<PathBuf, Report> {
-    std::fs::create_dir_all(folder).wrap_err_with(|| format!("cannot make {}", folder.display()))?;
-    Ok(folder.to_owned())
+/// Makes the folders of the instance, and closes what lies in them to others.
+fn prepare(paths: &Paths) -> Result<(), Report> {
+    folder::close_umask();
+    let socket = paths.socket.parent();
+    for folder in [Some(paths.data.as_path()), Some(&paths.log), socket]
+        .into_iter()
+        .flatten()
+    {
+        folder::make(folder).wrap_err_with(|| format!("cannot make {}", folder.display()))?;
+    }
+    for folder in paths.own_folders() {
+        folder::mend(folder).wrap_err_with(|| format!("cannot close {} to others", folder.display()))?;
+    }
+    Ok(())
 }
 
-/// Two starts at the same moment: one wins, the other says so and ends; its console attaches to the winner.
-fn lock(paths: &Paths) -> Result<File, Report> {
-    let folder = paths.socket.parent().unwrap_or(&paths.data);
-    let path = make(folder)?.join(format!(
-        "{}.lock",
-        paths
-            .socket
-            .file_stem()
-            .map_or_else(|| "sla".into(), std::ffi::OsStr::to_string_lossy)
-    ));
-    let file = File::create(&path).wrap_err_with(|| format!("cannot write {}", path.display()))?;
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-        eyre!(
-            "an instance is already starting or running on {}",
-            paths.socket.display()
-        )
-    })?;
-    Ok(file)
-}
-
-fn end_on_signals(shutdown: &Shutdown) -> Result<(), Report> {
+/// The first signal ends the instance in order, a second one at once.
+fn end_on_signals(socket: &Path, shutdown: &Shutdown) -> Result<(), Report> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut term = signal(SignalKind::terminate()).wrap_err("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).wrap_err("cannot listen for SIGINT")?;
     // A detached instance has no terminal; a hang-up is none of its business.
     let mut hangup = signal(SignalKind::hangup()).wrap_err("cannot listen for SIGHUP")?;
-    let end = shutdown.clone();
-    shutdown.spawn("signals", async move {
+    let (socket, end) = (socket.to_owned(), shutdown.clone());
+    let watch = async move {
         loop {
-            tokio::select! {
-                _ = term.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => {}
-                () = end.token().cancelled() => return,
+            let number = tokio::select! {
+                _ = term.recv() => SignalKind::terminate().as_raw_value(),
+                _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
+                _ = hangup.recv() => continue,
+            };
+            if end.is_noticed() {
+                tracing::warn!("asked to end at once by a second signal");
+                let _ = std::fs::remove_file(&socket);
+                std::process::exit(128 + number);
             }
+            tracing::info!("asked to end by a signal");
+            end.begin();
         }
-        tracing::info!("asked to end by a signal");
-        end.begin();
-    });
+    };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it outlives the drain, for those who lose patience with it"
+    )]
+    tokio::spawn(watch);
     Ok(())
 }
 

@@ -1,85 +1,175 @@
-//! Counts the consoles that are connected, so that an instance nobody looks at can end itself, and refuses too many.
+//! The connections of a door: counted, so that an instance nobody looks at can end itself; limited, so that nobody locks the
+//! others out; cut when they do not speak HTTP/2 in time or no longer read.
 
+use std::collections::HashMap;
+use std::future::Future as _;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Interval, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
+
+use crate::caller::{Connection, End, Way};
 
 /// Connections that one door holds open at once; below the usual limit of 1024 open files, which the database and the
 /// source share.
 const MAX_CONNECTIONS: usize = 512;
+/// Of these, one user or address may hold this many.
+const MAX_SHARE: usize = 384;
+/// How soon a new connection must have sent the first words of HTTP/2 …
+const PREFACE_LIMIT: Duration = Duration::from_secs(3);
+/// … which are this many bytes (RFC 9113, 3.4).
+const PREFACE_BYTES: usize = 24;
 
-/// How many connections are open now and have ever been.
+/// How often the readers of a connection are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Whose connections are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Holder {
+    User(u32),
+    Address(IpAddr),
+    Unknown,
+}
+
+impl Holder {
+    fn of(end: End) -> Self {
+        match end {
+            End::User(uid) => Self::User(uid),
+            End::Address(address) => Self::Address(address.ip()),
+            End::Unknown => Self::Unknown,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    open: usize,
+    ever: usize,
+    held: HashMap<Holder, usize>,
+}
+
+/// How many connections are open now and have ever been, over all doors that share it.
 #[derive(Debug, Clone, Default)]
 pub struct Connections {
-    open: Arc<AtomicUsize>,
-    ever: Arc<AtomicUsize>,
+    places: Arc<Mutex<Places>>,
 }
 
 impl Connections {
     /// Open now.
     pub fn open(&self) -> usize {
-        self.open.load(Ordering::SeqCst)
+        self.places().open
     }
 
     /// Opened since the start.
     pub fn ever(&self) -> usize {
-        self.ever.load(Ordering::SeqCst)
+        self.places().ever
     }
 
-    /// Those of `incoming` for which there is a place; the others are closed at once.
-    pub(super) fn admitted<S>(
+    fn places(&self) -> MutexGuard<'_, Places> {
+        // Counts, changed together under the lock.
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those of `incoming` for which there is a place; the others are closed at once. `end_of` says who is there, `None` that
+    /// nobody may be. All are cut when `cut` falls.
+    pub(super) fn admitted<S: Send + 'static>(
         self,
         incoming: impl Stream<Item = io::Result<S>>,
+        way: Way,
+        end_of: impl Fn(&S) -> Option<End>,
+        cut: CancellationToken,
     ) -> impl Stream<Item = io::Result<CountedStream<S>>> {
         incoming.filter_map(move |stream| {
             let stream = match stream {
-                Ok(stream) => self.admit(stream).map(Ok),
+                Ok(stream) => end_of(&stream)
+                    .and_then(|end| self.admit(stream, end, way, &cut))
+                    .map(Ok),
                 Err(error) => Some(Err(error)),
             };
             std::future::ready(stream)
         })
     }
 
-    fn admit<S>(&self, inner: S) -> Option<CountedStream<S>> {
-        let place = self.open.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |open| {
-            (open < MAX_CONNECTIONS).then_some(open + 1)
-        });
-        if place.is_err() {
-            tracing::warn!(limit = MAX_CONNECTIONS, "too many connections: one was closed");
+    fn admit<S>(&self, inner: S, end: End, way: Way, cut: &CancellationToken) -> Option<CountedStream<S>> {
+        let holder = Holder::of(end);
+        let mut places = self.places();
+        let held = places.held.get(&holder).copied().unwrap_or(0);
+        if places.open >= MAX_CONNECTIONS || held >= MAX_SHARE {
+            tracing::warn!(?end, open = places.open, held, "too many connections: one was closed");
             return None;
         }
-        self.ever.fetch_add(1, Ordering::SeqCst);
+        places.open += 1;
+        places.ever += 1;
+        *places.held.entry(holder).or_default() += 1;
+        drop(places);
         Some(CountedStream {
             inner,
-            open: self.open.clone(),
+            place: Place {
+                holder,
+                connections: self.clone(),
+            },
+            cut_falls: Box::pin(cut.clone().cancelled_owned()),
+            connection: Connection::new(end, way),
+            look: tokio::time::interval(LOOK_EVERY),
+            preface: Some(Preface {
+                missing: PREFACE_BYTES,
+                deadline: Box::pin(tokio::time::sleep(PREFACE_LIMIT)),
+            }),
         })
     }
+}
+
+/// One connection's place; free again when it is dropped.
+#[derive(Debug)]
+struct Place {
+    holder: Holder,
+    connections: Connections,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut places = self.connections.places();
+        places.open -= 1;
+        if let Some(held) = places.held.get_mut(&self.holder) {
+            *held -= 1;
+            if *held == 0 {
+                places.held.remove(&self.holder);
+            }
+        }
+    }
+}
+
+/// The first bytes of a connection, until they are there.
+#[derive(Debug)]
+struct Preface {
+    missing: usize,
+    deadline: Pin<Box<Sleep>>,
 }
 
 /// A stream that is counted while it lives.
 #[derive(Debug)]
 pub struct CountedStream<S> {
     inner: S,
-    open: Arc<AtomicUsize>,
+    place: Place,
+    connection: Connection,
+    cut_falls: Pin<Box<WaitForCancellationFutureOwned>>,
+    preface: Option<Preface>,
+    look: Interval,
 }
 
-impl<S> Drop for CountedStream<S> {
-    fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::SeqCst);
-    }
-}
+impl<S> Connected for CountedStream<S> {
+    type ConnectInfo = Connection;
 
-impl<S: Connected> Connected for CountedStream<S> {
-    type ConnectInfo = S::ConnectInfo;
-
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.inner.connect_info()
+    fn connect_info(&self) -> Connection {
+        self.connection.clone()
     }
 }
 
@@ -89,7 +179,29 @@ impl<S: AsyncRead + Unpin> AsyncRead for CountedStream<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(context, buffer)
+        let me = &mut *self;
+        if me.cut_falls.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::ConnectionAborted)));
+        }
+        while me.look.poll_tick(context).is_ready() {
+            if me.connection.pace().is_stuck() {
+                tracing::warn!(held = ?me.place.holder, "a client does not read: its connection was cut");
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut)));
+            }
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut me.inner).poll_read(context, buffer);
+        if let Some(preface) = &mut me.preface {
+            preface.missing = preface.missing.saturating_sub(buffer.filled().len() - before);
+            if preface.missing == 0 {
+                me.preface = None;
+            } else if read.is_pending() {
+                ready!(preface.deadline.as_mut().poll(context));
+                tracing::debug!(held = ?me.place.holder, "a connection said nothing in time and was closed");
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut)));
+            }
+        }
+        read
     }
 }
 
@@ -109,21 +221,71 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CountedStream<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
 
+    fn admit<S>(connections: &Connections, stream: S, uid: u32) -> Option<CountedStream<S>> {
+        connections.admit(stream, End::User(uid), Way::Socket, &CancellationToken::new())
+    }
+
     #[tokio::test]
-    async fn one_too_many_is_closed_and_a_freed_place_is_taken() {
+    async fn one_user_leaves_places_for_others_and_a_freed_place_is_taken() {
         let connections = Connections::default();
-        let admitted: Vec<_> = (0..MAX_CONNECTIONS)
-            .map(|_| connections.admit(tokio::io::empty()).unwrap())
-            .collect();
-        assert!(connections.admit(tokio::io::empty()).is_none());
+        let take = |uid, count| -> Vec<_> {
+            (0..count)
+                .map_while(|_| admit(&connections, tokio::io::empty(), uid))
+                .collect()
+        };
+        let greedy = take(1, MAX_CONNECTIONS);
+        assert_eq!(greedy.len(), MAX_SHARE, "a share, not all");
+        let others = take(2, MAX_CONNECTIONS);
+        assert_eq!(greedy.len() + others.len(), MAX_CONNECTIONS);
+        assert!(take(3, 1).is_empty());
+        drop(greedy);
         assert_eq!(
             (connections.open(), connections.ever()),
-            (MAX_CONNECTIONS, MAX_CONNECTIONS)
+            (others.len(), MAX_CONNECTIONS)
         );
-        drop(admitted);
-        assert_eq!(connections.open(), 0);
-        assert!(connections.admit(tokio::io::empty()).is_some());
+        assert_eq!(take(3, 1).len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_is_cut_after_three_seconds() {
+        let connections = Connections::default();
+        for said in [0, PREFACE_BYTES - 1] {
+            let (mut client, server) = tokio::io::duplex(64);
+            client.write_all(&vec![b'P'; said]).await.unwrap();
+            let mut server = admit(&connections, server, 1).unwrap();
+            let begun = tokio::time::Instant::now();
+            let mut bytes = vec![0; said];
+            server.read_exact(&mut bytes).await.unwrap();
+            let error = server.read_u8().await.unwrap_err();
+            assert_eq!(
+                (error.kind(), begun.elapsed()),
+                (io::ErrorKind::TimedOut, PREFACE_LIMIT)
+            );
+        }
+        let (mut client, server) = tokio::io::duplex(64);
+        client.write_all(&[b'P'; PREFACE_BYTES]).await.unwrap();
+        let mut server = admit(&connections, server, 1).unwrap();
+        server.read_exact(&mut [0; PREFACE_BYTES]).await.unwrap();
+        let patient = tokio::time::timeout(Duration::from_mins(1), server.read_u8()).await;
+        assert!(patient.is_err(), "who has spoken may be silent");
+    }
+
+    #[tokio::test]
+    async fn a_cut_wakes_a_reader() {
+        let cut = CancellationToken::new();
+        let (_client, server) = tokio::io::duplex(64);
+        let mut server = Connections::default()
+            .admit(server, End::Unknown, Way::Network, &cut)
+            .unwrap();
+        let begun = Instant::now();
+        let (read, ()) = tokio::join!(server.read_u8(), async { cut.cancel() });
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+        assert!(begun.elapsed() < Duration::from_secs(2));
     }
 }

@@ -1,0 +1,93 @@
+//! The roles that run in other processes: their addresses, and the secret by which roles know each other.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use color_eyre::eyre::{Report, WrapErr as _};
+use sla_proto::Peer;
+use sla_proto::peer::Claims;
+
+use super::plan::Serve;
+use crate::config::{ConfigError, PeersConfig};
+
+/// A shorter secret can be guessed.
+const MIN_SECRET_CHARS: usize = 16;
+
+/// The secret of this estate, from its file.
+pub(super) fn secret(config: &PeersConfig) -> Result<Option<Arc<str>>, Report> {
+    config.secret_file.as_deref().map(read).transpose()
+}
+
+fn read(path: &Path) -> Result<Arc<str>, Report> {
+    let text =
+        std::fs::read_to_string(path).wrap_err_with(|| format!("cannot read peers.secret_file {}", path.display()))?;
+    let secret = text.trim();
+    if secret.chars().count() < MIN_SECRET_CHARS {
+        let rule = ConfigError::Rule {
+            key: "peers.secret_file",
+            value: path.display().to_string(),
+            rule: format!("its secret has fewer than {MIN_SECRET_CHARS} characters"),
+            fix: "make one with `head -c 32 /dev/urandom | base64`".to_owned(),
+        };
+        return Err(rule.into());
+    }
+    Ok(secret.into())
+}
+
+/// Peers of the roles that do not run here, as far as they have an address. They are dialled when they are first used.
+pub(super) fn elsewhere(
+    config: &PeersConfig,
+    run: &Serve,
+    secret: Option<&str>,
+) -> Result<BTreeMap<String, Peer>, Report> {
+    let claims = secret.map_or_else(Claims::default, |secret| Claims::default().with_secret(secret));
+    let mut peers = BTreeMap::new();
+    for (role, address) in config.addresses() {
+        if !address.is_empty() && !run.has(role) {
+            peers.insert(role.to_owned(), Peer::lazy_tcp(address)?.claiming(claims.clone()));
+        }
+    }
+    Ok(peers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_can_be_guessed_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("secret");
+        let config = PeersConfig {
+            secret_file: Some(file.clone()),
+            ..PeersConfig::default()
+        };
+        assert!(secret(&config).unwrap_err().to_string().contains("secret"));
+        std::fs::write(&file, "short\n").unwrap();
+        assert!(secret(&config).unwrap_err().to_string().contains("fewer than 16"));
+        std::fs::write(&file, "0123456789abcdef\n").unwrap();
+        assert_eq!(secret(&config).unwrap().as_deref(), Some("0123456789abcdef"));
+        assert_eq!(secret(&PeersConfig::default()).unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn what_runs_here_is_not_sought_elsewhere() {
+        let config = PeersConfig {
+            storage: "http://127.0.0.1:9".to_owned(),
+            etl: "http://127.0.0.1:9".to_owned(),
+            ..PeersConfig::default()
+        };
+        let run = Serve {
+            roles: vec!["etl".to_owned()],
+            ..Serve::default()
+        };
+        let peers = elsewhere(&config, &run, None).unwrap();
+        assert_eq!(peers.keys().collect::<Vec<_>>(), ["storage"]);
+        let wrong = PeersConfig {
+            sla: "not an address".to_owned(),
+            ..PeersConfig::default()
+        };
+        assert!(elsewhere(&wrong, &run, None).is_err());
+    }
+}

@@ -1,0 +1,40 @@
+//! The binary `sla`: reads the command line and the configuration, wires the roles together, attaches the console.
+//!
+//! Invariant: the only place that knows all crates, reads the environment, and decides what runs in which process.
+
+mod cli;
+mod command;
+pub mod config;
+mod exit;
+pub mod instance;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::Cli;
+use crate::exit::Exit;
+
+/// What `sla` does with its command line; the answer is its exit code.
+pub fn run() -> ExitCode {
+    // clap's own exit code for wrong usage is 2, which means "violated" here.
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::USAGE.into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    match command::run(cli) {
+        Ok(exit) => exit.into(),
+        Err(report) => {
+            output::complain(&report);
+            Exit::of_report(&report).into()
+        }
+    }
+}
