@@ -91,7 +91,7 @@ impl App {
         };
         let mut cx = Context::new(start.caps, start.size, zone, start.log, start.target, now);
         cx.choose_window_ms(remembered.window_ms);
-        let tab = Tab::ALL.get(remembered.tab).map_or(Tab::Metrics, |tab| tab.0);
+        let tab = Tab::ALL.get(remembered.tab).map_or(Tab::Now, |tab| tab.0);
         Ok(Self {
             cx,
             tab,

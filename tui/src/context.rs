@@ -79,6 +79,8 @@ pub(crate) enum Jump {
         title: String,
         at_ms: Option<i64>,
     },
+    /// The form of one objective.
+    Edit { set_id: String, objective_id: String },
     /// New objectives for the open set: query and name.
     AddObjectives(Vec<(Query, String)>),
     /// The ledger of one objective.
@@ -90,7 +92,7 @@ impl Jump {
     pub(crate) fn tab(&self) -> Tab {
         match self {
             Self::Series(_) | Self::Chart { .. } => Tab::Metrics,
-            Self::AddObjectives(_) => Tab::Sets,
+            Self::AddObjectives(_) | Self::Edit { .. } => Tab::Sets,
             Self::Past { .. } => Tab::Past,
         }
     }

@@ -2,6 +2,7 @@
 
 mod future;
 mod metrics;
+mod now;
 mod past;
 mod phase;
 mod provenance;
@@ -19,6 +20,7 @@ use crate::remembered::Remembered;
 /// All of them, in the order of the tabs.
 pub(crate) fn all(remembered: &Remembered, editor: bool) -> [Box<dyn Screen>; Tab::ALL.len()] {
     [
+        Box::new(now::NowScreen::new(remembered)),
         Box::new(metrics::MetricsScreen::new(remembered)),
         Box::new(sets::SetsScreen::new(remembered, editor)),
         Box::new(past::PastScreen::new(remembered)),

@@ -6,6 +6,7 @@ pub(crate) mod canvas;
 pub(crate) mod chart;
 pub(crate) mod columns;
 pub(crate) mod field;
+pub(crate) mod lane;
 pub(crate) mod progress;
 mod raster;
 pub(crate) mod spark;

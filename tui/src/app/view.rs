@@ -142,12 +142,12 @@ fn tab_texts(width: u16) -> impl Iterator<Item = (Tab, u16, String)> {
         } else {
             whole
         };
-        let title: String = if width < 44 {
-            title.chars().take(4).collect()
+        let text = if width < 44 {
+            let title: String = title.chars().take(3).collect();
+            format!("{at} {title} ")
         } else {
-            title.to_owned()
+            format!(" {at} {title} ")
         };
-        let text = format!(" {} {title} ", at + 1);
         let start = x;
         x += text.chars().count() as u16;
         (tab, start, text)

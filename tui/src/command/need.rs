@@ -20,6 +20,10 @@ pub(crate) enum Need {
     Undo,
     /// A change that was taken back.
     Redo,
+    /// A row about one objective.
+    Instance,
+    /// Messages to people.
+    Messages,
     /// A place that was left.
     Back,
     /// A place that was left by going back.
@@ -43,6 +47,8 @@ impl Need {
             Self::Changes => "nothing was changed",
             Self::Undo => "there is nothing to undo",
             Self::Redo => "there is nothing to do again",
+            Self::Instance => "choose a row about one objective",
+            Self::Messages => "no message is sent to anybody yet, so there is nothing to mute",
             Self::Back => "this is where you began",
             Self::Forward => "this is the newest place",
             Self::GoingRun => "the chosen run has ended",

@@ -52,9 +52,10 @@ impl Command {
 }
 
 use Need::{
-    Back, Changes, Connection, Editor, FailedRun, Forward, GoingRun, Objective, Redo, Series, Set, Undo, Unfolding,
+    Back, Changes, Connection, Editor, FailedRun, Forward, GoingRun, Instance, Messages, Objective, Redo, Series, Set,
+    Undo, Unfolding,
 };
-use Scope::{Confirm, Detail, Form, Global, List, Metrics, Past, Pick, Runs, Sets};
+use Scope::{Confirm, Detail, Form, Global, List, Metrics, Now, Past, Pick, Runs, Sets, Timeline};
 
 /// Everything the console can do.
 // One line an entry: a table is read across.
@@ -73,6 +74,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::Log, "log", Global, &["L"], "log", "Shows the console's own log."),
     entry(Cmd::Why, "why", Global, &["i"], "why", "Says where the numbers of the chosen row come from: source, way of reading, window, time.").footer(70),
     entry(Cmd::EvaluateNow, "evaluate-now", Global, &["E"], "evaluate now", "Judges all active sets now instead of at the next tick.").needs(&[Connection]),
+    entry(Cmd::Go(Tab::Now), "now", Global, &["0"], "Now", "Goes to what is wrong now, what is coming, what is silent."),
     entry(Cmd::Go(Tab::Metrics), "metrics", Global, &["1"], "Metrics", "Goes to the metrics."),
     entry(Cmd::Go(Tab::Sets), "sets", Global, &["2"], "SLA sets", "Goes to the SLA sets."),
     entry(Cmd::Go(Tab::Past), "past", Global, &["3"], "Past", "Goes to the past violations."),
@@ -98,6 +100,15 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::Copy, "copy", List, &["y"], "copy query", "Copies what is on screen as PromQL to the clipboard (OSC 52).").footer(60),
     entry(Cmd::CopyCurl, "copy-curl", List, &["Y"], "copy curl", "Copies a curl line that asks the server for what is on screen.").footer(61),
     entry(Cmd::Export, "export", List, &["x"], "export", "Writes what is shown to a .json or .csv file.").argument("FILE").footer(62),
+    // Now and its timeline.
+    entry(Cmd::Timeline, "timeline", Now, &["t"], "timeline", "Shows past and future of each objective as one lane, or the list again.").footer(12),
+    entry(Cmd::EditRange, "edit-range", Now, &["e"], "edit range", "Opens the form of the objective.").needs(&[Instance]).footer(14),
+    entry(Cmd::Fold, "fold", Now, &["space"], "list", "Lists what one line stands for, or folds it again.").footer(16),
+    entry(Cmd::Mute, "mute", Now, &["m"], "mute", "Mutes the messages about the row for an hour.").needs(&[Messages]),
+    entry(Cmd::PreviousViolation, "previous-violation", Now, &["["], "violation before", "Goes to the violation before.").footer(18),
+    entry(Cmd::NextViolation, "next-violation", Now, &["]"], "next violation", "Goes to the next violation."),
+    entry(Cmd::LaneLeft, "lane-left", Timeline, &["h", "left"], "earlier", "Moves the cursor of the timeline to the left and reads the cell.").footer(11),
+    entry(Cmd::LaneRight, "lane-right", Timeline, &["l", "right"], "later", "Moves the cursor of the timeline to the right."),
     // Metrics.
     entry(Cmd::Select, "select", Metrics, &["space"], "select", "Selects or unselects the chosen series.").needs(&[Series]).footer(20),
     entry(Cmd::SelectAll, "select-all", Metrics, &["A"], "select all", "Selects every series shown, or none."),

@@ -3,6 +3,7 @@
 /// One tab, in the order of the tab row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Tab {
+    Now,
     Metrics,
     Sets,
     Past,
@@ -12,7 +13,8 @@ pub(crate) enum Tab {
 
 impl Tab {
     /// A further tab is a line here, one in `screens::all` and one in the registry of commands.
-    pub(crate) const ALL: [(Self, &'static str); 5] = [
+    pub(crate) const ALL: [(Self, &'static str); 6] = [
+        (Self::Now, "Now"),
         (Self::Metrics, "Metrics"),
         (Self::Sets, "SLA sets"),
         (Self::Past, "Past"),

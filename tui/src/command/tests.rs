@@ -49,7 +49,15 @@ fn every_command_is_reachable_by_name_and_all_but_show_by_key() {
 #[test]
 fn a_key_taken_by_an_inner_scope_leaves_the_outer_command_another_key() {
     // Inner scopes that lie over the lists and the globals.
-    for inner in [Scope::Metrics, Scope::Sets, Scope::Past, Scope::Runs, Scope::Detail] {
+    for inner in [
+        Scope::Now,
+        Scope::Timeline,
+        Scope::Metrics,
+        Scope::Sets,
+        Scope::Past,
+        Scope::Runs,
+        Scope::Detail,
+    ] {
         let taken: BTreeSet<_> = COMMANDS
             .iter()
             .filter(|c| c.scope == inner)

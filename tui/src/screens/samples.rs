@@ -1,7 +1,12 @@
 //! The samples of a chart answer, as they are drawn.
 
+use sla_proto::convert as time;
+use sla_proto::objective::v1::AllowedRange;
 use sla_proto::retrieval::v1::GetChartResponse;
+use sla_proto::violation::v1::{FanPoint, Outlook};
 
+use crate::format::number;
+use crate::theme::Role;
 use crate::widget::chart::{Extent, Layer};
 
 /// The samples of (after, until], Unix milliseconds.
@@ -10,6 +15,45 @@ pub(crate) fn layer(chart: &GetChartResponse, after: i64, until: i64) -> Layer {
         extents: extents(chart, after, until),
         gap_ms: gap_ms(chart, after, until),
     }
+}
+
+/// The bounds of a range.
+pub(crate) fn bounds(range: &AllowedRange) -> Vec<Layer> {
+    let bound = |value: Option<f64>, word: &str| {
+        value.map(|value| Layer::Bound {
+            value,
+            label: format!("{word} {}", number(value)),
+        })
+    };
+    [bound(range.min, "min"), bound(range.max, "max")]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The fan of an outlook, widest band first; nothing when it has none.
+pub(crate) fn fan(outlook: &Outlook) -> Vec<Layer> {
+    let at = |point: &FanPoint| point.time.as_ref().map(time::millis);
+    let points = &outlook.fan;
+    if points.is_empty() {
+        return Vec::new();
+    }
+    let band = |role, pick: fn(&FanPoint) -> (f64, f64)| Layer::Band {
+        points: points
+            .iter()
+            .filter_map(|p| at(p).map(|t| (t, pick(p).0, pick(p).1)))
+            .collect(),
+        role,
+    };
+    vec![
+        band(Role::Band95, |p| (p.low_95, p.high_95)),
+        band(Role::Band80, |p| (p.low_80, p.high_80)),
+        band(Role::Band50, |p| (p.low_50, p.high_50)),
+        Layer::Line {
+            points: points.iter().filter_map(|p| at(p).map(|t| (t, p.median))).collect(),
+            role: Role::Accent,
+        },
+    ]
 }
 
 /// The drawn columns of a chart answer.

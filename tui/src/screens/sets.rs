@@ -181,6 +181,26 @@ impl SetsScreen {
         }
     }
 
+    /// The form of an objective of any set; a set with changes is not left for another.
+    fn edit_of(&mut self, cx: &mut Context, set_id: &str, objective_id: &str) {
+        if self.draft.as_ref().is_none_or(|draft| draft.set.id != set_id) {
+            if self.is_dirty() {
+                cx.complain("the open set has changes that are not saved: S saves them, ctrl-x drops them");
+                return;
+            }
+            let sets = cx.sets.get().map_or(&[][..], Vec::as_slice);
+            let Some(set) = sets.iter().find(|set| set.id == set_id).cloned() else {
+                cx.complain("this set is not listed yet");
+                return;
+            };
+            self.open(cx, set);
+        }
+        self.list.set_filter("");
+        self.list.follow(objective_id.as_bytes());
+        self.rebuild(cx);
+        self.edit(cx);
+    }
+
     /// From an objective to its ledger; a new one has none and is edited.
     fn open_past(&mut self, cx: &mut Context) {
         let (Some(row), Some(draft)) = (self.current(), &self.draft) else {
@@ -423,7 +443,7 @@ impl Screen for SetsScreen {
     }
 
     fn at_arrival(&self) -> bool {
-        self.form.is_none() && self.list.filter().is_empty()
+        self.list.filter().is_empty() && self.form.as_ref().is_none_or(Form::is_untouched)
     }
 
     fn form_help(&self) -> Option<Vec<String>> {
@@ -497,8 +517,10 @@ impl Screen for SetsScreen {
     }
 
     fn arrive(&mut self, cx: &mut Context, jump: Jump) {
-        if let Jump::AddObjectives(objectives) = jump {
-            self.add_objectives(cx, objectives);
+        match jump {
+            Jump::AddObjectives(objectives) => self.add_objectives(cx, objectives),
+            Jump::Edit { set_id, objective_id } => self.edit_of(cx, &set_id, &objective_id),
+            _ => {}
         }
     }
 

@@ -49,6 +49,11 @@ impl Driver {
 
     fn started(width: u16, height: u16, caps: Caps, editor: bool) -> Self {
         let start = Start {
+            // Most stories begin on the metrics.
+            remembered: Remembered {
+                tab: 1,
+                ..Remembered::default()
+            },
             editor,
             caps,
             size: (width, height),

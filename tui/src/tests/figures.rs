@@ -2,8 +2,10 @@
 
 use sla_proto::convert as time;
 use sla_proto::etl::v1 as etl;
+use sla_proto::objective::v1::Objective;
 use sla_proto::result::v1 as result;
 use sla_proto::retrieval::v1 as retrieval;
+use sla_proto::series::v1::Series;
 use sla_proto::storage::v1 as storage;
 use sla_proto::violation::v1 as violation;
 
@@ -38,20 +40,34 @@ impl Script {
         }
     }
 
+    /// Silence, or a forecast that is not proven, where the script wants them.
+    pub(super) fn bring_trouble(&self, objectives: &mut [violation::ObjectiveStatus]) {
+        for status in objectives.iter_mut().filter(|_| self.silent) {
+            status.state = violation::State::NoData.into();
+            for series in &mut status.series {
+                series.state = violation::State::NoData.into();
+                series.why = "no data: newest sample 2m ago".into();
+                series.open = None;
+            }
+        }
+        for status in objectives.iter_mut().filter(|_| self.unproven) {
+            let series = status.series.iter_mut().map(|s| &mut s.outlook);
+            for outlook in series.chain([&mut status.outlook]).flatten() {
+                outlook.probability = Some(0.98);
+            }
+        }
+    }
+
     pub(super) fn ledger(&self, m: &violation::ListViolationsRequest) -> violation::ListViolationsResponse {
-        let objective = self
-            .sets
-            .iter()
-            .flat_map(|s| &s.objectives)
-            .find(|o| o.id == m.objective_id)
-            .cloned()
-            .unwrap_or_default();
-        let name = objective.name.clone();
-        let hit = self
-            .series
-            .iter()
-            .filter(|(s, v)| s.labels[0].value == name && *v > 4.0 && *v < 100.0);
-        let mut violations: Vec<_> = hit.map(|(s, v)| Self::violation(&objective, s, *v)).collect();
+        let asked = |o: &&Objective| m.objective_id.is_empty() || o.id == m.objective_id;
+        let objectives = self.sets.iter().flat_map(|s| &s.objectives).filter(asked);
+        let mut violations: Vec<_> = objectives
+            .flat_map(|objective| {
+                let bad = |(s, v): &&(Series, f64)| s.labels[0].value == objective.name && *v > 4.0 && *v < 100.0;
+                let hit = self.series.iter().filter(bad);
+                hit.map(|(s, v)| Self::violation(objective, s, *v))
+            })
+            .collect();
         if let Some(mut before) = violations.first().filter(|_| self.gapped).cloned() {
             before.start = at(NOW_MS - 25 * MIN);
             before.end = at(NOW_MS - 21 * MIN + 5_000);

@@ -281,7 +281,7 @@ fn what_is_remembered_comes_back() {
     let remembered = driver.app.remembered();
     assert_eq!(
         (remembered.tab, remembered.window_ms, remembered.metrics_filter.as_str()),
-        (2, 21_600_000, "load")
+        (3, 21_600_000, "load")
     );
 }
 

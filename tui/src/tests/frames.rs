@@ -3,7 +3,10 @@ use crate::app::draw;
 use crate::theme::caps::{Caps, ColourDepth};
 
 /// Key sequences that lead to every picture worth checking.
-const PLACES: [&str; 23] = [
+const PLACES: [&str; 26] = [
+    "0",
+    "0 G Space",
+    "0 t h [",
     "1",
     "n",
     "j Enter",
@@ -65,7 +68,7 @@ fn every_place_at_every_size_fits_and_never_panics() {
 fn the_selected_row_and_the_state_word_are_visible() {
     for (width, height) in [(80, 24), (120, 40), (60, 16)] {
         let mut driver = Driver::new(width, height);
-        for tab in ["1", "2", "3", "4", "5"] {
+        for tab in ["0", "1", "2", "3", "4", "5"] {
             driver.keys(tab);
             driver.keys("G");
             assert!(

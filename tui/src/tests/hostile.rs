@@ -46,7 +46,7 @@ proptest! {
         driver.script.runs[1].started_by.clone_from(&name);
         driver.connect();
         for place in [
-            "1", "C", "Esc", "i", "Esc", "n", "n", "G Enter", "Tab", "t", "Esc", "i", "Esc Esc", "2", "i", "Esc", "Enter", "Esc", "3", "Space", "i",
+            "0", "G Space", "i", "Esc", "t", "[", "h", "t", "1", "C", "Esc", "i", "Esc", "n", "n", "G Enter", "Tab", "t", "Esc", "i", "Esc Esc", "2", "i", "Esc", "Enter", "Esc", "3", "Space", "i",
             "Esc", "Enter", "v", "Esc", "4", "i", "Esc", "5", "j", "Enter", "Esc", "D", "Esc", "i", "Esc", "?", "Esc",
         ] {
             driver.keys(place);

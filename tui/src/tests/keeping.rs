@@ -152,6 +152,61 @@ fn escape_returns_to_the_row_that_led_here() {
 }
 
 #[test]
+fn the_first_screen_tells_what_is_wrong_and_leads_on() {
+    let mut driver = Driver::remembering(100, 30, Remembered::default());
+    driver.connect();
+    driver.says("node_load1 host-3: above 4 since 14:21:05, worst 6.02; 1 time in 12h, 11m");
+    driver.says("next 10m: 93 % that it stays outside   58 of 61, better");
+    driver.keys("m");
+    driver.says("nothing to mute");
+    driver.keys("G Space");
+    driver.says("  up");
+    driver.keys("g Enter");
+    driver.says("Chart");
+    driver.keys("Esc e");
+    driver.says("warn below");
+    driver.keys("Esc Esc");
+    driver.says("3 fine");
+    driver.keys("y");
+    let copied = |e: &Effect| matches!(e, Effect::Copy(text) if text.contains("host-3"));
+    assert!(driver.outside.iter().any(copied));
+}
+
+#[test]
+fn the_timeline_reads_out_its_cells() {
+    let mut driver = Driver::new(100, 30);
+    driver.script.gapped = true;
+    driver.keys("0 t");
+    println!("{}", driver.screen());
+    driver.says("14:21:05–open  11m  above 4  worst 6.02 (+3.20)  44 samples");
+    driver.keys("[");
+    driver.keys("[");
+    driver.says("14:07:00–14:11:05");
+    driver.keys("[");
+    driver.says("no earlier violation");
+    driver.keys("l l l l l l l l l l l l l l l l l l");
+    driver.says("more likely outside its range than not");
+    driver.keys("j");
+    driver.says("expected inside its range ≥ 2G");
+    driver.keys("k [ Enter");
+    driver.says("Chart");
+    driver.keys("Esc");
+    driver.says("GOOD");
+    driver.keys("Esc");
+    driver.says("SINCE");
+}
+
+#[test]
+fn what_was_violated_when_last_seen_is_not_told_as_mere_silence() {
+    let mut driver = Driver::new(100, 30);
+    driver.script.silent = true;
+    driver.evaluate();
+    driver.keys("0 r");
+    println!("{}", driver.screen());
+    driver.says("violated when last seen, since 14:21:05");
+}
+
+#[test]
 fn an_unproven_forecast_has_a_mark_of_its_own() {
     let mut driver = Driver::new(100, 30);
     driver.script.unproven = true;

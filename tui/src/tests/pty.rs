@@ -203,6 +203,7 @@ impl Terminal {
 fn starts_moves_and_leaves_a_clean_terminal() {
     let mut terminal = Terminal::start();
     terminal.wait_for("✗ 1 violated");
+    terminal.type_bytes(b"1");
     terminal.wait_for("▸ node_load1                 host-1");
     // An arrow cut in two by the line is still an arrow.
     terminal.type_bytes(b"\x1b");
@@ -245,7 +246,7 @@ fn a_storm_of_sizes_ends_in_a_whole_picture() {
         terminal.master.as_ref().unwrap().resize(size(cols, rows)).unwrap();
         std::thread::sleep(Duration::from_millis(15));
     }
-    terminal.wait_for("SERIES");
+    terminal.wait_for("SINCE");
     terminal.wait_for("q quit");
     terminal.type_bytes(b"q");
     assert!(terminal.ended(Duration::from_secs(2)));
@@ -306,7 +307,7 @@ fn it_goes_when_the_terminal_goes_even_where_hangups_are_ignored() {
 fn a_worker_that_panics_is_told_and_the_console_goes_on() {
     let mut terminal = Terminal::of("tests::pty::console_with_a_panicking_worker", false);
     terminal.wait_for("✗ 1 violated");
-    terminal.type_bytes(b"n");
+    terminal.type_bytes(b"1n");
     terminal.wait_for("a part of the console failed");
     terminal.wait_for("this console failed while it read the answer");
     terminal.type_bytes(b"5");

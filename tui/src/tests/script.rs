@@ -32,6 +32,8 @@ pub(crate) struct Script {
     pub(crate) failing_source: bool,
     /// Violations go on after a gap.
     pub(crate) gapped: bool,
+    /// The series have no data.
+    pub(crate) silent: bool,
     /// A forecast that is not proven says that targets will be down.
     pub(crate) unproven: bool,
     /// Outside text in failures, dead letters and what is told of the source.
@@ -106,6 +108,7 @@ impl Default for Script {
             failing_source: false,
             gapped: false,
             unproven: false,
+            silent: false,
             hostile: String::new(),
             letters: vec![vec![0xaa], vec![0xbb]],
         }
@@ -274,12 +277,7 @@ impl Script {
             .flat_map(|s| &s.objectives)
             .map(|o| self.judge(o, &windows))
             .collect();
-        for status in objectives.iter_mut().filter(|_| self.unproven) {
-            let series = status.series.iter_mut().map(|s| &mut s.outlook);
-            for outlook in series.chain([&mut status.outlook]).flatten() {
-                outlook.probability = Some(0.98);
-            }
-        }
+        self.bring_trouble(&mut objectives);
         objectives.sort_by_key(|o| std::cmp::Reverse(wire::State::of(o.state())));
         let count = |state| objectives.iter().filter(|o| o.state() == state).count() as u32;
         let headline = "node_load1 host-3 above 4 since 14:21 (11m) worst 7.2".to_owned();

@@ -343,30 +343,8 @@ impl Detail {
         let outlook = cx
             .status_of(&self.series_id)
             .and_then(|(_, series)| series.outlook.as_ref());
-        if let Some(fan) = outlook.map(|o| &o.fan).filter(|fan| !fan.is_empty()) {
-            let band = |role, pick: fn(&sla_proto::violation::v1::FanPoint) -> (f64, f64)| {
-                let points = fan.iter().filter_map(|p| {
-                    let (low, high) = pick(p);
-                    wire::ms(p.time.as_ref()).map(|t| (t, low, high))
-                });
-                Layer::Band {
-                    points: points.collect(),
-                    role,
-                }
-            };
-            let median = fan
-                .iter()
-                .filter_map(|p| wire::ms(p.time.as_ref()).map(|t| (t, p.median)))
-                .collect();
-            return vec![
-                band(Role::Band95, |p| (p.low_95, p.high_95)),
-                band(Role::Band80, |p| (p.low_80, p.high_80)),
-                band(Role::Band50, |p| (p.low_50, p.high_50)),
-                Layer::Line {
-                    points: median,
-                    role: Role::Accent,
-                },
-            ];
+        if let Some(layers) = outlook.map(samples::fan).filter(|layers| !layers.is_empty()) {
+            return layers;
         }
         let Some(forecast) = self.analysis().ok().and_then(|a| a.forecast.as_ref()) else {
             return Vec::new();

@@ -150,9 +150,14 @@ impl Form {
         texts.join("\u{0}")
     }
 
+    /// Whether it is as it was opened.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.typed() == self.opened
+    }
+
     /// Whether it may be closed: a form with changes is closed by asking twice.
     pub(crate) fn may_close(&mut self) -> bool {
-        std::mem::replace(&mut self.closing, true) || self.typed() == self.opened
+        std::mem::replace(&mut self.closing, true) || self.is_untouched()
     }
 
     pub(crate) fn query(&self) -> Query {

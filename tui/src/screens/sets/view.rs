@@ -11,7 +11,7 @@ use crate::screens::{samples, trust};
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
-use crate::widget::chart::{Chart, Layer};
+use crate::widget::chart::Chart;
 use crate::widget::table;
 use sla_proto::violation::v1::{ObjectiveStatus, WindowResult};
 
@@ -181,16 +181,7 @@ impl SetsScreen {
             .and_then(super::form::Form::preview)
             .and_then(|o| o.range);
         let range = typed.or(row.objective.range).unwrap_or_default();
-        let bound = |value: Option<f64>, word: &str| {
-            value.map(|value| Layer::Bound {
-                value,
-                label: format!("{word} {}", number(value)),
-            })
-        };
-        let mut layers: Vec<Layer> = [bound(range.min, "min"), bound(range.max, "max")]
-            .into_iter()
-            .flatten()
-            .collect();
+        let mut layers = samples::bounds(&range);
         layers.push(samples::layer(chart, after, until));
         let stale = stale_words(cx, &self.chart).is_some();
         Chart {

@@ -1,0 +1,367 @@
+//! Now: what is wrong, since when and what comes next, one row an instance; and the timeline of past and future.
+
+mod columns;
+mod history;
+mod lanes;
+mod readout;
+mod rows;
+mod timeline;
+mod view;
+
+use sla_proto::convert as time;
+use sla_proto::retrieval::v1::{GetChartRequest, GetChartResponse};
+
+use crate::command::{Cmd, Need, Scope};
+use crate::context::list::List;
+use crate::context::remote::Remote;
+use crate::context::request::{Answer, Reply, RequestId, Slot};
+use crate::context::shown::Shown;
+use crate::context::{Context, Jump, wire};
+use crate::remembered::Remembered;
+use crate::screens::{Screen, provenance};
+use crate::widget::canvas::Canvas;
+use crate::widget::columns::Columns;
+use history::{History, past_ms};
+use lanes::Timeline;
+use rows::{Kind, NowRow};
+
+/// The chart follows the cursor once it has rested this long, milliseconds.
+const CHART_REST_MS: i64 = 200;
+/// The chart is read again at most this often while figures change, milliseconds.
+const CHART_AGAIN_MS: i64 = 15_000;
+
+/// The rows, the chart of the chosen one, and the timeline over them.
+#[derive(Debug, Default)]
+pub(crate) struct NowScreen {
+    columns: Columns,
+    history: History,
+    rows: Vec<NowRow>,
+    list: List,
+    unfolded: Vec<Kind>,
+    chart: Remote<GetChartResponse>,
+    chart_of: Vec<u8>,
+    chart_at_ms: Option<i64>,
+    timeline: Timeline,
+    /// The cursor was moved: until then it stays on the worst.
+    moved: bool,
+}
+
+impl NowScreen {
+    pub(crate) fn new(remembered: &Remembered) -> Self {
+        Self {
+            columns: Columns::new(&columns::COLUMNS, remembered.columns_of("now")),
+            ..Self::default()
+        }
+    }
+
+    fn current(&self) -> Option<&NowRow> {
+        self.list.current().and_then(|at| self.rows.get(at))
+    }
+
+    /// Rows of the table: what it needs, at most what leaves room for the chart.
+    fn height(&self, cx: &Context) -> usize {
+        let screen = usize::from(cx.screen_height().saturating_sub(1));
+        let chart = if screen >= 14 { screen * 2 / 5 } else { 1 };
+        (self.list.shown().len().max(1)).min(screen.saturating_sub(chart))
+    }
+
+    fn rebuild(&mut self, cx: &Context) {
+        self.rows = rows::rows(cx, &self.history, &self.unfolded);
+        self.apply(cx);
+        self.timeline.rebuild(cx);
+    }
+
+    fn apply(&mut self, cx: &Context) {
+        // The height follows the rows that pass.
+        self.list.apply(&self.rows, usize::from(cx.screen_height()));
+        let height = self.height(cx);
+        self.list.apply(&self.rows, height);
+        if !self.moved {
+            self.list.command(Cmd::Top, &self.rows, height);
+        }
+    }
+
+    fn read_chart(&mut self, cx: &mut Context) {
+        let Some(row) = self.current().filter(|row| !row.series.id.is_empty()) else {
+            return;
+        };
+        let (id, query) = (row.series.id.clone(), wire::series_query(&row.series));
+        let fresh = cx.now.wall_ms - self.chart.got_ms() < CHART_AGAIN_MS;
+        if id == self.chart_of && (self.chart.is_loading() || fresh) {
+            return;
+        }
+        if id != self.chart_of {
+            self.chart.clear();
+        }
+        let until = cx.data_now_ms();
+        let request = GetChartRequest {
+            query: Some(query),
+            series_id: id.clone(),
+            after: Some(time::timestamp(until - cx.window_ms())),
+            until: Some(time::timestamp(until)),
+            columns: u32::from(cx.size.0) * 2,
+            counter_mode: 0,
+        };
+        self.chart_of = id;
+        let id = cx.call(Slot::NowChart, request);
+        self.chart.asked(id, cx.now.wall_ms);
+    }
+
+    fn open(&mut self, cx: &mut Context) {
+        let Some(row) = self.current() else { return };
+        if row.folded > 0 {
+            self.turn_fold(cx);
+        } else if row.series.id.is_empty() {
+            cx.complain(format!("{}: no series of it was ever seen", row.title()));
+        } else {
+            cx.jump = Some(Jump::Chart {
+                query: wire::series_query(&row.series),
+                series_id: row.series.id.clone(),
+                title: row.title(),
+                at_ms: None,
+            });
+        }
+    }
+
+    fn turn_fold(&mut self, cx: &mut Context) {
+        let Some(kind) = self.current().map(|row| row.kind) else {
+            return;
+        };
+        let open = self.unfolded.contains(&kind);
+        self.unfolded.retain(|have| *have != kind);
+        if !open {
+            self.unfolded.push(kind);
+        }
+        self.rebuild(cx);
+    }
+
+    /// To the next row that is violated, round the end.
+    fn next_violated(&mut self, cx: &Context, by: isize) {
+        let shown = self.list.shown();
+        let here = shown
+            .iter()
+            .position(|at| Some(*at) == self.list.current())
+            .unwrap_or(0) as isize;
+        let count = shown.len() as isize;
+        let next = (1..=count)
+            .map(|n| shown[(here + by * n).rem_euclid(count) as usize])
+            .find(|at| matches!(self.rows[*at].kind, Kind::Violated | Kind::LostViolated));
+        if let Some(key) = next.map(|at| crate::context::list::Row::key(&self.rows[at]).to_vec()) {
+            self.list.follow(&key);
+            self.apply(cx);
+        }
+    }
+
+    fn rest(&mut self, cx: &Context) {
+        self.chart_at_ms = Some(cx.now.mono_ms + CHART_REST_MS);
+    }
+}
+
+impl Screen for NowScreen {
+    fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        if self.timeline.is_open() {
+            self.timeline.draw(cx, &self.history, canvas);
+        } else {
+            self.draw_all(cx, canvas);
+        }
+    }
+
+    fn scopes(&self) -> Vec<Scope> {
+        if self.timeline.is_open() {
+            vec![Scope::Timeline, Scope::Now, Scope::List]
+        } else {
+            vec![Scope::Now, Scope::List]
+        }
+    }
+
+    fn slots(&self) -> &'static [Slot] {
+        &[Slot::NowLedger, Slot::NowSeen, Slot::NowFuture, Slot::NowChart]
+    }
+
+    fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
+        if slot == Slot::NowChart {
+            self.chart.answer(id, result.and_then(Reply::take), cx.now.wall_ms);
+            return;
+        }
+        self.history.reply(cx, slot, id, result);
+        self.rebuild(cx);
+    }
+
+    fn refresh(&mut self, cx: &mut Context) {
+        self.history.refresh(cx, true);
+        self.rebuild(cx);
+        self.rest(cx);
+    }
+
+    fn sets_known(&mut self, cx: &mut Context) {
+        self.history.refresh(cx, false);
+        self.rebuild(cx);
+    }
+
+    fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
+        self.rebuild(cx);
+        if visible {
+            self.history.refresh(cx, false);
+            self.rest(cx);
+        }
+    }
+
+    fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
+        if cmd == Cmd::Timeline {
+            let of = self.current().map(|row| row.key.clone());
+            self.timeline.turn(cx, of.as_ref());
+            return true;
+        }
+        if self.timeline.is_open() && self.timeline.command(cx, &self.history, cmd) {
+            return true;
+        }
+        let height = self.height(cx);
+        self.moved = true;
+        if self.list.command(cmd, &self.rows, height) {
+            self.rest(cx);
+            return true;
+        }
+        match cmd {
+            Cmd::Open => self.open(cx),
+            Cmd::Fold => self.turn_fold(cx),
+            Cmd::EditRange => {
+                if let Some((set_id, objective_id)) = self.chosen() {
+                    cx.jump = Some(Jump::Edit { set_id, objective_id });
+                }
+            }
+            Cmd::NextViolation => self.next_violated(cx, 1),
+            Cmd::PreviousViolation => self.next_violated(cx, -1),
+            Cmd::Export => {
+                let path = argument.unwrap_or("sla-now.json").to_owned();
+                let text = readout::export(&self.rows, crate::format::is_csv(&path));
+                cx.effect(crate::context::request::Effect::WriteFile { path, text });
+            }
+            Cmd::Sort => cx.say("the worst stands on top; o turns the order round"),
+            _ => return false,
+        }
+        true
+    }
+
+    fn back(&mut self, cx: &mut Context) -> bool {
+        if self.timeline.is_open() {
+            self.timeline.turn(cx, None);
+            return true;
+        }
+        false
+    }
+
+    fn set_filter(&mut self, cx: &Context, text: &str) {
+        if self.timeline.is_open() {
+            self.timeline.set_filter(cx, text);
+        } else {
+            self.list.set_filter(text);
+            self.apply(cx);
+        }
+    }
+
+    fn filter_text(&self) -> &str {
+        self.filtered().filter().text()
+    }
+
+    fn filter_problem(&self) -> Option<&str> {
+        self.filtered().problem()
+    }
+
+    fn resized(&mut self, cx: &mut Context) {
+        self.apply(cx);
+        self.timeline.rebuild(cx);
+        self.rest(cx);
+    }
+
+    fn why(&self, cx: &Context) -> (String, Vec<String>) {
+        let mut lines = provenance::source_lines(cx);
+        let Some(row) = self.current() else {
+            return ("what is wrong now".to_owned(), lines);
+        };
+        lines.push(format!("series     {}", wire::series_promql(&row.series)));
+        if let Some((status, series)) = cx.status_of(&row.series.id) {
+            if let Some(objective) = &status.objective {
+                lines.extend(provenance::rule_lines(objective, Some(series.cap_ms)));
+            }
+            lines.extend(series.windows.iter().flat_map(provenance::window_lines));
+        }
+        if let Some(outlook) = &row.outlook {
+            lines.extend(provenance::outlook_lines(cx, outlook));
+        }
+        lines.push(
+            "lane       from the ledger; ? where no sample was seen; to the right of now what the forecast expects"
+                .to_owned(),
+        );
+        (row.title(), lines)
+    }
+
+    fn shown_query(&self, cx: &Context) -> Option<Shown> {
+        let row = self.current().filter(|row| !row.series.id.is_empty())?;
+        let now = cx.data_now_ms();
+        Some(Shown::new(&wire::series_query(&row.series), now - past_ms(cx), now))
+    }
+
+    fn offers(&self, cmd: Cmd) -> bool {
+        match cmd {
+            Cmd::Fold => {
+                let row = self.current().filter(|_| !self.timeline.is_open());
+                row.is_some_and(|row| row.folded > 0 || row.is_nested())
+            }
+            Cmd::Sort => false,
+            Cmd::PreviousViolation => self.timeline.is_open(),
+            _ => true,
+        }
+    }
+
+    fn has(&self, need: Need) -> bool {
+        need == Need::Instance && self.chosen().is_some()
+    }
+
+    fn click(&mut self, cx: &mut Context, row: u16) {
+        let height = self.height(cx);
+        if let Some(line) = row.checked_sub(1).map(usize::from).filter(|line| *line < height)
+            && !self.timeline.is_open()
+        {
+            self.list.choose(line, &self.rows, height);
+            self.rest(cx);
+        }
+    }
+
+    fn deadline_ms(&self) -> Option<i64> {
+        self.chart_at_ms
+    }
+
+    fn tick(&mut self, cx: &mut Context) {
+        if self.chart_at_ms.is_some_and(|at| at <= cx.now.mono_ms) {
+            self.chart_at_ms = None;
+            self.read_chart(cx);
+        }
+    }
+
+    fn columns_mut(&mut self) -> Option<&mut Columns> {
+        (!self.timeline.is_open()).then_some(&mut self.columns)
+    }
+
+    fn remember(&self, out: &mut Remembered) {
+        out.keep_columns("now", &self.columns);
+    }
+}
+
+impl NowScreen {
+    fn filtered(&self) -> &List {
+        if self.timeline.is_open() {
+            self.timeline.list()
+        } else {
+            &self.list
+        }
+    }
+
+    /// Set and objective of the chosen row or lane.
+    fn chosen(&self) -> Option<(String, String)> {
+        if self.timeline.is_open() {
+            return self.timeline.chosen();
+        }
+        let row = self.current().filter(|row| row.folded == 0)?;
+        Some((row.key.0.clone(), row.key.1.clone()))
+    }
+}

@@ -1,0 +1,133 @@
+//! What is on the first screen in words, and as a file.
+
+use std::fmt::Write as _;
+
+use sla_proto::violation::v1::Violation;
+
+use super::history::{History, Key};
+use super::rows::{Kind, NowRow};
+use crate::context::{Context, wire};
+use crate::format::{duration, exact, number, percent, plural};
+use crate::screens::trust;
+
+/// `15:19:14–open  22m  above 4  worst 6.09 (+2.09)  88 samples`.
+pub(super) fn violation(cx: &Context, v: &Violation) -> String {
+    let now = cx.data_now_ms();
+    let start = wire::ms(v.start.as_ref()).unwrap_or_default();
+    let end = wire::ms(v.end.as_ref());
+    let until = end.map_or_else(|| "open".to_owned(), |t| cx.zone.clock(t));
+    let side = wire::side_word(v.side());
+    format!(
+        "{}–{until}  {}  {side} {}  worst {} (+{})  {}",
+        cx.zone.moment(start, now),
+        duration(end.unwrap_or(now) - start),
+        number(v.bound),
+        number(v.worst),
+        number(v.excess),
+        plural(v.samples, "sample")
+    )
+}
+
+/// The chosen row: what, since when, how often in the longest window.
+pub(super) fn row(cx: &Context, history: &History, row: &NowRow) -> String {
+    let mut out = row.title();
+    if row.folded > 0 {
+        return format!("{out}: Space lists them");
+    }
+    let mut told = history.violations(&row.key).iter();
+    let open = row.open.as_ref().or_else(|| told.find(|v| v.end.is_none()));
+    match (row.kind, open) {
+        (Kind::LostViolated, Some(open)) => {
+            let since = wire::ms(open.start.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
+            let _ = write!(out, ": violated when last seen, since {since}; {}", row.why);
+        }
+        (Kind::Violated, Some(open)) => {
+            let since = wire::ms(open.start.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
+            let side = wire::side_word(open.side());
+            let _ = write!(
+                out,
+                ": {side} {} since {since}, worst {}",
+                number(open.bound),
+                number(open.worst)
+            );
+        }
+        _ => {
+            let _ = write!(out, ": {}", wire::with_reason(row.mark.word, row.why.as_str()));
+        }
+    }
+    out + &past(cx, history, &row.key, row.good)
+}
+
+/// `; 3 times in 12h, 1h07m, 90.60 % good`.
+fn past(cx: &Context, history: &History, key: &Key, good: Option<f64>) -> String {
+    let now = cx.data_now_ms();
+    let window = super::history::past_ms(cx);
+    let spans = history.spans(key);
+    let good = good.map_or_else(String::new, |share| format!(", {} good", percent(share)));
+    if spans.is_empty() {
+        return good.replacen(',', ";", 1);
+    }
+    let outside: i64 = spans
+        .iter()
+        .map(|span| span.end_ms.unwrap_or(now) - span.start_ms.max(now - window))
+        .sum();
+    let times = plural(spans.len() as u64, "time");
+    let flaps = if spans.iter().any(|span| span.flaps) {
+        ", flapping"
+    } else {
+        ""
+    };
+    format!("; {times} in {}, {}{flaps}{good}", duration(window), duration(outside))
+}
+
+/// What is expected of the chosen row.
+pub(super) fn next(cx: &Context, row: &NowRow) -> Option<String> {
+    let outlook = row.outlook.as_ref()?;
+    let p = trust::probability(outlook)?;
+    let leaves = if row.kind == Kind::Violated {
+        "stays outside"
+    } else {
+        "leaves its range"
+    };
+    Some(format!(
+        "next {}: {p} that it {leaves}   {}",
+        duration(cx.horizon_ms()),
+        trust::words(outlook)
+    ))
+}
+
+/// The instances as CSV or JSON.
+pub(super) fn export(rows: &[NowRow], csv: bool) -> String {
+    let rows = rows.iter().filter(|row| row.folded == 0);
+    let number = |value: Option<f64>| value.filter(|v| v.is_finite());
+    if csv {
+        let mut out = String::from("objective,set,series,state,now,min,max,probability\n");
+        for row in rows {
+            let quote = |text: &str| text.replace('"', "\"\"");
+            let cell = |value: Option<f64>| number(value).map_or_else(String::new, exact);
+            let _ = writeln!(
+                out,
+                "\"{}\",\"{}\",\"{}\",{},{},{},{},{}",
+                quote(row.what.as_str()),
+                quote(row.set.as_str()),
+                quote(&wire::series_promql(&row.series)),
+                row.mark.word,
+                cell(row.now),
+                cell(row.range.min),
+                cell(row.range.max),
+                cell(row.outlook.as_ref().and_then(|o| o.probability))
+            );
+        }
+        return out;
+    }
+    let rows: Vec<serde_json::Value> = rows
+        .map(|row| {
+            serde_json::json!({
+                "objective": row.what.as_str(), "set": row.set.as_str(), "series": wire::series_promql(&row.series),
+                "state": row.mark.word, "now": number(row.now), "min": row.range.min, "max": row.range.max,
+                "probability": row.outlook.as_ref().and_then(|o| o.probability),
+            })
+        })
+        .collect();
+    serde_json::json!({ "rows": rows }).to_string()
+}

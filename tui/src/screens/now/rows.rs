@@ -1,0 +1,329 @@
+//! Rows of the first screen: one an instance of trouble, worst first; what is silent, fine or not watched is folded.
+
+use std::cmp::Ordering;
+
+use sla_domain::SafeText;
+use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
+use sla_proto::series::v1::Series;
+use sla_proto::violation::v1::{ObjectiveStatus, Outlook, SeriesStatus, Violation};
+
+use super::history::{History, Key};
+use crate::context::Context;
+use crate::context::list::Row;
+use crate::context::wire::{self, Mark, State};
+use crate::filter::{Filterable, Value};
+use crate::format::{duration, number, plural};
+
+/// What a row is about, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind {
+    Violated,
+    /// No data, and violated when last seen.
+    LostViolated,
+    /// Inside now, but in and out again.
+    Flapping,
+    AtRisk,
+    Unproven,
+    Silent,
+    Fine,
+    NotWatched,
+}
+
+impl Kind {
+    /// Whether its rows stand below one line until they are asked for.
+    fn folds(self) -> bool {
+        matches!(self, Self::Silent | Self::Fine | Self::NotWatched)
+    }
+}
+
+/// One instance, or the line of a fold.
+#[derive(Debug, Clone)]
+pub(super) struct NowRow {
+    rank: usize,
+    pub(super) kind: Kind,
+    /// How many rows stand below this line; 0 for an instance.
+    pub(super) folded: usize,
+    pub(super) unfolded: bool,
+    nested: bool,
+    pub(super) mark: Mark,
+    pub(super) what: SafeText,
+    pub(super) place: SafeText,
+    pub(super) set: SafeText,
+    pub(super) key: Key,
+    row_key: Vec<u8>,
+    haystack: String,
+    pub(super) series: Series,
+    pub(super) range: AllowedRange,
+    pub(super) now: Option<f64>,
+    pub(super) since: String,
+    /// Since when it has no data, Unix milliseconds.
+    pub(super) silent_ms: Option<i64>,
+    pub(super) why: SafeText,
+    /// The violation that goes on, as the evaluation tells it.
+    pub(super) open: Option<Violation>,
+    pub(super) outlook: Option<Outlook>,
+    /// Share of the longest window that was good.
+    pub(super) good: Option<f64>,
+}
+
+/// All rows, with `unfolded` kinds spread out.
+pub(super) fn rows(cx: &Context, history: &History, unfolded: &[Kind]) -> Vec<NowRow> {
+    let statuses = cx.overview.get().map_or(&[][..], |o| o.objectives.as_slice());
+    let several = statuses.iter().any(|status| status.set_id != statuses[0].set_id);
+    let mut rows: Vec<NowRow> = Vec::new();
+    for status in statuses {
+        let all: Vec<&Series> = status.series.iter().filter_map(|s| s.series.as_ref()).collect();
+        let labels = wire::telling_labels(&all);
+        for (series, labels) in status.series.iter().zip(labels) {
+            rows.push(NowRow::new(cx, history, (status, series, labels), several));
+        }
+        if status.series.is_empty() {
+            let nobody = SeriesStatus {
+                state: status.state,
+                why: status.why.clone(),
+                ..SeriesStatus::default()
+            };
+            rows.push(NowRow::new(cx, history, (status, &nobody, SafeText::new("")), several));
+        }
+    }
+    for set in cx
+        .sets
+        .get()
+        .map_or(&[][..], Vec::as_slice)
+        .iter()
+        .filter(|set| !set.active)
+    {
+        for objective in &set.objectives {
+            rows.push(NowRow::not_watched(set, objective));
+        }
+    }
+    rows.sort_by_key(|row| row.kind);
+    fold(&rows, unfolded)
+}
+
+/// Puts a line before each kind that folds, and leaves its rows out unless they are asked for.
+fn fold(rows: &[NowRow], unfolded: &[Kind]) -> Vec<NowRow> {
+    let mut out: Vec<NowRow> = Vec::new();
+    for group in rows.chunk_by(|a, b| a.kind == b.kind) {
+        let kind = group[0].kind;
+        // One that is silent alone is told by itself.
+        if !kind.folds() || (kind == Kind::Silent && group.len() == 1) {
+            out.extend(group.iter().cloned());
+            continue;
+        }
+        let open = unfolded.contains(&kind);
+        out.push(NowRow::line(kind, group, open));
+        if open {
+            out.extend(group.iter().cloned().map(|row| NowRow { nested: true, ..row }));
+        }
+    }
+    for (rank, row) in out.iter_mut().enumerate() {
+        row.rank = rank;
+    }
+    out
+}
+
+impl NowRow {
+    fn new(
+        cx: &Context,
+        history: &History,
+        (status, series, labels): (&ObjectiveStatus, &SeriesStatus, SafeText),
+        several: bool,
+    ) -> Self {
+        let objective = status.objective.clone().unwrap_or_default();
+        let name = wire::objective_name(&objective);
+        let told = series.series.clone().unwrap_or_default();
+        let key = (status.set_id.clone(), objective.id.clone(), told.id.clone());
+        let state = State::of(series.state());
+        let outlook = history.outlook(&key).or(series.outlook.as_ref()).cloned();
+        let mark = Mark::of(state, outlook.as_ref());
+        let spans = history.spans(&key);
+        let lost = spans
+            .iter()
+            .find(|span| span.end_ms.is_none())
+            .map(|span| span.start_ms);
+        let now_ms = cx.data_now_ms();
+        let recent = |at: i64| now_ms - at <= FLAPPED_WITHIN_MS;
+        let flapping = spans.iter().any(|span| span.flaps && recent(span.start_ms));
+        let kind = match state {
+            State::Violated => Kind::Violated,
+            State::NoData if lost.is_some() => Kind::LostViolated,
+            State::NoData | State::Excluded => Kind::Silent,
+            State::AtRisk => Kind::AtRisk,
+            State::Ok if flapping => Kind::Flapping,
+            State::Ok if mark == Mark::UNPROVEN => Kind::Unproven,
+            State::Ok => Kind::Fine,
+        };
+        let last_ms = series.last.as_ref().and_then(|point| wire::ms(point.time.as_ref()));
+        let opened = series.open.as_ref().and_then(|open| wire::ms(open.start.as_ref()));
+        let ago = |at: i64| format!("{} {}", cx.zone.minute(at), duration(now_ms - at));
+        let first = outlook.as_ref().and_then(|o| wire::ms(o.first_crossing.as_ref()));
+        let since = match kind {
+            Kind::Violated => opened.map(ago),
+            Kind::LostViolated | Kind::Silent => last_ms.map(|at| format!("last {}", cx.zone.minute(at))),
+            Kind::Flapping => Some(format!("{} times", spans.len())),
+            Kind::AtRisk | Kind::Unproven => first
+                .filter(|at| *at > now_ms)
+                .map(|at| format!("in {}", duration(at - now_ms)))
+                .or_else(|| flapping.then(|| format!("{} times", spans.len()))),
+            Kind::Fine | Kind::NotWatched => None,
+        };
+        let what = if several {
+            SafeText::new(&format!("{name} ({})", status.set_name))
+        } else {
+            name
+        };
+        let promql = SafeText::new(&wire::series_promql(&told));
+        let windows = series.windows.iter().max_by_key(|w| w.window_ms);
+        Self {
+            rank: 0,
+            kind,
+            folded: 0,
+            unfolded: false,
+            nested: false,
+            mark,
+            haystack: format!("{what} {promql}"),
+            what,
+            place: labels,
+            set: SafeText::new(&status.set_name),
+            row_key: [key.0.as_bytes(), b"\0", key.1.as_bytes(), b"\0", &key.2].concat(),
+            key,
+            range: objective.range.unwrap_or_default(),
+            now: series.last.as_ref().map(|point| point.value),
+            since: since.unwrap_or_default(),
+            silent_ms: last_ms.filter(|_| state == State::NoData),
+            why: SafeText::new(if series.why.is_empty() {
+                &status.problem
+            } else {
+                &series.why
+            }),
+            open: series.open.clone(),
+            outlook,
+            good: windows.and_then(|w| (w.judged_ms > 0).then(|| 1.0 - w.bad_ms as f64 / w.judged_ms as f64)),
+            series: told,
+        }
+    }
+
+    fn not_watched(set: &SlaSet, objective: &Objective) -> Self {
+        let what = wire::objective_name(objective);
+        let key = (set.id.clone(), objective.id.clone(), Vec::new());
+        Self {
+            haystack: format!("{what} {}", SafeText::new(&set.name)),
+            what,
+            set: SafeText::new(&set.name),
+            place: SafeText::new(&set.name),
+            row_key: [key.0.as_bytes(), b"\0", key.1.as_bytes()].concat(),
+            key,
+            range: objective.range.unwrap_or_default(),
+            mark: Mark::NOT_WATCHED,
+            ..Self::blank(Kind::NotWatched)
+        }
+    }
+
+    fn blank(kind: Kind) -> Self {
+        Self {
+            rank: 0,
+            kind,
+            folded: 0,
+            unfolded: false,
+            nested: false,
+            mark: Mark::of(State::NoData, None),
+            what: SafeText::new(""),
+            place: SafeText::new(""),
+            set: SafeText::new(""),
+            key: Key::default(),
+            row_key: Vec::new(),
+            haystack: String::new(),
+            series: Series::default(),
+            range: AllowedRange::default(),
+            now: None,
+            since: String::new(),
+            silent_ms: None,
+            why: SafeText::new(""),
+            open: None,
+            outlook: None,
+            good: None,
+        }
+    }
+
+    fn line(kind: Kind, group: &[Self], unfolded: bool) -> Self {
+        let count = group.len();
+        let words = match kind {
+            Kind::Silent => format!("{count} series silent"),
+            Kind::NotWatched => format!("{} not watched", plural(count as u64, "objective")),
+            _ => format!("{count} fine"),
+        };
+        Self {
+            folded: count,
+            unfolded,
+            mark: group[0].mark,
+            haystack: words.clone(),
+            what: SafeText::new(&words),
+            row_key: format!("fold {kind:?}").into_bytes(),
+            ..Self::blank(kind)
+        }
+    }
+
+    /// The limit that matters: the one that is broken or nearer, else the only one.
+    pub(super) fn limit(&self) -> String {
+        match (self.range.min, self.range.max, self.now) {
+            _ if self.folded > 0 => String::new(),
+            (Some(min), Some(max), Some(now)) if now - min < max - now => format!("≥ {}", number(min)),
+            (_, Some(max), _) => format!("≤ {}", number(max)),
+            (Some(min), None, _) => format!("≥ {}", number(min)),
+            (None, None, _) => "–".to_owned(),
+        }
+    }
+
+    /// Name and place.
+    pub(super) fn title(&self) -> String {
+        format!("{} {}", self.what, self.place).trim().to_owned()
+    }
+
+    pub(super) fn is_nested(&self) -> bool {
+        self.nested
+    }
+}
+
+/// A series that flapped within this time is told although it is inside now, milliseconds.
+const FLAPPED_WITHIN_MS: i64 = 30 * 60_000;
+
+impl Filterable for NowRow {
+    const FIELDS: &'static [&'static str] = &["state", "name", "set", "now", "p"];
+
+    fn haystack(&self) -> &str {
+        &self.haystack
+    }
+
+    fn field(&self, name: &str) -> Option<Value<'_>> {
+        let state = match self.kind {
+            Kind::Violated => State::Violated,
+            Kind::LostViolated | Kind::Silent => State::NoData,
+            Kind::AtRisk => State::AtRisk,
+            Kind::Flapping | Kind::Unproven | Kind::Fine => State::Ok,
+            Kind::NotWatched => State::Excluded,
+        };
+        match name {
+            "state" => Some(Value::Ranked(state.ranked().0, state.ranked().1)),
+            "name" => Some(Value::Text(self.what.as_str())),
+            "set" => Some(Value::Text(self.set.as_str())),
+            "now" => self.now.map(Value::Number),
+            "p" => self.outlook.as_ref()?.probability.map(|p| Value::Number(p * 100.0)),
+            label => {
+                let mut labels = self.series.labels.iter();
+                let found = labels.find(|l| l.name.eq_ignore_ascii_case(label))?;
+                Some(Value::Text(found.value.as_str()))
+            }
+        }
+    }
+}
+
+impl Row for NowRow {
+    fn key(&self) -> &[u8] {
+        &self.row_key
+    }
+
+    fn compare(&self, other: &Self, _: usize) -> Ordering {
+        self.rank.cmp(&other.rank)
+    }
+}

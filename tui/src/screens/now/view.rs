@@ -1,0 +1,160 @@
+//! Drawing what is wrong now.
+
+use super::NowScreen;
+use super::columns::LANE;
+use super::history::past_ms;
+use super::readout;
+use super::rows::{Kind, NowRow};
+use crate::context::{Context, wire};
+use crate::format::maybe_in;
+use crate::screens::phase::{draw_phase, stale_words};
+use crate::screens::{samples, trust};
+use crate::theme::Role;
+use crate::widget::apart::Shortened;
+use crate::widget::canvas::{Align, Canvas};
+use crate::widget::chart::Chart;
+use crate::widget::lane::Axis;
+use crate::widget::table;
+
+impl NowScreen {
+    pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        let columns = self.columns.shown();
+        let widest = |text: fn(&NowRow) -> usize| self.rows.iter().map(text).max().unwrap_or(0) as u16;
+        let contents = [
+            ("WHAT", widest(|row| row.what.width())),
+            ("WHERE", widest(|row| row.place.width())),
+            ("LIMIT", widest(|row| row.limit().chars().count())),
+            ("SINCE", widest(|row| row.since.chars().count())),
+        ];
+        let placed = table::place_measured(&columns, width, &contents);
+        table::draw_header(&mut canvas.rows(0, 1), &columns, &placed, None);
+        let room = self.height(cx) as u16;
+        let mut body = canvas.rows(1, room);
+        if !draw_phase(cx, &cx.overview, &mut body, "what is wrong now") {
+            return;
+        }
+        if self.list.shown().is_empty() {
+            let text = if self.rows.is_empty() {
+                "nothing is agreed yet: 1 shows the metrics, Space selects series, a adds them to a set"
+            } else {
+                "no row passes the filter (Esc clears it)"
+            };
+            body.text(3, 0, text, Role::Dim);
+        }
+        let visible = || self.list.visible(usize::from(room)).map(|(at, _)| &self.rows[at]);
+        let short: Vec<Shortened> = placed
+            .iter()
+            .map(|&(column, _, w)| match columns[column].title {
+                "WHAT" => Shortened::new(visible().map(|row| row.what.as_str()), w),
+                "WHERE" => Shortened::new(visible().map(|row| row.place.as_str()), w),
+                _ => Shortened::default(),
+            })
+            .collect();
+        for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
+            let (row, y) = (&self.rows[at], y as u16);
+            table::draw_gutter(&mut body, y, current, false);
+            for (&(column, x, w), short) in placed.iter().zip(&short) {
+                if columns[column].title == LANE {
+                    self.draw_lane(cx, &mut body, row, (x, y, w));
+                    continue;
+                }
+                let (text, role) = cell(row, columns[column].title, w);
+                table::draw_cell(&mut body, y, (x, w), short.form(&text), &columns[column], role);
+            }
+        }
+        let at = room + 1;
+        self.draw_chosen(cx, &mut canvas.rows(at, height.saturating_sub(at)));
+    }
+
+    fn draw_lane(&self, cx: &Context, body: &mut Canvas<'_>, row: &NowRow, (x, y, w): (u16, u16, u16)) {
+        if row.folded > 0 {
+            let hint = if row.unfolded { "Space folds" } else { "Space lists" };
+            body.field(x, y, w, hint, Align::Left, Role::Dim);
+        } else if row.kind != Kind::NotWatched && !row.series.id.is_empty() {
+            let axis = Axis::new(cx.data_now_ms(), past_ms(cx), cx.horizon_ms(), w);
+            let cells = self.history.cells(&axis, &row.key, &row.range, row.silent_ms);
+            axis.draw(body, x, y, &cells, None);
+        }
+    }
+
+    /// The chosen row in words and its chart.
+    fn draw_chosen(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        let Some(row) = self.current() else { return };
+        let room = width.saturating_sub(2);
+        canvas.run(0, 0, width, '─', Role::Border);
+        let head = readout::row(cx, &self.history, row);
+        if height < 3 {
+            canvas.field(1, 0, room, &format!(" {head} "), Align::Left, Role::Strong);
+            return;
+        }
+        let mut y = 1;
+        for line in crate::widget::wrap::wrap(&head, usize::from(room)).iter().take(2) {
+            canvas.text(1, y, line, Role::Strong);
+            y += 1;
+        }
+        let problem = self.history.problem().map(|why| (why, Role::Error));
+        let stale = stale_words(cx, &self.chart).map(|words| (words, Role::Error));
+        let next = readout::next(cx, row).map(|words| (words, Role::Text));
+        for (line, role) in [problem, stale, next].into_iter().flatten() {
+            canvas.field(1, y, room, &line, Align::Left, role);
+            y += 1;
+        }
+        let rest = height.saturating_sub(y);
+        if rest >= 4 && !row.series.id.is_empty() && row.folded == 0 {
+            self.draw_chart(cx, row, &mut canvas.rows(y, rest));
+        }
+    }
+
+    fn draw_chart(&self, cx: &Context, row: &NowRow, canvas: &mut Canvas<'_>) {
+        if !draw_phase(cx, &self.chart, canvas, "samples") {
+            return;
+        }
+        let Some(chart) = self.chart.get() else { return };
+        let now = cx.data_now_ms();
+        let until = wire::ms(chart.until.as_ref()).unwrap_or(now);
+        let after = wire::ms(chart.after.as_ref()).unwrap_or(until - cx.window_ms());
+        let mut layers = samples::bounds(&row.range);
+        let fan = row.outlook.as_ref().map(samples::fan).unwrap_or_default();
+        let ahead = if fan.is_empty() { 0 } else { cx.horizon_ms() };
+        layers.extend(fan);
+        layers.push(samples::layer(chart, after, until));
+        Chart {
+            after_ms: after,
+            until_ms: until + ahead,
+            values: None,
+            layers,
+            now_ms: Some(now),
+            cursor_ms: None,
+            zone: cx.zone,
+            stale: stale_words(cx, &self.chart).is_some(),
+        }
+        .draw(canvas);
+    }
+}
+
+fn cell(row: &NowRow, title: &str, width: u16) -> (String, Role) {
+    let quiet = matches!(row.kind, Kind::Fine | Kind::NotWatched) || row.folded > 0;
+    match title {
+        "S" => (row.mark.glyph.to_string(), row.mark.role),
+        "WHAT" if row.is_nested() => (format!("  {}", row.what), Role::Dim),
+        "WHAT" => (row.what.as_str().to_owned(), if quiet { Role::Dim } else { Role::Text }),
+        "WHERE" => (row.place.as_str().to_owned(), Role::Dim),
+        "NOW" if row.folded > 0 => (String::new(), Role::Text),
+        "NOW" => (
+            maybe_in(row.now, width),
+            if row.kind == Kind::Violated {
+                row.mark.role
+            } else {
+                Role::Text
+            },
+        ),
+        "LIMIT" => (row.limit(), Role::Dim),
+        "SINCE" => (row.since.clone(), if quiet { Role::Dim } else { Role::Text }),
+        _ => {
+            let p = row.outlook.as_ref().and_then(trust::probability);
+            (p.unwrap_or_default(), if quiet { Role::Dim } else { Role::Text })
+        }
+    }
+}
