@@ -10,6 +10,7 @@
 
 mod instance;
 
+use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -42,6 +43,27 @@ fn serve(instance: &Instance, socket: &Path) -> Child {
 fn terminate(child: &Child) {
     let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+}
+
+/// A client that greets and then says nothing: its connection holds the drain.
+fn silent(socket: &Path) -> UnixStream {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    let empty_settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    stream.write_all(&empty_settings).unwrap();
+    stream
+}
+
+/// Waits for its end: how, and after how long.
+fn ended(child: &mut Child) -> (Option<i32>, Duration) {
+    let asked = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return (status.code(), asked.elapsed());
+        }
+        assert!(asked.elapsed() < LIMIT, "it does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// What the instance has logged.
@@ -110,4 +132,31 @@ fn a_signal_ends_an_instance_in_order() {
             "the database was closed"
         );
     }
+}
+
+#[test]
+fn who_does_not_listen_holds_the_end_for_seconds_and_a_second_signal_ends_it_at_once() {
+    let instance = Instance::on("http://127.0.0.1:9");
+    let socket = instance.folder.path().join("run/default.sock");
+    let mut patient = serve(&instance, &socket);
+    let held = silent(&socket);
+    std::thread::sleep(Duration::from_millis(300));
+    terminate(&patient);
+    terminate(&patient);
+    let (code, took) = ended(&mut patient);
+    assert_eq!(code, Some(0), "two signals at once are one wish");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    drop(held);
+
+    let mut hurried = serve(&instance, &socket);
+    let _held = silent(&socket);
+    std::thread::sleep(Duration::from_millis(300));
+    terminate(&hurried);
+    std::thread::sleep(Duration::from_millis(700));
+    assert!(hurried.try_wait().unwrap().is_none(), "the drain waits for the client");
+    terminate(&hurried);
+    let (code, took) = ended(&mut hurried);
+    assert_eq!(code, Some(128 + 15));
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(!socket.exists());
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Report, WrapErr as _};
 use sla_domain::{Clock, ManualClock, SystemClock};
@@ -20,6 +20,8 @@ use crate::config::Config;
 const FIRST_CONSOLE: Duration = Duration::from_secs(30);
 /// How often the number of consoles is looked at.
 const IDLE_POLL: Duration = Duration::from_millis(250);
+/// Signals so close together are one.
+const SAME_WISH: Duration = Duration::from_millis(500);
 /// How long closing the database may take: its write-ahead log is folded into the file.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -116,7 +118,8 @@ fn prepare(paths: &Paths) -> Result<(), Report> {
     Ok(())
 }
 
-/// The first signal ends the instance in order, a second one at once.
+/// The first signal ends the instance in order, a second one at once. Some send one twice, to the process and to its group:
+/// that is one wish.
 fn end_on_signals(socket: &Path, shutdown: &Shutdown) -> Result<(), Report> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut term = signal(SignalKind::terminate()).wrap_err("cannot listen for SIGTERM")?;
@@ -125,19 +128,23 @@ fn end_on_signals(socket: &Path, shutdown: &Shutdown) -> Result<(), Report> {
     let mut hangup = signal(SignalKind::hangup()).wrap_err("cannot listen for SIGHUP")?;
     let (socket, end) = (socket.to_owned(), shutdown.clone());
     let watch = async move {
+        let mut first: Option<Instant> = None;
         loop {
             let number = tokio::select! {
                 _ = term.recv() => SignalKind::terminate().as_raw_value(),
                 _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
                 _ = hangup.recv() => continue,
             };
-            if end.is_noticed() {
+            if first.is_some_and(|first| first.elapsed() >= SAME_WISH) {
                 tracing::warn!("asked to end at once by a second signal");
                 let _ = std::fs::remove_file(&socket);
                 std::process::exit(128 + number);
             }
-            tracing::info!("asked to end by a signal");
-            end.begin();
+            if first.is_none() {
+                tracing::info!("asked to end by a signal");
+                first = Some(Instant::now());
+                end.begin();
+            }
         }
     };
     #[expect(
