@@ -251,7 +251,10 @@ fn a_set_is_edited_in_the_users_editor() {
     console.press("x\n");
     console.see("not saved");
     console.see("124");
+    // What is not saved is asked about before the console goes.
     console.press("q");
+    console.see("changes are not saved");
+    console.press("\r");
     let (code, bytes) = console.ended();
     assert_eq!(code, 0);
     assert_restored(&bytes);

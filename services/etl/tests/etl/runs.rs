@@ -144,6 +144,8 @@ async fn runs_wait_for_each_other_and_a_waiting_one_is_cancelled_at_once() {
     let scene = Scene::by_hand();
     let all = scene.start("all", "{instance=~'.+'}", &[]).await;
     let waiting = scene.start("waiting", "node_load1", &[]).await;
+    // A run that is cancelled before its turn has nothing to close.
+    scene.begun(&all.id).await;
     let cancelled = scene
         .peer
         .runs()

@@ -133,6 +133,20 @@ impl Scene {
             .unwrap()
     }
 
+    /// Waits until a run's turn has come.
+    pub(crate) async fn begun(&self, run_id: &str) {
+        let request = GetRunRequest {
+            run_id: run_id.to_owned(),
+        };
+        loop {
+            let answer = self.peer.runs().get_run(request.clone()).await.unwrap().into_inner();
+            if answer.run.unwrap().state() != RunState::Queued {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Watches to the end.
     pub(crate) async fn watch(&self, run_id: &str, after_sequence: u64) -> Vec<WatchRunResponse> {
         let request = WatchRunRequest {
