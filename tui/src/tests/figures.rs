@@ -11,6 +11,49 @@ use sla_proto::violation::v1 as violation;
 
 use super::script::{MIN, NOW_MS, Script, at};
 
+/// What the log of runs holds.
+pub(super) fn runs() -> Vec<etl::Run> {
+    let step = |step: &str, window_ms: i64| etl::StepSummary {
+        step: step.into(),
+        window_ms,
+        p50_ms: 0.1,
+        p95_ms: 0.3,
+        max_ms: 2.0,
+        series: 312,
+    };
+    let run = |number: u64, state: etl::RunState, done: u32, failed: u32, message: &str| etl::Run {
+        id: format!("run-{number}"),
+        number,
+        state: state as i32,
+        started_by: if number == 418 { "you".into() } else { "timer".into() },
+        started: at(NOW_MS - (419 - number as i64) * 5 * MIN),
+        finished: if state == etl::RunState::Running {
+            None
+        } else {
+            at(NOW_MS - (419 - number as i64) * 5 * MIN + 4_100)
+        },
+        series_total: 312,
+        series_done: done,
+        series_failed: failed,
+        current_step: "metadata".into(),
+        remaining: (state == etl::RunState::Running).then(|| time::duration(6_000)),
+        step_summaries: vec![step("extract", 0), step("statistics", 3_600_000)],
+        message: message.into(),
+        ..etl::Run::default()
+    };
+    vec![
+        run(418, etl::RunState::Running, 214, 2, ""),
+        run(417, etl::RunState::Done, 312, 0, "312 of 312 series"),
+        run(
+            416,
+            etl::RunState::Partial,
+            310,
+            2,
+            "310 of 312 series, 2 failed: 503 from the server",
+        ),
+    ]
+}
+
 impl Script {
     /// Two series of one failure and one of another.
     pub(super) fn run_failures(&self) -> storage::ListRunResultsResponse {

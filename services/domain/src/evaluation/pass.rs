@@ -1,7 +1,7 @@
 //! One pass over the samples: cuts time into stretches that hold a value and stretches that hold none, and tells each
 //! window its part of them.
 
-use super::{Evaluation, Interval, Judgement, MAX_SAMPLE_TIMES, Reading, state_at};
+use super::outcome::{Evaluation, Interval, Judgement, MAX_SAMPLE_TIMES, Reading, state_at};
 use crate::objective::MissingPolicy;
 use crate::range::{Side, Verdict};
 use crate::sample::{Samples, is_stale};

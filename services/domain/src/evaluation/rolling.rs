@@ -5,8 +5,8 @@
 //! [`super::evaluate_windows`] over the same samples, bit for bit: `tests/evaluation_rolling.rs` holds the two against
 //! each other.
 
+use super::outcome::{Evaluation, Interval, Judgement, MAX_SAMPLE_TIMES, reading};
 use super::pass::Account;
-use super::{Evaluation, Interval, Judgement, MAX_SAMPLE_TIMES, reading};
 use crate::objective::MissingPolicy;
 use crate::range::{Side, Verdict};
 use crate::sample::{Samples, is_stale};

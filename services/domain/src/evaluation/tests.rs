@@ -1,4 +1,6 @@
 use super::*;
+use crate::objective::MissingPolicy;
+use crate::range::{AllowedRange, Side, Verdict};
 use crate::sample::STALE_NAN_BITS;
 
 fn samples(pairs: &[(i64, f64)]) -> Samples {

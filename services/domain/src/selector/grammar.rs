@@ -1,6 +1,7 @@
 //! Reads `name{label op "value", …}` and says where it stops being that.
 
-use crate::selector::{MatchOp, Matcher};
+use super::matcher::{MatchOp, Matcher};
+use super::naming::{is_label_name, is_metric_name};
 use crate::series::METRIC_NAME;
 
 /// Why a text is no plain selector. Positions are bytes from the start of the text.
@@ -18,24 +19,6 @@ pub(crate) enum Stop {
         /// What, in words.
         message: String,
     },
-}
-
-/// Whether PromQL takes `name` as a bare metric name on every server version.
-pub(crate) fn is_metric_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes
-        .next()
-        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_' || b == b':')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')
-        && !name.eq_ignore_ascii_case("nan")
-        && !name.eq_ignore_ascii_case("inf")
-}
-
-/// Whether PromQL takes `name` as a bare label name on every server version.
-pub(crate) fn is_label_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// The matchers of `text`, in the order written.

@@ -9,7 +9,7 @@ use sla_proto::series::v1::Query;
 use sla_proto::{Peer, convert};
 
 use super::super::json;
-use super::words;
+use super::words::of_results;
 use crate::exit::Exit;
 use crate::output;
 
@@ -82,7 +82,7 @@ pub(super) fn text(rows: &[StoredRow]) -> String {
         "stored results; newest {}, oldest {}\n{}",
         told(newest),
         told(oldest),
-        words(&results)
+        of_results(&results)
     )
 }
 
