@@ -1,5 +1,5 @@
 //! Readers that do not read. HTTP/2 lets a client open a stream and never take what is sent on it; what it was promised then
-//! waits in our memory. A body that could not hand out its next piece for [`PATIENCE`] ends its whole connection: the HTTP
+//! waits in our memory. A body that could not hand out its next piece for `PATIENCE` ends its whole connection: the HTTP
 //! library has no way to reset one stream from the side of its body, and a client that reads nothing for so long is gone.
 
 use std::pin::Pin;
