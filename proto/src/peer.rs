@@ -102,6 +102,10 @@ clients! {
     ledger: storage::ledger_store_service_client::LedgerStoreServiceClient;
     /// What roles remember.
     state: storage::state_store_service_client::StateStoreServiceClient;
+    /// Who owns which partition.
+    placements: storage::placement_store_service_client::PlacementStoreServiceClient;
+    /// What only one process does at a time.
+    leases: storage::lease_store_service_client::LeaseStoreServiceClient;
     /// Editing agreements.
     sets: set::set_service_client::SetServiceClient;
     /// Violations past, present and to come.

@@ -308,7 +308,7 @@ pub async fn write(peer: &Peer, pending: &LedgerChanges) -> Result<(), SlaError>
     }
     for violations in cut.fitting {
         peer.ledger()
-            .put_violations(PutViolationsRequest { violations })
+            .put_violations(PutViolationsRequest { violations, fence: 0 })
             .await
             .map_err(|status| SlaError::upstream("write the ledger", status))?;
     }

@@ -38,8 +38,12 @@ pub mod reason {
     pub const STORAGE_READ_ONLY: &str = "STORAGE_READ_ONLY";
     /// The database failed.
     pub const STORAGE_FAILED: &str = "STORAGE_FAILED";
+    /// The database server does not answer.
+    pub const STORAGE_UNREACHABLE: &str = "STORAGE_UNREACHABLE";
     /// A stream's position moved under its reader.
     pub const ZOMBIE_READER: &str = "ZOMBIE_READER";
+    /// Another process holds the lease under which this was written.
+    pub const FENCED: &str = "FENCED";
     /// The way by which a call came does not allow it.
     pub const NOT_ALLOWED: &str = "NOT_ALLOWED";
     /// Too much work at once.
@@ -68,7 +72,9 @@ pub mod reason {
         SOURCE_FAILED,
         STORAGE_READ_ONLY,
         STORAGE_FAILED,
+        STORAGE_UNREACHABLE,
         ZOMBIE_READER,
+        FENCED,
         NOT_ALLOWED,
         OVERLOADED,
         TOO_SLOW,

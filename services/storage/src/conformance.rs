@@ -3,7 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a conformance suite fails by panicking")]
 
+mod leases;
 mod ledger;
+mod placements;
 mod refusals;
 mod results;
 mod runs;
@@ -12,7 +14,9 @@ mod state;
 
 use crate::port::Store;
 
+pub use leases::leases;
 pub use ledger::ledger;
+pub use placements::placements;
 pub use results::results;
 pub use runs::runs;
 pub use sets::sets;
@@ -25,4 +29,7 @@ pub async fn everything(store: &dyn Store) {
     sets(store).await;
     ledger(store).await;
     state(store).await;
+    placements(store).await;
+    // Last: from now on the ledger is written under a lease.
+    leases(store).await;
 }

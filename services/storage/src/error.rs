@@ -68,6 +68,14 @@ pub enum StoreError {
         /// Where this reader thought it was.
         offset: u64,
     },
+    /// Another process took the lease after this writer had it.
+    #[error("the lease has moved on: written under token {token}, the newest is {newest}")]
+    Fenced {
+        /// Of the writer.
+        token: u64,
+        /// Of the lease.
+        newest: u64,
+    },
     /// Records are missing between the position and the batch.
     #[error("stream {source_name}/{partition}: offset {expected} was expected, {found} came: records are missing")]
     Gap {
@@ -119,11 +127,33 @@ pub enum StoreError {
     /// The disk below the database failed.
     #[error("the disk of the database failed")]
     Disk(#[source] Cause),
+    /// No node of the database answers.
+    #[error("the database server {place} cannot be reached")]
+    Unreachable {
+        /// `host:port`.
+        place: String,
+        /// Why.
+        #[source]
+        source: Cause,
+    },
+    /// The database server answers, and cannot be used as it is.
+    #[error("the database server {place} {finding}: {fix}")]
+    Unfit {
+        /// `host:port`.
+        place: String,
+        /// What is wrong with it.
+        finding: String,
+        /// What to do.
+        fix: String,
+    },
+    /// The connection was lost while a change was made durable: nobody knows whether it is.
+    #[error("the connection to the database was lost while this was saved: it may have been")]
+    Unsure,
     /// Any other failure of the database.
     #[error("the database failed")]
     Database(#[source] Cause),
     /// The database was made by a newer version.
-    #[error("the database has schema {found}, this version knows {known}: use a newer sla, or another data directory")]
+    #[error("the database has schema {found}, this version knows {known}: use a newer sla, or another database")]
     NewerSchema {
         /// In the file.
         found: u32,

@@ -1,6 +1,8 @@
 //! The services of `sla.storage.v1` in front of the ports.
 
+mod leases;
 mod ledger;
+mod placements;
 mod refusal;
 mod results;
 mod runs;
@@ -11,7 +13,9 @@ pub(crate) mod status;
 use std::sync::Arc;
 
 use sla_domain::SeriesId;
+use sla_proto::storage::v1::lease_store_service_server::LeaseStoreServiceServer;
 use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreServiceServer;
+use sla_proto::storage::v1::placement_store_service_server::PlacementStoreServiceServer;
 use sla_proto::storage::v1::result_store_service_server::ResultStoreServiceServer;
 use sla_proto::storage::v1::run_store_service_server::RunStoreServiceServer;
 use sla_proto::storage::v1::set_store_service_server::SetStoreServiceServer;
@@ -62,6 +66,8 @@ where
             .add_service(RunStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .add_service(LedgerStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_PUT_MESSAGE_BYTES))
             .add_service(StateStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_PUT_MESSAGE_BYTES))
+            .add_service(LeaseStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
+            .add_service(PlacementStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
     }
 }
 

@@ -101,6 +101,8 @@ fn will_pass(error: &StoreError) -> bool {
         error,
         StoreError::Busy { .. }
             | StoreError::Overtaken
+            | StoreError::Unreachable { .. }
+            | StoreError::Unfit { .. }
             | StoreError::DiskFull(_)
             | StoreError::ReadOnly(_)
             | StoreError::Disk(_)

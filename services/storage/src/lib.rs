@@ -1,6 +1,7 @@
 //! The only role that opens the database: the store ports ([`ResultStore`], [`SetStore`], [`RunStore`], [`LedgerStore`],
 //! [`StateStore`]), their rules ([`store`]) written once above a small transaction port ([`transaction`]), the SQLite
-//! adapter of that port, and the services of `sla.storage.v1` in front of it all.
+//! adapter of that port, one for MySQL and MariaDB behind
+//! the feature `mysql`, and the services of `sla.storage.v1` in front of it all.
 //!
 //! Invariant: nothing is acknowledged before it is durable, and applying the same batch twice leaves the same database:
 //! rows have natural keys and a stream's position moves in the transaction of the rows that it stands for.
@@ -12,12 +13,15 @@ pub mod failpoint;
 mod grpc;
 pub mod intake;
 pub mod metrics;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 pub mod options;
 mod page;
 mod payload;
 pub mod port;
 pub mod record;
 pub mod retention;
+pub mod server_place;
 pub mod service;
 #[cfg(feature = "test-support")]
 pub mod specimen;
@@ -30,6 +34,8 @@ pub mod value;
 
 pub use error::StoreError;
 pub use metrics::{StorageMetrics, StorageSnapshot};
+#[cfg(feature = "mysql")]
+pub use mysql::MysqlStore;
 pub use options::{RetentionOptions, StorageOptions};
 pub use port::{LedgerStore, ResultStore, RunStore, SetStore, StateStore, Store};
 pub use service::StorageService;

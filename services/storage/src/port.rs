@@ -6,7 +6,7 @@ use sla_proto::etl::v1::{Run, Schedule};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::result::v1::SeriesResult;
 use sla_proto::series::v1::Series;
-use sla_proto::storage::v1::{DeadLetter, LatestResult, LedgerChange, ScoredForecast, StateEntry};
+use sla_proto::storage::v1::{DeadLetter, LatestResult, Lease, LedgerChange, Placement, ScoredForecast, StateEntry};
 use sla_proto::violation::v1::Violation;
 
 use crate::error::StoreError;
@@ -29,6 +29,10 @@ pub const MAX_STATE_BYTES: usize = 64 << 10;
 pub const MAX_READ_SERIES: usize = 1000;
 /// Sets at most.
 pub const MAX_SETS: usize = 1000;
+/// Partitions of the tasks at most, and claims of one write.
+pub const MAX_CLAIMS: usize = 1024;
+/// The lease of the one manager that writes the ledger.
+pub const MANAGER_LEASE: &str = sla_proto::lease::MANAGER;
 /// The stream of the embedded mode; it begins at offset 0.
 pub const LOCAL_SOURCE: &str = "local";
 
@@ -165,6 +169,24 @@ pub struct Written {
     pub updated: u32,
 }
 
+/// The token of the lease under which the ledger is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Fence(pub u64);
+
+impl Fence {
+    /// Without a lease: goes until one is taken for the first time.
+    pub const NONE: Self = Self(0);
+}
+
+/// A wish to own a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// Which, below [`MAX_CLAIMS`].
+    pub partition: u32,
+    /// The epoch that must be stored; 0 = nobody ever claimed it.
+    pub expected_epoch: u64,
+}
+
 /// Results of runs: applied exactly once, read back by series.
 #[async_trait]
 pub trait ResultStore: Send + Sync + 'static {
@@ -231,21 +253,22 @@ pub trait RunStore: Send + Sync + 'static {
     async fn put_schedule(&self, schedule: Schedule) -> Result<(), StoreError>;
 }
 
-/// Violations as they were opened and closed, forecasts as they were made and scored.
+/// Violations as they were opened and closed, forecasts as they were made and scored. A write whose fence is lower than the
+/// newest token of [`MANAGER_LEASE`] is refused: another manager has taken over.
 #[async_trait]
 pub trait LedgerStore: Send + Sync + 'static {
     /// Upserts by natural key (objective, generation, series, start). Safe to repeat and to reorder: closed wins over
     /// open, longer over shorter.
-    async fn put_violations(&self, violations: Vec<Violation>) -> Result<Written, StoreError>;
+    async fn put_violations(&self, fence: Fence, violations: Vec<Violation>) -> Result<Written, StoreError>;
     /// Newest first.
     async fn list_violations(&self, filter: &ViolationFilter, page: Page) -> Result<Paged<Violation>, StoreError>;
     /// Violations that have changed since the change number `after`, by rising number, and the newest number there is.
     /// Numbers rise in the order of the commits, so that a reader who keeps the last one misses nothing.
     async fn changes(&self, after: u64, limits: ChangeLimits) -> Result<(Vec<LedgerChange>, u64), StoreError>;
     /// Inserts forecasts; one that is there stays as it is. Gives the number of new ones.
-    async fn put_forecasts(&self, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError>;
+    async fn put_forecasts(&self, fence: Fence, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError>;
     /// Writes outcomes; a forecast that has one keeps it. Gives the number of changed ones.
-    async fn score_forecasts(&self, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError>;
+    async fn score_forecasts(&self, fence: Fence, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError>;
     /// Newest first.
     async fn list_forecasts(&self, filter: &ForecastFilter, page: Page) -> Result<Paged<ScoredForecast>, StoreError>;
 }
@@ -260,7 +283,31 @@ pub trait StateStore: Send + Sync + 'static {
     async fn state(&self, objective_id: &str, keys: &[String]) -> Result<(Vec<StateEntry>, usize), StoreError>;
 }
 
-/// All five ports in one.
-pub trait Store: ResultStore + SetStore + RunStore + LedgerStore + StateStore {}
+/// What only one process does at a time. All times are those of the database's clock.
+#[async_trait]
+pub trait LeaseStore: Send + Sync + 'static {
+    /// Takes a lease that is free, over, or this holder's already, for `keep_ms` milliseconds; `true` when the caller has it
+    /// now, else the lease says who has. Its token rises with each taking.
+    async fn acquire_lease(&self, name: &str, holder: &str, keep_ms: i64) -> Result<(Lease, bool), StoreError>;
+    /// Holds it longer; `false` when somebody else took it since.
+    async fn renew_lease(&self, name: &str, token: u64, keep_ms: i64) -> Result<(Lease, bool), StoreError>;
+    /// Gives it up; a token that is not the newest changes nothing.
+    async fn release_lease(&self, name: &str, token: u64) -> Result<(), StoreError>;
+    /// Who holds it; token 0 when it was never taken.
+    async fn lease(&self, name: &str) -> Result<Lease, StoreError>;
+}
 
-impl<S: ResultStore + SetStore + RunStore + LedgerStore + StateStore> Store for S {}
+/// Which worker owns which partition.
+#[async_trait]
+pub trait PlacementStore: Send + Sync + 'static {
+    /// Claims partitions for whoever is at `address`, or gives them up when that is empty. Each is a compare-and-set of its
+    /// own; gives what is stored now, and whether this claim made it so, in their order.
+    async fn claim(&self, address: &str, claims: Vec<Claim>) -> Result<Vec<(Placement, bool)>, StoreError>;
+    /// All partitions that were ever claimed, by number.
+    async fn placements(&self) -> Result<Vec<Placement>, StoreError>;
+}
+
+/// All ports in one.
+pub trait Store: ResultStore + SetStore + RunStore + LedgerStore + StateStore + LeaseStore + PlacementStore {}
+
+impl<S> Store for S where S: ResultStore + SetStore + RunStore + LedgerStore + StateStore + LeaseStore + PlacementStore {}

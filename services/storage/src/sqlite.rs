@@ -24,9 +24,16 @@ use connections::Connections;
 use statements::SqliteTransaction;
 
 /// One SQLite file. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Sqlite {
     connections: Arc<Connections>,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Sqlite").field(&self.connections).finish()
+    }
 }
 
 /// All stores in one SQLite file.
@@ -40,6 +47,7 @@ impl SqliteStore {
         let connections = Connections::start(opened, readers, Trouble::new(clock.clone()))?;
         let database = Sqlite {
             connections: Arc::new(connections),
+            clock: Arc::clone(&clock),
         };
         Ok(Self::over(database, clock))
     }
@@ -52,7 +60,10 @@ impl Database for Sqlite {
         T: Send + 'static,
         F: Fn(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
     {
-        self.connections.write(move |tx| work(&mut SqliteTransaction(tx))).await
+        let clock = Arc::clone(&self.clock);
+        self.connections
+            .write(move |tx| work(&mut SqliteTransaction(tx, &*clock)))
+            .await
     }
 
     async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -60,7 +71,10 @@ impl Database for Sqlite {
         T: Send + 'static,
         F: Fn(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
     {
-        self.connections.read(move |tx| work(&mut SqliteTransaction(tx))).await
+        let clock = Arc::clone(&self.clock);
+        self.connections
+            .read(move |tx| work(&mut SqliteTransaction(tx, &*clock)))
+            .await
     }
 
     async fn try_write(&self) -> Result<(), StoreError> {

@@ -5,9 +5,13 @@ mod counter;
 mod facts;
 mod forecasts;
 mod history;
+mod leases;
 mod ledger;
 mod listing;
+mod placements;
 mod position;
+#[cfg(feature = "test-support")]
+mod probe;
 mod results;
 mod runs;
 mod sets;

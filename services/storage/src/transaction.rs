@@ -58,6 +58,9 @@ pub trait Transaction {
     /// As [`Transaction::rows`]; nobody else changes these rows before this transaction ends.
     fn lock(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
 
+    /// The clock of the database, Unix milliseconds: the same for all processes that use it.
+    fn now_ms(&mut self) -> Result<i64, StoreError>;
+
     /// Inserts rows, whose values stand one row after the other. Gives the number of new rows with [`Met::Keep`]; with the
     /// others the number means nothing.
     fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<u64, StoreError>;

@@ -16,6 +16,9 @@ pub(crate) const MAKE_WRITABLE: &str = "make the data directory writable; writin
 /// What to do when the file has gone.
 pub(crate) const BRING_BACK: &str =
     "bring the data directory back where it was, or start the instance again: what is changed meanwhile is not kept";
+/// What to do when the server is away.
+pub(crate) const BRING_UP: &str =
+    "look whether the database server runs and is reachable from here; writing goes on by itself";
 /// What to do about everything else.
 pub(crate) const READ_THE_LOG: &str = "the log of the storage role has the cause";
 
@@ -109,8 +112,11 @@ fn words(error: &StoreError) -> Option<(&'static str, &'static str)> {
     match error {
         StoreError::DiskFull(_) => Some((reason::STORAGE_READ_ONLY, FREE_SPACE)),
         StoreError::ReadOnly(_) => Some((reason::STORAGE_READ_ONLY, MAKE_WRITABLE)),
+        StoreError::Unreachable { .. } => Some((reason::STORAGE_UNREACHABLE, BRING_UP)),
         StoreError::Gone { .. } => Some((reason::STORAGE_FAILED, BRING_BACK)),
-        StoreError::Corrupt { .. } | StoreError::Disk(_) => Some((reason::STORAGE_FAILED, READ_THE_LOG)),
+        StoreError::Corrupt { .. } | StoreError::Disk(_) | StoreError::Unfit { .. } => {
+            Some((reason::STORAGE_FAILED, READ_THE_LOG))
+        }
         _ => None,
     }
 }

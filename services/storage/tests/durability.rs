@@ -14,7 +14,7 @@ use sla_domain::ManualClock;
 use sla_proto::convert::timestamp;
 use sla_proto::violation::v1::Violation;
 use sla_storage::failpoint;
-use sla_storage::port::{Batch, LOCAL_SOURCE, Page, RawRecord, ViolationFilter};
+use sla_storage::port::{Batch, Fence, LOCAL_SOURCE, Page, RawRecord, ViolationFilter};
 use sla_storage::specimen::{USUAL, body, result, series};
 use sla_storage::{LedgerStore, ResultStore, SqliteStore};
 
@@ -24,8 +24,8 @@ const KILLS: u64 = 25;
 const KILLS_OF_NEW: u64 = 15;
 /// Each failpoint is passed this often before it kills, and once more with each further number.
 const PASSES: [u32; 4] = [0, 1, 7, 30];
-/// The same for a new database, which passes through eight migrations.
-const MIGRATIONS: u32 = 7;
+/// The same for a new database, which passes through nine migrations.
+const MIGRATIONS: u32 = 8;
 /// Of the signal of a child that ended itself.
 const SIGABRT: i32 = 6;
 /// Series of a run: the run of record n is n / SERIES.
@@ -80,7 +80,7 @@ fn child_writer() {
                 start: Some(timestamp(offset as i64)),
                 ..Violation::default()
             };
-            store.put_violations(vec![violation]).await.unwrap();
+            store.put_violations(Fence::NONE, vec![violation]).await.unwrap();
             println!("violation {offset}");
             std::io::stdout().flush().unwrap();
         }
@@ -231,7 +231,7 @@ fn killed_while_migrating() {
     for round in 0..KILLS_OF_NEW {
         let directory = tempfile::tempdir().unwrap();
         let child = spawn(directory.path(), "");
-        // Until the file is there; then up to the time that eight migrations take.
+        // Until the file is there; then up to the time that nine migrations take.
         while !directory.path().join("sla.db").exists() {
             std::thread::sleep(Duration::from_micros(200));
         }
@@ -241,7 +241,7 @@ fn killed_while_migrating() {
         runtime.block_on(async {
             let store = open(directory.path());
             assert_eq!(store.integrity().await.unwrap(), "ok", "round {round}");
-            assert_eq!(store.row_count("schema_version").await.unwrap(), 8, "round {round}");
+            assert_eq!(store.row_count("schema_version").await.unwrap(), 9, "round {round}");
             assert_eq!(store.row_count("retention_mark").await.unwrap(), 0);
             store.close().await;
         });

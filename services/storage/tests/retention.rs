@@ -14,7 +14,7 @@ use sla_proto::objective::v1::{Objective, SlaSet};
 use sla_proto::storage::v1::{ScoredForecast, StateEntry};
 use sla_proto::violation::v1::Violation;
 use sla_runtime::{CpuPool, Parts, Role as _, Shutdown};
-use sla_storage::port::{Batch, ForecastFilter, LOCAL_SOURCE, Page, RawRecord, SetPut, ViolationFilter};
+use sla_storage::port::{Batch, Fence, ForecastFilter, LOCAL_SOURCE, Page, RawRecord, SetPut, ViolationFilter};
 use sla_storage::retention::{Retired, pass};
 use sla_storage::specimen::{USUAL, body, failure, result, series, series_id};
 use sla_storage::{
@@ -100,14 +100,14 @@ async fn results_thin_out_with_age() {
         start: Some(timestamp(START_MS)),
         ..Violation::default()
     };
-    store.put_violations(vec![violation]).await.unwrap();
+    store.put_violations(Fence::NONE, vec![violation]).await.unwrap();
     let forecast = ScoredForecast {
         objective_id: "o".to_owned(),
         series_id: series_id(0).0.to_vec(),
         made: Some(timestamp(START_MS)),
         ..ScoredForecast::default()
     };
-    store.put_forecasts(vec![forecast]).await.unwrap();
+    store.put_forecasts(Fence::NONE, vec![forecast]).await.unwrap();
     let mut times = Vec::new();
     let token = CancellationToken::new();
     // Six days, a run every 20 minutes, a pass every 6 hours: as a running instance does it.

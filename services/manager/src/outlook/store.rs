@@ -65,7 +65,7 @@ pub async fn load(
 pub async fn put(peer: &Peer, forecasts: &[ScoredForecast]) -> Result<(), SlaError> {
     for forecasts in pieces(forecasts.iter().cloned(), PieceLimits::ROWS).fitting {
         peer.ledger()
-            .put_forecasts(PutForecastsRequest { forecasts })
+            .put_forecasts(PutForecastsRequest { forecasts, fence: 0 })
             .await
             .map_err(|status| SlaError::upstream("store forecasts", status))?;
     }
@@ -76,7 +76,7 @@ pub async fn put(peer: &Peer, forecasts: &[ScoredForecast]) -> Result<(), SlaErr
 pub async fn score(peer: &Peer, forecasts: &[ScoredForecast]) -> Result<(), SlaError> {
     for forecasts in pieces(forecasts.iter().cloned(), PieceLimits::ROWS).fitting {
         peer.ledger()
-            .score_forecasts(ScoreForecastsRequest { forecasts })
+            .score_forecasts(ScoreForecastsRequest { forecasts, fence: 0 })
             .await
             .map_err(|status| SlaError::upstream("score forecasts", status))?;
     }

@@ -8,7 +8,7 @@ use sla_runtime::reason;
 use tonic::Code;
 
 use super::refusals::refused;
-use crate::port::{ChangeLimits, ForecastFilter, Page, SetPut, Store, ViolationFilter, Written};
+use crate::port::{ChangeLimits, Fence, ForecastFilter, Page, SetPut, Store, ViolationFilter, Written};
 use crate::specimen::{series, series_id};
 
 fn violation(objective: &str, n: u64, start_ms: i64, end_ms: Option<i64>, duration_ms: i64) -> Violation {
@@ -89,7 +89,7 @@ async fn supersedes(store: &dyn Store) {
     .enumerate()
     {
         assert_eq!(
-            store.put_violations(vec![message]).await.unwrap(),
+            store.put_violations(Fence::NONE, vec![message]).await.unwrap(),
             effect,
             "step {step}"
         );
@@ -112,7 +112,7 @@ async fn supersedes(store: &dyn Store) {
     .into_iter()
     .enumerate()
     {
-        let written = store.put_violations(vec![message]).await.unwrap();
+        let written = store.put_violations(Fence::NONE, vec![message]).await.unwrap();
         assert_eq!(written, effect, "judged step {step}");
     }
     assert_eq!(listed(store, &only).await[0], judged(8_000, closed(4_000)));
@@ -121,20 +121,33 @@ async fn supersedes(store: &dyn Store) {
         generation: 2,
         ..closed(4_000)
     };
-    assert_eq!(store.put_violations(vec![next.clone(), next]).await.unwrap(), inserted);
+    assert_eq!(
+        store
+            .put_violations(Fence::NONE, vec![next.clone(), next])
+            .await
+            .unwrap(),
+        inserted
+    );
     assert_eq!(listed(store, &only).await.len(), 2);
     let bad = |result| refused(result, Code::InvalidArgument, reason::INVALID_FIELD);
-    bad(store.put_violations(vec![violation("", 1, 1_000, None, 5)]).await);
     bad(store
-        .put_violations(vec![Violation {
-            series: None,
-            ..open(1)
-        }])
+        .put_violations(Fence::NONE, vec![violation("", 1, 1_000, None, 5)])
         .await);
-    bad(store.put_violations(vec![Violation { start: None, ..open(1) }]).await);
-    bad(store.put_violations(vec![closed(999)]).await);
     bad(store
-        .put_violations(vec![open(1); crate::port::MAX_LEDGER_ROWS + 1])
+        .put_violations(
+            Fence::NONE,
+            vec![Violation {
+                series: None,
+                ..open(1)
+            }],
+        )
+        .await);
+    bad(store
+        .put_violations(Fence::NONE, vec![Violation { start: None, ..open(1) }])
+        .await);
+    bad(store.put_violations(Fence::NONE, vec![closed(999)]).await);
+    bad(store
+        .put_violations(Fence::NONE, vec![open(1); crate::port::MAX_LEDGER_ROWS + 1])
         .await);
 }
 
@@ -146,7 +159,7 @@ async fn lists(store: &dyn Store) {
         violation("two", 2, 60_000, None, 5_000),
         violation("three", 2, 70_000, None, 5_000),
     ];
-    store.put_violations(rows).await.unwrap();
+    store.put_violations(Fence::NONE, rows).await.unwrap();
     let two = ViolationFilter {
         objective_id: "two".to_owned(),
         ..ViolationFilter::default()
@@ -213,7 +226,7 @@ async fn lists(store: &dyn Store) {
     assert!(kept.iter().all(|violation| violation.retired));
     // A late word about it does not bring it back.
     store
-        .put_violations(vec![violation("two", 2, 60_000, Some(90_000), 30_000)])
+        .put_violations(Fence::NONE, vec![violation("two", 2, 60_000, Some(90_000), 30_000)])
         .await
         .unwrap();
     assert!(listed(store, &two).await.is_empty());
@@ -257,9 +270,12 @@ async fn forecasts(store: &dyn Store) {
         forecast(1_000, 0.6, None),
         forecast(2_000, 0.7, Some(true)),
     ];
-    assert_eq!(store.put_forecasts(made).await.unwrap(), 3);
+    assert_eq!(store.put_forecasts(Fence::NONE, made).await.unwrap(), 3);
     assert_eq!(
-        store.put_forecasts(vec![forecast(0, 0.9, None)]).await.unwrap(),
+        store
+            .put_forecasts(Fence::NONE, vec![forecast(0, 0.9, None)])
+            .await
+            .unwrap(),
         0,
         "the first word stands"
     );
@@ -287,8 +303,18 @@ async fn forecasts(store: &dyn Store) {
         ..forecast(0, 0.0, Some(false))
     };
     let unknown = forecast(77, 0.0, Some(true));
-    assert_eq!(store.score_forecasts(vec![outcome.clone(), unknown]).await.unwrap(), 1);
-    assert_eq!(store.score_forecasts(vec![outcome]).await.unwrap(), 0, "scored once");
+    assert_eq!(
+        store
+            .score_forecasts(Fence::NONE, vec![outcome.clone(), unknown])
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        store.score_forecasts(Fence::NONE, vec![outcome]).await.unwrap(),
+        0,
+        "scored once"
+    );
     assert_eq!(
         list(&scored).await,
         [0.7, 0.5],
@@ -296,7 +322,9 @@ async fn forecasts(store: &dyn Store) {
     );
     let rows = store.list_forecasts(&scored, Page::first(10)).await.unwrap().rows;
     assert_eq!((rows[1].left, rows[1].value), (Some(false), Some(3.5)));
-    let bad = store.score_forecasts(vec![forecast(1_000, 0.6, None)]).await;
+    let bad = store
+        .score_forecasts(Fence::NONE, vec![forecast(1_000, 0.6, None)])
+        .await;
     refused(bad, Code::InvalidArgument, reason::INVALID_FIELD);
 }
 
@@ -314,7 +342,7 @@ async fn changes_of_many_writers(store: &dyn Store) {
                 violation(&format!("writer-{writer}"), writer, 1_000 + n, None, 10),
                 violation("shared", 1, 2_000 + n, None, 10 + writer as i64),
             ];
-            store.put_violations(rows).await.unwrap();
+            store.put_violations(Fence::NONE, rows).await.unwrap();
         }
     };
     let read = async {
@@ -347,8 +375,11 @@ async fn changes(store: &dyn Store) {
     let (_, before) = read(0, 1, usize::MAX).await;
     let one = violation("feed", 1, 1_000, None, 500);
     let two = violation("feed", 2, 1_000, None, 500);
-    store.put_violations(vec![one.clone(), two.clone()]).await.unwrap();
-    store.put_violations(vec![one.clone()]).await.unwrap();
+    store
+        .put_violations(Fence::NONE, vec![one.clone(), two.clone()])
+        .await
+        .unwrap();
+    store.put_violations(Fence::NONE, vec![one.clone()]).await.unwrap();
     let (changes, newest) = read(before, 10, usize::MAX).await;
     let told: Vec<_> = changes.iter().map(|change| change.violation.clone().unwrap()).collect();
     assert_eq!(told, [one, two.clone()], "what says nothing new is no change");
@@ -357,7 +388,7 @@ async fn changes(store: &dyn Store) {
     assert_eq!(read(newest, 10, usize::MAX).await, (vec![], newest), "read to the end");
     // Closed: it comes again, and only it; a reader that had stopped in the middle sees both as they are now.
     let closed = violation("feed", 1, 1_000, Some(3_000), 2_000);
-    store.put_violations(vec![closed.clone()]).await.unwrap();
+    store.put_violations(Fence::NONE, vec![closed.clone()]).await.unwrap();
     let (again, _) = read(newest, 10, usize::MAX).await;
     assert_eq!(again.len(), 1);
     assert_eq!(again[0].violation.as_ref(), Some(&closed));
@@ -399,11 +430,14 @@ async fn changes(store: &dyn Store) {
         series.expression = "x".repeat(crate::port::MAX_ROW_BYTES);
     }
     let fine = violation("feed", 4, 1_000, None, 500);
-    let error = store.put_violations(vec![fine.clone(), large]).await.unwrap_err();
+    let error = store
+        .put_violations(Fence::NONE, vec![fine.clone(), large])
+        .await
+        .unwrap_err();
     assert!(
         super::refusals::told(&error).message().contains("violations[1]"),
         "{error}"
     );
     refused(Err::<(), _>(error), Code::InvalidArgument, reason::INVALID_FIELD);
-    assert_eq!(store.put_violations(vec![fine]).await.unwrap().inserted, 1);
+    assert_eq!(store.put_violations(Fence::NONE, vec![fine]).await.unwrap().inserted, 1);
 }

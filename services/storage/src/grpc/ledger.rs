@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 
 use super::refusal::refuse;
 use super::{StorageGrpc, token, wanted};
-use crate::port::{ChangeLimits, ForecastFilter, MAX_PAGE_BYTES, Store, ViolationFilter};
+use crate::port::{ChangeLimits, Fence, ForecastFilter, MAX_PAGE_BYTES, Store, ViolationFilter};
 
 /// A request without its page, as text: what its tokens are bound to.
 fn filter_of(list: &str, request: &impl prost::Message) -> String {
@@ -35,9 +35,10 @@ where
         &self,
         request: Request<PutViolationsRequest>,
     ) -> Result<Response<PutViolationsResponse>, Status> {
+        let PutViolationsRequest { violations, fence } = request.into_inner();
         let written = self
             .store
-            .put_violations(request.into_inner().violations)
+            .put_violations(Fence(fence), violations)
             .await
             .map_err(refuse)?;
         Ok(Response::new(PutViolationsResponse {
@@ -99,9 +100,10 @@ where
         &self,
         request: Request<PutForecastsRequest>,
     ) -> Result<Response<PutForecastsResponse>, Status> {
+        let PutForecastsRequest { forecasts, fence } = request.into_inner();
         let inserted = self
             .store
-            .put_forecasts(request.into_inner().forecasts)
+            .put_forecasts(Fence(fence), forecasts)
             .await
             .map_err(refuse)?;
         Ok(Response::new(PutForecastsResponse { inserted }))
@@ -111,9 +113,10 @@ where
         &self,
         request: Request<ScoreForecastsRequest>,
     ) -> Result<Response<ScoreForecastsResponse>, Status> {
+        let ScoreForecastsRequest { forecasts, fence } = request.into_inner();
         let updated = self
             .store
-            .score_forecasts(request.into_inner().forecasts)
+            .score_forecasts(Fence(fence), forecasts)
             .await
             .map_err(refuse)?;
         Ok(Response::new(ScoreForecastsResponse { updated }))

@@ -6,7 +6,7 @@ use sla_runtime::{Problem, ToStatus, reason};
 use tonic::{Code, Status};
 
 use crate::error::StoreError;
-use crate::trouble::{BRING_BACK, FREE_SPACE, MAKE_WRITABLE, READ_THE_LOG};
+use crate::trouble::{BRING_BACK, BRING_UP, FREE_SPACE, MAKE_WRITABLE, READ_THE_LOG};
 
 /// The status of an error; failures of the store itself are logged here, once, with their causes.
 #[expect(
@@ -64,6 +64,10 @@ impl ToStatus for StoreError {
             Self::Zombie { .. } => Problem::new(Code::Aborted, reason::ZOMBIE_READER, text)
                 .hint("stop this reader; another one has taken the stream over")
                 .status(),
+            Self::Fenced { newest, .. } => Problem::new(Code::Aborted, reason::FENCED, text)
+                .hint("stop this manager's writing; another one has taken over")
+                .detail("newest_token", newest.to_string())
+                .status(),
             Self::Gap { expected, found, .. } => Problem::new(Code::FailedPrecondition, reason::WRONG_STATE, text)
                 .hint("go back to the expected offset; if the records are gone, an operator must accept the gap")
                 .detail("expected_offset", expected.to_string())
@@ -80,6 +84,15 @@ impl ToStatus for StoreError {
                 .status(),
             Self::Gone { .. } => Problem::new(Code::Internal, reason::STORAGE_FAILED, text)
                 .hint(BRING_BACK)
+                .status(),
+            Self::Unreachable { .. } => Problem::new(Code::Unavailable, reason::STORAGE_UNREACHABLE, text)
+                .hint(BRING_UP)
+                .status(),
+            Self::Unsure => Problem::new(Code::Unavailable, reason::STORAGE_UNREACHABLE, text)
+                .hint("read it again before you repeat the change")
+                .status(),
+            Self::Unfit { fix, .. } => Problem::new(Code::FailedPrecondition, reason::STORAGE_FAILED, text)
+                .hint(fix.clone())
                 .status(),
             Self::Closed => Problem::new(Code::Unavailable, reason::UNAVAILABLE, text).status(),
             Self::Crashed(_) => Problem::new(Code::Internal, reason::INTERNAL, "the store crashed over this request")

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("shard", include_str!("../../migrations/sqlite/0006_shard.sql")),
     ("sequence", include_str!("../../migrations/sqlite/0007_sequence.sql")),
     ("state", include_str!("../../migrations/sqlite/0008_state.sql")),
+    ("leases", include_str!("../../migrations/sqlite/0009_leases.sql")),
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (

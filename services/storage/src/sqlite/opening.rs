@@ -55,6 +55,9 @@ pub(crate) fn open(data_dir: &Path, now_ms: i64) -> Result<Opened, StoreError> {
         quick_check(&writer)?;
     }
     migration::migrate(&mut writer, now_ms)?;
+    // Whoever held a lease of this file did it through a process that has gone. Its token stays: if it lives elsewhere and
+    // nobody was faster, it holds the lease again.
+    writer.execute("UPDATE lease SET until_ms = 0 WHERE until_ms > 0", [])?;
     let place = Place::of(&path)?;
     Ok(Opened {
         writer,

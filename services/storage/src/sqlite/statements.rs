@@ -3,6 +3,8 @@
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Statement, params_from_iter};
 
+use sla_domain::Clock;
+
 use crate::error::StoreError;
 use crate::transaction::{Insert, Met, Transaction, placeholders};
 use crate::value::{Row, Value};
@@ -18,8 +20,9 @@ impl ToSql for Value<'_> {
     }
 }
 
-/// A transaction on a connection of ours. Writers begin theirs IMMEDIATE and are one at a time: rows need no lock.
-pub(super) struct SqliteTransaction<'a>(pub(super) &'a rusqlite::Transaction<'a>);
+/// A transaction on a connection of ours, and the clock: the file is on this host, and used by this process alone. Writers
+/// begin theirs IMMEDIATE and are one at a time: rows need no lock.
+pub(super) struct SqliteTransaction<'a>(pub(super) &'a rusqlite::Transaction<'a>, pub(super) &'a dyn Clock);
 
 impl Transaction for SqliteTransaction<'_> {
     fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
@@ -34,6 +37,10 @@ impl Transaction for SqliteTransaction<'_> {
 
     fn lock(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         self.rows(sql, values)
+    }
+
+    fn now_ms(&mut self) -> Result<i64, StoreError> {
+        Ok(self.1.now_ms())
     }
 
     fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<u64, StoreError> {

@@ -8,10 +8,11 @@ use sla_proto::storage::v1::{LedgerChange, ScoredForecast};
 use sla_proto::violation::v1::Violation;
 
 use super::violations::ViolationRow;
-use super::{SqlStore, forecasts, violations};
+use super::{SqlStore, forecasts, leases, violations};
 use crate::error::StoreError;
 use crate::port::{
-    ChangeLimits, ForecastFilter, LedgerStore, MAX_LEDGER_ROWS, MAX_ROW_BYTES, Page, Paged, ViolationFilter, Written,
+    ChangeLimits, Fence, ForecastFilter, LedgerStore, MAX_LEDGER_ROWS, MAX_ROW_BYTES, Page, Paged, ViolationFilter,
+    Written,
 };
 use crate::stored::signed;
 use crate::transaction::Database;
@@ -21,14 +22,19 @@ const MAX_ID_BYTES: usize = 256;
 
 #[async_trait]
 impl<D: Database> LedgerStore for SqlStore<D> {
-    async fn put_violations(&self, violations: Vec<Violation>) -> Result<Written, StoreError> {
+    async fn put_violations(&self, fence: Fence, violations: Vec<Violation>) -> Result<Written, StoreError> {
         limit("violations", violations.len())?;
         let rows: Vec<ViolationRow> = violations
             .into_iter()
             .enumerate()
             .map(|(at, violation)| checked(at, violation))
             .collect::<Result<_, _>>()?;
-        self.database.write(move |tx| violations::put(tx, &rows)).await
+        self.database
+            .write(move |tx| {
+                leases::fence(tx, fence)?;
+                violations::put(tx, &rows)
+            })
+            .await
     }
 
     async fn list_violations(&self, filter: &ViolationFilter, page: Page) -> Result<Paged<Violation>, StoreError> {
@@ -43,13 +49,18 @@ impl<D: Database> LedgerStore for SqlStore<D> {
             .await
     }
 
-    async fn put_forecasts(&self, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError> {
+    async fn put_forecasts(&self, fence: Fence, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError> {
         limit("forecasts", forecasts.len())?;
         check_forecasts(&forecasts)?;
-        self.database.write(move |tx| forecasts::put(tx, &forecasts)).await
+        self.database
+            .write(move |tx| {
+                leases::fence(tx, fence)?;
+                forecasts::put(tx, &forecasts)
+            })
+            .await
     }
 
-    async fn score_forecasts(&self, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError> {
+    async fn score_forecasts(&self, fence: Fence, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError> {
         limit("forecasts", forecasts.len())?;
         check_forecasts(&forecasts)?;
         if let Some(at) = forecasts.iter().position(|forecast| forecast.left.is_none()) {
@@ -60,7 +71,12 @@ impl<D: Database> LedgerStore for SqlStore<D> {
                 "set `left` when the time of the forecast has come",
             ));
         }
-        self.database.write(move |tx| forecasts::score(tx, &forecasts)).await
+        self.database
+            .write(move |tx| {
+                leases::fence(tx, fence)?;
+                forecasts::score(tx, &forecasts)
+            })
+            .await
     }
 
     async fn list_forecasts(&self, filter: &ForecastFilter, page: Page) -> Result<Paged<ScoredForecast>, StoreError> {

@@ -8,13 +8,15 @@ use sla_proto::objective::v1::SlaSet;
 use sla_proto::result::v1::SeriesResult;
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{
-    ApplyBatchRequest, CreateRunRequest, DeadLetter, DeleteStoredSetRequest, GetPositionRequest, GetStateRequest,
-    GetStoredRunRequest, GetStoredScheduleRequest, GetStoredSetRequest, LatestResult, LedgerChange,
-    ListDeadLettersRequest, ListForecastsRequest, ListResultSeriesRequest, ListRunResultsRequest,
+    AcquireLeaseRequest, ApplyBatchRequest, ClaimPartitionsRequest, CreateRunRequest, DeadLetter,
+    DeleteStoredSetRequest, GetLeaseRequest, GetPositionRequest, GetStateRequest, GetStoredRunRequest,
+    GetStoredScheduleRequest, GetStoredSetRequest, LatestResult, Lease, LedgerChange, ListDeadLettersRequest,
+    ListForecastsRequest, ListPlacementsRequest, ListResultSeriesRequest, ListRunResultsRequest,
     ListSeriesHistoryRequest, ListStoredRunsRequest, ListStoredSetsRequest, ListStoredViolationsRequest,
-    PutForecastsRequest, PutStateRequest, PutStoredScheduleRequest, PutStoredSetRequest, PutStoredSetsRequest,
-    PutViolationsRequest, ReadLatestResultsRequest, ReadLedgerChangesRequest, ReplayDeadLetterRequest,
-    ScoreForecastsRequest, ScoredForecast, StateEntry, StreamRecord, UpdateRunRequest,
+    PartitionClaim, Placement, PutForecastsRequest, PutStateRequest, PutStoredScheduleRequest, PutStoredSetRequest,
+    PutStoredSetsRequest, PutViolationsRequest, ReadLatestResultsRequest, ReadLedgerChangesRequest,
+    ReleaseLeaseRequest, RenewLeaseRequest, ReplayDeadLetterRequest, ScoreForecastsRequest, ScoredForecast, StateEntry,
+    StreamRecord, UpdateRunRequest,
 };
 use sla_proto::violation::v1::Violation;
 use sla_proto::{Peer, convert};
@@ -22,8 +24,8 @@ use tonic::Status;
 
 use sla_storage::StoreError;
 use sla_storage::port::{
-    Applied, Batch, ChangeLimits, ForecastFilter, LedgerStore, Page, Paged, Progress, Replayed, ResultStore, RunStore,
-    SetDelete, SetPut, SetStore, StateStore, ViolationFilter, Written,
+    Applied, Batch, ChangeLimits, Claim, Fence, ForecastFilter, LeaseStore, LedgerStore, Page, Paged, PlacementStore,
+    Progress, Replayed, ResultStore, RunStore, SetDelete, SetPut, SetStore, StateStore, ViolationFilter, Written,
 };
 
 /// All stores behind a peer.
@@ -341,11 +343,14 @@ impl RunStore for RemoteStore {
 
 #[async_trait]
 impl LedgerStore for RemoteStore {
-    async fn put_violations(&self, violations: Vec<Violation>) -> Result<Written, StoreError> {
+    async fn put_violations(&self, fence: Fence, violations: Vec<Violation>) -> Result<Written, StoreError> {
         let answer = self
             .0
             .ledger()
-            .put_violations(PutViolationsRequest { violations })
+            .put_violations(PutViolationsRequest {
+                violations,
+                fence: fence.0,
+            })
             .await
             .map_err(remote)?;
         let answer = answer.into_inner();
@@ -388,21 +393,27 @@ impl LedgerStore for RemoteStore {
         Ok((answer.changes, answer.newest))
     }
 
-    async fn put_forecasts(&self, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError> {
+    async fn put_forecasts(&self, fence: Fence, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError> {
         let answer = self
             .0
             .ledger()
-            .put_forecasts(PutForecastsRequest { forecasts })
+            .put_forecasts(PutForecastsRequest {
+                forecasts,
+                fence: fence.0,
+            })
             .await
             .map_err(remote)?;
         Ok(answer.into_inner().inserted)
     }
 
-    async fn score_forecasts(&self, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError> {
+    async fn score_forecasts(&self, fence: Fence, forecasts: Vec<ScoredForecast>) -> Result<u32, StoreError> {
         let answer = self
             .0
             .ledger()
-            .score_forecasts(ScoreForecastsRequest { forecasts })
+            .score_forecasts(ScoreForecastsRequest {
+                forecasts,
+                fence: fence.0,
+            })
             .await
             .map_err(remote)?;
         Ok(answer.into_inner().updated)
@@ -446,5 +457,71 @@ impl StateStore for RemoteStore {
         };
         let answer = self.0.state().get_state(request).await.map_err(remote)?.into_inner();
         Ok((answer.entries, answer.looked_up as usize))
+    }
+}
+
+#[async_trait]
+impl LeaseStore for RemoteStore {
+    async fn acquire_lease(&self, name: &str, holder: &str, keep_ms: i64) -> Result<(Lease, bool), StoreError> {
+        let request = AcquireLeaseRequest {
+            name: name.to_owned(),
+            holder: holder.to_owned(),
+            keep: Some(convert::duration(keep_ms)),
+        };
+        let answer = self
+            .0
+            .leases()
+            .acquire_lease(request)
+            .await
+            .map_err(remote)?
+            .into_inner();
+        Ok((answer.lease.ok_or_else(|| absent("lease"))?, answer.acquired))
+    }
+
+    async fn renew_lease(&self, name: &str, token: u64, keep_ms: i64) -> Result<(Lease, bool), StoreError> {
+        let request = RenewLeaseRequest {
+            name: name.to_owned(),
+            token,
+            keep: Some(convert::duration(keep_ms)),
+        };
+        let answer = self.0.leases().renew_lease(request).await.map_err(remote)?.into_inner();
+        Ok((answer.lease.ok_or_else(|| absent("lease"))?, answer.held))
+    }
+
+    async fn release_lease(&self, name: &str, token: u64) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        let request = ReleaseLeaseRequest { name, token };
+        self.0.leases().release_lease(request).await.map_err(remote)?;
+        Ok(())
+    }
+
+    async fn lease(&self, name: &str) -> Result<Lease, StoreError> {
+        let request = GetLeaseRequest { name: name.to_owned() };
+        let answer = self.0.leases().get_lease(request).await.map_err(remote)?.into_inner();
+        answer.lease.ok_or_else(|| absent("lease"))
+    }
+}
+
+#[async_trait]
+impl PlacementStore for RemoteStore {
+    async fn claim(&self, address: &str, claims: Vec<Claim>) -> Result<Vec<(Placement, bool)>, StoreError> {
+        let claims = claims.into_iter().map(|claim| PartitionClaim {
+            partition: claim.partition,
+            expected_epoch: claim.expected_epoch,
+        });
+        let request = ClaimPartitionsRequest {
+            address: address.to_owned(),
+            claims: claims.collect(),
+        };
+        let answer = self.0.placements().claim_partitions(request).await.map_err(remote)?;
+        let partitions = answer.into_inner().partitions.into_iter();
+        partitions
+            .map(|claimed| Ok((claimed.placement.ok_or_else(|| absent("placement"))?, claimed.won)))
+            .collect()
+    }
+
+    async fn placements(&self) -> Result<Vec<Placement>, StoreError> {
+        let answer = self.0.placements().list_placements(ListPlacementsRequest {}).await;
+        Ok(answer.map_err(remote)?.into_inner().placements)
     }
 }
