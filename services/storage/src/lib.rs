@@ -8,6 +8,8 @@
 
 #[cfg(feature = "test-support")]
 pub mod conformance;
+#[cfg(feature = "test-support")]
+pub mod decoders;
 pub mod error;
 pub mod failpoint;
 mod grpc;

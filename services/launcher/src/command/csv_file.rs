@@ -30,8 +30,8 @@ pub(crate) struct CsvColumns {
 
 /// Samples, and what of the file is not among them.
 #[derive(Debug)]
-struct Read {
-    samples: Samples,
+pub(crate) struct Read {
+    pub(crate) samples: Samples,
     remarks: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn read(path: &Path, columns: &CsvColumns) -> Result<Samples, Report>
 
 /// Time (Unix seconds, milliseconds above 1e11, or RFC 3339), then the value; `stale` is Prometheus' marker of a series that
 /// ended, an empty value is a sample without one. Lines come in any order; of equal times the last stays.
-fn parse(text: &str, columns: &CsvColumns) -> Result<Read, Invalid> {
+pub(crate) fn parse(text: &str, columns: &CsvColumns) -> Result<Read, Invalid> {
     let text = text.trim_start_matches('\u{feff}');
     let (text, first_line, announced) = spreadsheet_line(text);
     let separator = announced.unwrap_or_else(|| separator_of(text));
