@@ -2,8 +2,10 @@
 //! `sla config show` tells where each value came from.
 
 mod error;
+mod keys;
 mod layers;
 mod schema;
+mod variables;
 
 pub(crate) use error::ConfigError;
 #[cfg(test)]

@@ -1,44 +1,18 @@
 //! The layers and where each value came from.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use figment::providers::{Env, Format as _, Serialized, Toml};
-use figment::value::{Dict, Map, Value};
-use figment::{Figment, Metadata, Profile, Provider};
-use sla_source::redact_url;
+use serde_json::{Map, Value};
 
+#[cfg(test)]
+use super::keys::OPTIONAL_KEYS;
+use super::keys::{SECRET_KEYS, SECRET_SECTION, shown_value};
+use super::variables;
 use super::{Config, ConfigError};
 
-/// Prefix of environment variables: `SLA_SOURCE__URL` sets `source.url`.
-const PREFIX: &str = "SLA_";
-/// Keys whose values are never shown.
-const SECRET_KEYS: &[&str] = &["source.password", "source.bearer_token"];
-
-/// Section of the file whose values are never shown.
-const SECRET_SECTION: &str = "source.headers";
-/// Keys without a default: what they are for stands in the schema.
-const OPTIONAL_KEYS: &[&str] = &[
-    "console.keys",
-    "instance.data_dir",
-    "instance.socket",
-    "log.dir",
-    "peers.secret_file",
-    "source.bearer_token_file",
-    "source.ca_file",
-    "source.cert_file",
-    "source.headers",
-    "source.key_file",
-    "source.password_file",
-    "sources.NAME",
-];
-
-/// A key of a further source as the key of the default one: `sources.eu.url` → `source.url`.
-fn plain(key: &str) -> String {
-    match key.strip_prefix("sources.").and_then(|rest| rest.split_once('.')) {
-        Some((_, rest)) => format!("source.{rest}"),
-        None => key.to_owned(),
-    }
-}
+/// Origin of what the command line sets.
+const FLAG: &str = "command line";
 
 /// What the command line sets.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +31,14 @@ pub(crate) struct Flags {
 pub(crate) struct Loaded {
     /// All values, checked.
     pub(crate) config: Config,
-    figment: Figment,
+    layers: Layers,
+}
+
+/// Values, one layer above the other: the last one that says something about a key is right.
+struct Layers {
+    values: Map<String, Value>,
+    /// Which layer said it, by key; not what is the default.
+    origins: BTreeMap<String, String>,
 }
 
 /// A variable of the environment.
@@ -97,7 +78,7 @@ pub(crate) fn user_config_file() -> Option<PathBuf> {
 impl Loaded {
     /// Reads all layers and checks the result.
     pub(crate) fn read(flags: &Flags) -> Result<Self, ConfigError> {
-        let mut figment = Figment::new().merge(Serialized::defaults(Config::default()));
+        let mut layers = Layers::of_defaults();
         if let Some(path) = config_file(flags)? {
             let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Missing {
                 path: path.clone(),
@@ -108,122 +89,100 @@ impl Loaded {
                 let message = told(&error, &text);
                 return Err(ConfigError::File { path, message });
             }
-            figment = figment.merge(Toml::file_exact(&path));
+            let values = text.parse::<toml::Table>().map(serde_json::to_value);
+            if let Ok(Ok(values)) = values {
+                layers.lay(&[], values, &path.display().to_string());
+            }
         }
-        figment = figment.merge(Variables::new());
-        for (key, value) in [
-            ("source.url", flags.url.clone()),
-            ("instance.name", flags.instance.clone()),
+        for variable in variables::of_environment(&defaults()) {
+            layers.lay(&variable.path, variable.value, &variable.name);
+        }
+        for (section, key, value) in [
+            ("source", "url", flags.url.clone()),
+            ("instance", "name", flags.instance.clone()),
             (
-                "instance.data_dir",
+                "instance",
+                "data_dir",
                 flags.data_dir.as_ref().map(|path| path.display().to_string()),
             ),
         ] {
             if let Some(value) = value {
-                figment = figment.merge(figment::providers::Serialized::default(key, value));
+                layers.lay(&[section.to_owned(), key.to_owned()], Value::from(value), FLAG);
             }
         }
-        let config: Config = figment.extract().map_err(|error| value_error(&error))?;
+        let config = layers.config()?;
         config.check()?;
-        Ok(Self { config, figment })
+        Ok(Self { config, layers })
     }
 
     /// Every key with its value and origin, sorted by key; secrets are hidden.
     pub(crate) fn rows(&self) -> Vec<(String, String, String)> {
-        let Ok(values) = self.figment.extract::<Dict>() else {
-            return Vec::new();
-        };
         let mut rows = Vec::new();
-        flatten("", &values, &mut rows);
-        rows.into_iter()
-            .map(|(key, value)| {
-                let origin = self.origin(&key);
-                (shown_value(&key, value), origin, key)
-            })
-            .map(|(value, origin, key)| (key, value, origin))
-            .collect()
-    }
-
-    fn origin(&self, key: &str) -> String {
-        let Some(metadata) = self.figment.find_metadata(key) else {
-            return "default".to_owned();
+        flatten("", &self.layers.values, &mut rows);
+        rows.sort();
+        let with_origin = |(key, value): (String, String)| {
+            let origin = self.layers.origins.get(&key).map_or("default", String::as_str);
+            (key.clone(), shown_value(&key, value), origin.to_owned())
         };
-        if metadata.name.contains("environment") {
-            return format!("{PREFIX}{}", key.replace('.', "__").to_uppercase());
-        }
-        match &metadata.source {
-            Some(figment::Source::File(path)) => path.display().to_string(),
-            _ if self.is_flag(key) => "command line".to_owned(),
-            _ => "default".to_owned(),
-        }
-    }
-
-    /// Defaults and flags are both serialized values; a flag differs from the default.
-    fn is_flag(&self, key: &str) -> bool {
-        let default = Figment::from(Serialized::defaults(Config::default()))
-            .find_value(key)
-            .ok();
-        let value = self.figment.find_value(key).ok();
-        match (default, value) {
-            (Some(default), Some(value)) => shown(&default) != shown(&value),
-            (None, Some(_)) => true,
-            _ => false,
-        }
+        rows.into_iter().map(with_origin).collect()
     }
 }
 
-/// The environment as a layer. Where a text is wanted the variable is one: a password of digits is no number.
-struct Variables(Env);
-
-impl Variables {
-    fn new() -> Self {
-        let variables = Env::prefixed(PREFIX)
-            .split("__")
-            .filter(|key| key.as_str().contains('.'));
-        Self(variables)
-    }
-}
-
-impl Provider for Variables {
-    fn metadata(&self) -> Metadata {
-        self.0.metadata()
+impl Layers {
+    fn of_defaults() -> Self {
+        Self {
+            values: defaults(),
+            origins: BTreeMap::new(),
+        }
     }
 
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let defaults = Figment::from(Serialized::defaults(Config::default()));
-        let is_text = |key: &str| {
-            let key = plain(key);
-            let key = key.as_str();
-            matches!(defaults.find_value(key), Ok(Value::String(..)))
-                || (OPTIONAL_KEYS.contains(&key) && !matches!(key, "source.headers" | "console.keys"))
-                || key.starts_with("source.headers.")
-                || key.starts_with("console.keys.")
+    /// Puts a value in the place of what is said about its key so far; a table says nothing about keys it does not have.
+    fn lay(&mut self, path: &[String], value: Value, origin: &str) {
+        if let Value::Object(table) = value {
+            for (name, value) in table {
+                self.lay(&[path, &[name]].concat(), value, origin);
+            }
+            return;
+        }
+        let Some((name, sections)) = path.split_last() else {
+            return;
         };
-        let mut values = Dict::new();
-        for (key, text) in self.0.iter() {
-            let value = if is_text(key.as_str()) {
-                Value::from(text)
-            } else {
-                let Ok(value) = text.parse::<Value>();
-                value
-            };
-            put(&mut values, key.as_str(), value);
+        let mut inner = &mut self.values;
+        for section in sections {
+            let place = inner
+                .entry(section.clone())
+                .or_insert_with(|| Value::Object(Map::new()));
+            if !place.is_object() {
+                *place = Value::Object(Map::new());
+            }
+            let Value::Object(next) = place else { return };
+            inner = next;
         }
-        Ok(Profile::Default.collect(values))
+        inner.insert(name.clone(), value);
+        self.origins.insert(path.join("."), origin.to_owned());
+    }
+
+    /// All values as the configuration, or which of them does not fit.
+    fn config(&self) -> Result<Config, ConfigError> {
+        let values = Value::Object(self.values.clone());
+        serde_path_to_error::deserialize(values).map_err(|error| {
+            let key = error.path().to_string();
+            let said_at = self.origins.get(&key).filter(|origin| *origin != FLAG);
+            ConfigError::Value {
+                origin: said_at
+                    .cloned()
+                    .unwrap_or(if key == "." { "configuration".to_owned() } else { key }),
+                message: error.inner().to_string(),
+            }
+        })
     }
 }
 
-/// Puts a value at its place: `source.url` inside `source`.
-fn put(into: &mut Dict, key: &str, value: Value) {
-    let Some((section, rest)) = key.split_once('.') else {
-        into.insert(key.to_owned(), value);
-        return;
-    };
-    let inner = into
-        .entry(section.to_owned())
-        .or_insert_with(|| Value::from(Dict::new()));
-    if let Value::Dict(_, inner) = inner {
-        put(inner, rest, value);
+/// All keys that have a default.
+fn defaults() -> Map<String, Value> {
+    match serde_json::to_value(Config::default()) {
+        Ok(Value::Object(values)) => values,
+        _ => Map::new(),
     }
 }
 
@@ -254,28 +213,11 @@ fn told(error: &toml::de::Error, text: &str) -> String {
     )
 }
 
-/// A value as `sla config show` prints it.
-fn shown_value(key: &str, value: String) -> String {
-    let key = plain(key);
-    let key = key.as_str();
-    let hidden = SECRET_KEYS.contains(&key) || key.starts_with("source.headers.");
-    if hidden && value != "\"\"" {
-        return "(hidden)".to_owned();
-    }
-    if key == "source.url" && value.contains('@') {
-        return serde_json::to_string(&redact_url(value.trim_matches('"'))).unwrap_or_default();
-    }
-    value
-}
-
 /// Every key with its default, as a Markdown table.
 #[cfg(test)]
 pub(crate) fn defaults_markdown() -> String {
-    let defaults = Figment::from(Serialized::defaults(Config::default()))
-        .extract::<Dict>()
-        .unwrap_or_default();
     let mut rows = Vec::new();
-    flatten("", &defaults, &mut rows);
+    flatten("", &defaults(), &mut rows);
     // Optional values and tables have no default to show.
     for key in OPTIONAL_KEYS {
         if !rows.iter().any(|(have, _)| have == key) {
@@ -291,7 +233,7 @@ pub(crate) fn defaults_markdown() -> String {
     format!("| key | default |\n|---|---|\n{}", lines.concat())
 }
 
-fn flatten(prefix: &str, values: &Dict, rows: &mut Vec<(String, String)>) {
+fn flatten(prefix: &str, values: &Map<String, Value>, rows: &mut Vec<(String, String)>) {
     for (name, value) in values {
         let key = if prefix.is_empty() {
             name.clone()
@@ -299,26 +241,9 @@ fn flatten(prefix: &str, values: &Dict, rows: &mut Vec<(String, String)>) {
             format!("{prefix}.{name}")
         };
         match value {
-            Value::Dict(_, inner) => flatten(&key, inner, rows),
-            other => rows.push((key, shown(other))),
+            Value::Object(inner) => flatten(&key, inner, rows),
+            other => rows.push((key, other.to_string())),
         }
-    }
-}
-
-fn shown(value: &Value) -> String {
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-fn value_error(error: &figment::Error) -> ConfigError {
-    let key = error.path.join(".");
-    let origin = match error.metadata.as_ref().map(|metadata| metadata.name.to_string()) {
-        Some(name) if name.contains("environment") => format!("{PREFIX}{}", key.replace('.', "__").to_uppercase()),
-        _ if key.is_empty() => "configuration".to_owned(),
-        _ => key,
-    };
-    ConfigError::Value {
-        origin,
-        message: error.kind.to_string(),
     }
 }
 
@@ -350,18 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_further_source_keeps_its_secrets_too() {
-        assert_eq!(plain("sources.eu.headers.x"), "source.headers.x");
-        assert_eq!(plain("instance.name"), "instance.name");
-        for key in [
-            "sources.eu.password",
-            "sources.eu.bearer_token",
-            "sources.eu.headers.X-Scope-OrgID",
-        ] {
-            assert_eq!(shown_value(key, "\"4711\"".to_owned()), "(hidden)", "{key}");
-        }
-        let shown = shown_value("sources.eu.url", "\"http://me:4711@host/x\"".to_owned());
-        assert_eq!(shown, "\"http://host/x\"");
+    fn a_header_of_a_further_source_is_not_shown_in_an_error() {
         let text = "[sources.eu.headers]\nX-Scope-OrgID = 4711\n";
         let words = told(&toml::from_str::<Config>(text).unwrap_err(), text);
         assert!(!words.contains("4711"), "{words}");
@@ -381,13 +295,39 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_lands_in_its_section() {
-        let mut values = Dict::new();
-        put(&mut values, "source.url", Value::from("http://h"));
-        put(&mut values, "source.name", Value::from("x"));
-        let Some(Value::Dict(_, source)) = values.get("source") else {
-            panic!("{values:?}")
-        };
-        assert_eq!(source.len(), 2);
+    fn the_last_layer_that_names_a_key_is_right_and_told() {
+        let mut layers = Layers::of_defaults();
+        let table = "[source]\nurl = \"http://a\"\nname = \"a\"\n[console.keys]\n\"app.quit\" = \"ctrl-q\"\n";
+        let table = serde_json::to_value(table.parse::<toml::Table>().unwrap()).unwrap();
+        layers.lay(&[], table, "config.toml");
+        layers.lay(
+            &["source".into(), "url".into()],
+            Value::from("http://b"),
+            "SLA_SOURCE__URL",
+        );
+        let config = layers.config().unwrap();
+        assert_eq!(
+            (config.source.url.as_str(), config.source.name.as_str()),
+            ("http://b", "a")
+        );
+        let loaded = Loaded { config, layers };
+        let rows = loaded.rows();
+        let origin = |key: &str| rows.iter().find(|row| row.0 == key).map(|row| row.2.as_str());
+        assert_eq!(origin("source.url"), Some("SLA_SOURCE__URL"));
+        assert_eq!(origin("source.name"), Some("config.toml"));
+        assert_eq!(origin("console.keys.app.quit"), Some("config.toml"));
+        assert_eq!(origin("source.concurrency"), Some("default"));
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_told_with_its_variable() {
+        let mut layers = Layers::of_defaults();
+        let path = ["etl".to_owned(), "max_series".to_owned()];
+        layers.lay(&path, Value::from("many"), "SLA_ETL__MAX_SERIES");
+        let error = layers.config().unwrap_err().to_string();
+        assert!(
+            error.starts_with("SLA_ETL__MAX_SERIES: ") && error.contains("many"),
+            "{error}"
+        );
     }
 }
