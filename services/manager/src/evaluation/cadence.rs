@@ -105,6 +105,7 @@ pub(crate) async fn run(core: Arc<ManagerCore>, mut requests: tokio::sync::mpsc:
                 continue;
             }
         }
+        // Whoever asked meanwhile is answered by the same round: it begins after they asked.
         while let Ok(request) = requests.try_recv() {
             waiting.push(request);
         }
@@ -201,6 +202,7 @@ impl Cadence {
                 known: known.clone(),
                 series,
                 risks: core.outlooks.risks(&known.objective),
+                // Taken out and given back, for judging runs on the pool: a round that fails leaves none, and the next begins anew.
                 tracks: self.tracks.remove(&card_key(known)).unwrap_or_default(),
                 may_fix,
             });

@@ -1,6 +1,7 @@
 //! Judging the series of one objective at one instant, with the one evaluation function of the domain.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use sla_domain::counter;
@@ -139,12 +140,12 @@ pub(crate) fn judge(
 
 /// Judges all series of an objective by what is carried on, and merges them. `spacing` gives the spacing of a series
 /// that has no track yet, or none for good, and whether it is.
-pub(crate) fn judge_on(
+pub fn judge_on(
     known: &Arc<KnownObjective>,
     series: &[Arc<SeriesMemory>],
     tracks: &mut ObjectiveTracks,
     asked: &Asked,
-    risks: &HashMap<SeriesId, Risk>,
+    risks: &HashMap<SeriesId, Risk, impl BuildHasher>,
     spacing: &dyn Fn(&SeriesMemory) -> (i64, bool),
 ) -> JudgedObjective {
     if tracks.generation != known.objective.generation {

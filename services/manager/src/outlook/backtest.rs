@@ -108,17 +108,24 @@ mod tests {
         Samples::from_columns((0..1200).map(|i| i * STEP_MS).collect(), values.collect())
     }
 
-    #[test]
-    fn past_forecasts_are_scored_and_the_present_is_not_asked() {
-        let samples = samples();
-        let judgement = Judgement::new(AllowedRange::at_most(5.0).unwrap(), 2 * STEP_MS);
-        let past = Past {
-            samples: &samples,
-            judgement: &judgement,
+    fn judgement() -> Judgement {
+        Judgement::new(AllowedRange::at_most(5.0).unwrap(), 2 * STEP_MS)
+    }
+
+    fn past<'a>(samples: &'a Samples, judgement: &'a Judgement) -> Past<'a> {
+        Past {
+            samples,
+            judgement,
             at_ms: 1199 * STEP_MS,
             horizon_ms: 600_000,
             seed: 7,
-        };
+        }
+    }
+
+    #[test]
+    fn past_forecasts_are_scored_and_the_present_is_not_asked() {
+        let (samples, judgement) = (samples(), judgement());
+        let past = past(&samples, &judgement);
         let origins = origins(&past);
         assert!(origins.windows(2).all(|pair| pair[1] - pair[0] >= 300_000));
         assert!(*origins.last().unwrap() + 600_000 <= past.at_ms);
@@ -139,15 +146,8 @@ mod tests {
 
     #[test]
     fn it_can_be_stopped_and_needs_history() {
-        let samples = samples();
-        let judgement = Judgement::new(AllowedRange::at_most(5.0).unwrap(), 2 * STEP_MS);
-        let past = Past {
-            samples: &samples,
-            judgement: &judgement,
-            at_ms: 1199 * STEP_MS,
-            horizon_ms: 600_000,
-            seed: 7,
-        };
+        let (samples, judgement) = (samples(), judgement());
+        let past = past(&samples, &judgement);
         assert!(backtest(&past, &origins(&past), None, &|| true).0.is_empty());
         let young = Past {
             at_ms: 3_600_000,
