@@ -124,9 +124,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// The clock stands still: nothing changes.
-    #[arg(long)]
-    pub(crate) frozen: bool,
+    /// The clock stands still, at TIME or now: nothing changes.
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) frozen: Option<String>,
     /// Distance of live samples.
     #[arg(long, value_name = "DURATION", default_value = "15s")]
     pub(crate) step: Span,
@@ -150,9 +150,9 @@ pub(crate) struct ServeArgs {
     /// Serve the demo from this folder, and remove it at the end.
     #[arg(long, hide = true, value_name = "DIR")]
     pub(crate) demo_dir: Option<PathBuf>,
-    /// The demo's clock stands still.
-    #[arg(long, hide = true, requires = "demo_dir")]
-    pub(crate) frozen: bool,
+    /// The demo's clock stands still, at TIME or now.
+    #[arg(long, hide = true, requires = "demo_dir", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) frozen: Option<String>,
     /// Distance of the demo's live samples.
     #[arg(long, hide = true, requires = "demo_dir", default_value = "15s")]
     pub(crate) step: Span,

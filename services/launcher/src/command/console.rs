@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use color_eyre::eyre::{Report, WrapErr as _};
-use sla_domain::SystemClock;
+use sla_domain::{SystemClock, instant};
 use sla_proto::Peer;
 use sla_runtime::telemetry;
 use sla_tui::{Attach, Background, Caps, ColourDepth, Editing, LogRing, TuiOptions};
@@ -56,8 +56,8 @@ pub(crate) async fn demo(session: Session, arguments: &DemoArgs) -> Result<Exit,
     serve.push(sla_domain::duration::format_ms(DEMO_IDLE.as_millis() as i64));
     serve.extend(["--demo-dir".to_owned(), folder.display().to_string()]);
     serve.extend(["--step".to_owned(), arguments.step.to_string()]);
-    if arguments.frozen {
-        serve.push("--frozen".to_owned());
+    if let Some(at_ms) = super::serve::frozen_at(arguments.frozen.as_deref())? {
+        serve.push(format!("--frozen={}", instant::format_ms(at_ms)));
     }
     let wanted = Wanted {
         source_url: String::new(),

@@ -1,6 +1,7 @@
 //! `sla serve`.
 
 use color_eyre::eyre::{Report, WrapErr as _};
+use sla_domain::{Clock as _, Invalid, SystemClock, instant};
 
 use super::Session;
 use crate::cli::ServeArgs;
@@ -8,15 +9,28 @@ use crate::config::Span;
 use crate::exit::{Exit, Failure};
 use crate::instance::{self, Demo, Paths, Serve};
 
+/// The instant at which a clock shall stand still, Unix milliseconds: the one given, or the present.
+pub(crate) fn frozen_at(asked: Option<&str>) -> Result<Option<i64>, Invalid> {
+    let parsed = asked.map(|text| match text {
+        "" => Ok(SystemClock.now_ms()),
+        text => instant::parse_ms(text),
+    });
+    parsed.transpose().map_err(|invalid| Invalid {
+        field: "--frozen".to_owned(),
+        ..invalid
+    })
+}
+
 /// Runs an instance in this process until it is stopped.
 pub(crate) async fn serve(session: Session, arguments: &ServeArgs) -> Result<Exit, Report> {
     if arguments.detached {
         // A session of its own: neither Ctrl-C nor a hang-up of the console's terminal ends the watch.
         rustix::process::setsid().wrap_err("cannot leave the terminal's session")?;
     }
+    let frozen_ms = frozen_at(arguments.frozen.as_deref())?;
     let demo = arguments.demo_dir.as_ref().map(|folder| Demo {
         folder: folder.clone(),
-        frozen: arguments.frozen,
+        frozen_ms,
         step_ms: arguments.step.ms(),
     });
     let config = session.loaded.config;

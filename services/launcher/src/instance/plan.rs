@@ -34,8 +34,8 @@ impl Serve {
 pub struct Demo {
     /// Its own folder, removed at the end.
     pub folder: PathBuf,
-    /// The clock stands still.
-    pub frozen: bool,
+    /// Where its clock stands still, Unix milliseconds.
+    pub frozen_ms: Option<i64>,
     /// Distance of live samples, milliseconds.
     pub step_ms: i64,
 }

@@ -202,7 +202,7 @@ fn facts(wiring: &Wiring<'_>, running: &[Box<dyn Role>]) -> GetServerInfoRespons
             .to_vec(),
         steps: ["statistics", "metadata", "forecast"].map(str::to_owned).to_vec(),
         demo: run.demo.is_some(),
-        frozen: run.demo.as_ref().is_some_and(|demo| demo.frozen),
+        frozen: run.demo.as_ref().is_some_and(|demo| demo.frozen_ms.is_some()),
         idle_exit: run.idle_exit.map(|idle| convert::duration(idle.as_millis() as i64)),
         data_dir: Path::display(&paths.data).to_string(),
         horizon: Some(convert::duration(config.evaluation.horizon.ms())),

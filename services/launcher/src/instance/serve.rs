@@ -32,9 +32,9 @@ pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Repor
     let _only_one = lock::take(&paths.data, &paths.socket).await?;
     let shutdown = Shutdown::new();
     end_on_signals(&paths.socket, &shutdown)?;
-    let clock: Arc<dyn Clock> = match &run.demo {
-        Some(demo) if demo.frozen => Arc::new(ManualClock::at(SystemClock.now_ms())),
-        _ => Arc::new(SystemClock),
+    let clock: Arc<dyn Clock> = match run.demo.as_ref().and_then(|demo| demo.frozen_ms) {
+        Some(at_ms) => Arc::new(ManualClock::at(at_ms)),
+        None => Arc::new(SystemClock),
     };
     let door = UnixDoor::bind(&paths.socket, paths.audience()).await?;
     let port = match run.listen {
