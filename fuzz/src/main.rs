@@ -5,7 +5,7 @@ mod targets;
 
 use std::sync::LazyLock;
 
-static TARGET: LazyLock<fn(&[u8])> = LazyLock::new(|| {
+static TARGET: LazyLock<targets::Decoder> = LazyLock::new(|| {
     let name = std::env::var("SLA_FUZZ_TARGET").unwrap_or_default();
     let found = targets::TARGETS.iter().find(|(target, _)| *target == name);
     found

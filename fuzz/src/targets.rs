@@ -6,8 +6,11 @@ use sla_runtime::page::Token;
 use sla_source::prometheus::decoders;
 use sla_source::{xor, xor2};
 
+/// Decodes, and forgets what came of it.
+pub(crate) type Decoder = fn(&[u8]);
+
 /// Name, also of the corpus' folder, and decoder.
-pub(crate) const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub(crate) const TARGETS: &[(&str, Decoder)] = &[
     ("remote_read_frames", |bytes| _ = decoders::frames(bytes)),
     ("remote_read_chunks", |bytes| _ = decoders::chunks(bytes)),
     ("remote_read_samples", |bytes| _ = decoders::samples(bytes)),
@@ -15,13 +18,13 @@ pub(crate) const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("series_answer", |bytes| _ = decoders::series(bytes)),
     ("printed_config", |bytes| text(bytes, |yaml| _ = decoders::config(yaml))),
     ("xor_chunk", |bytes| {
-        _ = xor::decode_range(bytes, i64::MIN, i64::MAX, &mut Samples::default())
+        _ = xor::decode_range(bytes, i64::MIN, i64::MAX, &mut Samples::default());
     }),
     ("xor2_chunk", |bytes| _ = xor2::decode(bytes)),
     ("stored_payload", |bytes| _ = sla_storage::decoders::payload(bytes)),
     ("set_file", |bytes| text(bytes, set_file)),
     ("csv_file", |bytes| {
-        text(bytes, |csv| _ = sla_launcher::decoders::csv(csv))
+        text(bytes, |csv| _ = sla_launcher::decoders::csv(csv));
     }),
     ("page_token", |bytes| text(bytes, page_token)),
     ("query_text", |bytes| text(bytes, query_text)),

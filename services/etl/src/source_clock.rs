@@ -119,78 +119,16 @@ impl Clock for SourceClock {
 mod tests {
     use std::time::Duration;
 
-    use async_trait::async_trait;
-    use sla_domain::{Labels, ManualClock, SourceId};
-    use sla_source::{
-        Call, ExpressionRead, ExpressionRequest, LongView, LongViewRequest, MetricNames, RawRead, ReadRequest, Replay,
-        ReplayOptions, SourceError, SourceInfo,
-    };
+    use sla_domain::{ManualClock, SourceId};
+    use sla_source::{Replay, ReplayOptions};
+    use sla_testkit::Switched;
 
     use super::*;
 
-    /// A recording that shows a clock of its own.
-    struct Told {
-        replay: Replay,
-        times: Mutex<Vec<ServerTime>>,
-    }
-
-    #[async_trait]
-    impl MetricSource for Told {
-        fn id(&self) -> &SourceId {
-            self.replay.id()
-        }
-
-        async fn probe(&self, call: &Call) -> Result<SourceInfo, SourceError> {
-            self.replay.probe(call).await
-        }
-
-        async fn metric_names(&self, limit: usize, call: &Call) -> Result<MetricNames, SourceError> {
-            self.replay.metric_names(limit, call).await
-        }
-
-        async fn series(
-            &self,
-            selectors: &[String],
-            start_ms: i64,
-            end_ms: i64,
-            limit: usize,
-            call: &Call,
-        ) -> Result<Vec<Labels>, SourceError> {
-            self.replay.series(selectors, start_ms, end_ms, limit, call).await
-        }
-
-        async fn read(&self, request: &ReadRequest, call: &Call) -> Result<RawRead, SourceError> {
-            self.replay.read(request, call).await
-        }
-
-        async fn read_expression(
-            &self,
-            request: &ExpressionRequest,
-            call: &Call,
-        ) -> Result<ExpressionRead, SourceError> {
-            self.replay.read_expression(request, call).await
-        }
-
-        async fn check_query(&self, expression: &str, call: &Call) -> Result<(), SourceError> {
-            self.replay.check_query(expression, call).await
-        }
-
-        async fn long_view(&self, request: &LongViewRequest, call: &Call) -> Result<LongView, SourceError> {
-            self.replay.long_view(request, call).await
-        }
-
-        fn server_times(&self) -> Vec<ServerTime> {
-            self.times.lock().unwrap().clone()
-        }
-    }
-
-    fn scene() -> (Arc<ManualClock>, Arc<Told>, SourceClock) {
+    fn scene() -> (Arc<ManualClock>, Arc<Switched>, SourceClock) {
         let own = Arc::new(ManualClock::at(1_000_000_000));
         let replay = Replay::demo(SourceId("s".into()), own.clone(), ReplayOptions::default());
-        let source = Arc::new(Told {
-            replay,
-            times: Mutex::default(),
-        });
+        let source = Switched::new(replay);
         let clock = SourceClock::new(own.clone(), source.clone());
         (own, source, clock)
     }
@@ -200,26 +138,21 @@ mod tests {
         tokio::time::advance(Duration::from_millis(ms.unsigned_abs())).await;
     }
 
-    fn tell(source: &Told, server_ms: i64) {
-        let at = Instant::now();
-        source.times.lock().unwrap().push(ServerTime { server_ms, at });
-    }
-
     #[tokio::test(start_paused = true)]
     async fn the_median_of_the_answers_is_noticed_from_five_seconds_on() {
         let (own, source, clock) = scene();
         assert_eq!((clock.offset_ms(), clock.notice()), (None, None));
         for offset_ms in [4_900, 4_000, 60_000] {
-            tell(&source, own.now_ms() + offset_ms);
+            source.tell(own.now_ms() + offset_ms);
         }
         assert_eq!((clock.offset_ms(), clock.noticed_ms()), (Some(4_900), None));
         assert_eq!(clock.now_ms(), own.now_ms(), "too little to matter");
         clock.note_spacing(5_000);
         assert_eq!(clock.noticed_ms(), Some(4_900), "half of a fine spacing matters");
-        tell(&source, own.now_ms() - 40_000);
-        tell(&source, own.now_ms() - 40_000);
-        tell(&source, own.now_ms() - 40_000);
-        tell(&source, own.now_ms() - 40_000);
+        source.tell(own.now_ms() - 40_000);
+        source.tell(own.now_ms() - 40_000);
+        source.tell(own.now_ms() - 40_000);
+        source.tell(own.now_ms() - 40_000);
         assert_eq!(clock.now_ms(), own.now_ms() - 40_000);
         assert!(clock.notice().unwrap().contains("40s behind"), "{:?}", clock.notice());
         // The difference stays while both clocks go on.
@@ -231,7 +164,7 @@ mod tests {
     async fn a_jump_of_our_clock_is_followed_at_the_next_answer() {
         let (own, source, clock) = scene();
         for _ in 0..5 {
-            tell(&source, own.now_ms());
+            source.tell(own.now_ms());
         }
         assert_eq!(clock.offset_ms(), Some(0));
         own.advance(3_600_000);
@@ -241,7 +174,7 @@ mod tests {
             "what was told before says nothing about our clock"
         );
         tokio::time::advance(Duration::from_millis(10)).await;
-        tell(&source, own.now_ms() - 3_600_000);
+        source.tell(own.now_ms() - 3_600_000);
         assert_eq!(clock.offset_ms(), Some(-3_600_000));
         own.advance(-3_600_000);
         assert_eq!(clock.now_ms(), own.now_ms(), "right again at once");

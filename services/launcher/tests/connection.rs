@@ -4,23 +4,19 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
-    dead_code,
-    reason = "a test that cannot go on shall fail where it stands; not every test uses all of its instance"
+    reason = "a test that cannot go on shall fail where it stands"
 )]
 
-mod instance;
-
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use instance::Instance;
 use sla_proto::Peer;
 use sla_proto::server::v1::GetServerInfoRequest;
+use sla_testkit::instance::sla;
+use sla_testkit::{Instance, Reply, Stub};
 
 /// How long something that must happen is waited for.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -30,32 +26,32 @@ const CANARY: &str = "CANARY-7f3a";
 const CANARY_BASE64: &str = "bWU6Q0FOQVJZLTdmM2EtcGFzc3dvcmQ=";
 
 /// A server that answers like an empty Prometheus to requests whose head has `wanted` in it, and 401 to others.
-struct Stub {
-    port: u16,
+struct Seen {
+    stub: Stub,
     wanted: Arc<Mutex<String>>,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
-impl Stub {
+impl Seen {
     fn start(wanted: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stub = Self {
-            port: listener.local_addr().unwrap().port(),
-            wanted: Arc::new(Mutex::new(wanted.to_owned())),
-            heads: Arc::default(),
-        };
-        let (wanted, heads) = (stub.wanted.clone(), stub.heads.clone());
-        thread::spawn(move || {
-            while let Ok((stream, _)) = listener.accept() {
-                let (wanted, heads) = (wanted.clone(), heads.clone());
-                thread::spawn(move || serve(&stream, &wanted, &heads));
+        let (wanted, heads) = (
+            Arc::new(Mutex::new(wanted.to_owned())),
+            Arc::<Mutex<Vec<String>>>::default(),
+        );
+        let (in_stub, seen) = (wanted.clone(), heads.clone());
+        let stub = Stub::in_background(move |request| {
+            seen.lock().unwrap().push(request.head.clone());
+            if request.head.contains(in_stub.lock().unwrap().as_str()) {
+                answer(&request.path, &request.form)
+            } else {
+                Reply::text(401, "who are you")
             }
         });
-        stub
+        Self { stub, wanted, heads }
     }
 
     fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.stub.url()
     }
 
     fn want(&self, text: &str) {
@@ -77,53 +73,7 @@ impl Stub {
     }
 }
 
-fn serve(mut stream: &TcpStream, wanted: &Mutex<String>, heads: &Mutex<Vec<String>>) {
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if reader.read_line(&mut head).unwrap_or(0) == 0 {
-                return;
-            }
-        }
-        let length = head
-            .lines()
-            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
-        let mut body = vec![0; length.unwrap_or(0)];
-        if reader.read_exact(&mut body).is_err() {
-            return;
-        }
-        let is_welcome = head.contains(wanted.lock().unwrap().as_str());
-        heads.lock().unwrap().push(head.clone());
-        let path = head
-            .split(' ')
-            .nth(1)
-            .unwrap_or_default()
-            .split('?')
-            .next()
-            .unwrap_or_default();
-        let (status, body) = if is_welcome {
-            answer(path, &String::from_utf8_lossy(&body))
-        } else {
-            ("401 Unauthorized", "who are you")
-        };
-        let length = body.len();
-        let kind = if body.starts_with('{') {
-            "application/json"
-        } else {
-            "text/plain"
-        };
-        let sent = write!(
-            stream,
-            "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
-        );
-        if sent.is_err() {
-            return;
-        }
-    }
-}
-
-fn answer(path: &str, form: &str) -> (&'static str, &'static str) {
+fn answer(path: &str, form: &str) -> Reply {
     let data = if path.ends_with("/buildinfo") {
         r#"{"status":"success","data":{"version":"2.53.0"}}"#
     } else if path.ends_with("/api/v1/query") && form.contains("query=1") {
@@ -135,9 +85,9 @@ fn answer(path: &str, form: &str) -> (&'static str, &'static str) {
     } else if path.ends_with("/metadata") {
         r#"{"status":"success","data":{}}"#
     } else {
-        return ("404 Not Found", "not here");
+        return Reply::text(404, "not here");
     };
-    ("200 OK", data)
+    Reply::json(data)
 }
 
 /// An instance whose configuration is this file.
@@ -161,16 +111,13 @@ impl Configured {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sla"));
+        let mut command = sla(self.folder());
         command
             .arg("--data-dir")
             .arg(self.folder())
             .arg("--config")
             .arg(self.folder().join("config.toml"))
             .args(arguments)
-            .env("HOME", self.folder())
-            .env_remove("XDG_RUNTIME_DIR")
-            .env_remove("XDG_CONFIG_HOME")
             .envs(self.variables.clone());
         for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
             if !self.variables.iter().any(|(given, _)| given == name) {
@@ -193,7 +140,7 @@ impl Drop for Configured {
 
 #[test]
 fn a_bearer_token_is_read_again_from_its_file() {
-    let stub = Stub::start("authorization: Bearer first\r\n");
+    let stub = Seen::start("authorization: Bearer first\r\n");
     let configured = Configured::with("");
     let token = configured.folder().join("token");
     std::fs::write(&token, "first\n").unwrap();
@@ -216,7 +163,7 @@ fn a_bearer_token_is_read_again_from_its_file() {
 #[test]
 fn basic_credentials_headers_and_the_path_arrive() {
     // me:secret
-    let stub = Stub::start("authorization: Basic bWU6c2VjcmV0\r\n");
+    let stub = Seen::start("authorization: Basic bWU6c2VjcmV0\r\n");
     let configured = Configured::with("");
     let password = configured.folder().join("password");
     std::fs::write(&password, "secret\n").unwrap();
@@ -243,7 +190,7 @@ fn basic_credentials_headers_and_the_path_arrive() {
 
 #[test]
 fn the_proxy_of_the_environment_is_used_and_its_exceptions_are() {
-    let proxy = Stub::start("");
+    let proxy = Seen::start("");
     let mut configured = Configured::with("[source]\nurl = \"http://prometheus.invalid:9090/p\"\n");
     configured.variables = vec![("http_proxy".into(), proxy.url())];
     configured.sla(&["metrics", "up"]);
@@ -253,7 +200,7 @@ fn the_proxy_of_the_environment_is_used_and_its_exceptions_are() {
         "{head}"
     );
 
-    let (proxy, direct) = (Stub::start(""), Stub::start(""));
+    let (proxy, direct) = (Seen::start(""), Seen::start(""));
     let mut configured = Configured::with(&format!("[source]\nurl = \"{}\"\n", direct.url()));
     configured.variables = vec![
         ("http_proxy".into(), proxy.url()),
@@ -266,7 +213,7 @@ fn the_proxy_of_the_environment_is_used_and_its_exceptions_are() {
 
 #[test]
 fn warnings_and_the_unchecked_certificate_are_told() {
-    let stub = Stub::start("");
+    let stub = Seen::start("");
     let configured = Configured::with(&format!(
         "[source]\nurl = \"{}\"\ninsecure_skip_verify = true\n",
         stub.url()
@@ -290,7 +237,7 @@ fn warnings_and_the_unchecked_certificate_are_told() {
 #[test]
 fn a_variable_of_the_environment_is_text_where_text_is_wanted() {
     // me:12345
-    let stub = Stub::start("authorization: Basic bWU6MTIzNDU=\r\n");
+    let stub = Seen::start("authorization: Basic bWU6MTIzNDU=\r\n");
     let mut configured = Configured::with("[source]\nconcurrency = 1\n");
     configured.variables = [
         ("SLA_SOURCE__URL", stub.url().as_str()),
@@ -346,7 +293,7 @@ fn written(folder: &Path, into: &mut String) {
 
 #[test]
 fn no_secret_is_ever_shown_or_written() {
-    let stub = Stub::start("never welcome");
+    let stub = Seen::start("never welcome");
     let host = stub.url().replace("http://", "");
     let credentials = [
         format!("url = \"http://me:{CANARY}-url@{host}\"\n"),

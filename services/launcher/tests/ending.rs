@@ -4,46 +4,22 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
-    dead_code,
-    reason = "a test that cannot go on shall fail where it stands; not every test uses all of its instance"
+    reason = "a test that cannot go on shall fail where it stands"
 )]
-
-mod instance;
 
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use instance::Instance;
 use sla_proto::Peer;
 use sla_proto::violation::v1::WatchViolationsRequest;
+use sla_testkit::Instance;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 /// How long anything is waited for; the drain itself has 5 s.
 const LIMIT: Duration = Duration::from_secs(30);
-
-fn serve(instance: &Instance, socket: &Path) -> Child {
-    let child = instance
-        .command(&["serve"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("sla serve");
-    let begun = Instant::now();
-    while UnixStream::connect(socket).is_err() {
-        assert!(begun.elapsed() < LIMIT, "{} does not answer", socket.display());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    child
-}
-
-fn terminate(child: &Child) {
-    let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-}
 
 /// A client that greets and then says nothing: its connection holds the drain.
 fn silent(socket: &Path) -> UnixStream {
@@ -52,18 +28,6 @@ fn silent(socket: &Path) -> UnixStream {
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
     stream.write_all(&empty_settings).unwrap();
     stream
-}
-
-/// Waits for its end: how, and after how long.
-fn ended(child: &mut Child) -> (Option<i32>, Duration) {
-    let asked = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return (status.code(), asked.elapsed());
-        }
-        assert!(asked.elapsed() < LIMIT, "it does not end");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// What the instance has logged.
@@ -78,7 +42,7 @@ fn log_of(folder: &Path) -> String {
 fn a_signal_ends_an_instance_in_order() {
     // Nobody listens there: an instance starts and ends without its source too.
     let instance = Instance::on("http://127.0.0.1:9");
-    let socket = instance.folder.path().join("run/default.sock");
+    let socket = instance.socket();
     // With a thread of its own: a client that is not driven answers no ping, and the server waits for it.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -86,7 +50,7 @@ fn a_signal_ends_an_instance_in_order() {
         .build()
         .unwrap();
     for life in 1..=2 {
-        let mut child = serve(&instance, &socket);
+        let mut child = instance.serve(&[]);
         runtime.block_on(async {
             let peer = Peer::connect_unix(&socket).await.unwrap();
             let ask = HealthCheckRequest {
@@ -102,7 +66,7 @@ fn a_signal_ends_an_instance_in_order() {
             violations.message().await.unwrap().expect("a snapshot");
 
             let asked = Instant::now();
-            terminate(&child);
+            child.terminate();
             let last = tokio::time::timeout(LIMIT, health.message())
                 .await
                 .expect("a last word")
@@ -113,15 +77,8 @@ fn a_signal_ends_an_instance_in_order() {
             tokio::time::timeout(LIMIT, streams).await.expect("the stream ends");
             println!("life {life}: streams ended after {:?}", asked.elapsed());
         });
-        let asked = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(asked.elapsed() < LIMIT, "it does not end");
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        println!("life {life}: ended {:?} later", asked.elapsed());
+        let (status, took) = child.ended(LIMIT);
+        println!("life {life}: ended {took:?} later");
         let late = log_of(instance.folder.path());
         assert!(!late.contains("did not end in time"), "{late}");
         assert!(status.success(), "{status}");
@@ -137,26 +94,26 @@ fn a_signal_ends_an_instance_in_order() {
 #[test]
 fn who_does_not_listen_holds_the_end_for_seconds_and_a_second_signal_ends_it_at_once() {
     let instance = Instance::on("http://127.0.0.1:9");
-    let socket = instance.folder.path().join("run/default.sock");
-    let mut patient = serve(&instance, &socket);
+    let socket = instance.socket();
+    let mut patient = instance.serve(&[]);
     let held = silent(&socket);
     std::thread::sleep(Duration::from_millis(300));
-    terminate(&patient);
-    terminate(&patient);
-    let (code, took) = ended(&mut patient);
-    assert_eq!(code, Some(0), "two signals at once are one wish");
+    patient.terminate();
+    patient.terminate();
+    let (status, took) = patient.ended(LIMIT);
+    assert_eq!(status.code(), Some(0), "two signals at once are one wish");
     assert!(took < Duration::from_secs(5), "{took:?}");
     drop(held);
 
-    let mut hurried = serve(&instance, &socket);
+    let mut hurried = instance.serve(&[]);
     let _held = silent(&socket);
     std::thread::sleep(Duration::from_millis(300));
-    terminate(&hurried);
+    hurried.terminate();
     std::thread::sleep(Duration::from_millis(700));
-    assert!(hurried.try_wait().unwrap().is_none(), "the drain waits for the client");
-    terminate(&hurried);
-    let (code, took) = ended(&mut hurried);
-    assert_eq!(code, Some(128 + 15));
+    assert!(hurried.is_running(), "the drain waits for the client");
+    hurried.terminate();
+    let (status, took) = hurried.ended(LIMIT);
+    assert_eq!(status.code(), Some(128 + 15));
     assert!(took < Duration::from_secs(1), "{took:?}");
     assert!(!socket.exists());
 }

@@ -4,20 +4,14 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
-    dead_code,
-    reason = "a test that cannot go on shall fail where it stands; not every test uses all of its instance"
+    reason = "a test that cannot go on shall fail where it stands"
 )]
 
-mod instance;
-
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use instance::Instance;
 use serde_json::{Value, json};
+use sla_testkit::{Instance, Reply, Served, Stub};
 
 /// History the server has at its start, seconds.
 const HISTORY_S: i64 = 600;
@@ -75,60 +69,18 @@ fn answer(path: &str, form: &str, first_s: i64) -> String {
     format!(r#"{{"status":"success","data":{data}}}"#)
 }
 
-fn serve_one(mut stream: TcpStream, first_s: i64) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        let target = line.split(' ').nth(1)?.to_owned();
-        let mut length = 0;
-        loop {
-            let mut header = String::new();
-            reader.read_line(&mut header).ok()?;
-            if header.trim().is_empty() {
-                break;
-            }
-            let (name, value) = header.split_once(':')?;
-            if name.eq_ignore_ascii_case("content-length") {
-                length = value.trim().parse().ok()?;
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let form = format!("{query}&{}", String::from_utf8_lossy(&body));
-        let status = if path.ends_with("/read") {
-            "404 Not Found"
-        } else {
-            "200 OK"
-        };
-        let text = answer(path, &form, first_s);
-        let head = format!(
-            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            text.len()
-        );
-        stream.write_all((head + &text).as_bytes()).ok()?;
-    }
-}
-
-fn wave() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+fn wave() -> Stub {
     let first_s = now_s() as i64 - HISTORY_S;
-    thread::spawn(move || {
-        while let Ok((stream, _)) = listener.accept() {
-            thread::spawn(move || serve_one(stream, first_s));
+    Stub::in_background(move |request| {
+        if request.path.ends_with("/read") {
+            return Reply::text(404, "no remote read here");
         }
-    });
-    url
+        Reply::json(&answer(&request.path, &request.form, first_s))
+    })
 }
 
-fn start(instance: &Instance) -> Child {
-    let mut command = instance.command(&["serve"]);
-    command.env("SLA_EVALUATION__FLOOR", "1s");
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+fn start(instance: &Instance) -> Served {
+    instance.serve(&[("SLA_EVALUATION__FLOOR", "1s")])
 }
 
 fn seconds(time: &Value) -> i64 {
@@ -137,7 +89,8 @@ fn seconds(time: &Value) -> i64 {
 
 #[test]
 fn a_killed_instance_loses_no_violation_and_doubles_none() {
-    let instance = Instance::on(&wave());
+    let wave = wave();
+    let instance = Instance::on(&wave.url());
     let file = instance.folder.path().join("w.toml");
     std::fs::write(&file, AGREED).unwrap();
     let mut child = start(&instance);
@@ -155,8 +108,7 @@ fn a_killed_instance_loses_no_violation_and_doubles_none() {
     );
     for life_ms in LIVES_MS {
         thread::sleep(Duration::from_millis(life_ms));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        child.kill();
         thread::sleep(Duration::from_millis(700));
         child = start(&instance);
     }
@@ -164,8 +116,7 @@ fn a_killed_instance_loses_no_violation_and_doubles_none() {
     thread::sleep(Duration::from_secs(7));
     let rows = instance.json(&["violations", "w", "--ledger", "--json", "--since", "1h"]);
     let end_s = now_s() as i64 - 8;
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill();
     let mut told: Vec<(i64, i64, i64)> = rows
         .as_array()
         .unwrap()

@@ -4,35 +4,16 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
-    dead_code,
-    reason = "a test that cannot go on shall fail where it stands; not every test uses all of its instance"
+    reason = "a test that cannot go on shall fail where it stands"
 )]
 
-mod instance;
-
-use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
-use instance::Instance;
+use sla_testkit::{Instance, Reply, Stub};
 
-/// Bytes of a request that are looked at.
-const REQUEST_BYTES: usize = 4096;
-
-/// Answers every request with the same words until the process ends.
-fn server(status: &'static str, kind: &'static str, body: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        while let Ok((mut stream, _)) = listener.accept() {
-            let _ = stream.read(&mut [0; REQUEST_BYTES]);
-            let length = body.len();
-            let _ = write!(
-                stream,
-                "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-            );
-        }
-    });
-    url
+/// Answers every request with the same words.
+fn says(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Stub {
+    Stub::in_background(move |_| reply())
 }
 
 fn refuses(url: &str, words: &str) {
@@ -60,13 +41,13 @@ fn refuses(url: &str, words: &str) {
 
 #[test]
 fn a_server_that_refuses_is_told_with_its_reason() {
-    refuses(&server("401 Unauthorized", "text/plain", "\u{1b}[31mno"), "HTTP 401");
+    refuses(&says(|| Reply::text(401, "\u{1b}[31mno")).url(), "HTTP 401");
 }
 
 #[test]
 fn a_wrong_path_and_a_web_page_are_told_apart() {
-    refuses(&server("404 Not Found", "text/plain", "?"), "HTTP 404");
-    refuses(&server("200 OK", "text/html", "<html>log in</html>"), "web page");
+    refuses(&says(|| Reply::text(404, "?")).url(), "HTTP 404");
+    refuses(&says(|| Reply::html(200, "<html>log in</html>")).url(), "web page");
 }
 
 #[test]

@@ -92,6 +92,7 @@ async fn ordinary(url: &str, selector: &str, end_ms: i64) -> Result<usize, Failu
 }
 
 #[tokio::main(flavor = "current_thread")]
+#[allow(clippy::too_many_lines, reason = "one measurement after the other")]
 async fn main() -> Result<(), Failure> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments: Vec<String> = std::env::args().collect();

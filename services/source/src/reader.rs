@@ -379,6 +379,3 @@ fn broken(error: crate::xor::XorError) -> SourceError {
         cause: Some(Arc::new(error) as Cause),
     }
 }
-
-#[cfg(test)]
-mod tests;

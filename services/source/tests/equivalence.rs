@@ -1,7 +1,7 @@
 //! One truth by every way of reading and in every order of asking, on real servers. `SLA_TEST_WORLDS` names them, separated
 //! by commas, each as `URL=world.json` with the truth that `dev/prometheus/world.sh` wrote.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may end where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use sla_source::{
     Call, ExpressionRequest, MetricSource, Prometheus, RawRead, ReadLimits, ReadRequest, SourceError, SourceOptions,
     Way,
 };
+use sla_testkit::worlds;
 
 const ALL: &str = r#"{world="w"}"#;
 const WAYS: [Way; 3] = [Way::RemoteReadChunks, Way::RemoteReadSamples, Way::InstantQuery];
@@ -79,22 +80,6 @@ impl World {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests are told by the environment where real servers are"
-)]
-fn worlds() -> Vec<(String, World)> {
-    let list = std::env::var("SLA_TEST_WORLDS").expect("SLA_TEST_WORLDS=URL=world.json[,…]");
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    list.split(',')
-        .map(|entry| {
-            let (url, world) = entry.split_once('=').unwrap();
-            let world = serde_json::from_slice(&std::fs::read(world).unwrap()).unwrap();
-            (url.to_owned(), world)
-        })
-        .collect()
-}
-
 /// A source that has not been asked anything yet.
 fn fresh(url: &str, ways: &[Way]) -> Prometheus {
     let mut options = SourceOptions::new("world", url);
@@ -142,7 +127,7 @@ fn compare(world: &World, read: &RawRead, asked: &[Labels], what: &str) {
 #[tokio::test]
 #[ignore = "real server: dev/test"]
 async fn every_way_and_every_order_gives_the_same_series_labels_and_samples() {
-    for (url, world) in worlds() {
+    for (url, world) in worlds::<World>() {
         let all = world.labels(|_| true);
         assert!(all.len() > 60, "{}", all.len());
         for first in ways(&url).await {
@@ -195,7 +180,7 @@ async fn every_way_and_every_order_gives_the_same_series_labels_and_samples() {
 #[tokio::test]
 #[ignore = "real server: dev/test"]
 async fn series_and_range_queries_name_the_same_series_and_values() {
-    for (url, world) in worlds() {
+    for (url, world) in worlds::<World>() {
         let source = fresh(&url, &WAYS);
         let all: BTreeSet<Labels> = world.labels(|_| true).into_iter().collect();
         let listed = source
@@ -251,7 +236,7 @@ async fn series_and_range_queries_name_the_same_series_and_values() {
 #[tokio::test]
 #[ignore = "real server: dev/test"]
 async fn kinds_are_the_same_at_every_start() {
-    for (url, world) in worlds() {
+    for (url, world) in worlds::<World>() {
         let has_targets = !world.histograms().is_empty();
         let mut seen = BTreeSet::new();
         for _ in 0..6 {

@@ -5,7 +5,6 @@
 
 #[path = "hostile/faults.rs"]
 mod faults;
-mod stub;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +14,7 @@ use sla_domain::{Labels, METRIC_NAME};
 use sla_source::{
     Call, Fault, MetricSource, Prometheus, ReadRequest, Secret, SourceError, SourceOptions, Way, xor::XorEncoder,
 };
-use stub::{Reply, Request, Stub};
+use sla_testkit::{Reply, Request, Stub};
 
 const AT: i64 = 1_780_000_000_000;
 

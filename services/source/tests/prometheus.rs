@@ -1,7 +1,7 @@
 //! The adapter on real servers. `SLA_TEST_PROMETHEUS` names them, separated by commas, each as `URL=TRUTH.json` with the
-//! truth of `dev/prometheus/up.sh`; without it these tests say that they are skipped.
+//! truth of `dev/prometheus/up.sh`.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may end where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use sla_source::conformance::{Scene, check};
 use sla_source::{
     Call, ExpressionRequest, MetricSource, Prometheus, ReadLimits, ReadRequest, SeriesData, SourceOptions, Way, xor,
 };
+use sla_testkit::servers;
 
 #[derive(Deserialize)]
 struct Truth {
@@ -33,26 +34,6 @@ struct TruthWindow {
     min: f64,
     max: f64,
     std: Option<f64>,
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "tests are told by the environment where real servers are, and say when there are none"
-)]
-fn servers(test: &str) -> Vec<(String, Truth)> {
-    let Ok(list) = std::env::var("SLA_TEST_PROMETHEUS") else {
-        println!("SKIPPED {test}: SLA_TEST_PROMETHEUS=URL=TRUTH.json[,…] is not set, no real server to test on");
-        return Vec::new();
-    };
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    list.split(',')
-        .map(|entry| {
-            let (url, truth) = entry.split_once('=').expect("URL=TRUTH.json");
-            let truth = std::fs::read(truth).expect("the truth file");
-            (url.to_owned(), serde_json::from_slice(&truth).expect("truth"))
-        })
-        .collect()
 }
 
 fn source(url: &str, ways: &[Way]) -> Prometheus {
@@ -93,8 +74,9 @@ fn without_stale(samples: &Samples) -> Vec<(i64, Option<u64>)> {
 }
 
 #[tokio::test]
+#[ignore = "real server: dev/test"]
 async fn conformance() {
-    for (url, truth) in servers("conformance") {
+    for (url, truth) in servers::<Truth>() {
         for way in ALL {
             let scene = Scene {
                 selector: r#"{__name__=~"node_load1|node_load5|cpuLoad|cpuTemp",instance=~"10\\..*|106"}"#.into(),
@@ -107,8 +89,9 @@ async fn conformance() {
 }
 
 #[tokio::test]
+#[ignore = "real server: dev/test"]
 async fn every_way_gives_the_same_samples() {
-    for (url, truth) in servers("every_way_gives_the_same_samples") {
+    for (url, truth) in servers::<Truth>() {
         let (after, until) = (truth.end_ms - 43_200_000, truth.end_ms);
         let chunks = decoded(&source(&url, &ALL), after, until, Way::RemoteReadChunks).await;
         let samples = decoded(&source(&url, &ALL[1..]), after, until, Way::RemoteReadSamples).await;
@@ -123,8 +106,9 @@ async fn every_way_gives_the_same_samples() {
 }
 
 #[tokio::test]
+#[ignore = "real server: dev/test"]
 async fn our_encoder_writes_the_servers_bytes() {
-    for (url, truth) in servers("our_encoder_writes_the_servers_bytes") {
+    for (url, truth) in servers::<Truth>() {
         let request = ReadRequest::selector(HISTORY, truth.end_ms - 43_200_000, truth.end_ms);
         let read = source(&url, &ALL).read(&request, &call()).await.unwrap();
         let mut compared = 0;
@@ -151,8 +135,9 @@ async fn our_encoder_writes_the_servers_bytes() {
 }
 
 #[tokio::test]
+#[ignore = "real server: dev/test"]
 async fn statistics_equal_the_truth() {
-    for (url, truth) in servers("statistics_equal_the_truth") {
+    for (url, truth) in servers::<Truth>() {
         let (after, until) = (truth.end_ms - 43_200_000, truth.end_ms);
         for first in [0, 2] {
             let read = decoded(&source(&url, &ALL[first..]), after, until, ALL[first]).await;
@@ -191,8 +176,9 @@ async fn statistics_equal_the_truth() {
 }
 
 #[tokio::test]
+#[ignore = "real server: dev/test"]
 async fn a_long_grid_is_split_and_joined() {
-    for (url, truth) in servers("a_long_grid_is_split_and_joined") {
+    for (url, truth) in servers::<Truth>() {
         let request = ExpressionRequest {
             expression: "vector(time())".into(),
             start_ms: truth.end_ms - 12_000_000,
@@ -215,8 +201,9 @@ async fn a_long_grid_is_split_and_joined() {
 }
 
 #[tokio::test]
+#[ignore = "real server: dev/test"]
 async fn metadata_tells_types() {
-    for (url, _) in servers("metadata_tells_types") {
+    for (url, _) in servers::<Truth>() {
         let names = source(&url, &ALL).metric_names(10_000, &call()).await.unwrap();
         let find = |name: &str| names.families.iter().find(|family| family.name == name);
         if let Some(build) = find("prometheus_build_info") {

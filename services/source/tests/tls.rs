@@ -1,5 +1,5 @@
-//! TLS towards the source: what is trusted and what is refused. Certificates are made on the spot by `openssl`; without
-//! that program the test says that it is skipped.
+//! TLS towards the source: what is trusted and what is refused. Certificates are made on the spot by the program
+//! `openssl`.
 
 #![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
 
@@ -15,6 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use sla_source::{Call, Fault, MetricSource, Prometheus, SourceError, SourceOptions};
+use sla_testkit::provide_tls;
 
 fn openssl(dir: &Path, arguments: &str) {
     let done = Command::new("openssl")
@@ -111,11 +112,7 @@ fn is_untrusted<T: std::fmt::Debug>(result: Result<T, SourceError>, words: &str)
 
 #[tokio::test]
 async fn what_is_trusted_and_what_is_not() {
-    if Command::new("openssl").arg("version").output().is_err() {
-        println!("SKIPPED what_is_trusted_and_what_is_not: there is no openssl to make certificates");
-        return;
-    }
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    provide_tls();
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     certificate(dir, "ca", "", None);
@@ -196,7 +193,7 @@ async fn what_is_trusted_and_what_is_not() {
 
 #[tokio::test]
 async fn a_certificate_given_itself_is_trusted_for_its_name_and_its_dates() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    provide_tls();
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     // What plain openssl makes: an authority that serves its own name.
@@ -247,7 +244,7 @@ async fn a_certificate_given_itself_is_trusted_for_its_name_and_its_dates() {
 
 #[tokio::test]
 async fn the_wrong_scheme_is_told() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    provide_tls();
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     certificate(dir, "ca", "", None);

@@ -102,6 +102,10 @@ impl<I: InputSource> Shell<I> {
     }
 
     /// Runs until the user leaves, a signal says so, or the terminal is gone.
+    #[allow(
+        clippy::too_many_lines,
+        reason = "one select over all that can happen: cut in pieces its order would be hidden"
+    )]
     pub(crate) async fn run(&mut self) -> Exit {
         let (notes, mut noted) = mpsc::channel::<Result<String, String>>(NOTES_MAX);
         let (edited, mut edits) = mpsc::channel::<Edited>(1);

@@ -76,8 +76,12 @@ impl Model {
                     path,
                 }
             }));
+            // In order of drift neighbours are alike: choosing at even distances along them then keeps the spread of the paths, and
+            // few paths are enough.
             prospects.sort_unstable_by(|a, b| a.drift.total_cmp(&b.drift).then(a.path.cmp(&b.path)));
             let total: f64 = prospects.iter().map(|p| p.width).sum();
+            // No path is thrown away for crossing a bound: each stays inside, and the chance of that is booked here. So a rare
+            // crossing is seen as well as a likely one.
             inside *= total / count as f64;
             if inside.is_nan() || inside < NEGLIGIBLE {
                 return 1.0;
@@ -91,6 +95,7 @@ impl Model {
                     reached += prospects[at].width;
                 }
                 let chosen = prospects[at];
+                // Evenly spread instead of drawn: less noise, and the same answer every time.
                 let u = (j as f64 * GOLDEN + turn).fract();
                 let z = normal::quantile((chosen.low + u * chosen.width).clamp(1e-300, 1.0 - 1e-16));
                 *slot = paths[chosen.path].moved(chosen.drift, z * spread);

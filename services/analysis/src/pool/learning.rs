@@ -116,12 +116,14 @@ fn ask(terrain: &Terrain, question: &Question, horizons: &[usize], seed: u64) ->
     let n = terrain.x.len();
     let shortest = horizons.iter().copied().min().unwrap_or(1);
     let mut out = Vec::new();
+    // A quarter comes before the first question: an expert without a past would be marked down for what it could not know.
     let first = (n / 4).max(6);
     if n < first + shortest + FEWEST_ORIGINS {
         return out;
     }
     let last = n - 1 - shortest;
     let longest = horizons.iter().copied().max().unwrap_or(1);
+    // Cost is origins × experts × paths × length: a long horizon is asked less often, not less well.
     let affordable = LESSON_BUDGET / (EXPERTS * LESSON_PATHS * longest);
     let origins = LESSON_ORIGINS.min(affordable.max(FEWEST_ORIGINS)).min(last - first + 1);
     let thresholds = teaching_thresholds(terrain, question);
@@ -146,6 +148,7 @@ fn ask(terrain: &Terrain, question: &Question, horizons: &[usize], seed: u64) ->
             .max()
             .unwrap_or(shortest);
         for expert in 0..EXPERTS {
+            // A stream of its own each: what one expert draws does not move what another one is judged by.
             let mut random = Random::new(seed, (origin * EXPERTS + expert) as u64 + 1);
             artist.draw(
                 terrain,
@@ -184,6 +187,7 @@ fn ask(terrain: &Terrain, question: &Question, horizons: &[usize], seed: u64) ->
                     threshold: threshold.divided_by(1.0 / terrain.unit),
                     probabilities,
                     violated,
+                    // Futures of origins closer than a horizon overlap: together they are one observation.
                     importance: (spacing / horizon as f64).min(1.0) / thresholds.len() as f64,
                 });
             }
@@ -228,6 +232,7 @@ fn teaching_thresholds(terrain: &Terrain, question: &Question) -> Vec<Threshold>
     let mut thresholds: Vec<Threshold> = question.thresholds.iter().map(|t| t.divided_by(terrain.unit)).collect();
     let mut finite: Vec<f64> = terrain.x.iter().copied().filter(|v| v.is_finite()).collect();
     finite.sort_unstable_by(f64::total_cmp);
+    // Bounds that nobody asked about teach, too: the ones asked about may never have been left, and all experts are right then.
     for (share, side) in TEACHING_QUANTILES {
         let value = finite[((finite.len() - 1) as f64 * share) as usize];
         thresholds.push(Threshold { side, value });

@@ -92,6 +92,7 @@ impl Futures {
         for &threshold in thresholds {
             let growth = self.growth(threshold, &weights, &value);
             for (i, &horizon) in self.horizons.iter().enumerate() {
+                // Paths are looked at in few knots, shared by all horizons; each horizon is one of them.
                 let at = self.paths.knots.partition_point(|&knot| knot < horizon);
                 let at = at.min(self.paths.knots.len() - 1);
                 probability[i].push(growth[at].probability);

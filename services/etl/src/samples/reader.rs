@@ -52,6 +52,8 @@ impl SampleReader {
                 tracing::debug!(%error, "metric types are not known yet");
             }
         }
+        // First the source is asked for what is new, one reader at a time (`turn`); then the answer is made from memory, each reader
+        // for itself. So many readers of the same series cost the source one question, and nobody waits for another's decoding.
         let mut series = if plan.long_view {
             derived::long_view(memory, plan, call, &mut tally).await
         } else {
@@ -178,6 +180,7 @@ async fn raw(
 ) -> Result<Vec<SeriesReading>, EtlError> {
     let mut wanted: Vec<Wanted> = Vec::new();
     {
+        // The lock is held for names only, never across a wait: labels are copied out of it.
         let mut remembered = memory.remembered();
         let mut seen = HashSet::new();
         for &(query_index, selector) in selectors {

@@ -1,10 +1,8 @@
 //! Reading through the memory, against a recording whose source can be cut off and whose questions are counted.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use sla_domain::{Clock, Labels, ManualClock, Samples, SourceId};
 use sla_etl::catalogue::Catalogue;
 use sla_etl::health::SourceHealth;
@@ -17,111 +15,11 @@ use sla_etl::{EtlError, EtlOptions};
 use sla_proto::series::v1::{Query, SeriesKind, query};
 use sla_runtime::pool::CpuPool;
 use sla_runtime::shutdown::Shutdown;
-use sla_source::{
-    Call, ExpressionRead, ExpressionRequest, LongView, LongViewRequest, MetricNames, MetricSource, RawRead,
-    ReadRequest, Replay, ServerTime, SourceError, SourceInfo,
-};
+use sla_source::{Call, Replay};
+use sla_testkit::Switched;
 
 const H: i64 = 3_600_000;
 const NOW_MS: i64 = 1_700_000_000_000;
-
-/// The real replay behind a switch and a counter.
-struct Switched {
-    replay: Replay,
-    away: AtomicBool,
-    reads: AtomicU32,
-    long_reads: AtomicU32,
-    oldest_asked_ms: std::sync::Mutex<Vec<i64>>,
-    /// The server's own present: it has nothing newer, whatever it is asked for. Unix milliseconds.
-    present_ms: AtomicI64,
-    /// Whether its answers show its clock.
-    shows_clock: AtomicBool,
-    times: std::sync::Mutex<Vec<ServerTime>>,
-}
-
-impl Switched {
-    fn check(&self) -> Result<(), SourceError> {
-        if self.away.load(Ordering::SeqCst) {
-            return Err(SourceError::Timeout {
-                tried: "the recording".into(),
-                after: Duration::from_secs(1),
-            });
-        }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl MetricSource for Switched {
-    fn id(&self) -> &SourceId {
-        self.replay.id()
-    }
-
-    async fn probe(&self, call: &Call) -> Result<SourceInfo, SourceError> {
-        self.check()?;
-        self.replay.probe(call).await
-    }
-
-    async fn metric_names(&self, limit: usize, call: &Call) -> Result<MetricNames, SourceError> {
-        self.check()?;
-        self.replay.metric_names(limit, call).await
-    }
-
-    async fn series(
-        &self,
-        selectors: &[String],
-        start_ms: i64,
-        end_ms: i64,
-        limit: usize,
-        call: &Call,
-    ) -> Result<Vec<Labels>, SourceError> {
-        self.check()?;
-        self.replay.series(selectors, start_ms, end_ms, limit, call).await
-    }
-
-    async fn read(&self, request: &ReadRequest, call: &Call) -> Result<RawRead, SourceError> {
-        self.check()?;
-        self.reads.fetch_add(1, Ordering::SeqCst);
-        self.oldest_asked_ms.lock().unwrap().push(request.after_ms);
-        // Long enough for a second reader to come while the first is under way.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let present_ms = self.present_ms.load(Ordering::SeqCst);
-        if self.shows_clock.load(Ordering::SeqCst) {
-            let (server_ms, at) = (present_ms, tokio::time::Instant::now());
-            *self.times.lock().unwrap() = vec![ServerTime { server_ms, at }];
-        }
-        let until_ms = request.until_ms.min(present_ms);
-        self.replay
-            .read(
-                &ReadRequest {
-                    until_ms,
-                    ..request.clone()
-                },
-                call,
-            )
-            .await
-    }
-
-    fn server_times(&self) -> Vec<ServerTime> {
-        self.times.lock().unwrap().clone()
-    }
-
-    async fn read_expression(&self, request: &ExpressionRequest, call: &Call) -> Result<ExpressionRead, SourceError> {
-        self.check()?;
-        self.replay.read_expression(request, call).await
-    }
-
-    async fn check_query(&self, expression: &str, call: &Call) -> Result<(), SourceError> {
-        self.check()?;
-        self.replay.check_query(expression, call).await
-    }
-
-    async fn long_view(&self, request: &LongViewRequest, call: &Call) -> Result<LongView, SourceError> {
-        self.long_reads.fetch_add(1, Ordering::SeqCst);
-        self.check()?;
-        self.replay.long_view(request, call).await
-    }
-}
 
 struct Scene {
     source: Arc<Switched>,
@@ -152,16 +50,8 @@ impl Scene {
                 })
             })
             .collect();
-        let source = Arc::new(Switched {
-            replay: Replay::recording(SourceId("test".into()), clock.clone(), series),
-            away: AtomicBool::new(false),
-            reads: AtomicU32::new(0),
-            long_reads: AtomicU32::new(0),
-            oldest_asked_ms: std::sync::Mutex::default(),
-            present_ms: AtomicI64::new(i64::MAX),
-            shows_clock: AtomicBool::new(false),
-            times: std::sync::Mutex::default(),
-        });
+        let source = Switched::new(Replay::recording(SourceId("test".into()), clock.clone(), series));
+        source.be_slow();
         let (shutdown, metrics) = (Shutdown::new(), Arc::new(EtlMetrics::default()));
         let source_clock = Arc::new(SourceClock::new(clock.clone(), source.clone()));
         let health = SourceHealth::new("test", source_clock.clone());
@@ -253,7 +143,7 @@ async fn two_readers_at_once_cost_one_read_and_later_only_the_tail() {
         NOW_MS + 60_000
     );
     // The longest window was asked for once (older history, in the background, is another matter), then the last minutes.
-    let asked = scene.source.oldest_asked_ms.lock().unwrap().clone();
+    let asked: Vec<i64> = scene.source.reads().iter().map(|read| read.after_ms).collect();
     assert!(asked.iter().any(|after| *after >= NOW_MS - 600_000), "{asked:?}");
     assert_eq!(
         asked
@@ -274,7 +164,7 @@ async fn an_outage_gives_the_last_known_samples_with_the_problem() {
         .await
         .unwrap();
     assert_eq!(before.series.len(), 4);
-    scene.source.away.store(true, Ordering::SeqCst);
+    scene.source.set_away(true);
     scene.clock.advance(120_000);
     let during = scene
         .reader
@@ -302,7 +192,7 @@ async fn an_outage_gives_the_last_known_samples_with_the_problem() {
         "never an empty success"
     );
 
-    scene.source.away.store(false, Ordering::SeqCst);
+    scene.source.set_away(false);
     scene.health.forgive();
     let after = scene.reader.read(&scene.plan(&["load"]), &Scene::call()).await.unwrap();
     assert!(after.problems.is_empty() && after.status.problem.is_empty());
@@ -372,9 +262,9 @@ async fn from_memory_only_asks_nobody() {
             .series
             .is_empty()
     );
-    assert_eq!(scene.source.reads.load(Ordering::SeqCst), 0);
+    assert!(scene.source.reads().is_empty());
     scene.reader.read(&scene.plan(&["load"]), &Scene::call()).await.unwrap();
-    scene.source.away.store(true, Ordering::SeqCst);
+    scene.source.set_away(true);
     let reading = scene.reader.read(&plan, &Scene::call()).await.unwrap();
     assert_eq!(reading.series.len(), 2);
     assert!(reading.problems.is_empty());
@@ -424,9 +314,9 @@ async fn days_are_looked_at_in_bulk_and_once_a_day_and_a_failure_is_only_a_note(
             .await;
         (looked.looks, looked.read.len())
     };
-    let asked = || scene.source.long_reads.load(Ordering::SeqCst);
+    let asked = || scene.source.long_looks();
 
-    scene.source.away.store(true, Ordering::SeqCst);
+    scene.source.set_away(true);
     let (looks, read) = look(0, 100).await;
     assert_eq!((looks.len(), read, asked()), (4, 0, 1));
     for told in looks.values() {
@@ -437,7 +327,7 @@ async fn days_are_looked_at_in_bulk_and_once_a_day_and_a_failure_is_only_a_note(
     }
     assert!(scene.health.status().problem.is_empty(), "the hours are still well");
 
-    scene.source.away.store(false, Ordering::SeqCst);
+    scene.source.set_away(false);
     let (looks, read) = look(0, 1).await;
     assert_eq!((read, asked()), (1, 2));
     assert_eq!(
@@ -481,7 +371,7 @@ async fn newest_ms(scene: &Scene) -> i64 {
 #[tokio::test]
 async fn after_a_jump_of_our_clock_the_next_round_reads_on() {
     let scene = Scene::new();
-    let server = |ms: i64| scene.source.present_ms.store(NOW_MS + ms, Ordering::SeqCst);
+    let server = |ms: i64| scene.source.set_present_ms(NOW_MS + ms);
     server(0);
     assert_eq!(newest_ms(&scene).await, NOW_MS);
     for (jump_ms, seconds) in [(H, 15_000), (-H, 30_000), (20 * 60_000, 45_000)] {
@@ -499,9 +389,9 @@ async fn after_a_jump_of_our_clock_the_next_round_reads_on() {
 #[tokio::test]
 async fn with_a_clock_that_is_ahead_late_samples_are_not_lost_and_it_is_said() {
     let scene = Scene::new();
-    scene.source.shows_clock.store(true, Ordering::SeqCst);
+    scene.source.show_clock();
     for seconds in [0, 15_000, 30_000] {
-        scene.source.present_ms.store(NOW_MS + seconds, Ordering::SeqCst);
+        scene.source.set_present_ms(NOW_MS + seconds);
         scene.clock.set(NOW_MS + seconds + 600_000);
         assert_eq!(newest_ms(&scene).await, NOW_MS + seconds);
     }
@@ -512,7 +402,7 @@ async fn with_a_clock_that_is_ahead_late_samples_are_not_lost_and_it_is_said() {
     );
     assert!(status.clock_notice.contains("10m behind"), "{status:?}");
     // Ours behind by as much: the source's present is the server's all the same.
-    scene.source.present_ms.store(NOW_MS + 60_000, Ordering::SeqCst);
+    scene.source.set_present_ms(NOW_MS + 60_000);
     scene.clock.set(NOW_MS - 600_000);
     newest_ms(&scene).await;
     let present_ms = scene.reader.present_ms();

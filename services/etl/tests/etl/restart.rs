@@ -1,102 +1,16 @@
 //! What a process knows when it starts again on the same store, and what failed before is tried again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use sla_domain::{Labels, ManualClock, SourceId};
+use sla_domain::ManualClock;
 use sla_proto::etl::v1::{GetSourceRequest, Run, RunScope, RunState};
 use sla_proto::result::v1::SeriesResult;
 use sla_proto::result::v1::series_result::Outcome;
-use sla_source::{
-    Call, ExpressionRead, ExpressionRequest, LongView, LongViewRequest, MetricNames, MetricSource, RawRead,
-    ReadRequest, Replay, SourceError, SourceInfo,
-};
+use sla_testkit::Switched;
 
 use crate::scene::store::Store;
 use crate::scene::{NOW_MS, Scene, by_hand, demo, query_of};
-
-/// The demo behind a switch, its long reads counted.
-struct Switched {
-    demo: Arc<Replay>,
-    away: AtomicBool,
-    long_reads: AtomicU32,
-}
-
-impl Switched {
-    fn new(clock: &Arc<ManualClock>) -> Arc<Self> {
-        Arc::new(Self {
-            demo: demo(clock),
-            away: AtomicBool::new(false),
-            long_reads: AtomicU32::new(0),
-        })
-    }
-
-    fn check(&self) -> Result<(), SourceError> {
-        if self.away.load(Ordering::SeqCst) {
-            return Err(SourceError::Timeout {
-                tried: "the recording".into(),
-                after: Duration::from_secs(1),
-            });
-        }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl MetricSource for Switched {
-    fn id(&self) -> &SourceId {
-        self.demo.id()
-    }
-
-    async fn probe(&self, call: &Call) -> Result<SourceInfo, SourceError> {
-        self.check()?;
-        self.demo.probe(call).await
-    }
-
-    async fn metric_names(&self, limit: usize, call: &Call) -> Result<MetricNames, SourceError> {
-        self.check()?;
-        self.demo.metric_names(limit, call).await
-    }
-
-    async fn series(
-        &self,
-        selectors: &[String],
-        start_ms: i64,
-        end_ms: i64,
-        limit: usize,
-        call: &Call,
-    ) -> Result<Vec<Labels>, SourceError> {
-        self.check()?;
-        self.demo.series(selectors, start_ms, end_ms, limit, call).await
-    }
-
-    async fn read(&self, request: &ReadRequest, call: &Call) -> Result<RawRead, SourceError> {
-        self.check()?;
-        self.demo.read(request, call).await
-    }
-
-    async fn read_expression(&self, request: &ExpressionRequest, call: &Call) -> Result<ExpressionRead, SourceError> {
-        self.check()?;
-        self.demo.read_expression(request, call).await
-    }
-
-    async fn check_query(&self, expression: &str, call: &Call) -> Result<(), SourceError> {
-        self.check()?;
-        self.demo.check_query(expression, call).await
-    }
-
-    async fn long_view(&self, request: &LongViewRequest, call: &Call) -> Result<LongView, SourceError> {
-        self.check()?;
-        self.long_reads.fetch_add(1, Ordering::SeqCst);
-        self.demo.long_view(request, call).await
-    }
-}
-
-async fn to_the_end(scene: &Scene, run: &Run) -> Run {
-    scene.watch(&run.id, 0).await.pop().unwrap().run.unwrap()
-}
 
 fn steps(run: &Run) -> Vec<&str> {
     run.step_summaries.iter().map(|one| one.step.as_str()).collect()
@@ -122,7 +36,7 @@ fn seasons(store: &Store, run_id: &str) -> Vec<(Vec<u8>, Vec<i64>)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_run_after_a_restart_is_warm_and_reads_no_days_again() {
     let clock = Arc::new(ManualClock::at(NOW_MS));
-    let source = Switched::new(&clock);
+    let source = Switched::new(demo(&clock));
     let store = Store::default();
     let scene = Scene::over(store.clone(), source.clone(), clock.clone(), by_hand());
     let first = scene.start("first", "process_open_fds", &[]).await;
@@ -131,7 +45,7 @@ async fn the_first_run_after_a_restart_is_warm_and_reads_no_days_again() {
         entered.push(event.run.unwrap().current_step);
     }
     assert!(entered.iter().any(|step| step == "long_view"), "{entered:?}");
-    let last = to_the_end(&scene, &first).await;
+    let last = scene.ended(&first).await;
     assert_eq!(
         (last.state(), last.series_done),
         (RunState::Done, 3),
@@ -139,7 +53,7 @@ async fn the_first_run_after_a_restart_is_warm_and_reads_no_days_again() {
         last.message
     );
     assert!(steps(&last).contains(&"long_view"), "{:?}", steps(&last));
-    assert_eq!(source.long_reads.load(Ordering::SeqCst), 1);
+    assert_eq!(source.long_looks(), 1);
     let counted = scene.etl.metrics();
     assert_eq!((counted.forecasts_recalled, counted.looks_recalled), (0, 0));
     drop(scene);
@@ -147,18 +61,14 @@ async fn the_first_run_after_a_restart_is_warm_and_reads_no_days_again() {
     clock.advance(3_600_000);
     let scene = Scene::over(store.clone(), source.clone(), clock.clone(), by_hand());
     let second = scene.start("second", "process_open_fds", &[]).await;
-    let last = to_the_end(&scene, &second).await;
+    let last = scene.ended(&second).await;
     assert_eq!(
         (last.state(), last.series_done),
         (RunState::Done, 3),
         "{}",
         last.message
     );
-    assert_eq!(
-        source.long_reads.load(Ordering::SeqCst),
-        1,
-        "the days were not read again"
-    );
+    assert_eq!(source.long_looks(), 1, "the days were not read again");
     assert!(!steps(&last).contains(&"long_view"), "{:?}", steps(&last));
     let counted = scene.etl.metrics();
     assert_eq!((counted.forecasts_recalled, counted.looks_recalled), (3, 3));
@@ -174,18 +84,18 @@ async fn the_first_run_after_a_restart_is_warm_and_reads_no_days_again() {
     clock.advance(24 * 3_600_000);
     let scene = Scene::over(store, source.clone(), clock, by_hand());
     let third = scene.start("third", "process_open_fds", &[]).await;
-    assert_eq!(to_the_end(&scene, &third).await.state(), RunState::Done);
-    assert_eq!(source.long_reads.load(Ordering::SeqCst), 2);
+    assert_eq!(scene.ended(&third).await.state(), RunState::Done);
+    assert_eq!(source.long_looks(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_met_an_outage_is_retried_query_by_query() {
     let clock = Arc::new(ManualClock::at(NOW_MS));
-    let source = Switched::new(&clock);
-    source.away.store(true, Ordering::SeqCst);
+    let source = Switched::new(demo(&clock));
+    source.set_away(true);
     let scene = Scene::over(Store::default(), source.clone(), clock, by_hand());
     let run = scene.start("away", "node_load1", &["statistics"]).await;
-    let last = to_the_end(&scene, &run).await;
+    let last = scene.ended(&run).await;
     assert_eq!(
         (last.state(), last.series_failed),
         (RunState::Failed, 1),
@@ -196,7 +106,7 @@ async fn a_run_that_met_an_outage_is_retried_query_by_query() {
     let failed = scene.failures(&run.id).await;
     assert_eq!(failed[0].series.as_ref().unwrap().expression, "node_load1");
 
-    source.away.store(false, Ordering::SeqCst);
+    source.set_away(false);
     for _ in 0..200 {
         let status = scene
             .peer
@@ -210,7 +120,7 @@ async fn a_run_that_met_an_outage_is_retried_query_by_query() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let again = scene.retry("again", &run.id).await.unwrap();
-    let last = to_the_end(&scene, &again).await;
+    let last = scene.ended(&again).await;
     assert_eq!(
         (last.state(), last.series_done),
         (RunState::Done, 3),
@@ -248,7 +158,7 @@ async fn a_run_that_was_cut_short_is_retried_whole() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let last = to_the_end(&scene, &retried.expect("it was marked failed")).await;
+    let last = scene.ended(&retried.expect("it was marked failed")).await;
     assert_eq!(
         (last.state(), last.series_done),
         (RunState::Done, 6),

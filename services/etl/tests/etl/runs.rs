@@ -162,7 +162,7 @@ async fn runs_wait_for_each_other_and_a_waiting_one_is_cancelled_at_once() {
         .await
         .unwrap();
     drop(cancelled);
-    let last = scene.watch(&all.id, 0).await.pop().unwrap().run.unwrap();
+    let last = scene.ended(&all).await;
     assert_eq!(last.state(), RunState::Cancelled, "{}", last.message);
     assert_eq!(
         scene.store.expected(&all.id),
@@ -174,7 +174,7 @@ async fn runs_wait_for_each_other_and_a_waiting_one_is_cancelled_at_once() {
     );
     // The queue goes on behind them.
     let next = scene.start("next", "node_load1", &["statistics"]).await;
-    let last = scene.watch(&next.id, 0).await.pop().unwrap().run.unwrap();
+    let last = scene.ended(&next).await;
     assert_eq!(last.state(), RunState::Done);
     assert!(
         scene
@@ -197,24 +197,9 @@ async fn a_query_that_fails_makes_the_run_partial() {
         query: Some(query::Query::Expression("sum(node_load1)".into())),
         ..Query::default()
     };
-    let request = StartRunRequest {
-        request_id: "two".into(),
-        scope: Some(RunScope {
-            queries: vec![query_of("node_load1"), expression],
-            ..RunScope::default()
-        }),
-        steps: vec!["statistics".into()],
-    };
-    let run = scene
-        .peer
-        .runs()
-        .start_run(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .run
-        .unwrap();
-    let last = scene.watch(&run.id, 0).await.pop().unwrap().run.unwrap();
+    let queries = vec![query_of("node_load1"), expression];
+    let run = scene.start_of("two", queries, &["statistics"]).await;
+    let last = scene.ended(&run).await;
     assert_eq!(
         (last.state(), last.series_done, last.series_failed),
         (RunState::Partial, 3, 1),
@@ -237,7 +222,7 @@ async fn a_query_that_fails_makes_the_run_partial() {
     // Tried again: that query alone, with the steps of the run.
     let again = scene.retry("again", &run.id).await.unwrap();
     assert_eq!(again.steps, ["statistics"]);
-    let last = scene.watch(&again.id, 0).await.pop().unwrap().run.unwrap();
+    let last = scene.ended(&again).await;
     assert_eq!(
         (last.state(), last.series_total, last.series_failed),
         (RunState::Failed, 1, 1),

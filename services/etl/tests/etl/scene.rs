@@ -37,12 +37,8 @@ pub(crate) fn by_hand() -> EtlOptions {
 }
 
 /// Three hosts of 18 series.
-pub(crate) fn demo(clock: &Arc<ManualClock>) -> Arc<Replay> {
-    Arc::new(Replay::demo(
-        SourceId("demo".into()),
-        clock.clone(),
-        ReplayOptions::default(),
-    ))
+pub(crate) fn demo(clock: &Arc<ManualClock>) -> Replay {
+    Replay::demo(SourceId("demo".into()), clock.clone(), ReplayOptions::default())
 }
 
 /// The role over a store in memory; ends with its value.
@@ -60,7 +56,7 @@ impl Scene {
         let store = Store::default();
         prepare(&mut store.kept.lock().unwrap());
         let clock = Arc::new(ManualClock::at(NOW_MS));
-        Self::over(store, demo(&clock), clock, options)
+        Self::over(store, Arc::new(demo(&clock)), clock, options)
     }
 
     /// On what a store holds already.
@@ -115,22 +111,34 @@ impl Scene {
     }
 
     pub(crate) async fn start(&self, request_id: &str, selector: &str, steps: &[&str]) -> Run {
+        self.start_of(request_id, vec![query_of(selector)], steps).await
+    }
+
+    pub(crate) async fn start_of(&self, request_id: &str, queries: Vec<Query>, steps: &[&str]) -> Run {
+        let scope = RunScope {
+            queries,
+            ..RunScope::default()
+        };
+        self.try_start(request_id, scope, steps).await.unwrap()
+    }
+
+    pub(crate) async fn try_start(
+        &self,
+        request_id: &str,
+        scope: RunScope,
+        steps: &[&str],
+    ) -> Result<Run, tonic::Status> {
         let request = StartRunRequest {
             request_id: request_id.into(),
-            scope: Some(RunScope {
-                queries: vec![query_of(selector)],
-                ..RunScope::default()
-            }),
+            scope: Some(scope),
             steps: steps.iter().map(|step| (*step).to_owned()).collect(),
         };
-        self.peer
-            .runs()
-            .start_run(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .run
-            .unwrap()
+        Ok(self.peer.runs().start_run(request).await?.into_inner().run.unwrap())
+    }
+
+    /// What a run has come to, once it has ended.
+    pub(crate) async fn ended(&self, run: &Run) -> Run {
+        self.watch(&run.id, 0).await.pop().unwrap().run.unwrap()
     }
 
     /// Waits until a run's turn has come.
@@ -168,15 +176,11 @@ impl Scene {
 
     /// Tries again what failed in a run.
     pub(crate) async fn retry(&self, request_id: &str, run_id: &str) -> Result<Run, tonic::Status> {
-        let request = StartRunRequest {
-            request_id: request_id.into(),
-            scope: Some(RunScope {
-                retry_failed_of: run_id.into(),
-                ..RunScope::default()
-            }),
-            steps: vec![],
+        let scope = RunScope {
+            retry_failed_of: run_id.into(),
+            ..RunScope::default()
         };
-        Ok(self.peer.runs().start_run(request).await?.into_inner().run.unwrap())
+        self.try_start(request_id, scope, &[]).await
     }
 
     /// The failures of a run, as they are stored.

@@ -73,28 +73,13 @@ async fn a_read_of_two_sources_keeps_them_apart_and_names_what_is_not_configured
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_covers_both_and_a_source_that_is_not_there_fails_alone() {
     let scene = scene();
-    let request = StartRunRequest {
-        request_id: "both".into(),
-        scope: Some(RunScope {
-            queries: vec![
-                query_of("node_load1"),
-                of_source("node_load1", "eu"),
-                of_source("up", "mars"),
-            ],
-            ..RunScope::default()
-        }),
-        steps: vec!["statistics".to_owned()],
-    };
-    let run = scene
-        .peer
-        .runs()
-        .start_run(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .run
-        .unwrap();
-    let ended = scene.watch(&run.id, 0).await.pop().unwrap().run.unwrap();
+    let queries = vec![
+        query_of("node_load1"),
+        of_source("node_load1", "eu"),
+        of_source("up", "mars"),
+    ];
+    let run = scene.start_of("both", queries, &["statistics"]).await;
+    let ended = scene.ended(&run).await;
     assert_eq!(
         (ended.state(), ended.series_done, ended.series_failed),
         (RunState::Partial, 6, 1)

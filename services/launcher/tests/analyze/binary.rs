@@ -1,7 +1,7 @@
 //! The binary, run over a file.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
@@ -44,10 +44,8 @@ pub(crate) fn analyze(path: &Path, more: &[&str]) -> (i32, Value) {
 /// The binary with a home of its own.
 pub(crate) fn sla(arguments: &[&str]) -> Output {
     let home = tempfile::tempdir().unwrap();
-    Command::new(env!("CARGO_BIN_EXE_sla"))
+    sla_testkit::instance::sla(home.path())
         .args(arguments)
-        .env("HOME", home.path())
-        .env_remove("XDG_RUNTIME_DIR")
         .output()
         .unwrap()
 }

@@ -1,37 +1,35 @@
 //! Roles in processes of their own, on the demo's generated source.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
+
+use sla_testkit::Served;
+use sla_testkit::instance::sla;
 
 /// What these processes know each other by.
 pub(crate) const SECRET: &str = "a secret of this test alone";
-/// How long a start is waited for.
-const START_LIMIT: Duration = Duration::from_secs(30);
 const ROLES: [&str; 4] = ["storage", "etl", "sla", "retrieval"];
 
 /// The processes; killed when they are not stopped.
 pub(crate) struct Estate {
     _place: tempfile::TempDir,
-    processes: Vec<(&'static str, SocketAddr, Child)>,
+    processes: Vec<(&'static str, SocketAddr, Served)>,
 }
 
 impl Estate {
     /// All four, the ones that need others first: any order will do.
-    pub(crate) async fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let place = tempfile::tempdir().unwrap();
         let secret = place.path().join("secret");
         std::fs::write(&secret, SECRET).unwrap();
         let ports: Vec<(&str, SocketAddr)> = ROLES.into_iter().map(|role| (role, free_port())).collect();
         let mut processes = Vec::new();
         for &(role, address) in ports.iter().rev() {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_sla"));
+            let mut command = sla(place.path());
             command
                 .args(["serve", "--roles", role, "--listen", &address.to_string(), "--demo-dir"])
                 .arg(place.path().join(role))
-                .env("HOME", place.path())
-                .env_remove("XDG_RUNTIME_DIR")
-                .env_remove("XDG_CONFIG_HOME")
                 .env("SLA_PEERS__SECRET_FILE", &secret)
                 .stdout(Stdio::null())
                 .stderr(Stdio::inherit());
@@ -41,14 +39,11 @@ impl Estate {
                     format!("http://{address}"),
                 );
             }
-            processes.push((role, address, command.spawn().expect("sla serve")));
+            processes.push((role, address, Served::spawn(&mut command)));
         }
-        let begun = Instant::now();
-        for (role, address, _) in &processes {
-            while TcpStream::connect(address).is_err() {
-                assert!(begun.elapsed() < START_LIMIT, "{role} does not answer");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+        for (role, address, process) in &mut processes {
+            let address = *address;
+            process.wait_until(&format!("{role} answers"), || TcpStream::connect(address).is_ok());
         }
         Self {
             _place: place,
@@ -58,33 +53,16 @@ impl Estate {
 
     /// Role and address.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let address = |process: &(&'static str, SocketAddr, Child)| (process.0, format!("http://{}", process.1));
+        let address = |process: &(&'static str, SocketAddr, Served)| (process.0, format!("http://{}", process.1));
         self.processes.iter().map(address)
     }
 
     /// Asks each to end, the last started first; whether all did so well within `limit`.
     pub(crate) fn stop(mut self, limit: Duration) -> bool {
-        self.processes.iter_mut().rev().all(|(role, _, child)| {
-            let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
-            rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-            let begun = Instant::now();
-            while begun.elapsed() < limit {
-                if let Some(status) = child.try_wait().unwrap() {
-                    return status.success();
-                }
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            panic!("{role} does not end within {limit:?}");
+        self.processes.iter_mut().rev().all(|(_, _, process)| {
+            process.terminate();
+            process.ended(limit).0.success()
         })
-    }
-}
-
-impl Drop for Estate {
-    fn drop(&mut self) {
-        for (_, _, child) in &mut self.processes {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
     }
 }
 

@@ -33,31 +33,32 @@ use suite::{health_of, suite};
 async fn the_contract_holds_over_every_transport() {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::inside(folder.path());
+    let now_ms = SystemClock.now_ms();
     let run = Serve {
         demo: Some(Demo {
             folder: folder.path().to_owned(),
-            frozen: true,
+            frozen_ms: Some(now_ms),
             step_ms: 15_000,
         }),
         ..Serve::default()
     };
     let shutdown = Shutdown::new();
-    let clock = Arc::new(ManualClock::at(SystemClock.now_ms()));
+    let clock = Arc::new(ManualClock::at(now_ms));
     let config = Config::default();
-    let wiring = Wiring {
+    let roles = instance::start(Wiring {
         config: &config,
         paths: &paths,
         run: &run,
         clock,
         shutdown: &shutdown,
-    };
+    });
     let Roles {
         routes,
         guard,
         local,
         late: _late,
         ..
-    } = instance::start(wiring).await.unwrap();
+    } = roles.await.unwrap();
 
     let unix = UnixDoor::bind(&paths.socket, Audience::Owner).await.unwrap();
     let tcp = TcpDoor::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -108,7 +109,7 @@ async fn the_contract_holds_over_every_transport() {
 /// Four processes, each with one role, that know each other by a secret.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds_over_roles_in_processes_of_their_own() {
-    let estate = Estate::start().await;
+    let estate = Estate::start();
     let of = |claims: &Claims| -> BTreeMap<String, Peer> {
         let peers = estate.addresses().map(|(role, address)| {
             let peer = Peer::lazy_tcp(&address).unwrap().claiming(claims.clone());

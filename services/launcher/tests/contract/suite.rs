@@ -189,6 +189,7 @@ async fn catalogue(peer: &Peer) {
     assert!(!answer.problem.is_empty() && answer.position.is_some(), "{answer:?}");
 }
 
+#[allow(clippy::too_many_lines, reason = "one story, told in its order")]
 async fn sets(transport: &str, peer: &Peer) {
     let wait = Some(convert::duration(14_000));
     let overview = peer

@@ -33,11 +33,11 @@ pub(crate) fn pages() -> Vec<Page> {
     }
     files.sort();
     assert!(files.len() > 30, "{} pages", files.len());
-    files.iter().map(|path| Page::read(path)).collect()
+    files.iter().map(PathBuf::as_path).map(Page::read).collect()
 }
 
 impl Page {
-    fn read(path: &PathBuf) -> Self {
+    fn read(path: &Path) -> Self {
         let name = path.strip_prefix(root()).unwrap().display().to_string();
         let text = fs::read_to_string(path).unwrap();
         Self { name, text }

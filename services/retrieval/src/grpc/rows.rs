@@ -114,6 +114,10 @@ fn metadata_of(result: &SeriesResult) -> Option<&Metadata> {
 }
 
 impl Core {
+    #[allow(
+        clippy::too_many_lines,
+        reason = "one question after the other, each with what the one before found"
+    )]
     pub(super) async fn rows(&self, request: ListSeriesRowsRequest) -> Result<ListSeriesRowsResponse, RetrievalError> {
         let at_ms = self.instant_ms(request.at.as_ref()).await;
         let frame = frame(&request, at_ms)?;

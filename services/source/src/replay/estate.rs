@@ -315,6 +315,7 @@ fn normal(random: u64) -> f64 {
 type Described = (&'static str, Vec<(&'static str, &'static str)>, Shape);
 
 /// Each of a host's 18 series.
+#[allow(clippy::too_many_lines, reason = "a table: one entry a series of the demo")]
 fn shapes(host: usize) -> Vec<Described> {
     let scale = [1.0, 0.8, 1.4][host];
     let gauge = |base: f64, day: f64, hour: f64, noise: f64, spike: f64, grain: f64| Gauge {

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sla_source::{Call, Fault, MetricSource, Prometheus, SourceError, SourceOptions};
-
-use crate::stub::{Reply, Request, Stub};
+use sla_testkit::{Reply, Request, Stub, provide_tls};
 
 const ONE: &str = r#"{"status":"success","data":{"resultType":"scalar","result":[1,"1"]}}"#;
 
@@ -28,7 +27,7 @@ async fn fault_of(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -
 
 #[tokio::test]
 async fn the_layer_is_told() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    provide_tls();
     let unknown = probe("http://nosuch.invalid:9090".into()).await.unwrap_err();
     assert_eq!(unknown.fault(), Some(Fault::Name), "{unknown}");
     let port = {

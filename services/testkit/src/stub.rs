@@ -5,16 +5,23 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-pub(crate) struct Request {
-    pub(crate) method: String,
-    pub(crate) path: String,
+use crate::servers::provide_tls;
+
+/// What was asked.
+pub struct Request {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// Without parameters.
+    pub path: String,
     /// Request line and headers.
-    pub(crate) head: String,
+    pub head: String,
     /// Parameters, from the body or the URL.
-    pub(crate) form: String,
-    pub(crate) body: Vec<u8>,
+    pub form: String,
+    /// As it came.
+    pub body: Vec<u8>,
 }
 
 enum Body {
@@ -25,7 +32,8 @@ enum Body {
     Endless,
 }
 
-pub(crate) struct Reply {
+/// What is answered; status 200 unless another is set.
+pub struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     body: Body,
@@ -39,35 +47,47 @@ impl Reply {
             body,
         }
     }
-    pub(crate) fn json(text: &str) -> Self {
+    /// A body of JSON.
+    pub fn json(text: &str) -> Self {
         Self::new("application/json", Body::Whole(text.as_bytes().to_vec()))
     }
-    pub(crate) fn text(status: u16, text: &str) -> Self {
+    /// Plain text.
+    pub fn text(status: u16, text: &str) -> Self {
         Self::new("text/plain", Body::Whole(text.as_bytes().to_vec())).status(status)
     }
-    pub(crate) fn html(status: u16, text: &str) -> Self {
+    /// A web page.
+    pub fn html(status: u16, text: &str) -> Self {
         Self::new("text/html; charset=utf-8", Body::Whole(text.as_bytes().to_vec())).status(status)
     }
-    pub(crate) fn bytes(content_type: &str, body: Vec<u8>) -> Self {
+    /// A body of any type.
+    pub fn bytes(content_type: &str, body: Vec<u8>) -> Self {
         Self::new(content_type, Body::Whole(body))
     }
-    pub(crate) fn raw(bytes: &[u8]) -> Self {
+    /// These bytes instead of an answer, then the end of the connection.
+    pub fn raw(bytes: &[u8]) -> Self {
         Self::new("", Body::Raw(bytes.to_vec()))
     }
-    pub(crate) fn never() -> Self {
+    /// Nothing at all.
+    pub fn never() -> Self {
         Self::new("", Body::Never)
     }
-    pub(crate) fn trickle(start: &[u8], every: Duration) -> Self {
+    /// `start`, then a space `every` while, without end.
+    pub fn trickle(start: &[u8], every: Duration) -> Self {
         Self::new("application/json", Body::Trickle(start.to_vec(), every))
     }
-    pub(crate) fn endless() -> Self {
+    /// A body without end.
+    pub fn endless() -> Self {
         Self::new("application/json", Body::Endless)
     }
-    pub(crate) fn status(mut self, status: u16) -> Self {
+    /// With another status.
+    #[must_use]
+    pub fn status(mut self, status: u16) -> Self {
         self.status = status;
         self
     }
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+    /// With one more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
@@ -76,14 +96,17 @@ impl Reply {
 type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
 
 /// Ends with its value.
-pub(crate) struct Stub {
+pub struct Stub {
     port: u16,
     _tasks: JoinSet<()>,
+    /// Where the tasks run when the test has no runtime.
+    _runtime: Option<Runtime>,
 }
 
 impl Stub {
-    pub(crate) async fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
+    /// In the runtime of the test, on a port of its own.
+    pub async fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        provide_tls();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let handler: Arc<Handler> = Arc::new(handler);
@@ -97,10 +120,29 @@ impl Stub {
                 });
             }
         });
-        Self { port, _tasks: tasks }
+        Self {
+            port,
+            _tasks: tasks,
+            _runtime: None,
+        }
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// For tests that are not asynchronous: in a thread of its own.
+    pub fn in_background(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let stub = runtime.block_on(Self::start(handler));
+        Self {
+            _runtime: Some(runtime),
+            ..stub
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 }

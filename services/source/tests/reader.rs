@@ -1,77 +1,33 @@
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+//! Samples through the memory: what is read again, what an outage leaves, and that it equals the source.
 
-use async_trait::async_trait;
-use sla_domain::{ManualClock, SourceId};
+#![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
 
-use super::*;
-use crate::port::{ExpressionRequest, LongViewRequest};
-use crate::replay::{Replay, ReplayOptions};
-use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
+use std::sync::Arc;
+
+use sla_domain::{Clock, Labels, ManualClock, SourceId};
+use sla_source::reader::DEFAULT_REREAD_MS;
+use sla_source::{
+    CachedReader, Call, MetricSource, ReadRequest, ReaderOptions, Replay, ReplayOptions, SourceError, Targets,
+};
+use sla_testkit::Switched;
 
 const NOW: i64 = 1_780_000_000_000;
 const HOUR: i64 = 3_600_000;
 
-/// A replay that can be unplugged and that remembers what it was asked for.
-struct Plug {
-    inner: Replay,
-    out: AtomicBool,
-    asked: Mutex<Vec<(usize, i64, i64)>>,
-}
-
-#[async_trait]
-impl MetricSource for Plug {
-    fn id(&self) -> &SourceId {
-        self.inner.id()
-    }
-    async fn probe(&self, call: &Call) -> Result<SourceInfo, SourceError> {
-        self.inner.probe(call).await
-    }
-    async fn metric_names(&self, limit: usize, call: &Call) -> Result<MetricNames, SourceError> {
-        self.inner.metric_names(limit, call).await
-    }
-    async fn series(&self, s: &[String], a: i64, b: i64, l: usize, call: &Call) -> Result<Vec<Labels>, SourceError> {
-        self.inner.series(s, a, b, l, call).await
-    }
-    async fn read(&self, request: &ReadRequest, call: &Call) -> Result<RawRead, SourceError> {
-        if self.out.load(Ordering::SeqCst) {
-            return Err(SourceError::Timeout {
-                tried: "plug".into(),
-                after: std::time::Duration::from_secs(10),
-            });
-        }
-        if let Targets::Series(series) = &request.targets {
-            self.asked
-                .lock()
-                .unwrap()
-                .push((series.len(), request.after_ms, request.until_ms));
-        }
-        self.inner.read(request, call).await
-    }
-    async fn read_expression(&self, request: &ExpressionRequest, call: &Call) -> Result<ExpressionRead, SourceError> {
-        self.inner.read_expression(request, call).await
-    }
-    async fn check_query(&self, expression: &str, call: &Call) -> Result<(), SourceError> {
-        self.inner.check_query(expression, call).await
-    }
-    async fn long_view(&self, request: &LongViewRequest, call: &Call) -> Result<LongView, SourceError> {
-        self.inner.long_view(request, call).await
-    }
-}
-
-fn reader() -> (CachedReader, Arc<Plug>, Arc<ManualClock>) {
+fn reader() -> (CachedReader, Arc<Switched>, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(NOW));
-    let plug = Arc::new(Plug {
-        inner: Replay::demo(SourceId("demo".into()), clock.clone(), ReplayOptions::default()),
-        out: AtomicBool::new(false),
-        asked: Mutex::default(),
-    });
-    let reader = CachedReader::new(plug.clone(), clock.clone(), ReaderOptions::default());
-    (reader, plug, clock)
+    let source = Switched::new(Replay::demo(
+        SourceId("demo".into()),
+        clock.clone(),
+        ReplayOptions::default(),
+    ));
+    let reader = CachedReader::new(source.clone(), clock.clone(), ReaderOptions::default());
+    (reader, source, clock)
 }
 
-async fn all(plug: &Plug) -> Vec<Labels> {
-    plug.series(&[r#"{__name__!=""}"#.into()], NOW - HOUR, NOW, 100, &Call::default())
+async fn all(source: &Switched) -> Vec<Labels> {
+    source
+        .series(&[r#"{__name__!=""}"#.into()], NOW - HOUR, NOW, 100, &Call::default())
         .await
         .unwrap()
 }
@@ -97,8 +53,8 @@ async fn equal_to_the_source(reader: &CachedReader, series: &[Labels], after_ms:
 
 #[tokio::test]
 async fn first_the_window_then_the_tail_then_backwards() {
-    let (reader, plug, clock) = reader();
-    let series = all(&plug).await;
+    let (reader, source, clock) = reader();
+    let series = all(&source).await;
     let first = reader.refresh(&series, NOW, &Call::default()).await.unwrap();
     assert_eq!((first.series, first.failures.len()), (54, 0));
     for step in 1..=20 {
@@ -123,7 +79,14 @@ async fn first_the_window_then_the_tail_then_backwards() {
     assert_eq!(back.series, 54);
     assert_eq!(reader.extend_back(&series, &Call::default()).await.unwrap().requests, 0);
     equal_to_the_source(&reader, &series, now_ms - 26 * HOUR, now_ms).await;
-    let asked = plug.asked.lock().unwrap().clone();
+    let asked: Vec<(usize, i64, i64)> = source
+        .reads()
+        .iter()
+        .filter_map(|read| match &read.targets {
+            Targets::Series(series) => Some((series.len(), read.after_ms, read.until_ms)),
+            Targets::Selectors(_) => None,
+        })
+        .collect();
     assert_eq!(asked[0], (54, NOW - 12 * HOUR, NOW));
     assert_eq!(asked[1], (54, NOW - DEFAULT_REREAD_MS, NOW + 15_000));
     let fill = reader.fill();
@@ -138,10 +101,10 @@ async fn first_the_window_then_the_tail_then_backwards() {
 
 #[tokio::test]
 async fn an_outage_keeps_the_data() {
-    let (reader, plug, clock) = reader();
-    let series = all(&plug).await;
+    let (reader, source, clock) = reader();
+    let series = all(&source).await;
     reader.refresh(&series, NOW, &Call::default()).await.unwrap();
-    plug.out.store(true, Ordering::SeqCst);
+    source.set_away(true);
     clock.advance(60_000);
     let error = reader
         .refresh(&series, clock.now_ms(), &Call::default())
@@ -151,7 +114,7 @@ async fn an_outage_keeps_the_data() {
     let id = reader.id_of(&series[0]);
     // What was read is there; what was not is not claimed to be known.
     assert_eq!(reader.about(id).unwrap().covered_until_ms, NOW);
-    plug.out.store(false, Ordering::SeqCst);
+    source.set_away(false);
     clock.advance(2 * HOUR);
     let caught_up = reader.refresh(&series, clock.now_ms(), &Call::default()).await.unwrap();
     assert_eq!(caught_up.series, 54);
@@ -160,8 +123,8 @@ async fn an_outage_keeps_the_data() {
 
 #[tokio::test]
 async fn an_instant_of_the_past_is_read_without_giving_up_the_present() {
-    let (reader, plug, _) = reader();
-    let series = all(&plug).await;
+    let (reader, source, _) = reader();
+    let series = all(&source).await;
     reader.refresh(&series[..5], NOW, &Call::default()).await.unwrap();
     for back in [2 * HOUR, 13 * HOUR] {
         let at = NOW - back;
@@ -176,8 +139,8 @@ async fn an_instant_of_the_past_is_read_without_giving_up_the_present() {
 
 #[tokio::test]
 async fn the_future_is_not_known() {
-    let (reader, plug, _) = reader();
-    let series = all(&plug).await;
+    let (reader, source, _) = reader();
+    let series = all(&source).await;
     reader.refresh(&series, NOW + HOUR, &Call::default()).await.unwrap();
     assert_eq!(reader.about(reader.id_of(&series[0])).unwrap().covered_until_ms, NOW);
     reader.retain(|_, labels| labels.metric_name() == "up");
