@@ -26,7 +26,7 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
         "sla-analysis" | "sla-domain" => &[],
         "sla-proto" => &["sla-domain"],
         "sla-source" | "sla-runtime" | "sla-bus" | "sla-tui" | "sla-testkit" => &["sla-domain", "sla-proto"],
-        "sla-etl" | "sla-storage" | "sla-retrieval" | "sla-manager" => SERVICE,
+        "sla-account" | "sla-etl" | "sla-storage" | "sla-retrieval" | "sla-manager" => SERVICE,
         "sla-launcher" => return None,
         other => panic!("{other} is new: say in docs/ARCHITECTURE.md and here what it may import"),
     })

@@ -8,6 +8,7 @@ use std::time::Duration;
 use color_eyre::eyre::{Report, WrapErr as _};
 use sla_domain::SystemClock;
 use sla_proto::Peer;
+use sla_proto::peer::Bearer;
 use sla_runtime::telemetry;
 use sla_tui::{Attach, Background, Caps, ColourDepth, Editing, LogRing, TuiOptions};
 
@@ -29,13 +30,14 @@ const DEMO_IDLE: Duration = Duration::from_secs(2);
 pub(crate) async fn open(mut session: Session) -> Result<Exit, Report> {
     need_terminal()?;
     if let Some(address) = remote::address(&session.global)? {
-        return draw(&session, Peer::lazy_tcp(&address)?, address, None).await;
+        let peer = Peer::lazy_tcp(&address)?.bearing(session.bearer()?);
+        return draw(&session, peer, address, None).await;
     }
     if session.paths.running().is_none() && session.config().source.url.is_empty() {
         session = ask_for_source(session)?;
     }
     let idle = session.config().instance.idle_exit;
-    let wanted = session.wanted(idle.duration());
+    let wanted = session.wanted(idle.duration())?;
     let target = format!("instance {}", session.config().instance.name);
     let exit = attach_and_draw(&session, session.paths.clone(), wanted, target).await?;
     let words = format!("The watch goes on for {idle} without a console; `sla` comes back to it, `sla stop` ends it.");
@@ -63,6 +65,7 @@ pub(crate) async fn demo(session: Session, arguments: &DemoArgs) -> Result<Exit,
         source_url: String::new(),
         serve,
         environment: None,
+        bearer: Bearer::default(),
     };
     attach_and_draw(&session, Paths::inside(&folder), wanted, "the demo".to_owned()).await
 }
@@ -74,7 +77,7 @@ async fn attach_and_draw(session: &Session, paths: Paths, wanted: Wanted, target
         // A wrong source or version is said before the screen is taken.
         instance::attach(&paths, &wanted).await?;
     }
-    let peer = Peer::lazy_unix(socket.as_deref().unwrap_or(&paths.socket))?;
+    let peer = Peer::lazy_unix(socket.as_deref().unwrap_or(&paths.socket))?.bearing(wanted.bearer.clone());
     let attach: Attach = Arc::new(move || {
         let (paths, wanted) = (paths.clone(), wanted.clone());
         Box::pin(async move {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub(crate) const SECRET: &str = "a secret of this test alone";
 /// How long a start is waited for.
 const START_LIMIT: Duration = Duration::from_secs(30);
-const ROLES: [&str; 4] = ["storage", "etl", "sla", "retrieval"];
+const ROLES: [&str; 5] = ["storage", "account", "etl", "sla", "retrieval"];
 
 /// The processes; killed when they are not stopped.
 pub(crate) struct Estate {
@@ -17,7 +17,7 @@ pub(crate) struct Estate {
 }
 
 impl Estate {
-    /// All four, the ones that need others first: any order will do.
+    /// All of them, the ones that need others first: any order will do.
     pub(crate) async fn start() -> Self {
         let place = tempfile::tempdir().unwrap();
         let secret = place.path().join("secret");

@@ -77,10 +77,11 @@ impl SetService for SetsApi {
         request: Request<pb::DeleteSetRequest>,
     ) -> Result<Response<pb::DeleteSetResponse>, Status> {
         let _asking = self.0.asks.begin();
+        let author = caller::user(request.extensions());
         let request = request.into_inner();
         self.0
             .editor
-            .delete(&request.id, request.version)
+            .delete(&request.id, request.version, &author)
             .await
             .map_err(|e| refused(&e))?;
         Ok(Response::new(pb::DeleteSetResponse {}))

@@ -109,7 +109,7 @@ impl Editor {
     }
 
     /// Deletes a set; its ledger stays, marked retired.
-    pub async fn delete(&self, id: &str, version: u64) -> Result<(), SlaError> {
+    pub async fn delete(&self, id: &str, version: u64, author: &str) -> Result<(), SlaError> {
         let _turn = self.turn().await?;
         let sets = self.catalog.refresh().await?;
         let stored = sets.by_id(id).ok_or_else(|| not_found(id))?.message.clone();
@@ -128,6 +128,7 @@ impl Editor {
             .delete_stored_set(DeleteStoredSetRequest {
                 id: id.to_owned(),
                 expected_version: version,
+                author: author.to_owned(),
             })
             .await
             .map_err(|status| SlaError::upstream("delete the set", status))?;
@@ -245,6 +246,7 @@ impl Editor {
             .map(|set| DeleteStoredSetRequest {
                 id: set.id.clone(),
                 expected_version: set.version,
+                author: author.to_owned(),
             })
             .collect();
         self.peer

@@ -1,0 +1,121 @@
+//! Where the token of a login is kept: a file for each instance, in a folder of this user, both closed to others.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use color_eyre::eyre::{Report, WrapErr as _, eyre};
+use sla_proto::peer::MAX_TOKEN_BYTES;
+use zeroize::Zeroizing;
+
+use crate::command::{Session, remote};
+use crate::config::environment;
+use crate::instance;
+
+/// Characters of an instance's name or address in the name of the file.
+const MAX_SHOWN: usize = 40;
+
+/// The token to call with: from `--token-file`, else from the last login; `None` without one.
+pub(crate) fn load(session: &Session) -> Result<Option<Zeroizing<String>>, Report> {
+    if let Some(file) = &session.global.token_file {
+        return read(file).wrap_err_with(|| format!("cannot read the token in {}", file.display()));
+    }
+    let Some(file) = file(session)? else { return Ok(None) };
+    if !file.exists() {
+        return Ok(None);
+    }
+    // One that cannot be used is none: the instance then says what to do, and `sla login` writes it anew.
+    Ok(read(&file).unwrap_or_default())
+}
+
+/// Keeps the token of a login; gives the file.
+pub(crate) fn save(session: &Session, token: &str) -> Result<PathBuf, Report> {
+    let file = file(session)?.ok_or_else(|| eyre!("there is no home folder to keep the token in"))?;
+    write(&file, token).wrap_err_with(|| format!("cannot keep the token in {}", file.display()))?;
+    Ok(file)
+}
+
+/// Forgets the token of a login.
+pub(crate) fn forget(session: &Session) -> Result<(), Report> {
+    match file(session)?.map(std::fs::remove_file) {
+        Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Report::from(error).wrap_err("cannot remove the file of the token"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a token to a file of this user alone.
+pub(crate) fn write(file: &Path, token: &str) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        instance::make_folder(folder)?;
+    }
+    let mut open = instance::open_private(file)?;
+    // One that was there, and open to others, is closed before it holds the token.
+    open.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    open.set_len(0)?;
+    open.write_all(token.as_bytes())?;
+    open.write_all(b"\n")?;
+    open.sync_all()
+}
+
+/// The first line of a file.
+fn read(file: &Path) -> Result<Option<Zeroizing<String>>, Report> {
+    let text = super::secrets::first_line(std::fs::File::open(file)?, MAX_TOKEN_BYTES)?;
+    if text.is_empty() {
+        return Err(eyre!("the file is empty"));
+    }
+    Ok(Some(text))
+}
+
+/// The file for the instance that is talked to.
+fn file(session: &Session) -> Result<Option<PathBuf>, Report> {
+    let target = match remote::address(&session.global)? {
+        Some(address) => address,
+        None => format!("{} in {}", session.config().instance.name, session.paths.data.display()),
+    };
+    let folder = environment("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| environment("HOME").map(|home| Path::new(&home).join(".local").join("state")));
+    Ok(folder.map(|folder| folder.join("sla").join("tokens").join(file_name(&target))))
+}
+
+/// Something to recognize, and a number that tells targets apart.
+fn file_name(target: &str) -> String {
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+    let shown: String = target.chars().take(MAX_SHOWN).map(plain).collect();
+    let mut hasher = DefaultHasher::new();
+    target.hash(&mut hasher);
+    format!("{shown}-{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_kept_for_its_owner_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("deep").join("token");
+        write(&file, "a longer one than the next").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        write(&file, "canary").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+        assert_eq!(read(&file).unwrap().unwrap().as_str(), "canary");
+        std::fs::write(&file, "x".repeat(MAX_TOKEN_BYTES + 1)).unwrap();
+        assert!(read(&file).is_err());
+    }
+
+    #[test]
+    fn targets_have_files_of_their_own() {
+        let names = ["http://a:1", "http://a:2", "default in /x", "default in /y"].map(file_name);
+        let mut different = names.to_vec();
+        different.sort();
+        different.dedup();
+        assert_eq!(different.len(), names.len());
+        assert!(names.iter().all(|name| !name.contains('/')));
+    }
+}

@@ -1,0 +1,286 @@
+//! A user's life: added, registered by invitation, changed, and what the audit log says of it; all of it there after a
+//! restart of the role.
+
+use sla_proto::account::v1::{
+    AddUserRequest, ChangePasswordRequest, CreateInvitationRequest, CreateTokenRequest, ListAuditRequest,
+    ListSessionsRequest, RegisterRequest, UpdateUserRequest, WhoAmIRequest,
+};
+use sla_proto::etl::v1::UpdateScheduleRequest;
+use sla_proto::objective::v1::SlaSet;
+use sla_proto::peer::Rank;
+use sla_proto::set::v1::CreateSetRequest;
+use sla_runtime::reason;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::house::{House, PASSWORD};
+
+fn told(status: &Status) -> (Code, String) {
+    let info = status.get_details_error_info();
+    (status.code(), info.map(|info| info.reason).unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn before_the_first_user_nobody_is_asked_and_only_the_host_can_begin() {
+    let house = House::empty("").await;
+    let me = house
+        .over_tcp(None)
+        .await
+        .account()
+        .who_am_i(WhoAmIRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(!me.enabled && me.user.is_none());
+    let first = || AddUserRequest {
+        name: "mallory".to_owned(),
+        ..AddUserRequest::default()
+    };
+    let stranger = house.over_tcp(None).await;
+    let refused = stranger.account().add_user(first()).await.unwrap_err();
+    assert_eq!(
+        told(&refused),
+        (Code::FailedPrecondition, reason::WRONG_STATE.to_owned())
+    );
+    assert_eq!(
+        house.log_in("x", PASSWORD).await.unwrap_err().code(),
+        Code::FailedPrecondition
+    );
+    let added = house
+        .ada()
+        .await
+        .account()
+        .add_user(first())
+        .await
+        .unwrap()
+        .into_inner();
+    let user = added.user.unwrap();
+    assert!(added.first && user.rank() == Rank::Admin.message() && user.uids.len() == 1);
+    assert_eq!(
+        stranger.account().add_user(first()).await.unwrap_err().code(),
+        Code::Unauthenticated
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_invited_registers_once() {
+    let house = House::with_admin("[account]\nregistration = \"invitation\"\n").await;
+    let stranger = house.over_tcp(None).await;
+    let register = |name: &str, password: &str, code: &str| {
+        let request = RegisterRequest {
+            name: name.to_owned(),
+            password: password.to_owned(),
+            invitation: code.to_owned(),
+        };
+        let stranger = stranger.clone();
+        async move {
+            stranger
+                .account()
+                .register(request)
+                .await
+                .map(tonic::Response::into_inner)
+        }
+    };
+    let invalid = (Code::InvalidArgument, reason::INVALID_FIELD.to_owned());
+    assert_eq!(told(&register("bob", PASSWORD, "").await.unwrap_err()), invalid);
+    let invite = CreateInvitationRequest {
+        rank: Rank::Editor.message().into(),
+        lifetime: None,
+    };
+    let code = house
+        .ada()
+        .await
+        .account()
+        .create_invitation(invite)
+        .await
+        .unwrap()
+        .into_inner()
+        .code;
+    for (name, password) in [
+        ("b", PASSWORD),
+        ("bob smith", PASSWORD),
+        ("bob", "short"),
+        ("bob", "bob bob bob bob"),
+        ("bob", ""),
+    ] {
+        let refused = register(name, password, &code).await.unwrap_err();
+        assert_eq!(told(&refused), invalid, "{name} {password}");
+    }
+    let taken = register("ADA", PASSWORD, &code).await.unwrap_err();
+    assert_eq!(told(&taken), (Code::AlreadyExists, reason::NAME_TAKEN.to_owned()));
+    let bob = register("bob", PASSWORD, &code).await.unwrap().user.unwrap();
+    assert_eq!(bob.rank(), Rank::Editor.message());
+    assert_eq!(
+        told(&register("carl", PASSWORD, &code).await.unwrap_err()),
+        invalid,
+        "it works once"
+    );
+    house.log_in("bob", PASSWORD).await.unwrap();
+    assert_eq!(
+        house
+            .over_tcp(Some(&code))
+            .await
+            .account()
+            .who_am_i(WhoAmIRequest {})
+            .await
+            .unwrap_err()
+            .code(),
+        Code::Unauthenticated
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ranks_and_passwords_change_at_once_and_the_log_tells_it() {
+    let house = House::with_admin("").await;
+    house.add("bob", Rank::Viewer).await;
+    let token = house.log_in("bob", PASSWORD).await.unwrap().token;
+    let bob = house.over_tcp(Some(&token)).await;
+    let set = || CreateSetRequest {
+        set: Some(SlaSet {
+            name: "Of bob".to_owned(),
+            ..SlaSet::default()
+        }),
+    };
+    let refused = bob.sets().create_set(set()).await.unwrap_err();
+    assert_eq!(told(&refused), (Code::PermissionDenied, reason::NOT_ALLOWED.to_owned()));
+    let ada = house.ada().await;
+    let promote = UpdateUserRequest {
+        name: "BOB".to_owned(),
+        rank: Rank::Operator.message().into(),
+        ..UpdateUserRequest::default()
+    };
+    ada.account().update_user(promote).await.unwrap();
+    bob.sets()
+        .create_set(set())
+        .await
+        .expect("his session has the new rank");
+    let paused = UpdateScheduleRequest {
+        paused: Some(true),
+        ..UpdateScheduleRequest::default()
+    };
+    bob.schedule().update_schedule(paused).await.unwrap();
+
+    let higher = CreateTokenRequest {
+        name: "deploy".to_owned(),
+        rank: Rank::Admin.message().into(),
+        lifetime: None,
+    };
+    assert_eq!(
+        bob.account().create_token(higher).await.unwrap_err().code(),
+        Code::InvalidArgument
+    );
+    let token = CreateTokenRequest {
+        name: "deploy".to_owned(),
+        ..CreateTokenRequest::default()
+    };
+    let service = bob
+        .account()
+        .create_token(token.clone())
+        .await
+        .unwrap()
+        .into_inner()
+        .token;
+    assert_eq!(
+        bob.account().create_token(token).await.unwrap_err().code(),
+        Code::InvalidArgument,
+        "a name once"
+    );
+    let sessions = bob
+        .account()
+        .list_sessions(ListSessionsRequest::default())
+        .await
+        .unwrap()
+        .into_inner()
+        .sessions;
+    assert_eq!(sessions.len(), 2);
+    assert!(sessions.iter().any(|one| one.current) && sessions.iter().any(|one| one.token_name == "deploy"));
+    let others = ListSessionsRequest { user: "ada".to_owned() };
+    assert_eq!(
+        bob.account().list_sessions(others).await.unwrap_err().code(),
+        Code::NotFound
+    );
+
+    let second = house.log_in("bob", PASSWORD).await.unwrap().token;
+    let change = |old: &str| ChangePasswordRequest {
+        old_password: old.to_owned(),
+        new_password: "another horse, older".to_owned(),
+    };
+    let wrong = bob
+        .account()
+        .change_password(change("not the old one"))
+        .await
+        .unwrap_err();
+    assert_eq!(wrong.code(), Code::Unauthenticated);
+    assert_eq!(
+        bob.account()
+            .change_password(change(PASSWORD))
+            .await
+            .unwrap()
+            .into_inner()
+            .ended,
+        1
+    );
+    bob.account()
+        .who_am_i(WhoAmIRequest {})
+        .await
+        .expect("his own session stays");
+    let ended = house.over_tcp(Some(&second)).await;
+    assert_eq!(
+        ended.account().who_am_i(WhoAmIRequest {}).await.unwrap_err().code(),
+        Code::Unauthenticated
+    );
+    house
+        .over_tcp(Some(&service))
+        .await
+        .account()
+        .who_am_i(WhoAmIRequest {})
+        .await
+        .expect("programs go on");
+    house.log_in("bob", PASSWORD).await.unwrap_err();
+    house.log_in("bob", "another horse, older").await.unwrap();
+
+    for last in [
+        UpdateUserRequest {
+            name: "ada".to_owned(),
+            rank: Rank::Viewer.message().into(),
+            ..UpdateUserRequest::default()
+        },
+        UpdateUserRequest {
+            name: "ada".to_owned(),
+            disabled: Some(true),
+            ..UpdateUserRequest::default()
+        },
+    ] {
+        let refused = ada.account().update_user(last).await.unwrap_err();
+        assert_eq!(
+            told(&refused),
+            (Code::FailedPrecondition, reason::WRONG_STATE.to_owned()),
+            "the last admin stays"
+        );
+    }
+
+    let log = ada
+        .account()
+        .list_audit(ListAuditRequest::default())
+        .await
+        .unwrap()
+        .into_inner()
+        .entries;
+    let lines: Vec<String> = log
+        .iter()
+        .map(|entry| format!("{} {} {}", entry.author, entry.action, entry.subject))
+        .collect();
+    let expected = [
+        "bob user.password bob",
+        "bob token.create deploy",
+        "bob schedule.update schedule",
+        "bob set.create Of bob",
+        "ada user.role bob",
+        "ada user.add bob",
+        "ada user.add ada",
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!((log[4].before.as_str(), log[4].after.as_str()), ("viewer", "operator"));
+    let text = format!("{log:?}");
+    assert!(!text.contains(PASSWORD) && !text.contains("another horse") && !text.contains(&service));
+}
