@@ -1,6 +1,7 @@
 //! Where passwords are hashed: on a few threads of low priority, after a short queue. Whoever comes when it is full is turned
 //! away, so that a storm of logins takes neither the cores nor the memory of the others.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -77,7 +78,10 @@ fn work(waiting: &Mutex<Receiver<Job>>) {
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
-        job();
+        // A panic ends one login, not this thread; who waits hears that nothing will come.
+        if catch_unwind(AssertUnwindSafe(job)).is_err() {
+            tracing::error!("hashing a password crashed");
+        }
     }
 }
 

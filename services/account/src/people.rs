@@ -6,7 +6,7 @@ use sla_proto::convert;
 use sla_proto::peer::Rank;
 use sla_proto::storage::v1::{ChangeAccountsRequest, StoredAccount, TokenKind};
 
-use crate::book::{Book, rank_of};
+use crate::book::rank_of;
 use crate::error::AccountError;
 use crate::hashing::Hashing;
 use crate::keeper::{Keeper, put};
@@ -60,7 +60,7 @@ pub(crate) async fn add(
         created: Some(convert::timestamp(keeper.now_ms())),
         ..StoredAccount::default()
     };
-    free(&*keeper.book().await?, &account)?;
+    free(keeper, &account).await?;
     let author = if first { account.name.as_str() } else { author };
     let change = ChangeAccountsRequest {
         audit: vec![entry(author, "user.add", &account.name, "", &words(&account))],
@@ -98,7 +98,7 @@ pub(crate) async fn register(
     }
     let stored = hash(hashing, password, name).await?;
     let turn = keeper.turn().await;
-    let (rank, used) = invited.map_or((Rank::Viewer, Vec::new()), |(rank, hash)| (rank, hash));
+    let (rank, used) = invited.unwrap_or_else(|| (Rank::Viewer, Vec::new()));
     let account = StoredAccount {
         name: name.trim().to_owned(),
         rank: rank.message().into(),
@@ -106,7 +106,7 @@ pub(crate) async fn register(
         created: Some(convert::timestamp(keeper.now_ms())),
         ..StoredAccount::default()
     };
-    free(&*keeper.book().await?, &account)?;
+    free(keeper, &account).await?;
     let change = ChangeAccountsRequest {
         ended: Some(used.clone()).filter(|hash| !hash.is_empty()).into_iter().collect(),
         must_end: used,
@@ -178,18 +178,20 @@ pub(crate) async fn update(
     if after == before {
         return Ok((before, 0));
     }
-    free(&*keeper.book().await?, &after)?;
+    free(keeper, &after).await?;
     let ended = if new_password || after.disabled {
         sessions_of(keeper, &before.id, after.disabled, "").await?
     } else {
         Vec::new()
     };
-    let action = match () {
-        () if after.disabled && !before.disabled => "user.disable",
-        () if before.disabled && !after.disabled => "user.enable",
-        () if after.rank != before.rank => "user.role",
-        () if new_password => "user.password",
-        () => "user.map",
+    let action = if after.disabled != before.disabled {
+        if after.disabled { "user.disable" } else { "user.enable" }
+    } else if after.rank != before.rank {
+        "user.role"
+    } else if new_password {
+        "user.password"
+    } else {
+        "user.map"
     };
     let count = ended.len() as u32;
     let change = ChangeAccountsRequest {
@@ -295,7 +297,8 @@ fn check_name(name: &str) -> Result<(), AccountError> {
 }
 
 /// Whether name and uids of an account belong to nobody else.
-fn free(book: &Book, account: &StoredAccount) -> Result<(), AccountError> {
+async fn free(keeper: &Keeper, account: &StoredAccount) -> Result<(), AccountError> {
+    let book = keeper.book().await?;
     if account.uids.len() > MAX_UIDS {
         return Err(AccountError::invalid(
             "uids",

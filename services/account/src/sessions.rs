@@ -1,18 +1,18 @@
 //! Logging in and out, service tokens, invitations, and ending what was opened.
 
-use sla_proto::account::v1::{AuditEntry, Rank as RankMessage, Session, User};
+use sla_proto::account::v1::{AuditEntry, Session, User};
 use sla_proto::convert;
 use sla_proto::peer::Rank;
 use sla_proto::storage::v1::{ChangeAccountsRequest, StoredAccount, StoredToken, TokenKind};
 use zeroize::Zeroizing;
 
-use crate::book::{IDLE_MS, rank_of};
+use crate::book::rank_of;
 use crate::error::AccountError;
 use crate::keeper::Keeper;
 use crate::secret::{self, Purpose};
 
 /// How long a session lives at most.
-pub(crate) const SESSION_MS: i64 = 12 * 3_600_000;
+const SESSION_MS: i64 = 12 * 3_600_000;
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 /// How long a service token lives, where nothing is said.
@@ -272,7 +272,7 @@ fn opened(
         id: secret::new_id()?,
         kind: kind.into(),
         account_id: account.id.clone(),
-        rank: RankMessage::from(rank.message()).into(),
+        rank: rank.message().into(),
         created: Some(convert::timestamp(now_ms)),
         seen: Some(convert::timestamp(now_ms)),
         expires: Some(convert::timestamp(now_ms.saturating_add(lifetime_ms))),
@@ -280,5 +280,3 @@ fn opened(
     };
     Ok(Opened { secret, token })
 }
-
-const _: () = assert!(IDLE_MS < SESSION_MS);

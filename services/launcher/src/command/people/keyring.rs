@@ -37,10 +37,14 @@ pub(crate) fn save(session: &Session, token: &str) -> Result<PathBuf, Report> {
 
 /// Forgets the token of a login.
 pub(crate) fn forget(session: &Session) -> Result<(), Report> {
-    match file(session)?.map(std::fs::remove_file) {
-        Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Report::from(error).wrap_err("cannot remove the file of the token"))
-        }
+    let Some(file) = file(session)? else { return Ok(()) };
+    remove(&file).wrap_err_with(|| format!("cannot remove {}", file.display()))
+}
+
+/// Removes the file of a token; one that is gone is as good.
+pub(crate) fn remove(file: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
@@ -69,7 +73,7 @@ fn read(file: &Path) -> Result<Option<Zeroizing<String>>, Report> {
 }
 
 /// The file for the instance that is talked to.
-fn file(session: &Session) -> Result<Option<PathBuf>, Report> {
+pub(crate) fn file(session: &Session) -> Result<Option<PathBuf>, Report> {
     let target = match remote::address(&session.global)? {
         Some(address) => address,
         None => format!("{} in {}", session.config().instance.name, session.paths.data.display()),
