@@ -49,7 +49,10 @@ impl Keeper {
 
     /// The book, read from the storage when nobody has read it yet.
     pub(crate) async fn book(&self) -> Result<MutexGuard<'_, Book>, AccountError> {
-        let book = self.book.get_or_try_init(|| async { self.read().await.map(Mutex::new) }).await?;
+        let book = self
+            .book
+            .get_or_try_init(|| async { self.read().await.map(Mutex::new) })
+            .await?;
         // It is changed as a whole, after the storage was.
         Ok(book.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -70,7 +73,10 @@ impl Keeper {
             let answer = self.peer.account_store().list_stored_accounts(request).await;
             let answer = answer.map_err(|status| AccountError::storage("reading the users", status))?;
             let answer = answer.into_inner();
-            answer.accounts.into_iter().for_each(|account| book.put_account(account));
+            answer
+                .accounts
+                .into_iter()
+                .for_each(|account| book.put_account(account));
             page_token = answer.next_page_token;
             if page_token.is_empty() {
                 break;
@@ -133,7 +139,10 @@ impl Keeper {
         let _turn = self.turn().await;
         // Revoked meanwhile: it must not come back.
         let still = match self.book().await {
-            Ok(book) => book.tokens(Some(&token.account_id), self.now_ms()).iter().any(|known| known.id == token.id),
+            Ok(book) => book
+                .tokens(Some(&token.account_id), self.now_ms())
+                .iter()
+                .any(|known| known.id == token.id),
             Err(_) => false,
         };
         if !still {

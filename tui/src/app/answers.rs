@@ -76,13 +76,18 @@ impl App {
                 self.cx.ask_server();
             }
         }
-        if let Some(problem) = result.as_ref().err().filter(|problem| problem.reason == UNAUTHENTICATED)
+        if let Some(problem) = result
+            .as_ref()
+            .err()
+            .filter(|problem| problem.reason == UNAUTHENTICATED)
             && slot != Slot::Login
         {
             let why = problem.sentence();
             self.stranger(&why);
         }
-        let Some(result) = self.people_told(slot, result) else { return };
+        let Some(result) = self.people_told(slot, result) else {
+            return;
+        };
         match slot {
             Slot::Server => self.server_told(id, result),
             Slot::EvaluateNow => match result {

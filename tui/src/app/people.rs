@@ -106,7 +106,11 @@ impl App {
                 self.cx.say(text);
             }),
             Slot::Audit => result.and_then(Reply::take).map(|answer: ListAuditResponse| {
-                let lines = answer.entries.iter().flat_map(|entry| audit_lines(&self.cx, entry)).collect();
+                let lines = answer
+                    .entries
+                    .iter()
+                    .flat_map(|entry| audit_lines(&self.cx, entry))
+                    .collect();
                 self.overlay = Some(Overlay::text("audit: who changed what, newest first", lines));
             }),
             _ => return Some(result),
@@ -125,7 +129,8 @@ impl App {
                 }
                 let user = opened.user.unwrap_or_default();
                 let rank = Rank::of_message(user.rank()).map_or("", Rank::word);
-                self.cx.say(format!("logged in as {}, {rank}", SafeText::new(&user.name)));
+                self.cx
+                    .say(format!("logged in as {}, {rank}", SafeText::new(&user.name)));
                 self.cx.effect(Effect::UseToken(Some(Secret(opened.token))));
                 self.declined_login = false;
                 if self.is_connected() {
@@ -168,7 +173,11 @@ fn who(me: &WhoAmIResponse) -> String {
 fn user_line(user: &User) -> String {
     let rank = Rank::of_message(user.rank()).map_or("–", Rank::word);
     let uids: Vec<String> = user.uids.iter().map(ToString::to_string).collect();
-    let uids = if uids.is_empty() { "–".to_owned() } else { uids.join(" ") };
+    let uids = if uids.is_empty() {
+        "–".to_owned()
+    } else {
+        uids.join(" ")
+    };
     let mut notes = Vec::new();
     if user.disabled {
         notes.push("disabled");
@@ -202,10 +211,19 @@ fn session_item(cx: &Context, one: &Session) -> Item {
 fn audit_lines(cx: &Context, entry: &AuditEntry) -> Vec<String> {
     let at = wire::ms(entry.at.as_ref()).map_or_else(String::new, |ms| cx.zone.moment(ms, cx.data_now_ms()));
     let safe = |text: &str| SafeText::new(text).into_string();
-    let head = format!("{at}  {}  {}  {}", safe(&entry.author), safe(&entry.action), safe(&entry.subject));
+    let head = format!(
+        "{at}  {}  {}  {}",
+        safe(&entry.author),
+        safe(&entry.action),
+        safe(&entry.subject)
+    );
     let mut lines = vec![head];
     for (mark, side) in [('-', &entry.before), ('+', &entry.after)] {
-        lines.extend(side.lines().take(AUDIT_LINES).map(|line| format!("    {mark} {}", safe(line))));
+        lines.extend(
+            side.lines()
+                .take(AUDIT_LINES)
+                .map(|line| format!("    {mark} {}", safe(line))),
+        );
         let more = side.lines().count().saturating_sub(AUDIT_LINES);
         if more > 0 {
             lines.push(format!("    {mark} … {more} lines more: `sla audit --full`"));

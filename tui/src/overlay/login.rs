@@ -25,7 +25,9 @@ pub(crate) struct Login {
 /// Never with the password.
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Login").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Login")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -81,7 +83,11 @@ impl Login {
     /// In the middle of the screen.
     pub(crate) fn draw(&self, canvas: &mut Canvas<'_>) {
         let width = canvas.width().min(WIDTH);
-        let told = if self.is_waiting { "logging in …" } else { self.problem.as_str() };
+        let told = if self.is_waiting {
+            "logging in …"
+        } else {
+            self.problem.as_str()
+        };
         let lines = wrap(told, usize::from(width.saturating_sub(4)));
         let height = lines.len() as u16 + 6;
         let (x, y) = ((canvas.width() - width) / 2, canvas.height().saturating_sub(height) / 2);

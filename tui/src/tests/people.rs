@@ -42,7 +42,10 @@ fn a_wrong_password_is_typed_anew_and_esc_asks_no_more() {
     driver.keys(": \"login\" Enter");
     assert!(matches!(driver.app.overlay, Some(Overlay::Login(_))));
     driver.keys("Enter");
-    assert!(matches!(driver.app.overlay, Some(Overlay::Login(_))), "nothing is sent without a name");
+    assert!(
+        matches!(driver.app.overlay, Some(Overlay::Login(_))),
+        "nothing is sent without a name"
+    );
 }
 
 #[test]
@@ -59,7 +62,10 @@ fn users_sessions_and_changes_can_be_looked_at() {
     driver.keys(": \"sessions\" Enter");
     driver.says("token deploy");
     driver.keys("Enter");
-    assert!(matches!(driver.app.overlay, Some(Overlay::Confirm { .. })), "ending one asks");
+    assert!(
+        matches!(driver.app.overlay, Some(Overlay::Confirm { .. })),
+        "ending one asks"
+    );
     driver.keys("y");
     driver.says("s-1 of edith has ended");
     driver.keys(": \"logout\" Enter");

@@ -1,14 +1,17 @@
 //! A user's life: added, registered by invitation, changed, and what the audit log says of it; all of it there after a
 //! restart of the role.
 
+use sla_proto::Peer;
 use sla_proto::account::v1::{
     AddUserRequest, ChangePasswordRequest, CreateInvitationRequest, CreateTokenRequest, ListAuditRequest,
     ListSessionsRequest, RegisterRequest, UpdateUserRequest, WhoAmIRequest,
 };
 use sla_proto::etl::v1::UpdateScheduleRequest;
-use sla_proto::objective::v1::SlaSet;
+use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
 use sla_proto::peer::Rank;
-use sla_proto::set::v1::CreateSetRequest;
+use sla_proto::series::v1::{Query, query};
+use sla_proto::set::v1::{CreateSetRequest, DeleteSetRequest, GetSetRequest, ListSetsRequest, UpdateSetRequest};
+use sla_proto::violation::v1::{EvaluateNowRequest, EvaluateRequest, GetOverviewRequest, WatchViolationsRequest};
 use sla_runtime::reason;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -283,4 +286,143 @@ async fn ranks_and_passwords_change_at_once_and_the_log_tells_it() {
     assert_eq!((log[4].before.as_str(), log[4].after.as_str()), ("viewer", "operator"));
     let text = format!("{log:?}");
     assert!(!text.contains(PASSWORD) && !text.contains("another horse") && !text.contains(&service));
+}
+
+/// What everybody is told of `name`: the set, its figures, its stream.
+async fn traces(peer: &Peer, name: &str) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    let sets = peer
+        .sets()
+        .list_sets(ListSetsRequest {})
+        .await
+        .unwrap()
+        .into_inner()
+        .sets;
+    if sets.iter().any(|set| set.name == name) {
+        found.push("list");
+    }
+    let get = GetSetRequest { set: name.to_owned() };
+    if peer.sets().get_set(get).await.is_ok() {
+        found.push("get");
+    }
+    let overview = peer
+        .violations()
+        .get_overview(GetOverviewRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    if format!("{overview:?}").contains(name) {
+        found.push("overview");
+    }
+    let watched = peer
+        .violations()
+        .watch_violations(WatchViolationsRequest::default())
+        .await
+        .unwrap();
+    let first = watched.into_inner().message().await.unwrap();
+    if format!("{first:?}").contains(name) {
+        found.push("watch");
+    }
+    let evaluated = peer
+        .violations()
+        .evaluate(EvaluateRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    if format!("{evaluated:?}").contains(name) {
+        found.push("evaluate");
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_set_has_an_owner_and_may_be_his_alone() {
+    let house = House::with_admin("").await;
+    let mut peers = Vec::new();
+    for (name, rank) in [("bob", Rank::Editor), ("eve", Rank::Editor), ("otto", Rank::Operator)] {
+        house.add(name, rank).await;
+        let token = house.log_in(name, PASSWORD).await.unwrap().token;
+        peers.push(house.over_tcp(Some(&token)).await);
+    }
+    let [bob, eve, otto] = peers.try_into().unwrap();
+    let ada = house.ada().await;
+    let objective = Objective {
+        name: "of bob".to_owned(),
+        query: Some(Query {
+            query: Some(query::Query::Selector("up".to_owned())),
+            ..Query::default()
+        }),
+        range: Some(AllowedRange {
+            min: Some(1.0),
+            ..AllowedRange::default()
+        }),
+        ..Objective::default()
+    };
+    let set = SlaSet {
+        name: "Bobs".to_owned(),
+        active: true,
+        owner: "somebody else".to_owned(),
+        objectives: vec![objective],
+        ..SlaSet::default()
+    };
+    let made = bob
+        .sets()
+        .create_set(CreateSetRequest { set: Some(set) })
+        .await
+        .unwrap()
+        .into_inner()
+        .set
+        .unwrap();
+    assert_eq!(made.owner, "bob", "who makes it owns it, whatever is asked for");
+    ada.violations().evaluate_now(EvaluateNowRequest {}).await.unwrap();
+    let everywhere = ["list", "get", "overview", "watch", "evaluate"];
+    assert_eq!(traces(&eve, "Bobs").await, everywhere);
+
+    let changed = |set: &SlaSet, description: &str, private| UpdateSetRequest {
+        set: Some(SlaSet {
+            description: description.to_owned(),
+            private,
+            ..set.clone()
+        }),
+    };
+    let refused = eve
+        .sets()
+        .update_set(changed(&made, "eve was here", false))
+        .await
+        .unwrap_err();
+    assert_eq!(told(&refused), (Code::PermissionDenied, reason::NOT_ALLOWED.to_owned()));
+    let by_operator = otto
+        .sets()
+        .update_set(changed(&made, "tidied", false))
+        .await
+        .unwrap()
+        .into_inner()
+        .set
+        .unwrap();
+    assert_eq!(by_operator.owner, "bob");
+
+    let hidden = bob
+        .sets()
+        .update_set(changed(&by_operator, "mine", true))
+        .await
+        .unwrap()
+        .into_inner()
+        .set
+        .unwrap();
+    for (peer, who) in [(&eve, "eve"), (&otto, "otto")] {
+        assert!(traces(peer, "Bobs").await.is_empty(), "{who} is told of it");
+        let refused = peer.sets().update_set(changed(&hidden, "x", false)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::NotFound, "{who}");
+        let gone = DeleteSetRequest {
+            id: hidden.id.clone(),
+            version: hidden.version,
+        };
+        assert_eq!(
+            peer.sets().delete_set(gone).await.unwrap_err().code(),
+            Code::NotFound,
+            "{who}"
+        );
+    }
+    assert_eq!(traces(&bob, "Bobs").await, everywhere);
+    assert_eq!(traces(&ada, "Bobs").await, everywhere, "an admin sees all");
 }
