@@ -76,7 +76,7 @@ impl Editor {
     pub async fn create(&self, mut wanted: pb::SlaSet, asker: &Asker) -> Result<SavedSet, SlaError> {
         let _turn = self.turn().await?;
         let sets = self.catalog.refresh().await?;
-        wanted.owner.clone_from(&asker.name);
+        asker.owner().clone_into(&mut wanted.owner);
         let (save, warnings) = self.check(&sets, None, &wanted).await?;
         let set = self.put(save, 0, &asker.name).await?;
         Ok(SavedSet { set, warnings })
@@ -146,7 +146,7 @@ impl Editor {
         let sets = self.catalog.sets()?;
         let mut copy = asker.find(&sets, id)?.message.clone();
         copy.id = String::new();
-        copy.owner.clone_from(&asker.name);
+        asker.owner().clone_into(&mut copy.owner);
         copy.name = new_name.to_owned();
         for objective in &mut copy.objectives {
             objective.id = String::new();
@@ -214,7 +214,7 @@ impl Editor {
                     asker.check_change(stored)?;
                     set.owner.clone_from(&stored.owner);
                 }
-                None => set.owner.clone_from(&asker.name),
+                None => asker.owner().clone_into(&mut set.owner),
             }
             let set = &set;
             if let Some(stored) = stored

@@ -29,6 +29,11 @@ impl Asker {
         }
     }
 
+    /// Whose a set is that it makes: nobody's, where nobody was asked who he is.
+    pub fn owner(&self) -> &str {
+        if self.rank.is_some() { &self.name } else { "" }
+    }
+
     /// Whether there is no set that it may not see.
     fn sees_all(&self) -> bool {
         self.rank.is_none_or(|rank| rank == Rank::Admin)
