@@ -9,6 +9,7 @@
 
 mod house;
 mod life;
+mod secrets;
 mod storm;
 mod table;
 mod tokens;
