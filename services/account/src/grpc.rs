@@ -94,7 +94,7 @@ impl AccountGrpc {
     async fn proven(&self, name: &str, password: Password, caller: &Caller) -> Result<StoredAccount, AccountError> {
         let mut name = name_key(name);
         if name.len() > MAX_INPUT_BYTES || password.len() > MAX_INPUT_BYTES {
-            name = "too long".to_owned();
+            "too long".clone_into(&mut name);
         }
         let whose = [Whose::Name(name.clone()), Whose::Address(address(caller))];
         self.try_once(&whose)?;
@@ -117,16 +117,12 @@ impl AccountGrpc {
                 return Err(error);
             }
         };
-        match account.filter(|_| right) {
-            Some(account) => {
-                self.was_right(&whose);
-                Ok(account)
-            }
-            None => {
-                tracing::info!(from = address(caller), "a wrong name or password");
-                Err(AccountError::WrongPassword)
-            }
-        }
+        let Some(account) = account.filter(|_| right) else {
+            tracing::info!(from = address(caller), "a wrong name or password");
+            return Err(AccountError::WrongPassword);
+        };
+        self.was_right(&whose);
+        Ok(account)
     }
 
     async fn log_in(&self, request: pb::LoginRequest, caller: &Caller) -> Result<pb::LoginResponse, AccountError> {

@@ -15,7 +15,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower_service::Service;
 
-use crate::caller::{Caller, Connection};
+use crate::caller::{Caller, Connection, End, Way};
 use crate::gate::Gate;
 use crate::pool::panic_text;
 use crate::status::{Problem, reason};
@@ -119,11 +119,13 @@ where
         Box::pin(async move {
             let access = access(&path);
             let caller = match &connection {
-                Some(connection) if !is_role => match admitted(gate.as_ref(), connection, presented, access).await {
+                // A role that passes on a user's token calls as that user, and may what he may.
+                None if presented == Presented::Nothing => Caller::role(claims.caller()),
+                Some(_) if is_role && presented == Presented::Nothing => Caller::role(claims.caller()),
+                connection => match admitted(gate.as_ref(), connection.as_ref(), presented, access).await {
                     Ok(caller) => caller,
                     Err(refused) => return Ok(refused.into_http()),
                 },
-                _ => Caller::role(claims.caller()),
             };
             if !caller.way.may(access) {
                 return Ok(not_allowed(access).into_http());
@@ -157,10 +159,12 @@ where
 /// Who calls through a door, when he may make a call of `access`.
 async fn admitted(
     gate: Option<&Gate>,
-    connection: &Connection,
+    connection: Option<&Connection>,
     presented: Presented,
     access: Access,
 ) -> Result<Caller, Status> {
+    let inside = Connection::new(End::Unknown, Way::Network);
+    let connection = connection.unwrap_or(&inside);
     let (Some(gate), Some(least)) = (gate, access.least_rank()) else {
         return Ok(connection.caller().await);
     };
@@ -226,7 +230,6 @@ fn parse_timeout(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::caller::End;
     use sla_proto::Peer;
     use sla_proto::server::v1::server_service_server::{ServerService, ServerServiceServer};
     use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse, StopServerRequest, StopServerResponse};

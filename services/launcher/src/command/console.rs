@@ -33,7 +33,7 @@ pub(crate) async fn open(mut session: Session) -> Result<Exit, Report> {
     if let Some(address) = remote::address(&session.global)? {
         let bearer = session.bearer()?;
         let peer = Peer::lazy_tcp(&address)?.bearing(bearer.clone());
-        let keep = token_keeper(bearer, keyring::file(&session)?);
+        let keep = token_keeper(bearer, session.token_file()?);
         return draw(&session, peer, keep, address, None).await;
     }
     if session.paths.running().is_none() && session.config().source.url.is_empty() {
@@ -42,7 +42,7 @@ pub(crate) async fn open(mut session: Session) -> Result<Exit, Report> {
     let idle = session.config().instance.idle_exit;
     let wanted = session.wanted(idle.duration())?;
     let target = format!("instance {}", session.config().instance.name);
-    let keep = token_keeper(wanted.bearer.clone(), keyring::file(&session)?);
+    let keep = token_keeper(wanted.bearer.clone(), session.token_file()?);
     let exit = attach_and_draw(&session, session.paths.clone(), wanted, keep, target).await?;
     let words = format!("The watch goes on for {idle} without a console; `sla` comes back to it, `sla stop` ends it.");
     output::remark(&words);

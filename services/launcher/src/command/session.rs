@@ -1,11 +1,13 @@
 //! What every command starts from: flags, configuration, paths, and a way to the instance.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use color_eyre::eyre::Report;
 use sla_proto::Peer;
 use sla_proto::peer::Bearer;
 use sla_proto::server::v1::GetServerInfoRequest;
+use zeroize::Zeroizing;
 
 use super::people::keyring;
 use super::remote;
@@ -61,8 +63,22 @@ impl Session {
 
     /// The token of this user, if there is one.
     pub(crate) fn bearer(&self) -> Result<Bearer, Report> {
-        let token = keyring::load(self)?;
+        let token = self.token()?;
         Ok(token.map_or_else(Bearer::default, |token| Bearer::holding(&token)))
+    }
+
+    /// The same as text.
+    pub(crate) fn token(&self) -> Result<Option<Zeroizing<String>>, Report> {
+        keyring::load(self.global.token_file.as_deref(), self.token_file()?.as_deref())
+    }
+
+    /// Where the token of a login is kept.
+    pub(crate) fn token_file(&self) -> Result<Option<PathBuf>, Report> {
+        let target = match remote::address(&self.global)? {
+            Some(address) => address,
+            None => format!("{} in {}", self.config().instance.name, self.paths.data.display()),
+        };
+        Ok(keyring::file(&target))
     }
 
     fn need_source(&self) -> Result<(), Report> {

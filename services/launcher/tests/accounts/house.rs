@@ -20,6 +20,7 @@ pub(crate) struct House {
     _folder: tempfile::TempDir,
     _late: LateRoutes,
     _running: Running,
+    pub(crate) local: Peer,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) socket: PathBuf,
     pub(crate) address: String,
@@ -54,7 +55,7 @@ impl House {
             guard,
             late,
             running,
-            ..
+            local,
         } = instance::start(wiring).await.unwrap();
         let unix = UnixDoor::bind(&paths.socket, Audience::Owner).await.unwrap();
         let tcp = TcpDoor::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -67,6 +68,7 @@ impl House {
             _folder: folder,
             _late: late,
             _running: running,
+            local,
             clock,
             socket: paths.socket,
             address,

@@ -8,7 +8,7 @@ use sla_proto::account::v1::{
 };
 use sla_proto::etl::v1::UpdateScheduleRequest;
 use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
-use sla_proto::peer::Rank;
+use sla_proto::peer::{Bearer, Rank};
 use sla_proto::series::v1::{Query, query};
 use sla_proto::set::v1::{CreateSetRequest, DeleteSetRequest, GetSetRequest, ListSetsRequest, UpdateSetRequest};
 use sla_proto::violation::v1::{EvaluateNowRequest, EvaluateRequest, GetOverviewRequest, WatchViolationsRequest};
@@ -146,6 +146,19 @@ async fn ranks_and_passwords_change_at_once_and_the_log_tells_it() {
     };
     let refused = bob.sets().create_set(set()).await.unwrap_err();
     assert_eq!(told(&refused), (Code::PermissionDenied, reason::NOT_ALLOWED.to_owned()));
+    // What a role passes on with a user's token is done as that user.
+    let passed_on = house.local.clone().bearing(Bearer::holding(&token));
+    let me = passed_on
+        .account()
+        .who_am_i(WhoAmIRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!((me.caller.as_str(), me.rank()), ("bob", Rank::Viewer.message()));
+    assert_eq!(
+        passed_on.sets().create_set(set()).await.unwrap_err().code(),
+        Code::PermissionDenied
+    );
     let ada = house.ada().await;
     let promote = UpdateUserRequest {
         name: "BOB".to_owned(),

@@ -28,7 +28,9 @@ async fn turned_away(channel: &Channel, path: &str, token: Option<&str>) -> Opti
         .await;
     let status = called.err()?;
     let info = status.get_details_error_info()?;
-    let away = [reason::NOT_ALLOWED, reason::UNAUTHENTICATED].contains(&info.reason.as_str());
+    // A wrong password is an answer of the service, not of the door.
+    let away = [reason::NOT_ALLOWED, reason::UNAUTHENTICATED].contains(&info.reason.as_str())
+        && status.message() != "name or password is wrong";
     away.then_some((status.code(), info.reason))
 }
 

@@ -90,7 +90,8 @@ impl ViolationsApi {
             Ok(shown) => shown,
             // A deleted set is still in the ledger, by its id.
             Err(SlaError::NotFound { .. }) if request.with_retired => {
-                asker.shown(&self.0.sets().await?, Some(request.set.clone()))
+                let sets = self.0.sets().await?;
+                asker.shown(&sets, Some(request.set.clone()))
             }
             Err(error) => return Err(error),
         };

@@ -8,37 +8,21 @@ use color_eyre::eyre::{Report, WrapErr as _, eyre};
 use sla_proto::peer::MAX_TOKEN_BYTES;
 use zeroize::Zeroizing;
 
-use crate::command::{Session, remote};
 use crate::config::environment;
 use crate::instance;
 
 /// Characters of an instance's name or address in the name of the file.
 const MAX_SHOWN: usize = 40;
 
-/// The token to call with: from `--token-file`, else from the last login; `None` without one.
-pub(crate) fn load(session: &Session) -> Result<Option<Zeroizing<String>>, Report> {
-    if let Some(file) = &session.global.token_file {
+/// The token to call with: from the file that was named, else from the last login; `None` without one.
+pub(crate) fn load(named: Option<&Path>, kept: Option<&Path>) -> Result<Option<Zeroizing<String>>, Report> {
+    if let Some(file) = named {
         return read(file).wrap_err_with(|| format!("cannot read the token in {}", file.display()));
     }
-    let Some(file) = file(session)? else { return Ok(None) };
-    if !file.exists() {
-        return Ok(None);
-    }
     // One that cannot be used is none: the instance then says what to do, and `sla login` writes it anew.
-    Ok(read(&file).unwrap_or_default())
-}
-
-/// Keeps the token of a login; gives the file.
-pub(crate) fn save(session: &Session, token: &str) -> Result<PathBuf, Report> {
-    let file = file(session)?.ok_or_else(|| eyre!("there is no home folder to keep the token in"))?;
-    write(&file, token).wrap_err_with(|| format!("cannot keep the token in {}", file.display()))?;
-    Ok(file)
-}
-
-/// Forgets the token of a login.
-pub(crate) fn forget(session: &Session) -> Result<(), Report> {
-    let Some(file) = file(session)? else { return Ok(()) };
-    remove(&file).wrap_err_with(|| format!("cannot remove {}", file.display()))
+    Ok(kept
+        .filter(|file| file.exists())
+        .and_then(|file| read(file).unwrap_or_default()))
 }
 
 /// Removes the file of a token; one that is gone is as good.
@@ -72,16 +56,12 @@ fn read(file: &Path) -> Result<Option<Zeroizing<String>>, Report> {
     Ok(Some(text))
 }
 
-/// The file for the instance that is talked to.
-pub(crate) fn file(session: &Session) -> Result<Option<PathBuf>, Report> {
-    let target = match remote::address(&session.global)? {
-        Some(address) => address,
-        None => format!("{} in {}", session.config().instance.name, session.paths.data.display()),
-    };
+/// The file of a login to `target`: an address, or an instance of this host. `None` without a home folder.
+pub(crate) fn file(target: &str) -> Option<PathBuf> {
     let folder = environment("XDG_STATE_HOME")
         .map(PathBuf::from)
         .or_else(|| environment("HOME").map(|home| Path::new(&home).join(".local").join("state")));
-    Ok(folder.map(|folder| folder.join("sla").join("tokens").join(file_name(&target))))
+    Some(folder?.join("sla").join("tokens").join(file_name(target)))
 }
 
 /// Something to recognize, and a number that tells targets apart.

@@ -1,6 +1,6 @@
 //! `sla login`, `logout`, `whoami`, `register`.
 
-use color_eyre::eyre::{Report, eyre};
+use color_eyre::eyre::{Report, WrapErr as _, eyre};
 use serde_json::{Value, json};
 use sla_domain::SafeText;
 use sla_proto::account::v1::{LoginRequest, LogoutRequest, RegisterRequest, WhoAmIRequest};
@@ -26,7 +26,9 @@ pub(crate) async fn login(session: &Session, arguments: &LoginArgs) -> Result<Ex
         client: client(),
     };
     let opened = peer.account().login(request).await?.into_inner();
-    let file = keyring::save(session, &opened.token)?;
+    let file = session.token_file()?;
+    let file = file.ok_or_else(|| eyre!("there is no home folder to keep the token in"))?;
+    keyring::write(&file, &opened.token).wrap_err_with(|| format!("cannot keep the token in {}", file.display()))?;
     let (user, held) = (opened.user.unwrap_or_default(), opened.session.unwrap_or_default());
     if session.global.json {
         let token_file = file.display().to_string();
@@ -82,7 +84,7 @@ pub(crate) async fn register(session: &Session, arguments: &RegisterArgs) -> Res
 
 /// Ends the session and forgets its token.
 pub(crate) async fn logout(session: &Session) -> Result<Exit, Report> {
-    let had_token = keyring::load(session)?.is_some();
+    let had_token = session.token()?.is_some();
     let ended = if had_token {
         let peer = session.stranger().await?;
         match peer.account().logout(LogoutRequest {}).await {
@@ -94,7 +96,9 @@ pub(crate) async fn logout(session: &Session) -> Result<Exit, Report> {
     } else {
         false
     };
-    keyring::forget(session)?;
+    if let Some(file) = session.token_file()? {
+        keyring::remove(&file).wrap_err_with(|| format!("cannot remove {}", file.display()))?;
+    }
     if session.global.json {
         output::print_json(&json!({ "ended": ended }));
     } else {
