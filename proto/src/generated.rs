@@ -18,5 +18,5 @@ macro_rules! package {
 }
 
 package!(
-    series, objective, server, result, etl, storage, set, violation, retrieval
+    account, series, objective, server, result, etl, storage, set, violation, retrieval
 );

@@ -2,6 +2,7 @@
 //! process; only the transport below differs.
 
 mod access;
+mod bearer;
 mod channel;
 mod claim;
 pub mod contract;
@@ -17,14 +18,15 @@ use futures::future::BoxFuture;
 use tonic::transport::{Endpoint, Uri};
 use tonic_health::pb::health_client::HealthClient;
 
-pub use access::{Access, access};
+pub use access::{Access, Rank, access};
+pub use bearer::{Bearer, MAX_TOKEN_BYTES, Presented};
 pub use channel::{BoxError, PeerChannel, PeerService};
 pub use claim::Claims;
 pub use deadline::{DeadlineClass, deadline_class};
 pub use late::LateRoutes;
 pub use routed::role_of;
 
-use crate::{etl, retrieval, server, set, storage, violation};
+use crate::{account, etl, retrieval, server, set, storage, violation};
 
 /// The largest answer a peer accepts, in bytes. Lists are paged far below it.
 pub const MAX_ANSWER_BYTES: usize = 16 << 20;
@@ -78,6 +80,10 @@ macro_rules! clients {
 }
 
 clients! {
+    /// People: who may what, who did what.
+    account: account::account_service_client::AccountServiceClient;
+    /// Stored accounts and the audit log.
+    account_store: storage::account_store_service_client::AccountStoreServiceClient;
     /// Version, roles, catalogues.
     server: server::server_service_client::ServerServiceClient;
     /// Launching and watching runs.
@@ -138,6 +144,13 @@ impl Peer {
     #[must_use]
     pub fn claiming(mut self, claims: Claims) -> Self {
         self.channel = self.channel.claiming(claims);
+        self
+    }
+
+    /// The same peer, whose calls carry this token. It may change at any time; a call that carries one already keeps it.
+    #[must_use]
+    pub fn bearing(mut self, bearer: Bearer) -> Self {
+        self.channel = self.channel.bearing(bearer);
         self
     }
 

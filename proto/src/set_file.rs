@@ -39,6 +39,9 @@ struct FileSet<T> {
     description: String,
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     active: bool,
+    /// Seen by its owner and by admins alone.
+    #[serde(default, skip_serializing_if = "is_no")]
+    private: bool,
     #[serde(default = "Vec::new")]
     objective: Vec<T>,
 }
@@ -207,6 +210,7 @@ fn file_set(set: &SlaSet, ids: bool) -> FileSet<FileObjective> {
         name: set.name.clone(),
         description: set.description.clone(),
         active: set.active,
+        private: set.private,
         objective: set.objectives.iter().map(objective).collect(),
     }
 }
@@ -263,6 +267,7 @@ fn wired_set(set: FileSet<Spanned<FileObjective>>, text: &str) -> Result<SlaSet,
         name,
         description: set.description,
         active: set.active,
+        private: set.private,
         objectives,
         ..SlaSet::default()
     })

@@ -4,6 +4,7 @@ mod answers;
 mod headline;
 mod needs;
 mod overlay_view;
+mod people;
 mod picking;
 mod quitting;
 mod trail;
@@ -61,6 +62,8 @@ pub(crate) struct App {
     keeps_drafts: bool,
     /// The console ends as soon as the changes are saved.
     leaving: bool,
+    /// The form of the login was closed: it is not opened again by itself.
+    declined_login: bool,
 }
 
 /// What a new console starts with.
@@ -101,6 +104,7 @@ impl App {
             trail: trail::Trail::default(),
             keeps_drafts: start.keeps_drafts,
             leaving: false,
+            declined_login: false,
         })
     }
 

@@ -20,7 +20,7 @@ mod widget;
 pub use command::keymap::KeymapError;
 pub use command::{commands_markdown, commands_roff};
 pub use context::log_ring::LogRing;
-pub use link::Attach;
+pub use link::{Attach, KeepToken};
 pub use shell::editor::Editing;
 pub use shell::event_loop::Exit;
 pub use shell::run::{TuiError, TuiOptions, run};

@@ -34,6 +34,9 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Called before each attempt to connect: finds or starts the instance. An error is shown and the attempt counts as failed.
 pub type Attach = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
+/// Takes the token of a login, or forgets it; an error is shown.
+pub type KeepToken = Arc<dyn Fn(Option<&str>) -> Result<(), String> + Send + Sync>;
+
 /// What the app wants of the link.
 #[derive(Debug)]
 pub(crate) enum LinkCommand {
@@ -188,7 +191,12 @@ impl<W: Wire> Keeper<W> {
         let answer = tokio::time::timeout(OPEN_TIMEOUT, self.wire.call(GetServerInfoRequest {}.into())).await;
         match answer {
             Err(_) => Err("the instance does not answer".to_owned()),
-            Ok(Err(problem)) => Err(problem.sentence()),
+            Ok(Err(problem)) => {
+                if problem.reason == "UNAUTHENTICATED" {
+                    self.tell(LinkEvent::Stranger(problem.sentence())).await;
+                }
+                Err(problem.sentence())
+            }
             Ok(Ok(Reply::Server(server))) if server.api_level != sla_proto::API_LEVEL => Err(format!(
                 "the instance speaks API level {}, this console {}: start another with --instance NAME",
                 server.api_level,
@@ -198,10 +206,13 @@ impl<W: Wire> Keeper<W> {
         }
     }
 
-    /// Without a connection nothing can be asked; the app keeps what it has.
+    /// Without a connection nothing can be asked; the app keeps what it has. Logging in is what makes one.
     async fn refuse(&self, command: LinkCommand) {
-        if let LinkCommand::Call { slot, id, .. } = command {
-            let result = Err(problem::no_connection());
+        if let LinkCommand::Call { slot, id, request } = command {
+            let result = match request {
+                Request::Login(_) => self.wire.call(request).await,
+                _ => Err(problem::no_connection()),
+            };
             self.tell(LinkEvent::Reply { slot, id, result }).await;
         }
     }

@@ -1,7 +1,9 @@
 //! What lies over a screen: help, palette, a line being typed, a question, the log, a text.
 
+mod login;
 mod pick;
 
+pub(crate) use login::Login;
 pub(crate) use pick::{Item, Pick, PickKind};
 
 use crate::command::{Cmd, Scope, palette};
@@ -43,6 +45,8 @@ pub(crate) enum Overlay {
     },
     /// The console's own log, scrolled up.
     Log { scroll: usize },
+    /// Name and password.
+    Login(Login),
     /// A list to choose from.
     Pick(Pick),
     /// Lines to read.
@@ -67,7 +71,7 @@ impl Overlay {
     pub(crate) fn scopes(&self) -> &'static [Scope] {
         match self {
             Self::Help { .. } | Self::Log { .. } | Self::Text { .. } => &[Scope::List, Scope::Global],
-            Self::Palette { .. } | Self::Prompt { .. } => &[Scope::Form],
+            Self::Palette { .. } | Self::Prompt { .. } | Self::Login(_) => &[Scope::Form],
             Self::Confirm { .. } => &[Scope::Confirm],
             Self::Pick(_) => &[Scope::Pick, Scope::List, Scope::Global],
         }
@@ -77,6 +81,7 @@ impl Overlay {
     pub(crate) fn field_mut(&mut self) -> Option<&mut TextField> {
         match self {
             Self::Palette { field, .. } | Self::Prompt { field, .. } => Some(field),
+            Self::Login(login) => Some(login.field_mut()),
             _ => None,
         }
     }

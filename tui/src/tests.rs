@@ -1,5 +1,6 @@
 //! Flow tests: the real app, a scripted instance behind it, keys in, pictures out.
 
+mod accounts;
 pub(crate) mod driver;
 mod figures;
 #[cfg(test)]
@@ -10,6 +11,8 @@ mod frames;
 mod hostile;
 #[cfg(test)]
 mod keeping;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod pictures;
 #[cfg(test)]

@@ -206,6 +206,7 @@ pub fn set_message(set: &SlaSet, active: bool) -> wire::SlaSet {
         author: set.author.clone(),
         updated: Some(timestamp(set.updated_ms)),
         active,
+        ..wire::SlaSet::default()
     }
 }
 

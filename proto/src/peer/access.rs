@@ -1,43 +1,98 @@
-//! Who may make which call: the doors ask before a service sees it.
+//! Who may make which call: the doors ask before a service sees it. The table is `proto/permissions.txt`; the build fails on
+//! an rpc without a line there.
+
+use crate::account::v1 as pb;
+
+/// What a user may do; each may all that those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rank {
+    /// Looks at things.
+    Viewer,
+    /// Makes and changes agreements.
+    Editor,
+    /// Starts runs, changes the schedule, stops the instance.
+    Operator,
+    /// Says who may what.
+    Admin,
+}
+
+impl Rank {
+    /// All of them, rising.
+    pub const ALL: [Self; 4] = [Self::Viewer, Self::Editor, Self::Operator, Self::Admin];
+
+    /// As it is written by people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Editor => "editor",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The rank called `word`.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rank| rank.word() == word)
+    }
+
+    /// The rank of a message; `None` where none is given.
+    pub fn of_message(rank: pb::Rank) -> Option<Self> {
+        match rank {
+            pb::Rank::Unspecified => None,
+            pb::Rank::Viewer => Some(Self::Viewer),
+            pb::Rank::Editor => Some(Self::Editor),
+            pb::Rank::Operator => Some(Self::Operator),
+            pb::Rank::Admin => Some(Self::Admin),
+        }
+    }
+
+    /// For a message.
+    pub fn message(self) -> pb::Rank {
+        match self {
+            Self::Viewer => pb::Rank::Viewer,
+            Self::Editor => pb::Rank::Editor,
+            Self::Operator => pb::Rank::Operator,
+            Self::Admin => pb::Rank::Admin,
+        }
+    }
+}
 
 /// What a call needs of its caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Looks at things; whoever reaches a door.
-    Read,
-    /// Changes an agreement, a run or the schedule: who may use the console.
-    Write,
-    /// Ends the process: whoever is on its host.
-    Host,
+    /// Whoever reaches a door, without being anybody.
+    Anyone,
+    /// A user of at least this rank, where the instance knows users.
+    User(Rank),
+    /// The same, and only on its host.
+    Host(Rank),
     /// How roles keep what they know; a console never does it.
     Roles,
 }
 
-/// First words of rpcs that change nothing.
-const READING: &[&str] = &[
-    "Analyze", "Check", "Estimate", "Evaluate", "Export", "Get", "List", "Read", "Suggest", "Tail", "Validate", "Watch",
-];
-
-/// What the rpc at `path` (`/package.Service/Method`) needs. One that nobody thought of is a change.
-pub fn access(path: &str) -> Access {
-    let (service, method) = path.rsplit_once('/').unwrap_or(("", path));
-    match (service, method) {
-        (_, "StopServer") => Access::Host,
-        // Tries again what is kept already; the console's list of dead letters has a key for it.
-        (_, "ReplayDeadLetter") => Access::Write,
-        ("/grpc.health.v1.Health", _) => Access::Read,
-        _ if service.starts_with("/grpc.reflection.") => Access::Read,
-        _ if READING.iter().any(|word| begins(method, word)) => Access::Read,
-        _ if service.starts_with("/sla.storage.v1.") => Access::Roles,
-        _ => Access::Write,
+impl Access {
+    /// The least rank of a user who may; `None` where no user is asked for.
+    pub fn least_rank(self) -> Option<Rank> {
+        match self {
+            Self::User(rank) | Self::Host(rank) => Some(rank),
+            Self::Anyone | Self::Roles => None,
+        }
     }
 }
 
-/// Whether `word` is the first word of `method`: `Get` of `GetSet`, not of `Gettext`.
-fn begins(method: &str, word: &str) -> bool {
-    method
-        .strip_prefix(word)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(|next: char| next.is_ascii_uppercase()))
+/// Sorted by path.
+const TABLE: &[(&str, Access)] = &include!(concat!(env!("OUT_DIR"), "/permissions.rs"));
+
+/// What the rpc at `path` (`/package.Service/Method`) needs. What is not in the contract needs the most.
+pub fn access(path: &str) -> Access {
+    if path.starts_with("/grpc.health.v1.Health/") {
+        return Access::Anyone;
+    }
+    if path.starts_with("/grpc.reflection.") {
+        return Access::User(Rank::Viewer);
+    }
+    let found = TABLE.binary_search_by(|(known, _)| (*known).cmp(path));
+    found.map_or(Access::Host(Rank::Admin), |at| TABLE[at].1)
 }
 
 #[cfg(test)]
@@ -46,28 +101,59 @@ mod tests {
     use crate::peer::{DeadlineClass, contract, deadline_class};
 
     #[test]
-    fn what_only_roles_write_is_known_by_name() {
-        let of = |wanted| {
-            contract::rpcs()
-                .into_iter()
-                .map(|rpc| rpc.path)
-                .filter(|path| access(path) == wanted)
-                .map(|path| path.rsplit_once('/').unwrap().1.to_owned())
-                .collect::<Vec<_>>()
-        };
-        for method in ["PutStoredSet", "PutViolations", "ApplyBatch", "CreateRun"] {
-            assert!(of(Access::Roles).contains(&method.to_owned()), "{method}");
-        }
-        assert_eq!(of(Access::Host), ["StopServer"]);
-        assert!(access("/sla.set.v1.SetService/Gettext") == Access::Write);
+    fn the_table_is_the_contract() {
+        let mut paths: Vec<String> = contract::rpcs().into_iter().map(|rpc| rpc.path).collect();
+        paths.sort();
+        assert_eq!(TABLE.iter().map(|(path, _)| *path).collect::<Vec<_>>(), paths);
+        assert!(TABLE.iter().all(|(path, needed)| access(path) == *needed));
     }
 
     #[test]
-    fn nothing_that_writes_passes_for_a_look() {
+    fn what_only_roles_do_and_what_is_unknown() {
+        let of = |wanted| {
+            TABLE
+                .iter()
+                .filter(move |(_, needed)| *needed == wanted)
+                .map(|(path, _)| *path)
+        };
+        for path in of(Access::Roles) {
+            assert!(
+                path.starts_with("/sla.storage.v1.") || path.ends_with("/Authenticate"),
+                "{path} is closed to everybody"
+            );
+        }
+        let open: Vec<&str> = of(Access::Anyone).collect();
+        assert_eq!(
+            open,
+            [
+                "/sla.account.v1.AccountService/Login",
+                "/sla.account.v1.AccountService/Register"
+            ]
+        );
+        for unknown in ["/sla.set.v1.SetService/Gettext", "/x.Y/GetZ", "nonsense", ""] {
+            assert_eq!(access(unknown), Access::Host(Rank::Admin), "{unknown}");
+        }
+        assert_eq!(access("/grpc.health.v1.Health/Check"), Access::Anyone);
+    }
+
+    #[test]
+    fn nothing_that_writes_for_all_passes_for_a_look() {
         for rpc in contract::rpcs() {
-            if deadline_class(&rpc.path) == DeadlineClass::Write {
-                assert_ne!(access(&rpc.path), Access::Read, "{}", rpc.path);
+            // Of one's own account a viewer may change things.
+            let own = rpc.path.starts_with("/sla.account.v1.");
+            if deadline_class(&rpc.path) == DeadlineClass::Write && !own {
+                assert_ne!(access(&rpc.path), Access::User(Rank::Viewer), "{}", rpc.path);
             }
         }
+    }
+
+    #[test]
+    fn ranks_rise_and_are_read_as_they_are_written() {
+        assert!(Rank::ALL.is_sorted());
+        for rank in Rank::ALL {
+            assert_eq!(Rank::of_word(rank.word()), Some(rank));
+            assert_eq!(Rank::of_message(rank.message()), Some(rank));
+        }
+        assert_eq!(Rank::of_word("root"), None);
     }
 }

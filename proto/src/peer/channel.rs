@@ -12,6 +12,7 @@ use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
+use super::bearer::Bearer;
 use super::claim::Claims;
 use super::deadline::{DeadlineClass, deadline_class};
 
@@ -46,6 +47,7 @@ pub struct PeerChannel {
     inner: BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>,
     dated: bool,
     claims: Claims,
+    bearer: Bearer,
 }
 
 impl fmt::Debug for PeerChannel {
@@ -60,12 +62,18 @@ impl PeerChannel {
             inner: BoxCloneSyncService::new(service.map_err(Into::into)),
             dated: true,
             claims: Claims::default(),
+            bearer: Bearer::default(),
         }
     }
 
     /// With these claims on each call.
     pub(super) fn claiming(self, claims: Claims) -> Self {
         Self { claims, ..self }
+    }
+
+    /// With this token on each call.
+    pub(super) fn bearing(self, bearer: Bearer) -> Self {
+        Self { bearer, ..self }
     }
 
     /// Without deadlines of its own: below a channel that has set them already.
@@ -90,6 +98,9 @@ impl Service<http::Request<Body>> for PeerChannel {
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let inner = self.inner.clone();
         self.claims.put(request.headers_mut());
+        if let Err(refused) = self.bearer.put(request.headers_mut()) {
+            return Box::pin(async move { Err(BoxError::from(refused)) });
+        }
         let limit = if self.dated {
             deadline_class(request.uri().path()).limit()
         } else {

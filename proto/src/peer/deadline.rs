@@ -38,6 +38,17 @@ const WRITES: &[&str] = &[
     "/sla.set.v1.SetService/DeleteSet",
     "/sla.set.v1.SetService/DuplicateSet",
     "/sla.server.v1.ServerService/StopServer",
+    // Some of these also wait for their turn to hash a password.
+    "/sla.account.v1.AccountService/Register",
+    "/sla.account.v1.AccountService/Login",
+    "/sla.account.v1.AccountService/Logout",
+    "/sla.account.v1.AccountService/ChangePassword",
+    "/sla.account.v1.AccountService/RevokeSession",
+    "/sla.account.v1.AccountService/CreateToken",
+    "/sla.account.v1.AccountService/AddUser",
+    "/sla.account.v1.AccountService/UpdateUser",
+    "/sla.account.v1.AccountService/CreateInvitation",
+    "/sla.storage.v1.AccountStoreService/ChangeAccounts",
 ];
 
 const SOURCE_READS: &[&str] = &[

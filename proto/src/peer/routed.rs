@@ -12,6 +12,7 @@ use super::channel::{BoxError, PeerChannel};
 /// The roles, and the packages of which each serves all services.
 const PACKAGES: &[(&str, &[&str])] = &[
     ("storage", &["sla.storage.v1"]),
+    ("account", &["sla.account.v1"]),
     ("etl", &["sla.etl.v1"]),
     ("sla", &["sla.set.v1", "sla.violation.v1"]),
     ("retrieval", &["sla.retrieval.v1"]),

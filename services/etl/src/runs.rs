@@ -244,6 +244,7 @@ impl Runs {
             return self.stored(id).await;
         };
         if !run.has_ended() {
+            run.change(|progress| progress.cancelled_by(by));
             run.cancel.cancel();
             let waits = run.to_message().state() == RunState::Queued;
             self.note(Level::Info, &run, &format!("cancelled by {}", SafeText::new(by)));

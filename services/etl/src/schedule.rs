@@ -234,7 +234,7 @@ impl Schedule {
     }
 
     /// Changes it, and answers when the change is stored.
-    pub async fn update(&self, request: &UpdateScheduleRequest) -> Result<ScheduleMessage, EtlError> {
+    pub async fn update(&self, request: &UpdateScheduleRequest, author: &str) -> Result<ScheduleMessage, EtlError> {
         if !self.0.enabled {
             return Err(EtlError::WrongState {
                 what: "this instance starts no runs by itself".to_owned(),
@@ -242,19 +242,21 @@ impl Schedule {
         }
         let mut changed = *self.timetable();
         changed.change(request, self.0.clock.now_ms())?;
-        self.store(changed).await?;
+        self.store(changed, author).await?;
         let mut timetable = self.timetable();
         // The timer may have moved the next times meanwhile: only what was asked for is changed.
         timetable.change(request, self.0.clock.now_ms())?;
         Ok(timetable.to_message())
     }
 
-    async fn store(&self, timetable: Timetable) -> Result<(), EtlError> {
+    /// `author` is who wants it so; empty where only time has passed.
+    async fn store(&self, timetable: Timetable, author: &str) -> Result<(), EtlError> {
         let mut schedule = timetable.to_message();
         // Kept through a pause too.
         schedule.next_metadata = Some(convert::timestamp(timetable.next_metadata_ms));
         let request = PutStoredScheduleRequest {
             schedule: Some(schedule),
+            author: author.to_owned(),
         };
         match self.0.peer.run_store().put_stored_schedule(request).await {
             Ok(_) => Ok(()),
@@ -332,7 +334,7 @@ impl Schedule {
                     *timetable
                 };
                 if due.metadata
-                    && let Err(error) = self.store(timetable).await
+                    && let Err(error) = self.store(timetable, "").await
                 {
                     tracing::warn!(%error, "the next time of metadata could not be stored");
                 }

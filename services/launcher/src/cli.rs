@@ -1,5 +1,7 @@
 //! The command line. Help, completions and the man page are made from these definitions.
 
+mod people;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -10,12 +12,18 @@ use crate::command::csv_file::CsvColumns;
 use crate::config::{Flags, Span};
 use crate::instance::ROLES;
 
+pub(crate) use people::{
+    AuditArgs, LoginArgs, RegisterArgs, Secret, SessionAction, SessionArgs, TokenAction, TokenArgs, UserAction,
+    UserArgs,
+};
+
 /// Service-level agreements in the terminal: were they kept, are they kept, will they be kept.
 #[derive(Debug, Parser)]
 #[command(name = "sla", version, disable_help_subcommand = true)]
 #[command(
     after_help = "Without a command the console opens. Exit codes: 0 ok, 1 at risk, 2 violated, 3 no data,\n\
-                        64 usage, 65 bad input, 69 service or source away, 70 internal error, 78 bad configuration."
+                        64 usage, 65 bad input, 69 service or source away, 70 internal error, 77 not allowed,\n\
+                        78 bad configuration."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -45,6 +53,15 @@ pub(crate) struct Global {
     /// Configuration file.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Instance")]
     pub(crate) config: Option<PathBuf>,
+    /// File with the token to call with; default the one that `sla login` has written.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SLA_TOKEN_FILE",
+        help_heading = "Instance"
+    )]
+    pub(crate) token_file: Option<PathBuf>,
     /// Answer in JSON (docs/reference/json.md).
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
@@ -111,6 +128,22 @@ pub(crate) enum Command {
     Analyze(AnalyzeArgs),
     /// How good the forecasts would have been: rolling origins, no look-ahead.
     Backtest(BacktestArgs),
+    /// People: the first user that is added makes every call need one.
+    User(UserArgs),
+    /// Log in with name and password; the token is kept in a file that only you may read.
+    Login(LoginArgs),
+    /// Make an account of your own, where the instance lets you.
+    Register(RegisterArgs),
+    /// End the session and forget its token.
+    Logout,
+    /// Who you are to the instance, and what you may do.
+    Whoami,
+    /// Open sessions, and ending them.
+    Session(SessionArgs),
+    /// Tokens for programs.
+    Token(TokenArgs),
+    /// Who changed what, newest first.
+    Audit(AuditArgs),
     /// The configuration and where each value comes from.
     Config(ConfigArgs),
     /// Print the completions of a shell.
@@ -137,7 +170,7 @@ pub(crate) struct ServeArgs {
     /// End after this long without a console.
     #[arg(long, value_name = "DURATION")]
     pub(crate) idle_exit: Option<Span>,
-    /// Run only these roles here: storage, etl, sla (the SLA manager), retrieval; `[peers]` in the configuration says where the
+    /// Run only these roles here: storage, account, etl, sla (the SLA manager), retrieval; `[peers]` in the configuration says where the
     /// others are.
     #[arg(long, value_delimiter = ',', value_name = "ROLE", value_parser = role)]
     pub(crate) roles: Vec<String>,

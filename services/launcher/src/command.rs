@@ -14,6 +14,7 @@ mod json;
 mod manual;
 mod metrics;
 mod outlook;
+mod people;
 mod remote;
 mod runs;
 mod samples;
@@ -80,6 +81,14 @@ async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> R
         Some(Command::Demo(arguments)) => Box::pin(console::demo(session, &arguments)).await,
         Some(Command::Serve(arguments)) => serve::serve(session, &arguments).await,
         Some(Command::Stop) => stop::stop(&session).await,
+        Some(Command::User(arguments)) => people::users::users(&session, arguments).await,
+        Some(Command::Login(arguments)) => people::login::login(&session, &arguments).await,
+        Some(Command::Register(arguments)) => people::login::register(&session, &arguments).await,
+        Some(Command::Logout) => people::login::logout(&session).await,
+        Some(Command::Whoami) => people::login::whoami(&session).await,
+        Some(Command::Session(arguments)) => people::sessions::sessions(&session, arguments).await,
+        Some(Command::Token(arguments)) => people::sessions::tokens(&session, arguments).await,
+        Some(Command::Audit(arguments)) => people::audit::audit(&session, &arguments).await,
         Some(Command::Config(arguments)) => Ok(config::config(&session, &arguments)),
         Some(Command::Evaluate(arguments)) => evaluate::evaluate(&session, &arguments).await,
         Some(Command::Run(arguments)) => runs::run(&session, &arguments).await,

@@ -29,6 +29,8 @@ impl Exit {
     pub(crate) const UNAVAILABLE: Self = Self(69);
     /// Something broke here (EX_SOFTWARE).
     pub(crate) const SOFTWARE: Self = Self(70);
+    /// Nobody is known to call, or the user may not do that (EX_NOPERM).
+    pub(crate) const NOT_ALLOWED: Self = Self(77);
     /// The configuration is wrong (EX_CONFIG).
     pub(crate) const CONFIG: Self = Self(78);
 
@@ -81,6 +83,7 @@ impl Exit {
             Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::FailedPrecondition => {
                 Self::UNAVAILABLE
             }
+            Code::Unauthenticated | Code::PermissionDenied => Self::NOT_ALLOWED,
             _ => Self::SOFTWARE,
         }
     }

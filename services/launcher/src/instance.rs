@@ -12,7 +12,8 @@ mod roles;
 mod serve;
 mod source;
 
-pub(crate) use attach::{Wanted, attach, ensure};
+pub(crate) use attach::{Wanted, attach, connect, ensure};
+pub(crate) use folder::{make as make_folder, open_private};
 pub(crate) use lock::is_free;
 pub use paths::Paths;
 pub use plan::{Demo, Serve};

@@ -39,6 +39,14 @@ pub enum SlaError {
         /// As it was asked for.
         name: SafeText,
     },
+    /// The set is another user's.
+    #[error("set {name} is {owner}'s: only {owner} and operators change it")]
+    NotYours {
+        /// Its name.
+        name: SafeText,
+        /// Who made it.
+        owner: SafeText,
+    },
     /// Another set has the name.
     #[error("a set named {name} exists already")]
     NameTaken {
@@ -169,6 +177,9 @@ impl ToStatus for SlaError {
             }
             Self::NotFound { .. } => Problem::new(Code::NotFound, reason::NOT_FOUND, text)
                 .hint("list the sets to see what there is")
+                .status(),
+            Self::NotYours { owner, .. } => Problem::new(Code::PermissionDenied, reason::NOT_ALLOWED, text.clone())
+                .hint(format!("make a copy of your own, or ask {owner}"))
                 .status(),
             Self::NameTaken { .. } => Problem::new(Code::AlreadyExists, reason::NAME_TAKEN, text.clone())
                 .field("name", text)

@@ -5,5 +5,6 @@ pub mod default_set;
 pub mod editor;
 pub mod identity;
 pub mod plan;
+pub mod sight;
 pub mod suggestion;
 pub mod validation;

@@ -13,10 +13,12 @@ use crate::board::News;
 use crate::core::ManagerCore;
 use crate::ledger::Announcement;
 use crate::options::{WATCH_HEARTBEAT, WATCH_QUEUE, WATCH_STUCK};
+use crate::sets::sight::{Asker, Shown};
 
-/// One watcher: numbers its messages and knows its set.
+/// One watcher: numbers its messages, and knows who it is and which set it asked for.
 struct Watcher {
     core: Arc<ManagerCore>,
+    asker: Asker,
     set_id: Option<String>,
     out: mpsc::Sender<Result<pb::WatchViolationsResponse, Status>>,
     sequence: u64,
@@ -25,6 +27,7 @@ struct Watcher {
 /// Starts telling; the stream ends on shutdown or when its reader is stuck.
 pub(crate) fn stream(
     core: &Arc<ManagerCore>,
+    asker: Asker,
     set_id: Option<String>,
 ) -> ReceiverStream<Result<pb::WatchViolationsResponse, Status>> {
     let (out, messages) = mpsc::channel(WATCH_QUEUE);
@@ -32,6 +35,7 @@ pub(crate) fn stream(
     let news = core.board.news();
     let watcher = Watcher {
         core: core.clone(),
+        asker,
         set_id,
         out,
         sequence: 0,
@@ -73,8 +77,14 @@ impl Watcher {
         }
     }
 
+    /// As the sets are now: one may have become private since the stream began.
+    fn shown(&self) -> Shown {
+        let sets = self.core.catalog.sets().unwrap_or_default();
+        self.asker.shown(&sets, self.set_id.clone())
+    }
+
     fn snapshot(&self) -> pb::watch_violations_response::Event {
-        let overview = self.core.board.snapshot().overview(self.set_id.as_deref());
+        let overview = self.core.board.snapshot().overview(&self.shown());
         pb::watch_violations_response::Event::Snapshot(overview)
     }
 
@@ -85,13 +95,13 @@ impl Watcher {
 
     fn event(&self, news: &News) -> Option<pb::watch_violations_response::Event> {
         use pb::watch_violations_response::Event;
-        let set_id = self.set_id.as_deref();
-        let mine = |violation: &pb::Violation| set_id.is_none_or(|id| id == violation.set_id);
+        let shown = self.shown();
+        let mine = |violation: &pb::Violation| shown.has(&violation.set_id);
         match news {
             News::Evaluated { now, before } if before.at_ms.is_none() || !now.same_objectives(before) => {
-                Some(Event::Snapshot(now.overview(set_id)))
+                Some(Event::Snapshot(now.overview(&shown)))
             }
-            News::Evaluated { now, before } => now.update(before, set_id).map(Event::Update),
+            News::Evaluated { now, before } => now.update(before, &shown).map(Event::Update),
             News::Ledger(announcement) => match &**announcement {
                 Announcement::Opened(violation) => mine(violation).then(|| Event::Opened(violation.clone())),
                 Announcement::Closed(violation) => mine(violation).then(|| Event::Closed(violation.clone())),

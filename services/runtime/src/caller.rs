@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::unistd::{Uid, User};
-use sla_proto::peer::Access;
+use sla_proto::peer::{Access, Rank};
 use tokio::sync::OnceCell;
 
 use crate::pace::Pace;
@@ -28,14 +28,27 @@ pub enum Way {
 }
 
 impl Way {
-    /// Whether a call that came this way may be one of `access`.
+    /// Whether a call that came this way may be one of `access`, whoever makes it.
     pub fn may(self, access: Access) -> bool {
         match access {
-            Access::Read | Access::Write => true,
-            Access::Host => self >= Self::Socket,
+            Access::Anyone | Access::User(_) => true,
+            Access::Host(_) => self >= Self::Socket,
             Access::Roles => self == Self::Role,
         }
     }
+}
+
+/// A user of the instance, as the role account knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Stays when the name changes.
+    pub user_id: String,
+    /// The name.
+    pub user: String,
+    /// What this call may do.
+    pub rank: Rank,
+    /// The session or token that it was made with; empty when the uid at the socket said who calls.
+    pub session_id: String,
 }
 
 /// Who makes a call; the layers put it into the request's extensions.
@@ -45,6 +58,27 @@ pub struct Caller {
     pub user: String,
     /// How the call came.
     pub way: Way,
+    /// Who it is to the instance; `None` for roles, and where no accounts are in use.
+    pub known: Option<Known>,
+    /// Where it came from, as far as a transport said so.
+    pub end: End,
+}
+
+impl Caller {
+    /// A role, on behalf of `user`.
+    pub fn role(user: Option<String>) -> Self {
+        Self {
+            user: user.unwrap_or_else(|| SYSTEM.to_owned()),
+            way: Way::Role,
+            known: None,
+            end: End::Unknown,
+        }
+    }
+
+    /// Whether it has at least `rank`. Where nobody is asked who he is, everybody has.
+    pub fn has(&self, rank: Rank) -> bool {
+        self.known.as_ref().is_none_or(|known| known.rank >= rank)
+    }
 }
 
 /// The user's name of a request, for the record.
@@ -90,10 +124,30 @@ impl Connection {
         &self.pace
     }
 
-    /// Who calls over it.
+    /// Who is at the other end.
+    pub fn end(&self) -> End {
+        self.end
+    }
+
+    /// Who calls over it, as the system names him.
     pub async fn caller(&self) -> Caller {
         let user = self.name.get_or_init(|| name(self.end)).await.clone();
-        Caller { user, way: self.way }
+        Caller {
+            user,
+            way: self.way,
+            known: None,
+            end: self.end,
+        }
+    }
+
+    /// The same for a user of the instance, whom the system need not name.
+    pub(crate) fn used_by(&self, known: Known) -> Caller {
+        Caller {
+            user: known.user.clone(),
+            way: self.way,
+            known: Some(known),
+            end: self.end,
+        }
     }
 }
 
@@ -130,7 +184,14 @@ mod tests {
     #[test]
     fn only_roles_keep_things_and_only_this_host_ends_things() {
         let may = |way: Way| {
-            [Access::Read, Access::Write, Access::Host, Access::Roles].map(|access| u8::from(way.may(access)))
+            let viewer = Rank::Viewer;
+            [
+                Access::Anyone,
+                Access::User(viewer),
+                Access::Host(viewer),
+                Access::Roles,
+            ]
+            .map(|access| u8::from(way.may(access)))
         };
         assert_eq!(may(Way::Network), [1, 1, 0, 0]);
         assert_eq!(may(Way::Socket), [1, 1, 1, 0]);

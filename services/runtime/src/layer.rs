@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use sla_proto::peer::{Access, Claims, access, deadline_class};
+use sla_proto::peer::{Access, Bearer, Claims, Presented, access, deadline_class};
 use tokio::sync::Semaphore;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower_service::Service;
 
-use crate::caller::{Caller, Connection, SYSTEM, Way};
+use crate::caller::{Caller, Connection, End, Way};
+use crate::gate::Gate;
 use crate::pool::panic_text;
 use crate::status::{Problem, reason};
 
@@ -30,6 +31,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct GuardLayer {
     calls: Arc<Semaphore>,
     secret: Option<Arc<str>>,
+    gate: Option<Gate>,
 }
 
 impl GuardLayer {
@@ -38,6 +40,7 @@ impl GuardLayer {
         Self {
             calls: Arc::new(Semaphore::new(max_calls)),
             secret: None,
+            gate: None,
         }
     }
 
@@ -45,6 +48,13 @@ impl GuardLayer {
     #[must_use]
     pub fn trusting(mut self, secret: Option<Arc<str>>) -> Self {
         self.secret = secret;
+        self
+    }
+
+    /// Asks `gate` who makes each call that comes through a door. Without one nobody is asked.
+    #[must_use]
+    pub fn asking(mut self, gate: Option<Gate>) -> Self {
+        self.gate = gate;
         self
     }
 }
@@ -63,6 +73,7 @@ impl<S> tower_layer::Layer<S> for GuardLayer {
             inner,
             calls: self.calls.clone(),
             secret: self.secret.clone(),
+            gate: self.gate.clone(),
         }
     }
 }
@@ -73,6 +84,7 @@ pub struct Guarded<S> {
     inner: S,
     calls: Arc<Semaphore>,
     secret: Option<Arc<str>>,
+    gate: Option<Gate>,
 }
 
 impl<S> Service<http::Request<Body>> for Guarded<S>
@@ -96,21 +108,25 @@ where
         };
         let connection = request.extensions().get::<Connection>().cloned();
         let claims = Claims::take(request.headers_mut());
+        let presented = Bearer::take(request.headers_mut());
         let is_role = self.secret.as_deref().is_some_and(|secret| claims.knows(secret));
         // A clone is not yet ready; the service that was polled is used and its clone stays behind.
         let fresh = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, fresh);
+        let gate = self.gate.clone();
         let path = request.uri().path().to_owned();
         let limit = time_limit(&request);
         Box::pin(async move {
+            let access = access(&path);
             let caller = match &connection {
-                Some(connection) if !is_role => connection.caller().await,
-                _ => Caller {
-                    user: claims.caller().unwrap_or_else(|| SYSTEM.to_owned()),
-                    way: Way::Role,
+                // A role that passes on a user's token calls as that user, and may what he may.
+                None if presented == Presented::Nothing => Caller::role(claims.caller()),
+                Some(_) if is_role && presented == Presented::Nothing => Caller::role(claims.caller()),
+                connection => match admitted(gate.as_ref(), connection.as_ref(), presented, access).await {
+                    Ok(caller) => caller,
+                    Err(refused) => return Ok(refused.into_http()),
                 },
             };
-            let access = access(&path);
             if !caller.way.may(access) {
                 return Ok(not_allowed(access).into_http());
             }
@@ -140,9 +156,28 @@ where
     }
 }
 
+/// Who calls through a door, when he may make a call of `access`.
+async fn admitted(
+    gate: Option<&Gate>,
+    connection: Option<&Connection>,
+    presented: Presented,
+    access: Access,
+) -> Result<Caller, Status> {
+    let inside = Connection::new(End::Unknown, Way::Network);
+    let connection = connection.unwrap_or(&inside);
+    let (Some(gate), Some(least)) = (gate, access.least_rank()) else {
+        return Ok(connection.caller().await);
+    };
+    match gate.known(connection.end(), presented).await? {
+        None => Ok(connection.caller().await),
+        Some(known) if known.rank < least => Err(crate::gate::outranked(&known, least)),
+        Some(known) => Ok(connection.used_by(known)),
+    }
+}
+
 fn not_allowed(access: Access) -> Status {
     let (words, hint) = match access {
-        Access::Host => (
+        Access::Host(_) => (
             "an instance can be stopped from its own host only",
             "run `sla stop` there",
         ),
@@ -195,7 +230,6 @@ fn parse_timeout(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::caller::End;
     use sla_proto::Peer;
     use sla_proto::server::v1::server_service_server::{ServerService, ServerServiceServer};
     use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse, StopServerRequest, StopServerResponse};

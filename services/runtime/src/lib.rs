@@ -4,6 +4,7 @@
 //! Invariant: knows no service. Whatever differs between roles comes in as an argument.
 
 pub mod caller;
+pub mod gate;
 pub mod health;
 pub mod layer;
 pub mod pace;

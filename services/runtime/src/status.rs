@@ -44,8 +44,12 @@ pub mod reason {
     pub const ZOMBIE_READER: &str = "ZOMBIE_READER";
     /// Another process holds the lease under which this was written.
     pub const FENCED: &str = "FENCED";
-    /// The way by which a call came does not allow it.
+    /// The way by which a call came, or the rank of its user, does not allow it.
     pub const NOT_ALLOWED: &str = "NOT_ALLOWED";
+    /// Nobody is known to make this call.
+    pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
+    /// Too many wrong passwords: it must be waited.
+    pub const TOO_MANY_TRIES: &str = "TOO_MANY_TRIES";
     /// Too much work at once.
     pub const OVERLOADED: &str = "OVERLOADED";
     /// It took too long.
@@ -76,6 +80,8 @@ pub mod reason {
         ZOMBIE_READER,
         FENCED,
         NOT_ALLOWED,
+        UNAUTHENTICATED,
+        TOO_MANY_TRIES,
         OVERLOADED,
         TOO_SLOW,
         INTERNAL,

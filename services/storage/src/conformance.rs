@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a conformance suite fails by panicking")]
 
+mod accounts;
 mod leases;
 mod ledger;
 mod placements;
@@ -14,6 +15,7 @@ mod state;
 
 use crate::port::Store;
 
+pub use accounts::accounts;
 pub use leases::leases;
 pub use ledger::ledger;
 pub use placements::placements;
@@ -29,6 +31,7 @@ pub async fn everything(store: &dyn Store) {
     sets(store).await;
     ledger(store).await;
     state(store).await;
+    accounts(store).await;
     placements(store).await;
     // Last: from now on the ledger is written under a lease.
     leases(store).await;

@@ -42,6 +42,12 @@ pub enum StoreError {
         /// The name.
         name: String,
     },
+    /// Another user has this name, whatever its case.
+    #[error("a user called {name:?} is there already")]
+    UserTaken {
+        /// The name.
+        name: String,
+    },
     /// Someone saved a newer version.
     #[error("set {id:?}: version {expected} was to be replaced, stored is {}", stored_version(stored.as_deref()))]
     StaleVersion {

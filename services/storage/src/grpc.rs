@@ -1,5 +1,6 @@
 //! The services of `sla.storage.v1` in front of the ports.
 
+mod accounts;
 mod leases;
 mod ledger;
 mod placements;
@@ -13,6 +14,7 @@ pub(crate) mod status;
 use std::sync::Arc;
 
 use sla_domain::SeriesId;
+use sla_proto::storage::v1::account_store_service_server::AccountStoreServiceServer;
 use sla_proto::storage::v1::lease_store_service_server::LeaseStoreServiceServer;
 use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreServiceServer;
 use sla_proto::storage::v1::placement_store_service_server::PlacementStoreServiceServer;
@@ -68,6 +70,7 @@ where
             .add_service(StateStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_PUT_MESSAGE_BYTES))
             .add_service(LeaseStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .add_service(PlacementStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
+            .add_service(AccountStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
     }
 }
 

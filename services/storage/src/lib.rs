@@ -39,7 +39,7 @@ pub use metrics::{StorageMetrics, StorageSnapshot};
 #[cfg(feature = "mysql")]
 pub use mysql::MysqlStore;
 pub use options::{RetentionOptions, StorageOptions};
-pub use port::{LedgerStore, ResultStore, RunStore, SetStore, StateStore, Store};
+pub use port::{AccountStore, LedgerStore, ResultStore, RunStore, SetStore, StateStore, Store};
 pub use service::StorageService;
 pub use sqlite::SqliteStore;
 pub use store::SqlStore;

@@ -2,11 +2,15 @@
 
 use async_trait::async_trait;
 use sla_domain::SeriesId;
+use sla_proto::account::v1::AuditEntry;
 use sla_proto::etl::v1::{Run, Schedule};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::result::v1::SeriesResult;
 use sla_proto::series::v1::Series;
-use sla_proto::storage::v1::{DeadLetter, LatestResult, Lease, LedgerChange, Placement, ScoredForecast, StateEntry};
+use sla_proto::storage::v1::{
+    ChangeAccountsRequest, DeadLetter, LatestResult, Lease, LedgerChange, Placement, ScoredForecast, StateEntry,
+    StoredAccount, StoredToken,
+};
 use sla_proto::violation::v1::Violation;
 
 use crate::error::StoreError;
@@ -33,6 +37,10 @@ pub const MAX_SETS: usize = 1000;
 pub const MAX_CLAIMS: usize = 1024;
 /// The lease of the one manager that writes the ledger.
 pub const MANAGER_LEASE: &str = sla_proto::lease::MANAGER;
+/// Accounts at most.
+pub const MAX_ACCOUNTS: usize = 1000;
+/// Rows of one change of accounts at most: accounts, tokens, ends and entries of the audit log.
+pub const MAX_ACCOUNT_ROWS: usize = 500;
 /// The stream of the embedded mode; it begins at offset 0.
 pub const LOCAL_SOURCE: &str = "local";
 
@@ -117,6 +125,8 @@ pub struct SetDelete {
     pub id: String,
     /// Its version.
     pub expected_version: u64,
+    /// Who deletes it, for the audit log.
+    pub author: String,
 }
 
 /// Which violations are wanted. Empty text and bytes mean all.
@@ -233,7 +243,7 @@ pub trait SetStore: Send + Sync + 'static {
     /// versions.
     async fn put_sets(&self, puts: Vec<SetPut>, deletes: Vec<SetDelete>) -> Result<Vec<SlaSet>, StoreError>;
     /// Deletes the version named, and retires its objectives as [`SetStore::put_sets`] does.
-    async fn delete_set(&self, id: &str, expected_version: u64) -> Result<(), StoreError>;
+    async fn delete_set(&self, delete: SetDelete) -> Result<(), StoreError>;
 }
 
 /// Runs and the schedule, durable.
@@ -249,8 +259,8 @@ pub trait RunStore: Send + Sync + 'static {
     async fn list_runs(&self, unfinished_only: bool, page: Page) -> Result<Paged<Run>, StoreError>;
     /// The schedule; `None` when it was never changed.
     async fn schedule(&self) -> Result<Option<Schedule>, StoreError>;
-    /// Replaces the schedule.
-    async fn put_schedule(&self, schedule: Schedule) -> Result<(), StoreError>;
+    /// Replaces the schedule; `author` stands in the audit log.
+    async fn put_schedule(&self, schedule: Schedule, author: &str) -> Result<(), StoreError>;
 }
 
 /// Violations as they were opened and closed, forecasts as they were made and scored. A write whose fence is lower than the
@@ -307,7 +317,26 @@ pub trait PlacementStore: Send + Sync + 'static {
     async fn placements(&self) -> Result<Vec<Placement>, StoreError>;
 }
 
-/// All ports in one.
-pub trait Store: ResultStore + SetStore + RunStore + LedgerStore + StateStore + LeaseStore + PlacementStore {}
+/// Accounts, their tokens, and the audit log, whose entries are never changed.
+#[async_trait]
+pub trait AccountStore: Send + Sync + 'static {
+    /// All accounts, in the order of their ids.
+    async fn accounts(&self, page: Page) -> Result<Paged<StoredAccount>, StoreError>;
+    /// All tokens, in a stable order.
+    async fn tokens(&self, page: Page) -> Result<Paged<StoredToken>, StoreError>;
+    /// All of it or nothing; gives back the written accounts with their ids and versions.
+    async fn change_accounts(&self, change: ChangeAccountsRequest) -> Result<Vec<StoredAccount>, StoreError>;
+    /// The audit log, newest first.
+    async fn audit(&self, page: Page) -> Result<Paged<AuditEntry>, StoreError>;
+}
 
-impl<S> Store for S where S: ResultStore + SetStore + RunStore + LedgerStore + StateStore + LeaseStore + PlacementStore {}
+/// All ports in one.
+pub trait Store:
+    ResultStore + SetStore + RunStore + LedgerStore + StateStore + LeaseStore + PlacementStore + AccountStore
+{
+}
+
+impl<S> Store for S where
+    S: ResultStore + SetStore + RunStore + LedgerStore + StateStore + LeaseStore + PlacementStore + AccountStore
+{
+}

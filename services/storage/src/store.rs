@@ -1,6 +1,8 @@
 //! The stores, written once above [`crate::transaction`]: what is kept, by which key, and what supersedes what.
 
+mod accounts;
 mod apply;
+mod audit;
 mod counter;
 mod facts;
 mod forecasts;

@@ -27,7 +27,7 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
         "sla-proto" => &["sla-domain"],
         "sla-source" | "sla-runtime" | "sla-bus" | "sla-tui" => &["sla-domain", "sla-proto"],
         "sla-testkit" => &["sla-domain", "sla-proto", "sla-source"],
-        "sla-etl" | "sla-storage" | "sla-retrieval" | "sla-manager" => SERVICE,
+        "sla-account" | "sla-etl" | "sla-storage" | "sla-retrieval" | "sla-manager" => SERVICE,
         "sla-launcher" => return None,
         other => panic!("{other} is new: say in docs/ARCHITECTURE.md and here what it may import"),
     })

@@ -3,6 +3,7 @@
 use sla_proto::etl::v1::RetrySourceResponse;
 
 use super::App;
+use super::people::UNAUTHENTICATED;
 use crate::command::Tab;
 use crate::context::Connection;
 use crate::context::request::{Answer, LinkEvent, Reply, RequestId, Slot};
@@ -40,6 +41,7 @@ impl App {
                     retry_at_ms,
                 };
             }
+            LinkEvent::Stranger(why) => self.stranger(&why),
             LinkEvent::Reply { slot, id, result } => self.reply(slot, id, result),
             LinkEvent::Violations(response) => {
                 if self.cx.watch(*response) {
@@ -74,6 +76,18 @@ impl App {
                 self.cx.ask_server();
             }
         }
+        if let Some(problem) = result
+            .as_ref()
+            .err()
+            .filter(|problem| problem.reason == UNAUTHENTICATED)
+            && slot != Slot::Login
+        {
+            let why = problem.sentence();
+            self.stranger(&why);
+        }
+        let Some(result) = self.people_told(slot, result) else {
+            return;
+        };
         match slot {
             Slot::Server => self.server_told(id, result),
             Slot::EvaluateNow => match result {

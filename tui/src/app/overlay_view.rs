@@ -98,6 +98,7 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
                 inside.field(0, y as u16, width, line, Align::Left, Role::Text);
             }
         }
+        Overlay::Login(login) => login.draw(canvas),
         Overlay::Pick(pick) => pick.draw(canvas),
         Overlay::Text { title, lines, scroll } => {
             let columns = usize::from(canvas.width().saturating_sub(2));

@@ -91,6 +91,7 @@ impl App {
                     overlay.turn(-1);
                 }
             }
+            (Some(Overlay::Login(login)), Cmd::NextField | Cmd::PreviousField) => login.turn(),
             (Some(_), Cmd::Submit) => self.submit_overlay(),
             (Some(_), _) => self.type_key(key),
             (None, cmd) => {
@@ -158,6 +159,7 @@ impl App {
                     self.run(cmd, Some(text));
                 }
             }
+            Some(Overlay::Login(login)) => self.submit_login(login),
             Some(Overlay::Prompt { .. }) => {
                 if let Some(problem) = self.screen().filter_problem() {
                     let problem = problem.to_owned();
@@ -268,7 +270,7 @@ impl App {
         {
             return;
         }
-        if self.pick(cmd, page) {
+        if self.pick(cmd, page) || self.people_command(cmd, argument) {
             return;
         }
         match cmd {
@@ -429,7 +431,8 @@ impl App {
         {
             self.set_filter("");
         }
-        if self.overlay.take().is_some() {
+        if let Some(overlay) = self.overlay.take() {
+            self.declined_login |= matches!(overlay, Overlay::Login(_));
             return;
         }
         if self.return_from() {

@@ -156,6 +156,14 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::PauseSchedule, "pause-schedule", Runs, &["p"], "pause timer", "Stops or starts the runs that start by themselves.").needs(&[Connection]).footer(18),
     entry(Cmd::DeadLetters, "dead-letters", Runs, &["D"], "dead letters", "Lists the records that could not be decoded; Enter tries one again.").needs(&[Connection]).footer(19),
     entry(Cmd::ReplayLetter, "replay-letter", Runs, &[], "try again", "Tries to apply a dead letter again, by its hash.").argument("HASH").needs(&[Connection]),
+    // People.
+    entry(Cmd::Login, "login", Global, &[], "log in", "Asks for name and password, and opens a session; the token is kept for the next console.").argument("NAME"),
+    entry(Cmd::Logout, "logout", Global, &[], "log out", "Ends the session and forgets its token.").needs(&[Connection]),
+    entry(Cmd::WhoAmI, "whoami", Global, &[], "who am I", "Says who you are to the instance, and what you may do.").needs(&[Connection]),
+    entry(Cmd::Users, "users", Global, &[], "users", "Lists the users; for admins.").needs(&[Connection]),
+    entry(Cmd::Sessions, "sessions", Global, &[], "sessions", "Lists your sessions and tokens, or those of NAME, or of all; Enter ends one.").argument("NAME").needs(&[Connection]),
+    entry(Cmd::RevokeSession, "revoke-session", Global, &[], "end session", "Ends a session or token by its id: whoever calls with it is nobody from then on.").argument("ID").dangerous().needs(&[Connection]),
+    entry(Cmd::Audit, "audit", Global, &[], "audit log", "Who changed what, newest first, with before and after; for admins.").needs(&[Connection]),
     // Choosing, forms and questions.
     entry(Cmd::Tick, "tick", Pick, &["space"], "show or hide", "Shows or hides the chosen column."),
     entry(Cmd::MoveUp, "move-up", Pick, &["K"], "move up", "Moves the chosen column one place to the left."),

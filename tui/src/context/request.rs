@@ -1,5 +1,6 @@
 //! What the console asks and what it is told: effects out, messages in.
 
+use sla_proto::account::v1 as account;
 use sla_proto::etl::v1 as etl;
 use sla_proto::retrieval::v1 as retrieval;
 use sla_proto::server::v1 as server;
@@ -45,6 +46,13 @@ pub(crate) enum Slot {
     RunFailures,
     DeadLetters,
     RetrySource,
+    Login,
+    Logout,
+    WhoAmI,
+    Users,
+    Sessions,
+    RevokeSession,
+    Audit,
 }
 
 /// Every unary call of the console, a line each: its name here, the client and the rpc, what is asked and what is answered.
@@ -52,6 +60,13 @@ macro_rules! calls {
     ($of_list:ident) => {
         $of_list! {
             Server server get_server_info: server::GetServerInfoRequest => server::GetServerInfoResponse,
+            Login account login: account::LoginRequest => account::LoginResponse,
+            Logout account logout: account::LogoutRequest => account::LogoutResponse,
+            WhoAmI account who_am_i: account::WhoAmIRequest => account::WhoAmIResponse,
+            Users account list_users: account::ListUsersRequest => account::ListUsersResponse,
+            Sessions account list_sessions: account::ListSessionsRequest => account::ListSessionsResponse,
+            RevokeSession account revoke_session: account::RevokeSessionRequest => account::RevokeSessionResponse,
+            Audit account list_audit: account::ListAuditRequest => account::ListAuditResponse,
             Names source list_metric_names: etl::ListMetricNamesRequest => etl::ListMetricNamesResponse,
             CheckQuery source check_query: etl::CheckQueryRequest => etl::CheckQueryResponse,
             RetrySource source retry_source: etl::RetrySourceRequest => etl::RetrySourceResponse,
@@ -206,6 +221,8 @@ pub(crate) enum LinkEvent {
     Connected,
     /// None stands; the next attempt is in `retry_in_ms`.
     Lost { why: String, retry_in_ms: u64 },
+    /// The instance answers, but does not know who this is: why.
+    Stranger(String),
     /// An attempt is being made now.
     Connecting,
     /// An answer.
@@ -214,6 +231,16 @@ pub(crate) enum LinkEvent {
     Violations(Box<violation::WatchViolationsResponse>),
     /// From the stream of the run that is watched.
     Run(Box<etl::WatchRunResponse>),
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// What the app wants done.
@@ -229,6 +256,8 @@ pub(crate) enum Effect {
     WatchRun(Option<String>),
     /// Try to connect now instead of at the next attempt.
     Reconnect,
+    /// Call with this token from now on and keep it for the next console; `None`: with none.
+    UseToken(Option<Secret>),
     Quit,
     Suspend,
     /// Clear and paint everything.

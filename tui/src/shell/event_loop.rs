@@ -21,7 +21,7 @@ use super::writer::FrameWriter;
 use crate::app::{App, Msg, draw, update};
 use crate::context::Now;
 use crate::context::request::{Effect, LinkEvent};
-use crate::link::{Link, LinkCommand};
+use crate::link::{KeepToken, Link, LinkCommand};
 use crate::widget::canvas::Canvas;
 
 /// Pictures that nobody asked for come at most this often: a burst of news is one frame.
@@ -67,6 +67,7 @@ pub(crate) struct Shell<I: InputSource> {
     pub(crate) editing: Option<Editing>,
     /// The editor that has the terminal now.
     pub(crate) editor: Option<rustix::process::Pid>,
+    pub(crate) keep_token: Option<KeepToken>,
 }
 
 enum Woken {
@@ -222,6 +223,14 @@ impl<I: InputSource> Shell<I> {
             Effect::Cancel(slot) => LinkCommand::Cancel(slot),
             Effect::WatchRun(run_id) => LinkCommand::WatchRun(run_id),
             Effect::Reconnect => LinkCommand::Reconnect,
+            Effect::UseToken(token) => {
+                if let Some(keep) = &self.keep_token
+                    && let Err(why) = keep(token.as_ref().map(|token| token.0.as_str()))
+                {
+                    let _ = notes.try_send(Err(why));
+                }
+                return;
+            }
             Effect::Redraw => return self.writer.invalidate(),
             Effect::Copy(text) => {
                 match clipboard::osc52(&text) {

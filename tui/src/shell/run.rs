@@ -21,7 +21,7 @@ use crate::app::{App, Start};
 use crate::command::keymap::KeymapError;
 use crate::context::Now;
 use crate::context::log_ring::LogRing;
-use crate::link::{Attach, Link, PeerWire, Wire};
+use crate::link::{Attach, KeepToken, Link, PeerWire, Wire};
 use crate::remembered::{REMEMBERED_BYTES_MAX, Remembered};
 use crate::theme::caps::Caps;
 
@@ -55,6 +55,8 @@ pub struct TuiOptions {
     pub attach: Option<Attach>,
     /// The user's editor; without one a set is edited in the form alone.
     pub editing: Option<Editing>,
+    /// Takes the token of a login: calls are made with it from then on, and it is kept for the next console.
+    pub keep_token: Option<KeepToken>,
 }
 
 impl std::fmt::Debug for TuiOptions {
@@ -81,6 +83,7 @@ impl TuiOptions {
             log: LogRing::default(),
             attach: None,
             editing: None,
+            keep_token: None,
         }
     }
 }
@@ -157,6 +160,7 @@ pub(crate) async fn run_on(wire: impl Wire, options: TuiOptions) -> Result<Exit,
         suspended: false,
         editing: options.editing,
         editor: None,
+        keep_token: options.keep_token,
     };
     shell.paint();
     let exit = shell.run().await;

@@ -556,6 +556,13 @@ impl Script {
                 schedule: Some(schedule(m.paused == Some(true))),
             }
             .into(),
+            Request::Login(_)
+            | Request::Logout(_)
+            | Request::WhoAmI(_)
+            | Request::Users(_)
+            | Request::Sessions(_)
+            | Request::RevokeSession(_)
+            | Request::Audit(_) => return super::accounts::answer(request),
             Request::RetrySource(_) => etl::RetrySourceResponse {
                 status: Some(self.source()),
             }

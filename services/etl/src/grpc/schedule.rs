@@ -23,7 +23,7 @@ impl ScheduleService for Core {
         let user = sla_runtime::caller::user(request.extensions());
         let schedule = self
             .schedule
-            .update(request.get_ref())
+            .update(request.get_ref(), &user)
             .await
             .map_err(|error| refused("UpdateSchedule", &error))?;
         let paused = if schedule.paused { ", paused" } else { "" };

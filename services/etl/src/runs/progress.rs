@@ -62,6 +62,13 @@ impl RunProgress {
         }
     }
 
+    /// `user` wants it to end before its time; the first one counts.
+    pub fn cancelled_by(&mut self, user: &str) {
+        if self.run.cancelled_by.is_empty() {
+            self.run.cancelled_by = SafeText::new(user).into_string();
+        }
+    }
+
     /// The id.
     pub fn id(&self) -> &str {
         &self.run.id

@@ -8,9 +8,11 @@ use std::time::Duration;
 use color_eyre::eyre::{Report, WrapErr as _};
 use sla_domain::{SystemClock, instant};
 use sla_proto::Peer;
+use sla_proto::peer::Bearer;
 use sla_runtime::telemetry;
-use sla_tui::{Attach, Background, Caps, ColourDepth, Editing, LogRing, TuiOptions};
+use sla_tui::{Attach, Background, Caps, ColourDepth, Editing, KeepToken, LogRing, TuiOptions};
 
+use super::people::keyring;
 use super::{Session, remote};
 use crate::cli::DemoArgs;
 use crate::config::{ConsoleConfig, Flags, Loaded, environment, user_config_file};
@@ -29,15 +31,19 @@ const DEMO_IDLE: Duration = Duration::from_secs(2);
 pub(crate) async fn open(mut session: Session) -> Result<Exit, Report> {
     need_terminal()?;
     if let Some(address) = remote::address(&session.global)? {
-        return draw(&session, Peer::lazy_tcp(&address)?, address, None).await;
+        let bearer = session.bearer()?;
+        let peer = Peer::lazy_tcp(&address)?.bearing(bearer.clone());
+        let keep = token_keeper(bearer, session.token_file()?);
+        return draw(&session, peer, keep, address, None).await;
     }
     if session.paths.running().is_none() && session.config().source.url.is_empty() {
         session = ask_for_source(session)?;
     }
     let idle = session.config().instance.idle_exit;
-    let wanted = session.wanted(idle.duration());
+    let wanted = session.wanted(idle.duration())?;
     let target = format!("instance {}", session.config().instance.name);
-    let exit = attach_and_draw(&session, session.paths.clone(), wanted, target).await?;
+    let keep = token_keeper(wanted.bearer.clone(), session.token_file()?);
+    let exit = attach_and_draw(&session, session.paths.clone(), wanted, keep, target).await?;
     let words = format!("The watch goes on for {idle} without a console; `sla` comes back to it, `sla stop` ends it.");
     output::remark(&words);
     Ok(exit)
@@ -63,18 +69,30 @@ pub(crate) async fn demo(session: Session, arguments: &DemoArgs) -> Result<Exit,
         source_url: String::new(),
         serve,
         environment: None,
+        bearer: Bearer::default(),
     };
-    attach_and_draw(&session, Paths::inside(&folder), wanted, "the demo".to_owned()).await
+    // What is done to the demo is gone with it.
+    let keep = token_keeper(wanted.bearer.clone(), None);
+    attach_and_draw(&session, Paths::inside(&folder), wanted, keep, "the demo".to_owned()).await
 }
 
 /// Draws at once; the link finds or starts the instance while the first frame is already there.
-async fn attach_and_draw(session: &Session, paths: Paths, wanted: Wanted, target: String) -> Result<Exit, Report> {
+async fn attach_and_draw(
+    session: &Session,
+    paths: Paths,
+    wanted: Wanted,
+    keep: KeepToken,
+    target: String,
+) -> Result<Exit, Report> {
     let socket = paths.running();
     if socket.is_some() {
-        // A wrong source or version is said before the screen is taken.
-        instance::attach(&paths, &wanted).await?;
+        // A wrong source or version is said before the screen is taken; who is not known logs in on it.
+        match instance::attach(&paths, &wanted).await {
+            Err(report) if is_unauthenticated(&report) => {}
+            other => drop(other?),
+        }
     }
-    let peer = Peer::lazy_unix(socket.as_deref().unwrap_or(&paths.socket))?;
+    let peer = Peer::lazy_unix(socket.as_deref().unwrap_or(&paths.socket))?.bearing(wanted.bearer.clone());
     let attach: Attach = Arc::new(move || {
         let (paths, wanted) = (paths.clone(), wanted.clone());
         Box::pin(async move {
@@ -83,10 +101,34 @@ async fn attach_and_draw(session: &Session, paths: Paths, wanted: Wanted, target
                 .map_err(|report| format!("{report:#}"))
         })
     });
-    draw(session, peer, target, Some(attach)).await
+    draw(session, peer, keep, target, Some(attach)).await
 }
 
-async fn draw(session: &Session, peer: Peer, target: String, attach: Option<Attach>) -> Result<Exit, Report> {
+fn is_unauthenticated(report: &Report) -> bool {
+    let status = report.chain().find_map(|cause| cause.downcast_ref::<tonic::Status>());
+    status.is_some_and(|status| status.code() == tonic::Code::Unauthenticated)
+}
+
+/// Takes the token of a login, or forgets it: for this console, and in `file` for the next.
+fn token_keeper(bearer: Bearer, file: Option<PathBuf>) -> KeepToken {
+    Arc::new(move |token: Option<&str>| {
+        bearer.set(token);
+        let Some(file) = &file else { return Ok(()) };
+        let kept = match token {
+            Some(token) => keyring::write(file, token),
+            None => keyring::remove(file),
+        };
+        kept.map_err(|error| format!("the token could not be kept in {}: {error}", file.display()))
+    })
+}
+
+async fn draw(
+    session: &Session,
+    peer: Peer,
+    keep: KeepToken,
+    target: String,
+    attach: Option<Attach>,
+) -> Result<Exit, Report> {
     let config = session.config();
     let ring = LogRing::default();
     let lines = ring.clone();
@@ -106,6 +148,7 @@ async fn draw(session: &Session, peer: Peer, target: String, attach: Option<Atta
     options.log = ring;
     options.attach = attach;
     options.editing = editing();
+    options.keep_token = Some(keep);
     Ok(match sla_tui::run(peer, options).await? {
         sla_tui::Exit::Quit => Exit::OK,
         sla_tui::Exit::Signal(number) => Exit::signal(number),

@@ -31,10 +31,12 @@ pub(crate) fn man_page() -> Result<Exit, Report> {
 
 #[cfg(test)]
 mod tests {
+    use sla_proto::peer::{Access, access, contract};
+
     use crate::config::defaults_markdown;
 
     /// The generated pages of `docs/reference/`, each with its heading.
-    fn pages() -> [(&'static str, String); 2] {
+    fn pages() -> [(&'static str, String); 3] {
         let commands = format!(
             "# Commands of the console\n\nMade from the registry in `tui/src/command/`; type `:` and a name, or press a key. \
              `[console.keys]` rebinds.\n\n{}",
@@ -46,7 +48,29 @@ mod tests {
              parts: `SLA_SOURCE__URL`.\n\n{}",
             defaults_markdown()
         );
-        [("commands.md", commands), ("config.md", config)]
+        let permissions = format!(
+            "# Permissions\n\nWho may make which call, made from `proto/permissions.txt`. Before the first user is added everybody \
+             may what the way of the call allows ([people](../guide/people.md)).\n\n| rpc | who |\n|---|---|\n{}",
+            permissions()
+        );
+        [
+            ("commands.md", commands),
+            ("config.md", config),
+            ("permissions.md", permissions),
+        ]
+    }
+
+    fn permissions() -> String {
+        let line = |path: &str| {
+            let who = match access(path) {
+                Access::Anyone => "anyone".to_owned(),
+                Access::User(rank) => rank.word().to_owned(),
+                Access::Host(rank) => format!("{}, on the host of the instance", rank.word()),
+                Access::Roles => "the roles of an instance among themselves".to_owned(),
+            };
+            format!("| `{}` | {who} |\n", path.trim_start_matches('/'))
+        };
+        contract::rpcs().iter().map(|rpc| line(&rpc.path)).collect()
     }
 
     /// With SLA_UPDATE_DOCS set it writes the pages instead.

@@ -22,7 +22,7 @@ pub(crate) async fn stop(session: &Session) -> Result<Exit, Report> {
         output::remark(&format!("no instance {:?} is running", session.config().instance.name));
         return Ok(Exit::OK);
     };
-    let peer = Peer::connect_unix(&socket).await?;
+    let peer = Peer::connect_unix(&socket).await?.bearing(session.bearer()?);
     let info = peer
         .server()
         .get_server_info(GetServerInfoRequest {})

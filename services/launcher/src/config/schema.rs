@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sla_account::Registration;
 use sla_domain::duration::{format_ms, parse_ms};
 use sla_source::{SourceError, SourceOptions, redact_url};
 
@@ -75,6 +76,8 @@ pub struct Config {
     pub(crate) console: ConsoleConfig,
     /// Roles in other processes.
     pub(crate) peers: PeersConfig,
+    /// People.
+    pub(crate) account: AccountConfig,
 }
 
 /// `[source]`: a Prometheus-compatible server.
@@ -253,17 +256,47 @@ pub(crate) struct PeersConfig {
     pub(crate) sla: String,
     /// Address of the role retrieval.
     pub(crate) retrieval: String,
+    /// Address of the role account: without it, and without the role here, nobody is asked who he is.
+    pub(crate) account: String,
 }
 
 impl PeersConfig {
     /// Role and address, whether given or empty.
-    pub(crate) fn addresses(&self) -> [(&'static str, &str); 4] {
+    pub(crate) fn addresses(&self) -> [(&'static str, &str); 5] {
         [
             ("etl", &self.etl),
             ("storage", &self.storage),
             ("sla", &self.sla),
             ("retrieval", &self.retrieval),
+            ("account", &self.account),
         ]
+    }
+}
+
+/// `[account]`: users, once there are any.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AccountConfig {
+    /// Who may make an account for himself: closed (nobody), invitation (who has a code) or open.
+    pub(crate) registration: String,
+}
+
+impl Default for AccountConfig {
+    fn default() -> Self {
+        Self {
+            registration: "closed".to_owned(),
+        }
+    }
+}
+
+impl AccountConfig {
+    /// The word as it is meant; checked when the configuration was read.
+    pub(crate) fn registration(&self) -> Registration {
+        match self.registration.as_str() {
+            "open" => Registration::Open,
+            "invitation" => Registration::Invitation,
+            _ => Registration::Closed,
+        }
     }
 }
 
@@ -421,6 +454,11 @@ impl Config {
                 &["auto", "dark", "light"][..],
             ),
             ("console.unicode", &self.console.unicode, &["auto", "true", "false"][..]),
+            (
+                "account.registration",
+                &self.account.registration,
+                &["closed", "invitation", "open"][..],
+            ),
         ] {
             if !words.contains(&value.as_str()) {
                 let fix = format!("give one of {}", words.join(", "));

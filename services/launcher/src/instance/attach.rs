@@ -5,6 +5,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Report, WrapErr as _};
+use sla_proto::peer::Bearer;
 use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse};
 use sla_proto::{API_LEVEL, Peer};
 use sla_source::redact_url;
@@ -31,6 +32,8 @@ pub(crate) struct Wanted {
     pub(crate) serve: Vec<String>,
     /// A variable of the environment for it.
     pub(crate) environment: Option<(&'static str, String)>,
+    /// What calls are made with, where the instance has users.
+    pub(crate) bearer: Bearer,
 }
 
 /// Starts an instance when none runs, and waits until its socket answers.
@@ -50,7 +53,7 @@ async fn running(paths: &Paths, wanted: &Wanted) -> Result<(PathBuf, Option<Star
 /// Attaches to the running instance or starts one, and waits until it answers.
 pub(crate) async fn attach(paths: &Paths, wanted: &Wanted) -> Result<Peer, Report> {
     let (socket, started) = running(paths, wanted).await?;
-    match greet(&socket).await {
+    match greet(&socket, wanted.bearer.clone()).await {
         Ok((peer, info)) => {
             check(&info, wanted)?;
             Ok(peer)
@@ -63,8 +66,14 @@ pub(crate) async fn attach(paths: &Paths, wanted: &Wanted) -> Result<Peer, Repor
     }
 }
 
-async fn greet(socket: &Path) -> Result<(Peer, GetServerInfoResponse), Report> {
-    let peer = Peer::connect_unix(socket).await?;
+/// Connects to the instance, started when none runs, and asks it for nothing.
+pub(crate) async fn connect(paths: &Paths, wanted: &Wanted) -> Result<Peer, Report> {
+    let (socket, _) = running(paths, wanted).await?;
+    Ok(Peer::connect_unix(&socket).await?.bearing(wanted.bearer.clone()))
+}
+
+async fn greet(socket: &Path, bearer: Bearer) -> Result<(Peer, GetServerInfoResponse), Report> {
+    let peer = Peer::connect_unix(socket).await?.bearing(bearer);
     let info = peer.server().get_server_info(GetServerInfoRequest {}).await?;
     Ok((peer, info.into_inner()))
 }

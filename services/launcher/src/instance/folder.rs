@@ -17,7 +17,7 @@ pub(super) fn close_umask() {
 }
 
 /// Makes `folder`, and what is missing above it, for its owner alone. One that is there stays as it is.
-pub(super) fn make(folder: &Path) -> io::Result<()> {
+pub(crate) fn make(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
@@ -46,7 +46,7 @@ fn mend_below(path: &Path, depth: usize) -> io::Result<()> {
 
 /// Opens `path` for writing, made for its owner alone when it is not there. Never through a symbolic link, and what it holds is
 /// not touched: the caller cuts it when it knows that the file is its own.
-pub(super) fn open_private(path: &Path) -> io::Result<File> {
+pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)

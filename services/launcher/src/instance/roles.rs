@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use color_eyre::eyre::{Report, eyre};
+use sla_account::{AccountOptions, AccountService};
 use sla_bus::DirectStream;
 use sla_domain::{Clock, SourceId};
 use sla_etl::{EtlOptions, EtlService};
@@ -12,6 +13,7 @@ use sla_proto::series::v1::SourceStatus;
 use sla_proto::server::v1::GetServerInfoResponse;
 use sla_proto::{API_LEVEL, LateRoutes, Peer, convert};
 use sla_retrieval::{RetrievalOptions, RetrievalService};
+use sla_runtime::gate::Gate;
 use sla_runtime::health::RoleHealth;
 use sla_runtime::layer::GuardLayer;
 use sla_runtime::server_info::{ServerFacts, ServerInfo};
@@ -41,7 +43,7 @@ pub struct Wiring<'a> {
 }
 
 /// The words of all roles, in the order in which they start: a store that cannot be opened ends the process first.
-pub(crate) const ROLES: [&str; 4] = ["storage", "etl", "sla", "retrieval"];
+pub(crate) const ROLES: [&str; 5] = ["storage", "account", "etl", "sla", "retrieval"];
 
 /// The roles of this process.
 pub struct Roles {
@@ -76,9 +78,9 @@ impl Running {
 /// What kept one of them from starting, or a secret or address of `[peers]` that cannot be used.
 pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
     let secret = peers::secret(&wiring.config.peers)?;
-    let guard = GuardLayer::default().trusting(secret.clone());
     let (here, late) = Peer::late();
     let peer = here.routed(peers::elsewhere(&wiring.config.peers, wiring.run, secret.as_deref())?);
+    let guard = GuardLayer::default().trusting(secret).asking(gate(&wiring, &peer));
     let pool = match wiring.config.etl.threads {
         0 => CpuPool::per_core(),
         threads => CpuPool::new(threads),
@@ -112,11 +114,21 @@ pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
     })
 }
 
+/// Who asks callers who they are; `None` where no role could answer it.
+fn gate(wiring: &Wiring<'_>, peer: &Peer) -> Option<Gate> {
+    if wiring.run.has("account") || !wiring.config.peers.account.is_empty() {
+        return Some(Gate::through(peer.clone()));
+    }
+    tracing::warn!("nobody is asked who he is: the role account is neither here nor in [peers]");
+    None
+}
+
 /// Starts the role called `word`.
 async fn role(word: &str, wiring: &Wiring<'_>, parts: Parts) -> Result<Box<dyn Role>, Report> {
     let Wiring { config, paths, run, .. } = *wiring;
     Ok(match word {
         "storage" => Box::new(StorageService::start(StorageOptions::in_dir(&paths.data), parts).await?),
+        "account" => Box::new(AccountService::start(account_options(config), parts)?),
         "etl" => {
             let sources = sources(config, run, &parts.clock)?;
             let stream = Arc::new(DirectStream::to(parts.peer.clone()));
@@ -144,6 +156,13 @@ fn sources(config: &Config, run: &Serve, clock: &Arc<dyn Clock>) -> Result<Vec<A
         sources.push(Arc::new(Prometheus::new(options)?));
     }
     Ok(sources)
+}
+
+fn account_options(config: &Config) -> AccountOptions {
+    AccountOptions {
+        registration: config.account.registration(),
+        ..AccountOptions::default()
+    }
 }
 
 fn etl_options(config: &Config, paths: &Paths) -> EtlOptions {

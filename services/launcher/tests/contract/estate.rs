@@ -9,7 +9,7 @@ use sla_testkit::instance::sla;
 
 /// What these processes know each other by.
 pub(crate) const SECRET: &str = "a secret of this test alone";
-const ROLES: [&str; 4] = ["storage", "etl", "sla", "retrieval"];
+const ROLES: [&str; 5] = ["storage", "account", "etl", "sla", "retrieval"];
 
 /// The processes; killed when they are not stopped.
 pub(crate) struct Estate {
@@ -18,7 +18,7 @@ pub(crate) struct Estate {
 }
 
 impl Estate {
-    /// All four, the ones that need others first: any order will do.
+    /// All of them, the ones that need others first: any order will do.
     pub(crate) fn start() -> Self {
         let place = tempfile::tempdir().unwrap();
         let secret = place.path().join("secret");

@@ -106,7 +106,7 @@ async fn the_contract_holds_over_every_transport() {
     );
 }
 
-/// Four processes, each with one role, that know each other by a secret.
+/// Five processes, each with one role, that know each other by a secret.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds_over_roles_in_processes_of_their_own() {
     let estate = Estate::start();

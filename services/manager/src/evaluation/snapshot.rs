@@ -12,6 +12,7 @@ use sla_proto::violation::v1 as pb;
 
 use crate::evaluation::status::severity;
 use crate::options::MAX_HEADLINES;
+use crate::sets::sight::Shown;
 use crate::wording;
 
 /// The state of all active sets at one instant. Cheap to clone.
@@ -44,26 +45,24 @@ impl Snapshot {
         }
     }
 
-    /// The objectives of one set (by id), or all.
-    pub fn of_set<'a>(&'a self, set_id: Option<&'a str>) -> impl Iterator<Item = &'a Arc<pb::ObjectiveStatus>> {
-        self.objectives
-            .iter()
-            .filter(move |o| set_id.is_none_or(|id| o.set_id == id))
+    /// The objectives of the sets that are shown.
+    pub fn of_set<'a>(&'a self, shown: &'a Shown) -> impl Iterator<Item = &'a Arc<pb::ObjectiveStatus>> {
+        self.objectives.iter().filter(move |o| shown.has(&o.set_id))
     }
 
-    /// The overview of one set, or of all.
-    pub fn overview(&self, set_id: Option<&str>) -> pb::Overview {
+    /// The overview of the sets that are shown.
+    pub fn overview(&self, shown: &Shown) -> pb::Overview {
         pb::Overview {
-            counts: Some(counts(self.of_set(set_id).map(Arc::as_ref))),
-            objectives: self.of_set(set_id).map(|objective| (**objective).clone()).collect(),
+            counts: Some(counts(self.of_set(shown).map(Arc::as_ref))),
+            objectives: self.of_set(shown).map(|objective| (**objective).clone()).collect(),
             evaluated: self.at_ms.map(timestamp),
             source: Some(self.source.clone()),
-            headlines: self.headlines(set_id),
+            headlines: self.headlines(shown),
         }
     }
 
-    /// What changed since `before`, for one set or all; `None` when nothing did, not even the instant.
-    pub fn update(&self, before: &Self, set_id: Option<&str>) -> Option<pb::OverviewUpdate> {
+    /// What changed since `before`, in the sets that are shown; `None` when nothing did, not even the instant.
+    pub fn update(&self, before: &Self, shown: &Shown) -> Option<pb::OverviewUpdate> {
         if self.at_ms == before.at_ms && self.source == before.source && self.problem == before.problem {
             return None;
         }
@@ -73,7 +72,7 @@ impl Snapshot {
         };
         let then: HashMap<_, _> = before.objectives.iter().map(|status| (name(status), status)).collect();
         let changed = self
-            .of_set(set_id)
+            .of_set(shown)
             .filter(|now| {
                 let then = then.get(&name(now));
                 !then.is_some_and(|then| Arc::ptr_eq(then, now) || same_figures(then, now))
@@ -81,11 +80,11 @@ impl Snapshot {
             .map(|objective| (**objective).clone())
             .collect();
         Some(pb::OverviewUpdate {
-            counts: Some(counts(self.of_set(set_id).map(Arc::as_ref))),
+            counts: Some(counts(self.of_set(shown).map(Arc::as_ref))),
             objectives: changed,
             evaluated: self.at_ms.map(timestamp),
             source: Some(self.source.clone()),
-            headlines: self.headlines(set_id),
+            headlines: self.headlines(shown),
         })
     }
 
@@ -112,7 +111,7 @@ impl Snapshot {
     }
 
     /// What is wrong now, in words, worst first.
-    pub fn headlines(&self, set_id: Option<&str>) -> Vec<String> {
+    pub fn headlines(&self, shown: &Shown) -> Vec<String> {
         let mut lines = Vec::new();
         if !self.problem.is_empty() {
             lines.push(self.problem.clone());
@@ -121,7 +120,7 @@ impl Snapshot {
         if !self.source.problem.is_empty() {
             lines.push(self.source_away(now_ms));
         }
-        for objective in self.of_set(set_id) {
+        for objective in self.of_set(shown) {
             if lines.len() >= MAX_HEADLINES {
                 break;
             }
@@ -327,25 +326,25 @@ mod tests {
     #[test]
     fn the_first_line_says_what_is_wrong_worst_first() {
         assert_eq!(
-            snapshot().headlines(None),
+            snapshot().headlines(&Shown::all()),
             [
                 "worse host-3 above 4 since 00:11 (1m) worst 40",
                 "load host-3 above 4 since 00:08 (4m) worst 7.2",
                 "silent host-3 no data: newest sample 00:01 (10m)",
             ]
         );
-        let overview = snapshot().overview(None);
+        let overview = snapshot().overview(&Shown::all());
         let counts = overview.counts.unwrap();
         assert_eq!((counts.violated, counts.no_data, counts.ok), (2, 1, 1));
         assert_eq!(overview.objectives.len(), 4);
-        assert!(snapshot().overview(Some("another")).objectives.is_empty());
+        assert!(snapshot().overview(&Shown::one("another")).objectives.is_empty());
     }
 
     #[test]
     fn a_problem_of_the_role_comes_before_everything() {
         let mut snapshot = snapshot();
         snapshot.problem = "the ledger cannot be written since 00:10".into();
-        assert_eq!(snapshot.headlines(None)[0], snapshot.problem);
+        assert_eq!(snapshot.headlines(&Shown::all())[0], snapshot.problem);
     }
 
     #[test]
@@ -357,7 +356,7 @@ mod tests {
             failing_since: Some(timestamp(600_000)),
             ..SourceStatus::default()
         };
-        let lines = snapshot.headlines(None);
+        let lines = snapshot.headlines(&Shown::all());
         assert_eq!(lines[0], "source prom-eu fails since 00:10 (2m): connection refused");
         assert!(lines[1].starts_with("worse host-3 above 4"));
     }
@@ -372,9 +371,9 @@ mod tests {
             .unwrap();
         objectives[fine] = status("fine", &[(700_000, 3.0)]);
         let after = Snapshot::new(720_001, objectives, SourceStatus::default(), String::new());
-        let update = after.update(&before, None).unwrap();
+        let update = after.update(&before, &Shown::all()).unwrap();
         assert_eq!(update.objectives.len(), 1);
         assert!(after.same_objectives(&before));
-        assert!(after.update(&after, None).is_none());
+        assert!(after.update(&after, &Shown::all()).is_none());
     }
 }

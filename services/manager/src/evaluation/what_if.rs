@@ -23,6 +23,7 @@ use crate::samples::reader::{ReadPlan, SamplesRead, read};
 use crate::samples::series::HeldSeries;
 use crate::samples::wanted::Wanted;
 use crate::sets::catalog::KnownObjective;
+use crate::sets::sight::Asker;
 
 /// The longest cap that may be asked for, milliseconds (31 d, as the longest setting of an objective).
 const MAX_CAP_MS: i64 = sla_domain::Objective::MAX_DURATION_MS;
@@ -34,10 +35,11 @@ const CANNOT_EVALUATE: &str = "this cannot be evaluated";
 pub(crate) async fn evaluate(
     core: &ManagerCore,
     request: pb::EvaluateRequest,
+    asker: &Asker,
 ) -> Result<pb::EvaluateResponse, SlaError> {
     core.metrics.what_ifs(1);
     let asked = asked(core, &request)?;
-    let objectives = objectives(core, &request).await?;
+    let objectives = objectives(core, &request, asker).await?;
     let queries = wanted(&objectives);
     let carry_ms = asked.cap_ms.unwrap_or(BEFORE_MS).clamp(BEFORE_MS, MAX_WINDOW_MS);
     let plan = ReadPlan {
@@ -154,15 +156,21 @@ fn asked(core: &ManagerCore, request: &pb::EvaluateRequest) -> Result<Asked, Sla
     })
 }
 
-async fn objectives(core: &ManagerCore, request: &pb::EvaluateRequest) -> Result<Vec<Arc<KnownObjective>>, SlaError> {
+async fn objectives(
+    core: &ManagerCore,
+    request: &pb::EvaluateRequest,
+    asker: &Asker,
+) -> Result<Vec<Arc<KnownObjective>>, SlaError> {
     if request.objectives.is_empty() {
         let sets = core.sets().await?;
-        let of_set: Vec<Arc<KnownObjective>> = match (request.set.as_str(), request.objective_id.as_str()) {
+        let shown = asker.shown(&sets, None);
+        let mut of_set: Vec<Arc<KnownObjective>> = match (request.set.as_str(), request.objective_id.as_str()) {
             // Nothing named: what is watched.
-            ("", "") => return Ok(sets.active()),
+            ("", "") => sets.active(),
             ("", _) => sets.all.iter().flat_map(|set| set.objectives.iter().cloned()).collect(),
-            (set, _) => sets.find(set)?.objectives.clone(),
+            (set, _) => asker.find(&sets, set)?.objectives.clone(),
         };
+        of_set.retain(|known| shown.has(&known.set_id));
         if request.objective_id.is_empty() {
             return Ok(of_set);
         }

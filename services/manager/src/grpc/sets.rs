@@ -5,12 +5,12 @@ use std::sync::Arc;
 use sla_domain::invalid::Invalid;
 use sla_proto::set::v1 as pb;
 use sla_proto::set::v1::set_service_server::SetService;
-use sla_runtime::caller;
 use sla_runtime::status::ToStatus as _;
 use tonic::{Request, Response, Status};
 
 use crate::core::ManagerCore;
 use crate::error::SlaError;
+use crate::sets::sight::Asker;
 use crate::sets::suggestion;
 use crate::sets::validation;
 
@@ -28,17 +28,20 @@ fn refused(error: &SlaError) -> Status {
 
 #[tonic::async_trait]
 impl SetService for SetsApi {
-    async fn list_sets(&self, _: Request<pb::ListSetsRequest>) -> Result<Response<pb::ListSetsResponse>, Status> {
+    async fn list_sets(&self, request: Request<pb::ListSetsRequest>) -> Result<Response<pb::ListSetsResponse>, Status> {
         let _asking = self.0.asks.begin();
         let sets = self.0.sets().await.map_err(|e| refused(&e))?;
-        let sets = sets.all.iter().map(|set| set.message.clone()).collect();
+        let asker = Asker::of(request.extensions());
+        let seen = sets.all.iter().filter(|set| asker.sees(&set.message));
+        let sets = seen.map(|set| set.message.clone()).collect();
         Ok(Response::new(pb::ListSetsResponse { sets }))
     }
 
     async fn get_set(&self, request: Request<pb::GetSetRequest>) -> Result<Response<pb::GetSetResponse>, Status> {
         let _asking = self.0.asks.begin();
         let sets = self.0.sets().await.map_err(|e| refused(&e))?;
-        let set = sets.find(&request.into_inner().set).map_err(|e| refused(&e))?;
+        let asker = Asker::of(request.extensions());
+        let set = asker.find(&sets, &request.get_ref().set).map_err(|e| refused(&e))?;
         Ok(Response::new(pb::GetSetResponse {
             set: Some(set.message.clone()),
         }))
@@ -49,9 +52,9 @@ impl SetService for SetsApi {
         request: Request<pb::CreateSetRequest>,
     ) -> Result<Response<pb::CreateSetResponse>, Status> {
         let _asking = self.0.asks.begin();
-        let author = caller::user(request.extensions());
+        let asker = Asker::of(request.extensions());
         let wanted = request.into_inner().set.unwrap_or_default();
-        let saved = self.0.editor.create(wanted, &author).await.map_err(|e| refused(&e))?;
+        let saved = self.0.editor.create(wanted, &asker).await.map_err(|e| refused(&e))?;
         Ok(Response::new(pb::CreateSetResponse {
             set: Some(saved.set),
             warnings: fields(&saved.warnings),
@@ -63,9 +66,9 @@ impl SetService for SetsApi {
         request: Request<pb::UpdateSetRequest>,
     ) -> Result<Response<pb::UpdateSetResponse>, Status> {
         let _asking = self.0.asks.begin();
-        let author = caller::user(request.extensions());
+        let asker = Asker::of(request.extensions());
         let wanted = request.into_inner().set.unwrap_or_default();
-        let saved = self.0.editor.update(wanted, &author).await.map_err(|e| refused(&e))?;
+        let saved = self.0.editor.update(wanted, &asker).await.map_err(|e| refused(&e))?;
         Ok(Response::new(pb::UpdateSetResponse {
             set: Some(saved.set),
             warnings: fields(&saved.warnings),
@@ -77,10 +80,11 @@ impl SetService for SetsApi {
         request: Request<pb::DeleteSetRequest>,
     ) -> Result<Response<pb::DeleteSetResponse>, Status> {
         let _asking = self.0.asks.begin();
+        let asker = Asker::of(request.extensions());
         let request = request.into_inner();
         self.0
             .editor
-            .delete(&request.id, request.version)
+            .delete(&request.id, request.version, &asker)
             .await
             .map_err(|e| refused(&e))?;
         Ok(Response::new(pb::DeleteSetResponse {}))
@@ -91,12 +95,12 @@ impl SetService for SetsApi {
         request: Request<pb::DuplicateSetRequest>,
     ) -> Result<Response<pb::DuplicateSetResponse>, Status> {
         let _asking = self.0.asks.begin();
-        let author = caller::user(request.extensions());
+        let asker = Asker::of(request.extensions());
         let request = request.into_inner();
         let set = self
             .0
             .editor
-            .duplicate(&request.id, &request.new_name, &author)
+            .duplicate(&request.id, &request.new_name, &asker)
             .await
             .map_err(|e| refused(&e))?;
         Ok(Response::new(pb::DuplicateSetResponse { set: Some(set) }))
@@ -120,12 +124,12 @@ impl SetService for SetsApi {
         request: Request<pb::ApplySetsRequest>,
     ) -> Result<Response<pb::ApplySetsResponse>, Status> {
         let _asking = self.0.asks.begin();
-        let author = caller::user(request.extensions());
+        let asker = Asker::of(request.extensions());
         let request = request.into_inner();
         let applied = self
             .0
             .editor
-            .apply(&request.sets, request.prune, request.dry_run, &author)
+            .apply(&request.sets, request.prune, request.dry_run, &asker)
             .await
             .map_err(|e| refused(&e))?;
         Ok(Response::new(pb::ApplySetsResponse {

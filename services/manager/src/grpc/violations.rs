@@ -22,6 +22,7 @@ use crate::evaluation::what_if;
 use crate::ledger;
 use crate::options::MAX_OVERVIEW_WAIT;
 use crate::outlook::board::breaks_first;
+use crate::sets::sight::{Asker, Shown};
 use crate::watch;
 
 /// The edge: messages in, messages out.
@@ -29,16 +30,19 @@ use crate::watch;
 pub(crate) struct ViolationsApi(pub(crate) Arc<ManagerCore>);
 
 impl ViolationsApi {
-    /// The id of a set named by id or name; `None` for all.
-    async fn set_id(&self, set: &str) -> Result<Option<String>, SlaError> {
+    /// The sets that may be told of: the one named by id or name, or all.
+    async fn shown(&self, set: &str, asker: &Asker) -> Result<Shown, SlaError> {
         if set.is_empty() {
-            return Ok(None);
+            // An instance that knows no sets yet has none to hide.
+            let sets = self.0.catalog.sets().unwrap_or_default();
+            return Ok(asker.shown(&sets, None));
         }
         let sets = self.0.sets().await?;
-        Ok(Some(sets.find(set)?.message.id.clone()))
+        let found = asker.find(&sets, set)?.message.id.clone();
+        Ok(asker.shown(&sets, Some(found)))
     }
 
-    async fn overview(&self, request: pb::GetOverviewRequest) -> Result<pb::Overview, SlaError> {
+    async fn overview(&self, request: pb::GetOverviewRequest, asker: &Asker) -> Result<pb::Overview, SlaError> {
         let wait = request
             .wait
             .as_ref()
@@ -48,8 +52,8 @@ impl ViolationsApi {
             .min(MAX_OVERVIEW_WAIT);
         let deadline = tokio::time::Instant::now() + wait;
         // On the first start even the set may still be in the making.
-        let set_id = loop {
-            match self.set_id(&request.set).await {
+        let shown = loop {
+            match self.shown(&request.set, asker).await {
                 Ok(found) => break found,
                 // Where there are sets, a name that none has is a mistake and not news to come.
                 Err(error) if self.0.catalog.sets().is_ok_and(|sets| !sets.all.is_empty()) => return Err(error),
@@ -58,12 +62,11 @@ impl ViolationsApi {
             }
         };
         let mut snapshots = self.0.board.snapshots();
-        let ready =
-            |snapshot: &Arc<Snapshot>| snapshot.at_ms.is_some() && snapshot.of_set(set_id.as_deref()).next().is_some();
+        let ready = |snapshot: &Arc<Snapshot>| snapshot.at_ms.is_some() && snapshot.of_set(&shown).next().is_some();
         // What is known when the time is over is the answer, whatever it is.
         let _ = tokio::time::timeout_at(deadline, snapshots.wait_for(ready)).await;
-        let mut overview = self.0.board.snapshot().overview(set_id.as_deref());
-        if let Some(set) = self.inactive(set_id.as_deref()) {
+        let mut overview = self.0.board.snapshot().overview(&shown);
+        if let Some(set) = self.inactive(shown.only()) {
             overview
                 .headlines
                 .insert(0, format!("{set} is not active: it is not evaluated"));
@@ -78,11 +81,18 @@ impl ViolationsApi {
         (!set.message.active).then_some(name)
     }
 
-    async fn stored(&self, request: pb::ListViolationsRequest) -> Result<pb::ListViolationsResponse, SlaError> {
-        let set_id = match self.set_id(&request.set).await {
-            Ok(id) => id.unwrap_or_default(),
+    async fn stored(
+        &self,
+        request: pb::ListViolationsRequest,
+        asker: &Asker,
+    ) -> Result<pb::ListViolationsResponse, SlaError> {
+        let shown = match self.shown(&request.set, asker).await {
+            Ok(shown) => shown,
             // A deleted set is still in the ledger, by its id.
-            Err(SlaError::NotFound { .. }) if request.with_retired => request.set.clone(),
+            Err(SlaError::NotFound { .. }) if request.with_retired => {
+                let sets = self.0.sets().await?;
+                asker.shown(&sets, Some(request.set.clone()))
+            }
             Err(error) => return Err(error),
         };
         let page_size = sla_runtime::page::size(request.page_size) as u32;
@@ -91,7 +101,7 @@ impl ViolationsApi {
             .peer
             .ledger()
             .list_stored_violations(ListStoredViolationsRequest {
-                set_id,
+                set_id: shown.only().unwrap_or_default().to_owned(),
                 objective_id: request.objective_id,
                 series_id: request.series_id,
                 after: request.after,
@@ -114,7 +124,7 @@ impl ViolationsApi {
             let superseded = today
                 .get(row.objective_id.as_str())
                 .is_some_and(|generation| row.generation < *generation);
-            let told = !ledger::is_withdrawn(&row) && (request.with_retired || !superseded);
+            let told = shown.has(&row.set_id) && !ledger::is_withdrawn(&row) && (request.with_retired || !superseded);
             told.then_some(pb::Violation {
                 retired: row.retired || superseded,
                 ..row
@@ -126,8 +136,12 @@ impl ViolationsApi {
         })
     }
 
-    async fn future(&self, request: pb::ListFutureViolationsRequest) -> Result<Vec<pb::FutureRow>, SlaError> {
-        let set_id = self.set_id(&request.set).await?;
+    async fn future(
+        &self,
+        request: pb::ListFutureViolationsRequest,
+        asker: &Asker,
+    ) -> Result<Vec<pb::FutureRow>, SlaError> {
+        let shown = self.shown(&request.set, asker).await?;
         if let Some(horizon) = &request.horizon {
             let asked_ms = convert::duration_ms(horizon);
             if asked_ms != self.0.options.horizon_ms {
@@ -144,7 +158,7 @@ impl ViolationsApi {
         let snapshot = self.0.board.snapshot();
         let mut rows: Vec<pb::FutureRow> = Vec::new();
         let sets = self.0.sets().await?;
-        for status in snapshot.of_set(set_id.as_deref()) {
+        for status in snapshot.of_set(&shown) {
             let mut objective = (**status).clone();
             if let Some(known) = sets.known(status) {
                 self.0.outlooks.attach(&known.objective, &mut objective, true);
@@ -166,7 +180,7 @@ impl ViolationsApi {
         Ok(rows)
     }
 
-    async fn now(&self) -> Result<pb::EvaluateNowResponse, Status> {
+    async fn now(&self, asker: &Asker) -> Result<pb::EvaluateNowResponse, Status> {
         let (tell, told) = oneshot::channel();
         let closing = || SlaError::Closing.to_status();
         self.0
@@ -180,9 +194,10 @@ impl ViolationsApi {
             .map_err(|_| closing())?;
         outcome.map_err(|words| Problem::new(Code::Unavailable, reason::UNAVAILABLE, words).status())?;
         let snapshot = self.0.board.snapshot();
+        let shown = asker.shown(&self.0.catalog.sets().unwrap_or_default(), None);
         Ok(pb::EvaluateNowResponse {
             evaluated: snapshot.at_ms.map(timestamp),
-            counts: Some(counts(snapshot.of_set(None).map(Arc::as_ref))),
+            counts: Some(counts(snapshot.of_set(&shown).map(Arc::as_ref))),
         })
     }
 }
@@ -220,7 +235,11 @@ impl ViolationService for ViolationsApi {
         request: Request<pb::GetOverviewRequest>,
     ) -> Result<Response<pb::GetOverviewResponse>, Status> {
         let _asking = self.0.asks.begin();
-        let overview = self.overview(request.into_inner()).await.map_err(|e| refused(&e))?;
+        let asker = Asker::of(request.extensions());
+        let overview = self
+            .overview(request.into_inner(), &asker)
+            .await
+            .map_err(|e| refused(&e))?;
         Ok(Response::new(pb::GetOverviewResponse {
             overview: Some(overview),
         }))
@@ -230,8 +249,16 @@ impl ViolationService for ViolationsApi {
         &self,
         request: Request<pb::WatchViolationsRequest>,
     ) -> Result<Response<Self::WatchViolationsStream>, Status> {
-        let set_id = self.set_id(&request.into_inner().set).await.map_err(|e| refused(&e))?;
-        Ok(Response::new(watch::stream(&self.0, set_id)))
+        let asker = Asker::of(request.extensions());
+        let shown = self
+            .shown(&request.into_inner().set, &asker)
+            .await
+            .map_err(|e| refused(&e))?;
+        Ok(Response::new(watch::stream(
+            &self.0,
+            asker,
+            shown.only().map(str::to_owned),
+        )))
     }
 
     async fn list_violations(
@@ -239,13 +266,18 @@ impl ViolationService for ViolationsApi {
         request: Request<pb::ListViolationsRequest>,
     ) -> Result<Response<pb::ListViolationsResponse>, Status> {
         let _asking = self.0.asks.begin();
-        let answer = self.stored(request.into_inner()).await.map_err(|e| refused(&e))?;
+        let asker = Asker::of(request.extensions());
+        let answer = self
+            .stored(request.into_inner(), &asker)
+            .await
+            .map_err(|e| refused(&e))?;
         Ok(Response::new(answer))
     }
 
     async fn evaluate(&self, request: Request<pb::EvaluateRequest>) -> Result<Response<pb::EvaluateResponse>, Status> {
         let _asking = self.0.asks.begin();
-        let answer = what_if::evaluate(&self.0, request.into_inner())
+        let asker = Asker::of(request.extensions());
+        let answer = what_if::evaluate(&self.0, request.into_inner(), &asker)
             .await
             .map_err(|e| refused(&e))?;
         Ok(Response::new(answer))
@@ -256,15 +288,20 @@ impl ViolationService for ViolationsApi {
         request: Request<pb::ListFutureViolationsRequest>,
     ) -> Result<Response<pb::ListFutureViolationsResponse>, Status> {
         let _asking = self.0.asks.begin();
-        let rows = self.future(request.into_inner()).await.map_err(|e| refused(&e))?;
+        let asker = Asker::of(request.extensions());
+        let rows = self
+            .future(request.into_inner(), &asker)
+            .await
+            .map_err(|e| refused(&e))?;
         Ok(Response::new(pb::ListFutureViolationsResponse { rows }))
     }
 
     async fn evaluate_now(
         &self,
-        _: Request<pb::EvaluateNowRequest>,
+        request: Request<pb::EvaluateNowRequest>,
     ) -> Result<Response<pb::EvaluateNowResponse>, Status> {
         let _asking = self.0.asks.begin();
-        Ok(Response::new(self.now().await?))
+        let asker = Asker::of(request.extensions());
+        Ok(Response::new(self.now(&asker).await?))
     }
 }

@@ -17,6 +17,7 @@ use crate::options::MAX_SETS;
 use crate::sets::catalog::{Catalog, Sets};
 use crate::sets::identity::Identities;
 use crate::sets::plan::{self, PlannedSave};
+use crate::sets::sight::Asker;
 use crate::sets::validation::{self, Checked};
 
 const CANNOT_SAVE: &str = "the set cannot be saved";
@@ -72,16 +73,17 @@ impl Editor {
     }
 
     /// A new set.
-    pub async fn create(&self, wanted: pb::SlaSet, author: &str) -> Result<SavedSet, SlaError> {
+    pub async fn create(&self, mut wanted: pb::SlaSet, asker: &Asker) -> Result<SavedSet, SlaError> {
         let _turn = self.turn().await?;
         let sets = self.catalog.refresh().await?;
+        asker.owner().clone_into(&mut wanted.owner);
         let (save, warnings) = self.check(&sets, None, &wanted).await?;
-        let set = self.put(save, 0, author).await?;
+        let set = self.put(save, 0, &asker.name).await?;
         Ok(SavedSet { set, warnings })
     }
 
     /// A stored set with its id and the version that was read.
-    pub async fn update(&self, wanted: pb::SlaSet, author: &str) -> Result<SavedSet, SlaError> {
+    pub async fn update(&self, mut wanted: pb::SlaSet, asker: &Asker) -> Result<SavedSet, SlaError> {
         let _turn = self.turn().await?;
         let sets = self.catalog.refresh().await?;
         let stored = sets
@@ -89,11 +91,13 @@ impl Editor {
             .ok_or_else(|| not_found(&wanted.id))?
             .message
             .clone();
+        asker.check_change(&stored)?;
+        wanted.owner.clone_from(&stored.owner);
         if stored.version != wanted.version {
             return Err(self.stale(&stored, &wanted));
         }
         let (save, warnings) = self.check(&sets, Some(&stored), &wanted).await?;
-        match self.put(save, stored.version, author).await {
+        match self.put(save, stored.version, &asker.name).await {
             Err(SlaError::Upstream { status, .. }) if status.code() == Code::Aborted => {
                 // Somebody was faster between our reading and our writing.
                 let sets = self.catalog.refresh().await?;
@@ -109,10 +113,11 @@ impl Editor {
     }
 
     /// Deletes a set; its ledger stays, marked retired.
-    pub async fn delete(&self, id: &str, version: u64) -> Result<(), SlaError> {
+    pub async fn delete(&self, id: &str, version: u64, asker: &Asker) -> Result<(), SlaError> {
         let _turn = self.turn().await?;
         let sets = self.catalog.refresh().await?;
         let stored = sets.by_id(id).ok_or_else(|| not_found(id))?.message.clone();
+        asker.check_change(&stored)?;
         if stored.version != version {
             return Err(SlaError::StaleVersion {
                 name: SafeText::new(&stored.name),
@@ -128,6 +133,7 @@ impl Editor {
             .delete_stored_set(DeleteStoredSetRequest {
                 id: id.to_owned(),
                 expected_version: version,
+                author: asker.name.clone(),
             })
             .await
             .map_err(|status| SlaError::upstream("delete the set", status))?;
@@ -136,10 +142,11 @@ impl Editor {
     }
 
     /// A copy under another name; its objectives are new ones with a history of their own.
-    pub async fn duplicate(&self, id: &str, new_name: &str, author: &str) -> Result<pb::SlaSet, SlaError> {
+    pub async fn duplicate(&self, id: &str, new_name: &str, asker: &Asker) -> Result<pb::SlaSet, SlaError> {
         let sets = self.catalog.sets()?;
-        let mut copy = sets.find(id)?.message.clone();
+        let mut copy = asker.find(&sets, id)?.message.clone();
         copy.id = String::new();
+        asker.owner().clone_into(&mut copy.owner);
         copy.name = new_name.to_owned();
         for objective in &mut copy.objectives {
             objective.id = String::new();
@@ -149,7 +156,7 @@ impl Editor {
         let sets = self.catalog.refresh().await?;
         // Its queries are stored already: the source is not asked again.
         let save = Self::plan(&sets, None, &copy, &self.ids)?;
-        self.put(save, 0, author).await
+        self.put(save, 0, &asker.name).await
     }
 
     /// Every problem that would keep a set from being saved, and what would not.
@@ -174,7 +181,7 @@ impl Editor {
         wanted: &[pb::SlaSet],
         prune: bool,
         dry_run: bool,
-        author: &str,
+        asker: &Asker,
     ) -> Result<AppliedSets, SlaError> {
         let _turn = self.turn().await?;
         let sets = self.catalog.refresh().await?;
@@ -195,6 +202,21 @@ impl Editor {
             }
             names.push(name);
             let stored = sets.by_name(&set.name).map(|known| known.message.clone());
+            let mut set = set.clone();
+            match &stored {
+                // One that may not be seen only has its name.
+                Some(stored) if !asker.sees(stored) => {
+                    return Err(SlaError::NameTaken {
+                        name: SafeText::new(&set.name),
+                    });
+                }
+                Some(stored) => {
+                    asker.check_change(stored)?;
+                    set.owner.clone_from(&stored.owner);
+                }
+                None => asker.owner().clone_into(&mut set.owner),
+            }
+            let set = &set;
             if let Some(stored) = stored
                 .as_ref()
                 .filter(|stored| ![0, stored.version].contains(&set.version))
@@ -222,9 +244,10 @@ impl Editor {
             .all
             .iter()
             .map(|set| &set.message)
-            .filter(|set| prune && !names.contains(&set.name.to_lowercase()))
+            .filter(|set| prune && asker.sees(set) && !names.contains(&set.name.to_lowercase()))
             .cloned()
             .collect();
+        pruned.iter().try_for_each(|set| asker.check_change(set))?;
         let mut plan: Vec<PlannedChange> = saves.iter().flat_map(|(save, _)| save.changes()).collect();
         plan.extend(pruned.iter().map(plan::deletion));
         let nothing = saves.iter().all(|(save, _)| save.is_empty()) && pruned.is_empty();
@@ -236,7 +259,7 @@ impl Editor {
             .iter()
             .filter(|(save, _)| !save.is_empty())
             .map(|(save, version)| PutStoredSetRequest {
-                set: Some(self.signed(save.message.clone(), author)),
+                set: Some(self.signed(save.message.clone(), &asker.name)),
                 expected_version: *version,
             })
             .collect();
@@ -245,6 +268,7 @@ impl Editor {
             .map(|set| DeleteStoredSetRequest {
                 id: set.id.clone(),
                 expected_version: set.version,
+                author: asker.name.clone(),
             })
             .collect();
         self.peer

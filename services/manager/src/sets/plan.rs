@@ -24,6 +24,8 @@ pub struct PlannedSave {
     pub plan: SetPlan,
     /// Whether it becomes evaluated or stops to be.
     pub activity: Option<bool>,
+    /// Whether it becomes its owner's alone, or everybody's again.
+    pub privacy: Option<bool>,
     /// Whether nothing is stored yet.
     pub new: bool,
 }
@@ -73,6 +75,7 @@ impl PlannedSave {
             },
             set: plan.after.clone(),
             activity: (stored.map(|set| set.active) != Some(wanted.active)).then_some(wanted.active),
+            privacy: (stored.is_some_and(|set| set.private) != wanted.private).then_some(wanted.private),
             new: stored.is_none(),
             plan,
         })
@@ -80,7 +83,7 @@ impl PlannedSave {
 
     /// Whether saving would change nothing.
     pub fn is_empty(&self) -> bool {
-        !self.new && self.plan.is_empty() && self.activity.is_none()
+        !self.new && self.plan.is_empty() && self.activity.is_none() && self.privacy.is_none()
     }
 
     /// One line for the set, then one for each objective that is touched.
@@ -89,6 +92,14 @@ impl PlannedSave {
         let mut details: Vec<String> = Vec::new();
         if !self.new {
             details.extend(self.plan.fields.iter().map(|field| (*field).to_owned()));
+            details.extend(self.privacy.map(|on| {
+                if on {
+                    "is seen by its owner and by admins alone"
+                } else {
+                    "is seen by everybody"
+                }
+                .to_owned()
+            }));
             details.extend(self.activity.map(|on| {
                 if on {
                     "starts being evaluated"

@@ -8,7 +8,7 @@ use sla_runtime::reason;
 use tonic::Code;
 
 use super::refusals::refused;
-use crate::port::{ChangeLimits, Fence, ForecastFilter, Page, SetPut, Store, ViolationFilter, Written};
+use crate::port::{ChangeLimits, Fence, ForecastFilter, Page, SetDelete, SetPut, Store, ViolationFilter, Written};
 use crate::specimen::{series, series_id};
 
 fn violation(objective: &str, n: u64, start_ms: i64, end_ms: Option<i64>, duration_ms: i64) -> Violation {
@@ -419,7 +419,12 @@ async fn changes(store: &dyn Store) {
         .await
         .unwrap();
     let (_, before) = read(0, 1, usize::MAX).await;
-    store.delete_set("set-a", put[0].version).await.unwrap();
+    let gone = SetDelete {
+        id: "set-a".to_owned(),
+        expected_version: put[0].version,
+        author: String::new(),
+    };
+    store.delete_set(gone).await.unwrap();
     let (retired, newest) = read(before, 10, usize::MAX).await;
     assert_eq!(retired.len(), 2);
     assert!(retired.iter().all(|change| change.violation.as_ref().unwrap().retired));

@@ -103,7 +103,7 @@ pub async fn runs(store: &dyn Store) {
             results_every: Some(convert::duration(60_000)),
             ..Schedule::default()
         };
-        store.put_schedule(schedule).await.unwrap();
+        store.put_schedule(schedule, "").await.unwrap();
         assert_eq!(store.schedule().await.unwrap(), Some(schedule));
     }
 }

@@ -78,6 +78,12 @@ pub async fn sets(store: &dyn Store) {
     let disk = || SetDelete {
         id: made[0].id.clone(),
         expected_version: 1,
+        author: "ada".to_owned(),
+    };
+    let s1 = |expected_version| SetDelete {
+        id: "s1".to_owned(),
+        expected_version,
+        author: "bob".to_owned(),
     };
     let puts = vec![put("s3", "fine", 0), put("s1", "web", 1)];
     stale(store.put_sets(puts, vec![disk()]).await);
@@ -102,9 +108,9 @@ pub async fn sets(store: &dyn Store) {
         "by name; a deleted name is free in the same write"
     );
 
-    assert!(stale(store.delete_set("s1", 2).await).is_some());
-    store.delete_set("s1", 3).await.unwrap();
-    refused(store.delete_set("s1", 3).await, Code::NotFound, reason::NOT_FOUND);
+    assert!(stale(store.delete_set(s1(2)).await).is_some());
+    store.delete_set(s1(3)).await.unwrap();
+    refused(store.delete_set(s1(3)).await, Code::NotFound, reason::NOT_FOUND);
     let large = SetPut {
         set: SlaSet {
             description: "x".repeat(20_000),

@@ -7,7 +7,7 @@ use sla_runtime::reason;
 use tonic::Code;
 
 use super::refusals::refused;
-use crate::port::{MAX_PAGE_BYTES, MAX_STATE_BYTES, SetPut, Store};
+use crate::port::{MAX_PAGE_BYTES, MAX_STATE_BYTES, SetDelete, SetPut, Store};
 
 fn entry(objective: &str, key: &str, written_ms: i64, body: &[u8], keep_days: u32) -> StateEntry {
     StateEntry {
@@ -84,8 +84,14 @@ async fn goes_with_its_objective(store: &dyn Store) {
     // A save that fails forgets nothing.
     assert!(store.put_sets(vec![set("s-a", &[], 1)], vec![]).await.is_err());
     assert_eq!(read(store, "s-kept", &["k"]).await.len(), 1);
-    store.delete_set("s-a", 2).await.unwrap();
-    store.delete_set("s-b", 1).await.unwrap();
+    for (id, expected_version) in [("s-a", 2), ("s-b", 1)] {
+        let gone = SetDelete {
+            id: id.to_owned(),
+            expected_version,
+            author: String::new(),
+        };
+        store.delete_set(gone).await.unwrap();
+    }
     for objective in all {
         assert!(read(store, objective, &["k"]).await.is_empty(), "{objective}");
     }

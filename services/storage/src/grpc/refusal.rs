@@ -47,6 +47,10 @@ impl ToStatus for StoreError {
                 .hint("names differ by more than case; choose another")
                 .field("set.name", "is taken")
                 .status(),
+            Self::UserTaken { .. } => Problem::new(Code::AlreadyExists, reason::NAME_TAKEN, text)
+                .hint("names differ by more than case; choose another")
+                .field("name", "is taken")
+                .status(),
             Self::StaleVersion { expected, stored, .. } => {
                 let problem = Problem::new(Code::Aborted, reason::STALE_VERSION, text)
                     .hint("read the set again and repeat the change on it")

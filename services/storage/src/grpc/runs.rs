@@ -81,8 +81,9 @@ where
         &self,
         request: Request<PutStoredScheduleRequest>,
     ) -> Result<Response<PutStoredScheduleResponse>, Status> {
-        let schedule = request.into_inner().schedule.ok_or_else(|| missing("schedule"))?;
-        self.store.put_schedule(schedule).await.map_err(refuse)?;
+        let PutStoredScheduleRequest { schedule, author } = request.into_inner();
+        let schedule = schedule.ok_or_else(|| missing("schedule"))?;
+        self.store.put_schedule(schedule, &author).await.map_err(refuse)?;
         Ok(Response::new(PutStoredScheduleResponse {}))
     }
 }

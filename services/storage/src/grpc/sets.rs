@@ -19,6 +19,19 @@ fn put(request: PutStoredSetRequest) -> Result<SetPut, Status> {
     })
 }
 
+fn delete(request: DeleteStoredSetRequest) -> SetDelete {
+    let DeleteStoredSetRequest {
+        id,
+        expected_version,
+        author,
+    } = request;
+    SetDelete {
+        id,
+        expected_version,
+        author,
+    }
+}
+
 #[tonic::async_trait]
 impl<S> SetStoreService for StorageGrpc<S>
 where
@@ -55,10 +68,7 @@ where
     ) -> Result<Response<PutStoredSetsResponse>, Status> {
         let PutStoredSetsRequest { puts, deletes } = request.into_inner();
         let puts = puts.into_iter().map(put).collect::<Result<_, _>>()?;
-        let deletes: Vec<SetDelete> = deletes
-            .into_iter()
-            .map(|DeleteStoredSetRequest { id, expected_version }| SetDelete { id, expected_version })
-            .collect();
+        let deletes: Vec<SetDelete> = deletes.into_iter().map(delete).collect();
         let deleted = deletes.len() as u32;
         let sets = self.store.put_sets(puts, deletes).await.map_err(refuse)?;
         Ok(Response::new(PutStoredSetsResponse { sets, deleted }))
@@ -68,8 +78,10 @@ where
         &self,
         request: Request<DeleteStoredSetRequest>,
     ) -> Result<Response<DeleteStoredSetResponse>, Status> {
-        let DeleteStoredSetRequest { id, expected_version } = request.into_inner();
-        self.store.delete_set(&id, expected_version).await.map_err(refuse)?;
+        self.store
+            .delete_set(delete(request.into_inner()))
+            .await
+            .map_err(refuse)?;
         Ok(Response::new(DeleteStoredSetResponse {}))
     }
 }

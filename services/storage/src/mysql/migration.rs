@@ -18,6 +18,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("sets", include_str!("../../migrations/mysql/0003_sets.sql")),
     ("ledger", include_str!("../../migrations/mysql/0004_ledger.sql")),
     ("leases", include_str!("../../migrations/mysql/0005_leases.sql")),
+    ("accounts", include_str!("../../migrations/mysql/0006_accounts.sql")),
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (

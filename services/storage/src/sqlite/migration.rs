@@ -17,6 +17,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("sequence", include_str!("../../migrations/sqlite/0007_sequence.sql")),
     ("state", include_str!("../../migrations/sqlite/0008_state.sql")),
     ("leases", include_str!("../../migrations/sqlite/0009_leases.sql")),
+    ("accounts", include_str!("../../migrations/sqlite/0010_accounts.sql")),
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (

@@ -5,7 +5,7 @@ use prost::Message as _;
 use sla_proto::convert;
 use sla_proto::etl::v1::{Run, RunState, Schedule};
 
-use super::SqlStore;
+use super::{SqlStore, audit};
 use crate::error::StoreError;
 use crate::page;
 use crate::port::{Page, Paged, RunStore};
@@ -59,12 +59,16 @@ impl<D: Database> RunStore for SqlStore<D> {
     }
 
     async fn update_run(&self, run: Run) -> Result<(), StoreError> {
+        let now_ms = self.clock.now_ms();
         self.database
             .write(move |tx| {
                 let updated = tx.execute(UPDATE, &values![ended(&run), body(&run), &run.id])?;
                 // 0 rows: it has ended or says nothing new, which is fine, or it was never created.
                 if updated == 0 && by_id(tx, &run.id)?.is_none() {
                     return Err(not_found(&run.id));
+                }
+                if updated > 0 && run.state() == RunState::Cancelled {
+                    audit::run(tx, now_ms, &run.cancelled_by, "run.cancel", &run)?;
                 }
                 Ok(())
             })
@@ -99,9 +103,13 @@ impl<D: Database> RunStore for SqlStore<D> {
             .await
     }
 
-    async fn put_schedule(&self, schedule: Schedule) -> Result<(), StoreError> {
+    async fn put_schedule(&self, schedule: Schedule, author: &str) -> Result<(), StoreError> {
+        let (author, now_ms) = (author.to_owned(), self.clock.now_ms());
         self.database
             .write(move |tx| {
+                let before = tx.row(SCHEDULE, &[])?;
+                let before = before.map(|row| decoded("schedule", row.bytes(0)?)).transpose()?;
+                audit::schedule(tx, now_ms, &author, before.as_ref(), &schedule)?;
                 tx.insert(&PUT_SCHEDULE, &values![1_u32, schedule.encode_to_vec()])?;
                 Ok(())
             })
@@ -158,5 +166,6 @@ fn create(tx: &mut dyn Transaction, request_id: &str, mut run: Run, now_ms: i64)
         return Err(StoreError::Overtaken);
     }
     let stored = by_id(tx, &run.id)?.ok_or_else(|| not_found(&run.id))?;
+    audit::run(tx, now_ms, &stored.started_by, "run.start", &stored)?;
     Ok((stored, false))
 }

@@ -7,7 +7,7 @@ use prost::Message as _;
 use sla_proto::convert;
 use sla_proto::objective::v1::SlaSet;
 
-use super::{SqlStore, state, violations};
+use super::{SqlStore, audit, state, violations};
 use crate::error::StoreError;
 use crate::port::{MAX_SETS, SetDelete, SetPut, SetStore};
 use crate::stored::{decoded, new_id, signed};
@@ -56,25 +56,33 @@ impl<D: Database> SetStore for SqlStore<D> {
         self.database
             .write(move |tx| {
                 let mut replaced = Vec::new();
-                for SetDelete { id, expected_version } in &deletes {
-                    replaced.push(delete(tx, id, *expected_version)?);
+                for gone in &deletes {
+                    let set = delete(tx, gone)?;
+                    audit::set(tx, now_ms, &gone.author, Some(&set), None)?;
+                    replaced.push(set);
                 }
+                let deleted = replaced.len();
                 free_names(tx, &puts, &mut replaced)?;
                 let written: Vec<SlaSet> = puts
                     .iter()
                     .map(|put| put_one(tx, put, now_ms))
                     .collect::<Result<_, _>>()?;
                 retire(tx, &replaced, &written)?;
+                for set in &written {
+                    let before = replaced[deleted..].iter().find(|before| before.id == set.id);
+                    audit::set(tx, now_ms, &set.author, before, Some(set))?;
+                }
                 Ok(written)
             })
             .await
     }
 
-    async fn delete_set(&self, id: &str, expected_version: u64) -> Result<(), StoreError> {
-        let id = id.to_owned();
+    async fn delete_set(&self, gone: SetDelete) -> Result<(), StoreError> {
+        let now_ms = self.clock.now_ms();
         self.database
             .write(move |tx| {
-                let deleted = delete(tx, &id, expected_version)?;
+                let deleted = delete(tx, &gone)?;
+                audit::set(tx, now_ms, &gone.author, Some(&deleted), None)?;
                 retire(tx, &[deleted], &[])
             })
             .await
@@ -108,7 +116,8 @@ fn objectives(sets: &[SlaSet]) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Deletes the version named, and gives the set that it was.
-fn delete(tx: &mut dyn Transaction, id: &str, expected_version: u64) -> Result<SlaSet, StoreError> {
+fn delete(tx: &mut dyn Transaction, gone: &SetDelete) -> Result<SlaSet, StoreError> {
+    let (id, expected_version) = (gone.id.as_str(), gone.expected_version);
     let version = signed("expected_version", expected_version)?;
     let Some(set) = locked(tx, id)? else {
         return Err(not_found(id));

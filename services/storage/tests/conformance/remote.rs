@@ -3,19 +3,21 @@
 
 use async_trait::async_trait;
 use sla_domain::SeriesId;
+use sla_proto::account::v1::AuditEntry;
 use sla_proto::etl::v1::{Run, Schedule};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::result::v1::SeriesResult;
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{
-    AcquireLeaseRequest, ApplyBatchRequest, ClaimPartitionsRequest, CreateRunRequest, DeadLetter,
-    DeleteStoredSetRequest, GetLeaseRequest, GetPositionRequest, GetStateRequest, GetStoredRunRequest,
+    AcquireLeaseRequest, ApplyBatchRequest, ChangeAccountsRequest, ClaimPartitionsRequest, CreateRunRequest,
+    DeadLetter, DeleteStoredSetRequest, GetLeaseRequest, GetPositionRequest, GetStateRequest, GetStoredRunRequest,
     GetStoredScheduleRequest, GetStoredSetRequest, LatestResult, Lease, LedgerChange, ListDeadLettersRequest,
     ListForecastsRequest, ListPlacementsRequest, ListResultSeriesRequest, ListRunResultsRequest,
-    ListSeriesHistoryRequest, ListStoredRunsRequest, ListStoredSetsRequest, ListStoredViolationsRequest,
-    PartitionClaim, Placement, PutForecastsRequest, PutStateRequest, PutStoredScheduleRequest, PutStoredSetRequest,
-    PutStoredSetsRequest, PutViolationsRequest, ReadLatestResultsRequest, ReadLedgerChangesRequest,
-    ReleaseLeaseRequest, RenewLeaseRequest, ReplayDeadLetterRequest, ScoreForecastsRequest, ScoredForecast, StateEntry,
+    ListSeriesHistoryRequest, ListStoredAccountsRequest, ListStoredAuditRequest, ListStoredRunsRequest,
+    ListStoredSetsRequest, ListStoredTokensRequest, ListStoredViolationsRequest, PartitionClaim, Placement,
+    PutForecastsRequest, PutStateRequest, PutStoredScheduleRequest, PutStoredSetRequest, PutStoredSetsRequest,
+    PutViolationsRequest, ReadLatestResultsRequest, ReadLedgerChangesRequest, ReleaseLeaseRequest, RenewLeaseRequest,
+    ReplayDeadLetterRequest, ScoreForecastsRequest, ScoredForecast, StateEntry, StoredAccount, StoredToken,
     StreamRecord, UpdateRunRequest,
 };
 use sla_proto::violation::v1::Violation;
@@ -24,8 +26,9 @@ use tonic::Status;
 
 use sla_storage::StoreError;
 use sla_storage::port::{
-    Applied, Batch, ChangeLimits, Claim, Fence, ForecastFilter, LeaseStore, LedgerStore, Page, Paged, PlacementStore,
-    Progress, Replayed, ResultStore, RunStore, SetDelete, SetPut, SetStore, StateStore, ViolationFilter, Written,
+    AccountStore, Applied, Batch, ChangeLimits, Claim, Fence, ForecastFilter, LeaseStore, LedgerStore, Page, Paged,
+    PlacementStore, Progress, Replayed, ResultStore, RunStore, SetDelete, SetPut, SetStore, StateStore,
+    ViolationFilter, Written,
 };
 
 /// All stores behind a peer.
@@ -254,6 +257,7 @@ impl SetStore for RemoteStore {
             .map(|delete| DeleteStoredSetRequest {
                 id: delete.id,
                 expected_version: delete.expected_version,
+                author: delete.author,
             })
             .collect();
         let answer = self
@@ -264,10 +268,11 @@ impl SetStore for RemoteStore {
         Ok(answer.map_err(remote)?.into_inner().sets)
     }
 
-    async fn delete_set(&self, id: &str, expected_version: u64) -> Result<(), StoreError> {
+    async fn delete_set(&self, gone: SetDelete) -> Result<(), StoreError> {
         let request = DeleteStoredSetRequest {
-            id: id.to_owned(),
-            expected_version,
+            id: gone.id,
+            expected_version: gone.expected_version,
+            author: gone.author,
         };
         self.0.set_store().delete_stored_set(request).await.map_err(remote)?;
         Ok(())
@@ -332,9 +337,10 @@ impl RunStore for RemoteStore {
         Ok(answer.into_inner().schedule)
     }
 
-    async fn put_schedule(&self, schedule: Schedule) -> Result<(), StoreError> {
+    async fn put_schedule(&self, schedule: Schedule, author: &str) -> Result<(), StoreError> {
         let request = PutStoredScheduleRequest {
             schedule: Some(schedule),
+            author: author.to_owned(),
         };
         self.0.run_store().put_stored_schedule(request).await.map_err(remote)?;
         Ok(())
@@ -523,5 +529,58 @@ impl PlacementStore for RemoteStore {
     async fn placements(&self) -> Result<Vec<Placement>, StoreError> {
         let answer = self.0.placements().list_placements(ListPlacementsRequest {}).await;
         Ok(answer.map_err(remote)?.into_inner().placements)
+    }
+}
+
+#[async_trait]
+impl AccountStore for RemoteStore {
+    async fn accounts(&self, page: Page) -> Result<Paged<StoredAccount>, StoreError> {
+        let request = ListStoredAccountsRequest {
+            page_size: page.size as u32,
+            page_token: page.after.unwrap_or_default(),
+        };
+        let answer = self
+            .0
+            .account_store()
+            .list_stored_accounts(request)
+            .await
+            .map_err(remote)?;
+        let answer = answer.into_inner();
+        Ok(paged(answer.accounts, answer.next_page_token))
+    }
+
+    async fn tokens(&self, page: Page) -> Result<Paged<StoredToken>, StoreError> {
+        let request = ListStoredTokensRequest {
+            page_size: page.size as u32,
+            page_token: page.after.unwrap_or_default(),
+        };
+        let answer = self
+            .0
+            .account_store()
+            .list_stored_tokens(request)
+            .await
+            .map_err(remote)?;
+        let answer = answer.into_inner();
+        Ok(paged(answer.tokens, answer.next_page_token))
+    }
+
+    async fn change_accounts(&self, change: ChangeAccountsRequest) -> Result<Vec<StoredAccount>, StoreError> {
+        let answer = self.0.account_store().change_accounts(change).await.map_err(remote)?;
+        Ok(answer.into_inner().accounts)
+    }
+
+    async fn audit(&self, page: Page) -> Result<Paged<AuditEntry>, StoreError> {
+        let request = ListStoredAuditRequest {
+            page_size: page.size as u32,
+            page_token: page.after.unwrap_or_default(),
+        };
+        let answer = self
+            .0
+            .account_store()
+            .list_stored_audit(request)
+            .await
+            .map_err(remote)?;
+        let answer = answer.into_inner();
+        Ok(paged(answer.entries, answer.next_page_token))
     }
 }

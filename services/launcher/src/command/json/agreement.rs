@@ -70,6 +70,8 @@ pub(crate) fn set(set: &SlaSet) -> Value {
         "description": set.description,
         "version": set.version,
         "author": set.author,
+        "owner": super::word(&set.owner),
+        "private": set.private,
         "updated": time(set.updated.as_ref()),
         "active": set.active,
         "objectives": set.objectives.iter().map(objective).collect::<Vec<_>>(),

@@ -1,0 +1,186 @@
+//! Who may see and change which set. Where the instance knows no users, everybody may everything.
+
+use std::collections::HashSet;
+
+use sla_domain::safe_text::SafeText;
+use sla_proto::objective::v1::SlaSet;
+use sla_proto::peer::Rank;
+use sla_runtime::caller::{self, Caller};
+
+use crate::error::SlaError;
+use crate::sets::catalog::{KnownSet, Sets};
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    /// For the record.
+    pub name: String,
+    /// `None`: nobody was asked who he is.
+    rank: Option<Rank>,
+}
+
+impl Asker {
+    /// The caller of a request.
+    pub fn of(extensions: &tonic::Extensions) -> Self {
+        let known = extensions.get::<Caller>().and_then(|caller| caller.known.as_ref());
+        Self {
+            name: caller::user(extensions),
+            rank: known.map(|known| known.rank),
+        }
+    }
+
+    /// Whose a set is that it makes: nobody's, where nobody was asked who he is.
+    pub fn owner(&self) -> &str {
+        if self.rank.is_some() { &self.name } else { "" }
+    }
+
+    /// Whether there is no set that it may not see.
+    fn sees_all(&self) -> bool {
+        self.rank.is_none_or(|rank| rank == Rank::Admin)
+    }
+
+    /// Whether it may know of a set: a private one is its owner's and the admins'.
+    pub fn sees(&self, set: &SlaSet) -> bool {
+        !set.private || self.sees_all() || self.owns(set)
+    }
+
+    /// Whether it may change or delete a set: its owner, operators and admins; one without an owner whoever may edit at all.
+    pub fn may_change(&self, set: &SlaSet) -> bool {
+        let by_rank = self.rank.is_none_or(|rank| rank >= Rank::Operator);
+        self.sees(set) && (by_rank || set.owner.is_empty() || self.owns(set))
+    }
+
+    fn owns(&self, set: &SlaSet) -> bool {
+        set.owner == self.name
+    }
+
+    /// The set named so, where this one may see it; else it is not there.
+    pub fn find<'a>(&self, sets: &'a Sets, id_or_name: &str) -> Result<&'a KnownSet, SlaError> {
+        let found = sets.find(id_or_name)?;
+        if self.sees(&found.message) {
+            return Ok(found);
+        }
+        Err(SlaError::NotFound {
+            what: "set",
+            name: SafeText::with_limit(id_or_name, 80),
+        })
+    }
+
+    /// Whether it may change or delete a set that is stored.
+    ///
+    /// # Errors
+    /// NOT_FOUND for one that it may not see, NOT_ALLOWED for one that is another's.
+    pub fn check_change(&self, set: &SlaSet) -> Result<(), SlaError> {
+        if !self.sees(set) {
+            return Err(SlaError::NotFound {
+                what: "set",
+                name: SafeText::with_limit(&set.id, 80),
+            });
+        }
+        if self.may_change(set) {
+            return Ok(());
+        }
+        Err(SlaError::NotYours {
+            name: SafeText::new(&set.name),
+            owner: SafeText::new(&set.owner),
+        })
+    }
+
+    /// Of `sets` those that it sees; of these only the one with the id `only`, where one is named.
+    pub fn shown(&self, sets: &Sets, only: Option<String>) -> Shown {
+        let unseen = sets.all.iter().filter(|set| !self.sees(&set.message));
+        let hidden = if self.sees_all() {
+            HashSet::new()
+        } else {
+            unseen.map(|set| set.message.id.clone()).collect()
+        };
+        Shown { only, hidden }
+    }
+}
+
+/// The sets that an answer may tell of.
+#[derive(Debug, Clone, Default)]
+pub struct Shown {
+    only: Option<String>,
+    hidden: HashSet<String>,
+}
+
+impl Shown {
+    /// All there are.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Whether the set with this id is among them.
+    pub fn has(&self, set_id: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only == set_id) && !self.hidden.contains(set_id)
+    }
+
+    /// The one with this id, whoever asks.
+    pub fn one(set_id: &str) -> Self {
+        Self {
+            only: Some(set_id.to_owned()),
+            hidden: HashSet::new(),
+        }
+    }
+
+    /// The one that was named.
+    pub fn only(&self) -> Option<&str> {
+        self.only.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(owner: &str, private: bool) -> SlaSet {
+        SlaSet {
+            id: format!("{owner}-{private}"),
+            owner: owner.to_owned(),
+            private,
+            ..SlaSet::default()
+        }
+    }
+
+    fn asker(name: &str, rank: Option<Rank>) -> Asker {
+        Asker {
+            name: name.to_owned(),
+            rank,
+        }
+    }
+
+    #[test]
+    fn a_private_set_is_its_owners_and_the_admins() {
+        let sees = |name, rank| asker(name, rank).sees(&set("ada", true));
+        assert!(sees("ada", Some(Rank::Editor)) && sees("eve", Some(Rank::Admin)) && sees("eve", None));
+        for rank in [Rank::Viewer, Rank::Editor, Rank::Operator] {
+            assert!(!sees("eve", Some(rank)), "{rank:?}");
+            assert!(asker("eve", Some(rank)).sees(&set("ada", false)));
+        }
+    }
+
+    #[test]
+    fn others_sets_are_changed_from_operators_up() {
+        let may = |name, rank, private| asker(name, rank).may_change(&set("ada", private));
+        assert!(may("ada", Some(Rank::Editor), true));
+        assert!(!may("eve", Some(Rank::Editor), false));
+        assert!(may("eve", Some(Rank::Operator), false) && !may("eve", Some(Rank::Operator), true));
+        assert!(may("eve", Some(Rank::Admin), true) && may("eve", None, true));
+        assert!(
+            asker("eve", Some(Rank::Editor)).may_change(&set("", false)),
+            "it is nobody's"
+        );
+    }
+
+    #[test]
+    fn what_is_shown_is_what_is_seen_and_asked_for() {
+        let sets = Sets::new(vec![set("ada", true), set("ada", false), set("eve", true)]);
+        let shown = asker("eve", Some(Rank::Viewer)).shown(&sets, None);
+        let of = |shown: &Shown| ["ada-true", "ada-false", "eve-true"].map(|id| shown.has(id));
+        assert_eq!(of(&shown), [false, true, true]);
+        let one = asker("eve", Some(Rank::Viewer)).shown(&sets, Some("eve-true".to_owned()));
+        assert_eq!(of(&one), [false, false, true]);
+        assert_eq!(of(&Shown::all()), [true; 3]);
+    }
+}
