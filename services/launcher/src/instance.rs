@@ -11,6 +11,7 @@ mod plan;
 mod roles;
 mod serve;
 mod source;
+mod watching;
 
 pub(crate) use attach::{Wanted, attach, ensure};
 pub(crate) use lock::is_free;

@@ -16,6 +16,8 @@ use tonic::{Code, Status};
 use tower_service::Service;
 
 use crate::caller::{Caller, Connection, SYSTEM, Way};
+use crate::metrics::Metrics;
+use crate::metrics::rpc::Rpcs;
 use crate::pool::panic_text;
 use crate::status::{Problem, reason};
 
@@ -30,6 +32,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct GuardLayer {
     calls: Arc<Semaphore>,
     secret: Option<Arc<str>>,
+    rpcs: Rpcs,
 }
 
 impl GuardLayer {
@@ -38,6 +41,7 @@ impl GuardLayer {
         Self {
             calls: Arc::new(Semaphore::new(max_calls)),
             secret: None,
+            rpcs: Rpcs::default(),
         }
     }
 
@@ -45,6 +49,13 @@ impl GuardLayer {
     #[must_use]
     pub fn trusting(mut self, secret: Option<Arc<str>>) -> Self {
         self.secret = secret;
+        self
+    }
+
+    /// Counts and times the calls, told by `metrics`.
+    #[must_use]
+    pub fn measured(mut self, metrics: &Metrics) -> Self {
+        self.rpcs = Rpcs::registered(metrics);
         self
     }
 }
@@ -63,6 +74,7 @@ impl<S> tower_layer::Layer<S> for GuardLayer {
             inner,
             calls: self.calls.clone(),
             secret: self.secret.clone(),
+            rpcs: self.rpcs.clone(),
         }
     }
 }
@@ -73,6 +85,7 @@ pub struct Guarded<S> {
     inner: S,
     calls: Arc<Semaphore>,
     secret: Option<Arc<str>>,
+    rpcs: Rpcs,
 }
 
 impl<S> Service<http::Request<Body>> for Guarded<S>
@@ -89,10 +102,11 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let open = self.rpcs.begin(request.uri().path());
         let Ok(permit) = self.calls.clone().try_acquire_owned() else {
             let problem = Problem::new(Code::ResourceExhausted, reason::OVERLOADED, "too many calls at once")
                 .hint("try again in a moment");
-            return Box::pin(async move { Ok(problem.status().into_http()) });
+            return Box::pin(async move { Ok(open.answered(problem.status().into_http())) });
         };
         let connection = request.extensions().get::<Connection>().cloned();
         let claims = Claims::take(request.headers_mut());
@@ -112,7 +126,7 @@ where
             };
             let access = access(&path);
             if !caller.way.may(access) {
-                return Ok(not_allowed(access).into_http());
+                return Ok(open.answered(not_allowed(access).into_http()));
             }
             request.extensions_mut().insert(caller);
             let answer = AssertUnwindSafe(async { ready.call(request).await }).catch_unwind();
@@ -120,7 +134,7 @@ where
                 None => answer.await,
                 Some(limit) => match tokio::time::timeout(limit, answer).await {
                     Ok(answer) => answer,
-                    Err(_) => return Ok(too_slow(limit).into_http()),
+                    Err(_) => return Ok(open.answered(too_slow(limit).into_http())),
                 },
             };
             drop(permit);
@@ -132,7 +146,7 @@ where
                     .status()
                     .into_http())
             });
-            Ok(match (answer?, connection) {
+            Ok(match (open.answered(answer?), connection) {
                 (answer, Some(connection)) => answer.map(|body| Body::new(connection.pace().watch(body))),
                 (answer, None) => answer,
             })
@@ -217,6 +231,20 @@ mod tests {
         async fn stop_server(&self, _: Request<StopServerRequest>) -> Result<Response<StopServerResponse>, Status> {
             std::future::pending().await
         }
+
+        async fn get_own_metrics(
+            &self,
+            _: Request<sla_proto::server::v1::GetOwnMetricsRequest>,
+        ) -> Result<Response<sla_proto::server::v1::GetOwnMetricsResponse>, Status> {
+            Err(Status::unimplemented("not asked here"))
+        }
+
+        async fn list_processes(
+            &self,
+            _: Request<sla_proto::server::v1::ListProcessesRequest>,
+        ) -> Result<Response<sla_proto::server::v1::ListProcessesResponse>, Status> {
+            Err(Status::unimplemented("not asked here"))
+        }
     }
 
     fn peer(max_calls: usize) -> Peer {
@@ -274,6 +302,20 @@ mod tests {
 
         async fn stop_server(&self, _: Request<StopServerRequest>) -> Result<Response<StopServerResponse>, Status> {
             Ok(Response::new(StopServerResponse {}))
+        }
+
+        async fn get_own_metrics(
+            &self,
+            _: Request<sla_proto::server::v1::GetOwnMetricsRequest>,
+        ) -> Result<Response<sla_proto::server::v1::GetOwnMetricsResponse>, Status> {
+            Err(Status::unimplemented("not asked here"))
+        }
+
+        async fn list_processes(
+            &self,
+            _: Request<sla_proto::server::v1::ListProcessesRequest>,
+        ) -> Result<Response<sla_proto::server::v1::ListProcessesResponse>, Status> {
+            Err(Status::unimplemented("not asked here"))
         }
     }
 

@@ -6,9 +6,11 @@
 pub mod caller;
 pub mod health;
 pub mod layer;
+pub mod metrics;
 pub mod pace;
 pub mod page;
 pub mod pool;
+pub mod processes;
 pub mod role;
 pub mod server;
 pub mod server_info;
@@ -16,6 +18,7 @@ pub mod shutdown;
 pub mod status;
 pub mod telemetry;
 
+pub use metrics::Metrics;
 pub use pool::{CpuPool, PoolError};
 pub use role::{Parts, Role};
 pub use shutdown::Shutdown;

@@ -10,8 +10,6 @@ mod sets;
 mod state;
 pub(crate) mod status;
 
-use std::sync::Arc;
-
 use sla_domain::SeriesId;
 use sla_proto::storage::v1::lease_store_service_server::LeaseStoreServiceServer;
 use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreServiceServer;
@@ -39,14 +37,14 @@ const MAX_MESSAGE_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct StorageGrpc<S> {
     store: S,
-    metrics: Arc<StorageMetrics>,
+    metrics: StorageMetrics,
 }
 
 impl<S: Clone> Clone for StorageGrpc<S> {
     fn clone(&self) -> Self {
         Self {
             store: self.store.clone(),
-            metrics: Arc::clone(&self.metrics),
+            metrics: self.metrics.clone(),
         }
     }
 }
@@ -55,7 +53,7 @@ impl<S> StorageGrpc<S>
 where
     S: Store + Clone,
 {
-    pub(crate) fn new(store: S, metrics: Arc<StorageMetrics>) -> Self {
+    pub(crate) fn new(store: S, metrics: StorageMetrics) -> Self {
         Self { store, metrics }
     }
 

@@ -45,6 +45,7 @@ pub(crate) enum Slot {
     RunFailures,
     DeadLetters,
     RetrySource,
+    Processes,
 }
 
 /// Every unary call of the console, a line each: its name here, the client and the rpc, what is asked and what is answered.
@@ -52,6 +53,7 @@ macro_rules! calls {
     ($of_list:ident) => {
         $of_list! {
             Server server get_server_info: server::GetServerInfoRequest => server::GetServerInfoResponse,
+            Processes server list_processes: server::ListProcessesRequest => server::ListProcessesResponse,
             Names source list_metric_names: etl::ListMetricNamesRequest => etl::ListMetricNamesResponse,
             CheckQuery source check_query: etl::CheckQueryRequest => etl::CheckQueryResponse,
             RetrySource source retry_source: etl::RetrySourceRequest => etl::RetrySourceResponse,

@@ -91,6 +91,7 @@ impl Scene {
                 clock,
                 pool: CpuPool::new(2),
                 shutdown: shutdown.clone(),
+                metrics: sla_runtime::Metrics::default(),
             },
         )
         .unwrap();

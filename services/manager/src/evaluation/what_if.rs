@@ -35,7 +35,7 @@ pub(crate) async fn evaluate(
     core: &ManagerCore,
     request: pb::EvaluateRequest,
 ) -> Result<pb::EvaluateResponse, SlaError> {
-    core.metrics.what_ifs(1);
+    core.metrics.what_ifs.inc();
     let asked = asked(core, &request)?;
     let objectives = objectives(core, &request).await?;
     let queries = wanted(&objectives);
