@@ -281,6 +281,15 @@ pub(crate) enum SetsAction {
         #[arg(short, long)]
         yes: bool,
     },
+    /// Add the set `Back end`: agreements on what this estate tells of itself; needs `[self] watch = true`.
+    BackEnd {
+        /// Only show the plan.
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// Delete a set; its violations are kept.
     Delete {
         /// Name or id.

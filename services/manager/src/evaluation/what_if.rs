@@ -277,7 +277,8 @@ fn answers(
         .iter()
         .filter(|(found_by, held)| {
             // A series comes once, for the first query it answers: the others recognise it by its labels.
-            Some(*found_by) == index || known.wanted.is_answered_by(&held.head)
+            let found = queries.get(*found_by);
+            Some(*found_by) == index || found.is_some_and(|found| known.wanted.is_answered_by(&held.head, found))
         })
         .map(|(_, held)| held.clone())
         .collect();
