@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use sla_domain::invalid::Invalid;
+use sla_domain::objective::Objective;
 use sla_domain::query::Query;
 use sla_domain::set::SlaSet;
 use sla_proto::etl::v1::{CheckQueryRequest, CheckQueryResponse};
