@@ -56,6 +56,9 @@ struct FileObjective {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     name: String,
     query: String,
+    /// The metric source that is asked, where it is not the default one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    source: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     min: Option<Bound>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -224,6 +227,7 @@ fn file_objective(objective: &wire::Objective) -> FileObjective {
         id: String::new(),
         name: objective.name.clone(),
         query: convert::query_text(&query).to_owned(),
+        source: query.source.clone(),
         min: range.min.map(Bound::Number),
         max: range.max.map(Bound::Number),
         warn_below: range.warn_below.map(Bound::Number),
@@ -303,7 +307,10 @@ fn wired_objective(objective: FileObjective) -> Result<wire::Objective, Invalid>
     Ok(wire::Objective {
         id: objective.id,
         name: objective.name,
-        query: Some(convert::query_message(&query, span("step", objective.step.as_deref())?)),
+        query: Some(crate::series::v1::Query {
+            source: objective.source,
+            ..convert::query_message(&query, span("step", objective.step.as_deref())?)
+        }),
         range: Some(AllowedRange {
             min: bound("min", objective.min.as_ref())?,
             max: bound("max", objective.max.as_ref())?,

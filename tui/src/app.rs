@@ -2,6 +2,7 @@
 
 mod answers;
 mod headline;
+mod health;
 mod needs;
 mod overlay_view;
 mod people;

@@ -25,6 +25,7 @@ pub(crate) enum Cmd {
     Suspend,
     Zone,
     Log,
+    Health,
     EvaluateNow,
     Go(Tab),
     NextTab,

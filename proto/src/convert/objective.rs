@@ -95,6 +95,11 @@ pub fn objective(message: &wire::Objective) -> Result<Objective, Vec<Invalid>> {
         message.name.trim().to_owned()
     };
     let mut objective = Objective::new(id, name, query, range);
+    objective.source = message
+        .query
+        .as_ref()
+        .map(|query| query.source.clone())
+        .unwrap_or_default();
     objective.target = target;
     objective.missing = missing(message);
     objective.counter = match message.counter_mode() {
@@ -141,7 +146,10 @@ pub fn objective_message(objective: &Objective) -> wire::Objective {
     wire::Objective {
         id: objective.id.as_str().to_owned(),
         name: objective.name.clone(),
-        query: Some(query_message(&objective.query, objective.step_ms)),
+        query: Some(series::Query {
+            source: objective.source.clone(),
+            ..query_message(&objective.query, objective.step_ms)
+        }),
         range: Some(range_message(&objective.range)),
         missing: missing.into(),
         hold_max_ms,

@@ -144,6 +144,8 @@ pub struct Objective {
     pub name: String,
     /// What is looked at.
     pub query: Query,
+    /// The configured name of the metric source that is asked; empty = the default one.
+    pub source: String,
     /// What is allowed.
     pub range: AllowedRange,
     /// What unknown time means.
@@ -167,6 +169,8 @@ pub struct Objective {
 }
 
 impl Objective {
+    /// The longest name of a source, in characters.
+    pub const MAX_SOURCE_CHARS: usize = 120;
     /// The longest name, in characters.
     pub const MAX_NAME_CHARS: usize = 120;
     /// The usual coverage floor.
@@ -186,6 +190,7 @@ impl Objective {
             id,
             name: name.into(),
             query,
+            source: String::new(),
             range,
             missing: MissingPolicy::default(),
             counter: CounterMode::default(),
@@ -204,6 +209,9 @@ impl Objective {
     pub fn check(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
         found.extend(check_name("name", &self.name, Self::MAX_NAME_CHARS).err());
+        if !self.source.is_empty() {
+            found.extend(check_name("source", &self.source, Self::MAX_SOURCE_CHARS).err());
+        }
         if let MissingPolicy::Hold { max_ms } = self.missing {
             found.extend(check_duration("missing", max_ms, 1..=Self::MAX_DURATION_MS).err());
         }
@@ -236,6 +244,7 @@ impl Objective {
         [
             ("name", self.name != other.name),
             ("query", self.query.text() != other.query.text()),
+            ("source", self.source != other.source),
             ("range", !self.range.same_bounds(&other.range)),
             (
                 "warning",
@@ -255,11 +264,11 @@ impl Objective {
         .collect()
     }
 
-    /// Whether `other` judges time differently, so that its history must be computed anew: another query, other bounds,
+    /// Whether `other` judges time differently, so that its history must be computed anew: another query or source, other bounds,
     /// another policy for missing data, another reading of counters, another step of an expression.
     pub fn judges_otherwise(&self, other: &Self) -> bool {
         self.differences(other).iter().any(|&name| match name {
-            "query" | "range" | "missing" | "counter" => true,
+            "query" | "source" | "range" | "missing" | "counter" => true,
             "step" => !self.query.is_selector(),
             _ => false,
         })

@@ -12,7 +12,7 @@ use sla_runtime::pool::CpuPool;
 use sla_runtime::status::reason;
 
 use crate::error::{EtlError, source_reason};
-use crate::metrics::{EtlMetrics, add};
+use crate::metrics::EtlMetrics;
 use crate::options::{EtlOptions, MAX_WINDOWS};
 use crate::samples::SeriesReading;
 use crate::steps::seasons::LongLook;
@@ -34,13 +34,13 @@ pub struct DaysOf {
 #[derive(Clone)]
 pub struct Analyst {
     pool: CpuPool,
-    metrics: Arc<EtlMetrics>,
+    metrics: EtlMetrics,
     learned: Arc<Mutex<HashMap<SeriesId, Arc<Forecast>>>>,
 }
 
 impl Analyst {
     /// Works on this pool.
-    pub fn new(pool: CpuPool, metrics: Arc<EtlMetrics>) -> Self {
+    pub fn new(pool: CpuPool, metrics: EtlMetrics) -> Self {
         Self {
             pool,
             metrics,
@@ -113,7 +113,7 @@ impl Analyst {
                 {
                     self.remember(id, forecast.clone());
                 }
-                add(&self.metrics.series_analysed, 1);
+                self.metrics.series_analysed.inc();
                 Outcome::Analysis(analysis)
             }
             Ok(Err(error)) => self.failure(reason::SOURCE_FAILED, &error.to_string(), "extract"),
@@ -140,7 +140,7 @@ impl Analyst {
     }
 
     fn failure(&self, reason: &str, message: &str, step: &str) -> Outcome {
-        add(&self.metrics.series_failed, 1);
+        self.metrics.series_failed.inc();
         Outcome::Failure(Failure {
             reason: reason.to_owned(),
             message: SafeText::new(message).into_string(),

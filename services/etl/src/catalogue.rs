@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::error::EtlError;
 use crate::health::SourceHealth;
-use crate::metrics::{EtlMetrics, add};
+use crate::metrics::EtlMetrics;
 use crate::query::ReadQuery;
 use crate::source_clock::SourceClock;
 
@@ -44,7 +44,7 @@ struct Offer {
 pub struct Catalogue {
     pub(crate) source: Arc<dyn MetricSource>,
     pub(crate) health: SourceHealth,
-    pub(crate) metrics: Arc<EtlMetrics>,
+    pub(crate) metrics: EtlMetrics,
     pub(crate) clock: Arc<SourceClock>,
     /// How far back a series counts as there, milliseconds.
     presence_ms: i64,
@@ -58,7 +58,7 @@ impl Catalogue {
     pub fn new(
         source: Arc<dyn MetricSource>,
         health: SourceHealth,
-        metrics: Arc<EtlMetrics>,
+        metrics: EtlMetrics,
         clock: Arc<SourceClock>,
         presence_ms: i64,
     ) -> Self {
@@ -82,11 +82,11 @@ impl Catalogue {
     fn booked<T>(&self, answer: Result<T, SourceError>) -> Result<T, SourceError> {
         match answer {
             Ok(value) => {
-                add(&self.metrics.source_reads, 1);
+                self.metrics.source_reads.inc();
                 Ok(value)
             }
             Err(error) => {
-                add(&self.metrics.source_failures, 1);
+                self.metrics.source_failures.inc();
                 self.health.failed(&error);
                 Err(error)
             }

@@ -7,6 +7,7 @@
 pub mod analyst;
 pub mod catalogue;
 pub mod error;
+mod gauges;
 mod grpc;
 pub mod health;
 pub mod journal;
@@ -22,6 +23,6 @@ pub mod sources;
 pub mod steps;
 
 pub use error::EtlError;
-pub use metrics::EtlMetricsSnapshot;
+pub use metrics::EtlMetrics;
 pub use options::EtlOptions;
 pub use service::EtlService;

@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::analyst::{Analyst, step_options};
 use crate::error::EtlError;
 use crate::journal::{Journal, Level};
-use crate::metrics::{EtlMetrics, add};
+use crate::metrics::EtlMetrics;
 use crate::options::{EtlOptions, MAX_QUEUED_RUNS, MAX_REMEMBERED_RUNS};
 use crate::sources::Sources;
 use live::LiveRun;
@@ -54,7 +54,7 @@ pub struct RunParts {
     /// Where lines go.
     pub journal: Journal,
     /// Counters.
-    pub metrics: Arc<EtlMetrics>,
+    pub metrics: EtlMetrics,
     /// Now.
     pub clock: Arc<dyn Clock>,
     /// The end.
@@ -112,9 +112,14 @@ impl Runs {
         self.live().iter().find(|run| run.id == id).cloned()
     }
 
+    /// How many runs wait or go on.
+    pub fn open(&self) -> usize {
+        self.live().iter().filter(|run| !run.has_ended()).count()
+    }
+
     /// Whether a run waits or goes on.
     pub fn is_busy(&self) -> bool {
-        self.live().iter().any(|run| !run.has_ended())
+        self.open() > 0
     }
 
     /// Starts a run and answers when it is stored and queued. The same request id gives the same run, and whether it was
@@ -208,7 +213,7 @@ impl Runs {
             return Ok((stored, true));
         }
         run.change(|progress| *progress = RunProgress::of(stored.clone()));
-        add(&self.0.parts.metrics.runs_started, 1);
+        self.0.parts.metrics.runs_started.inc();
         self.note(
             Level::Info,
             &run,

@@ -16,8 +16,9 @@ use tonic::service::Routes;
 
 use crate::analyst::Analyst;
 use crate::error::EtlError;
+use crate::gauges;
 use crate::journal::Journal;
-use crate::metrics::{EtlMetrics, EtlMetricsSnapshot};
+use crate::metrics::EtlMetrics;
 use crate::options::{EtlOptions, MAX_REQUEST_BYTES};
 use crate::runs::{RunParts, Runs};
 use crate::schedule::Schedule;
@@ -31,7 +32,7 @@ pub(crate) struct Core {
     pub(crate) runs: Runs,
     pub(crate) schedule: Schedule,
     pub(crate) journal: Journal,
-    pub(crate) metrics: Arc<EtlMetrics>,
+    pub(crate) metrics: EtlMetrics,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shutdown: Shutdown,
     pub(crate) peer: Peer,
@@ -75,6 +76,7 @@ impl EtlService {
             clock,
             pool,
             shutdown,
+            metrics: told,
         } = parts;
         options.check()?;
         let journal = match &options.log_directory {
@@ -82,7 +84,7 @@ impl EtlService {
             None => Journal::in_memory(clock.clone()),
         };
         let options = Arc::new(options);
-        let metrics = Arc::new(EtlMetrics::default());
+        let metrics = EtlMetrics::registered(&told);
         let sources = Sources::start(sources, &options, &metrics, &clock, &pool, &shutdown)?;
         let analyst = Analyst::new(pool, metrics.clone());
         let runs = Runs::start(RunParts {
@@ -96,6 +98,7 @@ impl EtlService {
             shutdown: shutdown.clone(),
             options: options.clone(),
         });
+        gauges::register(&told, &sources, &runs, &journal);
         let schedule = Schedule::start(peer.clone(), runs.clone(), clock.clone(), &options, &shutdown);
         let core = Arc::new(Core {
             options,
@@ -114,10 +117,8 @@ impl EtlService {
     }
 
     /// What the role counts about itself.
-    pub fn metrics(&self) -> EtlMetricsSnapshot {
-        let mut snapshot = self.core.metrics.snapshot();
-        snapshot.log_lines_lost = self.core.journal.lines_lost();
-        snapshot
+    pub fn metrics(&self) -> &EtlMetrics {
+        &self.core.metrics
     }
 }
 

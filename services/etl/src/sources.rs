@@ -33,7 +33,7 @@ impl SourceUnit {
     fn start(
         source: Arc<dyn MetricSource>,
         options: &EtlOptions,
-        metrics: &Arc<EtlMetrics>,
+        metrics: &EtlMetrics,
         clock: &Arc<dyn Clock>,
         pool: &CpuPool,
         shutdown: &Shutdown,
@@ -97,7 +97,7 @@ impl Sources {
     pub fn start(
         sources: Vec<Arc<dyn MetricSource>>,
         options: &EtlOptions,
-        metrics: &Arc<EtlMetrics>,
+        metrics: &EtlMetrics,
         clock: &Arc<dyn Clock>,
         pool: &CpuPool,
         shutdown: &Shutdown,

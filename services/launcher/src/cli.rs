@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use sla_domain::{Invalid, instant};
 
 use crate::command::csv_file::CsvColumns;
+use crate::command::forecast::Method;
 use crate::config::{Flags, Span};
 use crate::instance::ROLES;
 
@@ -106,6 +107,12 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Stop the local instance.
     Stop,
+    /// Say whether the local instance serves, and the processes it calls; starts nothing.
+    Health {
+        /// The exit code counts the other processes too.
+        #[arg(long)]
+        all: bool,
+    },
     /// Start an ETL run: statistics, metadata and forecasts.
     Run(RunArgs),
     /// Say the state of a set now, with an exit code for monitoring systems.
@@ -307,6 +314,15 @@ pub(crate) enum SetsAction {
         #[arg(short, long)]
         yes: bool,
     },
+    /// Add the set `Back end`: agreements on what this estate tells of itself; needs `[self] watch = true`.
+    BackEnd {
+        /// Only show the plan.
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// Delete a set; its violations are kept.
     Delete {
         /// Name or id.
@@ -339,12 +355,27 @@ pub(crate) struct ViolationsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ForecastArgs {
-    /// Name or id of a set; default all active sets.
+    /// Name or id of a set; default all active sets. With --method a selector or expression.
     pub(crate) set: Option<String>,
+    /// How likely a given bound is left within the horizon, by these methods side by side; nothing has to be agreed.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "METHOD", requires = "set")]
+    pub(crate) method: Vec<Method>,
+    /// The bound of --method: least allowed value, written like that of `sla evaluate`.
+    #[arg(long, requires = "method", allow_hyphen_values = true, value_name = "VALUE")]
+    pub(crate) min: Option<String>,
+    /// The bound of --method: greatest allowed value.
+    #[arg(long, requires = "method", allow_hyphen_values = true, value_name = "VALUE")]
+    pub(crate) max: Option<String>,
+    /// How much history --method reads.
+    #[arg(long, value_name = "DURATION", default_value = "12h", requires = "method")]
+    pub(crate) window: Span,
+    /// The metric source that --method asks, by its name; default the one below [source].
+    #[arg(long, value_name = "NAME", requires = "method")]
+    pub(crate) source: Option<String>,
     /// Forecast tasks in bulk, one JSON object a line; - for stdin. Needs no instance.
     #[arg(long, value_name = "FILE.jsonl", conflicts_with = "set")]
     pub(crate) tasks: Option<PathBuf>,
-    /// How far ahead; only the configured horizon is forecast, and it is the default.
+    /// How far ahead; default the configured horizon, which is the only one of agreements.
     #[arg(long, value_name = "DURATION")]
     pub(crate) horizon: Option<Span>,
     #[command(flatten)]
@@ -412,6 +443,9 @@ pub(crate) struct Input {
     /// How much history is read from the source.
     #[arg(long, value_name = "DURATION", default_value = "12h")]
     pub(crate) window: Span,
+    /// The metric source that is asked, by its name; default the one below [source].
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["csv", "values"])]
+    pub(crate) source: Option<String>,
     #[command(flatten)]
     pub(crate) at: At,
 }

@@ -8,7 +8,8 @@ mod config;
 mod console;
 pub(crate) mod csv_file;
 mod evaluate;
-mod forecast;
+pub(crate) mod forecast;
+mod health;
 mod input;
 mod json;
 mod manual;
@@ -81,6 +82,7 @@ async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> R
         Some(Command::Demo(arguments)) => Box::pin(console::demo(session, &arguments)).await,
         Some(Command::Serve(arguments)) => serve::serve(session, &arguments).await,
         Some(Command::Stop) => stop::stop(&session).await,
+        Some(Command::Health { all }) => health::health(&session, all).await,
         Some(Command::User(arguments)) => people::users::users(&session, arguments).await,
         Some(Command::Login(arguments)) => people::login::login(&session, &arguments).await,
         Some(Command::Register(arguments)) => people::login::register(&session, &arguments).await,

@@ -11,6 +11,7 @@ mod plan;
 mod roles;
 mod serve;
 mod source;
+mod watching;
 
 pub(crate) use attach::{Wanted, attach, connect, ensure};
 pub(crate) use folder::{make as make_folder, open_private};

@@ -8,6 +8,7 @@ pub mod board;
 pub(crate) mod core;
 pub mod error;
 pub mod evaluation;
+mod gauges;
 pub mod grpc;
 pub mod ledger;
 pub mod metrics;
@@ -20,6 +21,6 @@ pub mod watch;
 pub mod wording;
 
 pub use error::SlaError;
-pub use metrics::{SlaCounts, SlaMetrics};
+pub use metrics::SlaMetrics;
 pub use options::SlaOptions;
 pub use service::SlaService;

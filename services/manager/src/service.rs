@@ -16,9 +16,10 @@ use crate::board::Board;
 use crate::core::{JUDGING_THREADS, ManagerCore, NOW_QUEUE};
 use crate::error::SlaError;
 use crate::evaluation::cadence;
+use crate::gauges;
 use crate::grpc::sets::SetsApi;
 use crate::grpc::violations::ViolationsApi;
-use crate::metrics::{SlaCounts, SlaMetrics};
+use crate::metrics::SlaMetrics;
 use crate::options::{MAX_MESSAGE_BYTES, SlaOptions};
 use crate::outlook::rounds;
 use crate::samples::memory::SharedMemory;
@@ -45,6 +46,7 @@ impl SlaService {
             clock,
             pool,
             shutdown,
+            metrics,
         } = parts;
         options.check()?;
         let (now_requests, requests) = mpsc::channel(NOW_QUEUE);
@@ -61,7 +63,7 @@ impl SlaService {
             offset_ms: AtomicI64::new(0),
             asks: Asks::default(),
             started: Instant::now(),
-            metrics: SlaMetrics::default(),
+            metrics: SlaMetrics::registered(&metrics),
             options,
             peer,
             clock,
@@ -79,12 +81,8 @@ impl SlaService {
             core.shutdown
                 .spawn("sla default set", async move { default_set::ensure(&suggesting).await });
         }
+        gauges::register(&metrics, &core);
         Ok(Self { core })
-    }
-
-    /// The counters of the role.
-    pub fn counts(&self) -> SlaCounts {
-        self.core.metrics.snapshot()
     }
 }
 

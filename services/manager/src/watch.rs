@@ -63,7 +63,7 @@ impl Watcher {
                     Err(broadcast::error::RecvError::Closed) => return,
                     Err(broadcast::error::RecvError::Lagged(_)) => {
                         // What was missed is in the newest snapshot; what is still queued is older than it.
-                        self.core.metrics.watchers_resynchronised(1);
+                        self.core.metrics.watchers_resynchronised.inc();
                         news = news.resubscribe();
                         Some(self.snapshot())
                     }
@@ -120,7 +120,7 @@ impl Watcher {
         match self.out.send_timeout(Ok(message), WATCH_STUCK).await {
             Ok(()) => true,
             Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
-                self.core.metrics.watchers_cut(1);
+                self.core.metrics.watchers_cut.inc();
                 tracing::info!("a watcher took nothing for 30 s and was cut");
                 false
             }
@@ -160,6 +160,7 @@ mod tests {
             clock,
             pool: CpuPool::new(1),
             shutdown: shutdown.clone(),
+            metrics: sla_runtime::Metrics::default(),
         };
         let role = SlaService::start(options, parts).unwrap();
         (role, shutdown)
@@ -247,7 +248,7 @@ mod tests {
             }
         }
         assert!(reached && snapshots >= 2, "{snapshots} snapshots");
-        assert!(role.counts().watchers_resynchronised >= 1);
+        assert!(role.core.metrics.watchers_resynchronised.get() >= 1);
         shutdown.begin();
     }
 }

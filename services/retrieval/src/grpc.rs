@@ -4,8 +4,6 @@ mod rows;
 mod series;
 mod stored;
 
-use std::sync::atomic::Ordering;
-
 use sla_domain::SafeText;
 use sla_proto::convert;
 use sla_proto::etl::v1::{QueryFailure, ReadSamplesRequest};
@@ -50,11 +48,7 @@ impl Core {
             cached_only: false,
             long_view,
         };
-        let reading = crate::samples::read(&self.peer, request, self.options.read_timeout).await?;
-        self.metrics
-            .series
-            .fetch_add(reading.series.len() as u64, Ordering::Relaxed);
-        Ok(reading)
+        crate::samples::read(&self.peer, request, self.options.read_timeout).await
     }
 
     /// The newest stored results of these series.
@@ -70,25 +64,21 @@ impl Core {
             .map_err(RetrievalError::upstream("read stored results"))?;
         Ok(answer.into_inner().results)
     }
+}
 
-    /// Books the outcome of a screen and logs, once, what is not the caller's doing.
-    fn answered<T>(&self, rpc: &'static str, answer: Result<T, RetrievalError>) -> Result<Response<T>, Status> {
-        match answer {
-            Ok(answer) => {
-                self.metrics.answers.fetch_add(1, Ordering::Relaxed);
-                Ok(Response::new(answer))
+/// Answers a screen, and logs, once, what is not the caller's doing.
+fn answered<T>(rpc: &'static str, answer: Result<T, RetrievalError>) -> Result<Response<T>, Status> {
+    match answer {
+        Ok(answer) => Ok(Response::new(answer)),
+        Err(error) => {
+            let status = Status::from(error.clone());
+            let chain = SafeText::new(&sla_runtime::status::chain(&error));
+            if status.code() == tonic::Code::Internal {
+                tracing::warn!(rpc, error = %chain, "failed");
+            } else {
+                tracing::debug!(rpc, code = ?status.code(), error = %chain, "refused");
             }
-            Err(error) => {
-                self.metrics.failures.fetch_add(1, Ordering::Relaxed);
-                let status = Status::from(error.clone());
-                let chain = SafeText::new(&sla_runtime::status::chain(&error));
-                if status.code() == tonic::Code::Internal {
-                    tracing::warn!(rpc, error = %chain, "failed");
-                } else {
-                    tracing::debug!(rpc, code = ?status.code(), error = %chain, "refused");
-                }
-                Err(status)
-            }
+            Err(status)
         }
     }
 }
@@ -126,7 +116,7 @@ impl RetrievalService for Core {
         request: Request<ListSeriesRowsRequest>,
     ) -> Result<Response<ListSeriesRowsResponse>, Status> {
         let answer = self.rows(request.into_inner()).await;
-        self.answered("ListSeriesRows", answer)
+        answered("ListSeriesRows", answer)
     }
 
     async fn get_series_detail(
@@ -134,12 +124,12 @@ impl RetrievalService for Core {
         request: Request<GetSeriesDetailRequest>,
     ) -> Result<Response<GetSeriesDetailResponse>, Status> {
         let answer = self.detail(request.into_inner()).await;
-        self.answered("GetSeriesDetail", answer)
+        answered("GetSeriesDetail", answer)
     }
 
     async fn get_chart(&self, request: Request<GetChartRequest>) -> Result<Response<GetChartResponse>, Status> {
         let answer = self.chart(request.into_inner()).await;
-        self.answered("GetChart", answer)
+        answered("GetChart", answer)
     }
 
     async fn export_samples(
@@ -147,7 +137,7 @@ impl RetrievalService for Core {
         request: Request<ExportSamplesRequest>,
     ) -> Result<Response<ExportSamplesResponse>, Status> {
         let answer = self.export(request.into_inner()).await;
-        self.answered("ExportSamples", answer)
+        answered("ExportSamples", answer)
     }
 
     async fn list_stored_rows(
@@ -155,7 +145,7 @@ impl RetrievalService for Core {
         request: Request<ListStoredRowsRequest>,
     ) -> Result<Response<ListStoredRowsResponse>, Status> {
         let answer = self.stored_rows(request.into_inner()).await;
-        self.answered("ListStoredRows", answer)
+        answered("ListStoredRows", answer)
     }
 
     async fn get_series_history(
@@ -163,6 +153,6 @@ impl RetrievalService for Core {
         request: Request<GetSeriesHistoryRequest>,
     ) -> Result<Response<GetSeriesHistoryResponse>, Status> {
         let answer = self.history(request.into_inner()).await;
-        self.answered("GetSeriesHistory", answer)
+        answered("GetSeriesHistory", answer)
     }
 }

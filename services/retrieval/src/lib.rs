@@ -7,7 +7,6 @@ pub mod columns;
 pub mod error;
 pub mod figures;
 mod grpc;
-pub mod metrics;
 pub mod options;
 pub mod order;
 pub mod samples;

@@ -10,7 +10,6 @@ use sla_runtime::{Parts, Role};
 use tonic::service::Routes;
 
 use crate::error::RetrievalError;
-use crate::metrics::{RetrievalMetrics, RetrievalMetricsSnapshot};
 use crate::options::{MAX_REQUEST_BYTES, RetrievalOptions};
 
 /// The parts that answer calls.
@@ -19,7 +18,6 @@ pub(crate) struct Core {
     pub(crate) peer: Peer,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pool: CpuPool,
-    pub(crate) metrics: RetrievalMetrics,
 }
 
 /// The role `retrieval` of this process. Cheap to clone.
@@ -46,14 +44,8 @@ impl RetrievalService {
                 peer: parts.peer,
                 clock: parts.clock,
                 pool: parts.pool,
-                metrics: RetrievalMetrics::default(),
             }),
         })
-    }
-
-    /// What the role counts about itself.
-    pub fn metrics(&self) -> RetrievalMetricsSnapshot {
-        self.core.metrics.snapshot()
     }
 }
 

@@ -17,6 +17,8 @@ use tower_service::Service;
 
 use crate::caller::{Caller, Connection, End, Way};
 use crate::gate::Gate;
+use crate::metrics::Metrics;
+use crate::metrics::rpc::Rpcs;
 use crate::pool::panic_text;
 use crate::status::{Problem, reason};
 
@@ -32,6 +34,7 @@ pub struct GuardLayer {
     calls: Arc<Semaphore>,
     secret: Option<Arc<str>>,
     gate: Option<Gate>,
+    rpcs: Rpcs,
 }
 
 impl GuardLayer {
@@ -41,6 +44,7 @@ impl GuardLayer {
             calls: Arc::new(Semaphore::new(max_calls)),
             secret: None,
             gate: None,
+            rpcs: Rpcs::default(),
         }
     }
 
@@ -55,6 +59,13 @@ impl GuardLayer {
     #[must_use]
     pub fn asking(mut self, gate: Option<Gate>) -> Self {
         self.gate = gate;
+        self
+    }
+
+    /// Counts and times the calls, told by `metrics`.
+    #[must_use]
+    pub fn measured(mut self, metrics: &Metrics) -> Self {
+        self.rpcs = Rpcs::registered(metrics);
         self
     }
 }
@@ -74,6 +85,7 @@ impl<S> tower_layer::Layer<S> for GuardLayer {
             calls: self.calls.clone(),
             secret: self.secret.clone(),
             gate: self.gate.clone(),
+            rpcs: self.rpcs.clone(),
         }
     }
 }
@@ -85,6 +97,7 @@ pub struct Guarded<S> {
     calls: Arc<Semaphore>,
     secret: Option<Arc<str>>,
     gate: Option<Gate>,
+    rpcs: Rpcs,
 }
 
 impl<S> Service<http::Request<Body>> for Guarded<S>
@@ -101,10 +114,11 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let open = self.rpcs.begin(request.uri().path());
         let Ok(permit) = self.calls.clone().try_acquire_owned() else {
             let problem = Problem::new(Code::ResourceExhausted, reason::OVERLOADED, "too many calls at once")
                 .hint("try again in a moment");
-            return Box::pin(async move { Ok(problem.status().into_http()) });
+            return Box::pin(async move { Ok(open.answered(problem.status().into_http())) });
         };
         let connection = request.extensions().get::<Connection>().cloned();
         let claims = Claims::take(request.headers_mut());
@@ -124,11 +138,11 @@ where
                 Some(_) if is_role && presented == Presented::Nothing => Caller::role(claims.caller()),
                 connection => match admitted(gate.as_ref(), connection.as_ref(), presented, access).await {
                     Ok(caller) => caller,
-                    Err(refused) => return Ok(refused.into_http()),
+                    Err(refused) => return Ok(open.answered(refused.into_http())),
                 },
             };
             if !caller.way.may(access) {
-                return Ok(not_allowed(access).into_http());
+                return Ok(open.answered(not_allowed(access).into_http()));
             }
             request.extensions_mut().insert(caller);
             let answer = AssertUnwindSafe(async { ready.call(request).await }).catch_unwind();
@@ -136,7 +150,7 @@ where
                 None => answer.await,
                 Some(limit) => match tokio::time::timeout(limit, answer).await {
                     Ok(answer) => answer,
-                    Err(_) => return Ok(too_slow(limit).into_http()),
+                    Err(_) => return Ok(open.answered(too_slow(limit).into_http())),
                 },
             };
             drop(permit);
@@ -148,7 +162,7 @@ where
                     .status()
                     .into_http())
             });
-            Ok(match (answer?, connection) {
+            Ok(match (open.answered(answer?), connection) {
                 (answer, Some(connection)) => answer.map(|body| Body::new(connection.pace().watch(body))),
                 (answer, None) => answer,
             })
@@ -251,6 +265,20 @@ mod tests {
         async fn stop_server(&self, _: Request<StopServerRequest>) -> Result<Response<StopServerResponse>, Status> {
             std::future::pending().await
         }
+
+        async fn get_own_metrics(
+            &self,
+            _: Request<sla_proto::server::v1::GetOwnMetricsRequest>,
+        ) -> Result<Response<sla_proto::server::v1::GetOwnMetricsResponse>, Status> {
+            Err(Status::unimplemented("not asked here"))
+        }
+
+        async fn list_processes(
+            &self,
+            _: Request<sla_proto::server::v1::ListProcessesRequest>,
+        ) -> Result<Response<sla_proto::server::v1::ListProcessesResponse>, Status> {
+            Err(Status::unimplemented("not asked here"))
+        }
     }
 
     fn peer(max_calls: usize) -> Peer {
@@ -308,6 +336,20 @@ mod tests {
 
         async fn stop_server(&self, _: Request<StopServerRequest>) -> Result<Response<StopServerResponse>, Status> {
             Ok(Response::new(StopServerResponse {}))
+        }
+
+        async fn get_own_metrics(
+            &self,
+            _: Request<sla_proto::server::v1::GetOwnMetricsRequest>,
+        ) -> Result<Response<sla_proto::server::v1::GetOwnMetricsResponse>, Status> {
+            Err(Status::unimplemented("not asked here"))
+        }
+
+        async fn list_processes(
+            &self,
+            _: Request<sla_proto::server::v1::ListProcessesRequest>,
+        ) -> Result<Response<sla_proto::server::v1::ListProcessesResponse>, Status> {
+            Err(Status::unimplemented("not asked here"))
         }
     }
 

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Semaphore;
 
@@ -22,6 +23,23 @@ pub enum PoolError {
 pub struct CpuPool {
     permits: Arc<Semaphore>,
     threads: usize,
+    jobs: Arc<AtomicUsize>,
+}
+
+/// One computation that runs or waits.
+struct Job(Arc<AtomicUsize>);
+
+impl Job {
+    fn counted(jobs: &Arc<AtomicUsize>) -> Self {
+        jobs.fetch_add(1, Ordering::Relaxed);
+        Self(jobs.clone())
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl CpuPool {
@@ -31,6 +49,7 @@ impl CpuPool {
         Self {
             permits: Arc::new(Semaphore::new(threads)),
             threads,
+            jobs: Arc::default(),
         }
     }
 
@@ -44,12 +63,18 @@ impl CpuPool {
         self.threads
     }
 
+    /// How many computations run or wait.
+    pub fn jobs(&self) -> usize {
+        self.jobs.load(Ordering::Relaxed)
+    }
+
     /// Runs `work` on a blocking thread when a place is free. Dropping the future before it starts cancels it.
     pub async fn run<T, F>(&self, work: F) -> Result<T, PoolError>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
+        let job = Job::counted(&self.jobs);
         let permit = self
             .permits
             .clone()
@@ -58,7 +83,7 @@ impl CpuPool {
             .map_err(|_| PoolError::Closed)?;
         let task = tokio::task::spawn_blocking(move || {
             let result = catch_unwind(AssertUnwindSafe(work));
-            drop(permit);
+            drop((permit, job));
             result
         });
         match task.await {
@@ -88,5 +113,6 @@ mod tests {
         let error = pool.run(|| panic!("boom")).await.unwrap_err();
         assert!(matches!(error, PoolError::Panicked(text) if text == "boom"));
         assert_eq!(pool.run(|| 41 + 1).await.unwrap(), 42);
+        assert_eq!(pool.jobs(), 0);
     }
 }

@@ -7,6 +7,7 @@ use sla_domain::Clock;
 use sla_proto::Peer;
 use tonic::service::Routes;
 
+use crate::metrics::Metrics;
 use crate::pool::CpuPool;
 use crate::shutdown::Shutdown;
 
@@ -21,6 +22,8 @@ pub struct Parts {
     pub pool: CpuPool,
     /// The end of the process, and the owner of its tasks.
     pub shutdown: Shutdown,
+    /// Where a role registers what it counts.
+    pub metrics: Metrics,
 }
 
 impl fmt::Debug for Parts {

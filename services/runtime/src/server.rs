@@ -55,6 +55,15 @@ pub enum ServerError {
         /// The address.
         address: SocketAddr,
     },
+    /// The metrics could be read from other hosts.
+    #[error(
+        "{address} can be reached from other hosts, and metrics are given to whoever asks: listen on 127.0.0.1, or say \
+         so with [metrics] open = true"
+    )]
+    MetricsOpen {
+        /// The address.
+        address: SocketAddr,
+    },
     /// The port cannot be had.
     #[error("cannot listen on {address}: is the port taken?")]
     Port {

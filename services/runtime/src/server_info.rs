@@ -7,10 +7,15 @@ use sla_proto::Peer;
 use sla_proto::convert;
 use sla_proto::etl::v1::GetSourceRequest;
 use sla_proto::server::v1::server_service_server::{ServerService, ServerServiceServer};
-use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse, StopServerRequest, StopServerResponse};
+use sla_proto::server::v1::{
+    GetOwnMetricsRequest, GetOwnMetricsResponse, GetServerInfoRequest, GetServerInfoResponse, ListProcessesRequest,
+    ListProcessesResponse, Process, StopServerRequest, StopServerResponse,
+};
 use sla_proto::storage::v1::{GetStoreStatusRequest, StoreStatus};
 use tonic::{Request, Response, Status};
 
+use crate::metrics::Metrics;
+use crate::processes::{self, Neighbour};
 use crate::shutdown::Shutdown;
 use crate::status::reason;
 
@@ -21,6 +26,10 @@ pub struct ServerFacts {
     pub info: GetServerInfoResponse,
     /// Whether the role etl is here and can be asked about its source.
     pub has_source: bool,
+    /// The processes that this one calls.
+    pub neighbours: Vec<Neighbour>,
+    /// What it counts about itself.
+    pub metrics: Metrics,
 }
 
 /// The service behind `sla.server.v1`.
@@ -49,6 +58,24 @@ impl ServerInfo {
 }
 
 impl ServerInfo {
+    /// What runs here, as of now.
+    async fn info(&self) -> GetServerInfoResponse {
+        let mut info = self.facts.info.clone();
+        info.now = Some(convert::timestamp(self.clock.now_ms()));
+        if self.facts.has_source {
+            // The answer is useful without it: a source that cannot be told about stays as it was configured.
+            let answer = self.peer.source().get_source(GetSourceRequest::default()).await.ok();
+            if let Some(mut status) = answer.and_then(|answer| answer.into_inner().status) {
+                if let Some(configured) = info.source.take().filter(|_| status.address.is_empty()) {
+                    status.address = configured.address;
+                }
+                info.source = Some(status);
+            }
+        }
+        info.store = Some(self.store().await);
+        info
+    }
+
     /// How the storage is doing; one that does not answer is a problem too.
     async fn store(&self) -> StoreStatus {
         match self
@@ -73,20 +100,37 @@ impl ServerService for ServerInfo {
         &self,
         _: Request<GetServerInfoRequest>,
     ) -> Result<Response<GetServerInfoResponse>, Status> {
-        let mut info = self.facts.info.clone();
-        info.now = Some(convert::timestamp(self.clock.now_ms()));
-        if self.facts.has_source {
-            // The answer is useful without it: a source that cannot be told about stays as it was configured.
-            let answer = self.peer.source().get_source(GetSourceRequest::default()).await.ok();
-            if let Some(mut status) = answer.and_then(|answer| answer.into_inner().status) {
-                if let Some(configured) = info.source.take().filter(|_| status.address.is_empty()) {
-                    status.address = configured.address;
-                }
-                info.source = Some(status);
-            }
-        }
-        info.store = Some(self.store().await);
-        Ok(Response::new(info))
+        Ok(Response::new(self.info().await))
+    }
+
+    async fn get_own_metrics(
+        &self,
+        _: Request<GetOwnMetricsRequest>,
+    ) -> Result<Response<GetOwnMetricsResponse>, Status> {
+        let text = self.facts.metrics.text();
+        Ok(Response::new(GetOwnMetricsResponse { text }))
+    }
+
+    async fn list_processes(
+        &self,
+        _: Request<ListProcessesRequest>,
+    ) -> Result<Response<ListProcessesResponse>, Status> {
+        let here = tokio::time::timeout(processes::ASK_LIMIT, self.info());
+        let (info, others) = tokio::join!(here, processes::ask(&self.facts.neighbours));
+        // Source and storage are asked over the network too: what they did not say in time is unknown.
+        let info = info.unwrap_or_else(|_| GetServerInfoResponse {
+            now: Some(convert::timestamp(self.clock.now_ms())),
+            source: None,
+            ..self.facts.info.clone()
+        });
+        let mut processes = vec![Process {
+            roles: info.roles.clone(),
+            info: Some(info),
+            serving: Some(!self.shutdown.is_noticed()),
+            ..Process::default()
+        }];
+        processes.extend(others);
+        Ok(Response::new(ListProcessesResponse { processes }))
     }
 
     async fn stop_server(&self, request: Request<StopServerRequest>) -> Result<Response<StopServerResponse>, Status> {

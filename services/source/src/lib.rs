@@ -12,6 +12,7 @@ pub mod error;
 pub mod fault;
 pub mod limits;
 pub mod options;
+pub mod own;
 pub mod port;
 pub mod prometheus;
 pub mod reader;

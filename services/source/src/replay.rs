@@ -24,7 +24,7 @@ pub use estate::{LEAKING_HOST, LOAD_LIMIT, LOADED_HOST, MEMORY_FLOOR_BYTES};
 /// Distance of samples in the demo unless configured otherwise, in milliseconds.
 pub const DEFAULT_STEP_MS: i64 = 15_000;
 /// How long a name counts as present after its series' newest sample, in milliseconds (Prometheus' look-back).
-const PRESENT_MS: i64 = 300_000;
+pub(crate) const PRESENT_MS: i64 = 300_000;
 
 /// How the demo's estate is generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

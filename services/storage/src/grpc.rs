@@ -11,8 +11,6 @@ mod sets;
 mod state;
 pub(crate) mod status;
 
-use std::sync::Arc;
-
 use sla_domain::SeriesId;
 use sla_proto::storage::v1::account_store_service_server::AccountStoreServiceServer;
 use sla_proto::storage::v1::lease_store_service_server::LeaseStoreServiceServer;
@@ -41,14 +39,14 @@ const MAX_MESSAGE_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct StorageGrpc<S> {
     store: S,
-    metrics: Arc<StorageMetrics>,
+    metrics: StorageMetrics,
 }
 
 impl<S: Clone> Clone for StorageGrpc<S> {
     fn clone(&self) -> Self {
         Self {
             store: self.store.clone(),
-            metrics: Arc::clone(&self.metrics),
+            metrics: self.metrics.clone(),
         }
     }
 }
@@ -57,7 +55,7 @@ impl<S> StorageGrpc<S>
 where
     S: Store + Clone,
 {
-    pub(crate) fn new(store: S, metrics: Arc<StorageMetrics>) -> Self {
+    pub(crate) fn new(store: S, metrics: StorageMetrics) -> Self {
         Self { store, metrics }
     }
 

@@ -30,12 +30,13 @@ pub mod specimen;
 pub mod sqlite;
 pub mod store;
 mod stored;
+pub mod timed;
 pub mod transaction;
 pub mod trouble;
 pub mod value;
 
 pub use error::StoreError;
-pub use metrics::{StorageMetrics, StorageSnapshot};
+pub use metrics::StorageMetrics;
 #[cfg(feature = "mysql")]
 pub use mysql::MysqlStore;
 pub use options::{RetentionOptions, StorageOptions};

@@ -54,7 +54,7 @@ pub(crate) struct Retention<D> {
     store: SqlStore<D>,
     options: RetentionOptions,
     clock: Arc<dyn Clock>,
-    metrics: Arc<StorageMetrics>,
+    metrics: StorageMetrics,
 }
 
 impl<D: Database> Retention<D> {
@@ -62,7 +62,7 @@ impl<D: Database> Retention<D> {
         store: SqlStore<D>,
         options: RetentionOptions,
         clock: Arc<dyn Clock>,
-        metrics: Arc<StorageMetrics>,
+        metrics: StorageMetrics,
     ) -> Self {
         Self {
             store,
@@ -78,7 +78,8 @@ impl<D: Database> Retention<D> {
             match pass(&self.store, &self.options, self.clock.now_ms(), token).await {
                 Ok(retired) => {
                     self.metrics
-                        .retired(retired.results + retired.over_size + retired.others);
+                        .retired_rows
+                        .inc_by(retired.results + retired.over_size + retired.others);
                     if retired.still_over_size {
                         tracing::warn!(
                             max_bytes = self.options.max_bytes,

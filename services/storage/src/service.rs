@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sla_proto::storage::v1::store_status_service_server::StoreStatusServiceServer;
+use sla_runtime::metrics::single;
 use sla_runtime::{Parts, Role};
 use tonic::service::Routes;
 
@@ -20,7 +21,7 @@ use crate::trouble::TRY_EVERY_MS;
 #[derive(Debug, Clone)]
 pub struct StorageService {
     store: SqliteStore,
-    metrics: Arc<StorageMetrics>,
+    metrics: StorageMetrics,
 }
 
 /// Tries to write now and then while writes fail: the trouble is over when the disk has room, not when somebody writes next.
@@ -37,7 +38,12 @@ async fn rescue(store: &SqliteStore) {
 impl StorageService {
     /// Opens the database (makes and migrates it as needed) and starts retention, which ends with the process.
     pub async fn start(options: StorageOptions, parts: Parts) -> Result<Self, StoreError> {
-        let Parts { clock, shutdown, .. } = parts;
+        let Parts {
+            clock,
+            shutdown,
+            metrics: told,
+            ..
+        } = parts;
         let StorageOptions {
             data_dir,
             readers,
@@ -48,8 +54,15 @@ impl StorageService {
         let store = opening
             .await
             .map_err(|error| StoreError::Crashed(error.to_string()))??;
-        let metrics = Arc::new(StorageMetrics::default());
-        let task = Retention::new(store.clone(), retention, clock, Arc::clone(&metrics));
+        let metrics = StorageMetrics::registered(&told);
+        store.transactions().register(&told);
+        let trouble = store.clone();
+        told.gauge(
+            "sla_storage_writable",
+            "Whether the last write to the database succeeded",
+            move || single(if trouble.is_in_trouble() { 0.0 } else { 1.0 }),
+        );
+        let task = Retention::new(store.clone(), retention, clock, metrics.clone());
         let token = shutdown.token().clone();
         shutdown.spawn("storage-retention", async move { task.run(&token).await });
         let (rescued, token) = (store.clone(), shutdown.token().clone());
@@ -80,7 +93,7 @@ impl Role for StorageService {
     }
 
     fn routes(&self, routes: Routes) -> Routes {
-        let routes = StorageGrpc::new(self.store.clone(), Arc::clone(&self.metrics)).routes(routes);
+        let routes = StorageGrpc::new(self.store.clone(), self.metrics.clone()).routes(routes);
         routes.add_service(StoreStatusServiceServer::new(StatusGrpc(self.store.clone())))
     }
 

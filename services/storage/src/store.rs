@@ -26,12 +26,13 @@ use std::sync::Arc;
 
 use sla_domain::Clock;
 
+use crate::timed::{Timed, Transactions};
 use crate::transaction::Database;
 
 /// All stores in one database. Cheap to clone; the database is closed by [`SqlStore::close`] or with the last clone.
 #[derive(Clone)]
 pub struct SqlStore<D> {
-    pub(crate) database: D,
+    pub(crate) database: Timed<D>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -44,7 +45,15 @@ impl<D> std::fmt::Debug for SqlStore<D> {
 impl<D: Database> SqlStore<D> {
     /// The stores in `database`, whose schema is up to date.
     pub fn over(database: D, clock: Arc<dyn Clock>) -> Self {
-        Self { database, clock }
+        Self {
+            database: Timed::new(database),
+            clock,
+        }
+    }
+
+    /// What its transactions took.
+    pub fn transactions(&self) -> &Transactions {
+        &self.database.transactions
     }
 
     /// Ends the database after the writes that wait. Later calls give [`crate::StoreError::Closed`].

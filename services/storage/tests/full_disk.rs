@@ -86,6 +86,7 @@ impl Role {
             clock: clock.clone(),
             pool: CpuPool::new(1),
             shutdown: shutdown.clone(),
+            metrics: sla_runtime::Metrics::default(),
         };
         let service = StorageService::start(options, parts).await.unwrap();
         let info = ServerInfo::server(ServerFacts::default(), peer.clone(), clock, shutdown);

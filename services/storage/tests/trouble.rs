@@ -116,6 +116,7 @@ async fn a_full_disk_is_said_and_survived() {
         clock,
         pool: CpuPool::new(1),
         shutdown: Shutdown::new(),
+        metrics: sla_runtime::Metrics::default(),
     };
     let service = StorageService::start(options, parts).await.unwrap();
     let peer = Peer::local(service.routes(Routes::default()).prepare());

@@ -2,8 +2,8 @@
 
 use sla_proto::etl::v1::RetrySourceResponse;
 
-use super::App;
 use super::people::UNAUTHENTICATED;
+use super::{App, health};
 use crate::command::Tab;
 use crate::context::Connection;
 use crate::context::request::{Answer, LinkEvent, Reply, RequestId, Slot};
@@ -103,6 +103,7 @@ impl App {
                 }
                 Err(problem) => self.cx.complain(problem.sentence()),
             },
+            Slot::Processes => health::told(&self.cx, &mut self.overlay, result),
             _ => {
                 if let Some(screen) = self.screens.iter_mut().find(|screen| screen.slots().contains(&slot)) {
                     screen.reply(&mut self.cx, slot, id, result);

@@ -3,9 +3,10 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use sla_proto::etl::v1::RetrySourceRequest;
+use sla_proto::server::v1::ListProcessesRequest;
 use sla_proto::violation::v1::EvaluateNowRequest;
 
-use super::{App, Msg};
+use super::{App, Msg, health};
 use crate::command::{Cmd, Danger, Scope, Tab, command, palette};
 use crate::context::request::{Effect, Slot};
 use crate::context::{HEADER_ROWS, Jump, Now};
@@ -290,6 +291,10 @@ impl App {
                 });
             }
             Cmd::Log => self.overlay = Some(Overlay::Log { scroll: 0 }),
+            Cmd::Health => {
+                self.cx.call(Slot::Processes, ListProcessesRequest {});
+                self.overlay = Some(health::asking());
+            }
             Cmd::Redraw => self.cx.effect(Effect::Redraw),
             Cmd::Suspend => self.cx.effect(Effect::Suspend),
             Cmd::Zone => {

@@ -72,6 +72,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::Suspend, "suspend", Global, &["ctrl-z"], "suspend", "Gives the terminal back to the shell; `fg` returns."),
     entry(Cmd::Zone, "zone", Global, &["Z"], "UTC or local", "Shows times in UTC or in local time."),
     entry(Cmd::Log, "log", Global, &["L"], "log", "Shows the console's own log."),
+    entry(Cmd::Health, "health", Global, &[], "health", "Shows the processes of this estate: roles, versions, storage, source; who does not answer is unknown.").needs(&[Connection]),
     entry(Cmd::Why, "why", Global, &["i"], "why", "Says where the numbers of the chosen row come from: source, way of reading, window, time.").footer(70),
     entry(Cmd::EvaluateNow, "evaluate-now", Global, &["E"], "evaluate now", "Judges all active sets now instead of at the next tick.").needs(&[Connection]),
     entry(Cmd::Go(Tab::Now), "now", Global, &["0"], "Now", "Goes to what is wrong now, what is coming, what is silent."),

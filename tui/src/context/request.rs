@@ -46,6 +46,7 @@ pub(crate) enum Slot {
     RunFailures,
     DeadLetters,
     RetrySource,
+    Processes,
     Login,
     Logout,
     WhoAmI,
@@ -60,6 +61,7 @@ macro_rules! calls {
     ($of_list:ident) => {
         $of_list! {
             Server server get_server_info: server::GetServerInfoRequest => server::GetServerInfoResponse,
+            Processes server list_processes: server::ListProcessesRequest => server::ListProcessesResponse,
             Login account login: account::LoginRequest => account::LoginResponse,
             Logout account logout: account::LogoutRequest => account::LogoutResponse,
             WhoAmI account who_am_i: account::WhoAmIRequest => account::WhoAmIResponse,

@@ -21,6 +21,23 @@ fn a_first_look_tells_what_is_wrong() {
 }
 
 #[test]
+fn what_does_not_answer_is_unknown_in_the_health_view() {
+    let mut driver = Driver::new(100, 24);
+    driver.keys(": \"health\" Enter");
+    println!("{}", driver.screen());
+    driver.says("here  etl  serving");
+    driver.says("storage: unknown");
+    driver.says("connection refused");
+    let screen = driver.screen();
+    let storage = screen
+        .lines()
+        .find(|line| line.contains("storage") && line.contains(":7000"));
+    assert!(storage.is_some_and(|line| line.contains("unknown")), "{screen}");
+    driver.keys("Esc");
+    driver.says_not("connection refused");
+}
+
+#[test]
 fn all_tabs_show_their_rows() {
     let mut driver = Driver::new(80, 24);
     for (key, text) in [

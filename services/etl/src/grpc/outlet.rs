@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
-use crate::metrics::{EtlMetrics, add};
+use crate::metrics::EtlMetrics;
 use crate::options::{STREAM_QUEUE, STREAM_QUEUE_BYTES, STUCK_READER};
 
 /// An answer on its way, with its place in the queue.
@@ -74,11 +74,11 @@ pub(super) struct Outlet<T> {
     queue: Queue<T>,
     bytes: Arc<Semaphore>,
     token: CancellationToken,
-    metrics: Arc<EtlMetrics>,
+    metrics: EtlMetrics,
 }
 
 /// A stream and its sending end.
-pub(super) fn outlet<T>(token: &CancellationToken, metrics: &Arc<EtlMetrics>) -> (Outlet<T>, Answers<T>) {
+pub(super) fn outlet<T>(token: &CancellationToken, metrics: &EtlMetrics) -> (Outlet<T>, Answers<T>) {
     let (answers, receiver) = mpsc::channel(STREAM_QUEUE);
     let queue = Arc::new(Mutex::new(Some(receiver)));
     let outlet = Outlet {
@@ -108,7 +108,7 @@ impl<T: Message> Outlet<T> {
     }
 
     fn cut(&self) -> Closed {
-        add(&self.metrics.cut_streams, 1);
+        self.metrics.cut_streams.inc();
         tracing::info!(
             after_s = STUCK_READER.as_secs(),
             "a stream was cut: its reader does not read"
@@ -157,7 +157,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_does_not_read_is_cut_and_nothing_is_kept_for_it() {
-        let (token, metrics) = (CancellationToken::new(), Arc::default());
+        let (token, metrics) = (CancellationToken::new(), EtlMetrics::default());
         let (outlet, mut stream) = outlet::<SampleChunk>(&token, &metrics);
         for _ in 0..STREAM_QUEUE {
             outlet.send(answer(1)).await.unwrap();
@@ -165,7 +165,7 @@ mod tests {
         let free = outlet.bytes.available_permits();
         assert!(free < STREAM_QUEUE_BYTES);
         outlet.send(answer(1)).await.unwrap_err();
-        assert_eq!(metrics.snapshot().cut_streams, 1);
+        assert_eq!(metrics.cut_streams.get(), 1);
         assert_eq!(
             outlet.bytes.available_permits(),
             STREAM_QUEUE_BYTES,
@@ -179,7 +179,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn large_answers_wait_for_room_in_bytes() {
-        let (token, metrics) = (CancellationToken::new(), Arc::default());
+        let (token, metrics) = (CancellationToken::new(), EtlMetrics::default());
         let (outlet, mut stream) = outlet::<SampleChunk>(&token, &metrics);
         // Above the limit: alone.
         outlet.send(answer(3 * STREAM_QUEUE_BYTES)).await.unwrap();
@@ -191,12 +191,12 @@ mod tests {
         drop(stream);
         outlet.closed().await;
         outlet.send(answer(1)).await.unwrap_err();
-        assert_eq!(metrics.snapshot().cut_streams, 0);
+        assert_eq!(metrics.cut_streams.get(), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_end_of_the_process_ends_the_stream_with_a_word() {
-        let (token, metrics) = (CancellationToken::new(), Arc::default());
+        let (token, metrics) = (CancellationToken::new(), EtlMetrics::default());
         let (outlet, mut stream) = outlet::<SampleChunk>(&token, &metrics);
         outlet.send(answer(1)).await.unwrap();
         token.cancel();

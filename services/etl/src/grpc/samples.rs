@@ -10,7 +10,6 @@ use tonic::{Request, Response, Status};
 use super::outlet::{Answers, Closed, Outlet, outlet};
 use super::refused;
 use crate::error::{EtlError, source_reason};
-use crate::metrics::add;
 use crate::options::MAX_QUERIES;
 use crate::query::SourcedQuery;
 use crate::samples::{ReadPlan, SampleReading};
@@ -87,7 +86,7 @@ impl SampleService for Core {
             self.sources.read(&plan, &self.call()).await
         };
         let reading = read.await.map_err(|error| refused("ReadSamples", &error))?;
-        add(&self.metrics.sample_streams, 1);
+        self.metrics.sample_streams.inc();
         let (out, stream) = outlet(self.shutdown.token(), &self.metrics);
         self.shutdown.spawn("etl samples", async move {
             // A reader that went away needs no more.

@@ -21,7 +21,6 @@ use super::scope;
 use super::{Level, Runs};
 use crate::analyst::{analysis_of, step_options, timing};
 use crate::error::EtlError;
-use crate::metrics::add;
 use crate::steps::{RunStep, Steps};
 
 /// Version of the records.
@@ -126,7 +125,7 @@ impl Runs {
             self.note(Level::Info, run, &step_line(step));
         }
         self.0.pace.learn(&ended);
-        add(&self.0.parts.metrics.runs_ended, 1);
+        self.0.parts.metrics.runs_ended.inc();
         // Stored first: who sees the last event may ask the storage at once.
         tokio::select! {
             () = self.save_final(run) => {}
@@ -241,7 +240,7 @@ impl Runs {
                 let forecast = analysis_of(&result).and_then(|analysis| analysis.forecast.clone());
                 if let (Some(id), Some(forecast)) = (id, forecast) {
                     parts.analyst.remember(id, forecast);
-                    add(&parts.metrics.forecasts_recalled, 1);
+                    parts.metrics.forecasts_recalled.inc();
                 }
             }
         }

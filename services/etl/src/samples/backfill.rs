@@ -8,7 +8,6 @@ use sla_source::Call;
 use tokio::sync::mpsc;
 
 use super::memory::SampleMemory;
-use crate::metrics::add;
 use crate::options::QUIET_START;
 
 /// Batches of series that wait for their older history.
@@ -56,7 +55,7 @@ async fn backfill(memory: &SampleMemory, series: &[Labels]) {
         }
         match memory.cache.extend_back(series, &Call::within(BACKFILL_LIMIT)).await {
             Ok(done) => {
-                add(&memory.metrics.source_bytes, done.bytes);
+                memory.metrics.source_bytes.inc_by(done.bytes);
                 return;
             }
             Err(error) => {

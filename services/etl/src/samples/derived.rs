@@ -14,7 +14,6 @@ use super::expressions::Key;
 use super::known_looks::end_of_days;
 use super::memory::{LongMeans, SampleMemory};
 use super::reading::{ReadPlan, ReadTally, SeriesReading};
-use crate::metrics::add;
 use crate::query::ReadQuery;
 
 /// The long view of a query is read again when it is older than this.
@@ -72,7 +71,7 @@ async fn evaluate_new(
         .await;
     tally.source_time += begun.elapsed();
     tally.bytes += answer?;
-    add(&memory.metrics.source_reads, 1);
+    memory.metrics.source_reads.inc();
     memory.health.succeeded(None, &[]);
     Ok(())
 }

@@ -11,7 +11,6 @@ use sla_proto::{Peer, convert, remembering};
 use super::known_looks::KnownLook;
 use super::reader::SampleReader;
 use super::reading::SeriesReading;
-use crate::metrics::add;
 use crate::steps::seasons::{LongLook, Seasons};
 
 /// The keys of the storage begin with it.
@@ -41,7 +40,7 @@ impl SampleReader {
             }
         };
         let recalled: Vec<_> = entries.iter().filter_map(recalled).collect();
-        add(&self.0.metrics.looks_recalled, recalled.len() as u64);
+        self.0.metrics.looks_recalled.inc_by(recalled.len() as u64);
         self.0.remembered().looks.remember(recalled);
     }
 

@@ -14,7 +14,6 @@ use super::known_looks::{KnownLook, KnownLooks, end_of_days};
 use super::memory::SampleMemory;
 use super::reader::SampleReader;
 use super::reading::SeriesReading;
-use crate::metrics::add;
 use crate::query::ReadQuery;
 use crate::steps::seasons::{self, LongLook};
 
@@ -198,7 +197,7 @@ async fn look(
     let (days, failures) = match read_days(memory, expression, due, at_ms, call).await {
         Ok(read) => read,
         Err(error) => {
-            add(&memory.metrics.source_failures, 1);
+            memory.metrics.source_failures.inc();
             if !matches!(error, SourceError::Cancelled { .. }) {
                 let unseen = Arc::new(LongLook::Unseen(unread(&error)));
                 remember(memory, at_ms, due.iter().map(|one| (one.id, unseen.clone())));
@@ -206,7 +205,7 @@ async fn look(
             return Err(error);
         }
     };
-    add(&memory.metrics.source_reads, 1);
+    memory.metrics.source_reads.inc();
     let work = memory.pool.run(move || {
         let seen = days.into_iter().map(|(id, days)| {
             let samples = match days {
@@ -256,7 +255,7 @@ async fn read_days(
             },
         };
         let read = memory.source.read_expression(&request, call).await?;
-        add(&memory.metrics.source_bytes, read.bytes);
+        memory.metrics.source_bytes.inc_by(read.bytes);
         let of = |(labels, samples)| {
             let (id, _) = memory.catalogue.expression_message(text, &labels);
             (id, Days::Means(samples))
@@ -271,7 +270,7 @@ async fn read_days(
         limits: ReadLimits { max_series: due.len() },
     };
     let view = memory.source.long_view(&request, call).await?;
-    add(&memory.metrics.source_bytes, view.bytes);
+    memory.metrics.source_bytes.inc_by(view.bytes);
     let mut days = Vec::new();
     for one in view.series {
         let Some(due) = wanted.get(&one.labels) else { continue };

@@ -13,7 +13,7 @@ use super::known_looks::KnownLooks;
 use super::membership::Membership;
 use crate::catalogue::{Catalogue, MAX_LISTED_SERIES};
 use crate::health::SourceHealth;
-use crate::metrics::{EtlMetrics, add};
+use crate::metrics::EtlMetrics;
 use crate::options::EtlOptions;
 use crate::query::ReadQuery;
 use crate::source_clock::SourceClock;
@@ -59,7 +59,7 @@ pub(super) struct SampleMemory {
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) expressions: Expressions,
     pub(super) health: SourceHealth,
-    pub(super) metrics: Arc<EtlMetrics>,
+    pub(super) metrics: EtlMetrics,
     /// The source's present.
     pub(super) clock: Arc<SourceClock>,
     pub(super) pool: CpuPool,
@@ -118,7 +118,7 @@ impl SampleMemory {
 
     /// Books a failed question.
     pub(super) fn failed(&self, error: &SourceError) {
-        add(&self.metrics.source_failures, 1);
+        self.metrics.source_failures.inc();
         self.health.failed(error);
     }
 }

@@ -18,7 +18,6 @@ use super::reading::{ReadPlan, ReadTally, SampleReading, SeriesReading};
 use super::tail::Tail;
 use crate::catalogue::{Catalogue, too_many};
 use crate::error::EtlError;
-use crate::metrics::add;
 use crate::options::EtlOptions;
 use crate::query::ReadQuery;
 
@@ -84,7 +83,7 @@ impl SampleReader {
         {
             return Err(too_many(problem.error.clone()));
         }
-        add(&memory.metrics.source_bytes, tally.bytes);
+        memory.metrics.source_bytes.inc_by(tally.bytes);
         Ok(SampleReading {
             series,
             problems,

@@ -12,7 +12,6 @@ use super::clip::held;
 use super::memory::{LOOK_BACK_MS, SampleMemory};
 use super::reading::{ReadPlan, ReadTally};
 use crate::catalogue::MAX_LISTED_SERIES;
-use crate::metrics::add;
 
 /// Samples older than asked by less than this were asked for a moment ago by somebody else: they are new enough, milliseconds.
 const TOLERANCE_MS: i64 = 500;
@@ -147,7 +146,7 @@ impl Tail<'_> {
         };
         let stale = self.stale(selectors);
         if stale.is_empty() {
-            add(&self.memory.metrics.coalesced_reads, 1);
+            self.memory.metrics.coalesced_reads.inc();
             return;
         }
         if let Err(error) = self.memory.health.gate() {
@@ -185,7 +184,7 @@ impl Tail<'_> {
     /// Books a read that brought something: bytes, health, and how new the members are now.
     fn book(&mut self, done: Refreshed, stale: &[Selected<'_>], until_ms: i64) {
         let memory = self.memory;
-        add(&memory.metrics.source_reads, 1);
+        memory.metrics.source_reads.inc();
         self.tally.bytes += done.bytes;
         let failed = done.failures.into_iter();
         let failures: HashMap<SeriesId, SourceError> =

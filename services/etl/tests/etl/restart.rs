@@ -55,7 +55,7 @@ async fn the_first_run_after_a_restart_is_warm_and_reads_no_days_again() {
     assert!(steps(&last).contains(&"long_view"), "{:?}", steps(&last));
     assert_eq!(source.long_looks(), 1);
     let counted = scene.etl.metrics();
-    assert_eq!((counted.forecasts_recalled, counted.looks_recalled), (0, 0));
+    assert_eq!((counted.forecasts_recalled.get(), counted.looks_recalled.get()), (0, 0));
     drop(scene);
 
     clock.advance(3_600_000);
@@ -71,7 +71,7 @@ async fn the_first_run_after_a_restart_is_warm_and_reads_no_days_again() {
     assert_eq!(source.long_looks(), 1, "the days were not read again");
     assert!(!steps(&last).contains(&"long_view"), "{:?}", steps(&last));
     let counted = scene.etl.metrics();
-    assert_eq!((counted.forecasts_recalled, counted.looks_recalled), (3, 3));
+    assert_eq!((counted.forecasts_recalled.get(), counted.looks_recalled.get()), (3, 3));
     let (before, after) = (seasons(&store, &first.id), seasons(&store, &second.id));
     assert_eq!(before.len(), 3);
     for ((id, before), (same, after)) in before.iter().zip(&after) {

@@ -87,6 +87,7 @@ impl Scene {
                 clock,
                 pool: CpuPool::new(2),
                 shutdown: shutdown.clone(),
+                metrics: sla_runtime::Metrics::default(),
             },
         )
         .unwrap();

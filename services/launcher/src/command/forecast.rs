@@ -1,6 +1,9 @@
 //! `sla forecast`: what will be violated in the next minutes; or, with `--tasks`, forecasts in bulk without an instance.
 
+mod bound;
 pub(super) mod tasks;
+
+pub(crate) use bound::Method;
 
 use color_eyre::eyre::Report;
 use serde_json::{Value, json};
@@ -20,6 +23,9 @@ use crate::output;
 
 /// Prints the outlook of a set or of all active sets.
 pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Result<Exit, Report> {
+    if !arguments.method.is_empty() {
+        return bound::forecast(session, arguments).await;
+    }
     let at = instant_asked(&arguments.at)?;
     let set = arguments.set.clone().unwrap_or_default();
     let peer = session.peer().await?;

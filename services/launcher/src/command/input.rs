@@ -146,10 +146,10 @@ pub(super) async fn of_source(session: &Session, input: &Input) -> Result<Vec<Me
     };
     let after_ms = at_ms.saturating_sub(input.window.ms());
     let request = ReadSamplesRequest {
-        queries: vec![convert::query_message(
-            &query,
-            input.step.map_or(0, crate::config::Span::ms),
-        )],
+        queries: vec![sla_proto::series::v1::Query {
+            source: input.source.clone().unwrap_or_default(),
+            ..convert::query_message(&query, input.step.map_or(0, crate::config::Span::ms))
+        }],
         // The first rates look back before the window.
         after: Some(convert::timestamp(after_ms.saturating_sub(RATE_LOOK_BACK_MS))),
         until: Some(convert::timestamp(at_ms)),

@@ -31,9 +31,16 @@ pub(crate) fn man_page() -> Result<Exit, Report> {
 
 #[cfg(test)]
 mod tests {
-    use sla_proto::peer::{Access, access, contract};
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::time::Duration;
 
-    use crate::config::defaults_markdown;
+    use sla_domain::ManualClock;
+    use sla_proto::peer::{Access, access, contract};
+    use sla_runtime::Shutdown;
+
+    use crate::config::{Config, defaults_markdown};
+    use crate::instance::{self, Demo, Paths, Serve, Wiring};
 
     /// The generated pages of `docs/reference/`, each with its heading.
     fn pages() -> [(&'static str, String); 3] {
@@ -73,11 +80,65 @@ mod tests {
         contract::rpcs().iter().map(|rpc| line(&rpc.path)).collect()
     }
 
+    /// The page of a process with all roles: what its registry tells.
+    async fn metrics_page() -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, paths) = (Config::default(), Paths::inside(folder.path()));
+        std::fs::create_dir_all(&paths.data).unwrap();
+        std::fs::create_dir_all(&paths.log).unwrap();
+        let run = Serve {
+            demo: Some(Demo {
+                folder: folder.path().to_owned(),
+                frozen: true,
+                step_ms: 15_000,
+            }),
+            ..Serve::default()
+        };
+        let shutdown = Shutdown::new();
+        let wiring = Wiring {
+            config: &config,
+            paths: &paths,
+            run: &run,
+            clock: Arc::new(ManualClock::at(1_700_000_000_000)),
+            shutdown: &shutdown,
+        };
+        let roles = instance::start(wiring).await.unwrap();
+        let text = roles.metrics.text();
+        assert!(shutdown.drain(Duration::from_secs(20)).await);
+        roles.running.close().await;
+        metrics_markdown(&text)
+    }
+
+    fn metrics_markdown(text: &str) -> String {
+        let lines = |word| {
+            text.lines()
+                .filter_map(move |line| line.strip_prefix(word)?.split_once(' '))
+        };
+        let kinds: BTreeMap<_, _> = lines("# TYPE ").collect();
+        let mut rows: Vec<String> = lines("# HELP ")
+            .map(|(name, help)| {
+                let kind = kinds[name];
+                let total = if kind == "counter" { "_total" } else { "" };
+                format!("| `{name}{total}` | {kind} | {help} |")
+            })
+            .collect();
+        rows.sort();
+        let told = rows.len();
+        rows.dedup();
+        assert_eq!(rows.len(), told, "a metric is told twice");
+        format!(
+            "# Own metrics\n\nWhat each process tells about itself at `/metrics`, once `[metrics] listen` says where; a process \
+             tells the metrics of the roles that run in it. OpenMetrics for who asks for it, else the text format of Prometheus. \
+             Made from the registry of a process with all roles.\n\n| metric | type | meaning |\n|---|---|---|\n{}\n",
+            rows.join("\n")
+        )
+    }
+
     /// With SLA_UPDATE_DOCS set it writes the pages instead.
-    #[test]
-    fn the_generated_pages_are_fresh() {
+    #[tokio::test]
+    async fn the_generated_pages_are_fresh() {
         let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference"));
-        for (name, text) in pages() {
+        for (name, text) in pages().into_iter().chain([("metrics.md", metrics_page().await)]) {
             let path = folder.join(name);
             if crate::config::environment("SLA_UPDATE_DOCS").is_some() {
                 std::fs::write(&path, &text).unwrap();

@@ -41,7 +41,7 @@ pub(crate) async fn serve(session: Session, arguments: &ServeArgs) -> Result<Exi
         roles: arguments.roles.clone(),
         listen: arguments.listen,
     };
-    if run.needs_source() && config.source.url.is_empty() {
+    if run.needs_source() && config.source.url.is_empty() && !config.own.watch {
         let words = "no metric source is configured: give --prometheus URL or set source.url in the configuration file";
         return Err(Failure::new(Exit::CONFIG, words).into());
     }

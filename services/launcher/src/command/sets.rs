@@ -18,6 +18,9 @@ use crate::cli::{SetsAction, SetsArgs};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
+/// The set of `sla sets back-end`.
+const BACK_END: &str = include_str!("sets/back_end.toml");
+
 /// One of the actions; without one, the list.
 pub(crate) async fn sets(session: &Session, arguments: SetsArgs) -> Result<Exit, Report> {
     match arguments.action.unwrap_or(SetsAction::List) {
@@ -29,7 +32,11 @@ pub(crate) async fn sets(session: &Session, arguments: SetsArgs) -> Result<Exit,
             prune,
             dry_run,
             yes,
-        } => apply(session, &file, prune, dry_run, yes).await,
+        } => {
+            let text = samples::read_text(&file)?;
+            apply(session, &text, &file.display().to_string(), prune, dry_run, yes).await
+        }
+        SetsAction::BackEnd { dry_run, yes } => apply(session, BACK_END, "back_end.toml", false, dry_run, yes).await,
         SetsAction::Delete { set, yes } => delete(session, set, yes).await,
     }
 }
@@ -136,9 +143,15 @@ async fn export(session: &Session, names: &[String], to: Option<&Path>) -> Resul
     Ok(Exit::OK)
 }
 
-async fn apply(session: &Session, path: &Path, prune: bool, dry_run: bool, yes: bool) -> Result<Exit, Report> {
-    let text = samples::read_text(path)?;
-    let mut sets = set_file::read(&text, &path.display().to_string())?;
+async fn apply(
+    session: &Session,
+    text: &str,
+    called: &str,
+    prune: bool,
+    dry_run: bool,
+    yes: bool,
+) -> Result<Exit, Report> {
+    let mut sets = set_file::read(text, called)?;
     let peer = session.peer().await?;
     // What is agreed to is the plan that was shown: someone else's save in between is a conflict.
     let stored = all(&peer).await?;
@@ -260,4 +273,20 @@ fn confirmed(question: &str) -> Result<bool, Report> {
         .read_line(&mut answer)
         .wrap_err("cannot read the answer")?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_set_of_the_back_end_reads_the_source_self_alone() {
+        let sets = set_file::read(BACK_END, "back_end.toml").unwrap();
+        assert_eq!((sets.len(), sets[0].name.as_str()), (1, "Back end"));
+        assert!(sets[0].objectives.len() >= 8);
+        for objective in &sets[0].objectives {
+            let known = convert::objective(objective).unwrap_or_else(|problems| panic!("{problems:?}"));
+            assert_eq!(known.source, "self", "{}", known.name);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -78,6 +79,11 @@ pub struct Config {
     pub(crate) peers: PeersConfig,
     /// People.
     pub(crate) account: AccountConfig,
+    /// What the process tells about itself.
+    pub(crate) metrics: MetricsConfig,
+    /// Watching this estate itself.
+    #[serde(rename = "self")]
+    pub(crate) own: OwnConfig,
 }
 
 /// `[source]`: a Prometheus-compatible server.
@@ -273,6 +279,39 @@ impl PeersConfig {
     }
 }
 
+/// `[metrics]`: what this process counts about itself, for a Prometheus.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MetricsConfig {
+    /// Address and port of /metrics, for example 127.0.0.1:9464; empty = not served.
+    pub(crate) listen: String,
+    /// Whether the address may be one that other hosts reach: metrics name what is watched, and nobody is asked who they are.
+    pub(crate) open: bool,
+}
+
+impl MetricsConfig {
+    /// Where to listen; `None` where nowhere.
+    pub(crate) fn address(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        if self.listen.is_empty() {
+            return Ok(None);
+        }
+        self.listen.parse().map(Some).map_err(|_| ConfigError::Rule {
+            key: "metrics.listen",
+            value: self.listen.clone(),
+            rule: "an address and a port are needed".to_owned(),
+            fix: "give 127.0.0.1:9464, or leave it out".to_owned(),
+        })
+    }
+}
+
+/// `[self]`: what the processes of this estate tell about themselves as a source called `self`, beside the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct OwnConfig {
+    /// Whether it is watched: in the process of the role etl, every 15 s, the last 26 h in memory.
+    pub(crate) watch: bool,
+}
+
 /// `[account]`: users, once there are any.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -413,6 +452,7 @@ impl Config {
                 "correct --prometheus, or `url` below [source]",
             );
         }
+        self.metrics.address()?;
         self.check_further_sources()?;
         if self.evaluation.windows.is_empty() {
             return rule(

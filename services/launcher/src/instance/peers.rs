@@ -7,6 +7,7 @@ use std::sync::Arc;
 use color_eyre::eyre::{Report, WrapErr as _};
 use sla_proto::Peer;
 use sla_proto::peer::Claims;
+use sla_runtime::processes::Neighbour;
 
 use super::plan::Serve;
 use crate::config::{ConfigError, PeersConfig};
@@ -51,6 +52,23 @@ pub(super) fn elsewhere(
     Ok(peers)
 }
 
+/// The processes behind these peers, each once, with the roles it is called for.
+pub(super) fn neighbours(config: &PeersConfig, elsewhere: &BTreeMap<String, Peer>) -> Vec<Neighbour> {
+    let mut neighbours: Vec<Neighbour> = Vec::new();
+    for (role, address) in config.addresses() {
+        let Some(peer) = elsewhere.get(role) else { continue };
+        match neighbours.iter_mut().find(|one| one.address == address) {
+            Some(known) => known.roles.push(role.to_owned()),
+            None => neighbours.push(Neighbour {
+                address: address.to_owned(),
+                roles: vec![role.to_owned()],
+                peer: peer.clone(),
+            }),
+        }
+    }
+    neighbours
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +102,9 @@ mod tests {
         };
         let peers = elsewhere(&config, &run, None).unwrap();
         assert_eq!(peers.keys().collect::<Vec<_>>(), ["storage"]);
+        let neighbours = neighbours(&config, &peers);
+        assert_eq!(neighbours.len(), 1);
+        assert_eq!(neighbours[0].roles, ["storage"]);
         let wrong = PeersConfig {
             sla: "not an address".to_owned(),
             ..PeersConfig::default()

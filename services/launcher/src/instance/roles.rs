@@ -16,6 +16,8 @@ use sla_retrieval::{RetrievalOptions, RetrievalService};
 use sla_runtime::gate::Gate;
 use sla_runtime::health::RoleHealth;
 use sla_runtime::layer::GuardLayer;
+use sla_runtime::metrics::{Metrics, process, single};
+use sla_runtime::processes::Neighbour;
 use sla_runtime::server_info::{ServerFacts, ServerInfo};
 use sla_runtime::{CpuPool, Parts, Role, Shutdown};
 use sla_source::{MetricSource, Prometheus, Replay, ReplayOptions, redact_url};
@@ -26,6 +28,7 @@ use super::paths::Paths;
 use super::peers;
 use super::plan::Serve;
 use super::source::source_options;
+use super::watching;
 use crate::config::Config;
 
 /// What the roles are made from.
@@ -57,6 +60,8 @@ pub struct Roles {
     pub late: LateRoutes,
     /// What is closed last.
     pub running: Running,
+    /// What the process counts about itself.
+    pub metrics: Metrics,
 }
 
 /// What is closed at the end.
@@ -78,9 +83,15 @@ impl Running {
 /// What kept one of them from starting, or a secret or address of `[peers]` that cannot be used.
 pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
     let secret = peers::secret(&wiring.config.peers)?;
+    let metrics = Metrics::default();
     let (here, late) = Peer::late();
-    let peer = here.routed(peers::elsewhere(&wiring.config.peers, wiring.run, secret.as_deref())?);
-    let guard = GuardLayer::default().trusting(secret).asking(gate(&wiring, &peer));
+    let elsewhere = peers::elsewhere(&wiring.config.peers, wiring.run, secret.as_deref())?;
+    let neighbours = peers::neighbours(&wiring.config.peers, &elsewhere);
+    let peer = here.routed(elsewhere);
+    let guard = GuardLayer::default()
+        .trusting(secret.clone())
+        .asking(gate(&wiring, &peer))
+        .measured(&metrics);
     let pool = match wiring.config.etl.threads {
         0 => CpuPool::per_core(),
         threads => CpuPool::new(threads),
@@ -90,14 +101,18 @@ pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
         clock: wiring.clock.clone(),
         pool,
         shutdown: wiring.shutdown.clone(),
+        metrics: metrics.clone(),
     };
+    tell_process(&metrics, &wiring, &parts.pool);
     let mut running = Vec::new();
     for word in ROLES.into_iter().filter(|word| wiring.run.has(word)) {
-        running.push(role(word, &wiring, parts.clone()).await?);
+        running.push(role(word, &wiring, &neighbours, parts.clone()).await?);
     }
     let facts = ServerFacts {
         info: facts(&wiring, &running),
         has_source: wiring.run.has("etl") || !wiring.config.peers.etl.is_empty(),
+        neighbours,
+        metrics: metrics.clone(),
     };
     let health = RoleHealth::server(&facts.info.roles, parts.shutdown.clone());
     let info = ServerInfo::server(facts, parts.peer, parts.clock, parts.shutdown);
@@ -111,7 +126,30 @@ pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
         local: peer,
         late,
         running: Running(running),
+        metrics,
     })
+}
+
+/// Registers what every process tells about itself.
+fn tell_process(metrics: &Metrics, wiring: &Wiring<'_>, pool: &CpuPool) {
+    process::register(metrics, env!("CARGO_PKG_VERSION"));
+    process::register_folder(metrics, wiring.paths.data.clone());
+    let here: Vec<&str> = ROLES.into_iter().filter(|word| wiring.run.has(word)).collect();
+    metrics.gauge(
+        "sla_role_info",
+        "Always 1; a label each role that runs here",
+        move || {
+            let one = |role: &&str| (vec![("role", (*role).to_owned())], 1.0);
+            here.iter().map(one).collect()
+        },
+    );
+    let (jobs, threads) = (pool.clone(), pool.threads());
+    metrics.gauge("sla_pool_threads", "Computations that may run at once", move || {
+        single(threads as f64)
+    });
+    metrics.gauge("sla_pool_jobs", "Computations that run or wait", move || {
+        single(jobs.jobs() as f64)
+    });
 }
 
 /// Who asks callers who they are; `None` where no role could answer it.
@@ -124,13 +162,18 @@ fn gate(wiring: &Wiring<'_>, peer: &Peer) -> Option<Gate> {
 }
 
 /// Starts the role called `word`.
-async fn role(word: &str, wiring: &Wiring<'_>, parts: Parts) -> Result<Box<dyn Role>, Report> {
+async fn role(
+    word: &str,
+    wiring: &Wiring<'_>,
+    neighbours: &[Neighbour],
+    parts: Parts,
+) -> Result<Box<dyn Role>, Report> {
     let Wiring { config, paths, run, .. } = *wiring;
     Ok(match word {
         "storage" => Box::new(StorageService::start(StorageOptions::in_dir(&paths.data), parts).await?),
         "account" => Box::new(AccountService::start(account_options(config), parts)?),
         "etl" => {
-            let sources = sources(config, run, &parts.clock)?;
+            let sources = sources(config, run, neighbours, &parts)?;
             let stream = Arc::new(DirectStream::to(parts.peer.clone()));
             Box::new(EtlService::start(etl_options(config, paths), sources, stream, parts)?)
         }
@@ -141,19 +184,27 @@ async fn role(word: &str, wiring: &Wiring<'_>, parts: Parts) -> Result<Box<dyn R
 }
 
 /// The metric sources, the default one first.
-fn sources(config: &Config, run: &Serve, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<dyn MetricSource>>, Report> {
+fn sources(
+    config: &Config,
+    run: &Serve,
+    neighbours: &[Neighbour],
+    parts: &Parts,
+) -> Result<Vec<Arc<dyn MetricSource>>, Report> {
     if let Some(demo) = &run.demo {
         let options = ReplayOptions {
             step_ms: demo.step_ms,
             ..ReplayOptions::default()
         };
-        let replay = Replay::demo(SourceId("demo".to_owned()), clock.clone(), options);
+        let replay = Replay::demo(SourceId("demo".to_owned()), parts.clock.clone(), options);
         return Ok(vec![Arc::new(replay)]);
     }
     let mut sources: Vec<Arc<dyn MetricSource>> = Vec::new();
-    for source in config.all_sources() {
+    for source in config.all_sources().into_iter().filter(|source| !source.url.is_empty()) {
         let options = source_options(&source, config.etl.max_series);
         sources.push(Arc::new(Prometheus::new(options)?));
+    }
+    if config.own.watch {
+        sources.push(watching::start(&config.instance.name, parts, neighbours));
     }
     Ok(sources)
 }

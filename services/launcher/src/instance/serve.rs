@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Report, WrapErr as _};
 use sla_domain::{Clock, ManualClock, SystemClock};
+use sla_runtime::metrics::door::MetricsDoor;
+use sla_runtime::metrics::single;
 use sla_runtime::server::{Connections, TcpDoor, UnixDoor};
 use sla_runtime::shutdown::{DRAIN_LIMIT, Shutdown};
 use sla_runtime::telemetry;
@@ -41,6 +43,10 @@ pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Repor
         Some(address) => Some(TcpDoor::bind(address).await?),
         None => None,
     };
+    let metrics_door = match config.metrics.address()? {
+        Some(address) => Some(MetricsDoor::bind(address, config.metrics.open).await?),
+        None => None,
+    };
     let wiring = Wiring {
         config: &config,
         paths: &paths,
@@ -54,11 +60,20 @@ pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Repor
         local,
         late,
         running,
+        metrics,
     } = roles::start(wiring).await?;
     if run.demo.is_some() {
         shutdown.spawn("demo agreements", agreements::make(local, shutdown.clone()));
     }
     let connections = Connections::default();
+    if let Some(door) = metrics_door {
+        tracing::info!(address = %door.address, "metrics at /metrics");
+        shutdown.spawn("metrics", door.serve(metrics.clone(), shutdown.clone()));
+    }
+    let open = connections.clone();
+    metrics.gauge("sla_connections_open", "Connections of consoles and roles", move || {
+        single(open.open() as f64)
+    });
     if let Some(idle) = run.idle_exit {
         shutdown.spawn("idle exit", end_when_idle(idle, connections.clone(), shutdown.clone()));
     }

@@ -18,7 +18,7 @@ use sla_launcher::config::Config;
 use sla_launcher::instance::{self, Demo, Paths, Roles, Serve, Wiring};
 use sla_proto::Peer;
 use sla_proto::peer::Claims;
-use sla_proto::server::v1::{GetServerInfoRequest, StopServerRequest};
+use sla_proto::server::v1::{GetServerInfoRequest, ListProcessesRequest, StopServerRequest};
 use sla_proto::storage::v1::PutStoredSetRequest;
 use sla_runtime::server::{Audience, Connections, TcpDoor, UnixDoor};
 use sla_runtime::shutdown::Shutdown;
@@ -124,6 +124,13 @@ async fn the_contract_holds_over_roles_in_processes_of_their_own() {
         .await
         .unwrap();
     assert_eq!(info.into_inner().roles, ["storage"]);
+    // Every process knows the three others.
+    let answer = console["etl"]
+        .server()
+        .list_processes(ListProcessesRequest {})
+        .await
+        .unwrap();
+    assert_eq!(answer.into_inner().processes.len(), 4);
     let roles = of(&Claims::default().with_secret(estate::SECRET));
     let peer = console["sla"].clone().routed(console.clone());
     suite("estate", &peer, &roles["sla"].clone().routed(roles.clone())).await;

@@ -9,7 +9,7 @@ use sla_proto::etl::v1::{
 use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
 use sla_proto::retrieval::v1::{GetChartRequest, ListSeriesRowsRequest};
 use sla_proto::series::v1::{Query, query};
-use sla_proto::server::v1::GetServerInfoRequest;
+use sla_proto::server::v1::{GetOwnMetricsRequest, GetServerInfoRequest, ListProcessesRequest};
 use sla_proto::set::v1::{ApplySetsRequest, CreateSetRequest, DeleteSetRequest, ListSetsRequest, UpdateSetRequest};
 use sla_proto::storage::v1::{
     ApplyBatchRequest, GetPositionRequest, ListDeadLettersRequest, ListRunResultsRequest, ReplayDeadLetterRequest,
@@ -64,12 +64,37 @@ pub(crate) async fn suite(transport: &str, peer: &Peer, roles: &Peer) {
     let store = info.store.unwrap();
     assert!(store.problem.is_empty() && store.file_bytes > 0, "{store:?}");
     health(peer, &info.roles).await;
+    processes(peer).await;
     catalogue(peer).await;
     sets(transport, peer).await;
     judging(peer).await;
     runs(transport, peer).await;
     dead_letters(transport, peer, roles).await;
     reading(peer).await;
+}
+
+/// Each process is told with what it runs, and tells of itself.
+async fn processes(peer: &Peer) {
+    let answer = peer.server().list_processes(ListProcessesRequest {}).await.unwrap();
+    let processes = answer.into_inner().processes;
+    assert!(processes[0].address.is_empty() && processes[0].info.is_some());
+    for process in &processes {
+        let info = process.info.as_ref().unwrap_or_else(|| panic!("{process:?}"));
+        assert!(
+            process.serving == Some(true) && process.problem.is_empty(),
+            "{process:?}"
+        );
+        assert!(
+            process.roles.iter().all(|role| info.roles.contains(role)),
+            "{process:?}"
+        );
+    }
+    let own = peer.server().get_own_metrics(GetOwnMetricsRequest {}).await.unwrap();
+    let text = own.into_inner().text;
+    let told = sla_source::own::text::Exposition::read(&text, &[]).unwrap();
+    let names: Vec<&str> = told.series.iter().map(|(labels, _)| labels.metric_name()).collect();
+    assert!(names.contains(&"process_cpu_seconds_total"), "{names:?}");
+    assert!(names.contains(&"sla_rpc_duration_seconds_count"), "{names:?}");
 }
 
 pub(crate) fn health_of(role: &str) -> HealthCheckRequest {

@@ -113,7 +113,7 @@ pub(crate) async fn run(core: Arc<ManagerCore>, mut requests: tokio::sync::mpsc:
         let outcome = cadence.evaluate(&core, all).await;
         if let Err(error) = &outcome {
             tracing::warn!(error = %error.words(), "an evaluation failed");
-            core.metrics.evaluations_failed(1);
+            core.metrics.evaluations_failed.inc();
         }
         for request in waiting {
             // A caller that has gone does not matter.
@@ -140,7 +140,8 @@ impl Cadence {
         self.read(core, &active, &due, at_ms).await?;
         let judged = self.judge(core, &due, at_ms).await?;
         core.metrics
-            .series_judged(judged.iter().map(|objective| objective.series.len() as u64).sum());
+            .series_judged
+            .inc_by(judged.iter().map(|objective| objective.series.len() as u64).sum());
         if let Err(error) = core.spacings.save(&core.peer, at_ms).await {
             tracing::debug!(error = %error.words(), "spacings are stored later");
         }
@@ -148,8 +149,8 @@ impl Cadence {
         self.fill_cards(core, &judged, &active);
         let snapshot = self.snapshot(core, &sets, at_ms, problem);
         core.board.publish(snapshot, announcements);
-        core.metrics.evaluations(1);
-        core.metrics.evaluation_ms(begun.elapsed().as_millis() as u64);
+        core.metrics.evaluations.inc();
+        core.metrics.evaluation_duration_seconds.observe(begun.elapsed());
         Ok(())
     }
 
@@ -284,9 +285,9 @@ impl Cadence {
         let announcements = self.ledger.written(pending, at_ms);
         for announcement in &announcements {
             match announcement {
-                Announcement::Opened(_) => core.metrics.violations_opened(1),
-                Announcement::Closed(_) => core.metrics.violations_closed(1),
-            }
+                Announcement::Opened(_) => core.metrics.violations_opened.inc(),
+                Announcement::Closed(_) => core.metrics.violations_closed.inc(),
+            };
         }
         Ok(announcements)
     }

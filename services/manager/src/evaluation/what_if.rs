@@ -37,7 +37,7 @@ pub(crate) async fn evaluate(
     request: pb::EvaluateRequest,
     asker: &Asker,
 ) -> Result<pb::EvaluateResponse, SlaError> {
-    core.metrics.what_ifs(1);
+    core.metrics.what_ifs.inc();
     let asked = asked(core, &request)?;
     let objectives = objectives(core, &request, asker).await?;
     let queries = wanted(&objectives);
@@ -285,7 +285,8 @@ fn answers(
         .iter()
         .filter(|(found_by, held)| {
             // A series comes once, for the first query it answers: the others recognise it by its labels.
-            Some(*found_by) == index || known.wanted.is_answered_by(&held.head)
+            let found = queries.get(*found_by);
+            Some(*found_by) == index || found.is_some_and(|found| known.wanted.is_answered_by(&held.head, found))
         })
         .map(|(_, held)| held.clone())
         .collect();

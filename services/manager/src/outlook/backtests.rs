@@ -156,8 +156,8 @@ impl GoingBacktest {
             row.series_id.clone_from(&names.series_id);
         }
         store::put(&core.peer, &self.rows).await?;
-        core.metrics.forecasts_stored(self.rows.len() as u64);
-        core.metrics.forecasts_scored(self.rows.len() as u64);
+        core.metrics.forecasts_stored.inc_by(self.rows.len() as u64);
+        core.metrics.forecasts_scored.inc_by(self.rows.len() as u64);
         tracked.record = of_forecasts(self.rows);
         if let (Some(expected), Some(shown)) = (&tracked.expected, core.outlooks.get(&case.key)) {
             let points = Predicted {

@@ -38,7 +38,7 @@ pub(crate) async fn expect_all(
         let (here, state) = (case.clone(), of_case.state.clone());
         let computing = core.pool.run(move || compute(&here, state.as_ref(), &asked, stores));
         let mut computed = computing.await?;
-        core.metrics.outlooks(1);
+        core.metrics.outlooks.inc();
         let outcomes = std::mem::take(&mut computed.outcomes);
         for (mut waiting, came) in due.into_iter().zip(outcomes) {
             if let Some(came) = came {

@@ -44,7 +44,7 @@ async fn keep_outcomes(
             tracked.waiting.push(waiting);
             continue;
         }
-        core.metrics.forecasts_scored(1);
+        core.metrics.forecasts_scored.inc();
         add(&mut tracked.record, &waiting.forecast);
         if let Some(state) = &mut tracked.state {
             learn(state, &waiting);
@@ -63,7 +63,7 @@ async fn keep_forecasts(
         return Ok(());
     }
     store::put(&core.peer, &rows(&new)).await?;
-    core.metrics.forecasts_stored(new.len() as u64);
+    core.metrics.forecasts_stored.inc_by(new.len() as u64);
     for (key, waiting) in new {
         if let Some(tracked) = tracked.get_mut(&key) {
             tracked.stored_ms = now_ms;

@@ -248,11 +248,9 @@ impl SampleMemory {
         if remembered.matched != self.matched {
             remembered.matched = self.matched;
             let head = remembered.series.head.clone();
-            for answers in self
-                .answers
-                .iter_mut()
-                .filter(|answers| answers.wanted.is_answered_by(&head))
-            {
+            let found = due.wanted.get(raw.query_index);
+            let others = self.answers.iter_mut();
+            for answers in others.filter(|one| found.is_some_and(|found| one.wanted.is_answered_by(&head, found))) {
                 answers.note(id, due.full);
             }
         }
@@ -405,7 +403,7 @@ mod tests {
     fn wanted(text: &str) -> Wanted {
         let query = Query::parse(text).unwrap();
         Wanted {
-            key: QueryKey::new(&query, 60_000),
+            key: QueryKey::new("", &query, 60_000),
             message: pb::Query {
                 query: Some(pb::query::Query::Selector(text.to_owned())),
                 step_ms: 0,

@@ -44,7 +44,7 @@ impl KnownObjective {
     pub fn new(set_id: &str, set_name: &str, objective: Objective, asked: &pb::Objective) -> Self {
         let message = plan::objective_message(&objective, asked);
         let wanted = Wanted {
-            key: QueryKey::new(&objective.query, objective.step_ms),
+            key: QueryKey::new(&objective.source, &objective.query, objective.step_ms),
             query: objective.query.clone(),
             message: message.query.clone().unwrap_or_default(),
         };

@@ -167,6 +167,15 @@ fn change(action: Action, set: &str, objective: &str, details: Vec<String>, new_
     }
 }
 
+/// The source as people know it.
+fn source(objective: &Objective) -> String {
+    if objective.source.is_empty() {
+        "the default one".to_owned()
+    } else {
+        objective.source.clone()
+    }
+}
+
 /// Every setting that differs, as `range.max 4 → 5`.
 pub fn differences(before: &Objective, after: &Objective) -> Vec<String> {
     let mut lines = Vec::new();
@@ -179,6 +188,7 @@ pub fn differences(before: &Objective, after: &Objective) -> Vec<String> {
     let time = |ms: i64| sla_domain::duration::format_short_ms(ms);
     put("name", before.name.clone(), after.name.clone());
     put("query", before.query.to_string(), after.query.to_string());
+    put("source", source(before), source(after));
     put("range.min", bound(before.range.min()), bound(after.range.min()));
     put("range.max", bound(before.range.max()), bound(after.range.max()));
     put(

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use sla_domain::invalid::Invalid;
+use sla_domain::objective::Objective;
 use sla_domain::query::Query;
 use sla_domain::set::SlaSet;
 use sla_proto::etl::v1::{CheckQueryRequest, CheckQueryResponse};
@@ -19,6 +20,9 @@ use tonic::Code;
 const CHECKS_AT_ONCE: usize = 4;
 /// Longest time all checks of one save may take; what was not asked by then is accepted, as with a source that is away.
 const CHECKS_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// A query and where it is asked: the name of the source and the normal text.
+type Asked = (String, String);
 
 /// What the source says about one query.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,38 +65,44 @@ impl Checked {
 
 /// Checks the queries of `set` that `stored` does not have already; what was not asked until `end` is accepted.
 pub async fn check_queries(peer: &Peer, set: &SlaSet, stored: Option<&pb::SlaSet>, end: Instant) -> Checked {
-    let known: Vec<String> = stored
+    let known: Vec<Asked> = stored
         .map(|set| {
             set.objectives
                 .iter()
-                .filter_map(|objective| convert::query(objective.query.as_ref()).ok())
-                .map(|query| query.text().to_owned())
+                .filter_map(|objective| objective.query.as_ref())
+                .filter_map(|query| {
+                    Some((
+                        query.source.clone(),
+                        convert::query(Some(query)).ok()?.text().to_owned(),
+                    ))
+                })
                 .collect()
         })
         .unwrap_or_default();
-    let mut wanted: BTreeMap<String, CheckQueryRequest> = BTreeMap::new();
+    let asked_for = |objective: &Objective| (objective.source.clone(), objective.query.text().to_owned());
+    let mut wanted: BTreeMap<Asked, CheckQueryRequest> = BTreeMap::new();
     for objective in &set.objectives {
-        let text = objective.query.text();
-        if !known.iter().any(|have| have == text) {
-            wanted.entry(text.to_owned()).or_insert_with(|| CheckQueryRequest {
-                query: Some(convert::query_message(&objective.query, objective.step_ms)),
+        let key = asked_for(objective);
+        if !known.contains(&key) {
+            wanted.entry(key).or_insert_with(|| CheckQueryRequest {
+                query: convert::objective_message(objective).query,
             });
         }
     }
     let peer = peer.clone();
-    let asked = futures::stream::iter(wanted.into_iter().map(move |(text, request)| {
+    let asked = futures::stream::iter(wanted.into_iter().map(move |(key, request)| {
         let mut source = peer.source();
         async move {
             (
-                text,
+                key,
                 finding(source.check_query(request).await.map(tonic::Response::into_inner)),
             )
         }
     }))
     .buffer_unordered(CHECKS_AT_ONCE);
-    let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
-    let collected = asked.for_each(|(text, finding)| {
-        findings.insert(text, finding);
+    let mut findings: BTreeMap<Asked, Finding> = BTreeMap::new();
+    let collected = asked.for_each(|(key, finding)| {
+        findings.insert(key, finding);
         std::future::ready(())
     });
     // What is missing after the limit counts as not asked.
@@ -100,7 +110,7 @@ pub async fn check_queries(peer: &Peer, set: &SlaSet, stored: Option<&pb::SlaSet
     let mut checked = Checked::default();
     for (at, objective) in set.objectives.iter().enumerate() {
         let (field, query) = (format!("objectives[{at}].query"), &objective.query);
-        if let Some(finding) = findings.get(query.text()) {
+        if let Some(finding) = findings.get(&asked_for(objective)) {
             checked.problems.extend(problem(&field, query, finding));
             checked.warnings.extend(warning(&field, query, finding));
         }

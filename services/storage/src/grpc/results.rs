@@ -43,11 +43,12 @@ where
             })
             .await
             .map_err(|error| {
-                self.metrics.write_failed();
+                self.metrics.write_errors.inc();
                 refuse(error)
             })?;
-        self.metrics
-            .applied(applied.inserted, applied.duplicates, applied.dead_letters);
+        self.metrics.inserted.inc_by(applied.inserted.into());
+        self.metrics.duplicates.inc_by(applied.duplicates.into());
+        self.metrics.dead_letters.inc_by(applied.dead_letters.into());
         Ok(Response::new(ApplyBatchResponse {
             inserted: applied.inserted,
             duplicates: applied.duplicates,

@@ -54,7 +54,7 @@ impl MysqlStore {
         &self,
         work: impl AsyncFnOnce(&mut mysql_async::Conn) -> Result<T, mysql_async::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let shared = Arc::clone(&self.database.shared);
+        let shared = Arc::clone(&self.database.inner().shared);
         on_a_thread(move || {
             let mut session = shared.pool.take(Purpose::Write).map_err(|failure| failure.error)?;
             let done = shared.pool.handle().block_on(work(&mut session.conn));

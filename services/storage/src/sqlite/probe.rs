@@ -7,6 +7,7 @@ impl SqliteStore {
     /// SQLite's full check of the file: "ok", or what is wrong.
     pub async fn integrity(&self) -> Result<String, StoreError> {
         self.database
+            .inner()
             .connections
             .on_writer(|connection| Ok(connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?))
             .await
@@ -15,6 +16,7 @@ impl SqliteStore {
     /// Makes SQLite answer "disk full" when the file would grow beyond `pages`; a large number makes room again.
     pub async fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
         self.database
+            .inner()
             .connections
             .on_writer(move |connection| {
                 connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
@@ -26,6 +28,7 @@ impl SqliteStore {
     /// Makes SQLite answer "read-only" to every write.
     pub async fn make_read_only(&self, read_only: bool) -> Result<(), StoreError> {
         self.database
+            .inner()
             .connections
             .on_writer(move |connection| Ok(connection.pragma_update(None, "query_only", read_only)?))
             .await

@@ -32,13 +32,14 @@ async fn sqlite_behind_grpc_conforms() {
         clock,
         pool: CpuPool::new(1),
         shutdown: Shutdown::new(),
+        metrics: sla_runtime::Metrics::default(),
     };
     let service = StorageService::start(options, parts).await.unwrap();
     let peer = Peer::local(service.routes(Routes::default()).prepare());
     conformance::everything(&RemoteStore(peer)).await;
-    let counted = service.metrics().snapshot();
+    let counted = service.metrics();
     assert!(
-        counted.inserted > 10 && counted.dead_letters == 7 && counted.write_errors > 3,
+        counted.inserted.get() > 10 && counted.dead_letters.get() == 7 && counted.write_errors.get() > 3,
         "{counted:?}"
     );
     service.close().await;

@@ -1,0 +1,121 @@
+//! What the operating system knows about this process, by the names that all Prometheus clients use. Where `/proc` cannot be
+//! read the metrics are left out.
+
+use std::path::{Path, PathBuf};
+
+use procfs::process::{LimitValue, Process, Stat};
+
+use super::{Labels, Metrics, single};
+
+/// Folders below the data folder that are looked into, files of one folder, at most: the folder is ours and flat.
+const MAX_DEPTH: usize = 4;
+
+/// Tells CPU, memory, descriptors and threads of this process, and what version it is.
+pub fn register(metrics: &Metrics, version: &'static str) {
+    metrics.gauge("sla_build_info", "Always 1; the label says the version", move || {
+        vec![(vec![("version", version.to_owned())], 1.0)]
+    });
+    metrics.counter("process_cpu_seconds", "CPU time, of user and system", || {
+        known(stat().map(|stat| (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64))
+    });
+    metrics.gauge("process_resident_memory_bytes", "Memory that is in RAM", || {
+        known(stat().map(|stat| (stat.rss * procfs::page_size()) as f64))
+    });
+    metrics.gauge("process_virtual_memory_bytes", "Address space", || {
+        known(stat().map(|stat| stat.vsize as f64))
+    });
+    metrics.gauge("process_threads", "Threads", || {
+        known(stat().map(|stat| stat.num_threads as f64))
+    });
+    metrics.gauge("process_start_time_seconds", "When it started, Unix time", || {
+        known(started())
+    });
+    metrics.gauge("process_open_fds", "Open file descriptors", || {
+        let count = Process::myself().and_then(|me| me.fd_count());
+        known(count.ok().map(|count| count as f64))
+    });
+    metrics.gauge("process_max_fds", "File descriptors that may be open", || {
+        let limits = Process::myself().and_then(|me| me.limits());
+        known(limits.ok().and_then(|limits| match limits.max_open_files.soft_limit {
+            LimitValue::Value(limit) => Some(limit as f64),
+            LimitValue::Unlimited => None,
+        }))
+    });
+}
+
+/// Tells how much the files below `folder` hold.
+pub fn register_folder(metrics: &Metrics, folder: PathBuf) {
+    metrics.gauge(
+        "sla_data_folder_bytes",
+        "What the files of the data folder hold",
+        move || known(held(&folder, MAX_DEPTH).map(|bytes| bytes as f64)),
+    );
+}
+
+fn known(value: Option<f64>) -> Vec<(Labels, f64)> {
+    value.map_or_else(Vec::new, single)
+}
+
+fn stat() -> Option<Stat> {
+    Process::myself().ok()?.stat().ok()
+}
+
+fn started() -> Option<f64> {
+    let since_boot = stat()?.starttime as f64 / procfs::ticks_per_second() as f64;
+    Some(procfs::boot_time_secs().ok()? as f64 + since_boot)
+}
+
+/// Bytes of all files; `None` when the folder cannot be read. A file that vanishes meanwhile does not count.
+fn held(folder: &Path, depth: usize) -> Option<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder).ok()?.flatten() {
+        let Ok(about) = entry.metadata() else { continue };
+        if about.is_dir() && depth > 0 {
+            bytes += held(&entry.path(), depth - 1).unwrap_or(0);
+        } else if about.is_file() {
+            bytes += about.len();
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The value of a metric without labels.
+    fn value(text: &str, name: &str) -> f64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} is not in\n{text}"))
+            .parse()
+            .unwrap()
+    }
+
+    #[test]
+    fn this_process_is_told_as_it_is() {
+        let metrics = Metrics::default();
+        register(&metrics, "1.2.3");
+        let folder = std::env::temp_dir().join(format!("sla-metrics-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("log")).unwrap();
+        std::fs::write(folder.join("a"), [0; 1000]).unwrap();
+        std::fs::write(folder.join("log/b"), [0; 24]).unwrap();
+        register_folder(&metrics, folder.clone());
+        let text = metrics.text();
+        assert_eq!(value(&text, "sla_data_folder_bytes"), 1024.0);
+        assert!(text.contains("sla_build_info{version=\"1.2.3\"} 1.0"));
+        assert!(value(&text, "process_resident_memory_bytes") > 1e6);
+        assert!(value(&text, "process_open_fds") >= 3.0);
+        assert!(value(&text, "process_max_fds") > value(&text, "process_open_fds"));
+        let age = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs_f64()
+            - value(&text, "process_start_time_seconds");
+        assert!((-2.0..3600.0).contains(&age), "it started {age} s ago");
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(
+            !metrics.text().contains("\nsla_data_folder_bytes "),
+            "unknown is not zero"
+        );
+    }
+}

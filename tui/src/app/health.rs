@@ -1,0 +1,122 @@
+//! `:health`: the processes of the estate, as the one behind the connection sees them, as lines to read. What did not answer is
+//! unknown.
+
+use sla_domain::SafeText;
+use sla_proto::convert;
+use sla_proto::series::v1::SourceStatus;
+use sla_proto::server::v1::{ListProcessesResponse, Process};
+use sla_proto::storage::v1::StoreStatus;
+
+use crate::context::Context;
+use crate::context::request::{Answer, Reply};
+use crate::format::{bytes, duration, plural};
+use crate::overlay::Overlay;
+
+/// Title of the overlay; also how it is known again when the answer comes.
+const TITLE: &str = "health: processes, as this instance sees them";
+
+/// What is shown until the answer is there.
+pub(super) fn asking() -> Overlay {
+    Overlay::text(TITLE, vec!["asking each process …".to_owned()])
+}
+
+/// Puts the answer into the overlay, if it is still open.
+pub(super) fn told(cx: &Context, overlay: &mut Option<Overlay>, result: Answer) {
+    if let Some(Overlay::Text { title, lines, .. }) = overlay
+        && title.as_str() == TITLE
+    {
+        *lines = match result.and_then(Reply::take::<ListProcessesResponse>) {
+            Ok(told) => told.processes.iter().flat_map(|one| process(cx, one)).collect(),
+            Err(problem) => vec![format!("unknown: {}", problem.sentence())],
+        };
+    }
+}
+
+fn process(cx: &Context, process: &Process) -> Vec<String> {
+    let now_ms = cx.now.wall_ms;
+    let time = |stamp: &prost_types::Timestamp| cx.zone.moment(convert::millis(stamp), now_ms);
+    let roles = process
+        .info
+        .as_ref()
+        .map_or(&process.roles, |info| &info.roles)
+        .join(", ");
+    let place = if process.address.is_empty() {
+        "here"
+    } else {
+        &process.address
+    };
+    let state = match process.serving {
+        Some(true) => "serving",
+        Some(false) => "ending",
+        None => "unknown",
+    };
+    let took = process
+        .took
+        .as_ref()
+        .map(|took| format!(", answered in {}", duration(convert::duration_ms(took))));
+    let mut lines = vec![format!(
+        "{}  {}  {state}{}",
+        SafeText::new(place),
+        SafeText::new(&roles),
+        took.unwrap_or_default()
+    )];
+    if !process.problem.is_empty() {
+        lines.push(format!("    {}", SafeText::new(&process.problem)));
+    }
+    if let Some(info) = &process.info {
+        let since = info.started.as_ref().map_or_else(|| "unknown".to_owned(), time);
+        lines.push(format!(
+            "    version {}, instance {}, process {}, since {since}",
+            SafeText::new(&info.version),
+            SafeText::new(&info.instance),
+            info.pid
+        ));
+        // Every process says how the storage looks from there: one that is cut off is seen.
+        lines.push(format!("    storage: {}", store(info.store.as_ref(), time)));
+        if info.roles.iter().any(|role| role == "etl") {
+            lines.push(format!("    source: {}", source(info.source.as_ref(), time)));
+        }
+    }
+    lines.push(String::new());
+    lines
+}
+
+fn store(status: Option<&StoreStatus>, time: impl Fn(&prost_types::Timestamp) -> String) -> String {
+    let Some(status) = status else {
+        return "unknown".to_owned();
+    };
+    if !status.problem.is_empty() {
+        let since = status
+            .failing_since
+            .as_ref()
+            .map(|since| format!(", since {}", time(since)));
+        return format!("{}{}", SafeText::new(&status.problem), since.unwrap_or_default());
+    }
+    let letters = match status.dead_letters {
+        0 => String::new(),
+        count => format!(", {}", plural(count.into(), "dead letter")),
+    };
+    format!("writes succeed, {}{letters}", bytes(status.file_bytes))
+}
+
+fn source(status: Option<&SourceStatus>, time: impl Fn(&prost_types::Timestamp) -> String) -> String {
+    let Some(status) = status else {
+        return "unknown".to_owned();
+    };
+    let name = SafeText::new(&status.source);
+    if !status.problem.is_empty() {
+        let since = status
+            .failing_since
+            .as_ref()
+            .map(|since| format!(", since {}", time(since)));
+        return format!(
+            "{name}: {}{}",
+            SafeText::new(&status.problem),
+            since.unwrap_or_default()
+        );
+    }
+    match &status.last_success {
+        Some(last) => format!("{name} answers, last read {}", time(last)),
+        None => format!("{name}: unknown, it was not read yet"),
+    }
+}
