@@ -23,8 +23,8 @@ pub fn access(path: &str) -> Access {
     let (service, method) = path.rsplit_once('/').unwrap_or(("", path));
     match (service, method) {
         (_, "StopServer") => Access::Host,
-        // Tries again what is kept already; the console's list of dead letters has a key for it.
-        (_, "ReplayDeadLetter") => Access::Write,
+        // Tries again what is kept already (the console's list of dead letters has a key for it); a person's word about a stream.
+        (_, "ReplayDeadLetter" | "MovePosition") => Access::Write,
         ("/grpc.health.v1.Health", _) => Access::Read,
         _ if service.starts_with("/grpc.reflection.") => Access::Read,
         _ if READING.iter().any(|word| begins(method, word)) => Access::Read,

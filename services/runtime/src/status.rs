@@ -44,6 +44,8 @@ pub mod reason {
     pub const ZOMBIE_READER: &str = "ZOMBIE_READER";
     /// Another process holds the lease under which this was written.
     pub const FENCED: &str = "FENCED";
+    /// The stream of results cannot be read on; somebody must say how.
+    pub const STREAM_STOPPED: &str = "STREAM_STOPPED";
     /// The way by which a call came does not allow it.
     pub const NOT_ALLOWED: &str = "NOT_ALLOWED";
     /// Too much work at once.
@@ -75,6 +77,7 @@ pub mod reason {
         STORAGE_UNREACHABLE,
         ZOMBIE_READER,
         FENCED,
+        STREAM_STOPPED,
         NOT_ALLOWED,
         OVERLOADED,
         TOO_SLOW,

@@ -10,6 +10,7 @@
 pub mod conformance;
 pub mod error;
 pub mod failpoint;
+mod follow;
 mod grpc;
 pub mod intake;
 pub mod metrics;

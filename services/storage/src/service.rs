@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sla_bus::ResultTopic;
 use sla_proto::storage::v1::store_status_service_server::StoreStatusServiceServer;
-use sla_runtime::{Parts, Role};
+use sla_runtime::{Parts, Role, Shutdown};
 use tonic::service::Routes;
 
 use crate::error::StoreError;
+use crate::follow::Following;
 use crate::grpc::StorageGrpc;
 use crate::grpc::status::StatusGrpc;
 use crate::metrics::StorageMetrics;
@@ -21,6 +23,8 @@ use crate::trouble::TRY_EVERY_MS;
 pub struct StorageService {
     store: SqliteStore,
     metrics: Arc<StorageMetrics>,
+    following: Following,
+    shutdown: Shutdown,
 }
 
 /// Tries to write now and then while writes fail: the trouble is over when the disk has room, not when somebody writes next.
@@ -49,6 +53,7 @@ impl StorageService {
             .await
             .map_err(|error| StoreError::Crashed(error.to_string()))??;
         let metrics = Arc::new(StorageMetrics::default());
+        let following = Following::new(Arc::clone(&clock));
         let task = Retention::new(store.clone(), retention, clock, Arc::clone(&metrics));
         let token = shutdown.token().clone();
         shutdown.spawn("storage-retention", async move { task.run(&token).await });
@@ -59,7 +64,21 @@ impl StorageService {
                 () = rescue(&rescued) => {}
             }
         });
-        Ok(Self { store, metrics })
+        Ok(Self {
+            store,
+            metrics,
+            following,
+            shutdown,
+        })
+    }
+
+    /// Reads results from `topic` from now on, as one of its readers.
+    pub fn follow(&self, topic: Arc<dyn ResultTopic>) {
+        let following = self
+            .following
+            .clone()
+            .run(topic, self.store.clone(), self.shutdown.clone());
+        self.shutdown.spawn("storage-intake", following);
     }
 
     /// The store itself.
@@ -81,7 +100,10 @@ impl Role for StorageService {
 
     fn routes(&self, routes: Routes) -> Routes {
         let routes = StorageGrpc::new(self.store.clone(), Arc::clone(&self.metrics)).routes(routes);
-        routes.add_service(StoreStatusServiceServer::new(StatusGrpc(self.store.clone())))
+        routes.add_service(StoreStatusServiceServer::new(StatusGrpc(
+            self.store.clone(),
+            self.following.clone(),
+        )))
     }
 
     /// Closes the database after the writes that wait. A process that dies without it loses nothing; the next start checks

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sla_domain::duration::{format_ms, parse_ms};
 use sla_source::{SourceError, SourceOptions, redact_url};
 
-use super::ConfigError;
+use super::{BusConfig, ConfigError};
 
 /// A duration as people write it: `15s`, `10m`, `1h30m`, `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct Config {
     pub(crate) console: ConsoleConfig,
     /// Roles in other processes.
     pub(crate) peers: PeersConfig,
+    /// Kafka between them.
+    pub(crate) bus: BusConfig,
 }
 
 /// `[source]`: a Prometheus-compatible server.
@@ -381,6 +383,7 @@ impl Config {
             );
         }
         self.check_further_sources()?;
+        self.bus.check()?;
         if self.evaluation.windows.is_empty() {
             return rule(
                 "evaluation.windows",

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use color_eyre::eyre::{Report, eyre};
-use sla_bus::DirectStream;
 use sla_domain::{Clock, SourceId};
 use sla_etl::{EtlOptions, EtlService};
 use sla_manager::{SlaOptions, SlaService};
@@ -20,6 +19,7 @@ use sla_source::{MetricSource, Prometheus, Replay, ReplayOptions, redact_url};
 use sla_storage::{StorageOptions, StorageService};
 use tonic::service::Routes;
 
+use super::bus;
 use super::paths::Paths;
 use super::peers;
 use super::plan::Serve;
@@ -116,10 +116,17 @@ pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
 async fn role(word: &str, wiring: &Wiring<'_>, parts: Parts) -> Result<Box<dyn Role>, Report> {
     let Wiring { config, paths, run, .. } = *wiring;
     Ok(match word {
-        "storage" => Box::new(StorageService::start(StorageOptions::in_dir(&paths.data), parts).await?),
+        "storage" => {
+            let results = bus::results(&config.bus)?;
+            let storage = StorageService::start(StorageOptions::in_dir(&paths.data), parts).await?;
+            if let Some(results) = results {
+                storage.follow(results);
+            }
+            Box::new(storage)
+        }
         "etl" => {
             let sources = sources(config, run, &parts.clock)?;
-            let stream = Arc::new(DirectStream::to(parts.peer.clone()));
+            let stream = bus::stream(&config.bus, &parts)?;
             Box::new(EtlService::start(etl_options(config, paths), sources, stream, parts)?)
         }
         "sla" => Box::new(SlaService::start(sla_options(config, run), parts)?),

@@ -17,8 +17,8 @@ pub(crate) struct Estate {
 }
 
 impl Estate {
-    /// All four, the ones that need others first: any order will do.
-    pub(crate) async fn start() -> Self {
+    /// All four, the ones that need others first: any order will do. `bus` is what each is told of it.
+    pub(crate) async fn start(bus: &[(&str, String)]) -> Self {
         let place = tempfile::tempdir().unwrap();
         let secret = place.path().join("secret");
         std::fs::write(&secret, SECRET).unwrap();
@@ -33,6 +33,7 @@ impl Estate {
                 .env_remove("XDG_RUNTIME_DIR")
                 .env_remove("XDG_CONFIG_HOME")
                 .env("SLA_PEERS__SECRET_FILE", &secret)
+                .envs(bus.iter().cloned())
                 .stdout(Stdio::null())
                 .stderr(Stdio::inherit());
             for (other, address) in ports.iter().filter(|(other, _)| *other != role) {
