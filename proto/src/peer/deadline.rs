@@ -19,6 +19,7 @@ const WRITES: &[&str] = &[
     "/sla.etl.v1.ScheduleService/UpdateSchedule",
     "/sla.storage.v1.ResultStoreService/ApplyBatch",
     "/sla.storage.v1.ResultStoreService/ReplayDeadLetter",
+    "/sla.storage.v1.ResultStoreService/MovePosition",
     "/sla.storage.v1.SetStoreService/PutStoredSet",
     "/sla.storage.v1.SetStoreService/PutStoredSets",
     "/sla.storage.v1.SetStoreService/DeleteStoredSet",

@@ -10,7 +10,7 @@ pub type Cause = Arc<dyn Error + Send + Sync>;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StreamError {
     /// The other side did not answer, again and again.
-    #[error("the storage did not take {records} records after {attempts} attempts")]
+    #[error("{records} records could not be handed over after {attempts} attempts")]
     Unavailable {
         /// Records of the request that failed.
         records: usize,
@@ -21,7 +21,7 @@ pub enum StreamError {
         cause: Cause,
     },
     /// The other side refused the batch: repeating it as it is will not help.
-    #[error("the storage refused {records} records")]
+    #[error("{records} records were refused")]
     Refused {
         /// Records of the request that failed.
         records: usize,

@@ -64,3 +64,13 @@ pub trait ResultFeed: Send + 'static {
     /// Everything below `position` is durable at the reader. For displays of lag only: nobody resumes by it.
     async fn applied(&mut self, partition: u32, position: u64) -> Result<(), FeedError>;
 }
+
+/// A stream that can be read again and again, each time by a new reader.
+#[async_trait]
+pub trait ResultTopic: Send + Sync + 'static {
+    /// A reader of it. It says itself what is its share.
+    ///
+    /// # Errors
+    /// [`FeedError::Unavailable`] when it is worth trying again, [`FeedError::Refused`] when it is not.
+    async fn open(&self) -> Result<Box<dyn ResultFeed>, FeedError>;
+}

@@ -9,11 +9,13 @@ pub mod conformance;
 pub mod direct;
 pub mod error;
 pub mod feed;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "test-support")]
 pub mod memory;
 pub mod stream;
 
 pub use direct::{DirectStream, PeerSink, ResultSink};
 pub use error::{FeedError, StreamError};
-pub use feed::{Batch, FeedEvent, RawRecord, ResultFeed};
+pub use feed::{Batch, FeedEvent, RawRecord, ResultFeed, ResultTopic};
 pub use stream::{Receipt, ResultStream, record_key};

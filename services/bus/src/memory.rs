@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::batch::{self, MAX_BATCH_BYTES, MAX_BATCH_RECORDS};
 use crate::error::{FeedError, StreamError};
-use crate::feed::{Batch, FeedEvent, RawRecord, ResultFeed};
+use crate::feed::{Batch, FeedEvent, RawRecord, ResultFeed, ResultTopic};
 use crate::stream::{Receipt, ResultStream, record_key};
 
 const SOURCE: &str = "memory";
@@ -106,6 +106,17 @@ impl ResultStream for MemoryBus {
             bytes: batches.iter().flatten().map(Vec::len).sum(),
             requests: batches.len() as u32,
         })
+    }
+
+    fn stores_at_once(&self) -> bool {
+        false
+    }
+}
+
+#[async_trait]
+impl ResultTopic for MemoryBus {
+    async fn open(&self) -> Result<Box<dyn ResultFeed>, FeedError> {
+        Ok(Box::new(self.feed()))
     }
 }
 

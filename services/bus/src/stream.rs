@@ -29,6 +29,11 @@ pub struct Receipt {
 pub trait ResultStream: Send + Sync + 'static {
     /// Publishes `records` in order.
     async fn publish(&self, records: &[Record]) -> Result<Receipt, StreamError>;
+
+    /// Whether what was published can be read from the storage at once. Over a broker it is durable, and on its way.
+    fn stores_at_once(&self) -> bool {
+        true
+    }
 }
 
 /// The key of a record: the 16 bytes of its series, or the id of its run for the closing word of a run. Records of one key

@@ -18,9 +18,16 @@ pub(crate) use people::{
     UserArgs,
 };
 
+/// The version and what was built in; `--version` prints it.
+const LONG_VERSION: &str = if cfg!(feature = "kafka") {
+    concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: kafka")
+} else {
+    concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: none")
+};
+
 /// Service-level agreements in the terminal: were they kept, are they kept, will they be kept.
 #[derive(Debug, Parser)]
-#[command(name = "sla", version, disable_help_subcommand = true)]
+#[command(name = "sla", version, long_version = LONG_VERSION, disable_help_subcommand = true)]
 #[command(
     after_help = "Without a command the console opens. Exit codes: 0 ok, 1 at risk, 2 violated, 3 no data,\n\
                         64 usage, 65 bad input, 69 service or source away, 70 internal error, 77 not allowed,\n\
@@ -121,6 +128,8 @@ pub(crate) enum Command {
     Metrics(MetricsArgs),
     /// When runs start by themselves; with an option, changes it for good.
     Schedule(ScheduleArgs),
+    /// Say how a stream of results goes on that cannot be read on where it stands.
+    Storage(StorageArgs),
     /// List, show, export, apply and delete SLA sets.
     Sets(SetsArgs),
     /// Violations per objective and window, and the ledger.
@@ -275,6 +284,30 @@ pub(crate) struct ScheduleArgs {
     /// Start runs again.
     #[arg(long)]
     pub(crate) resume: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StorageArgs {
+    #[command(subcommand)]
+    pub(crate) action: StorageAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StorageAction {
+    /// Go on at a later record: those before it are given up.
+    AcceptGap(StreamPlace),
+    /// Go back to an earlier record, for a topic that was made anew; nothing is stored twice.
+    Rewind(StreamPlace),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StreamPlace {
+    /// The stream, as the message names it.
+    pub(crate) stream: String,
+    /// Its partition.
+    pub(crate) partition: u32,
+    /// The record at which it goes on.
+    pub(crate) to: u64,
 }
 
 #[derive(Debug, Args)]

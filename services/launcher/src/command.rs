@@ -25,6 +25,7 @@ mod session;
 mod sets;
 mod standing;
 mod stop;
+mod storage;
 mod table;
 mod violations;
 
@@ -98,6 +99,7 @@ async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> R
         Some(Command::Check(arguments)) => check::check(&session, &arguments).await,
         Some(Command::Metrics(arguments)) => metrics::metrics(&session, &arguments).await,
         Some(Command::Schedule(arguments)) => schedule::schedule(&session, &arguments).await,
+        Some(Command::Storage(arguments)) => storage::storage(&session, &arguments).await,
         Some(Command::Sets(arguments)) => sets::sets(&session, arguments).await,
         Some(Command::Violations(arguments)) => violations::violations(&session, &arguments).await,
         Some(Command::Forecast(arguments)) => forecast::forecast(&session, &arguments).await,

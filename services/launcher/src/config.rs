@@ -1,12 +1,14 @@
 //! The configuration: defaults → file → environment → flags, complete and checked before anything runs.
 //! `sla config show` tells where each value came from.
 
+mod bus;
 mod error;
 mod keys;
 mod layers;
 mod schema;
 mod variables;
 
+pub(crate) use bus::BusConfig;
 pub(crate) use error::ConfigError;
 #[cfg(test)]
 pub(crate) use layers::defaults_markdown;

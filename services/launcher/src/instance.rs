@@ -3,6 +3,7 @@
 
 mod agreements;
 mod attach;
+mod bus;
 mod folder;
 mod lock;
 mod paths;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,8 @@ pub struct Shutdown {
     gives_notice: Arc<AtomicBool>,
     token: CancellationToken,
     tracker: TaskTracker,
+    /// Why the process cannot go on, when it cannot.
+    failure: Arc<OnceLock<String>>,
     /// Tasks that have not ended, by name.
     running: Arc<Mutex<BTreeMap<&'static str, usize>>>,
 }
@@ -89,6 +91,18 @@ impl Shutdown {
                 () = token.cancelled() => {}
             }
         });
+    }
+
+    /// Begins the end because the process is of no use any more; the first reason is the one it ends with.
+    pub fn fail(&self, why: impl Into<String>) {
+        let why = self.failure.get_or_init(|| why.into());
+        tracing::error!(why, "this process cannot go on");
+        self.begin();
+    }
+
+    /// Why the process could not go on.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
     }
 
     /// Somebody asks for health: from now on the end is told before the doors close.

@@ -44,6 +44,8 @@ pub mod reason {
     pub const ZOMBIE_READER: &str = "ZOMBIE_READER";
     /// Another process holds the lease under which this was written.
     pub const FENCED: &str = "FENCED";
+    /// The stream of results cannot be read on; somebody must say how.
+    pub const STREAM_STOPPED: &str = "STREAM_STOPPED";
     /// The way by which a call came, or the rank of its user, does not allow it.
     pub const NOT_ALLOWED: &str = "NOT_ALLOWED";
     /// Nobody is known to make this call.
@@ -79,6 +81,7 @@ pub mod reason {
         STORAGE_UNREACHABLE,
         ZOMBIE_READER,
         FENCED,
+        STREAM_STOPPED,
         NOT_ALLOWED,
         UNAUTHENTICATED,
         TOO_MANY_TRIES,

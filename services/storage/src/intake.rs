@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sla_bus::{Batch, FeedError, FeedEvent, ResultFeed};
 use sla_runtime::status::chain;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,26 @@ use crate::port::{Applied, ResultStore};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The two calls of a store that reading needs.
+#[async_trait]
+pub trait Sink: Send + Sync {
+    /// As [`ResultStore::apply`].
+    async fn apply(&self, batch: Batch) -> Result<Applied, StoreError>;
+    /// As [`ResultStore::position`].
+    async fn position(&self, source: &str, partition: u32) -> Result<u64, StoreError>;
+}
+
+#[async_trait]
+impl<S: ResultStore> Sink for S {
+    async fn apply(&self, batch: Batch) -> Result<Applied, StoreError> {
+        ResultStore::apply(self, batch).await
+    }
+
+    async fn position(&self, source: &str, partition: u32) -> Result<u64, StoreError> {
+        ResultStore::position(self, source, partition).await
+    }
+}
 
 /// Why reading a stream has stopped. It needs a word of an operator, or a new reader.
 #[derive(Debug, thiserror::Error)]
@@ -27,11 +48,7 @@ pub enum IntakeError {
 }
 
 /// Reads `feed` into `store` until `token` falls. While one of them is away it waits and goes on.
-pub async fn run<S: ResultStore>(
-    feed: &mut dyn ResultFeed,
-    store: &S,
-    token: &CancellationToken,
-) -> Result<(), IntakeError> {
+pub async fn run<S: Sink>(feed: &mut dyn ResultFeed, store: &S, token: &CancellationToken) -> Result<(), IntakeError> {
     let mut patience = Patience::default();
     loop {
         let event = tokio::select! {
@@ -52,12 +69,16 @@ pub async fn run<S: ResultStore>(
     }
 }
 
-async fn take<S: ResultStore>(feed: &mut dyn ResultFeed, store: &S, event: FeedEvent) -> Result<(), IntakeError> {
+async fn take<S: Sink>(feed: &mut dyn ResultFeed, store: &S, event: FeedEvent) -> Result<(), IntakeError> {
     match event {
         FeedEvent::Assigned(partitions) => {
             for partition in partitions {
                 let position = position(store, feed.source(), partition).await?;
-                feed.start(partition, position).await?;
+                match feed.start(partition, position).await {
+                    // It went to another reader while the store was asked.
+                    Ok(()) | Err(FeedError::NotOurs { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
         FeedEvent::Batch(batch) => {
@@ -72,7 +93,7 @@ async fn take<S: ResultStore>(feed: &mut dyn ResultFeed, store: &S, event: FeedE
 }
 
 /// Where a partition goes on; `None` when nothing of it was applied yet.
-async fn position<S: ResultStore>(store: &S, source: &str, partition: u32) -> Result<Option<u64>, StoreError> {
+async fn position<S: Sink>(store: &S, source: &str, partition: u32) -> Result<Option<u64>, StoreError> {
     let mut patience = Patience::default();
     loop {
         match store.position(source, partition).await {
@@ -85,7 +106,7 @@ async fn position<S: ResultStore>(store: &S, source: &str, partition: u32) -> Re
 }
 
 /// The same batch again until the store has taken or refused it: applying twice is applying once.
-async fn apply<S: ResultStore>(store: &S, batch: Batch) -> Result<Applied, StoreError> {
+async fn apply<S: Sink>(store: &S, batch: Batch) -> Result<Applied, StoreError> {
     let mut patience = Patience::default();
     loop {
         match store.apply(batch.clone()).await {

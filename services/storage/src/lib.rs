@@ -12,6 +12,7 @@ pub mod conformance;
 pub mod decoders;
 pub mod error;
 pub mod failpoint;
+mod follow;
 mod grpc;
 pub mod intake;
 pub mod metrics;

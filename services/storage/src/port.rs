@@ -204,6 +204,9 @@ pub trait ResultStore: Send + Sync + 'static {
     async fn apply(&self, batch: Batch) -> Result<Applied, StoreError>;
     /// The next offset of a stream; 0 when nothing was applied yet.
     async fn position(&self, source: &str, partition: u32) -> Result<u64, StoreError>;
+    /// Goes on at `to`, which lies before where the stream stands when `back`, else beyond it. Gives where it stood. A reader
+    /// at work notices with its next batch.
+    async fn move_position(&self, source: &str, partition: u32, to: u64, back: bool) -> Result<u64, StoreError>;
     /// The newest parts of each series, in the order asked; series without a result are left out.
     async fn latest(&self, series: &[SeriesId]) -> Result<Vec<LatestResult>, StoreError>;
     /// The series that have stored results, in a stable order.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sla_bus::ResultTopic;
 use sla_proto::storage::v1::store_status_service_server::StoreStatusServiceServer;
 use sla_runtime::metrics::single;
-use sla_runtime::{Parts, Role};
+use sla_runtime::{Parts, Role, Shutdown};
 use tonic::service::Routes;
 
 use crate::error::StoreError;
+use crate::follow::Following;
 use crate::grpc::StorageGrpc;
 use crate::grpc::status::StatusGrpc;
 use crate::metrics::StorageMetrics;
@@ -22,6 +24,8 @@ use crate::trouble::TRY_EVERY_MS;
 pub struct StorageService {
     store: SqliteStore,
     metrics: StorageMetrics,
+    following: Following,
+    shutdown: Shutdown,
 }
 
 /// Tries to write now and then while writes fail: the trouble is over when the disk has room, not when somebody writes next.
@@ -62,6 +66,7 @@ impl StorageService {
             "Whether the last write to the database succeeded",
             move || single(if trouble.is_in_trouble() { 0.0 } else { 1.0 }),
         );
+        let following = Following::new(Arc::clone(&clock));
         let task = Retention::new(store.clone(), retention, clock, metrics.clone());
         let token = shutdown.token().clone();
         shutdown.spawn("storage-retention", async move { task.run(&token).await });
@@ -72,7 +77,21 @@ impl StorageService {
                 () = rescue(&rescued) => {}
             }
         });
-        Ok(Self { store, metrics })
+        Ok(Self {
+            store,
+            metrics,
+            following,
+            shutdown,
+        })
+    }
+
+    /// Reads results from `topic` from now on, as one of its readers.
+    pub fn follow(&self, topic: Arc<dyn ResultTopic>) {
+        let following = self
+            .following
+            .clone()
+            .run(topic, self.store.clone(), self.shutdown.clone());
+        self.shutdown.spawn("storage-intake", following);
     }
 
     /// The store itself.
@@ -94,7 +113,10 @@ impl Role for StorageService {
 
     fn routes(&self, routes: Routes) -> Routes {
         let routes = StorageGrpc::new(self.store.clone(), self.metrics.clone()).routes(routes);
-        routes.add_service(StoreStatusServiceServer::new(StatusGrpc(self.store.clone())))
+        routes.add_service(StoreStatusServiceServer::new(StatusGrpc(
+            self.store.clone(),
+            self.following.clone(),
+        )))
     }
 
     /// Closes the database after the writes that wait. A process that dies without it loses nothing; the next start checks

@@ -1,6 +1,6 @@
 //! One run from its first read to its closing word.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use sla_domain::duration::format_short_ms;
@@ -10,7 +10,7 @@ use sla_proto::etl::v1::StepSummary;
 use sla_proto::result::v1::series_result::Outcome;
 use sla_proto::result::v1::{Record, RunFinished, SeriesResult, record::Fact};
 use sla_proto::series::v1::Series;
-use sla_proto::storage::v1::ReadLatestResultsRequest;
+use sla_proto::storage::v1::{GetStoredRunRequest, ReadLatestResultsRequest};
 use sla_runtime::status::reason;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +29,10 @@ const SCHEMA: u32 = 1;
 const PUBLISH_RECORDS: usize = 50;
 /// Stored results asked for at once, for warm starts.
 const LATEST_PAGE: usize = 200;
+/// How long the storage may take to read what was published before a run is told to have ended.
+const ARRIVAL_LIMIT: Duration = Duration::from_secs(30);
+/// Pause between two looks.
+const ARRIVAL_PAUSE: Duration = Duration::from_millis(100);
 /// Failed series named in the log of one run.
 const MAX_LOGGED_FAILURES: u32 = 50;
 
@@ -112,6 +116,10 @@ impl Runs {
             Ok(()) => Ending::Complete,
         };
         let ending = self.close(run, ending, published).await;
+        tokio::select! {
+            () = self.arrival(run) => {}
+            () = shutdown.cancelled() => {}
+        }
         let message = run.change(|progress| progress.end(&ending, self.now_ms()).to_owned());
         let level = match ending {
             Ending::Aborted { .. } => Level::Error,
@@ -156,6 +164,28 @@ impl Runs {
             }
             Ok(_) | Err(_) => ending,
         }
+    }
+
+    /// Waits until the storage has everything that was published: who hears of the end may ask it at once.
+    async fn arrival(&self, run: &LiveRun) {
+        if self.0.parts.stream.stores_at_once() {
+            return;
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < ARRIVAL_LIMIT {
+            let request = GetStoredRunRequest { id: run.id.clone() };
+            let answer = self.0.parts.peer.run_store().get_stored_run(request).await;
+            let progress = answer.ok().and_then(|answer| answer.into_inner().progress);
+            if progress.is_some_and(|progress| progress.complete) {
+                return;
+            }
+            tokio::time::sleep(ARRIVAL_PAUSE).await;
+        }
+        self.note(
+            Level::Warn,
+            run,
+            "its results are in the stream; the storage has not read all of them yet",
+        );
     }
 
     async fn pipeline(&self, run: &LiveRun, stop: &CancellationToken, published: &mut u32) -> Result<(), EtlError> {

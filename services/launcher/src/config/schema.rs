@@ -12,7 +12,7 @@ use sla_account::Registration;
 use sla_domain::duration::{format_ms, parse_ms};
 use sla_source::{SourceError, SourceOptions, redact_url};
 
-use super::ConfigError;
+use super::{BusConfig, ConfigError};
 
 /// A duration as people write it: `15s`, `10m`, `1h30m`, `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,8 @@ pub struct Config {
     /// Watching this estate itself.
     #[serde(rename = "self")]
     pub(crate) own: OwnConfig,
+    /// Kafka between them.
+    pub(crate) bus: BusConfig,
 }
 
 /// `[source]`: a Prometheus-compatible server.
@@ -454,6 +456,7 @@ impl Config {
         }
         self.metrics.address()?;
         self.check_further_sources()?;
+        self.bus.check()?;
         if self.evaluation.windows.is_empty() {
             return rule(
                 "evaluation.windows",

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use color_eyre::eyre::{Report, eyre};
 use sla_account::{AccountOptions, AccountService};
-use sla_bus::DirectStream;
 use sla_domain::{Clock, SourceId};
 use sla_etl::{EtlOptions, EtlService};
 use sla_manager::{SlaOptions, SlaService};
@@ -24,6 +23,7 @@ use sla_source::{MetricSource, Prometheus, Replay, ReplayOptions, redact_url};
 use sla_storage::{StorageOptions, StorageService};
 use tonic::service::Routes;
 
+use super::bus;
 use super::paths::Paths;
 use super::peers;
 use super::plan::Serve;
@@ -170,11 +170,18 @@ async fn role(
 ) -> Result<Box<dyn Role>, Report> {
     let Wiring { config, paths, run, .. } = *wiring;
     Ok(match word {
-        "storage" => Box::new(StorageService::start(StorageOptions::in_dir(&paths.data), parts).await?),
+        "storage" => {
+            let results = bus::results(&config.bus)?;
+            let storage = StorageService::start(StorageOptions::in_dir(&paths.data), parts).await?;
+            if let Some(results) = results {
+                storage.follow(results);
+            }
+            Box::new(storage)
+        }
         "account" => Box::new(AccountService::start(account_options(config), parts)?),
         "etl" => {
             let sources = sources(config, run, neighbours, &parts)?;
-            let stream = Arc::new(DirectStream::to(parts.peer.clone()));
+            let stream = bus::stream(&config.bus, &parts)?;
             Box::new(EtlService::start(etl_options(config, paths), sources, stream, parts)?)
         }
         "sla" => Box::new(SlaService::start(sla_options(config, run), parts)?),

@@ -17,6 +17,7 @@ use super::plan::Serve;
 use super::roles::{self, Roles, Wiring};
 use super::{agreements, folder, lock};
 use crate::config::Config;
+use crate::exit::{Exit, Failure};
 
 /// How long a fresh instance waits for its first console before `idle_exit` begins to count.
 const FIRST_CONSOLE: Duration = Duration::from_secs(30);
@@ -114,6 +115,9 @@ pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Repor
         let _ = std::fs::remove_dir_all(&demo.folder);
     }
     tracing::info!("ended");
+    if let Some(why) = shutdown.failure() {
+        return Err(Failure::new(Exit::UNAVAILABLE, why).into());
+    }
     outcome
 }
 

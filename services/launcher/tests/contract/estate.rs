@@ -18,8 +18,8 @@ pub(crate) struct Estate {
 }
 
 impl Estate {
-    /// All of them, the ones that need others first: any order will do.
-    pub(crate) fn start() -> Self {
+    /// All of them, the ones that need others first: any order will do. `bus` is what each is told of it.
+    pub(crate) fn start(bus: &[(&str, String)]) -> Self {
         let place = tempfile::tempdir().unwrap();
         let secret = place.path().join("secret");
         std::fs::write(&secret, SECRET).unwrap();
@@ -31,6 +31,8 @@ impl Estate {
                 .args(["serve", "--roles", role, "--listen", &address.to_string(), "--demo-dir"])
                 .arg(place.path().join(role))
                 .env("SLA_PEERS__SECRET_FILE", &secret)
+                .envs(bus.iter().cloned())
+                .envs(bus.iter().cloned())
                 .stdout(Stdio::null())
                 .stderr(Stdio::inherit());
             for (other, address) in ports.iter().filter(|(other, _)| *other != role) {

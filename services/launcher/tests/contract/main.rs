@@ -109,7 +109,26 @@ async fn the_contract_holds_over_every_transport() {
 /// Five processes, each with one role, that know each other by a secret.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds_over_roles_in_processes_of_their_own() {
-    let estate = Estate::start();
+    holds_over(Estate::start(&[])).await;
+}
+
+/// The same, with an Apache Kafka between etl and storage.
+#[cfg(feature = "kafka")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "real server: dev/test"]
+#[expect(clippy::disallowed_methods, reason = "dev/test names its server in the environment")]
+async fn the_contract_holds_over_kafka() {
+    let servers = std::env::var("SLA_TEST_KAFKA").expect("SLA_TEST_KAFKA: run by dev/test");
+    let broker = servers.split(',').next().unwrap_or_default();
+    let bus = [
+        ("SLA_BUS__BROKERS", broker.to_owned()),
+        ("SLA_BUS__TOPIC_PREFIX", suite::topic_prefix()),
+        ("SLA_BUS__PARTITIONS", suite::PARTITIONS.to_string()),
+    ];
+    holds_over(Estate::start(&bus)).await;
+}
+
+async fn holds_over(estate: Estate) {
     let of = |claims: &Claims| -> BTreeMap<String, Peer> {
         let peers = estate.addresses().map(|(role, address)| {
             let peer = Peer::lazy_tcp(&address).unwrap().claiming(claims.clone());

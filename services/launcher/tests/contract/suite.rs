@@ -424,17 +424,34 @@ async fn runs(transport: &str, peer: &Peer) {
     assert_eq!(unknown.code(), Code::NotFound);
 }
 
+/// The partitions of the topic, where results go over Kafka.
+pub(crate) const PARTITIONS: u32 = 3;
+
+/// A topic of this test's own.
+pub(crate) fn topic_prefix() -> String {
+    format!("contract-{}.", std::process::id())
+}
+
+/// How many records were applied, whichever way they came.
 async fn position(peer: &Peer) -> u64 {
-    let request = GetPositionRequest {
-        source: "local".to_owned(),
-        partition: 0,
-    };
-    peer.results()
-        .get_position(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .next_offset
+    let topic = format!("{}results", topic_prefix());
+    let mut sum = 0;
+    for (source, partitions) in [("local", 1), (topic.as_str(), PARTITIONS)] {
+        for partition in 0..partitions {
+            let request = GetPositionRequest {
+                source: source.to_owned(),
+                partition,
+            };
+            sum += peer
+                .results()
+                .get_position(request)
+                .await
+                .unwrap()
+                .into_inner()
+                .next_offset;
+        }
+    }
+    sum
 }
 
 async fn reading(peer: &Peer) {

@@ -33,6 +33,7 @@ pub async fn results(store: &dyn Store) {
     keeps_poison(store).await;
     refuses_bad_batches(store).await;
     takes_streams_with_holes(store).await;
+    goes_on_where_it_is_told(store).await;
     newest_part_of_each_kind(store).await;
     pages_of_a_run(store).await;
     history_of_a_series(store).await;
@@ -222,6 +223,27 @@ async fn refuses_bad_batches(store: &dyn Store) {
         1,
         "an empty batch is nothing"
     );
+}
+
+/// A person may go on elsewhere, in the direction that was meant, and nothing is doubled by it.
+async fn goes_on_where_it_is_told(store: &dyn Store) {
+    let bodies: Vec<Vec<u8>> = (0..10).map(|n| body(failure("moved", n, NOW_MS))).collect();
+    refused(
+        store.move_position("moved", 3, 4, false).await,
+        Code::NotFound,
+        reason::NOT_FOUND,
+    );
+    store.apply(batch("moved", 0, bodies.clone())).await.unwrap();
+    for (to, back) in [(10, false), (10, true), (4, false), (12, true)] {
+        let outcome = store.move_position("moved", 3, to, back).await;
+        refused(outcome, Code::InvalidArgument, reason::INVALID_FIELD);
+    }
+    assert_eq!(store.move_position("moved", 3, 4, true).await.unwrap(), 10);
+    let again = store.apply(batch("moved", 4, bodies[4..].to_vec())).await.unwrap();
+    assert_eq!((again.inserted, again.duplicates, again.next_offset), (0, 6, 10));
+    assert_eq!(store.move_position("moved", 3, 25, false).await.unwrap(), 10);
+    let beyond = batch("moved", 25, vec![body(failure("moved", 77, NOW_MS))]);
+    assert_eq!(store.apply(beyond).await.unwrap().inserted, 1);
 }
 
 /// Offsets of a topic have holes: markers, compaction. What was read in one piece is whole all the same.

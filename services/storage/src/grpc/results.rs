@@ -5,8 +5,9 @@ use sla_proto::storage::v1::result_store_service_server::ResultStoreService;
 use sla_proto::storage::v1::{
     ApplyBatchRequest, ApplyBatchResponse, GetPositionRequest, GetPositionResponse, ListDeadLettersRequest,
     ListDeadLettersResponse, ListResultSeriesRequest, ListResultSeriesResponse, ListRunResultsRequest,
-    ListRunResultsResponse, ListSeriesHistoryRequest, ListSeriesHistoryResponse, ReadLatestResultsRequest,
-    ReadLatestResultsResponse, ReplayDeadLetterRequest, ReplayDeadLetterResponse,
+    ListRunResultsResponse, ListSeriesHistoryRequest, ListSeriesHistoryResponse, MovePositionRequest,
+    MovePositionResponse, ReadLatestResultsRequest, ReadLatestResultsResponse, ReplayDeadLetterRequest,
+    ReplayDeadLetterResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -64,6 +65,23 @@ where
         let GetPositionRequest { source, partition } = request.into_inner();
         let next_offset = self.store.position(&source, partition).await.map_err(refuse)?;
         Ok(Response::new(GetPositionResponse { next_offset }))
+    }
+
+    async fn move_position(
+        &self,
+        request: Request<MovePositionRequest>,
+    ) -> Result<Response<MovePositionResponse>, Status> {
+        let user = sla_runtime::caller::user(request.extensions());
+        let MovePositionRequest {
+            source,
+            partition,
+            to,
+            back,
+        } = request.into_inner();
+        let moved = self.store.move_position(&source, partition, to, back).await;
+        let from = moved.map_err(refuse)?;
+        tracing::warn!(stream = source, partition, from, to, user, "a stream goes on elsewhere");
+        Ok(Response::new(MovePositionResponse { from }))
     }
 
     async fn read_latest_results(

@@ -5,12 +5,13 @@ use sla_proto::storage::v1::{GetStoreStatusRequest, GetStoreStatusResponse};
 use tonic::{Request, Response, Status};
 
 use super::refusal::refuse;
+use crate::follow::Following;
 use crate::store::SqlStore;
 use crate::transaction::Database;
 
 /// The service.
 #[derive(Debug)]
-pub(crate) struct StatusGrpc<D>(pub(crate) SqlStore<D>);
+pub(crate) struct StatusGrpc<D>(pub(crate) SqlStore<D>, pub(crate) Following);
 
 #[tonic::async_trait]
 impl<D: Database> StoreStatusService for StatusGrpc<D> {
@@ -18,7 +19,8 @@ impl<D: Database> StoreStatusService for StatusGrpc<D> {
         &self,
         _request: Request<GetStoreStatusRequest>,
     ) -> Result<Response<GetStoreStatusResponse>, Status> {
-        let status = self.0.status().await.map_err(refuse)?;
+        let mut status = self.0.status().await.map_err(refuse)?;
+        self.1.tell(&mut status);
         Ok(Response::new(GetStoreStatusResponse { status: Some(status) }))
     }
 }

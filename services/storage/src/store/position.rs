@@ -27,6 +27,29 @@ pub(super) fn lock(tx: &mut dyn Transaction, source: &str, shard: u32) -> Result
     rows.first().map(|row| row.number(0)).transpose()
 }
 
+/// Moves the position of a stream that has one, in the direction that was meant; gives where it stood.
+pub(super) fn jump(tx: &mut dyn Transaction, source: &str, shard: u32, to: u64, back: bool) -> Result<u64, StoreError> {
+    let Some(from) = lock(tx, source, shard)? else {
+        return Err(StoreError::NotFound {
+            what: "stream",
+            id: format!("{source}/{shard}"),
+        });
+    };
+    let (rule, fix) = if back {
+        ("lies before where the stream stands", "to skip records use accept-gap")
+    } else {
+        (
+            "lies beyond where the stream stands",
+            "to read records again use rewind",
+        )
+    };
+    if (back && to >= from) || (!back && to <= from) {
+        return Err(StoreError::invalid("to", format!("{to}, stands at {from}"), rule, fix));
+    }
+    advance(tx, source, shard, Some(from), to)?;
+    Ok(from)
+}
+
 /// Moves the position from where this reader found it; anything else is the work of another reader.
 pub(super) fn advance(
     tx: &mut dyn Transaction,

@@ -56,6 +56,13 @@ impl<D: Database> ResultStore for SqlStore<D> {
             .await
     }
 
+    async fn move_position(&self, source: &str, partition: u32, to: u64, back: bool) -> Result<u64, StoreError> {
+        let source = source.to_owned();
+        self.database
+            .write(move |tx| position::jump(tx, &source, partition, to, back))
+            .await
+    }
+
     async fn latest(&self, series: &[SeriesId]) -> Result<Vec<LatestResult>, StoreError> {
         if series.len() > MAX_READ_SERIES {
             return Err(StoreError::invalid(

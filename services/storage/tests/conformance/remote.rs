@@ -14,11 +14,11 @@ use sla_proto::storage::v1::{
     GetStoredScheduleRequest, GetStoredSetRequest, LatestResult, Lease, LedgerChange, ListDeadLettersRequest,
     ListForecastsRequest, ListPlacementsRequest, ListResultSeriesRequest, ListRunResultsRequest,
     ListSeriesHistoryRequest, ListStoredAccountsRequest, ListStoredAuditRequest, ListStoredRunsRequest,
-    ListStoredSetsRequest, ListStoredTokensRequest, ListStoredViolationsRequest, PartitionClaim, Placement,
-    PutForecastsRequest, PutStateRequest, PutStoredScheduleRequest, PutStoredSetRequest, PutStoredSetsRequest,
-    PutViolationsRequest, ReadLatestResultsRequest, ReadLedgerChangesRequest, ReleaseLeaseRequest, RenewLeaseRequest,
-    ReplayDeadLetterRequest, ScoreForecastsRequest, ScoredForecast, StateEntry, StoredAccount, StoredToken,
-    StreamRecord, UpdateRunRequest,
+    ListStoredSetsRequest, ListStoredTokensRequest, ListStoredViolationsRequest, MovePositionRequest, PartitionClaim,
+    Placement, PutForecastsRequest, PutStateRequest, PutStoredScheduleRequest, PutStoredSetRequest,
+    PutStoredSetsRequest, PutViolationsRequest, ReadLatestResultsRequest, ReadLedgerChangesRequest,
+    ReleaseLeaseRequest, RenewLeaseRequest, ReplayDeadLetterRequest, ScoreForecastsRequest, ScoredForecast, StateEntry,
+    StoredAccount, StoredToken, StreamRecord, UpdateRunRequest,
 };
 use sla_proto::violation::v1::Violation;
 use sla_proto::{Peer, convert};
@@ -99,6 +99,17 @@ impl ResultStore for RemoteStore {
             .map_err(remote)?
             .into_inner()
             .next_offset)
+    }
+
+    async fn move_position(&self, source: &str, partition: u32, to: u64, back: bool) -> Result<u64, StoreError> {
+        let request = MovePositionRequest {
+            source: source.to_owned(),
+            partition,
+            to,
+            back,
+        };
+        let answer = self.0.results().move_position(request).await.map_err(remote)?;
+        Ok(answer.into_inner().from)
     }
 
     async fn latest(&self, series: &[SeriesId]) -> Result<Vec<LatestResult>, StoreError> {

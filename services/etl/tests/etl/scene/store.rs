@@ -192,6 +192,10 @@ impl ResultStoreService for Store {
         }))
     }
 
+    async fn move_position(&self, _: Request<MovePositionRequest>) -> Answer<MovePositionResponse> {
+        Err(Status::unimplemented("nobody moves it here"))
+    }
+
     async fn read_latest_results(
         &self,
         request: Request<ReadLatestResultsRequest>,

@@ -1,0 +1,127 @@
+//! The reading end: a member of a consumer group. A thread of its own polls, so that the group hears of us however long the
+//! reader takes; nothing waits inside a rebalance.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::desk::Desk;
+use super::fault::KafkaFault;
+use super::options::KafkaOptions;
+use super::poller::Poller;
+use super::topic::check;
+use crate::error::FeedError;
+use crate::feed::{FeedEvent, ResultFeed, ResultTopic};
+
+/// How long a poll waits for something.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the group is told that we leave, when the feed is dropped; others then take over at once.
+const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Reads a topic as a member of a group. It begins with the first poll of its thread; brokers may still be away.
+pub struct KafkaFeed {
+    topic: String,
+    desk: Arc<Desk>,
+    /// Falls when the thread has ended.
+    ended: Receiver<()>,
+}
+
+impl KafkaFeed {
+    /// The feed of results.
+    ///
+    /// # Errors
+    /// [`KafkaFault::File`] or [`KafkaFault::Options`].
+    pub fn results(options: &KafkaOptions) -> Result<Self, KafkaFault> {
+        Self::of(options, options.results_topic(), &options.results_group())
+    }
+
+    /// The feed of any topic in any group.
+    pub(super) fn of(options: &KafkaOptions, topic: String, group: &str) -> Result<Self, KafkaFault> {
+        let desk = Arc::new(Desk::default());
+        let poller = Poller::new(options, &topic, group, desk.clone())?;
+        let (end, ended) = sync_channel::<()>(0);
+        let run = move || {
+            poller.run();
+            drop(end);
+        };
+        std::thread::Builder::new()
+            .name(format!("poll {topic}"))
+            .spawn(run)
+            .map_err(|error| KafkaFault::Other {
+                what: "starting the thread that polls".to_owned(),
+                reason: error.to_string(),
+            })?;
+        Ok(Self { topic, desk, ended })
+    }
+}
+
+impl Drop for KafkaFeed {
+    fn drop(&mut self) {
+        self.desk.close();
+        if self.ended.recv_timeout(LEAVE_LIMIT) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!(topic = self.topic, "the group could not be told that we leave");
+        }
+    }
+}
+
+#[async_trait]
+impl ResultFeed for KafkaFeed {
+    fn source(&self) -> &str {
+        &self.topic
+    }
+
+    async fn poll(&mut self) -> Result<FeedEvent, FeedError> {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(event) = self.desk.next(&self.topic) {
+                return event;
+            }
+            if tokio::time::timeout_at(until, self.desk.news()).await.is_err() {
+                return self.desk.next(&self.topic).unwrap_or(Ok(FeedEvent::Idle));
+            }
+        }
+    }
+
+    async fn start(&mut self, partition: u32, position: Option<u64>) -> Result<(), FeedError> {
+        if self.desk.seek(partition, position) {
+            return Ok(());
+        }
+        Err(FeedError::NotOurs {
+            stream: self.topic.clone(),
+            partition,
+        })
+    }
+
+    async fn applied(&mut self, partition: u32, position: u64) -> Result<(), FeedError> {
+        self.desk.note_applied(partition, position);
+        Ok(())
+    }
+}
+
+/// The topic of results, looked at anew for each reader.
+#[derive(Debug)]
+pub struct KafkaResults(pub KafkaOptions);
+
+#[async_trait]
+impl ResultTopic for KafkaResults {
+    async fn open(&self) -> Result<Box<dyn ResultFeed>, FeedError> {
+        let stream = self.0.results_topic();
+        let opened = match check(&self.0, &stream).await {
+            Ok(()) => KafkaFeed::results(&self.0),
+            Err(fault) => Err(fault),
+        };
+        match opened {
+            Ok(feed) => Ok(Box::new(feed)),
+            Err(fault) if fault.may_pass() => Err(FeedError::Unavailable {
+                stream,
+                cause: Arc::new(fault),
+            }),
+            Err(fault) => Err(FeedError::Refused {
+                stream,
+                cause: Arc::new(fault),
+            }),
+        }
+    }
+}

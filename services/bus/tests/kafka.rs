@@ -1,0 +1,247 @@
+//! The suites of both ports on a real Kafka, and what only a broker can do to us.
+#![cfg(feature = "kafka")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "dev/test names its servers in the environment")]
+
+use std::time::Duration;
+
+use prost::Message as _;
+use sla_bus::kafka::{KafkaFault, KafkaFeed, KafkaOptions, KafkaStream, Security, check};
+use sla_bus::{FeedError, FeedEvent, ResultFeed as _, ResultStream as _, conformance};
+use sla_proto::result::v1::Record;
+
+/// `host:port` of the broker in the clear, `host:port` of its door with TLS and a login, and the file of its authority.
+struct Servers {
+    plain: String,
+    secure: String,
+    ca: String,
+}
+
+/// From `SLA_TEST_KAFKA`, which `dev/test` exports.
+fn servers() -> Servers {
+    let text = std::env::var("SLA_TEST_KAFKA").expect("SLA_TEST_KAFKA: run by dev/test");
+    let parts: Vec<&str> = text.split(',').collect();
+    let [plain, secure, ca] = parts[..] else {
+        panic!("SLA_TEST_KAFKA has three parts")
+    };
+    Servers {
+        plain: plain.to_owned(),
+        secure: secure.to_owned(),
+        ca: ca.to_owned(),
+    }
+}
+
+/// A stream of its own for each test, on topics that nobody has used.
+fn options(name: &str, partitions: u32) -> KafkaOptions {
+    KafkaOptions {
+        brokers: servers().plain,
+        prefix: format!("{name}-{}-", std::process::id()),
+        partitions,
+        security: Security::Plaintext,
+    }
+}
+
+/// Everything that is in the stream now, read by a member of a group of its own.
+async fn arrived(options: &KafkaOptions, count: usize) -> Vec<Record> {
+    let mut feed = KafkaFeed::results(options).unwrap();
+    let mut found = Vec::new();
+    let mut idle = 0;
+    // Nothing more for two polls after the last one: what came twice would be found.
+    while found.len() < count || idle < 2 {
+        match feed.poll().await.unwrap() {
+            FeedEvent::Assigned(partitions) => {
+                for partition in partitions {
+                    feed.start(partition, None).await.unwrap();
+                }
+            }
+            FeedEvent::Batch(batch) => {
+                let records = batch.records.iter();
+                found.extend(records.map(|record| Record::decode(record.body.as_slice()).unwrap()));
+            }
+            FeedEvent::Idle => idle += usize::from(found.len() >= count),
+            FeedEvent::Revoked(_) => {}
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "real server: dev/test"]
+async fn the_publishing_end_conforms() {
+    let options = options("stream", 5);
+    check(&options, &options.results_topic()).await.unwrap();
+    let stream = KafkaStream::results(&options).unwrap();
+    let known = [1_047, 1_148];
+    let asked = std::cell::Cell::new(0);
+    conformance::stream(&stream, async || {
+        let count = known[asked.replace(asked.get() + 1)];
+        arrived(&options, count).await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "real server: dev/test"]
+async fn the_reading_end_conforms() {
+    for partitions in [1, 4] {
+        let options = options(&format!("feed{partitions}"), partitions);
+        check(&options, &options.results_topic()).await.unwrap();
+        let stream = KafkaStream::results(&options).unwrap();
+        let mut feed = KafkaFeed::results(&options).unwrap();
+        conformance::feed(&stream, &mut feed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "real server: dev/test"]
+async fn a_topic_with_other_partitions_is_named() {
+    let options = options("count", 3);
+    check(&options, &options.results_topic()).await.unwrap();
+    let other = KafkaOptions {
+        partitions: 7,
+        ..options.clone()
+    };
+    let fault = check(&other, &other.results_topic()).await.unwrap_err();
+    assert!(
+        matches!(
+            fault,
+            KafkaFault::Partitions {
+                found: 3,
+                wanted: 7,
+                ..
+            }
+        ),
+        "{fault}"
+    );
+    assert!(fault.to_string().contains("set `[bus] partitions = 3`"), "{fault}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "real server: dev/test"]
+async fn who_cannot_come_in_is_told_why() {
+    let place = tempfile::tempdir().unwrap();
+    let password = place.path().join("password");
+    std::fs::write(&password, "sla-secret\n").unwrap();
+    let Servers { secure, ca, .. } = servers();
+    let door = |ca_file: Option<&str>| KafkaOptions {
+        brokers: secure.clone(),
+        security: Security::SaslSsl {
+            ca_file: ca_file.map(Into::into),
+            username: "sla".to_owned(),
+            password_file: password.clone(),
+        },
+        ..options("door", 2)
+    };
+    let inside = door(Some(&ca));
+    check(&inside, &inside.results_topic()).await.unwrap();
+    let stream = KafkaStream::results(&inside).unwrap();
+    let sent = conformance::records("tls", 40, 30);
+    stream.publish(&sent).await.unwrap();
+    assert_eq!(arrived(&inside, 40).await.len(), 40, "over TLS with a login");
+
+    let unknown = door(None);
+    let fault = check(&unknown, &unknown.results_topic()).await.unwrap_err();
+    assert!(matches!(fault, KafkaFault::Certificate { .. }), "{fault}");
+    assert!(fault.to_string().contains("`[bus] ca_file`"), "{fault}");
+
+    std::fs::write(&password, "wrong").unwrap();
+    let fault = check(&inside, &inside.results_topic()).await.unwrap_err();
+    assert!(matches!(fault, KafkaFault::Credentials { .. }), "{fault}");
+    assert!(
+        fault.to_string().contains("password_file") && !fault.to_string().contains("wrong"),
+        "{fault}"
+    );
+
+    let nobody = KafkaOptions {
+        brokers: "127.0.0.1:1".to_owned(),
+        ..options("nobody", 2)
+    };
+    let fault = check(&nobody, &nobody.results_topic()).await.unwrap_err();
+    assert!(
+        matches!(fault, KafkaFault::Unreachable { .. }) && fault.may_pass(),
+        "{fault}"
+    );
+    assert!(fault.to_string().contains("refused"), "the system's own word: {fault}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "real server: dev/test"]
+async fn a_cut_topic_is_lost_and_not_jumped_over() {
+    use rdkafka::admin::{AdminClient, AdminOptions};
+    use rdkafka::client::DefaultClientContext;
+    use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+    let options = options("cut", 1);
+    let topic = options.results_topic();
+    check(&options, &topic).await.unwrap();
+    let stream = KafkaStream::results(&options).unwrap();
+    stream.publish(&conformance::records("a", 100, 10)).await.unwrap();
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", &options.brokers)
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&topic, 0, Offset::Offset(60)).unwrap();
+    admin.delete_records(&list, &AdminOptions::new()).await.unwrap();
+
+    let mut feed = KafkaFeed::results(&options).unwrap();
+    let mut told = Vec::new();
+    for position in [Some(20), Some(60), None] {
+        let event = loop {
+            match feed.poll().await {
+                Ok(FeedEvent::Assigned(_)) => feed.start(0, position).await.unwrap(),
+                Ok(FeedEvent::Idle) => {}
+                other => break other,
+            }
+        };
+        match event {
+            Err(FeedError::Lost {
+                position, first, end, ..
+            }) => told.push((position, first, end)),
+            Ok(FeedEvent::Batch(batch)) => told.push((batch.after, batch.records[0].offset, 0)),
+            other => panic!("{other:?}"),
+        }
+        if position == Some(20) {
+            feed.start(0, Some(60)).await.unwrap();
+        } else {
+            feed.start(0, None).await.unwrap();
+        }
+    }
+    assert_eq!(told, [(20, 60, 100), (60, 60, 0), (60, 60, 0)]);
+}
+
+/// Follows what is given to a member and taken from it.
+async fn owned(feed: &mut KafkaFeed, owned: &mut Vec<u32>) {
+    match feed.poll().await.unwrap() {
+        FeedEvent::Assigned(more) => owned.extend(more),
+        FeedEvent::Revoked(gone) => owned.retain(|one| !gone.contains(one)),
+        FeedEvent::Batch(_) | FeedEvent::Idle => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "real server: dev/test"]
+async fn partitions_go_from_member_to_member() {
+    let options = options("members", 6);
+    check(&options, &options.results_topic()).await.unwrap();
+    let mut first = KafkaFeed::results(&options).unwrap();
+    let patience = Duration::from_secs(30);
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    tokio::time::timeout(patience, async {
+        while a.len() < 6 {
+            owned(&mut first, &mut a).await;
+        }
+        let mut second = KafkaFeed::results(&options).unwrap();
+        while a.len() != 3 || b.len() != 3 {
+            tokio::join!(owned(&mut first, &mut a), owned(&mut second, &mut b));
+        }
+        let all: std::collections::BTreeSet<u32> = a.iter().chain(&b).copied().collect();
+        assert_eq!(all.len(), 6, "each belongs to one");
+        drop(second);
+        while a.len() < 6 {
+            owned(&mut first, &mut a).await;
+        }
+    })
+    .await
+    .unwrap();
+}
