@@ -365,6 +365,7 @@ forecast = false
             id: "a".to_owned(),
             name: "a".to_owned(),
             query: "up".to_owned(),
+            source: "b".to_owned(),
             min: Some(Bound::Number(1.0)),
             max: Some(Bound::Number(2.0)),
             warn_below: Some(Bound::Number(1.0)),
@@ -383,6 +384,7 @@ forecast = false
             name: "a".to_owned(),
             description: "b".to_owned(),
             active: false,
+            private: true,
             objective: vec![objective],
         };
         let text = toml::to_string(&File { set: vec![set] }).unwrap();
@@ -390,7 +392,7 @@ forecast = false
             .lines()
             .filter_map(|line| Some(line.split_once(" = ")?.0))
             .collect();
-        assert_eq!(keys.len(), 19);
+        assert_eq!(keys.len(), 21);
         for key in keys {
             assert!(page.contains(&format!("\n| `{key}` |")), "{key}");
         }

@@ -94,8 +94,8 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_turns_away_at_once_and_goes_on_later() {
         let hashing = Hashing::new(1).unwrap();
-        let (release, held) = mpsc::channel::<()>();
-        let (begun, has_begun) = mpsc::channel();
+        let (release, held) = mpsc::sync_channel::<()>(1);
+        let (begun, has_begun) = mpsc::sync_channel(1);
         let stuck = move || {
             begun.send(()).unwrap();
             held.recv().unwrap();

@@ -81,7 +81,7 @@ async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> R
     match command {
         None => Box::pin(console::open(session)).await,
         Some(Command::Demo(arguments)) => Box::pin(console::demo(session, &arguments)).await,
-        Some(Command::Serve(arguments)) => serve::serve(session, &arguments).await,
+        Some(Command::Serve(arguments)) => Box::pin(serve::serve(session, &arguments)).await,
         Some(Command::Stop) => stop::stop(&session).await,
         Some(Command::Health { all }) => health::health(&session, all).await,
         Some(Command::User(arguments)) => people::users::users(&session, arguments).await,

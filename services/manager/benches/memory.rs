@@ -236,7 +236,7 @@ fn measure(shapes: &[Shape], objectives: &[Arc<KnownObjective>], count: usize, h
     for member in members(shapes, count) {
         let at = objectives
             .iter()
-            .position(|known| known.wanted.is_answered_by(&member.head))
+            .position(|known| known.wanted.is_answered_by(&member.head, &known.wanted))
             .unwrap();
         by_objective[at].push(member);
     }

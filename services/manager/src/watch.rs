@@ -193,12 +193,17 @@ mod tests {
         })
     }
 
+    /// Where the instance knows no users.
+    fn anybody() -> Asker {
+        Asker::of(&tonic::Extensions::new())
+    }
+
     #[tokio::test]
     async fn a_snapshot_comes_first_then_only_what_concerns_the_watcher() {
         let (role, shutdown) = role();
         let board = &role.core.board;
         board.publish(snapshot(1, &["a"]), Vec::new());
-        let mut stream = stream(&role.core, Some("s".into()));
+        let mut stream = stream(&role.core, anybody(), Some("s".into()));
         let first = stream.next().await.unwrap().unwrap();
         assert!(matches!(first.event, Some(Event::Snapshot(o)) if o.objectives.len() == 1));
         board.publish(snapshot(2, &["a"]), vec![opened("another"), opened("s")]);
@@ -225,7 +230,7 @@ mod tests {
         let (role, shutdown) = role();
         let board = &role.core.board;
         board.publish(snapshot(1, &["a"]), Vec::new());
-        let mut stream = stream(&role.core, None);
+        let mut stream = stream(&role.core, anybody(), None);
         let newest = (WATCH_BACKLOG + WATCH_QUEUE) as i64 * 3;
         for at_ms in 2..=newest {
             board.publish(snapshot(at_ms, &["a"]), Vec::new());

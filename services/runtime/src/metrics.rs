@@ -195,6 +195,8 @@ macro_rules! role_metrics {
 
 #[cfg(test)]
 mod tests {
+    #![expect(unreachable_pub, reason = "the macro is made for metrics that other crates use")]
+
     use super::*;
 
     role_metrics! {

@@ -89,7 +89,7 @@ impl App {
                 self.logged_in(result.and_then(Reply::take));
                 return None;
             }
-            Slot::Logout => result.and_then(Reply::take).map(|answer| self.logged_out(&answer)),
+            Slot::Logout => result.and_then(Reply::take).map(|answer| self.logged_out(answer)),
             Slot::WhoAmI => result.and_then(Reply::take).map(|me| self.cx.say(who(&me))),
             Slot::Users => result.and_then(Reply::take).map(|answer: ListUsersResponse| {
                 let lines = answer.users.iter().map(user_line).collect();
@@ -146,7 +146,7 @@ impl App {
         }
     }
 
-    fn logged_out(&mut self, answer: &LogoutResponse) {
+    fn logged_out(&mut self, answer: LogoutResponse) {
         self.cx.effect(Effect::UseToken(None));
         self.cx.say(if answer.ended {
             "logged out"

@@ -26,7 +26,7 @@ struct Scene {
     clock: Arc<ManualClock>,
     reader: SampleReader,
     health: SourceHealth,
-    metrics: Arc<EtlMetrics>,
+    metrics: EtlMetrics,
     shutdown: Shutdown,
 }
 
@@ -52,7 +52,7 @@ impl Scene {
             .collect();
         let source = Switched::new(Replay::recording(SourceId("test".into()), clock.clone(), series));
         source.be_slow();
-        let (shutdown, metrics) = (Shutdown::new(), Arc::new(EtlMetrics::default()));
+        let (shutdown, metrics) = (Shutdown::new(), EtlMetrics::default());
         let source_clock = Arc::new(SourceClock::new(clock.clone(), source.clone()));
         let health = SourceHealth::new("test", source_clock.clone());
         let options = EtlOptions::default();
@@ -134,7 +134,7 @@ async fn two_readers_at_once_cost_one_read_and_later_only_the_tail() {
     let (one, two) = (one.unwrap(), two.unwrap());
     assert_eq!(one.series.len(), two.series.len());
     assert_eq!(one.series[0].chunks, two.series[0].chunks);
-    assert_eq!(scene.metrics.snapshot().coalesced_reads, 1);
+    assert_eq!(scene.metrics.coalesced_reads.get(), 1);
 
     scene.clock.advance(60_000);
     let later = scene.reader.read(&scene.plan(&["load"]), &Scene::call()).await.unwrap();

@@ -89,7 +89,7 @@ mod tests {
         let run = Serve {
             demo: Some(Demo {
                 folder: folder.path().to_owned(),
-                frozen: true,
+                frozen_ms: Some(1_700_000_000_000),
                 step_ms: 15_000,
             }),
             ..Serve::default()

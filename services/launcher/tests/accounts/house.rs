@@ -32,16 +32,17 @@ impl House {
     pub(crate) async fn empty(toml: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let paths = Paths::inside(folder.path());
+        let now_ms = SystemClock.now_ms();
         let run = Serve {
             demo: Some(Demo {
                 folder: folder.path().to_owned(),
-                frozen: true,
+                frozen_ms: Some(now_ms),
                 step_ms: 15_000,
             }),
             ..Serve::default()
         };
         let shutdown = Shutdown::new();
-        let clock = Arc::new(ManualClock::at(SystemClock.now_ms()));
+        let clock = Arc::new(ManualClock::at(now_ms));
         let config: Config = toml::from_str(toml).unwrap();
         let wiring = Wiring {
             config: &config,
@@ -56,6 +57,7 @@ impl House {
             late,
             running,
             local,
+            metrics: _,
         } = instance::start(wiring).await.unwrap();
         let unix = UnixDoor::bind(&paths.socket, Audience::Owner).await.unwrap();
         let tcp = TcpDoor::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();

@@ -81,6 +81,8 @@ fn held(folder: &Path, depth: usize) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use sla_domain::Clock as _;
+
     use super::*;
 
     /// The value of a metric without labels.
@@ -106,11 +108,7 @@ mod tests {
         assert!(value(&text, "process_resident_memory_bytes") > 1e6);
         assert!(value(&text, "process_open_fds") >= 3.0);
         assert!(value(&text, "process_max_fds") > value(&text, "process_open_fds"));
-        let age = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap()
-            .as_secs_f64()
-            - value(&text, "process_start_time_seconds");
+        let age = sla_domain::SystemClock.now_ms() as f64 / 1000.0 - value(&text, "process_start_time_seconds");
         assert!((-2.0..3600.0).contains(&age), "it started {age} s ago");
         std::fs::remove_dir_all(&folder).unwrap();
         assert!(

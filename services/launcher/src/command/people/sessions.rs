@@ -19,12 +19,14 @@ pub(crate) async fn sessions(session: &Session, arguments: SessionArgs) -> Resul
     match arguments.action {
         Some(SessionAction::Revoke { id }) => revoke(session, &peer, id).await,
         Some(SessionAction::List { all: true, .. }) => {
-            print(session, "sessions", &listed(&peer, "*".to_owned()).await?)
+            Ok(print(session, "sessions", &listed(&peer, "*".to_owned()).await?))
         }
-        Some(SessionAction::List { user, .. }) => {
-            print(session, "sessions", &listed(&peer, user.unwrap_or_default()).await?)
-        }
-        None => print(session, "sessions", &listed(&peer, String::new()).await?),
+        Some(SessionAction::List { user, .. }) => Ok(print(
+            session,
+            "sessions",
+            &listed(&peer, user.unwrap_or_default()).await?,
+        )),
+        None => Ok(print(session, "sessions", &listed(&peer, String::new()).await?)),
     }
 }
 
@@ -35,7 +37,7 @@ pub(crate) async fn tokens(session: &Session, arguments: TokenArgs) -> Result<Ex
         None | Some(TokenAction::List) => {
             let mut own = listed(&peer, String::new()).await?;
             own.retain(|opened| !opened.token_name.is_empty());
-            print(session, "tokens", &own)
+            Ok(print(session, "tokens", &own))
         }
         Some(TokenAction::Revoke { token }) => {
             let own = listed(&peer, String::new()).await?;
@@ -91,10 +93,10 @@ async fn revoke(session: &Session, peer: &Peer, id: String) -> Result<Exit, Repo
     Ok(Exit::OK)
 }
 
-fn print(session: &Session, key: &str, list: &[Opened]) -> Result<Exit, Report> {
+fn print(session: &Session, key: &str, list: &[Opened]) -> Exit {
     if session.global.json {
         output::print_json(&json!({ key: list.iter().map(session_json).collect::<Vec<_>>() }));
-        return Ok(Exit::OK);
+        return Exit::OK;
     }
     let time = |time: &Option<prost_types::Timestamp>| {
         let time = time.as_ref();
@@ -123,7 +125,7 @@ fn print(session: &Session, key: &str, list: &[Opened]) -> Result<Exit, Report> 
         .collect();
     let head = ["ID", "USER", "WHAT", "ROLE", "FROM", "LAST CALL", "ENDS"];
     output::print(&table::table(&head, &rows));
-    Ok(Exit::OK)
+    Exit::OK
 }
 
 fn rank_word(opened: &Opened) -> &'static str {
