@@ -273,7 +273,7 @@ mod tests {
         let mut changed = account("a", Rank::Admin, &[9]);
         changed.name = "Other".to_owned();
         book.put_account(changed.clone());
-        assert!(book.by_name("name A").is_none() && book.by_name(" oTHER").is_some());
+        assert!(book.by_name("name A").is_none() && book.by_name(" OTHER").is_some());
         assert!(book.by_uid(7).is_none() && book.by_uid(9).is_some());
         assert_eq!(book.admins(), 1);
         changed.disabled = true;

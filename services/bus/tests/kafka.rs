@@ -38,6 +38,7 @@ fn options(name: &str, partitions: u32) -> KafkaOptions {
         prefix: format!("{name}-{}-", std::process::id()),
         partitions,
         security: Security::Plaintext,
+        member: "one".to_owned(),
     }
 }
 
@@ -231,7 +232,11 @@ async fn partitions_go_from_member_to_member() {
         while a.len() < 6 {
             owned(&mut first, &mut a).await;
         }
-        let mut second = KafkaFeed::results(&options).unwrap();
+        let other = KafkaOptions {
+            member: "two".to_owned(),
+            ..options.clone()
+        };
+        let mut second = KafkaFeed::results(&other).unwrap();
         while a.len() != 3 || b.len() != 3 {
             tokio::join!(owned(&mut first, &mut a), owned(&mut second, &mut b));
         }

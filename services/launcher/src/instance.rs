@@ -22,3 +22,5 @@ pub use plan::{Demo, Serve};
 pub(crate) use roles::ROLES;
 pub use roles::{Roles, Running, Wiring, start};
 pub use serve::serve;
+#[cfg(test)]
+pub(crate) use serve::tell_connections;

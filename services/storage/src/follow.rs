@@ -91,7 +91,7 @@ impl Following {
                         ended = intake::run(feed.as_mut(), &store, &token) => ended,
                         never = self.clear_when_it_lives() => match never {},
                     };
-                    // Leaving the group waits for the thread that polls, at most a moment.
+                    // Dropping it waits for the thread that polls, at most a moment.
                     let _ = tokio::task::spawn_blocking(move || drop(feed)).await;
                     ended
                 }

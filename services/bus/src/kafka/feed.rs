@@ -17,7 +17,7 @@ use crate::feed::{FeedEvent, ResultFeed, ResultTopic};
 
 /// How long a poll waits for something.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long the group is told that we leave, when the feed is dropped; others then take over at once.
+/// How long the thread may take to end when the feed is dropped. The group waits for us a while: we may come back.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Reads a topic as a member of a group. It begins with the first poll of its thread; brokers may still be away.
@@ -61,7 +61,7 @@ impl Drop for KafkaFeed {
     fn drop(&mut self) {
         self.desk.close();
         if self.ended.recv_timeout(LEAVE_LIMIT) == Err(RecvTimeoutError::Timeout) {
-            tracing::warn!(topic = self.topic, "the group could not be told that we leave");
+            tracing::warn!(topic = self.topic, "the thread that polls has not ended in time");
         }
     }
 }

@@ -49,6 +49,9 @@ pub struct KafkaOptions {
     pub partitions: u32,
     /// How they are spoken to.
     pub security: Security,
+    /// Who we are in a group: one name a process, the same after a restart. A member that comes back under its name gets its
+    /// partitions back at once; a nameless one waits until the broker has given its former self up.
+    pub member: String,
 }
 
 impl KafkaOptions {
@@ -142,6 +145,7 @@ mod tests {
                 username: "me".to_owned(),
                 password_file: file.clone(),
             },
+            member: "one".to_owned(),
         };
         assert_eq!(options.results_topic(), "sla.results");
         let error = options.client().unwrap_err();

@@ -28,7 +28,7 @@ const WATERMARK_LIMIT: Duration = Duration::from_secs(2);
 const SEEK_LIMIT: Duration = Duration::from_secs(2);
 /// How often trouble is told to the reader.
 const TELL_EVERY: Duration = Duration::from_secs(5);
-/// A member that says nothing so long has lost its partitions, milliseconds.
+/// A member that says nothing so long, or has left, loses its partitions, milliseconds.
 const SESSION_MS: u32 = 10_000;
 /// Pause before a new consumer is tried when none could be made.
 const NEW_PAUSE: Duration = Duration::from_secs(2);
@@ -101,6 +101,7 @@ impl Poller {
         let mut config = options.client()?;
         config
             .set("group.id", group)
+            .set("group.instance.id", &options.member)
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", SESSION_MS.to_string())
             .set("heartbeat.interval.ms", "2000")

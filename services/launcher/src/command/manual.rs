@@ -38,6 +38,7 @@ mod tests {
     use sla_domain::ManualClock;
     use sla_proto::peer::{Access, access, contract};
     use sla_runtime::Shutdown;
+    use sla_runtime::server::Connections;
 
     use crate::config::{Config, defaults_markdown};
     use crate::instance::{self, Demo, Paths, Serve, Wiring};
@@ -103,6 +104,7 @@ mod tests {
             shutdown: &shutdown,
         };
         let roles = instance::start(wiring).await.unwrap();
+        instance::tell_connections(&roles.metrics, &Connections::default());
         let text = roles.metrics.text();
         assert!(shutdown.drain(Duration::from_secs(20)).await);
         roles.running.close().await;

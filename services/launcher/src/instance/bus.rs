@@ -1,5 +1,6 @@
 //! How results reach the storage: directly, or over Kafka when `[bus]` names brokers.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use color_eyre::eyre::Report;
@@ -23,12 +24,13 @@ pub(super) fn stream(config: &BusConfig, parts: &Parts) -> Result<Arc<dyn Result
 ///
 /// # Errors
 /// A configuration that cannot be used here.
-pub(super) fn results(config: &BusConfig) -> Result<Option<Arc<dyn ResultTopic>>, Report> {
-    config.is_used().then(|| adapter::results(config)).transpose()
+pub(super) fn results(config: &BusConfig, data: &Path) -> Result<Option<Arc<dyn ResultTopic>>, Report> {
+    config.is_used().then(|| adapter::results(config, data)).transpose()
 }
 
 #[cfg(feature = "kafka")]
 mod adapter {
+    use std::path::Path;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -43,7 +45,7 @@ mod adapter {
     const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
     pub(super) fn stream(config: &BusConfig, shutdown: &Shutdown) -> Result<Arc<dyn ResultStream>, Report> {
-        let options = options(config);
+        let options = options(config, String::new());
         let stream = Arc::new(KafkaStream::results(&options)?);
         let (end, token) = (shutdown.clone(), shutdown.token().clone());
         shutdown.spawn("bus check", async move {
@@ -74,11 +76,18 @@ mod adapter {
         }
     }
 
-    pub(super) fn results(config: &BusConfig) -> Result<Arc<dyn ResultTopic>, Report> {
-        Ok(Arc::new(KafkaResults(options(config))))
+    pub(super) fn results(config: &BusConfig, data: &Path) -> Result<Arc<dyn ResultTopic>, Report> {
+        Ok(Arc::new(KafkaResults(options(config, member(data)))))
     }
 
-    fn options(config: &BusConfig) -> KafkaOptions {
+    /// One name a process: a host has one with this data folder, and its lock.
+    fn member(data: &Path) -> String {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let folder = kafka::partition_of(data.as_os_str().as_encoded_bytes(), u32::MAX);
+        format!("{host}-{folder:08x}")
+    }
+
+    fn options(config: &BusConfig, member: String) -> KafkaOptions {
         let ca_file = config.ca_file.clone();
         let security = match (config.security.as_str(), &config.password_file) {
             ("sasl_ssl", Some(password_file)) => Security::SaslSsl {
@@ -95,6 +104,7 @@ mod adapter {
             prefix: config.topic_prefix.clone(),
             partitions: config.partitions,
             security,
+            member,
         }
     }
 
@@ -104,7 +114,7 @@ mod adapter {
 
         #[test]
         fn every_key_reaches_the_adapter() {
-            let config = |text: &str| options(&toml::from_str(text).unwrap());
+            let config = |text: &str| options(&toml::from_str(text).unwrap(), "m".to_owned());
             let full = config(
                 r#"
                 brokers = "a:1,b:2"
@@ -125,8 +135,11 @@ mod adapter {
                     username: "me".to_owned(),
                     password_file: "/p".into(),
                 },
+                member: "m".to_owned(),
             };
             assert_eq!(full, expected);
+            let (here, there) = (member(Path::new("/a")), member(Path::new("/b")));
+            assert!(here == member(Path::new("/a")) && here != there && here.len() < 250);
             let tls = config("brokers = \"a:1\"\nsecurity = \"ssl\"");
             assert_eq!(tls.security, Security::Ssl { ca_file: None });
             assert_eq!(tls.partitions, sla_bus::kafka::DEFAULT_PARTITIONS);
@@ -137,6 +150,7 @@ mod adapter {
 
 #[cfg(not(feature = "kafka"))]
 mod adapter {
+    use std::path::Path;
     use std::sync::Arc;
 
     use color_eyre::eyre::Report;
@@ -159,7 +173,7 @@ mod adapter {
         Err(missing(config).into())
     }
 
-    pub(super) fn results(config: &BusConfig) -> Result<Arc<dyn ResultTopic>, Report> {
+    pub(super) fn results(config: &BusConfig, _: &Path) -> Result<Arc<dyn ResultTopic>, Report> {
         Err(missing(config).into())
     }
 
@@ -172,7 +186,7 @@ mod adapter {
             let config: BusConfig = toml::from_str("brokers = \"a:1\"").unwrap();
             for error in [
                 stream(&config, &Shutdown::new()).err().unwrap(),
-                results(&config).err().unwrap(),
+                results(&config, Path::new("/")).err().unwrap(),
             ] {
                 let words = error.to_string();
                 assert!(

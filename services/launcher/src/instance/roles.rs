@@ -171,7 +171,7 @@ async fn role(
     let Wiring { config, paths, run, .. } = *wiring;
     Ok(match word {
         "storage" => {
-            let results = bus::results(&config.bus)?;
+            let results = bus::results(&config.bus, &paths.data)?;
             let storage = StorageService::start(StorageOptions::in_dir(&paths.data), parts).await?;
             if let Some(results) = results {
                 storage.follow(results);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use color_eyre::eyre::{Report, WrapErr as _};
 use sla_domain::{Clock, ManualClock, SystemClock};
 use sla_runtime::metrics::door::MetricsDoor;
-use sla_runtime::metrics::single;
+use sla_runtime::metrics::{Metrics, single};
 use sla_runtime::server::{Connections, TcpDoor, UnixDoor};
 use sla_runtime::shutdown::{DRAIN_LIMIT, Shutdown};
 use sla_runtime::telemetry;
@@ -71,10 +71,7 @@ pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Repor
         tracing::info!(address = %door.address, "metrics at /metrics");
         shutdown.spawn("metrics", door.serve(metrics.clone(), shutdown.clone()));
     }
-    let open = connections.clone();
-    metrics.gauge("sla_connections_open", "Connections of consoles and roles", move || {
-        single(open.open() as f64)
-    });
+    tell_connections(&metrics, &connections);
     if let Some(idle) = run.idle_exit {
         shutdown.spawn("idle exit", end_when_idle(idle, connections.clone(), shutdown.clone()));
     }
@@ -119,6 +116,14 @@ pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Repor
         return Err(Failure::new(Exit::UNAVAILABLE, why).into());
     }
     outcome
+}
+
+/// Tells how many connections the doors hold open.
+pub(crate) fn tell_connections(metrics: &Metrics, connections: &Connections) {
+    let open = connections.clone();
+    metrics.gauge("sla_connections_open", "Connections of consoles and roles", move || {
+        single(open.open() as f64)
+    });
 }
 
 /// Makes the folders of the instance, and closes what lies in them to others.

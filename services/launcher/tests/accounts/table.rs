@@ -71,11 +71,10 @@ async fn every_rpc_is_open_to_whom_the_table_says_and_to_nobody_else() {
         for (rank, token) in &callers {
             let expected = match (access(&rpc.path), rank) {
                 (Access::Anyone, _) => None,
-                (Access::Roles, _) => Some(Code::PermissionDenied),
+                // Over TCP nobody is on the host, and nobody a role.
+                (Access::Roles, _) | (Access::Host(_), Some(_)) => Some(Code::PermissionDenied),
                 (Access::User(_) | Access::Host(_), None) => Some(Code::Unauthenticated),
                 (Access::User(least), Some(rank)) => (*rank < least).then_some(Code::PermissionDenied),
-                // Over TCP nobody is on the host.
-                (Access::Host(_), Some(_)) => Some(Code::PermissionDenied),
             };
             let found = turned_away(&channel, &rpc.path, token.as_deref()).await;
             assert_eq!(found.map(|(code, _)| code), expected, "{} by {rank:?}", rpc.path);

@@ -248,8 +248,9 @@ mod tests {
         let bounds = [Threshold::upper(10.2), Threshold::upper(20.0), Threshold::lower(5.0)];
         let answer = answer(&climb, &[Method::Arima, Method::Pool], &bounds, 600_000).unwrap();
         let said = |at: usize| *answer.rows[at].probability.as_ref().unwrap();
-        for method in 0..2 {
-            assert!(said(method) > 0.8, "{:?}", answer.rows[method]);
+        // ARIMA(1,1,1) has no drift: it sees the noise and the last steps, not the climb.
+        for (method, least) in [(0, 0.3), (1, 0.8)] {
+            assert!(said(method) > least, "{:?}", answer.rows[method]);
             assert!(said(2 + method) < 0.05, "{:?}", answer.rows[2 + method]);
             assert!(said(4 + method) < 0.05, "{:?}", answer.rows[4 + method]);
         }
