@@ -5,8 +5,8 @@ ARG BUILD_IMAGE=docker.io/library/rust:1.95-bookworm
 ARG RUN_IMAGE=docker.io/library/debian:bookworm-slim
 
 FROM ${BUILD_IMAGE} AS build
-# Features beside the usual ones, for example "kafka mysql" where the source has them.
-ARG FEATURES=""
+# Features beside the usual ones; `kafka` links the system's OpenSSL.
+ARG FEATURES="kafka"
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
@@ -15,6 +15,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -D -m 0755 target/release/sla /out/usr/local/bin/sla
 
 FROM ${RUN_IMAGE}
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libssl3 && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/ /
 # The data folder is made here, so that a fresh volume belongs to the user that writes in it.
 RUN install -d -o 10001 -g 10001 -m 0700 /var/lib/sla

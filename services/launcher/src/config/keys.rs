@@ -8,6 +8,8 @@ pub(super) const SECRET_KEYS: &[&str] = &["source.password", "source.bearer_toke
 pub(super) const SECRET_SECTION: &str = "source.headers";
 /// Keys without a default: what they are for stands in the schema.
 pub(super) const OPTIONAL_KEYS: &[&str] = &[
+    "bus.ca_file",
+    "bus.password_file",
     "console.keys",
     "instance.data_dir",
     "instance.socket",
