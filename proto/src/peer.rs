@@ -9,6 +9,7 @@ pub mod contract;
 mod deadline;
 mod late;
 mod routed;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub use claim::Claims;
 pub use deadline::{DeadlineClass, deadline_class};
 pub use late::LateRoutes;
 pub use routed::role_of;
+pub use trust::{Trust, tls_fault};
 
 use crate::{account, etl, retrieval, server, set, storage, violation};
 
@@ -58,6 +60,17 @@ pub enum PeerError {
         #[source]
         source: tonic::transport::Error,
     },
+    /// Who answers is not trusted, or does not trust us.
+    #[error("no trusted connection to {address}: {fault}")]
+    Distrust {
+        /// What was tried.
+        address: String,
+        /// What is wrong, and what to do.
+        fault: String,
+    },
+    /// The certificates that were given cannot be used.
+    #[error("the certificates given for TLS cannot be used: give PEM files, the key without a password")]
+    Certificates(#[source] tonic::transport::Error),
 }
 
 /// A cheap handle on one or more roles. Clone it freely.
@@ -165,7 +178,7 @@ impl Peer {
     pub async fn connect_unix(path: &Path) -> Result<Self, PeerError> {
         let address = format!("unix:{}", path.display());
         // The URI is never looked up: the connector dials the socket.
-        let channel = endpoint("http://sla.local")?
+        let channel = endpoint("http://sla.local", &Trust::default())?
             .connect_with_connector(tower::service_fn(dialer(path)))
             .await
             .map_err(|source| PeerError::Connect { address, source })?;
@@ -175,25 +188,38 @@ impl Peer {
     /// A peer that dials the socket when it is first used, and again whenever the connection was lost: for consoles,
     /// which must draw before there is anything to talk to. Needs a running runtime.
     pub fn lazy_unix(path: &Path) -> Result<Self, PeerError> {
-        let channel = endpoint("http://sla.local")?.connect_with_connector_lazy(tower::service_fn(dialer(path)));
+        let channel = endpoint("http://sla.local", &Trust::default())?
+            .connect_with_connector_lazy(tower::service_fn(dialer(path)));
         Ok(Self::local(channel))
     }
 
     /// The same for `http://host:port` or `https://host:port`.
-    pub fn lazy_tcp(address: &str) -> Result<Self, PeerError> {
-        Ok(Self::local(endpoint(address)?.connect_lazy()))
+    pub fn lazy_tcp(address: &str, trust: &Trust) -> Result<Self, PeerError> {
+        Ok(Self::local(endpoint(address, trust)?.connect_lazy()))
     }
 
     /// Connects to `http://host:port` or `https://host:port`.
-    pub async fn connect_tcp(address: &str) -> Result<Self, PeerError> {
-        let channel = endpoint(address)?
-            .connect()
-            .await
-            .map_err(|source| PeerError::Connect {
-                address: address.to_owned(),
-                source,
-            })?;
+    pub async fn connect_tcp(address: &str, trust: &Trust) -> Result<Self, PeerError> {
+        let channel = endpoint(address, trust)?.connect().await.map_err(|source| {
+            let address = address.to_owned();
+            match tls_fault(&source) {
+                Some(fault) => PeerError::Distrust { address, fault },
+                None => PeerError::Connect { address, source },
+            }
+        })?;
         Ok(Self::local(channel))
+    }
+
+    /// What carries the calls: for one that forwards them as they come.
+    pub fn into_channel(self) -> PeerChannel {
+        self.channel
+    }
+
+    /// The process of the role `word`, for calls that every process answers: who it is, how it does.
+    #[must_use]
+    pub fn of_role(mut self, word: &str) -> Self {
+        self.channel = self.channel.of_role(word);
+        self
     }
 }
 
@@ -212,11 +238,14 @@ fn dialer(path: &Path) -> impl Fn(Uri) -> BoxFuture<'static, std::io::Result<Soc
     }
 }
 
-fn endpoint(address: &str) -> Result<Endpoint, PeerError> {
-    let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|source| PeerError::Address {
+fn endpoint(address: &str, trust: &Trust) -> Result<Endpoint, PeerError> {
+    let mut endpoint = Endpoint::from_shared(address.to_owned()).map_err(|source| PeerError::Address {
         address: address.to_owned(),
         source,
     })?;
+    if endpoint.uri().scheme_str() == Some("https") {
+        endpoint = endpoint.tls_config(trust.config()).map_err(PeerError::Certificates)?;
+    }
     Ok(endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)

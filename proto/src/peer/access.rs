@@ -83,9 +83,15 @@ impl Access {
 /// Sorted by path.
 const TABLE: &[(&str, Access)] = &include!(concat!(env!("OUT_DIR"), "/permissions.rs"));
 
+/// Whether `path` is one of JSON over HTTP.
+fn is_json(path: &str) -> bool {
+    path.starts_with("/v1/")
+}
+
 /// What the rpc at `path` (`/package.Service/Method`) needs. What is not in the contract needs the most.
 pub fn access(path: &str) -> Access {
-    if path.starts_with("/grpc.health.v1.Health/") {
+    // JSON over HTTP that stands for no rpc: there is nothing behind it.
+    if path.starts_with("/grpc.health.v1.Health/") || is_json(path) {
         return Access::Anyone;
     }
     if path.starts_with("/grpc.reflection.") {

@@ -15,6 +15,8 @@ use tower_service::Service;
 use super::bearer::Bearer;
 use super::claim::Claims;
 use super::deadline::{DeadlineClass, deadline_class};
+use super::routed::TO_ROLE;
+use super::trust::tls_fault;
 
 /// Any error on the way.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -48,6 +50,7 @@ pub struct PeerChannel {
     dated: bool,
     claims: Claims,
     bearer: Bearer,
+    role: Option<HeaderValue>,
 }
 
 impl fmt::Debug for PeerChannel {
@@ -63,6 +66,7 @@ impl PeerChannel {
             dated: true,
             claims: Claims::default(),
             bearer: Bearer::default(),
+            role: None,
         }
     }
 
@@ -74,6 +78,14 @@ impl PeerChannel {
     /// With this token on each call.
     pub(super) fn bearing(self, bearer: Bearer) -> Self {
         Self { bearer, ..self }
+    }
+
+    /// To the process of the role `word`, where a call belongs to every process.
+    pub(super) fn of_role(self, word: &str) -> Self {
+        Self {
+            role: HeaderValue::from_str(word).ok(),
+            ..self
+        }
     }
 
     /// Without deadlines of its own: below a channel that has set them already.
@@ -101,6 +113,9 @@ impl Service<http::Request<Body>> for PeerChannel {
         if let Err(refused) = self.bearer.put(request.headers_mut()) {
             return Box::pin(async move { Err(BoxError::from(refused)) });
         }
+        if let Some(role) = &self.role {
+            request.headers_mut().insert(TO_ROLE, role.clone());
+        }
         let limit = if self.dated {
             deadline_class(request.uri().path()).limit()
         } else {
@@ -108,7 +123,7 @@ impl Service<http::Request<Body>> for PeerChannel {
         };
         Box::pin(async move {
             let Some(limit) = limit else {
-                return inner.oneshot(request).await;
+                return inner.oneshot(request).await.map_err(told);
             };
             if let Ok(value) = HeaderValue::from_str(&format!("{}m", (limit + SERVER_GRACE).as_millis())) {
                 request.headers_mut().entry("grpc-timeout").or_insert(value);
@@ -117,8 +132,16 @@ impl Service<http::Request<Body>> for PeerChannel {
                 let words = format!("no answer within {} s", limit.as_secs());
                 return Err(BoxError::from(Status::deadline_exceeded(words)));
             };
-            answer.map(expired_is_deadline_exceeded)
+            answer.map(expired_is_deadline_exceeded).map_err(told)
         })
+    }
+}
+
+/// A connection that failed by TLS says so in words.
+fn told(error: BoxError) -> BoxError {
+    match tls_fault(&*error) {
+        Some(fault) => BoxError::from(Status::unavailable(format!("no trusted connection: {fault}"))),
+        None => error,
     }
 }
 

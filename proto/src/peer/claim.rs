@@ -58,7 +58,7 @@ impl Claims {
     }
 
     /// Puts them on a request that carries none of its own.
-    pub(super) fn put(&self, headers: &mut HeaderMap) {
+    pub fn put(&self, headers: &mut HeaderMap) {
         for (key, value) in [(CALLER, &self.caller), (SECRET, &self.secret)] {
             if let Some(value) = value {
                 headers.entry(key).or_insert_with(|| value.clone());

@@ -9,6 +9,9 @@ use tonic::body::Body;
 
 use super::channel::{BoxError, PeerChannel};
 
+/// Header of a call that belongs to every process: the role whose process is meant. It goes no further than the choice.
+pub(super) const TO_ROLE: &str = "sla-to-role";
+
 /// The roles, and the packages of which each serves all services.
 const PACKAGES: &[(&str, &[&str])] = &[
     ("storage", &["sla.storage.v1"]),
@@ -53,8 +56,10 @@ impl tower_service::Service<http::Request<Body>> for Routed {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let role = role_of(request.uri().path());
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let meant = request.headers_mut().remove(TO_ROLE);
+        let meant = meant.as_ref().and_then(|role| role.to_str().ok());
+        let role = role_of(request.uri().path()).or(meant);
         let elsewhere = role.and_then(|role| self.elsewhere.get(role));
         elsewhere.unwrap_or(&self.here).clone().call(request)
     }

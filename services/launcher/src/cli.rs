@@ -55,8 +55,30 @@ pub(crate) struct Global {
     /// Talk to a gateway or a remote instance instead of a local one.
     #[arg(long, global = true, value_name = "URL", help_heading = "Instance")]
     pub(crate) connect: Option<String>,
-    /// Let --connect talk to another host unencrypted: everybody on the way can read and change what passes.
-    #[arg(long, global = true, requires = "connect", help_heading = "Instance")]
+    /// Certificate authority of --connect (PEM); default tls.ca_file, else whom the system trusts.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        requires = "connect",
+        help_heading = "Instance"
+    )]
+    pub(crate) ca: Option<PathBuf>,
+    /// Certificate to show to --connect (PEM).
+    #[arg(long, global = true, value_name = "FILE", requires_all = ["connect", "key"], help_heading = "Instance")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The key of --cert (PEM).
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        requires = "cert",
+        help_heading = "Instance"
+    )]
+    pub(crate) key: Option<PathBuf>,
+    /// Let --connect, or the port and the peers of `serve`, work with other hosts unencrypted: everybody on the way can read and
+    /// change what passes.
+    #[arg(long, global = true, help_heading = "Instance")]
     pub(crate) insecure: bool,
     /// Configuration file.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Instance")]
@@ -186,11 +208,12 @@ pub(crate) struct ServeArgs {
     /// End after this long without a console.
     #[arg(long, value_name = "DURATION")]
     pub(crate) idle_exit: Option<Span>,
-    /// Run only these roles here: storage, account, etl, sla (the SLA manager), retrieval; `[peers]` in the configuration says where the
-    /// others are.
+    /// Run only these roles here: storage, account, etl, sla (the SLA manager), retrieval, gateway; `[peers]` in the configuration
+    /// says where the others are.
     #[arg(long, value_delimiter = ',', value_name = "ROLE", value_parser = role)]
     pub(crate) roles: Vec<String>,
-    /// Listen on this port too, for `--connect` and for roles in other processes; on this host only.
+    /// Listen on this port too, for `--connect`, for JSON over HTTP and for roles in other processes; beyond this host with
+    /// certificates (`[tls]` in the configuration).
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) listen: Option<SocketAddr>,
     /// Leave the terminal: a process of its own, started by a console.
@@ -529,6 +552,12 @@ pub(crate) enum ConfigAction {
     Show,
     /// The path of the configuration file.
     Path,
+    /// Check everything that a start would refuse, certificates and addresses of peers too, without starting anything.
+    Check {
+        /// The roles that are to run; default all.
+        #[arg(long, value_delimiter = ',', value_name = "ROLE", value_parser = role)]
+        roles: Vec<String>,
+    },
 }
 
 /// How the console answers when it is not to draw.

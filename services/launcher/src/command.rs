@@ -11,7 +11,6 @@ mod evaluate;
 pub(crate) mod forecast;
 mod health;
 mod input;
-mod json;
 mod manual;
 mod metrics;
 mod outlook;
@@ -92,7 +91,7 @@ async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> R
         Some(Command::Session(arguments)) => people::sessions::sessions(&session, arguments).await,
         Some(Command::Token(arguments)) => people::sessions::tokens(&session, arguments).await,
         Some(Command::Audit(arguments)) => people::audit::audit(&session, &arguments).await,
-        Some(Command::Config(arguments)) => Ok(config::config(&session, &arguments)),
+        Some(Command::Config(arguments)) => config::config(&session, &arguments),
         Some(Command::Evaluate(arguments)) => evaluate::evaluate(&session, &arguments).await,
         Some(Command::Run(arguments)) => runs::run(&session, &arguments).await,
         Some(Command::Runs(arguments)) => runs::runs(&session, &arguments).await,

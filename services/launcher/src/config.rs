@@ -14,4 +14,4 @@ pub(crate) use error::ConfigError;
 pub(crate) use layers::defaults_markdown;
 pub(crate) use layers::{Flags, Loaded, environment, user_config_file};
 pub use schema::Config;
-pub(crate) use schema::{ConsoleConfig, PeersConfig, SourceConfig, Span};
+pub(crate) use schema::{ConsoleConfig, PeersConfig, SourceConfig, Span, TlsConfig};

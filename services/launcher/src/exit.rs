@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use color_eyre::eyre::Report;
 use sla_domain::Invalid;
 use sla_proto::PeerError;
+use sla_runtime::server::{ServerError, TlsError};
 
 use crate::config::ConfigError;
 
@@ -39,18 +40,28 @@ impl Exit {
         Self(128 + number)
     }
 
+    /// The number.
+    pub(crate) fn code(self) -> u8 {
+        self.0
+    }
+
     /// The code for an error that ended a command.
     pub(crate) fn of_report(report: &Report) -> Self {
         for cause in report.chain() {
-            if cause.downcast_ref::<ConfigError>().is_some() {
+            if cause.downcast_ref::<ConfigError>().is_some() || cause.downcast_ref::<TlsError>().is_some() {
                 return Self::CONFIG;
+            }
+            match cause.downcast_ref::<ServerError>() {
+                Some(ServerError::Open { .. }) => return Self::CONFIG,
+                Some(_) => return Self::UNAVAILABLE,
+                None => {}
             }
             if cause.downcast_ref::<Invalid>().is_some() {
                 return Self::DATA;
             }
             match cause.downcast_ref::<PeerError>() {
-                Some(PeerError::Connect { .. }) => return Self::UNAVAILABLE,
-                Some(PeerError::Address { .. }) => return Self::USAGE,
+                Some(PeerError::Connect { .. } | PeerError::Distrust { .. }) => return Self::UNAVAILABLE,
+                Some(PeerError::Address { .. } | PeerError::Certificates(_)) => return Self::USAGE,
                 None => {}
             }
             if let Some(status) = cause.downcast_ref::<tonic::Status>() {

@@ -4,6 +4,7 @@
 mod agreements;
 mod attach;
 mod bus;
+mod cover;
 mod folder;
 mod lock;
 mod paths;
@@ -15,12 +16,14 @@ mod source;
 mod watching;
 
 pub(crate) use attach::{Wanted, attach, connect, ensure};
+pub(crate) use cover::{is_covered, trust};
 pub(crate) use folder::{make as make_folder, open_private};
 pub(crate) use lock::is_free;
 pub use paths::Paths;
 pub use plan::{Demo, Serve};
 pub(crate) use roles::ROLES;
 pub use roles::{Roles, Running, Wiring, start};
+pub(crate) use serve::check;
 pub use serve::serve;
 #[cfg(test)]
 pub(crate) use serve::tell_connections;

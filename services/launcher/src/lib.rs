@@ -32,11 +32,17 @@ pub fn run() -> ExitCode {
             };
         }
     };
+    let as_json = cli.global.json;
     match command::run(cli) {
         Ok(exit) => exit.into(),
         Err(report) => {
-            output::complain(&report);
-            Exit::of_report(&report).into()
+            let exit = Exit::of_report(&report);
+            if as_json {
+                output::complain_json(&report, exit.code());
+            } else {
+                output::complain(&report);
+            }
+            exit.into()
         }
     }
 }

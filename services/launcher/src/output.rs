@@ -3,7 +3,10 @@
 use std::io::{self, Write as _};
 
 use color_eyre::eyre::Report;
-use sla_domain::SafeText;
+use serde::Serialize;
+use sla_domain::{Invalid, SafeText};
+use sla_runtime::refusal::Refusal;
+use sla_runtime::status::Problem;
 use tonic_types::StatusExt as _;
 
 /// Writes an answer. A reader that has gone away (`| head`) is no error.
@@ -17,12 +20,14 @@ pub(crate) fn print(text: &str) {
 }
 
 /// Writes a value as one line of JSON, or indented for people who look at it in a terminal.
-pub(crate) fn print_json(value: &serde_json::Value) {
+pub(crate) fn print_json(value: &impl Serialize) {
     use std::io::IsTerminal as _;
+    // By way of a value: keys come sorted.
+    let value = serde_json::to_value(value).unwrap_or_default();
     let text = if io::stdout().is_terminal() {
-        serde_json::to_string_pretty(value)
+        serde_json::to_string_pretty(&value)
     } else {
-        serde_json::to_string(value)
+        serde_json::to_string(&value)
     };
     print(&text.unwrap_or_default());
 }
@@ -30,6 +35,33 @@ pub(crate) fn print_json(value: &serde_json::Value) {
 /// Writes a remark that is not part of the answer.
 pub(crate) fn remark(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Writes an error as one line of JSON, as the gateway answers one (RFC 9457).
+pub(crate) fn complain_json(report: &Report, exit: u8) {
+    let status = report
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<tonic::Status>())
+        .cloned()
+        .or_else(|| {
+            report
+                .chain()
+                .find_map(|cause| cause.downcast_ref::<Invalid>())
+                .map(bad_input)
+        });
+    let mut refusal = Refusal::from(&status.unwrap_or_else(|| tonic::Status::unknown("")));
+    if refusal.detail.is_empty() {
+        refusal.detail = harmless(&format!("{report:#}"));
+    }
+    let json = serde_json::json!({ "error": refusal, "exit": exit });
+    let _ = writeln!(io::stderr().lock(), "{json}");
+}
+
+fn bad_input(invalid: &Invalid) -> tonic::Status {
+    let words = invalid.to_string();
+    Problem::invalid(words.clone())
+        .field(invalid.field.clone(), words)
+        .status()
 }
 
 /// Writes an error with its causes and, where a service gave one, the fields and the hint.

@@ -2,7 +2,7 @@
 //! TCP connection.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use nix::unistd::{Uid, User};
@@ -19,7 +19,9 @@ const LOOK_UP_LIMIT: Duration = Duration::from_secs(1);
 /// How a call came, in rising trust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
-    /// Over TCP.
+    /// Over TCP from anywhere, without a certificate: nobody knows who it is.
+    Guest,
+    /// Over TCP, from this host or with a certificate.
     Network,
     /// Over the Unix socket of this host.
     Socket,
@@ -31,7 +33,8 @@ impl Way {
     /// Whether a call that came this way may be one of `access`, whoever makes it.
     pub fn may(self, access: Access) -> bool {
         match access {
-            Access::Anyone | Access::User(_) => true,
+            Access::Anyone => true,
+            Access::User(rank) => rank == Rank::Viewer || self >= Self::Network,
             Access::Host(_) => self >= Self::Socket,
             Access::Roles => self == Self::Role,
         }
@@ -75,6 +78,11 @@ impl Caller {
         }
     }
 
+    /// Whether it may make a call of `access` by the way it came. Whose rank was asked for is known, wherever he comes from.
+    pub fn may(&self, access: Access) -> bool {
+        self.way.may(access) || (self.known.is_some() && matches!(access, Access::User(_)))
+    }
+
     /// Whether it has at least `rank`. Where nobody is asked who he is, everybody has.
     pub fn has(&self, rank: Rank) -> bool {
         self.known.as_ref().is_none_or(|known| known.rank >= rank)
@@ -87,6 +95,10 @@ pub fn user(extensions: &tonic::Extensions) -> String {
         .get::<Caller>()
         .map_or_else(|| SYSTEM.to_owned(), |caller| caller.user.clone())
 }
+
+/// The `authorization` of a call as it came: for one that passes the call on.
+#[derive(Debug, Clone)]
+pub struct Rights(pub http::HeaderValue);
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +117,7 @@ pub struct Connection {
     end: End,
     way: Way,
     name: Arc<OnceCell<String>>,
+    shown: Arc<OnceLock<String>>,
     pace: Pace,
 }
 
@@ -115,8 +128,20 @@ impl Connection {
             end,
             way,
             name: Arc::default(),
+            shown: Arc::default(),
             pace: Pace::default(),
         }
+    }
+
+    /// With a place for the name in the certificate that the caller shows.
+    #[must_use]
+    pub fn shown_in(self, shown: Arc<OnceLock<String>>) -> Self {
+        Self { shown, ..self }
+    }
+
+    /// Who is at the other end.
+    pub fn end(&self) -> End {
+        self.end
     }
 
     /// The watch over those who do not read.
@@ -131,7 +156,10 @@ impl Connection {
 
     /// Who calls over it, as the system names him.
     pub async fn caller(&self) -> Caller {
-        let user = self.name.get_or_init(|| name(self.end)).await.clone();
+        let user = match self.shown.get() {
+            Some(shown) => shown.clone(),
+            None => self.name.get_or_init(|| name(self.end)).await.clone(),
+        };
         Caller {
             user,
             way: self.way,
@@ -193,6 +221,9 @@ mod tests {
             ]
             .map(|access| u8::from(way.may(access)))
         };
+        assert_eq!(may(Way::Guest), [1, 1, 0, 0]);
+        let edits = [Way::Guest, Way::Network].map(|way| way.may(Access::User(Rank::Editor)));
+        assert_eq!(edits, [false, true], "who is nobody looks, no more");
         assert_eq!(may(Way::Network), [1, 1, 0, 0]);
         assert_eq!(may(Way::Socket), [1, 1, 1, 0]);
         assert_eq!(may(Way::Role), [1, 1, 1, 1]);

@@ -3,8 +3,10 @@
 
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
+use sla_proto::{Peer, PeerChannel};
 use tonic::{Request, Response, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
@@ -15,6 +17,7 @@ use crate::status::Problem;
 #[derive(Debug)]
 pub struct RoleHealth {
     roles: Vec<String>,
+    beyond: Option<(Vec<String>, Peer)>,
     shutdown: Shutdown,
 }
 
@@ -29,12 +32,36 @@ enum Watch {
 }
 
 impl RoleHealth {
-    /// The tonic server, for these roles.
-    pub fn server(roles: &[String], shutdown: Shutdown) -> HealthServer<Self> {
-        HealthServer::new(Self {
+    /// For these roles.
+    pub fn server(roles: &[String], shutdown: Shutdown) -> Self {
+        Self {
             roles: roles.to_vec(),
+            beyond: None,
             shutdown,
-        })
+        }
+    }
+
+    /// Asks `peer` on behalf of those who ask for one of `roles`: they run in other processes.
+    #[must_use]
+    pub fn beyond(self, roles: Vec<String>, peer: Peer) -> Self {
+        Self {
+            beyond: Some((roles, peer)),
+            ..self
+        }
+    }
+
+    /// The tonic server.
+    pub fn into_server(self) -> HealthServer<Self> {
+        HealthServer::new(self)
+    }
+
+    /// A way to the process of the role `word`, where it is another one that is asked for.
+    fn far(&self, word: &str) -> Option<HealthClient<PeerChannel>> {
+        let (roles, peer) = self.beyond.as_ref()?;
+        roles
+            .iter()
+            .any(|role| role == word)
+            .then(|| peer.clone().of_role(word).health())
     }
 
     fn knows(&self, service: &str) -> bool {
@@ -60,6 +87,9 @@ impl Health for RoleHealth {
 
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         let service = &request.get_ref().service;
+        if let Some(mut far) = self.far(service) {
+            return far.check(request.into_inner()).await;
+        }
         if !self.knows(service) {
             return Err(Problem::not_found("role", service)
                 .hint(format!("ask for one of {}, or for nothing", self.roles.join(", ")))
@@ -71,6 +101,13 @@ impl Health for RoleHealth {
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let shutdown = self.shutdown.clone();
+        if let Some(mut far) = self.far(&request.get_ref().service) {
+            shutdown.give_notice();
+            let told = far.watch(request.into_inner()).await?.into_inner();
+            return Ok(Response::new(
+                told.take_until(shutdown.token().clone().cancelled_owned()).boxed(),
+            ));
+        }
         if !self.knows(&request.get_ref().service) {
             // The protocol wants a word and patience, not an error.
             let end = shutdown.token().clone();
@@ -113,6 +150,7 @@ mod tests {
         let shutdown = Shutdown::new();
         let health = RoleHealth {
             roles: vec!["etl".to_owned()],
+            beyond: None,
             shutdown: shutdown.clone(),
         };
         let status = async |service| {
@@ -140,6 +178,7 @@ mod tests {
         let shutdown = Shutdown::new();
         let health = RoleHealth {
             roles: Vec::new(),
+            beyond: None,
             shutdown: shutdown.clone(),
         };
         let mut watch = health.watch(ask("notify")).await.unwrap().into_inner();

@@ -9,17 +9,19 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use http::header::AUTHORIZATION;
 use sla_proto::peer::{Access, Bearer, Claims, Presented, access, deadline_class};
 use tokio::sync::Semaphore;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower_service::Service;
 
-use crate::caller::{Caller, Connection, End, Way};
+use crate::caller::{Caller, Connection, End, Rights, Way};
 use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::metrics::rpc::Rpcs;
 use crate::pool::panic_text;
+use crate::refusal;
 use crate::status::{Problem, reason};
 
 /// Calls that may run at once in a process; more are refused with RESOURCE_EXHAUSTED. Streams count only until they
@@ -28,6 +30,9 @@ pub const MAX_CALLS: usize = 512;
 /// What the server grants on top of the deadline of the rpc's class.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// The rpc (`package.Service/Method`) that a request of HTTP stands for, where it stands for one.
+pub type StandingFor = fn(&http::Method, &str) -> Option<&'static str>;
+
 /// Wraps the services of a process with [`Guarded`].
 #[derive(Debug, Clone)]
 pub struct GuardLayer {
@@ -35,6 +40,7 @@ pub struct GuardLayer {
     secret: Option<Arc<str>>,
     gate: Option<Gate>,
     rpcs: Rpcs,
+    standing_for: Option<StandingFor>,
 }
 
 impl GuardLayer {
@@ -45,6 +51,7 @@ impl GuardLayer {
             secret: None,
             gate: None,
             rpcs: Rpcs::default(),
+            standing_for: None,
         }
     }
 
@@ -59,6 +66,13 @@ impl GuardLayer {
     #[must_use]
     pub fn asking(mut self, gate: Option<Gate>) -> Self {
         self.gate = gate;
+        self
+    }
+
+    /// Takes requests that are none of gRPC for the rpcs that they stand for: the same ranks, deadlines and figures.
+    #[must_use]
+    pub fn standing_for(mut self, rpc: StandingFor) -> Self {
+        self.standing_for = Some(rpc);
         self
     }
 
@@ -86,6 +100,7 @@ impl<S> tower_layer::Layer<S> for GuardLayer {
             secret: self.secret.clone(),
             gate: self.gate.clone(),
             rpcs: self.rpcs.clone(),
+            standing_for: self.standing_for,
         }
     }
 }
@@ -98,6 +113,7 @@ pub struct Guarded<S> {
     secret: Option<Arc<str>>,
     gate: Option<Gate>,
     rpcs: Rpcs,
+    standing_for: Option<StandingFor>,
 }
 
 impl<S> Service<http::Request<Body>> for Guarded<S>
@@ -114,22 +130,29 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        let open = self.rpcs.begin(request.uri().path());
+        let rpc = self
+            .standing_for
+            .and_then(|of| of(request.method(), request.uri().path()));
+        let path = rpc.map_or_else(|| request.uri().path().to_owned(), |rpc| format!("/{rpc}"));
+        let open = self.rpcs.begin(&path);
+        let is_grpc = refusal::is_grpc(request.headers());
         let Ok(permit) = self.calls.clone().try_acquire_owned() else {
             let problem = Problem::new(Code::ResourceExhausted, reason::OVERLOADED, "too many calls at once")
                 .hint("try again in a moment");
-            return Box::pin(async move { Ok(open.answered(problem.status().into_http())) });
+            return Box::pin(async move { Ok(open.answered(refusal::into_http(problem.status(), is_grpc))) });
         };
         let connection = request.extensions().get::<Connection>().cloned();
         let claims = Claims::take(request.headers_mut());
+        if let Some(rights) = request.headers().get(AUTHORIZATION).cloned() {
+            request.extensions_mut().insert(Rights(rights));
+        }
         let presented = Bearer::take(request.headers_mut());
         let is_role = self.secret.as_deref().is_some_and(|secret| claims.knows(secret));
         // A clone is not yet ready; the service that was polled is used and its clone stays behind.
         let fresh = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, fresh);
         let gate = self.gate.clone();
-        let path = request.uri().path().to_owned();
-        let limit = time_limit(&request);
+        let limit = time_limit(&path, request.headers());
         Box::pin(async move {
             let access = access(&path);
             let caller = match &connection {
@@ -138,11 +161,11 @@ where
                 Some(_) if is_role && presented == Presented::Nothing => Caller::role(claims.caller()),
                 connection => match admitted(gate.as_ref(), connection.as_ref(), presented, access).await {
                     Ok(caller) => caller,
-                    Err(refused) => return Ok(open.answered(refused.into_http())),
+                    Err(refused) => return Ok(open.answered(refusal::into_http(refused, is_grpc))),
                 },
             };
-            if !caller.way.may(access) {
-                return Ok(open.answered(not_allowed(access).into_http()));
+            if !caller.may(access) {
+                return Ok(open.answered(refusal::into_http(not_allowed(access), is_grpc)));
             }
             request.extensions_mut().insert(caller);
             let answer = AssertUnwindSafe(async { ready.call(request).await }).catch_unwind();
@@ -150,7 +173,7 @@ where
                 None => answer.await,
                 Some(limit) => match tokio::time::timeout(limit, answer).await {
                     Ok(answer) => answer,
-                    Err(_) => return Ok(open.answered(too_slow(limit).into_http())),
+                    Err(_) => return Ok(open.answered(refusal::into_http(too_slow(limit), is_grpc))),
                 },
             };
             drop(permit);
@@ -158,9 +181,8 @@ where
                 let text = panic_text(&*panic);
                 tracing::error!(rpc = path, panic = text, "a call crashed");
                 let words = "this part has crashed; the log has the story";
-                Ok(Problem::new(Code::Internal, reason::INTERNAL, words)
-                    .status()
-                    .into_http())
+                let status = Problem::new(Code::Internal, reason::INTERNAL, words).status();
+                Ok(refusal::into_http(status, is_grpc))
             });
             Ok(match (open.answered(answer?), connection) {
                 (answer, Some(connection)) => answer.map(|body| Body::new(connection.pace().watch(body))),
@@ -189,13 +211,18 @@ async fn admitted(
     }
 }
 
+/// What a way does not allow.
 fn not_allowed(access: Access) -> Status {
     let (words, hint) = match access {
         Access::Host(_) => (
             "an instance can be stopped from its own host only",
             "run `sla stop` there",
         ),
-        _ => (
+        Access::Anyone | Access::User(_) => (
+            "who comes over the network without a certificate may look, not change",
+            "show one that the gateway's authority signed (--cert FILE --key FILE), or work on its own host",
+        ),
+        Access::Roles => (
             "only the roles of an instance may do that among themselves",
             "use the services of sets, runs and violations",
         ),
@@ -211,10 +238,9 @@ fn too_slow(limit: Duration) -> Status {
 }
 
 /// The shorter of what the caller grants (`grpc-timeout`) and what the class of the rpc allows.
-fn time_limit(request: &http::Request<Body>) -> Option<Duration> {
-    let class = deadline_class(request.uri().path()).limit().map(|limit| limit + GRACE);
-    let asked = request
-        .headers()
+fn time_limit(path: &str, headers: &http::HeaderMap) -> Option<Duration> {
+    let class = deadline_class(path).limit().map(|limit| limit + GRACE);
+    let asked = headers
         .get("grpc-timeout")
         .and_then(|value| parse_timeout(value.to_str().ok()?));
     match (class, asked) {

@@ -12,6 +12,7 @@ pub mod pace;
 pub mod page;
 pub mod pool;
 pub mod processes;
+pub mod refusal;
 pub mod role;
 pub mod server;
 pub mod server_info;

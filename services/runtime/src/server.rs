@@ -1,26 +1,33 @@
 //! Opens the doors: a Unix socket for this host, a TCP port for others. The same services, the same layers.
 
 mod connection;
+mod tls;
+mod wire;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::server::{Router, TcpIncoming};
 
 pub use connection::{Connections, CountedStream};
+pub use tls::{DoorTls, TlsError};
 
-use crate::caller::{End, Way};
+use crate::caller::{Connection, End, Way};
 use crate::layer::{GuardLayer, Guarded};
 use crate::shutdown::Shutdown;
+use wire::Wire;
 
 /// Streams a connection may have open at once.
 const MAX_STREAMS: u32 = 64;
+/// The same where roles call each other: a gateway has one connection for all its consoles.
+const MAX_ROLE_STREAMS: u32 = 1_024;
 /// The largest header block accepted, in bytes.
 const MAX_HEADER_BYTES: u32 = 16 << 10;
 /// HTTP/2 keep-alive.
@@ -50,7 +57,10 @@ pub enum ServerError {
         path: PathBuf,
     },
     /// The address can be reached from other hosts.
-    #[error("{address} can be reached from other hosts, unencrypted: listen on 127.0.0.1 or [::1]")]
+    #[error(
+        "{address} can be reached from other hosts, unencrypted: set cert_file and key_file below [tls], listen on 127.0.0.1 \
+         or [::1], or say --insecure"
+    )]
     Open {
         /// The address.
         address: SocketAddr,
@@ -88,9 +98,16 @@ pub fn with_reflection(routes: Routes) -> Result<Routes, ServerError> {
     Ok(routes.add_service(reflection))
 }
 
-fn router(routes: Routes, guard: GuardLayer) -> Router<tower_layer::Stack<GuardLayer, tower_layer::Identity>> {
+/// `over_tcp`: HTTP/1.1 is spoken as well, by those who want JSON.
+fn router(
+    routes: Routes,
+    guard: GuardLayer,
+    over_tcp: bool,
+    streams: u32,
+) -> Router<tower_layer::Stack<GuardLayer, tower_layer::Identity>> {
     tonic::transport::Server::builder()
-        .max_concurrent_streams(Some(MAX_STREAMS))
+        .accept_http1(over_tcp)
+        .max_concurrent_streams(Some(streams))
         .http2_max_header_list_size(Some(MAX_HEADER_BYTES))
         .http2_keepalive_interval(Some(KEEP_ALIVE.0))
         .http2_keepalive_timeout(Some(KEEP_ALIVE.1))
@@ -160,10 +177,10 @@ impl UnixDoor {
         let incoming = UnixListenerStream::new(self.listener);
         let audience = self.audience;
         let cut = CancellationToken::new();
-        let end_of = move |stream: &UnixStream| may_enter(stream, audience);
-        let incoming = connections.admitted(incoming, Way::Socket, end_of, cut.clone());
+        let whose = move |stream: &UnixStream| may_enter(stream, audience).map(|end| Connection::new(end, Way::Socket));
+        let incoming = connections.admitted(incoming, whose, cut.clone());
         let end = shutdown.token().clone().cancelled_owned();
-        let served = router(routes, guard).serve_with_incoming_shutdown(incoming, end);
+        let served = router(routes, guard, false, MAX_STREAMS).serve_with_incoming_shutdown(incoming, end);
         let result = cut_in_the_end(served, &shutdown, &cut).await;
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!(%error, path = %self.path.display(), "socket file was gone already");
@@ -186,24 +203,63 @@ fn may_enter(stream: &UnixStream, audience: Audience) -> Option<End> {
     None
 }
 
+/// What stands before a TCP port.
+#[derive(Debug, Clone)]
+pub enum Cover {
+    /// Nothing: only this host may reach the port.
+    Host,
+    /// TLS.
+    Tls(DoorTls),
+    /// Nothing, though others may reach the port: everybody on the way can read and change what passes.
+    Bare,
+}
+
 /// A bound TCP port that nobody serves yet.
 #[derive(Debug)]
 pub struct TcpDoor {
     listener: TcpListener,
+    tls: Option<DoorTls>,
+    way: Way,
+    streams: u32,
     /// Where it listens; the port is known even when 0 was asked for.
     pub address: SocketAddr,
 }
 
 impl TcpDoor {
-    /// Binds `address`, which must be one of this host alone: what passes is neither encrypted nor asked who it is.
-    pub async fn bind(address: SocketAddr) -> Result<Self, ServerError> {
-        if !address.ip().is_loopback() {
-            return Err(ServerError::Open { address });
-        }
+    /// Binds `address`. Off this host, who shows no certificate may look only.
+    pub async fn bind(address: SocketAddr, cover: Cover) -> Result<Self, ServerError> {
+        let (tls, asks) = match cover {
+            Cover::Host if !address.ip().is_loopback() => return Err(ServerError::Open { address }),
+            Cover::Host | Cover::Bare => (None, false),
+            Cover::Tls(tls) => {
+                let asks = tls.asks;
+                (Some(tls), asks)
+            }
+        };
+        let way = if asks || address.ip().is_loopback() {
+            Way::Network
+        } else {
+            Way::Guest
+        };
         let failed = |source| ServerError::Port { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address })
+        Ok(Self {
+            listener,
+            tls,
+            way,
+            streams: MAX_STREAMS,
+            address,
+        })
+    }
+
+    /// For other roles, whose calls share a connection.
+    #[must_use]
+    pub fn for_roles(self) -> Self {
+        Self {
+            streams: MAX_ROLE_STREAMS,
+            ..self
+        }
     }
 
     /// Serves until the shutdown begins. Counts its connections in `connections`.
@@ -214,13 +270,24 @@ impl TcpDoor {
         connections: Connections,
         shutdown: Shutdown,
     ) -> Result<(), tonic::transport::Error> {
+        let Self {
+            listener,
+            tls,
+            way,
+            streams,
+            ..
+        } = self;
         // A pre-bound listener has no nodelay of its own, and streams would be many times slower.
-        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
-        let end_of = |stream: &TcpStream| Some(stream.peer_addr().map_or(End::Unknown, End::Address));
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = incoming.map(move |stream| stream.map(|stream| Wire::new(stream, tls.as_ref())));
+        let whose = move |wire: &Wire| {
+            let end = wire.peer_addr().map_or(End::Unknown, End::Address);
+            Some(Connection::new(end, way).shown_in(wire.shown()))
+        };
         let cut = CancellationToken::new();
-        let incoming = connections.admitted(incoming, Way::Network, end_of, cut.clone());
+        let incoming = connections.admitted(incoming, whose, cut.clone());
         let end = shutdown.token().clone().cancelled_owned();
-        let served = router(routes, guard).serve_with_incoming_shutdown(incoming, end);
+        let served = router(routes, guard, true, streams).serve_with_incoming_shutdown(incoming, end);
         cut_in_the_end(served, &shutdown, &cut).await
     }
 }

@@ -1,6 +1,8 @@
 //! The role every process has: says what runs here, and ends it when asked from this host.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sla_domain::Clock;
 use sla_proto::Peer;
@@ -19,6 +21,11 @@ use crate::processes::{self, Neighbour};
 use crate::shutdown::Shutdown;
 use crate::status::reason;
 
+/// How long a process behind this one may take to say what it is; less than the call that asks has.
+const BEYOND_LIMIT: Duration = Duration::from_secs(1);
+/// The role whose process says what the instance is.
+const MANAGER: &str = "sla";
+
 /// What does not change while a process runs.
 #[derive(Debug, Clone, Default)]
 pub struct ServerFacts {
@@ -26,6 +33,8 @@ pub struct ServerFacts {
     pub info: GetServerInfoResponse,
     /// Whether the role etl is here and can be asked about its source.
     pub has_source: bool,
+    /// Roles in other processes for which this one speaks: it tells what they are.
+    pub beyond: Vec<String>,
     /// The processes that this one calls.
     pub neighbours: Vec<Neighbour>,
     /// What it counts about itself.
@@ -58,6 +67,28 @@ impl ServerInfo {
 }
 
 impl ServerInfo {
+    /// What the processes behind this one say of themselves: roles of all, and of the manager what an instance agrees on.
+    async fn tell_beyond(&self, info: &mut GetServerInfoResponse) {
+        let asked = self.facts.beyond.iter().map(|word| async move {
+            let mut client = self.peer.clone().of_role(word).server();
+            let answer = tokio::time::timeout(BEYOND_LIMIT, client.get_server_info(GetServerInfoRequest {})).await;
+            Some((word, answer.ok()?.ok()?.into_inner()))
+        });
+        for (word, told) in futures::future::join_all(asked).await.into_iter().flatten() {
+            info.roles.extend(told.roles);
+            if word == MANAGER {
+                info.instance = told.instance;
+                info.windows = told.windows;
+                info.horizon = told.horizon;
+                info.demo = told.demo;
+                info.frozen = told.frozen;
+                info.idle_exit = told.idle_exit;
+            }
+        }
+        let mut seen = BTreeSet::new();
+        info.roles.retain(|role| seen.insert(role.clone()));
+    }
+
     /// What runs here, as of now.
     async fn info(&self) -> GetServerInfoResponse {
         let mut info = self.facts.info.clone();
@@ -72,7 +103,8 @@ impl ServerInfo {
                 info.source = Some(status);
             }
         }
-        info.store = Some(self.store().await);
+        let (store, ()) = tokio::join!(self.store(), self.tell_beyond(&mut info));
+        info.store = Some(store);
         info
     }
 

@@ -9,11 +9,12 @@ use sla_analysis::backtest::{self, BacktestError, Bounds, Method, MethodRow, Pla
 use sla_analysis::pool::{History, MAX_HORIZON_STEPS};
 use sla_analysis::seasonality;
 use sla_domain::{Invalid, SafeText, Unit, duration, quantity};
+use sla_views::Seconds;
 
+use super::Session;
 use super::analyze::stretch;
 use super::input::{self, Measured};
 use super::table::table;
-use super::{Session, json as shapes};
 use crate::cli::BacktestArgs;
 use crate::exit::Exit;
 use crate::output;
@@ -191,7 +192,7 @@ impl Outcome<'_> {
             out["labels"] = labels.clone();
         }
         if let Some(over_ms) = self.series.rate_over_ms {
-            out["rate_over_s"] = shapes::seconds(over_ms);
+            out["rate_over_s"] = json!(Seconds(over_ms));
         }
         let report = match &self.report {
             Ok(report) => report,
@@ -228,7 +229,7 @@ impl Outcome<'_> {
                 })
             })
             .collect();
-        out["horizon_s"] = shapes::seconds(report.horizon_ms);
+        out["horizon_s"] = json!(Seconds(report.horizon_ms));
         out["history_s"] = json!(self.history.as_ref().map(History::span_s));
         out["origins"] = json!(report.origins);
         out["outcomes"] = json!(report.outcomes);

@@ -1,16 +1,16 @@
 //! `sla check`: the state now, with an exit code for monitoring systems.
 
 use color_eyre::eyre::Report;
-use serde_json::json;
 use sla_domain::{SafeText, Unit, duration, instant, quantity};
 use sla_proto::convert;
 use sla_proto::objective::v1::Objective;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1::{ObjectiveStatus, State};
+use sla_views::{self as views, Check, side_word, state_word};
 
+use super::Session;
 use super::away::instant_asked;
 use super::standing::{Standing, standing};
-use super::{Session, json};
 use crate::cli::CheckArgs;
 use crate::exit::Exit;
 use crate::output;
@@ -37,12 +37,12 @@ pub(crate) async fn check(session: &Session, arguments: &CheckArgs) -> Result<Ex
         exit_of(worst)
     };
     if session.global.json {
-        output::print_json(&json!({
-            "state": json::state_word(worst),
-            "evaluated": json::time(evaluated.as_ref()),
-            "source": json::source(source.as_ref()),
-            "objectives": objectives.iter().map(json::objective_status).collect::<Vec<_>>(),
-        }));
+        output::print_json(&Check {
+            state: state_word(worst),
+            evaluated: views::time(evaluated.as_ref()),
+            source: source.as_ref().map(views::Source::from),
+            objectives: objectives.iter().map(views::ObjectiveStatus::from).collect(),
+        });
     } else if arguments.nagios {
         output::print(&nagios(worst, &objectives, source.as_ref()));
     } else {
@@ -81,7 +81,7 @@ fn exit_of(state: State) -> Exit {
 }
 
 fn words(worst: State, objectives: &[ObjectiveStatus], source: Option<&SourceStatus>) -> String {
-    let mut lines = vec![json::state_word(worst).to_owned()];
+    let mut lines = vec![state_word(worst).to_owned()];
     if let Some(source) = source.filter(|source| !source.problem.is_empty()) {
         lines.push(format!("source: {}", SafeText::new(&source.problem)));
         if !source.problem_hint.is_empty() {
@@ -104,7 +104,7 @@ fn words(worst: State, objectives: &[ObjectiveStatus], source: Option<&SourceSta
         };
         lines.push(format!(
             "  {:9} {}  {}",
-            json::state_word(status.state()),
+            state_word(status.state()),
             name(status),
             SafeText::new(&why)
         ));
@@ -123,7 +123,7 @@ fn breach(status: &ObjectiveStatus) -> Option<String> {
     let mut words = format!(
         "{labels}: {} {} {} since {} ({})",
         quantity::short(worst.last.as_ref()?.value, unit),
-        json::side_word(open.side()),
+        side_word(open.side()),
         quantity::exact(open.bound, unit),
         instant::format_ms(convert::millis(start)),
         duration::format_short_ms(open.duration_ms),
@@ -155,7 +155,7 @@ fn nagios(worst: State, objectives: &[ObjectiveStatus], source: Option<&SourceSt
     let bad: Vec<String> = objectives
         .iter()
         .filter(|status| !matches!(status.state(), State::Ok | State::Excluded))
-        .map(|status| format!("{} {}", name(status), json::state_word(status.state())))
+        .map(|status| format!("{} {}", name(status), state_word(status.state())))
         .collect();
     let problem = source.map(|source| source.problem.as_str()).unwrap_or_default();
     let summary = match (bad.is_empty(), problem.is_empty()) {

@@ -1,16 +1,31 @@
 //! `sla config show|path`.
 
+use color_eyre::eyre::Report;
 use serde_json::json;
 
 use super::Session;
 use crate::cli::{ConfigAction, ConfigArgs};
 use crate::config::user_config_file;
 use crate::exit::Exit;
+use crate::instance::{self, Serve};
 use crate::output;
 
-/// Prints the configuration with the origin of each value.
-pub(crate) fn config(session: &Session, arguments: &ConfigArgs) -> Exit {
-    match arguments.action {
+/// Prints the configuration with the origin of each value, or checks it.
+pub(crate) fn config(session: &Session, arguments: &ConfigArgs) -> Result<Exit, Report> {
+    match &arguments.action {
+        ConfigAction::Check { roles } => {
+            let run = Serve {
+                roles: roles.clone(),
+                insecure: session.global.insecure,
+                ..Serve::default()
+            };
+            instance::check(session.config(), &run)?;
+            if session.global.json {
+                output::print_json(&json!({ "ok": true }));
+            } else {
+                output::print("the configuration can be used");
+            }
+        }
         ConfigAction::Show if session.global.json => {
             let rows = session.loaded.rows();
             let values: Vec<_> = rows
@@ -34,10 +49,13 @@ pub(crate) fn config(session: &Session, arguments: &ConfigArgs) -> Exit {
                 .collect();
             output::print(&lines.join("\n"));
         }
+        ConfigAction::Path if session.global.json => {
+            output::print_json(&json!({ "path": user_config_file() }));
+        }
         ConfigAction::Path => match user_config_file() {
             Some(path) => output::print(&path.display().to_string()),
             None => output::remark("HOME is not set: give --config FILE"),
         },
     }
-    Exit::OK
+    Ok(Exit::OK)
 }

@@ -30,9 +30,9 @@ const DEMO_IDLE: Duration = Duration::from_secs(2);
 /// Opens the console on the configured or a running instance.
 pub(crate) async fn open(mut session: Session) -> Result<Exit, Report> {
     need_terminal()?;
-    if let Some(address) = remote::address(&session.global)? {
+    if let Some((address, trust)) = remote::far_end(&session.global, session.config())? {
         let bearer = session.bearer()?;
-        let peer = Peer::lazy_tcp(&address)?.bearing(bearer.clone());
+        let peer = Peer::lazy_tcp(&address, &trust)?.bearing(bearer.clone());
         let keep = token_keeper(bearer, session.token_file()?);
         return draw(&session, peer, keep, address, None).await;
     }

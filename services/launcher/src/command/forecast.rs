@@ -6,16 +6,16 @@ pub(super) mod tasks;
 pub(crate) use bound::Method;
 
 use color_eyre::eyre::Report;
-use serde_json::{Value, json};
 use sla_domain::{Invalid, Unit, duration, instant, quantity};
 use sla_proto::convert;
 use sla_proto::violation::v1::{
     EvaluateRequest, FutureRow, ListFutureViolationsRequest, ObjectiveStatus, Outlook, Trust,
 };
+use sla_views as views;
 
 use super::away::instant_asked;
 use super::table::table;
-use super::{Session, away, json};
+use super::{Session, away};
 use crate::cli::ForecastArgs;
 use crate::config::Span;
 use crate::exit::Exit;
@@ -51,7 +51,7 @@ pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Res
             .rows
     };
     if session.global.json {
-        output::print_json(&Value::from(rows.iter().map(row_json).collect::<Vec<_>>()));
+        output::print_json(&rows.iter().map(views::FutureRow::from).collect::<Vec<_>>());
     } else {
         output::print(&words(&rows));
     }
@@ -95,18 +95,6 @@ fn flatten(objectives: Vec<ObjectiveStatus>) -> Vec<FutureRow> {
             })
         })
         .collect()
-}
-
-fn row_json(row: &FutureRow) -> Value {
-    let series = row.series.clone().unwrap_or_default();
-    json!({
-        "set_id": row.set_id,
-        "objective": row.objective.as_ref().map(json::objective),
-        "labels": json::labels(series.series.as_ref()),
-        "state": json::state_word(series.state()),
-        "last": json::point(series.last.as_ref()),
-        "outlook": series.outlook.as_ref().map(json::outlook),
-    })
 }
 
 fn words(rows: &[FutureRow]) -> String {

@@ -5,16 +5,20 @@ use serde_json::{Value, json};
 use sla_domain::{duration, instant};
 use sla_proto::server::v1::{ListProcessesRequest, Process};
 use sla_proto::{Peer, convert};
+use sla_views::{Seconds, time};
 
 use super::table::table;
-use super::{Session, json as shapes, remote};
+use super::{Session, remote};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
 /// Prints them. The exit code is about the process that was asked; with `all`, about the others too.
 pub(crate) async fn health(session: &Session, all: bool) -> Result<Exit, Report> {
-    let peer = match (remote::address(&session.global)?, session.paths.running()) {
-        (Some(address), _) => Peer::connect_tcp(&address).await?,
+    let peer = match (
+        remote::far_end(&session.global, session.config())?,
+        session.paths.running(),
+    ) {
+        (Some((address, trust)), _) => Peer::connect_tcp(&address, &trust).await?,
         (None, Some(socket)) => Peer::connect_unix(&socket).await?,
         (None, None) => {
             let words = format!("no instance {:?} is running", session.config().instance.name);
@@ -41,10 +45,10 @@ fn process_json(process: &Process) -> Value {
         "roles": roles(process),
         "serving": process.serving,
         "problem": process.problem,
-        "took_s": process.took.as_ref().map(|took| shapes::seconds(convert::duration_ms(took))),
+        "took_s": process.took.as_ref().map(|took| Seconds(convert::duration_ms(took))),
         "version": info.map(|info| info.version.as_str()),
         "pid": info.map(|info| info.pid),
-        "started": shapes::time(info.and_then(|info| info.started.as_ref())),
+        "started": time(info.and_then(|info| info.started.as_ref())),
     })
 }
 

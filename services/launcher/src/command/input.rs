@@ -13,8 +13,9 @@ use sla_proto::samples::{RawReading, RawSeries, ReadLimits};
 use sla_proto::series::v1::SeriesKind;
 use sla_runtime::ToStatus as _;
 use sla_source::xor;
+use sla_views::{Seconds, labels};
 
-use super::{Session, csv_file, json, samples};
+use super::{Session, csv_file, samples};
 use crate::cli::Input;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -80,7 +81,7 @@ impl Measured {
 
     /// The distance of samples in seconds, as a JSON number.
     pub(super) fn step_json(&self) -> Value {
-        json::seconds(self.step_ms)
+        Seconds(self.step_ms).json()
     }
 }
 
@@ -193,7 +194,7 @@ fn measured(raw: &RawSeries, input: &Input, after_ms: i64, until_ms: i64) -> Res
     let (times, values) = seen.map(|(time, value)| (*time, *value)).unzip();
     Ok(Measured {
         name,
-        labels: Some(json::labels(Some(&raw.series))),
+        labels: Some(serde_json::json!(labels(Some(&raw.series)))),
         rate_over_ms,
         samples: Samples::from_columns(times, values),
         step_ms: input.step.map_or(step_ms, crate::config::Span::ms).max(1),

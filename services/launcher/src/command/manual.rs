@@ -30,6 +30,9 @@ pub(crate) fn man_page() -> Result<Exit, Report> {
 }
 
 #[cfg(test)]
+mod tables;
+
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
@@ -40,11 +43,14 @@ mod tests {
     use sla_runtime::Shutdown;
     use sla_runtime::server::Connections;
 
+    use super::tables;
     use crate::config::{Config, defaults_markdown};
     use crate::instance::{self, Demo, Paths, Serve, Wiring};
 
+    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference");
+
     /// The generated pages of `docs/reference/`, each with its heading.
-    fn pages() -> [(&'static str, String); 3] {
+    fn pages() -> [(&'static str, String); 5] {
         let commands = format!(
             "# Commands of the console\n\nMade from the registry in `tui/src/command/`; type `:` and a name, or press a key. \
              `[console.keys]` rebinds.\n\n{}",
@@ -61,10 +67,15 @@ mod tests {
              may what the way of the call allows ([people](../guide/people.md)).\n\n| rpc | who |\n|---|---|\n{}",
             permissions()
         );
+        let folder = std::path::Path::new(FOLDER);
+        let json = tables::filled(&std::fs::read_to_string(folder.join("json.md")).unwrap());
+        let openapi = serde_json::to_string_pretty(&sla_gateway::openapi().unwrap()).unwrap() + "\n";
         [
             ("commands.md", commands),
             ("config.md", config),
             ("permissions.md", permissions),
+            ("json.md", json),
+            ("openapi.json", openapi),
         ]
     }
 
@@ -139,7 +150,7 @@ mod tests {
     /// With SLA_UPDATE_DOCS set it writes the pages instead.
     #[tokio::test]
     async fn the_generated_pages_are_fresh() {
-        let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference"));
+        let folder = std::path::Path::new(FOLDER);
         for (name, text) in pages().into_iter().chain([("metrics.md", metrics_page().await)]) {
             let path = folder.join(name);
             if crate::config::environment("SLA_UPDATE_DOCS").is_some() {

@@ -7,15 +7,15 @@ mod words;
 use std::collections::HashSet;
 
 use color_eyre::eyre::Report;
-use serde_json::Value;
 use sla_domain::{Query, SafeText};
 use sla_proto::etl::v1::AnalyzeSeriesRequest;
 use sla_proto::series::v1::Query as WiredQuery;
 use sla_proto::set::v1::ListSetsRequest;
 use sla_proto::{Peer, convert};
+use sla_views::SeriesResult;
 
 use super::away::instant_asked;
-use super::{Session, away, json};
+use super::{Session, away};
 use crate::cli::MetricsArgs;
 use crate::exit::Exit;
 use crate::output;
@@ -87,9 +87,7 @@ pub(crate) async fn metrics(session: &Session, arguments: &MetricsArgs) -> Resul
         }
     }
     if session.global.json {
-        output::print_json(&Value::from(
-            results.iter().map(json::series_result).collect::<Vec<_>>(),
-        ));
+        output::print_json(&results.iter().map(SeriesResult::from).collect::<Vec<_>>());
     } else {
         output::print(&words::of_results(&results));
     }

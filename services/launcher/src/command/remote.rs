@@ -1,59 +1,30 @@
-//! The address of `--connect`, and what must not pass unencrypted.
-
-use std::net::IpAddr;
+//! The far end of `--connect`: its address, and whom it is trusted to be.
 
 use color_eyre::eyre::Report;
+use sla_proto::peer::Trust;
 
 use crate::cli::Global;
+use crate::config::Config;
 use crate::exit::{Exit, Failure};
+use crate::instance;
 
-/// Where to connect, where something is asked for; with the scheme that people leave out.
-pub(super) fn address(global: &Global) -> Result<Option<String>, Report> {
+/// Where to connect and whom to trust there, where something is asked for. A scheme that is left out is https where certificates
+/// are given, else http.
+pub(super) fn far_end(global: &Global, config: &Config) -> Result<Option<(String, Trust)>, Report> {
     let Some(given) = &global.connect else {
         return Ok(None);
     };
-    let address = if given.contains("://") {
-        given.clone()
-    } else {
-        format!("http://{given}")
+    let authority = global.ca.as_deref().or(config.tls.ca_file.as_deref());
+    let address = match given.contains("://") {
+        true => given.clone(),
+        false if authority.is_some() => format!("https://{given}"),
+        false => format!("http://{given}"),
     };
-    if address.starts_with("https://") || global.insecure || is_this_host(&address) {
-        return Ok(Some(address));
+    if !global.insecure && !instance::is_covered(&address) {
+        let words = "--connect to another host over http is neither encrypted nor sure of who answers: use https://, a tunnel \
+                     (ssh -L), or say --insecure";
+        return Err(Failure::new(Exit::USAGE, words).into());
     }
-    let words = "--connect to another host over http is neither encrypted nor sure of who answers: use https://, a tunnel \
-                 (ssh -L), or say --insecure";
-    Err(Failure::new(Exit::USAGE, words).into())
-}
-
-/// Whether what passes stays on this host. A name other than `localhost` may lead anywhere.
-fn is_this_host(address: &str) -> bool {
-    let authority = address
-        .parse::<http::Uri>()
-        .ok()
-        .and_then(|uri| uri.authority().cloned());
-    authority.is_some_and(|authority| {
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_host_is_talked_to_in_the_clear() {
-        for (address, stays) in [
-            ("http://127.0.0.1:7000", true),
-            ("http://[::1]:7000", true),
-            ("http://localhost:7000/", true),
-            ("http://127.0.0.1.example.org:7000", false),
-            ("http://localhost@example.org:7000", false),
-            ("http://10.0.0.1:7000", false),
-            ("http://[::]:7000", false),
-            ("nonsense", false),
-        ] {
-            assert_eq!(is_this_host(address), stays, "{address}");
-        }
-    }
+    let identity = global.cert.as_deref().zip(global.key.as_deref());
+    Ok(Some((address, instance::trust(authority, identity)?)))
 }

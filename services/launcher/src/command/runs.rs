@@ -3,15 +3,15 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use color_eyre::eyre::{Report, eyre};
-use serde_json::{Value, json};
 use sla_domain::{Query, SafeText, duration, instant};
 use sla_proto::etl::v1::{
     EstimateRunRequest, GetRunRequest, ListRunsRequest, Run, RunScope, RunState, StartRunRequest, WatchRunRequest,
 };
 use sla_proto::{Peer, convert};
+use sla_views as views;
 
 use super::table::table;
-use super::{Session, away, json};
+use super::{Session, away};
 use crate::cli::{RunArgs, RunsArgs};
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -38,20 +38,11 @@ pub(crate) async fn run(session: &Session, arguments: &RunArgs) -> Result<Exit, 
             steps: arguments.steps.clone(),
         };
         let cost = peer.runs().estimate_run(request).await?.into_inner();
-        let seconds = cost
-            .duration
-            .as_ref()
-            .map(|time| json::seconds(convert::duration_ms(time)));
         if session.global.json {
-            output::print_json(&json!({
-                "series": cost.series,
-                "samples": cost.samples,
-                "bytes": cost.bytes,
-                "duration_s": seconds,
-                "max_series": cost.max_series,
-            }));
+            output::print_json(&views::Estimate::from(&cost));
         } else {
             let megabytes = cost.bytes as f64 / 1e6;
+            let seconds = views::Seconds::of(cost.duration.as_ref()).map(views::Seconds::json);
             let time = seconds.map_or_else(|| "no run to go by yet".to_owned(), |time| format!("about {time} s"));
             output::print(&format!(
                 "{} series, {} samples, {megabytes:.1} MB, {time} (at most {} series)",
@@ -78,7 +69,7 @@ pub(crate) async fn run(session: &Session, arguments: &RunArgs) -> Result<Exit, 
         started
     };
     if session.global.json {
-        output::print_json(&json::run(&last));
+        output::print_json(&views::Run::from(&last));
     } else {
         output::print(&line(&last));
     }
@@ -161,7 +152,7 @@ pub(crate) async fn runs(session: &Session, arguments: &RunsArgs) -> Result<Exit
             .run;
         let run = run.ok_or_else(|| Failure::new(Exit::DATA, format!("there is no run {wanted}")))?;
         if session.global.json {
-            output::print_json(&json::run(&run));
+            output::print_json(&views::Run::from(&run));
         } else {
             output::print(&whole(&run));
         }
@@ -169,7 +160,7 @@ pub(crate) async fn runs(session: &Session, arguments: &RunsArgs) -> Result<Exit
     }
     list.truncate(arguments.limit as usize);
     if session.global.json {
-        output::print_json(&Value::from(list.iter().map(json::run).collect::<Vec<_>>()));
+        output::print_json(&list.iter().map(views::Run::from).collect::<Vec<_>>());
     } else if list.is_empty() {
         output::print("no run yet; `sla run` starts one");
     } else {
@@ -193,7 +184,7 @@ fn row(run: &Run) -> Vec<String> {
             .as_ref()
             .map_or_else(String::new, |time| instant::format_ms(convert::millis(time))),
         run.started_by.clone(),
-        json::run_state_word(run.state()).to_owned(),
+        views::run_state_word(run.state()).to_owned(),
         format!("{}/{}", run.series_done, run.series_total),
         run.series_failed.to_string(),
         took(run).map_or_else(|| "–".to_owned(), duration::format_short_ms),
@@ -203,7 +194,7 @@ fn row(run: &Run) -> Vec<String> {
 
 fn line(run: &Run) -> String {
     let message = SafeText::new(&run.message);
-    format!("#{} {}  {message}", run.number, json::run_state_word(run.state()))
+    format!("#{} {}  {message}", run.number, views::run_state_word(run.state()))
 }
 
 fn whole(run: &Run) -> String {

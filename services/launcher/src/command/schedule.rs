@@ -1,12 +1,12 @@
 //! `sla schedule`: when runs start by themselves, and changing it.
 
 use color_eyre::eyre::Report;
-use serde_json::{Value, json};
 use sla_domain::{duration, instant};
 use sla_proto::convert;
 use sla_proto::etl::v1::{GetScheduleRequest, Schedule, UpdateScheduleRequest};
+use sla_views as views;
 
-use super::{Session, json};
+use super::Session;
 use crate::cli::ScheduleArgs;
 use crate::exit::Exit;
 use crate::output;
@@ -34,26 +34,11 @@ pub(crate) async fn schedule(session: &Session, arguments: &ScheduleArgs) -> Res
     };
     let schedule = schedule.unwrap_or_default();
     if session.global.json {
-        output::print_json(&schedule_json(&schedule));
+        output::print_json(&views::Schedule::from(&schedule));
     } else {
         output::print(&text(&schedule));
     }
     Ok(Exit::OK)
-}
-
-fn schedule_json(schedule: &Schedule) -> Value {
-    let every = |every: &Option<prost_types::Duration>| {
-        every
-            .as_ref()
-            .map_or(Value::Null, |every| json::seconds(convert::duration_ms(every)))
-    };
-    json!({
-        "paused": schedule.paused,
-        "results_every_s": every(&schedule.results_every),
-        "metadata_every_s": every(&schedule.metadata_every),
-        "next_results": json::time(schedule.next_results.as_ref()),
-        "next_metadata": json::time(schedule.next_metadata.as_ref()),
-    })
 }
 
 fn text(schedule: &Schedule) -> String {

@@ -35,11 +35,13 @@ pub(crate) async fn serve(session: Session, arguments: &ServeArgs) -> Result<Exi
     });
     let config = session.loaded.config;
     let paths = demo.as_ref().map_or(session.paths, |demo| Paths::inside(&demo.folder));
+    let is_gateway = arguments.roles.iter().any(|role| role == "gateway");
     let run = Serve {
         idle_exit: arguments.idle_exit.map(Span::duration),
         demo,
         roles: arguments.roles.clone(),
-        listen: arguments.listen,
+        listen: arguments.listen.or(config.gateway.listen.filter(|_| is_gateway)),
+        insecure: session.global.insecure,
     };
     if run.needs_source() && config.source.url.is_empty() && !config.own.watch {
         let words = "no metric source is configured: give --prometheus URL or set source.url in the configuration file";

@@ -43,8 +43,8 @@ impl Session {
 
     /// A client of the instance, started when none runs; waits until it answers.
     pub(crate) async fn peer(&self) -> Result<Peer, Report> {
-        if let Some(address) = remote::address(&self.global)? {
-            let peer = Peer::connect_tcp(&address).await?.bearing(self.bearer()?);
+        if let Some((address, trust)) = remote::far_end(&self.global, self.config())? {
+            let peer = Peer::connect_tcp(&address, &trust).await?.bearing(self.bearer()?);
             peer.server().get_server_info(GetServerInfoRequest {}).await?;
             return Ok(peer);
         }
@@ -54,8 +54,8 @@ impl Session {
 
     /// The same, before the instance knows who calls: for logging in.
     pub(crate) async fn stranger(&self) -> Result<Peer, Report> {
-        if let Some(address) = remote::address(&self.global)? {
-            return Ok(Peer::connect_tcp(&address).await?.bearing(self.bearer()?));
+        if let Some((address, trust)) = remote::far_end(&self.global, self.config())? {
+            return Ok(Peer::connect_tcp(&address, &trust).await?.bearing(self.bearer()?));
         }
         self.need_source()?;
         instance::connect(&self.paths, &self.wanted(ONE_SHOT_IDLE)?).await

@@ -4,16 +4,17 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use color_eyre::eyre::{Report, WrapErr as _};
-use serde_json::{Value, json};
+use serde_json::json;
 use sla_domain::{Query, SafeText, Unit, instant, quantity};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::series::v1::CounterMode;
 use sla_proto::set::v1::planned_change::Action;
 use sla_proto::set::v1::{ApplySetsRequest, DeleteSetRequest, GetSetRequest, ListSetsRequest, PlannedChange};
 use sla_proto::{Peer, convert, set_file};
+use sla_views::{Change, Plan, Set, action_word};
 
 use super::table::table;
-use super::{Session, json, samples};
+use super::{Session, samples};
 use crate::cli::{SetsAction, SetsArgs};
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -59,7 +60,7 @@ async fn one(peer: &Peer, set: String) -> Result<SlaSet, Report> {
 async fn list(session: &Session) -> Result<Exit, Report> {
     let sets = all(&session.peer().await?).await?;
     if session.global.json {
-        output::print_json(&Value::from(sets.iter().map(json::set).collect::<Vec<_>>()));
+        output::print_json(&sets.iter().map(Set::from).collect::<Vec<_>>());
     } else if sets.is_empty() {
         output::print("no set yet: a default one is suggested as soon as the source has answered");
     } else {
@@ -89,7 +90,7 @@ async fn list(session: &Session) -> Result<Exit, Report> {
 async fn show(session: &Session, name: String) -> Result<Exit, Report> {
     let set = one(&session.peer().await?, name).await?;
     if session.global.json {
-        output::print_json(&json::set(&set));
+        output::print_json(&Set::from(&set));
         return Ok(Exit::OK);
     }
     let rows: Vec<Vec<String>> = set
@@ -133,10 +134,18 @@ async fn export(session: &Session, names: &[String], to: Option<&Path>) -> Resul
         }
     }
     let text = set_file::write(&sets);
+    if session.global.json && to.is_none() {
+        output::print_json(&sets.iter().map(Set::from).collect::<Vec<_>>());
+        return Ok(Exit::OK);
+    }
     match to {
         Some(path) => {
             std::fs::write(path, text).wrap_err_with(|| format!("cannot write {}", path.display()))?;
-            output::remark(&format!("{} sets written to {}", sets.len(), path.display()));
+            if session.global.json {
+                output::print_json(&json!({ "sets": sets.len(), "file": path }));
+            } else {
+                output::remark(&format!("{} sets written to {}", sets.len(), path.display()));
+            }
         }
         None => output::print(&text),
     }
@@ -183,33 +192,14 @@ async fn apply(
     }
     let applied = go && peer.sets().apply_sets(request(false)).await?.into_inner().applied;
     if session.global.json {
-        let plan: Vec<_> = plan.iter().map(change_json).collect();
-        output::print_json(&json!({ "plan": plan, "applied": applied }));
+        let plan = plan.iter().map(Change::from).collect();
+        output::print_json(&Plan { plan, applied });
     } else if applied {
         output::remark(&format!("{changes} changes applied"));
     } else if changes == 0 {
         output::remark("nothing to change");
     }
     Ok(Exit::OK)
-}
-
-fn action_word(action: Action) -> &'static str {
-    match action {
-        Action::Create => "create",
-        Action::Update => "update",
-        Action::Delete => "delete",
-        Action::Keep | Action::Unspecified => "keep",
-    }
-}
-
-fn change_json(change: &PlannedChange) -> Value {
-    json!({
-        "action": action_word(change.action()),
-        "set": change.set,
-        "objective": if change.objective.is_empty() { Value::Null } else { json!(change.objective) },
-        "details": change.details,
-        "new_generation": change.new_generation,
-    })
 }
 
 fn plan_words(plan: &[PlannedChange]) -> String {
@@ -251,11 +241,15 @@ async fn delete(session: &Session, name: String, yes: bool) -> Result<Exit, Repo
     }
     peer.sets()
         .delete_set(DeleteSetRequest {
-            id: set.id,
+            id: set.id.clone(),
             version: set.version,
         })
         .await?;
-    output::remark(&format!("{:?} is deleted", set.name));
+    if session.global.json {
+        output::print_json(&json!({ "deleted": set.id, "name": set.name }));
+    } else {
+        output::remark(&format!("{:?} is deleted", set.name));
+    }
     Ok(Exit::OK)
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use color_eyre::eyre::Report;
+use serde_json::json;
 use sla_proto::Peer;
 use sla_proto::server::v1::{GetServerInfoRequest, StopServerRequest};
 
@@ -19,6 +20,10 @@ const STOP_POLL: Duration = Duration::from_millis(30);
 /// Stops the local instance and waits until it is gone.
 pub(crate) async fn stop(session: &Session) -> Result<Exit, Report> {
     let Some(socket) = session.paths.running() else {
+        if session.global.json {
+            output::print_json(&json!({ "instance": session.config().instance.name, "pid": null, "stopped": false }));
+            return Ok(Exit::OK);
+        }
         output::remark(&format!("no instance {:?} is running", session.config().instance.name));
         return Ok(Exit::OK);
     };
@@ -45,6 +50,10 @@ pub(crate) async fn stop(session: &Session) -> Result<Exit, Report> {
             return Err(Failure::new(Exit::UNAVAILABLE, words).into());
         }
         tokio::time::sleep(STOP_POLL).await;
+    }
+    if session.global.json {
+        output::print_json(&json!({ "instance": info.instance, "pid": info.pid, "stopped": true }));
+        return Ok(Exit::OK);
     }
     output::print(&format!(
         "instance {:?} (process {}) has ended; nothing is watched now",

@@ -1,15 +1,15 @@
 //! `sla violations`: per objective and window, or the ledger.
 
 use color_eyre::eyre::Report;
-use serde_json::Value;
 use sla_domain::{Unit, duration, instant, quantity};
 use sla_proto::violation::v1::{ListViolationsRequest, ObjectiveStatus, Violation, WindowResult};
 use sla_proto::{Peer, convert};
+use sla_views::{self as views, side_word, state_word};
 
 use super::away::instant_asked;
 use super::standing::standing;
 use super::table::table;
-use super::{Session, away, json};
+use super::{Session, away};
 use crate::cli::ViolationsArgs;
 use crate::exit::Exit;
 use crate::output;
@@ -34,9 +34,7 @@ async fn windows(session: &Session, arguments: &ViolationsArgs, at: Option<i64>,
     let standing = standing(peer, arguments.set.as_deref().unwrap_or_default(), at).await?;
     let objectives = &standing.objectives;
     if session.global.json {
-        output::print_json(&Value::from(
-            objectives.iter().map(json::objective_status).collect::<Vec<_>>(),
-        ));
+        output::print_json(&objectives.iter().map(views::ObjectiveStatus::from).collect::<Vec<_>>());
     } else {
         output::print(&window_table(objectives));
     }
@@ -79,7 +77,7 @@ fn window_table(objectives: &[ObjectiveStatus]) -> String {
                 .as_ref()
                 .map(|objective| objective.name.clone())
                 .unwrap_or_default();
-            let mut row = vec![name, json::state_word(status.state()).to_owned()];
+            let mut row = vec![name, state_word(status.state()).to_owned()];
             for window in &status.windows {
                 if is_unknown(window) {
                     row.extend(["–".to_owned(), "–".to_owned(), "no data".to_owned()]);
@@ -122,7 +120,7 @@ async fn ledger(session: &Session, arguments: &ViolationsArgs, at: Option<i64>, 
         request.page_token = page.next_page_token;
     }
     if session.global.json {
-        output::print_json(&Value::from(rows.iter().map(json::violation).collect::<Vec<_>>()));
+        output::print_json(&rows.iter().map(views::Violation::from).collect::<Vec<_>>());
     } else {
         output::print(&ledger_table(&rows));
     }
@@ -152,7 +150,7 @@ fn ledger_table(rows: &[Violation]) -> String {
                 when(violation.start.as_ref()),
                 when(violation.end.as_ref()),
                 duration::format_short_ms(violation.duration_ms),
-                json::side_word(violation.side()).to_owned(),
+                side_word(violation.side()).to_owned(),
                 quantity::short(violation.worst, unit),
                 quantity::short(violation.excess, unit),
                 violation.samples.to_string(),

@@ -11,6 +11,7 @@ pub(super) const OPTIONAL_KEYS: &[&str] = &[
     "bus.ca_file",
     "bus.password_file",
     "console.keys",
+    "gateway.listen",
     "instance.data_dir",
     "instance.socket",
     "log.dir",
@@ -22,6 +23,10 @@ pub(super) const OPTIONAL_KEYS: &[&str] = &[
     "source.key_file",
     "source.password_file",
     "sources.NAME",
+    "tls.ca_file",
+    "tls.cert_file",
+    "tls.client_ca_file",
+    "tls.key_file",
 ];
 
 /// A key of a further source as the key of the default one: `sources.eu.url` → `source.url`.

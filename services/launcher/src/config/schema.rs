@@ -86,6 +86,10 @@ pub struct Config {
     pub(crate) own: OwnConfig,
     /// Kafka between them.
     pub(crate) bus: BusConfig,
+    /// Certificates.
+    pub(crate) tls: TlsConfig,
+    /// The role gateway.
+    pub(crate) gateway: GatewayConfig,
 }
 
 /// `[source]`: a Prometheus-compatible server.
@@ -256,7 +260,7 @@ impl Default for EtlConfig {
 pub(crate) struct PeersConfig {
     /// File with the secret by which roles know each other over the network, the same for all.
     pub(crate) secret_file: Option<PathBuf>,
-    /// Address of the role etl: `http://host:port`.
+    /// Address of the role etl: `https://host:port`; `http://` on this host.
     pub(crate) etl: String,
     /// Address of the role storage.
     pub(crate) storage: String,
@@ -339,6 +343,29 @@ impl AccountConfig {
             _ => Registration::Closed,
         }
     }
+}
+
+/// `[tls]`: certificates of this process (PEM files).
+#[expect(clippy::struct_field_names, reason = "the keys are called as those of [source]")]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TlsConfig {
+    /// Certificate of the port that `--listen` opens, the leaf first; also shown to roles in other processes.
+    pub(crate) cert_file: Option<PathBuf>,
+    /// Its key, without a password.
+    pub(crate) key_file: Option<PathBuf>,
+    /// Authority of the callers: who shows no certificate that it signed does not come in; empty = none is asked for.
+    pub(crate) client_ca_file: Option<PathBuf>,
+    /// Authority of the processes that this one calls (`[peers]`, `--connect`); empty = whom the system trusts.
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// `[gateway]`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct GatewayConfig {
+    /// Where the gateway listens, unless `--listen` says: `0.0.0.0:7443`.
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 /// `[console]`.

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use color_eyre::eyre::{Report, WrapErr as _};
 use sla_proto::Peer;
-use sla_proto::peer::Claims;
+use sla_proto::peer::{Claims, Trust};
 use sla_runtime::processes::Neighbour;
+use sla_source::redact_url;
 
+use super::cover::{self, is_covered};
 use super::plan::Serve;
-use crate::config::{ConfigError, PeersConfig};
+use crate::config::{ConfigError, PeersConfig, TlsConfig};
 
 /// A shorter secret can be guessed.
 const MIN_SECRET_CHARS: usize = 16;
@@ -36,20 +38,54 @@ fn read(path: &Path) -> Result<Arc<str>, Report> {
     Ok(secret.into())
 }
 
+/// Whom this process trusts where it calls others, and the certificate that it shows them.
+pub(super) fn trust(tls: &TlsConfig) -> Result<Trust, Report> {
+    let identity = tls.cert_file.as_deref().zip(tls.key_file.as_deref());
+    cover::trust(tls.ca_file.as_deref(), identity)
+}
+
 /// Peers of the roles that do not run here, as far as they have an address. They are dialled when they are first used.
 pub(super) fn elsewhere(
     config: &PeersConfig,
     run: &Serve,
     secret: Option<&str>,
+    trust: &Trust,
 ) -> Result<BTreeMap<String, Peer>, Report> {
     let claims = secret.map_or_else(Claims::default, |secret| Claims::default().with_secret(secret));
     let mut peers = BTreeMap::new();
     for (role, address) in config.addresses() {
         if !address.is_empty() && !run.has(role) {
-            peers.insert(role.to_owned(), Peer::lazy_tcp(address)?.claiming(claims.clone()));
+            if !run.insecure && !is_covered(address) {
+                return Err(in_the_clear(role, address).into());
+            }
+            peers.insert(
+                role.to_owned(),
+                Peer::lazy_tcp(address, trust)?.claiming(claims.clone()),
+            );
         }
     }
     Ok(peers)
+}
+
+/// The keys of the addresses.
+const KEYS: [(&str, &str); 5] = [
+    ("account", "peers.account"),
+    ("etl", "peers.etl"),
+    ("storage", "peers.storage"),
+    ("sla", "peers.sla"),
+    ("retrieval", "peers.retrieval"),
+];
+
+fn in_the_clear(role: &str, address: &str) -> ConfigError {
+    ConfigError::Rule {
+        key: KEYS
+            .iter()
+            .find(|(word, _)| *word == role)
+            .map_or("peers", |(_, key)| key),
+        value: redact_url(address),
+        rule: "what passes to another host, the secret of the roles too, must be encrypted".to_owned(),
+        fix: "use https:// with certificates there ([tls]), or say --insecure".to_owned(),
+    }
 }
 
 /// The processes behind these peers, each once, with the roles it is called for.
@@ -100,15 +136,19 @@ mod tests {
             roles: vec!["etl".to_owned()],
             ..Serve::default()
         };
-        let peers = elsewhere(&config, &run, None).unwrap();
+        let trust = Trust::default();
+        let peers = elsewhere(&config, &run, None, &trust).unwrap();
         assert_eq!(peers.keys().collect::<Vec<_>>(), ["storage"]);
         let neighbours = neighbours(&config, &peers);
         assert_eq!(neighbours.len(), 1);
         assert_eq!(neighbours[0].roles, ["storage"]);
-        let wrong = PeersConfig {
-            sla: "not an address".to_owned(),
-            ..PeersConfig::default()
-        };
-        assert!(elsewhere(&wrong, &run, None).is_err());
+        for address in ["not an address", "http://10.0.0.1:7000"] {
+            let wrong = PeersConfig {
+                sla: address.to_owned(),
+                ..PeersConfig::default()
+            };
+            let error = elsewhere(&wrong, &run, None, &trust).unwrap_err().to_string();
+            assert!(error.contains("peers.sla") && error.contains(address), "{error}");
+        }
     }
 }

@@ -15,12 +15,18 @@ pub struct Serve {
     pub roles: Vec<String>,
     /// A TCP port beside the Unix socket.
     pub listen: Option<SocketAddr>,
+    /// Ports and peers may be in the clear beyond this host.
+    pub insecure: bool,
 }
 
 impl Serve {
     /// Whether the role `word` runs here.
     pub(super) fn has(&self, word: &str) -> bool {
-        self.roles.is_empty() || self.roles.iter().any(|role| role == word)
+        if self.roles.is_empty() {
+            // Without a port there is nobody for a gateway to let in.
+            return word != "gateway" || self.listen.is_some();
+        }
+        self.roles.iter().any(|role| role == word)
     }
 
     /// Whether the metric source must be configured.

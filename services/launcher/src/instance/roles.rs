@@ -7,6 +7,7 @@ use color_eyre::eyre::{Report, eyre};
 use sla_account::{AccountOptions, AccountService};
 use sla_domain::{Clock, SourceId};
 use sla_etl::{EtlOptions, EtlService};
+use sla_gateway::{GatewayOptions, GatewayService};
 use sla_manager::{SlaOptions, SlaService};
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::server::v1::GetServerInfoResponse;
@@ -46,7 +47,7 @@ pub struct Wiring<'a> {
 }
 
 /// The words of all roles, in the order in which they start: a store that cannot be opened ends the process first.
-pub(crate) const ROLES: [&str; 5] = ["storage", "account", "etl", "sla", "retrieval"];
+pub(crate) const ROLES: [&str; 6] = ["storage", "account", "etl", "sla", "retrieval", "gateway"];
 
 /// The roles of this process.
 pub struct Roles {
@@ -85,13 +86,21 @@ pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
     let secret = peers::secret(&wiring.config.peers)?;
     let metrics = Metrics::default();
     let (here, late) = Peer::late();
-    let elsewhere = peers::elsewhere(&wiring.config.peers, wiring.run, secret.as_deref())?;
+    let trust = peers::trust(&wiring.config.tls)?;
+    let elsewhere = peers::elsewhere(&wiring.config.peers, wiring.run, secret.as_deref(), &trust)?;
     let neighbours = peers::neighbours(&wiring.config.peers, &elsewhere);
+    // The gateway speaks for the processes behind it.
+    let beyond = if wiring.run.has("gateway") {
+        elsewhere.keys().cloned().collect()
+    } else {
+        Vec::new()
+    };
     let peer = here.routed(elsewhere);
     let guard = GuardLayer::default()
         .trusting(secret.clone())
         .asking(gate(&wiring, &peer))
-        .measured(&metrics);
+        .measured(&metrics)
+        .standing_for(sla_gateway::rpc_of);
     let pool = match wiring.config.etl.threads {
         0 => CpuPool::per_core(),
         threads => CpuPool::new(threads),
@@ -106,17 +115,18 @@ pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
     tell_process(&metrics, &wiring, &parts.pool);
     let mut running = Vec::new();
     for word in ROLES.into_iter().filter(|word| wiring.run.has(word)) {
-        running.push(role(word, &wiring, &neighbours, parts.clone()).await?);
+        running.push(role(word, &wiring, &neighbours, &beyond, parts.clone()).await?);
     }
     let facts = ServerFacts {
         info: facts(&wiring, &running),
         has_source: wiring.run.has("etl") || !wiring.config.peers.etl.is_empty(),
         neighbours,
         metrics: metrics.clone(),
+        beyond: beyond.clone(),
     };
-    let health = RoleHealth::server(&facts.info.roles, parts.shutdown.clone());
+    let health = RoleHealth::server(&facts.info.roles, parts.shutdown.clone()).beyond(beyond, parts.peer.clone());
     let info = ServerInfo::server(facts, parts.peer, parts.clock, parts.shutdown);
-    let every_process = Routes::new(info).add_service(health);
+    let every_process = Routes::new(info).add_service(health.into_server());
     let routes = running.iter().fold(every_process, |routes, role| role.routes(routes));
     let routes = sla_runtime::server::with_reflection(routes)?;
     late.fill(sla_runtime::server::local(routes.clone(), &guard));
@@ -166,6 +176,7 @@ async fn role(
     word: &str,
     wiring: &Wiring<'_>,
     neighbours: &[Neighbour],
+    beyond: &[String],
     parts: Parts,
 ) -> Result<Box<dyn Role>, Report> {
     let Wiring { config, paths, run, .. } = *wiring;
@@ -185,6 +196,12 @@ async fn role(
             Box::new(EtlService::start(etl_options(config, paths), sources, stream, parts)?)
         }
         "sla" => Box::new(SlaService::start(sla_options(config, run), parts)?),
+        "gateway" => Box::new(GatewayService::start(
+            GatewayOptions {
+                beyond: beyond.to_vec(),
+            },
+            parts,
+        )),
         "retrieval" => Box::new(RetrievalService::start(RetrievalOptions::default(), parts)?),
         _ => return Err(eyre!("there is no role {word}: give one of {}", ROLES.join(", "))),
     })

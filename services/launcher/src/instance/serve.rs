@@ -8,14 +8,14 @@ use color_eyre::eyre::{Report, WrapErr as _};
 use sla_domain::{Clock, ManualClock, SystemClock};
 use sla_runtime::metrics::door::MetricsDoor;
 use sla_runtime::metrics::{Metrics, single};
-use sla_runtime::server::{Connections, TcpDoor, UnixDoor};
+use sla_runtime::server::{Connections, Cover, TcpDoor, UnixDoor};
 use sla_runtime::shutdown::{DRAIN_LIMIT, Shutdown};
 use sla_runtime::telemetry;
 
 use super::paths::Paths;
 use super::plan::Serve;
 use super::roles::{self, Roles, Wiring};
-use super::{agreements, folder, lock};
+use super::{agreements, cover, folder, lock, peers};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 
@@ -28,8 +28,16 @@ const SAME_WISH: Duration = Duration::from_millis(500);
 /// How long closing the database may take: its write-ahead log is folded into the file.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
+/// What a start would refuse before it binds anything: certificates, the secret and the addresses of peers.
+pub(crate) fn check(config: &Config, run: &Serve) -> Result<Cover, Report> {
+    let secret = peers::secret(&config.peers)?;
+    peers::elsewhere(&config.peers, run, secret.as_deref(), &peers::trust(&config.tls)?)?;
+    cover::cover(&config.tls, run.insecure)
+}
+
 /// Runs until it is asked to end.
 pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Report> {
+    let cover = check(&config, &run)?;
     prepare(&paths)?;
     let _log = telemetry::to_file(&paths.log, "sla", &config.log.level)?;
     let _only_one = lock::take(&paths.data, &paths.socket).await?;
@@ -41,7 +49,11 @@ pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Repor
     };
     let door = UnixDoor::bind(&paths.socket, paths.audience()).await?;
     let port = match run.listen {
-        Some(address) => Some(TcpDoor::bind(address).await?),
+        Some(address) => {
+            let door = TcpDoor::bind(address, cover).await?;
+            let is_for_roles = config.peers.secret_file.is_some() && !run.has("gateway");
+            Some(if is_for_roles { door.for_roles() } else { door })
+        }
         None => None,
     };
     let metrics_door = match config.metrics.address()? {
@@ -66,7 +78,11 @@ pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Repor
     if run.demo.is_some() {
         shutdown.spawn("demo agreements", agreements::make(local, shutdown.clone()));
     }
-    let connections = Connections::default();
+    let connections = if run.has("gateway") {
+        Connections::of_gateway(allow_files())
+    } else {
+        Connections::default()
+    };
     if let Some(door) = metrics_door {
         tracing::info!(address = %door.address, "metrics at /metrics");
         shutdown.spawn("metrics", door.serve(metrics.clone(), shutdown.clone()));
@@ -140,6 +156,21 @@ fn prepare(paths: &Paths) -> Result<(), Report> {
         folder::mend(folder).wrap_err_with(|| format!("cannot close {} to others", folder.display()))?;
     }
     Ok(())
+}
+
+/// Takes all the open files that this process may have; how many that is.
+fn allow_files() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let allowed = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    allowed.unwrap_or(u64::MAX)
 }
 
 /// The first signal ends the instance in order, a second one at once. Some send one twice, to the process and to its group:

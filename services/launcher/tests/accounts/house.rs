@@ -7,7 +7,7 @@ use sla_domain::{Clock as _, ManualClock, SystemClock};
 use sla_launcher::config::Config;
 use sla_launcher::instance::{self, Demo, Paths, Roles, Running, Serve, Wiring};
 use sla_proto::account::v1::{AddUserRequest, CreateTokenRequest, LoginRequest, LoginResponse};
-use sla_proto::peer::{Bearer, Rank};
+use sla_proto::peer::{Bearer, Rank, Trust};
 use sla_proto::{LateRoutes, Peer};
 use sla_runtime::server::{Audience, Connections, TcpDoor, UnixDoor};
 use sla_runtime::shutdown::Shutdown;
@@ -106,7 +106,10 @@ impl House {
     /// Over TCP, with this token or as a stranger.
     pub(crate) async fn over_tcp(&self, token: Option<&str>) -> Peer {
         let bearer = token.map_or_else(Bearer::default, Bearer::holding);
-        Peer::connect_tcp(&self.address).await.unwrap().bearing(bearer)
+        Peer::connect_tcp(&self.address, &Trust::default())
+            .await
+            .unwrap()
+            .bearing(bearer)
     }
 
     /// Adds a user who logs in with [`PASSWORD`].

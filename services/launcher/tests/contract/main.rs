@@ -6,7 +6,9 @@
     reason = "a test that cannot go on shall fail where it stands"
 )]
 
+mod authority;
 mod estate;
+mod gateway;
 mod suite;
 
 use std::collections::BTreeMap;
@@ -17,10 +19,10 @@ use sla_domain::{Clock as _, ManualClock, SystemClock};
 use sla_launcher::config::Config;
 use sla_launcher::instance::{self, Demo, Paths, Roles, Serve, Wiring};
 use sla_proto::Peer;
-use sla_proto::peer::Claims;
+use sla_proto::peer::{Claims, Trust};
 use sla_proto::server::v1::{GetServerInfoRequest, ListProcessesRequest, StopServerRequest};
 use sla_proto::storage::v1::PutStoredSetRequest;
-use sla_runtime::server::{Audience, Connections, TcpDoor, UnixDoor};
+use sla_runtime::server::{Audience, Connections, Cover, TcpDoor, UnixDoor};
 use sla_runtime::shutdown::Shutdown;
 use tonic::Code;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -61,7 +63,9 @@ async fn the_contract_holds_over_every_transport() {
     } = roles.await.unwrap();
 
     let unix = UnixDoor::bind(&paths.socket, Audience::Owner).await.unwrap();
-    let tcp = TcpDoor::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let tcp = TcpDoor::bind("127.0.0.1:0".parse().unwrap(), Cover::Host)
+        .await
+        .unwrap();
     let address = format!("http://{}", tcp.address);
     let served = unix.serve(routes.clone(), guard.clone(), Connections::default(), shutdown.clone());
     shutdown.spawn("unix", async move { served.await.unwrap() });
@@ -71,7 +75,7 @@ async fn the_contract_holds_over_every_transport() {
     let peers = [
         ("local", local.clone()),
         ("unix", Peer::connect_unix(&paths.socket).await.unwrap()),
-        ("tcp", Peer::connect_tcp(&address).await.unwrap()),
+        ("tcp", Peer::connect_tcp(&address, &Trust::default()).await.unwrap()),
     ];
     for (transport, peer) in &peers {
         suite(transport, peer, &local).await;
@@ -131,7 +135,9 @@ async fn the_contract_holds_over_kafka() {
 async fn holds_over(estate: Estate) {
     let of = |claims: &Claims| -> BTreeMap<String, Peer> {
         let peers = estate.addresses().map(|(role, address)| {
-            let peer = Peer::lazy_tcp(&address).unwrap().claiming(claims.clone());
+            let peer = Peer::lazy_tcp(&address, &Trust::default())
+                .unwrap()
+                .claiming(claims.clone());
             (role.to_owned(), peer)
         });
         peers.collect()

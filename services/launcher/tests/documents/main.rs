@@ -26,6 +26,12 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
     ("sla --instance …", "opens the console on a server: tests/prometheus.rs"),
     ("sla serve…", "stays until it is stopped: tests/ending.rs"),
+    ("sla --connect …", "goes to another host: tests/contract"),
+    ("sla check --connect …", "goes to another host: tests/contract"),
+    (
+        "sla config check --roles …",
+        "wants the files of /etc/sla: tests/contract",
+    ),
     ("sla stop", "would end the instance all others ask: tests/prometheus.rs"),
     (
         "sla metrics --source …",

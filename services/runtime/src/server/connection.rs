@@ -16,13 +16,15 @@ use tokio::time::{Interval, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
-use crate::caller::{Connection, End, Way};
+use crate::caller::{Connection, End};
 
 /// Connections that one door holds open at once; below the usual limit of 1024 open files, which the database and the
 /// source share.
 const MAX_CONNECTIONS: usize = 512;
-/// Of these, one user or address may hold this many.
-const MAX_SHARE: usize = 384;
+/// The same of a gateway, which holds no file but connections.
+const MAX_GATEWAY_CONNECTIONS: usize = 4_096;
+/// Of all places, one user or address may hold three quarters.
+const SHARE: (usize, usize) = (3, 4);
 /// How soon a new connection must have sent the first words of HTTP/2 …
 const PREFACE_LIMIT: Duration = Duration::from_secs(3);
 /// … which are this many bytes (RFC 9113, 3.4).
@@ -49,20 +51,44 @@ impl Holder {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Places {
+    most: usize,
     open: usize,
     ever: usize,
     held: HashMap<Holder, usize>,
 }
 
 /// How many connections are open now and have ever been, over all doors that share it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Connections {
     places: Arc<Mutex<Places>>,
 }
 
+impl Default for Connections {
+    fn default() -> Self {
+        Self::at_most(MAX_CONNECTIONS)
+    }
+}
+
 impl Connections {
+    /// Of a gateway: as many as the process may open files for (`files`), a few of which it needs itself.
+    pub fn of_gateway(files: u64) -> Self {
+        let files = usize::try_from(files).unwrap_or(usize::MAX);
+        Self::at_most(MAX_GATEWAY_CONNECTIONS.min(files / 2).max(MAX_CONNECTIONS))
+    }
+
+    fn at_most(most: usize) -> Self {
+        Self {
+            places: Arc::new(Mutex::new(Places {
+                most,
+                open: 0,
+                ever: 0,
+                held: HashMap::new(),
+            })),
+        }
+    }
+
     /// Open now.
     pub fn open(&self) -> usize {
         self.places().open
@@ -78,19 +104,18 @@ impl Connections {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Those of `incoming` for which there is a place; the others are closed at once. `end_of` says who is there, `None` that
+    /// Those of `incoming` for which there is a place; the others are closed at once. `whose` says who is there, `None` that
     /// nobody may be. All are cut when `cut` falls.
     pub(super) fn admitted<S: Send + 'static>(
         self,
         incoming: impl Stream<Item = io::Result<S>>,
-        way: Way,
-        end_of: impl Fn(&S) -> Option<End>,
+        whose: impl Fn(&S) -> Option<Connection>,
         cut: CancellationToken,
     ) -> impl Stream<Item = io::Result<CountedStream<S>>> {
         incoming.filter_map(move |stream| {
             let stream = match stream {
-                Ok(stream) => end_of(&stream)
-                    .and_then(|end| self.admit(stream, end, way, &cut))
+                Ok(stream) => whose(&stream)
+                    .and_then(|connection| self.admit(stream, connection, &cut))
                     .map(Ok),
                 Err(error) => Some(Err(error)),
             };
@@ -98,12 +123,17 @@ impl Connections {
         })
     }
 
-    fn admit<S>(&self, inner: S, end: End, way: Way, cut: &CancellationToken) -> Option<CountedStream<S>> {
-        let holder = Holder::of(end);
+    fn admit<S>(&self, inner: S, connection: Connection, cut: &CancellationToken) -> Option<CountedStream<S>> {
+        let holder = Holder::of(connection.end());
         let mut places = self.places();
         let held = places.held.get(&holder).copied().unwrap_or(0);
-        if places.open >= MAX_CONNECTIONS || held >= MAX_SHARE {
-            tracing::warn!(?end, open = places.open, held, "too many connections: one was closed");
+        if places.open >= places.most || held >= places.most * SHARE.0 / SHARE.1 {
+            tracing::warn!(
+                ?holder,
+                open = places.open,
+                held,
+                "too many connections: one was closed"
+            );
             return None;
         }
         places.open += 1;
@@ -117,7 +147,7 @@ impl Connections {
                 connections: self.clone(),
             },
             cut_falls: Box::pin(cut.clone().cancelled_owned()),
-            connection: Connection::new(end, way),
+            connection,
             look: tokio::time::interval(LOOK_EVERY),
             preface: Some(Preface {
                 missing: PREFACE_BYTES,
@@ -226,9 +256,14 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
+    use crate::caller::Way;
 
     fn admit<S>(connections: &Connections, stream: S, uid: u32) -> Option<CountedStream<S>> {
-        connections.admit(stream, End::User(uid), Way::Socket, &CancellationToken::new())
+        connections.admit(
+            stream,
+            Connection::new(End::User(uid), Way::Socket),
+            &CancellationToken::new(),
+        )
     }
 
     #[tokio::test]
@@ -240,7 +275,7 @@ mod tests {
                 .collect()
         };
         let greedy = take(1, MAX_CONNECTIONS);
-        assert_eq!(greedy.len(), MAX_SHARE, "a share, not all");
+        assert_eq!(greedy.len(), MAX_CONNECTIONS * 3 / 4, "a share, not all");
         let others = take(2, MAX_CONNECTIONS);
         assert_eq!(greedy.len() + others.len(), MAX_CONNECTIONS);
         assert!(take(3, 1).is_empty());
@@ -281,7 +316,7 @@ mod tests {
         let cut = CancellationToken::new();
         let (_client, server) = tokio::io::duplex(64);
         let mut server = Connections::default()
-            .admit(server, End::Unknown, Way::Network, &cut)
+            .admit(server, Connection::new(End::Unknown, Way::Network), &cut)
             .unwrap();
         let begun = Instant::now();
         let (read, ()) = tokio::join!(server.read_u8(), async { cut.cancel() });

@@ -9,6 +9,7 @@ use sla_analysis::seasonality;
 use sla_analysis::statistics::{moments, quantile};
 use sla_analysis::{Degenerate, arima, pool};
 use sla_domain::Invalid;
+use sla_views::Seconds;
 
 use super::wish::{Given, Wish, names};
 use super::{smoothing, stretch};
@@ -48,7 +49,7 @@ pub(super) fn all(series: &Measured, wish: &Wish) -> Result<Value, Invalid> {
     }
     put("step_seconds", series.step_json());
     if let Some(over_ms) = series.rate_over_ms {
-        put("rate_over_s", crate::command::json::seconds(over_ms));
+        put("rate_over_s", Seconds(over_ms).json());
     }
     put("basic", basic(&series.samples.values));
     put("adf", json!({ "c_AIC": or_reason(adf(&seen)) }));
@@ -144,7 +145,7 @@ fn seasonality_json(seasons: &Result<Vec<seasonality::Season>, Degenerate>, step
             .map(|season| {
                 json!({
                     "period": season.period,
-                    "period_s": crate::command::json::seconds(season.period as i64 * step_ms),
+                    "period_s": Seconds(season.period as i64 * step_ms),
                     "strength": season.strength,
                 })
             })

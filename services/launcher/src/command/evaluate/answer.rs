@@ -1,12 +1,12 @@
 //! What `sla evaluate` says, in one shape whether it came from a file or from a service.
 
-use crate::command::json::{seconds, side_word, state_word, word};
 use color_eyre::eyre::{Report, eyre};
 use serde_json::{Value, json};
 use sla_domain::{Evaluation, Query, SafeText, State, Unit, duration, instant, quantity};
 use sla_proto::convert;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1::{self as wire, EvaluateResponse, WindowResult};
+use sla_views::{Seconds, side_word, state_word, word};
 
 /// The judgement of one series, or of several together.
 #[derive(Debug, Clone, Default)]
@@ -176,9 +176,9 @@ impl Answer {
         }
         if !self.problem.is_empty() {
             json["problem"] = json!(self.problem);
-            json["cause"] = word(&self.source.problem_cause);
-            json["hint"] = word(&self.source.problem_hint);
-            json["redirect_to"] = word(&self.source.redirect_to);
+            json["cause"] = json!(word(&self.source.problem_cause));
+            json["hint"] = json!(word(&self.source.problem_hint));
+            json["redirect_to"] = json!(word(&self.source.redirect_to));
         }
         json
     }
@@ -270,16 +270,16 @@ impl Judged {
 
     fn json(&self) -> Value {
         let mut json = json!({
-            "window_s": seconds(self.window_ms),
+            "window_s": Seconds(self.window_ms),
             "intervals": self.intervals.iter().map(Interval::json).collect::<Vec<_>>(),
-            "violated_s": seconds(self.violated_ms),
-            "covered_s": seconds(self.covered_ms),
+            "violated_s": Seconds(self.violated_ms),
+            "covered_s": Seconds(self.covered_ms),
             "coverage": self.coverage(),
             "samples": self.samples,
             "samples_violating": self.samples_violating,
             "samples_nan": self.samples_nan,
-            "bad_s": seconds(self.bad_ms),
-            "judged_s": seconds(self.counted_ms),
+            "bad_s": Seconds(self.bad_ms),
+            "judged_s": Seconds(self.counted_ms),
             "state": self.state,
         });
         if let Some(labels) = &self.labels {

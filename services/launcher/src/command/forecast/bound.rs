@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use sla_analysis::arima;
 use sla_analysis::pool::{History, MAX_HORIZON_STEPS, Question, Side, Threshold};
 use sla_domain::{Invalid, Query, Unit, duration, quantity};
+use sla_views::Seconds;
 
 use crate::cli::{ForecastArgs, Input};
 use crate::command::csv_file::CsvColumns;
 use crate::command::input::{self, Measured};
 use crate::command::table::table;
-use crate::command::{Session, json as json_shapes, outlook};
+use crate::command::{Session, outlook};
 use crate::exit::Exit;
 use crate::output;
 
@@ -186,8 +187,8 @@ impl Answer<'_> {
         });
         json!({
             "labels": self.series.labels,
-            "rate_over_s": self.series.rate_over_ms.map(json_shapes::seconds),
-            "horizon_s": json_shapes::seconds(self.horizon_ms),
+            "rate_over_s": self.series.rate_over_ms.map(Seconds),
+            "horizon_s": Seconds(self.horizon_ms),
             "n": self.series.samples.len(),
             "rows": rows.collect::<Vec<_>>(),
         })

@@ -1,15 +1,14 @@
 //! `sla metrics --history 7d`: how each statistic of a series went over the runs that stored it.
 
 use color_eyre::eyre::Report;
-use serde_json::{Value, json};
 use sla_domain::{Clock as _, SystemClock, Unit, duration, quantity};
 use sla_proto::result::v1::WindowStatistics;
 use sla_proto::result::v1::series_result::Outcome;
 use sla_proto::retrieval::v1::{GetSeriesHistoryRequest, GetSeriesHistoryResponse, HistoryEntry};
 use sla_proto::series::v1::Query;
 use sla_proto::{Peer, convert};
+use sla_views::SeriesHistory;
 
-use super::super::json;
 use super::super::table::table;
 use super::stored;
 use crate::exit::Exit;
@@ -65,33 +64,13 @@ pub(super) async fn show(
     }
     let found = histories.iter().any(|history| !history.entries.is_empty());
     if as_json {
-        output::print_json(&Value::from(histories.iter().map(history_json).collect::<Vec<_>>()));
+        output::print_json(&histories.iter().map(SeriesHistory::from).collect::<Vec<_>>());
     } else if found {
         output::print(&histories.iter().map(text).collect::<String>());
     } else {
         output::print("no run has stored a result of such a series in that time");
     }
     Ok(if found { Exit::OK } else { Exit::NO_DATA })
-}
-
-fn history_json(history: &GetSeriesHistoryResponse) -> Value {
-    let series = history.series.as_ref();
-    let entry = |entry: &HistoryEntry| {
-        let mut result = entry.result.clone().unwrap_or_default();
-        result.series.clone_from(&history.series);
-        let mut json = json::series_result(&result);
-        json["run"] = json!(result.run_id);
-        if !json["forecast"].is_null() {
-            json["forecast"]["coming"] = json::forecast_summary(entry.coming.as_ref());
-        }
-        json
-    };
-    json!({
-        "labels": json::labels(series),
-        "source": series.map(|series| series.source.clone()),
-        "truncated": history.truncated,
-        "history": history.entries.iter().map(entry).collect::<Vec<_>>(),
-    })
 }
 
 /// The windows of one run's result: of the rate for a counter, as people read it.

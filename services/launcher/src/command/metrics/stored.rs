@@ -2,13 +2,12 @@
 
 use color_eyre::eyre::Report;
 use prost_types::Timestamp;
-use serde_json::{Value, json};
 use sla_domain::{Clock as _, SafeText, SystemClock, duration, instant};
 use sla_proto::retrieval::v1::{ListStoredRowsRequest, StoredRow};
 use sla_proto::series::v1::Query;
 use sla_proto::{Peer, convert};
+use sla_views::SeriesResult;
 
-use super::super::json;
 use super::words::of_results;
 use crate::exit::Exit;
 use crate::output;
@@ -22,7 +21,7 @@ const MAX_ROWS: usize = 2_000;
 pub(super) async fn show(peer: &Peer, queries: &[Query], source: &str, as_json: bool) -> Result<Exit, Report> {
     let rows = rows(peer, queries, source).await?;
     if as_json {
-        output::print_json(&Value::from(rows.iter().map(row_json).collect::<Vec<_>>()));
+        output::print_json(&rows.iter().map(SeriesResult::from).collect::<Vec<_>>());
     } else if rows.is_empty() {
         output::print("no run has stored a result of such a series; `sla run` starts one");
     } else {
@@ -56,16 +55,6 @@ pub(super) async fn rows(peer: &Peer, queries: &[Query], source: &str) -> Result
             return Ok(rows);
         }
     }
-}
-
-fn row_json(row: &StoredRow) -> Value {
-    let mut json = json::series_result(&row.result.clone().unwrap_or_default());
-    json["stored"] = json!({
-        "statistics": json::time(row.statistics_as_of.as_ref()),
-        "metadata": json::time(row.metadata_as_of.as_ref()),
-        "forecast": json::time(row.forecast_as_of.as_ref()),
-    });
-    json
 }
 
 /// The table of figures, and above it how old they are.

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use sla_domain::{SafeText, instant};
 use sla_proto::account::v1::{AuditEntry, ListAuditRequest};
 use sla_proto::convert;
+use sla_views as views;
 
 use crate::cli::AuditArgs;
-use crate::command::{Session, json as messages, table};
+use crate::command::{Session, table};
 use crate::exit::Exit;
 use crate::output;
 
@@ -86,12 +87,12 @@ fn whole(entry: &AuditEntry) -> String {
 fn entry_json(entry: &AuditEntry) -> Value {
     json!({
         "id": entry.id,
-        "at": messages::time(entry.at.as_ref()),
+        "at": views::time(entry.at.as_ref()),
         "author": entry.author,
         "action": entry.action,
         "subject": entry.subject,
-        "before": messages::word(&entry.before),
-        "after": messages::word(&entry.after),
+        "before": views::word(&entry.before),
+        "after": views::word(&entry.after),
     })
 }
 

@@ -6,10 +6,11 @@ use sla_domain::instant;
 use sla_proto::account::v1::{CreateTokenRequest, ListSessionsRequest, RevokeSessionRequest, Session as Opened};
 use sla_proto::peer::Rank;
 use sla_proto::{Peer, convert};
+use sla_views as views;
 
 use super::keyring;
 use crate::cli::{SessionAction, SessionArgs, TokenAction, TokenArgs};
-use crate::command::{Session, json as messages, table};
+use crate::command::{Session, table};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -138,11 +139,11 @@ pub(super) fn session_json(opened: &Opened) -> Value {
         "id": opened.id,
         "user": opened.user,
         "role": rank_word(opened),
-        "token_name": messages::word(&opened.token_name),
-        "client": messages::word(&opened.client),
-        "created": messages::time(opened.created.as_ref()),
-        "last_call": messages::time(opened.seen.as_ref()),
-        "expires": messages::time(opened.expires.as_ref()),
+        "token_name": views::word(&opened.token_name),
+        "client": views::word(&opened.client),
+        "created": views::time(opened.created.as_ref()),
+        "last_call": views::time(opened.seen.as_ref()),
+        "expires": views::time(opened.expires.as_ref()),
         "current": opened.current,
     })
 }

@@ -9,11 +9,12 @@ use sla_proto::account::v1::{
 };
 use sla_proto::convert;
 use sla_proto::peer::Rank;
+use sla_views as views;
 use zeroize::Zeroizing;
 
 use super::secrets;
 use crate::cli::{Secret, UserAction, UserArgs};
-use crate::command::{Session, json as messages, table};
+use crate::command::{Session, table};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -207,7 +208,7 @@ async fn invite(session: &Session, request: CreateInvitationRequest) -> Result<E
     let peer = session.peer().await?;
     let invitation = peer.account().create_invitation(request).await?.into_inner();
     if session.global.json {
-        let expires = messages::time(invitation.expires.as_ref());
+        let expires = views::time(invitation.expires.as_ref());
         output::print_json(&json!({ "code": invitation.code, "expires": expires }));
         return Ok(Exit::OK);
     }
@@ -257,6 +258,6 @@ pub(super) fn user_json(user: &User) -> Value {
         "disabled": user.disabled,
         "uids": user.uids,
         "has_password": user.has_password,
-        "created": messages::time(user.created.as_ref()),
+        "created": views::time(user.created.as_ref()),
     })
 }

@@ -1,0 +1,216 @@
+//! States of objectives and series, and violations.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use sla_proto::violation::v1 as wire;
+
+use crate::objective::Objective;
+use crate::outlook::Outlook;
+use crate::series::{Labels, Point, Source, labels};
+use crate::value::{Seconds, Time, by_window, time, word};
+use crate::word::{side, state_word};
+
+/// A stored violation.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Violation {
+    /// The set of the objective.
+    pub set_id: String,
+    /// The objective.
+    pub objective_id: String,
+    /// Of the objective: grows with every change of query or bounds.
+    pub generation: u32,
+    /// Of the series.
+    pub labels: Labels,
+    /// When it began.
+    pub start: Option<Time>,
+    /// Null while it goes on.
+    pub end: Option<Time>,
+    /// It goes on.
+    pub open: bool,
+    /// `above` or `below`.
+    pub side: Option<&'static str>,
+    /// The worst value.
+    pub worst: f64,
+    /// Distance of the worst value to the bound.
+    pub excess: f64,
+    /// The bound that was broken.
+    pub bound: f64,
+    /// Violating samples.
+    pub samples: u64,
+    /// So far.
+    pub duration_s: Seconds,
+    /// Its objective was deleted, or its query or bounds were changed since; only with `--retired`.
+    pub retired: bool,
+}
+
+impl From<&wire::Violation> for Violation {
+    fn from(violation: &wire::Violation) -> Self {
+        Self {
+            set_id: violation.set_id.clone(),
+            objective_id: violation.objective_id.clone(),
+            generation: violation.generation,
+            labels: labels(violation.series.as_ref()),
+            start: time(violation.start.as_ref()),
+            end: time(violation.end.as_ref()),
+            open: violation.end.is_none(),
+            side: side(violation.side()),
+            worst: violation.worst,
+            excess: violation.excess,
+            bound: violation.bound,
+            samples: violation.samples,
+            duration_s: Seconds(violation.duration_ms),
+            retired: violation.retired,
+        }
+    }
+}
+
+/// What an objective or series did in one window.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct WindowState {
+    /// Intervals that touch the window.
+    pub violations: u64,
+    /// Time outside the range.
+    pub violated_s: Seconds,
+    /// Known time.
+    pub covered_s: Seconds,
+    /// Unknown time.
+    pub unknown_s: Seconds,
+    /// Judged bad, after the missing-data policy.
+    pub bad_s: Seconds,
+    /// Judged in all, after the missing-data policy.
+    pub judged_s: Seconds,
+    /// Known share, 0…1.
+    pub coverage: f64,
+    /// Samples in the window.
+    pub samples: u64,
+    /// Samples outside the range.
+    pub samples_violating: u64,
+    /// NaN and infinite samples that were skipped.
+    pub samples_nan: u64,
+    /// 100 (1 − bad / judged), null below the coverage floor.
+    pub percent_good: Option<f64>,
+    /// The worst value.
+    pub worst: Option<f64>,
+}
+
+fn windows(list: &[wire::WindowResult]) -> BTreeMap<String, WindowState> {
+    by_window(list, |window| {
+        let state = WindowState {
+            violations: window.violations,
+            violated_s: Seconds(window.violated_ms),
+            covered_s: Seconds(window.covered_ms),
+            unknown_s: Seconds(window.unknown_ms),
+            bad_s: Seconds(window.bad_ms),
+            judged_s: Seconds(window.judged_ms),
+            coverage: window.coverage,
+            samples: window.samples,
+            samples_violating: window.samples_violating,
+            samples_nan: window.samples_nan,
+            percent_good: window.percent_good,
+            worst: window.worst,
+        };
+        (window.window_ms, state)
+    })
+}
+
+/// One series of an objective.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SeriesStatus {
+    /// Of the series.
+    pub labels: Labels,
+    /// `ok`, `at_risk`, `violated`, `no_data`, `excluded`.
+    pub state: &'static str,
+    /// Why it is at risk or has no data.
+    pub why: String,
+    /// Newest judged value.
+    pub last: Option<Point>,
+    /// Judged as a per-second rate.
+    pub rate: bool,
+    /// How long a sample holds.
+    pub cap_s: Seconds,
+    /// By window.
+    pub windows: BTreeMap<String, WindowState>,
+    /// The violation that goes on.
+    pub open: Option<Violation>,
+    /// What is expected.
+    pub outlook: Option<Outlook>,
+}
+
+impl From<&wire::SeriesStatus> for SeriesStatus {
+    fn from(series: &wire::SeriesStatus) -> Self {
+        Self {
+            labels: labels(series.series.as_ref()),
+            state: state_word(series.state()),
+            why: series.why.clone(),
+            last: series.last.as_ref().map(Point::from),
+            rate: series.rate,
+            cap_s: Seconds(series.cap_ms),
+            windows: windows(&series.windows),
+            open: series.open.as_ref().map(Violation::from),
+            outlook: series.outlook.as_ref().map(Outlook::from),
+        }
+    }
+}
+
+/// An objective with its state, windows and series.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ObjectiveStatus {
+    /// Name of the set.
+    pub set: String,
+    /// The set of the objective.
+    pub set_id: String,
+    /// The objective.
+    pub objective: Option<Objective>,
+    /// `ok`, `at_risk`, `violated`, `no_data`, `excluded`.
+    pub state: &'static str,
+    /// Why it is at risk or has no data.
+    pub why: String,
+    /// By window.
+    pub windows: BTreeMap<String, WindowState>,
+    /// Worst first, at most 200.
+    pub series: Vec<SeriesStatus>,
+    /// Series with data.
+    pub series_seen: u32,
+    /// Series ever seen.
+    pub series_known: u32,
+    /// Of the series that breaks first.
+    pub outlook: Option<Outlook>,
+    /// When it was judged.
+    pub evaluated: Option<Time>,
+    /// Why the query failed.
+    pub problem: Option<String>,
+}
+
+impl From<&wire::ObjectiveStatus> for ObjectiveStatus {
+    fn from(status: &wire::ObjectiveStatus) -> Self {
+        Self {
+            set: status.set_name.clone(),
+            set_id: status.set_id.clone(),
+            objective: status.objective.as_ref().map(Objective::from),
+            state: state_word(status.state()),
+            why: status.why.clone(),
+            windows: windows(&status.windows),
+            series: status.series.iter().map(SeriesStatus::from).collect(),
+            series_seen: status.series_seen,
+            series_known: status.series_known,
+            outlook: status.outlook.as_ref().map(Outlook::from),
+            evaluated: time(status.evaluated.as_ref()),
+            problem: word(&status.problem),
+        }
+    }
+}
+
+/// The state of a set now, as `sla check` says it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Check {
+    /// The worst of all objectives: `violated`, `no_data`, `at_risk`, `ok`.
+    pub state: &'static str,
+    /// When it was judged.
+    pub evaluated: Option<Time>,
+    /// How the metric source does.
+    pub source: Option<Source>,
+    /// Worst first.
+    pub objectives: Vec<ObjectiveStatus>,
+}
