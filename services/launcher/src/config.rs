@@ -6,6 +6,7 @@ mod error;
 mod keys;
 mod layers;
 mod schema;
+mod storage;
 mod variables;
 
 pub(crate) use bus::BusConfig;

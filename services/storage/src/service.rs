@@ -14,22 +14,24 @@ use crate::follow::Following;
 use crate::grpc::StorageGrpc;
 use crate::grpc::status::StatusGrpc;
 use crate::metrics::StorageMetrics;
-use crate::options::StorageOptions;
+use crate::options::{RetentionOptions, StorageOptions};
 use crate::retention::Retention;
-use crate::sqlite::SqliteStore;
+use crate::sqlite::{Sqlite, SqliteStore};
+use crate::store::SqlStore;
+use crate::transaction::Database;
 use crate::trouble::TRY_EVERY_MS;
 
 /// The running role. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct StorageService {
-    store: SqliteStore,
+pub struct StorageService<D = Sqlite> {
+    store: SqlStore<D>,
     metrics: StorageMetrics,
     following: Following,
     shutdown: Shutdown,
 }
 
 /// Tries to write now and then while writes fail: the trouble is over when the disk has room, not when somebody writes next.
-async fn rescue(store: &SqliteStore) {
+async fn rescue<D: Database>(store: &SqlStore<D>) {
     loop {
         tokio::time::sleep(Duration::from_millis(TRY_EVERY_MS.unsigned_abs())).await;
         if store.is_in_trouble() {
@@ -42,22 +44,47 @@ async fn rescue(store: &SqliteStore) {
 impl StorageService {
     /// Opens the database (makes and migrates it as needed) and starts retention, which ends with the process.
     pub async fn start(options: StorageOptions, parts: Parts) -> Result<Self, StoreError> {
+        let StorageOptions {
+            data_dir,
+            readers,
+            retention,
+        } = options;
+        let for_store = Arc::clone(&parts.clock);
+        let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&data_dir, readers, for_store));
+        let store = opening
+            .await
+            .map_err(|error| StoreError::Crashed(error.to_string()))??;
+        Ok(Self::over(store, retention, parts))
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl StorageService<crate::mysql::Mysql> {
+    /// The same over a database on a server; see [`crate::MysqlStore::open`]. `readers` is the number of reads at once.
+    pub async fn start_on_server(
+        place: crate::server_place::ServerPlace,
+        readers: usize,
+        retention: RetentionOptions,
+        parts: Parts,
+    ) -> Result<Self, StoreError> {
+        let store = crate::MysqlStore::open(place, readers, Arc::clone(&parts.clock)).await?;
+        // Tables of a server do not shrink as their rows go: by size, retention would delete on and on. Age is what counts.
+        let retention = RetentionOptions {
+            max_bytes: u64::MAX,
+            ..retention
+        };
+        Ok(Self::over(store, retention, parts))
+    }
+}
+
+impl<D: Database> StorageService<D> {
+    fn over(store: SqlStore<D>, retention: RetentionOptions, parts: Parts) -> Self {
         let Parts {
             clock,
             shutdown,
             metrics: told,
             ..
         } = parts;
-        let StorageOptions {
-            data_dir,
-            readers,
-            retention,
-        } = options;
-        let for_store = Arc::clone(&clock);
-        let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&data_dir, readers, for_store));
-        let store = opening
-            .await
-            .map_err(|error| StoreError::Crashed(error.to_string()))??;
         let metrics = StorageMetrics::registered(&told);
         store.transactions().register(&told);
         let trouble = store.clone();
@@ -77,12 +104,12 @@ impl StorageService {
                 () = rescue(&rescued) => {}
             }
         });
-        Ok(Self {
+        Self {
             store,
             metrics,
             following,
             shutdown,
-        })
+        }
     }
 
     /// Reads results from `topic` from now on, as one of its readers.
@@ -95,7 +122,7 @@ impl StorageService {
     }
 
     /// The store itself.
-    pub fn store(&self) -> &SqliteStore {
+    pub fn store(&self) -> &SqlStore<D> {
         &self.store
     }
 
@@ -106,7 +133,7 @@ impl StorageService {
 }
 
 #[tonic::async_trait]
-impl Role for StorageService {
+impl<D: Database> Role for StorageService<D> {
     fn name(&self) -> &'static str {
         "storage"
     }

@@ -3,7 +3,7 @@
 use sla_source::redact_url;
 
 /// Keys whose values are never shown.
-pub(super) const SECRET_KEYS: &[&str] = &["source.password", "source.bearer_token"];
+pub(super) const SECRET_KEYS: &[&str] = &["source.password", "source.bearer_token", "storage.password"];
 /// Section of the file whose values are never shown.
 pub(super) const SECRET_SECTION: &str = "source.headers";
 /// Keys without a default: what they are for stands in the schema.
@@ -23,6 +23,8 @@ pub(super) const OPTIONAL_KEYS: &[&str] = &[
     "source.key_file",
     "source.password_file",
     "sources.NAME",
+    "storage.ca_file",
+    "storage.password_file",
     "tls.ca_file",
     "tls.cert_file",
     "tls.client_ca_file",

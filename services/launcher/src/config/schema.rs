@@ -75,6 +75,8 @@ pub struct Config {
     pub(crate) etl: EtlConfig,
     /// The console.
     pub(crate) console: ConsoleConfig,
+    /// Where the role storage keeps what it knows.
+    pub(crate) storage: StorageConfig,
     /// Roles in other processes.
     pub(crate) peers: PeersConfig,
     /// People.
@@ -90,6 +92,23 @@ pub struct Config {
     pub(crate) tls: TlsConfig,
     /// The role gateway.
     pub(crate) gateway: GatewayConfig,
+}
+
+/// `[storage]`: a database server instead of the file in the instance's folder.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StorageConfig {
+    /// `mysql://user@host:3306,host2:3306/database` for MySQL or MariaDB, the nodes of a group separated by commas; empty = a
+    /// file. Needs the cargo feature `mysql`.
+    pub(crate) url: String,
+    /// Password of that user; better in `password_file`, never in the URL.
+    pub(crate) password: String,
+    /// File with the password in its first line, read again at every login.
+    pub(crate) password_file: Option<PathBuf>,
+    /// Certificate authority of the server (PEM); empty = those that browsers trust.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Talk in clear text to a server on another host.
+    pub(crate) insecure: bool,
 }
 
 /// `[source]`: a Prometheus-compatible server.
@@ -484,6 +503,7 @@ impl Config {
         self.metrics.address()?;
         self.check_further_sources()?;
         self.bus.check()?;
+        self.storage.check()?;
         if self.evaluation.windows.is_empty() {
             return rule(
                 "evaluation.windows",

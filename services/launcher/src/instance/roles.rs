@@ -181,14 +181,7 @@ async fn role(
 ) -> Result<Box<dyn Role>, Report> {
     let Wiring { config, paths, run, .. } = *wiring;
     Ok(match word {
-        "storage" => {
-            let results = bus::results(&config.bus, &paths.data)?;
-            let storage = StorageService::start(StorageOptions::in_dir(&paths.data), parts).await?;
-            if let Some(results) = results {
-                storage.follow(results);
-            }
-            Box::new(storage)
-        }
+        "storage" => storage(wiring, parts).await?,
         "account" => Box::new(AccountService::start(account_options(config), parts)?),
         "etl" => {
             let sources = sources(config, run, neighbours, &parts)?;
@@ -205,6 +198,26 @@ async fn role(
         "retrieval" => Box::new(RetrievalService::start(RetrievalOptions::default(), parts)?),
         _ => return Err(eyre!("there is no role {word}: give one of {}", ROLES.join(", "))),
     })
+}
+
+/// The role storage over the server that is configured, else over a file. A demo leaves nothing behind on a server.
+async fn storage(wiring: &Wiring<'_>, parts: Parts) -> Result<Box<dyn Role>, Report> {
+    let options = StorageOptions::in_dir(&wiring.paths.data);
+    let results = bus::results(&wiring.config.bus, &wiring.paths.data)?;
+    #[cfg(feature = "mysql")]
+    if let (Some(place), None) = (wiring.config.storage.server()?, &wiring.run.demo) {
+        let (readers, retention) = (options.readers, options.retention);
+        let storage = StorageService::start_on_server(place, readers, retention, parts).await?;
+        if let Some(results) = results {
+            storage.follow(results);
+        }
+        return Ok(Box::new(storage));
+    }
+    let storage = StorageService::start(options, parts).await?;
+    if let Some(results) = results {
+        storage.follow(results);
+    }
+    Ok(Box::new(storage))
 }
 
 /// The metric sources, the default one first.

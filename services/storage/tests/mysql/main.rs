@@ -4,4 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod conforms;
+mod hash;
+mod kills;
+mod migrates;
 mod servers;
+mod statements;
+mod writers;
