@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::asks::Asks;
 use crate::board::Board;
 use crate::error::SlaError;
+use crate::mandate::Mandate;
 use crate::metrics::SlaMetrics;
 use crate::options::SlaOptions;
 use crate::outlook::board::OutlookBoard;
@@ -59,6 +60,8 @@ pub(crate) struct ManagerCore {
     pub(crate) asks: Asks,
     pub(crate) started: Instant,
     pub(crate) now_requests: mpsc::Sender<NowRequest>,
+    /// Whether this manager judges, and the token of what it writes.
+    pub(crate) mandate: Arc<Mandate>,
 }
 
 impl std::fmt::Debug for ManagerCore {

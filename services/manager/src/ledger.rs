@@ -298,9 +298,9 @@ fn compare_series(
     }
 }
 
-/// Writes rows; durable when it returns. A row that no request can hold is told and left out: it must not stop the ledger
+/// Writes rows under the lease with this token; durable when it returns. A row that no request can hold is told and left out: it must not stop the ledger
 /// of every other objective.
-pub async fn write(peer: &Peer, pending: &LedgerChanges) -> Result<(), SlaError> {
+pub async fn write(peer: &Peer, fence: u64, pending: &LedgerChanges) -> Result<(), SlaError> {
     let cut = pieces(pending.rows.iter().map(|(_, row)| row.clone()), PieceLimits::ROWS);
     for row in &cut.too_large {
         let objective = SafeText::new(&row.objective_id);
@@ -308,7 +308,7 @@ pub async fn write(peer: &Peer, pending: &LedgerChanges) -> Result<(), SlaError>
     }
     for violations in cut.fitting {
         peer.ledger()
-            .put_violations(PutViolationsRequest { violations, fence: 0 })
+            .put_violations(PutViolationsRequest { violations, fence })
             .await
             .map_err(|status| SlaError::upstream("write the ledger", status))?;
     }

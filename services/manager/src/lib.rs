@@ -11,6 +11,7 @@ pub mod evaluation;
 mod gauges;
 pub mod grpc;
 pub mod ledger;
+mod mandate;
 pub mod metrics;
 pub mod options;
 pub mod outlook;

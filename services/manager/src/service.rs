@@ -9,7 +9,9 @@ use sla_runtime::pool::CpuPool;
 use sla_runtime::{Parts, Role};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tonic::Request;
 use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
 
 use crate::asks::Asks;
 use crate::board::Board;
@@ -19,6 +21,7 @@ use crate::evaluation::cadence;
 use crate::gauges;
 use crate::grpc::sets::SetsApi;
 use crate::grpc::violations::ViolationsApi;
+use crate::mandate::{Mandate, give_up, hold};
 use crate::metrics::SlaMetrics;
 use crate::options::{MAX_MESSAGE_BYTES, SlaOptions};
 use crate::outlook::rounds;
@@ -72,7 +75,10 @@ impl SlaService {
             shutdown,
             catalog,
             now_requests,
+            mandate: Arc::new(Mandate::new()),
         });
+        let holding = hold(core.mandate.clone(), core.peer.clone(), core.shutdown.token().clone());
+        core.shutdown.spawn("sla lease", holding);
         core.shutdown
             .spawn("sla evaluation", cadence::run(core.clone(), requests));
         core.shutdown.spawn("sla forecasts", rounds::run(core.clone()));
@@ -86,17 +92,23 @@ impl SlaService {
     }
 }
 
+#[tonic::async_trait]
 impl Role for SlaService {
     fn name(&self) -> &'static str {
         "sla"
     }
 
     fn routes(&self, routes: Routes) -> Routes {
+        let sets = SetServiceServer::new(SetsApi(self.core.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let violations =
+            ViolationServiceServer::new(ViolationsApi(self.core.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let judges = |mandate: Arc<Mandate>| move |request: Request<()>| mandate.refuse_standby().map(|()| request);
         routes
-            .add_service(SetServiceServer::new(SetsApi(self.core.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES))
-            .add_service(
-                ViolationServiceServer::new(ViolationsApi(self.core.clone()))
-                    .max_decoding_message_size(MAX_MESSAGE_BYTES),
-            )
+            .add_service(InterceptedService::new(sets, judges(self.core.mandate.clone())))
+            .add_service(InterceptedService::new(violations, judges(self.core.mandate.clone())))
+    }
+
+    async fn close(&self) {
+        give_up(&self.core.mandate, &self.core.peer).await;
     }
 }

@@ -24,7 +24,7 @@ struct Watcher {
     sequence: u64,
 }
 
-/// Starts telling; the stream ends on shutdown or when its reader is stuck.
+/// Starts telling; the stream ends on shutdown, when its reader is stuck, or when another manager judges.
 pub(crate) fn stream(
     core: &Arc<ManagerCore>,
     asker: Asker,
@@ -57,6 +57,13 @@ impl Watcher {
             let event = tokio::select! {
                 () = token.cancelled() => return,
                 () = self.out.closed() => return,
+                () = self.core.mandate.standby() => {
+                    // Another manager has the news from now on.
+                    if let Err(refusal) = self.core.mandate.refuse_standby() {
+                        let _ = self.out.send_timeout(Err(refusal), WATCH_STUCK).await;
+                    }
+                    return;
+                }
                 _ = heartbeat.tick() => Some(pb::watch_violations_response::Event::Heartbeat(pb::Heartbeat {})),
                 told = news.recv() => match told {
                     Ok(told) => self.event(&told),

@@ -60,7 +60,7 @@ struct DueObjective {
     may_fix: bool,
 }
 
-/// Runs until shutdown.
+/// Runs until shutdown, while this manager is the one that judges.
 pub(crate) async fn run(core: Arc<ManagerCore>, mut requests: tokio::sync::mpsc::Receiver<NowRequest>) {
     let token = core.shutdown.token().clone();
     // Without sets there is nothing to do.
@@ -76,6 +76,23 @@ pub(crate) async fn run(core: Arc<ManagerCore>, mut requests: tokio::sync::mpsc:
         }
         pause = (pause * 2).min(RETRY_EVERY);
     }
+    loop {
+        let term = tokio::select! {
+            () = token.cancelled() => return,
+            term = core.mandate.active() => term,
+        };
+        let Some(term) = term else { return };
+        // What was remembered before another manager judged is no longer so: the ledger is read again.
+        tokio::select! {
+            () = core.mandate.over(term) => {}
+            () = judge_on_and_on(&core, &mut requests) => return,
+        }
+    }
+}
+
+/// Until shutdown.
+async fn judge_on_and_on(core: &ManagerCore, requests: &mut tokio::sync::mpsc::Receiver<NowRequest>) {
+    let token = core.shutdown.token().clone();
     let mut cadence = Cadence::default();
     let mut sets = core.catalog.changes();
     let floor = Duration::from_millis(core.options.floor_ms.unsigned_abs());
@@ -110,7 +127,7 @@ pub(crate) async fn run(core: Arc<ManagerCore>, mut requests: tokio::sync::mpsc:
             waiting.push(request);
         }
         sets.mark_unchanged();
-        let outcome = cadence.evaluate(&core, all).await;
+        let outcome = cadence.evaluate(core, all).await;
         if let Err(error) = &outcome {
             tracing::warn!(error = %error.words(), "an evaluation failed");
             core.metrics.evaluations_failed.inc();
@@ -281,7 +298,7 @@ impl Cadence {
         if pending.is_empty() {
             return Ok(Vec::new());
         }
-        ledger::write(&core.peer, &pending).await?;
+        ledger::write(&core.peer, core.mandate.fence(), &pending).await?;
         let announcements = self.ledger.written(pending, at_ms);
         for announcement in &announcements {
             match announcement {

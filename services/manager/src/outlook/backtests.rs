@@ -155,7 +155,7 @@ impl GoingBacktest {
             row.generation = names.generation;
             row.series_id.clone_from(&names.series_id);
         }
-        store::put(&core.peer, &self.rows).await?;
+        store::put(&core.peer, core.mandate.fence(), &self.rows).await?;
         core.metrics.forecasts_stored.inc_by(self.rows.len() as u64);
         core.metrics.forecasts_scored.inc_by(self.rows.len() as u64);
         tracked.record = of_forecasts(self.rows);

@@ -35,7 +35,7 @@ async fn keep_outcomes(
     if scored.is_empty() {
         return Ok(());
     }
-    let written = store::score(&core.peer, &rows(&scored)).await;
+    let written = store::score(&core.peer, core.mandate.fence(), &rows(&scored)).await;
     for (key, waiting) in scored {
         let Some(tracked) = tracked.get_mut(&key) else {
             continue;
@@ -62,7 +62,7 @@ async fn keep_forecasts(
     if new.is_empty() {
         return Ok(());
     }
-    store::put(&core.peer, &rows(&new)).await?;
+    store::put(&core.peer, core.mandate.fence(), &rows(&new)).await?;
     core.metrics.forecasts_stored.inc_by(new.len() as u64);
     for (key, waiting) in new {
         if let Some(tracked) = tracked.get_mut(&key) {

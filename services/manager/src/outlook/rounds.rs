@@ -28,8 +28,24 @@ pub(crate) struct Rounds {
     backtests: Backtests,
 }
 
-/// Runs until shutdown; nothing is forecast before the first evaluation is on the screens.
+/// Runs until shutdown, while this manager is the one that judges; nothing is forecast before the first evaluation is on the screens.
 pub(crate) async fn run(core: Arc<ManagerCore>) {
+    let token = core.shutdown.token().clone();
+    loop {
+        let term = tokio::select! {
+            () = token.cancelled() => return,
+            term = core.mandate.active() => term,
+        };
+        let Some(term) = term else { return };
+        tokio::select! {
+            () = core.mandate.over(term) => {}
+            () = expect_on_and_on(&core) => return,
+        }
+    }
+}
+
+/// Until shutdown.
+async fn expect_on_and_on(core: &ManagerCore) {
     let token = core.shutdown.token().clone();
     let mut snapshots = core.board.snapshots();
     tokio::select! {
@@ -57,8 +73,8 @@ pub(crate) async fn run(core: Arc<ManagerCore>) {
                 sets.mark_unchanged();
             }
             _ = tick.tick() => {}
-            () = rounds.backtests.turn(&core) => {
-                if let Err(error) = rounds.backtests.step(&core, &mut rounds.tracked).await {
+            () = rounds.backtests.turn(core) => {
+                if let Err(error) = rounds.backtests.step(core, &mut rounds.tracked).await {
                     tracing::debug!(error = %error.words(), "a backtest failed");
                 }
                 continue;
@@ -66,7 +82,7 @@ pub(crate) async fn run(core: Arc<ManagerCore>) {
         }
         tokio::select! {
             () = token.cancelled() => return,
-            done = rounds.round(&core) => if let Err(error) = done {
+            done = rounds.round(core) => if let Err(error) = done {
                 tracing::debug!(error = %error.words(), "a round of forecasts failed");
             }
         }

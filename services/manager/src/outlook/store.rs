@@ -62,10 +62,10 @@ pub async fn load(
 }
 
 /// Inserts forecasts; durable when it returns.
-pub async fn put(peer: &Peer, forecasts: &[ScoredForecast]) -> Result<(), SlaError> {
+pub async fn put(peer: &Peer, fence: u64, forecasts: &[ScoredForecast]) -> Result<(), SlaError> {
     for forecasts in pieces(forecasts.iter().cloned(), PieceLimits::ROWS).fitting {
         peer.ledger()
-            .put_forecasts(PutForecastsRequest { forecasts, fence: 0 })
+            .put_forecasts(PutForecastsRequest { forecasts, fence })
             .await
             .map_err(|status| SlaError::upstream("store forecasts", status))?;
     }
@@ -73,10 +73,10 @@ pub async fn put(peer: &Peer, forecasts: &[ScoredForecast]) -> Result<(), SlaErr
 }
 
 /// Writes outcomes; durable when it returns.
-pub async fn score(peer: &Peer, forecasts: &[ScoredForecast]) -> Result<(), SlaError> {
+pub async fn score(peer: &Peer, fence: u64, forecasts: &[ScoredForecast]) -> Result<(), SlaError> {
     for forecasts in pieces(forecasts.iter().cloned(), PieceLimits::ROWS).fitting {
         peer.ledger()
-            .score_forecasts(ScoreForecastsRequest { forecasts, fence: 0 })
+            .score_forecasts(ScoreForecastsRequest { forecasts, fence })
             .await
             .map_err(|status| SlaError::upstream("score forecasts", status))?;
     }

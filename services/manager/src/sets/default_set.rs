@@ -109,6 +109,11 @@ struct Candidate {
 /// Creates the set once the source answers, if none is stored, and adds to it, while nobody has touched it, until it is
 /// whole or the server has an hour of history: a server that began a minute ago has little to suggest from.
 pub(crate) async fn ensure(core: &ManagerCore) {
+    // One manager suggests, not each.
+    tokio::select! {
+        () = core.shutdown.token().cancelled() => return,
+        _ = core.mandate.active() => {}
+    }
     let mut pause = FIRST_RETRY;
     loop {
         let wait = match attempt(core).await {

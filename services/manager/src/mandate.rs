@@ -1,0 +1,237 @@
+//! The lease under which this manager judges and writes: one of many does, the others stand by and take over when it is
+//! silent.
+//!
+//! While the storage is away nobody can say who holds it. The last holder goes on judging, so that screens stay alive; what it
+//! writes carries its token, and a token that is no longer the newest is refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sla_proto::lease::MANAGER;
+use sla_proto::storage::v1::{AcquireLeaseRequest, Lease, ReleaseLeaseRequest, RenewLeaseRequest};
+use sla_proto::{Peer, convert};
+use sla_runtime::{Problem, reason};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+
+/// How long the lease lasts without a renewal, milliseconds. With [`ASK_EVERY`] and an answer this is below the 15 s that a
+/// takeover may take.
+const KEEP_MS: i64 = 10_000;
+/// Two renewals may be lost.
+const RENEW_EVERY: Duration = Duration::from_secs(3);
+/// How often one that stands by asks.
+const ASK_EVERY: Duration = Duration::from_secs(2);
+/// How long an answer is waited for.
+const ANSWER_LIMIT: Duration = Duration::from_millis(2_500);
+/// The first pause while the storage is not there yet; then it grows.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+
+/// Whether this manager judges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nobody was asked yet.
+    Starting,
+    /// It does, under this token.
+    Active(u64),
+    /// Another one does.
+    Standby(String),
+}
+
+/// What this manager knows of the lease.
+#[derive(Debug)]
+pub(crate) struct Mandate {
+    holder: String,
+    standing: watch::Sender<Standing>,
+}
+
+impl Mandate {
+    /// Of a new process.
+    pub(crate) fn new() -> Self {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let mut random = [0; 8];
+        // A pid and a time that are the same on two hosts of one name: the random part tells them apart.
+        let _ = getrandom::fill(&mut random);
+        let random = u64::from_le_bytes(random);
+        Self {
+            holder: format!("{} pid {} {random:016x}", host.trim(), std::process::id()),
+            standing: watch::Sender::new(Standing::Starting),
+        }
+    }
+
+    /// The token that writes carry; 0 while nobody was asked.
+    pub(crate) fn fence(&self) -> u64 {
+        match *self.standing.borrow() {
+            Standing::Active(token) => token,
+            Standing::Starting | Standing::Standby(_) => 0,
+        }
+    }
+
+    /// Refuses a call while another manager is known to judge: it has the answers.
+    pub(crate) fn refuse_standby(&self) -> Result<(), Status> {
+        match &*self.standing.borrow() {
+            Standing::Standby(holder) => Err(Problem::new(
+                Code::Unavailable,
+                reason::UNAVAILABLE,
+                format!("this manager stands by for the one that judges ({holder})"),
+            )
+            .hint("ask again; the gateway finds the active one")
+            .status()),
+            Standing::Starting | Standing::Active(_) => Ok(()),
+        }
+    }
+
+    /// Waits until this manager judges, and gives its token; `None` at the end of the process.
+    pub(crate) async fn active(&self) -> Option<u64> {
+        let mut standing = self.standing.subscribe();
+        let active = standing
+            .wait_for(|standing| matches!(standing, Standing::Active(_)))
+            .await;
+        match active.as_deref() {
+            Ok(Standing::Active(token)) => Some(*token),
+            _ => None,
+        }
+    }
+
+    /// Waits until `token` is no longer what this manager judges under.
+    pub(crate) async fn over(&self, token: u64) {
+        let mut standing = self.standing.subscribe();
+        // An error is the end of the process.
+        let _ = standing.wait_for(|standing| *standing != Standing::Active(token)).await;
+    }
+
+    /// Waits until another manager judges.
+    pub(crate) async fn standby(&self) {
+        let mut standing = self.standing.subscribe();
+        // An error is the end of the process.
+        let _ = standing
+            .wait_for(|standing| matches!(standing, Standing::Standby(_)))
+            .await;
+    }
+
+    fn is(&self, new: Standing) {
+        self.standing.send_if_modified(|standing| {
+            if *standing == new {
+                return false;
+            }
+            match &new {
+                Standing::Active(token) => tracing::info!(token, "this manager judges"),
+                Standing::Standby(holder) => tracing::info!(holder, "another manager judges; this one stands by"),
+                Standing::Starting => {}
+            }
+            *standing = new;
+            true
+        });
+    }
+
+    /// What an answer says about the lease.
+    fn heard(&self, lease: Option<Lease>, ours: bool) {
+        let lease = lease.unwrap_or_default();
+        self.is(if ours {
+            Standing::Active(lease.token)
+        } else {
+            Standing::Standby(lease.holder)
+        });
+    }
+
+    /// One question to the storage.
+    async fn ask(&self, peer: &Peer) -> Result<(), Status> {
+        let keep = Some(convert::duration(KEEP_MS));
+        let name = MANAGER.to_owned();
+        let token = match *self.standing.borrow() {
+            Standing::Active(token) => Some(token),
+            Standing::Starting | Standing::Standby(_) => None,
+        };
+        if let Some(token) = token {
+            let request = RenewLeaseRequest { name, token, keep };
+            let answer = peer.leases().renew_lease(request).await?.into_inner();
+            self.heard(answer.lease, answer.held);
+        } else {
+            let holder = self.holder.clone();
+            let request = AcquireLeaseRequest { name, holder, keep };
+            match peer.leases().acquire_lease(request).await {
+                // A storage of before leases keeps one manager.
+                Err(status) if status.code() == Code::Unimplemented => self.is(Standing::Active(0)),
+                answer => {
+                    let answer = answer?.into_inner();
+                    self.heard(answer.lease, answer.acquired);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes the lease, holds it, and stands by while another one has it, until shutdown.
+pub(crate) async fn hold(mandate: Arc<Mandate>, peer: Peer, token: CancellationToken) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let asked = tokio::time::timeout(ANSWER_LIMIT, mandate.ask(&peer)).await;
+        let next = match asked {
+            Ok(Ok(())) => {
+                pause = FIRST_PAUSE;
+                if mandate.refuse_standby().is_ok() {
+                    RENEW_EVERY
+                } else {
+                    ASK_EVERY
+                }
+            }
+            Ok(Err(_)) | Err(_) => {
+                pause = (pause * 2).min(ASK_EVERY);
+                pause
+            }
+        };
+        tokio::select! {
+            () = token.cancelled() => return,
+            () = tokio::time::sleep(next) => {}
+        }
+    }
+}
+
+/// Gives the lease up, so that the next one need not wait. One that cannot be given up runs out.
+pub(crate) async fn give_up(mandate: &Mandate, peer: &Peer) {
+    let token = mandate.fence();
+    if token > 0 {
+        let name = MANAGER.to_owned();
+        let request = ReleaseLeaseRequest { name, token };
+        let _ = tokio::time::timeout(ANSWER_LIMIT, peer.leases().release_lease(request)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lease(token: u64, holder: &str) -> Option<Lease> {
+        Some(Lease {
+            token,
+            holder: holder.to_owned(),
+            ..Lease::default()
+        })
+    }
+
+    #[tokio::test]
+    async fn writes_carry_the_token_only_while_it_is_held() {
+        let mandate = Mandate::new();
+        assert_eq!(mandate.fence(), 0);
+        assert!(mandate.refuse_standby().is_ok(), "nobody knows yet");
+        mandate.heard(lease(7, "a"), true);
+        assert_eq!((mandate.fence(), mandate.active().await), (7, Some(7)));
+        mandate.heard(lease(7, "a"), true);
+        let over = mandate.over(7);
+        mandate.heard(lease(8, "b"), false);
+        over.await;
+        assert_eq!(mandate.fence(), 0);
+        let refused = mandate.refuse_standby().unwrap_err();
+        assert!(refused.message().contains("(b)"), "{refused}");
+        mandate.heard(lease(9, "a"), true);
+        assert_eq!(mandate.active().await, Some(9));
+    }
+
+    #[test]
+    fn a_takeover_fits_into_fifteen_seconds() {
+        let longest = Duration::from_millis(KEEP_MS.unsigned_abs()) + ASK_EVERY + ANSWER_LIMIT;
+        assert!(longest <= Duration::from_secs(15), "{longest:?}");
+        assert!(RENEW_EVERY * 3 < Duration::from_millis(KEEP_MS.unsigned_abs()));
+    }
+}
