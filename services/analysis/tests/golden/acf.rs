@@ -1,8 +1,9 @@
 //! Autocorrelations to 1e-11 (1e-3 where the offset eats the digits of the reference), with Bartlett's bands.
 
-use crate::reference::{Report, all, numbers};
+use crate::reference::all;
 use sla_analysis::Degenerate;
 use sla_analysis::acf::{autocorrelation, default_lags};
+use sla_testkit::golden::{Report, numbers};
 
 #[test]
 fn autocorrelations_and_bands() {

@@ -1,8 +1,9 @@
 //! The Dickey–Fuller test against the reference on the standardised series.
 
-use crate::reference::{Report, all, number};
+use crate::reference::all;
 use sla_analysis::Degenerate;
 use sla_analysis::adf::augmented_dickey_fuller;
+use sla_testkit::golden::{Report, number};
 
 /// Series that a regression fits to rounding precision: the reference divides noise by noise, we say so.
 const EXACT: [&str; 6] = [

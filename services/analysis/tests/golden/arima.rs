@@ -1,27 +1,12 @@
 //! ARIMA: the exact likelihood with given parameters, the quality of fits, and the probabilities that follow.
 
-use crate::reference::{Golden, Report, all, number, numbers};
+use crate::reference::{Golden, all};
 use serde_json::Value;
 use sla_analysis::Degenerate;
 use sla_analysis::arima::{Model, Order, Parameters, evaluate, fit, warm_fit};
 use sla_analysis::forecast::Forecast;
 use sla_analysis::normal;
-
-/// Series that a model fits to rounding precision: the reference's likelihood is noise there.
-fn is_exact(file: &str) -> bool {
-    let exact = [
-        "zero",
-        "constant",
-        "1ulp",
-        "alternating",
-        "denormal",
-        "linear_ramp",
-        "quadratic",
-        "sine",
-        "square_p10",
-    ];
-    exact.iter().any(|part| file.contains(part)) || file.starts_with("tiny_")
-}
+use sla_testkit::golden::{Report, is_exact, number, numbers};
 
 /// The likelihoods of `huge_offset_small_var` to 20 digits. The file's values and parameters were read as exact fractions, the d-th differences
 /// formed exactly, and Harvey's filter run in 60 decimal digits from the exact stationary covariance, its variances updated to the last value.

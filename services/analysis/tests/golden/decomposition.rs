@@ -1,8 +1,9 @@
 //! Additive decomposition to 1e-10 standard deviations (0.02 where the offset eats the digits of the reference).
 
-use crate::reference::{Report, all, number, numbers};
+use crate::reference::all;
 use sla_analysis::Degenerate;
 use sla_analysis::decomposition::decompose;
+use sla_testkit::golden::{Report, number, numbers};
 
 #[test]
 fn trend_season_and_remainder() {

@@ -1,10 +1,11 @@
 //! Holt–Winters: strict with given parameters, by quality where an optimiser is involved.
 
-use crate::reference::{Report, all, number, numbers};
+use crate::reference::all;
 use serde_json::Value;
 use sla_analysis::Degenerate;
 use sla_analysis::bins::bins;
 use sla_analysis::holt_winters::{MAX_HORIZON, Parameters, State, extrapolate, filter, fit, warm_fit};
+use sla_testkit::golden::{Report, number, numbers};
 
 fn state(block: &Value) -> State {
     State {

@@ -1,6 +1,7 @@
-//! Reading the golden files, and collecting every deviation before a test fails.
+//! Reading the golden files.
 
 use serde_json::Value;
+use sla_testkit::golden::numbers;
 
 /// One golden file.
 pub(crate) struct Golden {
@@ -32,74 +33,4 @@ pub(crate) fn all() -> Vec<Golden> {
             }
         })
         .collect()
-}
-
-/// A number, also where JSON has none: "nan", "inf", "-inf".
-pub(crate) fn number(value: &Value) -> f64 {
-    match value {
-        Value::Number(n) => n.as_f64().unwrap(),
-        Value::String(s) => match s.as_str() {
-            "nan" => f64::NAN,
-            "inf" => f64::INFINITY,
-            "-inf" => f64::NEG_INFINITY,
-            other => panic!("not a number: {other}"),
-        },
-        other => panic!("not a number: {other}"),
-    }
-}
-
-pub(crate) fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(number).collect()
-}
-
-/// Deviations of one test over all files.
-#[derive(Default)]
-pub(crate) struct Report {
-    checks: usize,
-    failures: Vec<String>,
-}
-
-impl Report {
-    pub(crate) fn check(&mut self, ok: bool, file: &str, key: &str, detail: impl FnOnce() -> String) {
-        self.checks += 1;
-        if !ok {
-            self.failures.push(format!("{file} {key}: {}", detail()));
-        }
-    }
-
-    pub(crate) fn relative(&mut self, file: &str, key: &str, got: f64, want: f64, tolerance: f64) {
-        let ok = got == want || (got - want).abs() <= tolerance * want.abs();
-        self.check(ok, file, key, || {
-            format!(
-                "got {got:?}, want {want:?}, off by {:.2e} of it",
-                (got - want).abs() / want.abs()
-            )
-        });
-    }
-
-    pub(crate) fn absolute(&mut self, file: &str, key: &str, got: f64, want: f64, tolerance: f64) {
-        let ok = got == want || (got - want).abs() <= tolerance;
-        self.check(ok, file, key, || {
-            format!(
-                "got {got:?}, want {want:?}, off by {:.2e}, allowed {tolerance:.1e}",
-                (got - want).abs()
-            )
-        });
-    }
-
-    /// Fails the test when anything deviated or fewer than `expected` checks ran.
-    pub(crate) fn finish(self, expected: usize) {
-        assert!(
-            self.failures.is_empty(),
-            "{} of {} checks failed:\n{}",
-            self.failures.len(),
-            self.checks,
-            self.failures.join("\n")
-        );
-        assert!(
-            self.checks >= expected,
-            "only {} checks ran, expected {expected}",
-            self.checks
-        );
-    }
 }

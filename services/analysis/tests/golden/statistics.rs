@@ -1,8 +1,9 @@
 //! Counts and extremes exactly; mean, deviation and quantiles to 1e-12.
 
-use crate::reference::{Report, all, number};
+use crate::reference::all;
 use sla_analysis::Degenerate;
 use sla_analysis::statistics::{moments, quantile, statistics};
+use sla_testkit::golden::{Report, number};
 
 #[test]
 fn moments_and_quantiles() {

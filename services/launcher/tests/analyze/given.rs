@@ -3,24 +3,8 @@
 use serde_json::Value;
 
 use crate::binary::{analyze, golden_files};
-use crate::report::{Report, number, numbers};
 use crate::rounding;
-
-/// Series that a model fits to rounding precision: the reference's likelihood is noise there.
-pub(crate) fn is_exact(file: &str) -> bool {
-    let exact = [
-        "zero",
-        "constant",
-        "1ulp",
-        "alternating",
-        "denormal",
-        "linear_ramp",
-        "quadratic",
-        "sine",
-        "square_p10",
-    ];
-    exact.iter().any(|part| file.contains(part)) || file.starts_with("tiny_")
-}
+use sla_testkit::golden::{Report, is_exact, number, numbers};
 
 fn joined(list: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
     let words: Vec<String> = list.into_iter().map(|item| item.to_string()).collect();

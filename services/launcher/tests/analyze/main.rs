@@ -11,11 +11,10 @@
 mod binary;
 mod given;
 mod odd_input;
-mod report;
 
 use binary::{analyze, golden_files};
-use report::{Report, number, numbers};
 use serde_json::Value;
+use sla_testkit::golden::{Report, is_exact, number, numbers};
 
 /// Series that a regression fits to rounding precision: the reference divides noise by noise, we say so.
 const EXACT: [&str; 6] = [
@@ -220,7 +219,7 @@ fn models(report: &mut Report, file: &str, golden: &Value, ours: &Value) {
         let got = got.iter().find(|block| block["order"] == *order).unwrap();
         if is_degenerate(got) {
             let few = golden["basic"]["n"].as_u64().unwrap() < 8;
-            report.check(few || given::is_exact(file), file, &key, || got.to_string());
+            report.check(few || is_exact(file), file, &key, || got.to_string());
             continue;
         }
         for part in ["trend", "names"] {
@@ -237,7 +236,7 @@ fn models(report: &mut Report, file: &str, golden: &Value, ours: &Value) {
             |bound| 1e-12 * bound.abs() + 1e-12 * sd,
         );
         // With differences the reference's likelihood holds a start of variance 1e6; `given` compares those.
-        if order[1] == 0 && !given::is_exact(file) {
+        if order[1] == 0 && !is_exact(file) {
             let (llf, least) = (number(&got["llf"]), number(&want["llf"]) - 0.05);
             report.check(llf >= least, file, &format!("{key}.llf"), || {
                 format!("{llf}, not {least}")
