@@ -1,20 +1,25 @@
 //! The core: pure and synchronous. A message goes in, effects come out; the view only looks.
 
 mod answers;
+mod finding;
 mod headline;
 mod health;
+mod mouse;
 mod needs;
 mod overlay_view;
 mod people;
 mod picking;
 mod quitting;
 mod trail;
+mod typing;
 mod update;
 mod view;
+mod views;
 mod walking;
 
 use std::collections::BTreeMap;
 
+use crokey::KeyCombination;
 use crossterm::event::KeyEvent;
 
 pub(crate) use update::update;
@@ -27,9 +32,10 @@ use crate::context::request::LinkEvent;
 use crate::context::{Connection, Context, Now};
 use crate::format::Zone;
 use crate::overlay::Overlay;
-use crate::remembered::Remembered;
+use crate::remembered::{Remembered, View};
 use crate::screens::{self, Screen};
 use crate::theme::caps::Caps;
+use crate::theme::own::OwnTheme;
 
 /// What comes in.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +54,32 @@ pub(crate) enum Msg {
     Note(Result<String, String>),
     /// The editor has ended: its text, nothing when it was left as it was, or why there is none.
     Edited(Result<Option<String>, String>),
+    /// The configuration was read again, or not.
+    Settings(Result<Settings, String>),
+}
+
+/// What the configuration says about a running console.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Settings {
+    /// Command id → its keys, which replace the defaults.
+    pub keys: BTreeMap<String, Vec<String>>,
+    /// Times in local time instead of UTC.
+    pub local_time: bool,
+    /// Whether nothing may be changed from here.
+    pub read_only: bool,
+    /// The theme to begin with.
+    pub theme: String,
+    /// The user's own themes.
+    pub themes: Themes,
+}
+
+/// Themes of the user's own, and what is wrong with those that could not be read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Themes {
+    /// By name.
+    pub themes: BTreeMap<String, OwnTheme>,
+    /// A sentence each.
+    pub problems: Vec<String>,
 }
 
 /// The whole console.
@@ -56,6 +88,17 @@ pub(crate) struct App {
     pub(crate) tab: Tab,
     pub(crate) keymap: Keymap,
     pub(crate) overlay: Option<Overlay>,
+    /// A key that begins a pair was pressed.
+    pub(crate) pending: Option<KeyCombination>,
+    caps: Caps,
+    read_only: bool,
+    /// Lines typed before, by kind, the newest last.
+    history: BTreeMap<String, Vec<String>>,
+    views: BTreeMap<String, View>,
+    /// What the entries of the list of everything lead to.
+    found: Vec<finding::Leads>,
+    /// The row that was clicked, and when.
+    clicked: Option<(u16, i64)>,
     /// In the order of the tabs.
     screens: [Box<dyn Screen>; Tab::ALL.len()],
     trail: trail::Trail,
@@ -72,8 +115,7 @@ pub(crate) struct App {
 pub(crate) struct Start {
     pub(crate) caps: Caps,
     pub(crate) size: (u16, u16),
-    pub(crate) keys: BTreeMap<String, Vec<String>>,
-    pub(crate) local_time: bool,
+    pub(crate) settings: Settings,
     pub(crate) log: LogRing,
     /// What is shown in the header before the server has said its name.
     pub(crate) target: String,
@@ -86,9 +128,9 @@ pub(crate) struct Start {
 
 impl App {
     pub(crate) fn new(start: Start, now: Now) -> Result<Self, KeymapError> {
-        let keymap = Keymap::build(&start.keys)?;
+        let keymap = Keymap::build(&start.settings.keys)?;
         let remembered = start.remembered;
-        let zone = if start.local_time || remembered.local_time {
+        let zone = if start.settings.local_time || remembered.local_time {
             Zone::Local
         } else {
             Zone::Utc
@@ -96,17 +138,33 @@ impl App {
         let mut cx = Context::new(start.caps, start.size, zone, start.log, start.target, now);
         cx.choose_window_ms(remembered.window_ms);
         let tab = Tab::ALL.get(remembered.tab).map_or(Tab::Now, |tab| tab.0);
-        Ok(Self {
+        let mut app = Self {
             cx,
             tab,
             keymap,
             overlay: None,
+            pending: None,
+            caps: start.caps,
+            read_only: start.settings.read_only,
+            history: remembered.history.clone(),
+            views: remembered.views.clone(),
+            found: Vec::new(),
+            clicked: None,
             screens: screens::all(&remembered, start.editor),
             trail: trail::Trail::default(),
             keeps_drafts: start.keeps_drafts,
             leaving: false,
             declined_login: false,
-        })
+        };
+        let theme = if start.settings.theme.is_empty() {
+            crate::theme::THEMES[0]
+        } else {
+            &start.settings.theme
+        };
+        if let Err(why) = app.use_theme(start.settings.themes, theme) {
+            app.cx.complain(why);
+        }
+        Ok(app)
     }
 
     /// What the next start should remember.
@@ -115,6 +173,8 @@ impl App {
             tab: self.tab.at(),
             window_ms: self.cx.window_ms(),
             local_time: self.cx.zone == Zone::Local,
+            history: self.history.clone(),
+            views: self.views.clone(),
             ..Remembered::default()
         };
         for screen in &self.screens {

@@ -6,6 +6,7 @@ pub(crate) mod remote;
 pub(crate) mod request;
 pub(crate) mod shown;
 pub(crate) mod toast;
+pub(crate) mod vocabulary;
 pub(crate) mod wire;
 
 use std::collections::{HashMap, VecDeque};
@@ -26,6 +27,7 @@ use log_ring::LogRing;
 use remote::Remote;
 use request::{Effect, Request, RequestId, Slot};
 use toast::{Level, Toasts};
+use vocabulary::Vocabulary;
 use wire::{Mark, State};
 
 /// Rows above the screens: state, what is wrong, tabs.
@@ -120,6 +122,7 @@ pub(crate) struct Context {
     pub(crate) toasts: Toasts,
     pub(crate) log: LogRing,
     pub(crate) target: String,
+    pub(crate) vocabulary: Vocabulary,
     pub(crate) jump: Option<Jump>,
     /// What a screen wants to be shown over it.
     pub(crate) overlay: Option<Overlay>,
@@ -153,6 +156,7 @@ impl Context {
             toasts: Toasts::default(),
             log,
             target,
+            vocabulary: Vocabulary::default(),
             jump: None,
             overlay: None,
             sets: Remote::default(),
@@ -225,6 +229,51 @@ impl Context {
         self.next_id += 1;
         self.effects.push(Effect::Call { slot, id, request });
         id
+    }
+
+    /// Names of the labels of the series that are watched.
+    pub(crate) fn label_names(&self) -> std::collections::BTreeSet<String> {
+        let labels = self.watched_labels().map(|label| label.name.clone());
+        labels.filter(|name| name != "__name__").collect()
+    }
+
+    /// Values of a field that a filter may ask for: states, and the labels of the series that are watched.
+    pub(crate) fn label_values(&self, name: &str) -> Vec<String> {
+        if name == "state" {
+            return crate::filter::STATE_RANKS.map(|(word, _)| word.to_owned()).to_vec();
+        }
+        let of = self
+            .watched_labels()
+            .filter(|label| label.name.eq_ignore_ascii_case(name));
+        let values: std::collections::BTreeSet<String> = of.map(|label| label.value.clone()).collect();
+        values.into_iter().collect()
+    }
+
+    fn watched_labels(&self) -> impl Iterator<Item = &sla_proto::series::v1::Label> {
+        let objectives = self.overview.get().map_or(&[][..], |o| o.objectives.as_slice());
+        let series = objectives.iter().flat_map(|status| &status.series);
+        series
+            .filter_map(|status| status.series.as_ref())
+            .flat_map(|series| &series.labels)
+    }
+
+    /// Asks for the words that completing `text` needs.
+    pub(crate) fn want_words(&mut self, text: &str) {
+        if self.connection != Connection::Connected {
+            return;
+        }
+        if let Some((slot, request)) = self.vocabulary.wants(text) {
+            let id = self.call(slot, request);
+            self.vocabulary.asked(slot, id, text, self.now.wall_ms);
+        }
+    }
+
+    pub(crate) fn words_told(&mut self, slot: Slot, id: RequestId, result: request::Answer) {
+        let now_ms = self.now.wall_ms;
+        if let Some(request) = self.vocabulary.reply(slot, id, result, now_ms) {
+            let id = self.call(slot, request);
+            self.vocabulary.asked(slot, id, "", now_ms);
+        }
     }
 
     pub(crate) fn effect(&mut self, effect: Effect) {
@@ -358,7 +407,9 @@ impl Context {
             Some(Event::Opened(violation)) => {
                 let name = violation.series.as_ref().map(wire::series_name).unwrap_or_default();
                 let side = wire::side_word(violation.side());
-                self.complain(format!("{name} is {side} {}", crate::format::number(violation.bound)));
+                let told = format!("{name} is {side} {}", crate::format::number(violation.bound));
+                self.effects.push(Effect::Alert(told.clone()));
+                self.complain(told);
                 return false;
             }
             // What was short enough to be seen only in passing is told by the ledger.

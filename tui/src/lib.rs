@@ -17,14 +17,18 @@ mod shell;
 mod theme;
 mod widget;
 
+pub use app::{Settings, Themes};
 pub use command::keymap::KeymapError;
 pub use command::{commands_markdown, commands_roff};
 pub use context::log_ring::LogRing;
 pub use link::{Attach, KeepToken};
+pub use shell::alert::{Alert, Reload};
 pub use shell::editor::Editing;
 pub use shell::event_loop::Exit;
+pub use shell::plain::run_plain;
 pub use shell::run::{TuiError, TuiOptions, run};
 pub use theme::caps::{Background, Caps, ColourDepth};
+pub use theme::own::{OwnTheme, THEME_BYTES_MAX, ThemeError};
 
 #[cfg(feature = "bench")]
 pub mod bench;

@@ -1,8 +1,10 @@
 //! What lies over a screen: help, palette, a line being typed, a question, the log, a text.
 
+mod find;
 mod login;
 mod pick;
 
+pub(crate) use find::{Find, Found};
 pub(crate) use login::Login;
 pub(crate) use pick::{Item, Pick, PickKind};
 
@@ -23,8 +25,16 @@ pub(crate) enum Purpose {
 /// At most one overlay is open.
 #[derive(Debug, Clone)]
 pub(crate) enum Overlay {
-    /// Help for these scopes, scrolled down.
-    Help { scopes: Vec<Scope>, scroll: usize },
+    /// Help for these scopes, scrolled down; with a text that is looked for, everything that holds it.
+    Help {
+        scopes: Vec<Scope>,
+        scroll: usize,
+        search: Option<TextField>,
+        /// Keys go to the search.
+        typing: bool,
+    },
+    /// One list of everything.
+    Find(Find),
     /// `:`; the scopes that were active below it.
     Palette {
         field: TextField,
@@ -70,8 +80,10 @@ impl Overlay {
     /// Innermost first.
     pub(crate) fn scopes(&self) -> &'static [Scope] {
         match self {
-            Self::Help { .. } | Self::Log { .. } | Self::Text { .. } => &[Scope::List, Scope::Global],
-            Self::Palette { .. } | Self::Prompt { .. } | Self::Login(_) => &[Scope::Form],
+            Self::Help { typing: false, .. } | Self::Log { .. } | Self::Text { .. } => &[Scope::List, Scope::Global],
+            Self::Help { .. } | Self::Find(_) | Self::Palette { .. } | Self::Prompt { .. } | Self::Login(_) => {
+                &[Scope::Form]
+            }
             Self::Confirm { .. } => &[Scope::Confirm],
             Self::Pick(_) => &[Scope::Pick, Scope::List, Scope::Global],
         }
@@ -82,6 +94,18 @@ impl Overlay {
         match self {
             Self::Palette { field, .. } | Self::Prompt { field, .. } => Some(field),
             Self::Login(login) => Some(login.field_mut()),
+            Self::Find(find) => Some(&mut find.field),
+            Self::Help {
+                search, typing: true, ..
+            } => search.as_mut(),
+            _ => None,
+        }
+    }
+
+    /// What was typed into its line.
+    pub(crate) fn line(&self) -> Option<&str> {
+        match self {
+            Self::Palette { field, .. } | Self::Prompt { field, .. } => Some(field.value()),
             _ => None,
         }
     }
@@ -112,6 +136,9 @@ impl Overlay {
 
     /// Moves the choice in the palette.
     pub(crate) fn turn(&mut self, by: isize) {
+        if let Self::Find(find) = self {
+            find.turn(by);
+        }
         if let Self::Palette { field, chosen, scopes } = self {
             let count = palette::matching(field.value(), scopes).len().max(1);
             *chosen = (*chosen as isize + by).rem_euclid(count as isize) as usize;

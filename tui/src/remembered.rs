@@ -23,8 +23,38 @@ pub(crate) struct Remembered {
     pub(crate) metrics_queries: Vec<String>,
     /// Changes of a set that were not saved.
     pub(crate) draft: Option<KeptDraft>,
+    /// Lines typed before, by kind, the newest last.
+    pub(crate) history: BTreeMap<String, Vec<String>>,
+    /// Views kept under a name.
+    pub(crate) views: BTreeMap<String, View>,
     /// Columns of a table, in their order, `-` before a hidden one; a table that is not here has its own.
     pub(crate) columns: BTreeMap<String, Vec<String>>,
+}
+
+/// A place kept under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct View {
+    pub(crate) tab: usize,
+    pub(crate) window_ms: i64,
+    pub(crate) filter: String,
+    pub(crate) sort: usize,
+    pub(crate) down: bool,
+    /// Queries shown, as they were typed.
+    pub(crate) queries: Vec<String>,
+    pub(crate) chart: Option<KeptChart>,
+}
+
+/// A chart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct KeptChart {
+    pub(crate) query: String,
+    /// Id of the series, in hexadecimal digits.
+    pub(crate) series: String,
+    pub(crate) title: String,
+    /// The moment shown, Unix milliseconds; none follows the present.
+    pub(crate) at_ms: Option<i64>,
 }
 
 /// A set with changes that were not saved.
@@ -75,6 +105,18 @@ mod tests {
                 version: 3,
                 text: "[[set]]\nname = 'a'\n".into(),
             }),
+            history: BTreeMap::from([("filter".into(), vec!["a b".into()])]),
+            views: BTreeMap::from([(
+                "my view".into(),
+                View {
+                    tab: 1,
+                    chart: Some(KeptChart {
+                        series: "0a".into(),
+                        ..KeptChart::default()
+                    }),
+                    ..View::default()
+                },
+            )]),
             columns: BTreeMap::from([("metrics".into(), vec!["S".into(), "-MIN".into()])]),
             ..Remembered::default()
         };

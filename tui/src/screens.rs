@@ -11,6 +11,7 @@ mod samples;
 mod screen;
 mod sets;
 mod trust;
+mod usual;
 
 pub(crate) use screen::Screen;
 

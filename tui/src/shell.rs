@@ -1,5 +1,6 @@
 //! The only code that touches the terminal, the clock or the runtime.
 
+pub(crate) mod alert;
 mod clipboard;
 pub(crate) mod editor;
 pub(crate) mod encode;
@@ -7,6 +8,8 @@ pub(crate) mod event_loop;
 mod hangup;
 mod input;
 pub(crate) mod keys;
+pub(crate) mod plain;
+mod record;
 pub(crate) mod run;
 mod signal;
 mod term;

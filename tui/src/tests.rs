@@ -1,12 +1,16 @@
 //! Flow tests: the real app, a scripted instance behind it, keys in, pictures out.
 
 mod accounts;
+#[cfg(test)]
+mod charts;
 pub(crate) mod driver;
 mod figures;
 #[cfg(test)]
 mod flows;
 #[cfg(test)]
 mod frames;
+#[cfg(test)]
+mod hands;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]

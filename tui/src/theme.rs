@@ -4,12 +4,14 @@
 
 pub(crate) mod caps;
 mod glyph;
+pub(crate) mod own;
 
 pub(crate) use glyph::to_ascii;
 
 use ratatui::style::{Color, Modifier, Style};
 
 use caps::{Background, Caps, ColourDepth};
+use own::OwnTheme;
 
 /// What a piece of text or a mark means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +34,10 @@ pub(crate) enum Role {
     Band50,
     Band80,
     Band95,
+    /// Between the lowest and the highest of a column.
+    Extent,
+    /// What is usual at an hour.
+    Usual,
     Bound,
     Now,
     Cursor,
@@ -41,8 +47,39 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    #[cfg(test)]
-    pub(crate) const ALL: [Self; 24] = [
+    /// As themes write it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Strong => "strong",
+            Self::Dim => "dim",
+            Self::Title => "title",
+            Self::Accent => "accent",
+            Self::Key => "key",
+            Self::Border => "border",
+            Self::Ok => "ok",
+            Self::AtRisk => "at_risk",
+            Self::Violated => "violated",
+            Self::NoData => "no_data",
+            Self::Excluded => "excluded",
+            Self::Banner => "banner",
+            Self::Error => "error",
+            Self::Line => "line",
+            Self::Band50 => "band_50",
+            Self::Band80 => "band_80",
+            Self::Band95 => "band_95",
+            Self::Extent => "extent",
+            Self::Usual => "usual",
+            Self::Bound => "bound",
+            Self::Now => "now",
+            Self::Cursor => "cursor",
+            Self::Input => "input",
+            Self::Tab => "tab",
+            Self::TabActive => "tab_active",
+        }
+    }
+
+    pub(crate) const ALL: [Self; 26] = [
         Self::Text,
         Self::Strong,
         Self::Dim,
@@ -61,6 +98,8 @@ impl Role {
         Self::Band50,
         Self::Band80,
         Self::Band95,
+        Self::Extent,
+        Self::Usual,
         Self::Bound,
         Self::Now,
         Self::Cursor,
@@ -70,10 +109,17 @@ impl Role {
     ];
 }
 
+/// Themes of the console's own. The first is the default: blue against orange on the background that the terminal tells.
+pub(crate) const THEMES: [&str; 4] = ["auto", "dark", "light", "high-contrast"];
+
 /// The palette of one terminal.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Theme {
     caps: Caps,
+    name: String,
+    high_contrast: bool,
+    own: std::collections::BTreeMap<String, OwnTheme>,
+    chosen: Option<OwnTheme>,
 }
 
 /// One colour in every depth: 24 bit, 256, 16; dark background, then light.
@@ -89,25 +135,90 @@ const fn hue(rgb: (u8, u8, u8), indexed: u8, ansi: Color) -> Hue {
 
 impl Theme {
     pub(crate) fn new(caps: Caps) -> Self {
-        Self { caps }
+        Self {
+            caps,
+            name: THEMES[0].to_owned(),
+            high_contrast: false,
+            own: std::collections::BTreeMap::new(),
+            chosen: None,
+        }
+    }
+
+    /// The same with themes of the user's own beside ours.
+    pub(crate) fn with_own(caps: Caps, own: std::collections::BTreeMap<String, OwnTheme>) -> Self {
+        Self { own, ..Self::new(caps) }
+    }
+
+    /// What can be chosen.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let ours = THEMES.iter().map(|&name| name.to_owned());
+        ours.chain(self.own.keys().cloned()).collect()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The theme of another name, for a terminal with these abilities; `None` when there is none.
+    pub(crate) fn named(&self, caps: Caps, name: &str) -> Option<Self> {
+        let own = self.own.get(name).cloned();
+        if own.is_none() && !THEMES.contains(&name) {
+            return None;
+        }
+        let background = match name {
+            "dark" => Background::Dark,
+            "light" => Background::Light,
+            _ => caps.background,
+        };
+        Some(Self {
+            caps: Caps { background, ..caps },
+            name: name.to_owned(),
+            high_contrast: name == "high-contrast",
+            own: self.own.clone(),
+            chosen: own,
+        })
     }
 
     /// Whether glyphs beyond ASCII may be drawn.
-    pub(crate) fn unicode(self) -> bool {
+    pub(crate) fn unicode(&self) -> bool {
         self.caps.unicode
     }
 
     /// How `role` looks here.
-    pub(crate) fn style(self, role: Role) -> Style {
-        let modifier = modifier_of(role, self.caps.colour == ColourDepth::Mono);
+    pub(crate) fn style(&self, role: Role) -> Style {
+        let coloured = self.caps.colour != ColourDepth::Mono;
+        if let Some(style) = self
+            .chosen
+            .as_ref()
+            .and_then(|own| own.style(role))
+            .filter(|_| coloured)
+        {
+            return style;
+        }
+        let modifier = modifier_of(role, !coloured);
         let style = Style::new().add_modifier(modifier);
+        if self.high_contrast && coloured {
+            return self.contrasting(role, style);
+        }
         match self.hue(role) {
             Some(hue) if self.caps.colour != ColourDepth::Mono => style.fg(self.colour(&hue)),
             _ => style,
         }
     }
 
-    fn colour(self, hue: &Hue) -> Color {
+    /// Nothing dim, trouble bold: for bright rooms and tired eyes.
+    fn contrasting(&self, role: Role, style: Style) -> Style {
+        let strong = style.add_modifier(Modifier::BOLD);
+        match role {
+            Role::Dim | Role::Excluded | Role::Border | Role::Usual => style,
+            Role::AtRisk | Role::NoData | Role::Key => {
+                self.hue(role).map_or(strong, |hue| strong.fg(self.colour(&hue)))
+            }
+            _ => self.hue(role).map_or(style, |hue| style.fg(self.colour(&hue))),
+        }
+    }
+
+    fn colour(&self, hue: &Hue) -> Color {
         match self.caps.colour {
             ColourDepth::Mono => Color::Reset,
             ColourDepth::Ansi16 => hue.ansi,
@@ -117,12 +228,12 @@ impl Theme {
     }
 
     /// The hue of a role; `None` keeps the terminal's own foreground.
-    fn hue(self, role: Role) -> Option<Hue> {
+    fn hue(&self, role: Role) -> Option<Hue> {
         let dark = self.caps.background == Background::Dark;
         let pick = |on_dark: Hue, on_light: Hue| Some(if dark { on_dark } else { on_light });
         match role {
             Role::Text | Role::Strong | Role::Tab | Role::Input | Role::Cursor | Role::TabActive => None,
-            Role::Dim | Role::Border | Role::Excluded => pick(
+            Role::Dim | Role::Border | Role::Excluded | Role::Usual => pick(
                 hue((138, 138, 138), 245, Color::DarkGray),
                 hue((108, 108, 108), 242, Color::DarkGray),
             ),
@@ -144,6 +255,10 @@ impl Theme {
             Role::NoData => pick(
                 hue((175, 135, 215), 140, Color::LightMagenta),
                 hue((95, 0, 135), 54, Color::Magenta),
+            ),
+            Role::Extent => pick(
+                hue((68, 100, 138), 60, Color::Blue),
+                hue((160, 190, 225), 110, Color::Blue),
             ),
             Role::Band50 => pick(
                 hue((135, 175, 215), 110, Color::Blue),
@@ -184,6 +299,36 @@ mod tests {
             background,
             unicode: true,
         })
+    }
+
+    #[test]
+    fn themes_are_chosen_by_name() {
+        let own = OwnTheme::parse("night", "ok = \"#010203\"").unwrap();
+        let own = std::collections::BTreeMap::from([("night".to_owned(), own)]);
+        let caps = Caps {
+            colour: ColourDepth::True,
+            background: Background::Dark,
+            unicode: true,
+        };
+        let theme = Theme::with_own(caps, own);
+        assert_eq!(theme.names(), ["auto", "dark", "light", "high-contrast", "night"]);
+        let night = theme.named(caps, "night").unwrap();
+        assert_eq!(night.style(Role::Ok).fg, Some(Color::Rgb(1, 2, 3)));
+        assert_eq!(night.style(Role::Violated), theme.style(Role::Violated));
+        let mono = Caps {
+            colour: ColourDepth::Mono,
+            ..caps
+        };
+        assert_eq!(
+            theme.named(mono, "night").unwrap().style(Role::Ok).fg,
+            None,
+            "NO_COLOR wins"
+        );
+        assert!(theme.named(caps, "pink").is_none());
+        let light = theme.named(caps, "light").unwrap();
+        assert_ne!(light.style(Role::Ok), theme.style(Role::Ok));
+        let strong = theme.named(caps, "high-contrast").unwrap();
+        assert_eq!(strong.style(Role::Dim), Style::new());
     }
 
     #[test]

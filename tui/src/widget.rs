@@ -5,6 +5,7 @@ pub(crate) mod bars;
 pub(crate) mod canvas;
 pub(crate) mod chart;
 pub(crate) mod columns;
+pub(crate) mod complete;
 pub(crate) mod field;
 pub(crate) mod lane;
 pub(crate) mod progress;

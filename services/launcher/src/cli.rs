@@ -92,6 +92,15 @@ pub(crate) struct Global {
         help_heading = "Instance"
     )]
     pub(crate) token_file: Option<PathBuf>,
+    /// Let this console change nothing: no saving, no runs.
+    #[arg(long, global = true, help_heading = "Instance")]
+    pub(crate) read_only: bool,
+    /// The console without a screen, line by line: for screen readers and terminals that cannot be addressed.
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) plain: bool,
+    /// Record what the console shows into a new file (asciicast 2), for bug reports and demonstrations.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Output")]
+    pub(crate) record: Option<PathBuf>,
     /// Answer in JSON (docs/reference/json.md).
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
@@ -182,6 +191,8 @@ pub(crate) enum Command {
     Token(TokenArgs),
     /// Who changed what, newest first.
     Audit(AuditArgs),
+    /// Show what `sla --record FILE` has recorded.
+    Replay(ReplayArgs),
     /// The configuration and where each value comes from.
     Config(ConfigArgs),
     /// Print the completions of a shell.
@@ -445,6 +456,15 @@ pub(crate) struct RunsArgs {
     /// How many.
     #[arg(long, default_value_t = 20)]
     pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The recording.
+    pub(crate) file: PathBuf,
+    /// How much faster than it was.
+    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    pub(crate) speed: f64,
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,7 @@ mod metrics;
 mod outlook;
 mod people;
 mod remote;
+mod replay;
 mod runs;
 mod samples;
 mod schedule;
@@ -92,6 +93,7 @@ async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> R
         Some(Command::Token(arguments)) => people::sessions::tokens(&session, arguments).await,
         Some(Command::Audit(arguments)) => people::audit::audit(&session, &arguments).await,
         Some(Command::Config(arguments)) => config::config(&session, &arguments),
+        Some(Command::Replay(arguments)) => replay::replay(&arguments).await,
         Some(Command::Evaluate(arguments)) => evaluate::evaluate(&session, &arguments).await,
         Some(Command::Run(arguments)) => runs::run(&session, &arguments).await,
         Some(Command::Runs(arguments)) => runs::runs(&session, &arguments).await,

@@ -28,6 +28,36 @@ pub fn columns(samples: &Samples, after_ms: i64, until_ms: i64, count: usize) ->
     out
 }
 
+/// Adds the median of the finite samples of each column that [`columns`] gave for the same range.
+pub fn medians(samples: &Samples, after_ms: i64, until_ms: i64, drawn: &mut [Column]) {
+    let count = drawn.len();
+    let width = i128::from(until_ms) - i128::from(after_ms);
+    if width <= 0 || count == 0 {
+        return;
+    }
+    let (times, values) = samples.between(after_ms, until_ms);
+    let column_of = |time: i64| ((i128::from(time) - i128::from(after_ms)) * count as i128 - 1) / width;
+    let mut inside: Vec<f64> = Vec::new();
+    let mut from = 0;
+    for part in times.chunk_by(|a, b| column_of(*a) == column_of(*b)) {
+        inside.clear();
+        inside.extend(
+            values[from..from + part.len()]
+                .iter()
+                .copied()
+                .filter(|value| value.is_finite()),
+        );
+        from += part.len();
+        let column = usize::try_from(column_of(part[0]))
+            .ok()
+            .and_then(|at| drawn.get_mut(at));
+        if let (Some(column), false) = (column, inside.is_empty()) {
+            let middle = (inside.len() - 1) / 2;
+            column.median = Some(*inside.select_nth_unstable_by(middle, f64::total_cmp).1);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -47,8 +77,18 @@ mod tests {
             min: Some(min),
             max: Some(max),
             last: Some(last),
+            median: None,
         };
         assert_eq!(got, [of(1.0, 2.0, 2.0), of(3.0, 4.0, 4.0)]);
+    }
+
+    #[test]
+    fn the_median_is_the_middle_of_its_own_column() {
+        let all = samples(&[(1, 1.0), (20, 9.0), (50, 2.0), (51, 3.0), (90, f64::NAN), (100, 5.0)]);
+        let mut got = columns(&all, 0, 100, 2);
+        medians(&all, 0, 100, &mut got);
+        assert_eq!(got.iter().map(|c| c.median).collect::<Vec<_>>(), [Some(2.0), Some(3.0)]);
+        medians(&all, 100, 100, &mut got);
     }
 
     #[test]

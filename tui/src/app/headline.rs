@@ -10,6 +10,9 @@ use crate::widget::canvas::{Align, Canvas};
 /// Below this width a banner keeps only what, since when and in how long.
 const FULL_BANNER_MIN: u16 = 56;
 
+/// A name is not shortened below so many characters.
+const NAME_MIN: usize = 8;
+
 /// One line of words with its mark.
 struct Words {
     mark: char,
@@ -132,7 +135,7 @@ fn whole_headlines(headlines: &[String], room: usize) -> String {
             format!("   +{count} more")
         }
     };
-    let mut out = headlines.first().cloned().unwrap_or_default();
+    let mut out = headlines.first().map_or_else(String::new, |first| fitting(first, room));
     let mut shown = 1;
     for next in headlines.iter().skip(1) {
         let rest = more(headlines.len() - shown - 1);
@@ -150,9 +153,36 @@ fn whole_headlines(headlines: &[String], room: usize) -> String {
     out + &tail
 }
 
+/// A headline in its room: how bad it is and since when is the answer, so the name is what is shortened.
+fn fitting(headline: &str, room: usize) -> String {
+    let excess = headline.chars().count().saturating_sub(room);
+    let side = [" above ", " below "]
+        .iter()
+        .filter_map(|word| headline.find(word))
+        .min();
+    let Some(at) = side.filter(|_| excess > 0) else {
+        return headline.to_owned();
+    };
+    let (name, rest) = headline.split_at(at);
+    let kept = name.chars().count().saturating_sub(excess).max(NAME_MIN);
+    format!("{}{rest}", crate::widget::canvas::cut_middle(name, kept))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::whole_headlines;
+    use super::{fitting, whole_headlines};
+
+    #[test]
+    fn the_name_is_shortened_before_the_figures() {
+        let headline = "node_filesystem_avail_bytes db-1:9100 /data below 38G since 14:21 (11m) worst 18.4G";
+        let short = fitting(headline, 64);
+        assert_eq!(short.chars().count(), 64, "{short}");
+        assert!(
+            short.starts_with("node_") && short.ends_with(" below 38G since 14:21 (11m) worst 18.4G"),
+            "{short}"
+        );
+        assert_eq!(fitting("disk full", 4), "disk full");
+    }
 
     #[test]
     fn headlines_are_whole_or_counted() {

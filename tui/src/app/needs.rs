@@ -12,6 +12,7 @@ impl App {
 
     fn has(&self, need: Need) -> bool {
         match need {
+            Need::Write => !self.read_only,
             Need::Connection => self.is_connected(),
             Need::Back => self.trail.leads_back(),
             Need::Forward => self.trail.leads_forward(),

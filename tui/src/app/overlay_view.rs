@@ -1,10 +1,14 @@
 //! Drawing overlays.
 
+use crokey::KeyCombination;
+
 use super::App;
-use crate::command::{COMMANDS, Danger, Scope, palette};
+use crate::command::keymap::show_chord;
+use crate::command::{COMMANDS, Command, Danger, Scope, palette};
 use crate::overlay::{Overlay, Purpose};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
+use crate::widget::field::TextField;
 use crate::widget::wrap::{wrap, wrap_hanging};
 
 /// Rows of the palette's list.
@@ -15,13 +19,30 @@ const NAME_WIDTH: u16 = 20;
 const PALETTE_KEY_WIDTH: u16 = 7;
 /// Columns that a filter being typed keeps beside what is wrong with it.
 const TYPED_WIDTH_MIN: u16 = 16;
+/// Columns of the list of what may follow a key.
+const FOLLOW_WIDTH: u16 = 34;
 /// Columns for the keys in the help.
 const KEY_WIDTH: u16 = 20;
 
 /// Draws the open overlay over the whole screen.
 pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
     match overlay {
-        Overlay::Help { scopes, scroll } => draw_help(app, scopes, *scroll, canvas),
+        Overlay::Find(find) => find.draw(canvas),
+        Overlay::Help {
+            scopes,
+            scroll,
+            search,
+            typing,
+        } => {
+            draw_help(app, scopes, *scroll, search.as_ref(), canvas);
+            if let Some(field) = search.as_ref().filter(|_| *typing) {
+                let mut line = canvas.rows(canvas.height().saturating_sub(1), 1);
+                line.clear();
+                let x = line.text(0, 0, "/", Role::Key);
+                let width = line.width().saturating_sub(x);
+                field.draw(&mut line, x, 0, width, true);
+            }
+        }
         Overlay::Palette { field, chosen, scopes } => {
             let found = palette::matching(field.value(), scopes);
             let width = canvas.width().min(PALETTE_WIDTH_MAX);
@@ -50,6 +71,7 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
                 inside.field(x, y, w.saturating_sub(x), &text, Align::Left, Role::Dim);
             }
             field.draw(&mut inside, 1, 0, w.saturating_sub(1), true);
+            field.draw_offer(&mut inside.part(2, 1, w.saturating_sub(2), rows as u16), true);
         }
         Overlay::Prompt { purpose, label, field } => {
             let y = canvas.height().saturating_sub(1);
@@ -72,6 +94,8 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
                 width = typed;
             }
             field.draw(&mut line, x, 0, width, true);
+            let left = x.min(canvas.width());
+            field.draw_offer(&mut canvas.part(left, 0, canvas.width() - left, y), false);
         }
         Overlay::Confirm { question, .. } => {
             let width = canvas.width().min(64);
@@ -127,13 +151,63 @@ fn full<'c>(canvas: &'c mut Canvas<'_>, title: &str) -> Canvas<'c> {
     canvas.part(1, 1, w.saturating_sub(2), h.saturating_sub(2))
 }
 
-fn draw_help(app: &App, scopes: &[Scope], scroll: usize, canvas: &mut Canvas<'_>) {
+/// What may follow the key that was pressed.
+pub(crate) fn draw_follow(app: &App, first: KeyCombination, canvas: &mut Canvas<'_>) {
+    let follow = app.keymap.follow(&app.scopes(), first);
+    let title = format!("{} ...", show_chord(first));
+    let height = (follow.len() as u16 + 2).min(canvas.height());
+    let width = FOLLOW_WIDTH.min(canvas.width());
+    let (x, y) = (canvas.width() - width, canvas.height().saturating_sub(height + 1));
+    let mut popup = canvas.part(x, y, width, height);
+    popup.clear();
+    let mut inside = popup.frame(&title, Role::Title);
+    let room = inside.width();
+    for (line, (key, command)) in follow.iter().enumerate() {
+        let y = line as u16;
+        let role = if app.lacks(command).is_some() {
+            Role::Dim
+        } else {
+            Role::Text
+        };
+        inside.field(1, y, 6, key, Align::Left, Role::Key);
+        inside.field(8, y, room.saturating_sub(8), command.title, Align::Left, role);
+    }
+}
+
+/// Whether a command holds what is looked for: in its name, its title, its keys or its sentence.
+fn is_about(app: &App, command: &Command, wanted: &str) -> bool {
+    let keys = app.keymap.keys(command.cmd).join(" ");
+    let texts = [command.id, command.title, command.help, &keys];
+    texts.iter().any(|text| text.to_lowercase().contains(wanted))
+}
+
+fn draw_help(app: &App, scopes: &[Scope], scroll: usize, search: Option<&TextField>, canvas: &mut Canvas<'_>) {
     let width = usize::from(canvas.width().saturating_sub(KEY_WIDTH + 5)).max(10);
     // Role of the line, keys, words.
     let mut lines: Vec<(Role, String, String)> = Vec::new();
-    for scope in scopes {
+    let wanted = search
+        .map(|field| field.value().trim().to_lowercase())
+        .filter(|wanted| !wanted.is_empty());
+    // What is looked for is found wherever it works.
+    let mut places: Vec<Scope> = scopes.to_vec();
+    if wanted.is_some() {
+        let others = COMMANDS.iter().map(|c| c.scope);
+        for scope in others {
+            if !places.contains(&scope) {
+                places.push(scope);
+            }
+        }
+    }
+    for scope in &places {
+        let here: Vec<&Command> = COMMANDS
+            .iter()
+            .filter(|c| c.scope == *scope && wanted.as_ref().is_none_or(|wanted| is_about(app, c, wanted)))
+            .collect();
+        if here.is_empty() {
+            continue;
+        }
         lines.push((Role::Title, scope.word().to_owned(), String::new()));
-        for command in COMMANDS.iter().filter(|c| c.scope == *scope) {
+        for command in here {
             let mut keys = wrap(&app.keymap.keys(command.cmd).join(" "), usize::from(KEY_WIDTH)).into_iter();
             let why = app
                 .lacks(command)
@@ -154,7 +228,12 @@ fn draw_help(app: &App, scopes: &[Scope], scroll: usize, canvas: &mut Canvas<'_>
     let rows = usize::from(canvas.height().saturating_sub(2));
     let top = scroll.min(lines.len().saturating_sub(rows));
     let place = format!("{}-{} of {}", top + 1, (top + rows).min(lines.len()), lines.len());
-    let mut inside = full(canvas, &format!("help: what works here   {place}"));
+    let title = match &wanted {
+        Some(wanted) if lines.is_empty() => format!("help: nothing about `{wanted}`"),
+        Some(wanted) => format!("help: about `{wanted}`   {place}"),
+        None => format!("help: what works here   {place}   / looks for a word"),
+    };
+    let mut inside = full(canvas, &title);
     let width = inside.width();
     for (y, (role, keys, text)) in lines.iter().skip(top).take(rows).enumerate() {
         let y = y as u16;

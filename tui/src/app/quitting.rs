@@ -32,7 +32,7 @@ impl App {
 
     fn ask_before_quitting(&mut self) {
         let mut items = Vec::new();
-        if self.is_connected() {
+        if self.is_connected() && !self.read_only {
             items.push(Item::new("save them, then quit", "save"));
         }
         if self.keeps_drafts {

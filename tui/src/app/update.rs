@@ -1,5 +1,6 @@
 //! One message in, effects out.
 
+use crokey::KeyCombination;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use sla_proto::etl::v1::RetrySourceRequest;
@@ -7,9 +8,10 @@ use sla_proto::server::v1::ListProcessesRequest;
 use sla_proto::violation::v1::EvaluateNowRequest;
 
 use super::{App, Msg, health};
+use crate::command::keymap::show_chord;
 use crate::command::{Cmd, Danger, Scope, Tab, command, palette};
 use crate::context::request::{Effect, Slot};
-use crate::context::{HEADER_ROWS, Jump, Now};
+use crate::context::{Jump, Now};
 use crate::format::{Zone, parse_duration_ms};
 use crate::overlay::{Overlay, Purpose};
 use crate::widget::field::TextField;
@@ -33,6 +35,7 @@ pub(crate) fn update(app: &mut App, msg: Msg, now: Now) -> Vec<Effect> {
             let (sets, cx) = app.of(Tab::Sets);
             sets.edited(cx, result);
         }
+        Msg::Settings(settings) => app.take_settings(settings),
         Msg::Note(Ok(text)) => app.cx.say(text),
         Msg::Note(Err(text)) => app.cx.complain(text),
     }
@@ -48,6 +51,14 @@ impl App {
         self.cx.toasts.dismiss();
         let scopes = self.scopes();
         let typing = scopes.contains(&Scope::Form);
+        if let Some(first) = self.pending.take() {
+            self.second_key(first, key, &scopes);
+            return;
+        }
+        if !typing && let Some(first) = self.keymap.begins(&scopes, key) {
+            self.pending = Some(first);
+            return;
+        }
         let cmd = self.keymap.lookup(&scopes, key);
         if cmd.is_none() && key.modifiers.contains(KeyModifiers::ALT) {
             // An Esc and a key typed in haste, or sent by a script, arrive as Alt and that key.
@@ -73,6 +84,22 @@ impl App {
         }
     }
 
+    /// The key after one that begins a pair.
+    fn second_key(&mut self, first: KeyCombination, key: KeyEvent, scopes: &[Scope]) {
+        match self.keymap.pair(scopes, first, key) {
+            Some(cmd) => self.run(cmd, None),
+            None if key.code == KeyCode::Esc => {}
+            None => {
+                let keys = format!(
+                    "{} {}",
+                    show_chord(first),
+                    show_chord(KeyCombination::from(key).normalized())
+                );
+                self.cx.complain(format!("no command has the keys {keys}"));
+            }
+        }
+    }
+
     fn help_with_form(&mut self) {
         if let Some(lines) = self.screen().form_help().filter(|_| self.overlay.is_none()) {
             self.overlay = Some(Overlay::text("help: this form", lines));
@@ -81,13 +108,16 @@ impl App {
 
     /// A command of the innermost form; letters that are bound in a form are typed all the same.
     fn form_command(&mut self, cmd: Cmd, key: KeyEvent) {
+        if self.assist(key) {
+            return;
+        }
         match (&mut self.overlay, cmd) {
-            (Some(Overlay::Palette { .. }), Cmd::NextField) => {
+            (Some(Overlay::Palette { .. } | Overlay::Find(_)), Cmd::NextField) => {
                 if let Some(overlay) = &mut self.overlay {
                     overlay.turn(1);
                 }
             }
-            (Some(Overlay::Palette { .. }), Cmd::PreviousField) => {
+            (Some(Overlay::Palette { .. } | Overlay::Find(_)), Cmd::PreviousField) => {
                 if let Some(overlay) = &mut self.overlay {
                     overlay.turn(-1);
                 }
@@ -115,7 +145,14 @@ impl App {
     }
 
     /// The typed line changed: filters work while typing.
-    fn typed(&mut self) {
+    pub(super) fn typed(&mut self) {
+        self.want_words_of_line();
+        if let Some(Overlay::Find(find)) = &mut self.overlay {
+            find.typed();
+        }
+        if let Some(Overlay::Help { scroll, .. }) = &mut self.overlay {
+            *scroll = 0;
+        }
         if let Some(Overlay::Palette { chosen, .. }) = &mut self.overlay {
             *chosen = 0;
         }
@@ -136,7 +173,22 @@ impl App {
     }
 
     fn submit_overlay(&mut self) {
-        match self.overlay.take() {
+        let overlay = self.overlay.take();
+        if let Some(overlay) = &overlay {
+            self.keep_line(overlay);
+        }
+        match overlay {
+            Some(Overlay::Find(find)) => self.take_found(&find),
+            Some(Overlay::Help {
+                scopes, scroll, search, ..
+            }) => {
+                self.overlay = Some(Overlay::Help {
+                    scopes,
+                    scroll,
+                    search,
+                    typing: false,
+                });
+            }
             Some(Overlay::Palette { field, chosen, scopes }) => {
                 let typed = field.value().trim().to_owned();
                 let exact =
@@ -181,33 +233,6 @@ impl App {
         } else {
             let (screen, cx) = self.here();
             screen.paste(cx, text);
-        }
-    }
-
-    fn wheel(&mut self, lines: isize) {
-        if let Some(overlay) = &mut self.overlay {
-            for _ in 0..lines.unsigned_abs() {
-                overlay.scroll(if lines < 0 { Cmd::Up } else { Cmd::Down }, 1);
-            }
-            return;
-        }
-        let cmd = if lines < 0 { Cmd::Up } else { Cmd::Down };
-        for _ in 0..lines.unsigned_abs() {
-            self.screen_command(cmd, None);
-        }
-    }
-
-    fn click(&mut self, x: u16, y: u16) {
-        if self.overlay.is_some() {
-            return;
-        }
-        if y == super::view::TABS_ROW {
-            if let Some(tab) = super::view::tab_at(x, self.cx.size.0) {
-                self.run(Cmd::Go(tab), None);
-            }
-        } else if let Some(row) = y.checked_sub(HEADER_ROWS) {
-            let (screen, cx) = self.here();
-            screen.click(cx, row);
         }
     }
 
@@ -280,7 +305,12 @@ impl App {
             Cmd::Back => self.back(),
             Cmd::Help => {
                 let scopes = self.scopes();
-                self.overlay = Some(Overlay::Help { scopes, scroll: 0 });
+                self.overlay = Some(Overlay::Help {
+                    scopes,
+                    scroll: 0,
+                    search: None,
+                    typing: false,
+                });
             }
             Cmd::Palette => {
                 let scopes = self.scopes();
@@ -325,6 +355,18 @@ impl App {
             Cmd::NextTab => self.go(self.tab.step(1)),
             Cmd::PreviousTab => self.go(self.tab.step(-1)),
             Cmd::Window | Cmd::WindowBack => self.window(cmd, argument),
+            Cmd::Find => self.find(),
+            Cmd::SetList => self.list_sets(argument),
+            Cmd::SaveView | Cmd::Views | Cmd::DeleteView => self.view_command(cmd, argument),
+            Cmd::CopyValue | Cmd::CopyRow => self.copy_of_row(cmd),
+            Cmd::Theme => self.choose_theme(argument),
+            Cmd::Reload => self.reload(),
+            Cmd::Filter if argument.is_none() && matches!(self.overlay, Some(Overlay::Help { .. })) => {
+                if let Some(Overlay::Help { search, typing, .. }) = &mut self.overlay {
+                    search.get_or_insert_default();
+                    *typing = true;
+                }
+            }
             Cmd::Filter if argument.is_none() => {
                 let field = TextField::new(self.screen().filter_text());
                 self.overlay = Some(Overlay::Prompt {
@@ -336,7 +378,7 @@ impl App {
             Cmd::Filter => self.set_filter(argument.unwrap_or_default()),
             Cmd::Show if argument.is_none() => self.ask_argument(cmd),
             Cmd::Show => self.cx.jump = argument.map(|text| Jump::Series(text.to_owned())),
-            Cmd::NewSet | Cmd::RenameSet | Cmd::DuplicateSet | Cmd::Export if argument.is_none() => {
+            Cmd::NewSet | Cmd::RenameSet | Cmd::DuplicateSet | Cmd::SetBound | Cmd::Export if argument.is_none() => {
                 self.ask_argument(cmd);
             }
             Cmd::Columns => self.pick_columns(),
@@ -353,12 +395,19 @@ impl App {
             Cmd::RenameSet => "new name",
             Cmd::DuplicateSet => "name of the copy",
             Cmd::Range => "time or range (14:00, 14:00-15:30, last 6h, 2h ago as 2h, now)",
-            Cmd::Show => "series (selector or expression)",
+            Cmd::Show => "series (selector or expression; Tab completes)",
+            Cmd::SaveView => "name of the view",
+            Cmd::SetBound => "bound (max 4, min 2G, max none)",
             _ => "file (.json or .csv)",
         };
         let value = if cmd == Cmd::Export {
             let tab = self.tab.title().to_lowercase().replace(' ', "-");
             format!("sla-{tab}.json")
+        } else if cmd == Cmd::SaveView {
+            self.screen().row_text(&self.cx).map_or_else(
+                || self.tab.title().to_owned(),
+                |row| row.split("  ").next().unwrap_or_default().chars().take(40).collect(),
+            )
         } else {
             let told = self.screens.iter().find_map(|screen| screen.proposal(cmd));
             told.unwrap_or_default()
@@ -371,7 +420,7 @@ impl App {
         });
     }
 
-    fn screen_command(&mut self, cmd: Cmd, argument: Option<&str>) {
+    pub(super) fn screen_command(&mut self, cmd: Cmd, argument: Option<&str>) {
         let (screen, cx) = self.here();
         if !screen.command(cx, cmd, argument)
             && let Some(entry) = command(cmd)
@@ -429,6 +478,17 @@ impl App {
     }
 
     fn back(&mut self) {
+        if let Some(field) = self.overlay.as_mut().and_then(Overlay::field_mut)
+            && field.close_offer()
+        {
+            return;
+        }
+        if let Some(Overlay::Help { search, typing, .. }) = &mut self.overlay
+            && search.take().is_some()
+        {
+            *typing = false;
+            return;
+        }
         if let Some(Overlay::Prompt {
             purpose: Purpose::Filter,
             ..
@@ -449,7 +509,7 @@ impl App {
         }
     }
 
-    fn go(&mut self, tab: Tab) {
+    pub(super) fn go(&mut self, tab: Tab) {
         self.overlay = None;
         if tab != self.tab {
             self.leave_for(None);

@@ -36,6 +36,9 @@ pub(crate) fn draw(app: &App, canvas: &mut Canvas<'_>) {
     if let Some(open) = &app.overlay {
         overlay_view::draw(app, open, canvas);
     }
+    if let Some(first) = app.pending {
+        overlay_view::draw_follow(app, first, canvas);
+    }
 }
 
 /// Marks with their counts, worst first. What is well but for an unproven forecast is not counted as well.
@@ -78,6 +81,9 @@ fn draw_status(app: &App, line: &mut Canvas<'_>) {
     let mut x = line.text(1, 0, "sla", Role::Title) + 2;
     if cx.server.get().is_some_and(|s| s.demo) {
         x = line.text(x, 0, " DEMO ", Role::TabActive) + 2;
+    }
+    if app.read_only {
+        x = line.text(x, 0, " READ-ONLY ", Role::TabActive) + 2;
     }
     let name = cx.source().map_or(cx.target.as_str(), |s| s.source.as_str());
     let name_width = (width / 5).min(name.chars().count() as u16);

@@ -17,7 +17,7 @@ pub enum KeymapError {
         id: String,
     },
     /// Not a key.
-    #[error("keys.{id}: `{chord}` is no key; write keys like `ctrl-d`, `shift-f5`, `G` or `space`")]
+    #[error("keys.{id}: `{chord}` is no key; write keys like `ctrl-d`, `shift-f5`, `G`, `space`, or two as `z,t`")]
     BadChord {
         /// The command.
         id: String,
@@ -40,6 +40,8 @@ pub enum KeymapError {
 #[derive(Debug, Clone)]
 pub(crate) struct Keymap {
     bound: HashMap<(Scope, KeyCombination), Cmd>,
+    /// Two keys, one after the other.
+    pairs: HashMap<(Scope, KeyCombination, KeyCombination), Cmd>,
     shown: HashMap<Cmd, Vec<String>>,
     first: HashMap<Cmd, KeyCombination>,
 }
@@ -47,13 +49,12 @@ pub(crate) struct Keymap {
 impl Default for Keymap {
     fn default() -> Self {
         // The defaults are proved free of conflicts by a test.
-        Self::build(&BTreeMap::new()).unwrap_or_else(|_| Self {
-            bound: HashMap::new(),
-            shown: HashMap::new(),
-            first: HashMap::new(),
-        })
+        Self::build(&BTreeMap::new()).unwrap_or_else(|_| Self::empty())
     }
 }
+
+/// A key, or two one after the other.
+pub(crate) type Chord = (KeyCombination, Option<KeyCombination>);
 
 impl Keymap {
     /// `overrides`: command id → its keys, which replace the defaults; an empty list unbinds.
@@ -64,11 +65,7 @@ impl Keymap {
         {
             return Err(KeymapError::UnknownCommand { id: id.clone() });
         }
-        let mut map = Self {
-            bound: HashMap::new(),
-            shown: HashMap::new(),
-            first: HashMap::new(),
-        };
+        let mut map = Self::empty();
         for command in COMMANDS {
             let chords: Vec<&str> = match overrides.get(command.id) {
                 Some(own) => own.iter().map(String::as_str).collect(),
@@ -81,15 +78,33 @@ impl Keymap {
         Ok(map)
     }
 
+    fn empty() -> Self {
+        Self {
+            bound: HashMap::new(),
+            pairs: HashMap::new(),
+            shown: HashMap::new(),
+            first: HashMap::new(),
+        }
+    }
+
     fn bind(&mut self, command: &Command, chord: &str) -> Result<(), KeymapError> {
         let id = command.id.to_owned();
-        let key = parse_chord(chord).ok_or_else(|| KeymapError::BadChord {
+        let (key, second) = parse_chord(chord).ok_or_else(|| KeymapError::BadChord {
             id: id.clone(),
             chord: chord.to_owned(),
         })?;
-        if let Some(other) = self.bound.insert((command.scope, key), command.cmd)
-            && other != command.cmd
-        {
+        let scope = command.scope;
+        // A key that begins a pair means nothing by itself.
+        let taken = if let Some(second) = second {
+            let other = self.pairs.insert((scope, key, second), command.cmd);
+            other.or(self.bound.get(&(scope, key)).copied())
+        } else {
+            let other = self.bound.insert((scope, key), command.cmd);
+            let begins = |(of, first, _): &(Scope, KeyCombination, KeyCombination)| (*of, *first) == (scope, key);
+            let pair = self.pairs.iter().find(|(pair, _)| begins(pair));
+            other.or(pair.map(|(_, cmd)| *cmd))
+        };
+        if let Some(other) = taken.filter(|other| *other != command.cmd) {
             let other = COMMANDS
                 .iter()
                 .find(|c| c.cmd == other)
@@ -101,9 +116,45 @@ impl Keymap {
                 other,
             });
         }
-        self.first.entry(command.cmd).or_insert(key);
-        self.shown.entry(command.cmd).or_default().push(show_chord(key));
+        let mut shown = show_chord(key);
+        if let Some(second) = second {
+            shown = format!("{shown} {}", show_chord(second));
+        } else {
+            self.first.entry(command.cmd).or_insert(key);
+        }
+        self.shown.entry(command.cmd).or_default().push(shown);
         Ok(())
+    }
+
+    /// Whether `key` begins a pair when `scopes` are active.
+    pub(crate) fn begins(&self, scopes: &[Scope], key: KeyEvent) -> Option<KeyCombination> {
+        let key = KeyCombination::from(key).normalized();
+        let begins = |scope: &Scope| self.pairs.keys().any(|(of, first, _)| (of, first) == (scope, &key));
+        let scope = scopes
+            .iter()
+            .find(|scope| self.bound.contains_key(&(**scope, key)) || begins(scope))?;
+        begins(scope).then_some(key)
+    }
+
+    /// What two keys mean.
+    pub(crate) fn pair(&self, scopes: &[Scope], first: KeyCombination, key: KeyEvent) -> Option<Cmd> {
+        let second = KeyCombination::from(key).normalized();
+        scopes
+            .iter()
+            .find_map(|scope| self.pairs.get(&(*scope, first, second)).copied())
+    }
+
+    /// What may follow a key that begins pairs: the second key and its command, in the order of the registry.
+    pub(crate) fn follow(&self, scopes: &[Scope], first: KeyCombination) -> Vec<(String, &'static Command)> {
+        let mut out = Vec::new();
+        for command in COMMANDS.iter().filter(|c| scopes.contains(&c.scope)) {
+            let of = self
+                .pairs
+                .iter()
+                .find(|((scope, one, _), cmd)| (*scope, *one, **cmd) == (command.scope, first, command.cmd));
+            out.extend(of.map(|((_, _, second), _)| (show_chord(*second), command)));
+        }
+        out
     }
 
     /// What `key` means when `scopes` are active, innermost first.
@@ -125,8 +176,19 @@ impl Keymap {
     }
 }
 
+/// A key, or two with a comma between: `z,t`.
+pub(crate) fn parse_chord(text: &str) -> Option<Chord> {
+    match text
+        .split_once(',')
+        .filter(|(first, second)| !first.is_empty() && !second.is_empty())
+    {
+        Some((first, second)) => Some((parse_key(first)?, Some(parse_key(second)?))),
+        None => Some((parse_key(text)?, None)),
+    }
+}
+
 /// `G` is shift-g; everything else as crokey writes it.
-pub(crate) fn parse_chord(text: &str) -> Option<KeyCombination> {
+fn parse_key(text: &str) -> Option<KeyCombination> {
     let mut chars = text.chars();
     let text = match (chars.next(), chars.next()) {
         (Some(c), None) if c.is_ascii_uppercase() => format!("shift-{}", c.to_ascii_lowercase()),
@@ -135,7 +197,7 @@ pub(crate) fn parse_chord(text: &str) -> Option<KeyCombination> {
     crokey::parse(&text).ok().map(KeyCombination::normalized)
 }
 
-fn show_chord(key: KeyCombination) -> String {
+pub(crate) fn show_chord(key: KeyCombination) -> String {
     let text = KeyCombinationFormat::default()
         .with_lowercase_modifiers()
         .with_implicit_shift()

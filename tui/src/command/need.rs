@@ -4,6 +4,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
     Connection,
+    /// The console may change things.
+    Write,
     /// A chosen series.
     Series,
     /// An open set.
@@ -38,6 +40,7 @@ impl Need {
     /// What is said when it is not there.
     pub(crate) fn lacking(self) -> &'static str {
         match self {
+            Self::Write => "this console is read-only",
             Self::Connection => "there is no connection to the instance",
             Self::Series => "no series is chosen",
             Self::Set => "there is no SLA set yet: create one with `new-set`",

@@ -116,6 +116,26 @@ fn rebinding_replaces_and_refuses_with_a_reason() {
 }
 
 #[test]
+fn two_keys_are_one_chord_and_their_first_means_nothing_alone() {
+    let of = |id: &str, chord: &str| BTreeMap::from([(id.to_owned(), vec![chord.to_owned()])]);
+    let keymap = Keymap::build(&of("redraw", "z,x")).unwrap();
+    let key = |c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+    let scopes = [Scope::Now, Scope::List, Scope::Global];
+    let first = keymap.begins(&scopes, key('z')).unwrap();
+    assert_eq!(keymap.pair(&scopes, first, key('x')), Some(Cmd::Redraw));
+    assert_eq!(keymap.pair(&scopes, first, key('q')), None);
+    assert_eq!(keymap.keys(Cmd::Redraw), ["z x"]);
+    let follow: Vec<String> = keymap.follow(&scopes, first).into_iter().map(|(key, _)| key).collect();
+    assert!(follow.contains(&"x".to_owned()) && follow.len() > 4, "{follow:?}");
+    for (id, chord) in [("redraw", "z"), ("redraw", "q,x"), ("redraw", "z,t")] {
+        assert!(
+            matches!(Keymap::build(&of(id, chord)), Err(KeymapError::Conflict { .. })),
+            "{chord}"
+        );
+    }
+}
+
+#[test]
 fn the_palette_forgives_typing() {
     let first = |typed: &str| palette::matching(typed, &[Scope::Global])[0].id;
     assert_eq!(first("evnow"), "evaluate-now");

@@ -103,6 +103,23 @@ impl List {
         self.key = key.to_vec();
     }
 
+    /// Sorts by one of `columns` as it is called, in any case, else by the next; a name that is none is said.
+    pub(crate) fn sort_by(&mut self, columns: &[&str], name: Option<&str>) -> Result<(), String> {
+        let Some(name) = name else {
+            self.next_sort(columns.len());
+            return Ok(());
+        };
+        let Some(at) = columns.iter().position(|column| column.eq_ignore_ascii_case(name)) else {
+            let known = columns.join(", ").to_lowercase();
+            return Err(format!("sort: `{name}` must be one of {known}"));
+        };
+        if self.sort == at {
+            self.down = !self.down;
+        }
+        self.sort = at;
+        Ok(())
+    }
+
     /// Sorts by the next of `columns`.
     pub(crate) fn next_sort(&mut self, columns: usize) {
         self.sort = (self.sort + 1) % columns.max(1);

@@ -21,6 +21,8 @@ pub(crate) enum Slot {
     RowsMore,
     Detail,
     DetailChart,
+    DetailUsual,
+    DetailLedger,
     Export,
     Sets,
     SetWrite,
@@ -33,6 +35,7 @@ pub(crate) enum Slot {
     NowSeen,
     NowFuture,
     NowChart,
+    NowUsual,
     Ledger,
     Gaps,
     Samples,
@@ -54,6 +57,8 @@ pub(crate) enum Slot {
     Sessions,
     RevokeSession,
     Audit,
+    WordNames,
+    WordLabels,
 }
 
 /// Every unary call of the console, a line each: its name here, the client and the rpc, what is asked and what is answered.
@@ -70,6 +75,7 @@ macro_rules! calls {
             RevokeSession account revoke_session: account::RevokeSessionRequest => account::RevokeSessionResponse,
             Audit account list_audit: account::ListAuditRequest => account::ListAuditResponse,
             Names source list_metric_names: etl::ListMetricNamesRequest => etl::ListMetricNamesResponse,
+            ListSeries source list_series: etl::ListSeriesRequest => etl::ListSeriesResponse,
             CheckQuery source check_query: etl::CheckQueryRequest => etl::CheckQueryResponse,
             RetrySource source retry_source: etl::RetrySourceRequest => etl::RetrySourceResponse,
             Rows retrieval list_series_rows: retrieval::ListSeriesRowsRequest => retrieval::ListSeriesRowsResponse,
@@ -264,6 +270,10 @@ pub(crate) enum Effect {
     Suspend,
     /// Clear and paint everything.
     Redraw,
+    /// Read the configuration again; [`crate::app::Msg::Settings`] comes back.
+    Reload,
+    /// Ring the bell or tell the desktop, where the user wants that.
+    Alert(String),
     /// Into the terminal's clipboard (OSC 52).
     Copy(String),
     /// Give the terminal to the user's editor; [`crate::app::Msg::Edited`] comes back.

@@ -5,7 +5,7 @@ use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 
 /// The widest and the narrowest list, columns.
-const WIDTH_MAX: u16 = 96;
+const WIDTH_MAX: u16 = 140;
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use crate::context::remote::Remote;
 use crate::context::request::{Answer, Effect, Reply, RequestId, Slot};
 use crate::context::shown::Shown;
 use crate::context::{Context, Jump, wire};
+use crate::filter::Filterable as _;
 use crate::remembered::Remembered;
 use crate::screens::Screen;
 use crate::widget::canvas::Canvas;
@@ -97,7 +98,9 @@ impl Screen for FutureScreen {
                 }
             }
             Cmd::Sort => {
-                self.list.next_sort(SORTS.len());
+                if let Err(why) = self.list.sort_by(&SORTS, argument) {
+                    cx.complain(why);
+                }
                 self.apply(cx);
             }
             Cmd::Export => {
@@ -142,6 +145,48 @@ impl Screen for FutureScreen {
             .map(|future| rows_of(cx, future.rows));
         self.rows.answer(id, rows, cx.now.wall_ms);
         self.apply(cx);
+    }
+
+    fn click(&mut self, cx: &mut Context, (x, row): (u16, u16)) -> bool {
+        let columns = self.columns.shown();
+        if row == 0 {
+            let placed = self.placed(&columns, cx.size.0);
+            let title = crate::widget::table::title_at(&columns, &placed, x);
+            let sort = title.map(|title| if title == "S" { "STATE" } else { title });
+            if let Some(sort) = sort.filter(|sort| SORTS.contains(sort)) {
+                self.command(cx, Cmd::Sort, Some(sort));
+            }
+            return false;
+        }
+        let (line, height) = (usize::from(row) - 1, Self::height(cx));
+        if line >= height.min(self.list.shown().len()) {
+            return false;
+        }
+        let rows = self.rows.get().map_or(&[][..], Vec::as_slice);
+        self.list.choose(line, rows, height);
+        true
+    }
+
+    fn filter_fields(&self) -> &'static [&'static str] {
+        FutureRow::FIELDS
+    }
+
+    fn sorts(&self) -> &'static [&'static str] {
+        &SORTS
+    }
+
+    fn value(&self, _: &Context) -> Option<String> {
+        self.current()?.outlook.probability.map(crate::format::exact)
+    }
+
+    fn row_text(&self, cx: &Context) -> Option<String> {
+        let row = self.current()?;
+        let p = crate::screens::trust::probability(&row.outlook).unwrap_or_else(|| "–".to_owned());
+        let first = row
+            .first_ms()
+            .map_or_else(String::new, |t| format!("  first {}", cx.zone.clock(t)));
+        let trust = crate::screens::trust::words(&row.outlook);
+        Some(format!("{}  {}  {p}{first}  {trust}", row.title(), row.range))
     }
 
     fn remember(&self, out: &mut Remembered) {

@@ -3,8 +3,10 @@
 mod answers;
 mod columns;
 mod detail;
+mod detail_past;
 mod detail_view;
 mod export;
+mod hands;
 mod kept;
 mod names;
 mod range;
@@ -23,7 +25,8 @@ use crate::context::remote::Remote;
 use crate::context::request::{Answer, Effect, RequestId, Slot};
 use crate::context::shown::Shown;
 use crate::context::{Context, Jump, wire};
-use crate::remembered::Remembered;
+use crate::filter::Filterable as _;
+use crate::remembered::{Remembered, View};
 use crate::screens::Screen;
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
@@ -188,28 +191,6 @@ impl MetricsScreen {
             self.preview_at_ms = Some(cx.now.mono_ms + PREVIEW_REST_MS);
         }
     }
-
-    fn add_to_set(&mut self, cx: &mut Context) {
-        let chosen: Vec<&SeriesRow> = if self.picked.is_empty() {
-            self.current().into_iter().collect()
-        } else {
-            self.items
-                .iter()
-                .filter(|row| self.picked.contains(&row.series.id[..]))
-                .collect()
-        };
-        let objectives = chosen
-            .iter()
-            .map(|row| {
-                (
-                    row.series.query(),
-                    format!("{} {}", row.name, row.labels).trim().to_owned(),
-                )
-            })
-            .collect();
-        self.picked.clear();
-        cx.jump = Some(Jump::AddObjectives(objectives));
-    }
 }
 
 impl Screen for MetricsScreen {
@@ -320,20 +301,7 @@ impl Screen for MetricsScreen {
                 self.hide_preview = !self.hide_preview;
                 self.cursor_moved(cx);
             }
-            Cmd::Sort => {
-                match argument.map(str::to_uppercase) {
-                    None => self.list.next_sort(SORTS.len()),
-                    Some(word) => match SORTS.iter().position(|s| {
-                        *s == word || (*s == "S" && word == "STATE") || (*s == "SERIES" && word == "NAME")
-                    }) {
-                        Some(at) => self.list.sort = at,
-                        None => cx.complain("sort: must be one of name, last, min, mean, max, state"),
-                    },
-                }
-                // Trouble and size are read from the top.
-                self.list.down = self.list.sort != 0;
-                self.list.apply(&self.items, height);
-            }
+            Cmd::Sort => self.sort(cx, argument),
             Cmd::Export => {
                 let path = argument.unwrap_or("sla-metrics.json").to_owned();
                 let rows: Vec<&SeriesRow> = self.list.shown().iter().map(|&at| &self.items[at]).collect();
@@ -456,15 +424,36 @@ impl Screen for MetricsScreen {
         }
     }
 
-    fn click(&mut self, cx: &mut Context, line: u16) {
-        let height = self.height(cx);
-        let Some(line) = line.checked_sub(2).map(usize::from).filter(|line| *line < height) else {
-            return;
-        };
-        if self.detail.is_none() && !self.in_names() {
-            self.list.choose(line, &self.items, height);
-            self.cursor_moved(cx);
+    fn click(&mut self, cx: &mut Context, (x, line): (u16, u16)) -> bool {
+        self.clicked(cx, x, line)
+    }
+
+    fn filter_fields(&self) -> &'static [&'static str] {
+        if self.in_names() {
+            NameRow::FIELDS
+        } else {
+            SeriesRow::FIELDS
         }
+    }
+
+    fn sorts(&self) -> &'static [&'static str] {
+        &SORTS
+    }
+
+    fn value(&self, cx: &Context) -> Option<String> {
+        self.value_of_row(cx)
+    }
+
+    fn row_text(&self, cx: &Context) -> Option<String> {
+        self.text_of_row(cx)
+    }
+
+    fn series(&self) -> Vec<(String, Jump)> {
+        self.items.iter().map(SeriesRow::found).collect()
+    }
+
+    fn show_view(&mut self, cx: &mut Context, view: &View) {
+        self.take_view(cx, view);
     }
 
     fn deadline_ms(&self) -> Option<i64> {
@@ -520,6 +509,8 @@ impl Screen for MetricsScreen {
             Slot::RowsMore,
             Slot::Detail,
             Slot::DetailChart,
+            Slot::DetailUsual,
+            Slot::DetailLedger,
             Slot::Export,
         ]
     }
@@ -531,7 +522,15 @@ impl Screen for MetricsScreen {
     fn offers(&self, cmd: Cmd) -> bool {
         let of_a_chart = matches!(
             cmd,
-            Cmd::ZoomIn | Cmd::ZoomOut | Cmd::PanLeft | Cmd::PanRight | Cmd::CursorLeft | Cmd::CursorRight | Cmd::Range
+            Cmd::ZoomIn
+                | Cmd::ZoomOut
+                | Cmd::PanLeft
+                | Cmd::PanRight
+                | Cmd::CursorLeft
+                | Cmd::CursorRight
+                | Cmd::EarlierViolation
+                | Cmd::LaterViolation
+                | Cmd::Range
         );
         !of_a_chart || self.detail.as_ref().is_none_or(Detail::shows_chart)
     }

@@ -17,7 +17,9 @@ use crate::context::remote::Remote;
 use crate::context::request::{Answer, Reply, RequestId, Slot};
 use crate::context::shown::Shown;
 use crate::context::{Context, Jump, wire};
+use crate::filter::Filterable as _;
 use crate::remembered::Remembered;
+use crate::screens::usual::Usual;
 use crate::screens::{Screen, provenance};
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
@@ -41,6 +43,7 @@ pub(crate) struct NowScreen {
     chart: Remote<GetChartResponse>,
     chart_of: Vec<u8>,
     chart_at_ms: Option<i64>,
+    usual: Usual,
     timeline: Timeline,
     /// The cursor was moved: until then it stays on the worst.
     moved: bool,
@@ -102,6 +105,8 @@ impl NowScreen {
             columns: u32::from(cx.size.0) * 2,
             counter_mode: 0,
         };
+        let query = request.query.clone().unwrap_or_default();
+        self.usual.read(cx, Slot::NowUsual, query, &id);
         self.chart_of = id;
         let id = cx.call(Slot::NowChart, request);
         self.chart.asked(id, cx.now.wall_ms);
@@ -175,10 +180,20 @@ impl Screen for NowScreen {
     }
 
     fn slots(&self) -> &'static [Slot] {
-        &[Slot::NowLedger, Slot::NowSeen, Slot::NowFuture, Slot::NowChart]
+        &[
+            Slot::NowLedger,
+            Slot::NowSeen,
+            Slot::NowFuture,
+            Slot::NowChart,
+            Slot::NowUsual,
+        ]
     }
 
     fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
+        if slot == Slot::NowUsual {
+            self.usual.reply(id, result);
+            return;
+        }
         if slot == Slot::NowChart {
             self.chart.answer(id, result.and_then(Reply::take), cx.now.wall_ms);
             return;
@@ -317,14 +332,30 @@ impl Screen for NowScreen {
         need == Need::Instance && self.chosen().is_some()
     }
 
-    fn click(&mut self, cx: &mut Context, row: u16) {
+    fn click(&mut self, cx: &mut Context, (_, row): (u16, u16)) -> bool {
         let height = self.height(cx);
-        if let Some(line) = row.checked_sub(1).map(usize::from).filter(|line| *line < height)
-            && !self.timeline.is_open()
-        {
-            self.list.choose(line, &self.rows, height);
-            self.rest(cx);
-        }
+        let line = row.checked_sub(1).map(usize::from);
+        let Some(line) = line.filter(|line| *line < height && !self.timeline.is_open()) else {
+            return false;
+        };
+        self.moved = true;
+        self.list.choose(line, &self.rows, height);
+        self.rest(cx);
+        true
+    }
+
+    fn filter_fields(&self) -> &'static [&'static str] {
+        NowRow::FIELDS
+    }
+
+    fn value(&self, _: &Context) -> Option<String> {
+        self.current()?.now.map(crate::format::exact)
+    }
+
+    fn row_text(&self, cx: &Context) -> Option<String> {
+        let row = self.current()?;
+        let told = readout::row(cx, &self.history, row);
+        Some(told.replacen(": ", "  ", 1))
     }
 
     fn deadline_ms(&self) -> Option<i64> {

@@ -17,6 +17,7 @@ use crate::context::remote::Remote;
 use crate::context::request::{Answer, Effect, Reply, RequestId, Slot};
 use crate::context::shown::Shown;
 use crate::context::{Context, Jump, wire};
+use crate::filter::Filterable as _;
 use crate::format::number;
 use crate::overlay::Overlay;
 use crate::remembered::Remembered;
@@ -307,7 +308,9 @@ impl Screen for PastScreen {
             }
             Cmd::Samples => self.ask_samples(cx),
             Cmd::Sort => {
-                self.list.next_sort(SORTS.len());
+                if let Err(why) = self.list.sort_by(&SORTS, argument) {
+                    cx.complain(why);
+                }
                 self.list.apply(&self.objectives, upper);
             }
             Cmd::Export => {
@@ -401,6 +404,63 @@ impl Screen for PastScreen {
                 Err(problem) => cx.complain(problem.sentence()),
             },
         }
+    }
+
+    fn click(&mut self, cx: &mut Context, (_, row): (u16, u16)) -> bool {
+        let (upper, lower) = Self::heights(cx);
+        let row = usize::from(row);
+        if row == 0 {
+            self.command(cx, Cmd::Sort, None);
+        } else if row <= upper && row <= self.list.shown().len() {
+            self.pane = Pane::Objectives;
+            self.list.choose(row - 1, &self.objectives, upper);
+            self.read_ledger(cx, false);
+            return true;
+        } else if let Some(line) = row.checked_sub(upper + 3)
+            && line < lower.min(self.ledger_list.shown().len())
+        {
+            self.pane = Pane::Ledger;
+            self.ledger_list.choose(line, &self.shown, lower);
+            return true;
+        }
+        false
+    }
+
+    fn filter_fields(&self) -> &'static [&'static str] {
+        if self.pane == Pane::Ledger {
+            ViolationRow::FIELDS
+        } else {
+            ObjectiveRow::FIELDS
+        }
+    }
+
+    fn sorts(&self) -> &'static [&'static str] {
+        &SORTS
+    }
+
+    fn value(&self, _: &Context) -> Option<String> {
+        if self.pane == Pane::Ledger {
+            return self.violation().map(|row| crate::format::exact(row.worst));
+        }
+        self.current()?.worst().map(crate::format::exact)
+    }
+
+    fn row_text(&self, cx: &Context) -> Option<String> {
+        let objective = self.current()?;
+        let Some(row) = self.violation().filter(|_| self.pane == Pane::Ledger) else {
+            return Some(format!("{}  {}", objective.name, objective.range));
+        };
+        let now = cx.data_now_ms();
+        let end = row.end_ms.map_or_else(|| "open".to_owned(), |t| cx.zone.clock(t));
+        Some(format!(
+            "{} {}  {} to {end}  {}  {} worst {}",
+            wire::series_name(&row.series),
+            row.labels,
+            cx.zone.moment(row.start_ms, now),
+            crate::format::duration(row.duration_ms),
+            wire::side_word(row.side),
+            number(row.worst)
+        ))
     }
 
     fn remember(&self, out: &mut Remembered) {

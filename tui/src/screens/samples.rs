@@ -5,6 +5,8 @@ use sla_proto::objective::v1::AllowedRange;
 use sla_proto::retrieval::v1::GetChartResponse;
 use sla_proto::violation::v1::{FanPoint, Outlook};
 
+use crate::context::remote::{Phase, Remote};
+use crate::context::{Connection, Context};
 use crate::format::number;
 use crate::theme::Role;
 use crate::widget::chart::{Extent, Layer};
@@ -29,6 +31,18 @@ pub(crate) fn bounds(range: &AllowedRange) -> Vec<Layer> {
         .into_iter()
         .flatten()
         .collect()
+}
+
+/// From when on samples are missing because reading them fails, Unix milliseconds; `None` while they come.
+pub(crate) fn stale_from(cx: &Context, read: &Remote<GetChartResponse>, after: i64, until: i64) -> Option<i64> {
+    let away = cx.source().is_some_and(|source| !source.problem.is_empty()) || cx.connection != Connection::Connected;
+    if !away && !matches!(read.phase(), Phase::Stale(_)) {
+        return None;
+    }
+    let columns = &read.get()?.columns;
+    let newest = columns.iter().rposition(|column| column.min.is_some());
+    let seen = newest.map_or(0, |at| at as i64 + 1);
+    Some(after + (until - after) * seen / (columns.len().max(1) as i64))
 }
 
 /// The fan of an outlook, widest band first; nothing when it has none.
@@ -67,6 +81,7 @@ fn extents(chart: &GetChartResponse, after: i64, until: i64) -> Vec<Extent> {
             min,
             max,
             last: c.last.unwrap_or(max),
+            median: c.median.or(c.last).unwrap_or(max),
         })
     };
     chart.columns.iter().enumerate().filter_map(column).collect()

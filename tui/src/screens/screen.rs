@@ -7,7 +7,7 @@ use crate::command::{Cmd, Need, Scope};
 use crate::context::request::{Answer, RequestId, Slot};
 use crate::context::shown::Shown;
 use crate::context::{Context, Jump};
-use crate::remembered::Remembered;
+use crate::remembered::{Remembered, View};
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
 
@@ -90,6 +90,36 @@ pub(crate) trait Screen {
         None
     }
 
+    /// Fields that its filter knows beside labels.
+    fn filter_fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Columns it can be sorted by.
+    fn sorts(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The value of the chosen row, to copy.
+    fn value(&self, _: &Context) -> Option<String> {
+        None
+    }
+
+    /// The chosen row as it is read, its cells two blanks apart, the name first.
+    fn row_text(&self, _: &Context) -> Option<String> {
+        None
+    }
+
+    /// Series that it holds: their text and where they lead.
+    fn series(&self) -> Vec<(String, Jump)> {
+        Vec::new()
+    }
+
+    /// Shows what was kept under a name.
+    fn show_view(&mut self, cx: &mut Context, view: &View) {
+        self.set_filter(cx, &view.filter);
+    }
+
     /// What is wrong with the filter that was typed.
     fn filter_problem(&self) -> Option<&str> {
         None
@@ -118,8 +148,10 @@ pub(crate) trait Screen {
 
     fn paste(&mut self, _: &mut Context, _: &str) {}
 
-    /// A click on a row of the screen, counted from its top.
-    fn click(&mut self, _: &mut Context, _: u16) {}
+    /// A click on a place of the screen, column and row from its top left; true when a row was chosen.
+    fn click(&mut self, _: &mut Context, _: (u16, u16)) -> bool {
+        false
+    }
 
     /// When something here moves by itself, monotonic milliseconds; asked while the tab is on screen.
     fn deadline_ms(&self) -> Option<i64> {

@@ -1,6 +1,7 @@
 //! SLA sets: one screen that tells the state of a set, past, now and to come, and what an edit would have meant.
 
 mod answers;
+mod bulk;
 mod columns;
 mod draft;
 mod form;
@@ -11,7 +12,7 @@ mod what_if;
 mod whole;
 mod why;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crossterm::event::KeyEvent;
 use sla_proto::objective::v1::{Objective, SlaSet};
@@ -26,6 +27,7 @@ use crate::context::remote::Remote;
 use crate::context::request::{Answer, Effect, RequestId, Slot};
 use crate::context::shown::Shown;
 use crate::context::{Context, Jump};
+use crate::filter::Filterable as _;
 use crate::remembered::{KeptDraft, Remembered};
 use crate::screens::Screen;
 use crate::widget::canvas::Canvas;
@@ -39,7 +41,7 @@ const WHAT_IF_REST_MS: i64 = 60;
 /// Figures of a draft are judged again at most this often while evaluations come, milliseconds.
 const WHAT_IF_EVERY_MS: i64 = 5_000;
 /// Rows that a form wants below the table, its frame with it.
-const FORM_PANE_ROWS: u16 = 7;
+const FORM_PANE_ROWS: u16 = 9;
 /// Sets are listed again at most this often because evaluations tell of others, milliseconds.
 const SETS_EVERY_MS: i64 = 3_000;
 
@@ -52,6 +54,8 @@ pub(crate) struct SetsScreen {
     list: List,
     bound: Bound,
     form: Option<Form>,
+    /// Keys of the objectives that are edited together.
+    picked: BTreeSet<Vec<u8>>,
     what_if: Remote<EvaluateResponse>,
     what_if_at_ms: Option<i64>,
     judged_ms: i64,
@@ -309,22 +313,27 @@ impl Screen for SetsScreen {
             }
             Cmd::Ledger => self.open_past(cx),
             Cmd::DeleteObjective => {
-                if let (Some(at), Some(draft)) = (self.current().map(|r| r.at), &mut self.draft) {
-                    draft.remove(at);
+                let all = self.chosen();
+                if let Some(draft) = &mut self.draft {
+                    draft.remove_all(&all);
+                    self.picked.clear();
                     self.changed(cx);
-                    cx.say("taken out here; u brings it back, S saves the set");
+                    let what = crate::format::plural(all.len() as u64, "objective");
+                    cx.say(format!("{what} taken out here; u brings back, S saves the set"));
                 }
             }
             Cmd::BoundUp | Cmd::BoundDown => {
                 let by = if cmd == Cmd::BoundUp { 1.0 } else { -1.0 };
-                let bound = self.bound;
-                if let (Some(at), Some(draft)) = (self.current().map(|r| r.at), &mut self.draft) {
-                    match draft.move_bound(at, bound, by) {
+                let (all, bound) = (self.chosen(), self.bound);
+                if let Some(draft) = &mut self.draft {
+                    match draft.move_bounds(&all, bound, by) {
                         Ok(()) => self.changed(cx),
                         Err(why) => cx.complain(why),
                     }
                 }
             }
+            Cmd::SetBound => self.set_bound(cx, argument.unwrap_or_default()),
+            Cmd::PickObjective | Cmd::PickObjectives => self.pick(cx, cmd),
             Cmd::OtherBound => {
                 self.bound = self.bound.other();
                 cx.say(format!("+ and - move {}", self.bound.word()));
@@ -341,13 +350,21 @@ impl Screen for SetsScreen {
             }
             Cmd::Save => self.save(cx),
             Cmd::Suggest => {
-                if let Some(name) = self.current().map(|r| r.objective.name.clone()) {
-                    self.suggest.push_back(name);
-                    self.next_suggestion(cx);
-                }
+                let names = self.names_of_chosen();
+                self.suggest.extend(names);
+                self.next_suggestion(cx);
             }
             Cmd::Sort => {
-                self.list.next_sort(rows::SORTS.len());
+                let named = argument.map(|word| {
+                    if word.eq_ignore_ascii_case("objective") {
+                        "name"
+                    } else {
+                        word
+                    }
+                });
+                if let Err(why) = self.list.sort_by(&rows::SORTS, named) {
+                    cx.complain(why);
+                }
                 self.list.apply(&self.rows, height);
             }
             Cmd::Export => {
@@ -361,7 +378,12 @@ impl Screen for SetsScreen {
     }
 
     fn back(&mut self, cx: &mut Context) -> bool {
-        let Some(form) = &mut self.form else { return false };
+        let Some(form) = &mut self.form else {
+            // What is selected is let go before the place is left.
+            let had = !self.picked.is_empty();
+            self.picked.clear();
+            return had;
+        };
         if form.may_close() {
             self.form = None;
             self.ask_what_if(cx, 0);
@@ -404,6 +426,10 @@ impl Screen for SetsScreen {
 
     fn form_command(&mut self, cx: &mut Context, cmd: Cmd, key: KeyEvent) {
         let Some(form) = &mut self.form else { return };
+        if form.complete(cx, key) {
+            self.ask_what_if(cx, WHAT_IF_REST_MS);
+            return;
+        }
         match cmd {
             Cmd::NextField | Cmd::PreviousField => {
                 form.turn(if cmd == Cmd::NextField { 1 } else { -1 });
@@ -438,6 +464,9 @@ impl Screen for SetsScreen {
             return;
         }
         if form.type_key(key) {
+            if let Some(text) = form.query_typed().map(str::to_owned) {
+                cx.want_words(&text);
+            }
             self.ask_what_if(cx, WHAT_IF_REST_MS);
         }
     }
@@ -506,6 +535,33 @@ impl Screen for SetsScreen {
             Cmd::ActivateSet => self.stop_question(),
             _ => None,
         }
+    }
+
+    fn click(&mut self, cx: &mut Context, (x, row): (u16, u16)) -> bool {
+        self.clicked(cx, x, row)
+    }
+
+    fn filter_fields(&self) -> &'static [&'static str] {
+        ObjectiveRow::FIELDS
+    }
+
+    fn sorts(&self) -> &'static [&'static str] {
+        &rows::SORTS
+    }
+
+    fn value(&self, _: &Context) -> Option<String> {
+        self.current()?.last().map(crate::format::exact)
+    }
+
+    fn row_text(&self, _: &Context) -> Option<String> {
+        let row = self.current()?;
+        let range = crate::context::wire::range_text(row.objective.range.as_ref());
+        let now = row.mark().map_or("", |mark| mark.word);
+        Some(format!(
+            "{}  {range}  {now} {}",
+            row.name,
+            crate::format::maybe(row.last())
+        ))
     }
 
     fn proposal(&self, cmd: Cmd) -> Option<String> {

@@ -42,6 +42,7 @@ pub(crate) fn words(outlook: &Outlook) -> String {
         Trust::Withheld => "withheld: worse than last value".to_owned(),
         Trust::Proven if !record.text.is_empty() => SafeText::new(&record.text).into_string(),
         Trust::Proven => format!("{} of {} right", record.right, record.scored),
+        Trust::Unproven | Trust::Unspecified if record.scored == 0 => "unproven: none is scored yet".to_owned(),
         Trust::Unproven | Trust::Unspecified => {
             let left = plural(u64::from(record.violations), "violation");
             format!("unproven ({} scored, {left})", record.scored)
@@ -65,6 +66,7 @@ pub(crate) fn short(outlook: &Outlook) -> String {
             let verdict = verdict.map_or_else(String::new, |word| format!(", {word}"));
             format!("{} of {}{verdict}", record.right, record.scored)
         }
+        Trust::Unproven | Trust::Unspecified if record.scored == 0 => "none scored yet".to_owned(),
         Trust::Unproven | Trust::Unspecified => format!("unproven ({}, {})", record.scored, record.violations),
     }
 }
@@ -117,7 +119,7 @@ mod tests {
         );
         assert_eq!(
             words(&Outlook::default()),
-            "unproven (0 scored, 0 violations)",
+            "unproven: none is scored yet",
             "never proven by default"
         );
     }

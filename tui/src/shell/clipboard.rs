@@ -1,4 +1,6 @@
-//! Copying through the terminal: OSC 52, which works over ssh.
+//! Copying and telling through the terminal: OSC 52 and OSC 9, which work over ssh.
+
+use super::alert::Alert;
 
 /// Terminals cut longer sequences (xterm's limit is about 100 kB encoded).
 const TEXT_BYTES_MAX: usize = 74_000;
@@ -22,6 +24,21 @@ pub(crate) fn osc52(text: &str) -> Option<Vec<u8>> {
     }
     out.extend_from_slice(b"\x1b\\");
     Some(out)
+}
+
+/// The longest notification, characters.
+const ALERT_CHARS_MAX: usize = 200;
+
+/// The sequence that tells a violation: BEL, or OSC 9 with its text (iTerm2; kept by `ConEmu`, kitty, foot, `WezTerm`).
+pub(crate) fn alert(how: Alert, text: &str) -> Option<Vec<u8>> {
+    match how {
+        Alert::Nothing => None,
+        Alert::Bell => Some(vec![0x07]),
+        Alert::Desktop => {
+            let safe = sla_domain::SafeText::with_limit(text, ALERT_CHARS_MAX);
+            Some(format!("\x1b]9;sla: {safe}\x1b\\").into_bytes())
+        }
+    }
 }
 
 #[cfg(test)]

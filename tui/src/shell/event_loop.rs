@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::alert::{Alert, Reload};
 use super::clipboard;
 use super::editor::{self, Edit, Edited, Editing};
 use super::encode::blank;
@@ -65,6 +66,8 @@ pub(crate) struct Shell<I: InputSource> {
     /// The terminal belongs to the shell: nothing is painted.
     pub(crate) suspended: bool,
     pub(crate) editing: Option<Editing>,
+    pub(crate) reload: Option<Reload>,
+    pub(crate) alert: Alert,
     /// The editor that has the terminal now.
     pub(crate) editor: Option<rustix::process::Pid>,
     pub(crate) keep_token: Option<KeepToken>,
@@ -189,6 +192,7 @@ impl<I: InputSource> Shell<I> {
                         Effect::Quit => return Exit::Quit,
                         Effect::Suspend => self.suspend(),
                         Effect::Edit { name, text } => self.edit(&name, &text, &edited, &mut files),
+                        Effect::Reload => self.read_settings(),
                         effect => self.perform(effect, &notes, &mut files),
                     }
                 }
@@ -249,11 +253,28 @@ impl<I: InputSource> Shell<I> {
                 });
                 return;
             }
-            Effect::Quit | Effect::Suspend | Effect::Edit { .. } => return,
+            Effect::Alert(text) => {
+                if let Some(bytes) = clipboard::alert(self.alert, &text) {
+                    self.writer.aside(&bytes);
+                }
+                return;
+            }
+            Effect::Quit | Effect::Suspend | Effect::Reload | Effect::Edit { .. } => return,
         };
         if self.link.commands.try_send(command).is_err() {
             let _ = notes.try_send(Err("the link is overloaded; try again".to_owned()));
         }
+    }
+
+    /// A small file of the user's own: read here and now.
+    fn read_settings(&mut self) {
+        let settings = match &self.reload {
+            Some(reload) => reload(),
+            None => Err("this console has no configuration file".to_owned()),
+        };
+        let now = self.now();
+        // It asks for nothing outside.
+        let _ = update(&mut self.app, Msg::Settings(settings), now);
     }
 
     /// Gives the terminal back and stops. The stop reaches this thread a moment later than it is asked for, so nothing may be
@@ -347,7 +368,7 @@ fn message_of(event: InputEvent, keys: &mut u32) -> Option<Msg> {
 }
 
 /// Writes a file that must not exist yet: an export never destroys anything.
-fn write_new(path: &Path, text: &str) -> Result<String, String> {
+pub(super) fn write_new(path: &Path, text: &str) -> Result<String, String> {
     use std::io::Write as _;
     let name = path.display();
     let mut file = std::fs::OpenOptions::new()

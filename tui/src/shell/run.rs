@@ -1,6 +1,5 @@
 //! Putting the console together.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,14 +9,16 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::alert::{Alert, Reload};
 use super::editor::Editing;
 use super::event_loop::{Exit, Shell};
 use super::hangup;
 use super::input::TerminalInput;
+use super::record::Recorded;
 use super::signal::Signals;
 use super::term::Term;
 use super::writer::{FrameWriter, StdoutSink};
-use crate::app::{App, Start};
+use crate::app::{App, Settings, Start};
 use crate::command::keymap::KeymapError;
 use crate::context::Now;
 use crate::context::log_ring::LogRing;
@@ -39,10 +40,14 @@ pub struct TuiOptions {
     pub clock: Arc<dyn Clock>,
     /// What is connected to, in words, before the instance has said its name: `default instance`.
     pub target: String,
-    /// Command id → its keys, which replace the defaults.
-    pub keys: BTreeMap<String, Vec<String>>,
-    /// Times in local time instead of UTC.
-    pub local_time: bool,
+    /// Keys, theme, times: what `:reload` reads again.
+    pub settings: Settings,
+    /// Reads the configuration again.
+    pub reload: Option<Reload>,
+    /// Where what is shown is recorded; `None` = nowhere.
+    pub record: Option<PathBuf>,
+    /// What a new violation does beside being told.
+    pub alert: Alert,
     /// Whether the mouse is taken from the terminal (wheel and clicks).
     pub mouse: bool,
     /// How long an Esc waits for the rest of a sequence, milliseconds; `None` = 35.
@@ -75,8 +80,10 @@ impl TuiOptions {
             caps,
             clock,
             target: "the instance".to_owned(),
-            keys: BTreeMap::new(),
-            local_time: false,
+            settings: Settings::default(),
+            reload: None,
+            record: None,
+            alert: Alert::Nothing,
             mouse: false,
             esc_hold_ms: None,
             state_path: None,
@@ -117,18 +124,7 @@ pub(crate) async fn run_on(wire: impl Wire, options: TuiOptions) -> Result<Exit,
     if !rustix::termios::isatty(rustix::stdio::stdin()) || !rustix::termios::isatty(rustix::stdio::stdout()) {
         return Err(TuiError::NoTerminal);
     }
-    let remembered = options.state_path.as_deref().map(read_remembered).unwrap_or_default();
-    let start = Start {
-        caps: options.caps,
-        size: Term::size(),
-        keys: options.keys,
-        local_time: options.local_time,
-        log: options.log,
-        target: options.target,
-        remembered,
-        editor: options.editing.is_some(),
-        keeps_drafts: options.state_path.is_some(),
-    };
+    let start = start_of(&options, Term::size());
     let now = Now {
         wall_ms: options.clock.now_ms(),
         mono_ms: 0,
@@ -137,11 +133,13 @@ pub(crate) async fn run_on(wire: impl Wire, options: TuiOptions) -> Result<Exit,
 
     let (gone, left) = (CancellationToken::new(), CancellationToken::new());
     let (tell_panics, panics) = mpsc::channel(PANICS_MAX);
+    // A file that cannot be written is said before the screen is taken.
+    let sink = Recorded::start(StdoutSink, options.record.as_deref(), Term::size(), now.wall_ms / 1_000)?;
     let signals = Signals::install()?;
     let term = Term::new(options.mouse);
     term.install_panic_hook(std::thread::current().id(), tell_panics);
     term.enter()?;
-    let writer = FrameWriter::start(StdoutSink)?;
+    let writer = FrameWriter::start(sink)?;
     let input = TerminalInput::start(options.esc_hold_ms.unwrap_or(ESC_HOLD_MS).clamp(1, 1_000))?;
     hangup::watch(gone.clone(), left.clone())?;
     let link = Link::start(wire, options.attach);
@@ -161,12 +159,28 @@ pub(crate) async fn run_on(wire: impl Wire, options: TuiOptions) -> Result<Exit,
         editing: options.editing,
         editor: None,
         keep_token: options.keep_token,
+        reload: options.reload,
+        alert: options.alert,
     };
     shell.paint();
     let exit = shell.run().await;
     shell.leave(exit);
     left.cancel();
     Ok(exit)
+}
+
+/// What the app begins with.
+pub(super) fn start_of(options: &TuiOptions, size: (u16, u16)) -> Start {
+    Start {
+        caps: options.caps,
+        size,
+        settings: options.settings.clone(),
+        log: options.log.clone(),
+        target: options.target.clone(),
+        remembered: options.state_path.as_deref().map(read_remembered).unwrap_or_default(),
+        editor: options.editing.is_some(),
+        keeps_drafts: options.state_path.is_some(),
+    }
 }
 
 /// A missing, broken or oversized file is no reason not to start.

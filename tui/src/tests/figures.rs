@@ -10,6 +10,7 @@ use sla_proto::storage::v1 as storage;
 use sla_proto::violation::v1 as violation;
 
 use super::script::{MIN, NOW_MS, Script, at};
+use crate::context::wire;
 
 /// What the log of runs holds.
 pub(super) fn runs() -> Vec<etl::Run> {
@@ -101,6 +102,29 @@ impl Script {
         }
     }
 
+    pub(super) fn chart(&self, request: &retrieval::GetChartRequest) -> retrieval::GetChartResponse {
+        let count = request.columns.max(10) as usize;
+        let columns = (0..count).map(|n| {
+            let value = 2.0 + (n as f64 / 9.0).sin() + if n > count * 9 / 10 { 4.0 } else { 0.0 };
+            retrieval::Column {
+                min: Some(value - 0.1),
+                max: Some(value + 0.1),
+                last: Some(value),
+                median: Some(value),
+            }
+        });
+        retrieval::GetChartResponse {
+            series: self.series.first().map(|s| s.0.clone()),
+            columns: columns.collect(),
+            after: request.after,
+            until: request.until,
+            spacing_ms: 15_000,
+            promql: wire::query_text(request.query.as_ref()).to_owned(),
+            samples: 720,
+            ..retrieval::GetChartResponse::default()
+        }
+    }
+
     pub(super) fn ledger(&self, m: &violation::ListViolationsRequest) -> violation::ListViolationsResponse {
         let asked = |o: &&Objective| m.objective_id.is_empty() || o.id == m.objective_id;
         let objectives = self.sets.iter().flat_map(|s| &s.objectives).filter(asked);
@@ -116,6 +140,19 @@ impl Script {
             before.end = at(NOW_MS - 21 * MIN + 5_000);
             violations.push(before);
         }
+        if self.flapping {
+            let flap = |n: i64| {
+                let mut one = violations.first().cloned();
+                if let Some(one) = &mut one {
+                    one.start = at(NOW_MS - (12 + 4 * n) * MIN);
+                    one.end = at(NOW_MS - (12 + 4 * n) * MIN + 30_000);
+                }
+                one
+            };
+            let flaps: Vec<_> = (1..=4).filter_map(flap).collect();
+            violations.extend(flaps);
+        }
+        violations.retain(|v| m.series_id.is_empty() || v.series.as_ref().is_some_and(|s| s.id == m.series_id));
         violation::ListViolationsResponse {
             violations,
             next_page_token: String::new(),

@@ -32,6 +32,10 @@ pub(crate) struct Script {
     pub(crate) failing_source: bool,
     /// Violations go on after a gap.
     pub(crate) gapped: bool,
+    /// A series goes in and out of its range.
+    pub(crate) flapping: bool,
+    /// The source is away and only stored figures are told.
+    pub(crate) stored: bool,
     /// The series have no data.
     pub(crate) silent: bool,
     /// A forecast that is not proven says that targets will be down.
@@ -107,6 +111,8 @@ impl Default for Script {
             failing: false,
             failing_source: false,
             gapped: false,
+            flapping: false,
+            stored: false,
             unproven: false,
             silent: false,
             hostile: String::new(),
@@ -282,28 +288,6 @@ impl Script {
         }
     }
 
-    fn chart(&self, request: &retrieval::GetChartRequest) -> retrieval::GetChartResponse {
-        let count = request.columns.max(10) as usize;
-        let columns = (0..count).map(|n| {
-            let value = 2.0 + (n as f64 / 9.0).sin() + if n > count * 9 / 10 { 4.0 } else { 0.0 };
-            retrieval::Column {
-                min: Some(value - 0.1),
-                max: Some(value + 0.1),
-                last: Some(value),
-            }
-        });
-        retrieval::GetChartResponse {
-            series: self.series.first().map(|s| s.0.clone()),
-            columns: columns.collect(),
-            after: request.after,
-            until: request.until,
-            spacing_ms: 15_000,
-            promql: wire::query_text(request.query.as_ref()).to_owned(),
-            samples: 720,
-            ..retrieval::GetChartResponse::default()
-        }
-    }
-
     fn rows(&self, request: &retrieval::ListSeriesRowsRequest) -> retrieval::ListSeriesRowsResponse {
         let wanted: Vec<String> = request
             .queries
@@ -329,11 +313,13 @@ impl Script {
                         min: Some(value * 0.5),
                         max: Some(value * (0.5 + f64::from(n) / 80.0)),
                         last: Some(*value),
+                        median: None,
                     })
                     .collect(),
                 window: Some(statistics(request.window_ms, *value)),
                 stationary: Some(false),
                 season_ms: Some(0),
+                stored_as_of: at(NOW_MS - 5 * MIN).filter(|_| self.stored),
                 ..retrieval::SeriesRow::default()
             })
             .collect();
@@ -485,6 +471,15 @@ impl Script {
                 spanned_ms: 43_200_000,
             }
             .into(),
+            Request::ListSeries(m) => {
+                let wanted = wire::query_text(m.query.as_ref());
+                let of = self.series.iter().filter(|(s, _)| s.labels[0].value == wanted);
+                etl::ListSeriesResponse {
+                    series: of.map(|(s, _)| s.clone()).collect(),
+                    ..etl::ListSeriesResponse::default()
+                }
+                .into()
+            }
             Request::CheckQuery(_) => etl::CheckQueryResponse {
                 series: 3,
                 ..etl::CheckQueryResponse::default()

@@ -11,6 +11,9 @@ const VALUE_LABEL_WIDTH: u16 = 7;
 /// Columns that one label of the time axis needs.
 const TIME_LABEL_WIDTH: u16 = 12;
 
+/// From so many columns on the fan has a legend.
+const LEGEND_WIDTH_MIN: u16 = 40;
+
 /// What one drawn column of samples holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Extent {
@@ -19,6 +22,8 @@ pub(crate) struct Extent {
     pub(crate) min: f64,
     pub(crate) max: f64,
     pub(crate) last: f64,
+    /// In the middle of all; of one sample it is the sample.
+    pub(crate) median: f64,
 }
 
 /// One layer, drawn in order.
@@ -48,8 +53,10 @@ pub(crate) struct Chart {
     /// The crosshair.
     pub(crate) cursor_ms: Option<i64>,
     pub(crate) zone: Zone,
-    /// The data are old: the plot is hatched.
-    pub(crate) stale: bool,
+    /// From then on nothing could be read: hatched, Unix milliseconds.
+    pub(crate) stale_ms: Option<i64>,
+    /// When it was violated, Unix milliseconds: told on the time axis.
+    pub(crate) violated: Vec<(i64, i64)>,
 }
 
 struct Scale {
@@ -75,6 +82,21 @@ impl Scale {
 }
 
 impl Chart {
+    /// Nothing in (after, until] yet.
+    pub(crate) fn empty(after_ms: i64, until_ms: i64, zone: Zone) -> Self {
+        Self {
+            after_ms,
+            until_ms,
+            values: None,
+            layers: Vec::new(),
+            now_ms: None,
+            cursor_ms: None,
+            zone,
+            stale_ms: None,
+            violated: Vec::new(),
+        }
+    }
+
     /// Draws into all of `canvas`: value axis at the left, time axis in the last row.
     pub(crate) fn draw(&self, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
@@ -142,10 +164,12 @@ impl Chart {
                 }),
                 Layer::Line { points, .. } => points.iter().for_each(|(_, v)| take(*v)),
                 // The widest band may dwarf everything else: only its median half counts for the axis.
-                Layer::Band { points, role } if *role != Role::Band95 => points.iter().for_each(|(_, l, h)| {
-                    take(*l);
-                    take(*h);
-                }),
+                Layer::Band { points, role } if !matches!(role, Role::Band95 | Role::Usual) => {
+                    points.iter().for_each(|(_, l, h)| {
+                        take(*l);
+                        take(*h);
+                    })
+                }
                 Layer::Band { .. } | Layer::Bound { .. } => {}
             }
         }
@@ -210,19 +234,33 @@ impl Chart {
             .filter(|e| e.min.is_finite() && e.max.is_finite() && e.min <= e.max)
         {
             let x = scale.x(extent.time_ms);
-            let outside = extent.min < bound_low || extent.max > bound_high;
+            let outside = extent.median < bound_low || extent.median > bound_high;
             let role = if outside { Role::Violated } else { Role::Line };
-            if let Some(before) = previous
-                && extent.time_ms - before.time_ms <= gap_ms
-            {
-                let entry = before.last.clamp(extent.min, extent.max);
-                raster.line(
-                    (scale.x(before.time_ms), scale.y(before.last)),
-                    (x, scale.y(entry)),
-                    role,
-                );
+            // Low and high lie dim behind the median; what of them is outside stands out.
+            if extent.min < extent.max {
+                raster.vertical(x, scale.y(extent.min), scale.y(extent.max), Role::Extent);
+                if extent.max > bound_high {
+                    raster.vertical(
+                        x,
+                        scale.y(extent.max),
+                        scale.y(bound_high.max(extent.min)),
+                        Role::Violated,
+                    );
+                }
+                if extent.min < bound_low {
+                    raster.vertical(
+                        x,
+                        scale.y(extent.min),
+                        scale.y(bound_low.min(extent.max)),
+                        Role::Violated,
+                    );
+                }
             }
-            raster.vertical(x, scale.y(extent.min), scale.y(extent.max), role);
+            let from = previous.filter(|before| extent.time_ms - before.time_ms <= gap_ms);
+            let from = from.map_or((x, scale.y(extent.median)), |before| {
+                (scale.x(before.time_ms), scale.y(before.median))
+            });
+            raster.line(from, (x, scale.y(extent.median)), role);
             previous = Some(*extent);
         }
     }
@@ -230,6 +268,18 @@ impl Chart {
     fn draw_time_axis(&self, canvas: &mut Canvas<'_>, label: u16, columns: u16, rows: u16) {
         canvas.glyph(label, rows, '└', Role::Border);
         canvas.run(label + 1, rows, columns, '─', Role::Border);
+        let column = |time: i64| {
+            let share = (time - self.after_ms) as f64 / (self.until_ms - self.after_ms) as f64;
+            (share * f64::from(columns)).clamp(0.0, f64::from(columns)) as u16
+        };
+        for (from, to) in self
+            .violated
+            .iter()
+            .filter(|(from, to)| *to > self.after_ms && *from < self.until_ms)
+        {
+            let (from, to) = (column(*from), column(*to));
+            canvas.run(label + 1 + from, rows, (to - from).max(1), '▀', Role::Bound);
+        }
         let (ticks, step) = time_ticks(
             self.after_ms,
             self.until_ms,
@@ -253,15 +303,21 @@ impl Chart {
     }
 
     fn draw_marks(&self, plot: &mut Canvas<'_>, scale: &Scale, raster: &Raster, columns: u16, rows: u16) {
-        if self.stale {
+        if let Some(stale) = self.stale_ms {
+            let end = self.now_ms.map_or(i32::MAX, |now| scale.x(now) / 2);
             for y in 0..rows {
-                for x in (y % 4..columns).step_by(4) {
-                    if !raster.is_set(x, y) {
-                        plot.glyph(x, y, '·', Role::Dim);
+                for x in (0..columns).filter(|x| (x + y) % 3 == 0 && i32::from(*x) <= end) {
+                    if scale.x(stale) / 2 <= i32::from(x) && !raster.is_set(x, y) {
+                        plot.glyph(x, y, '╱', Role::NoData);
                     }
                 }
             }
             plot.text(columns.saturating_sub(6), 0, "STALE", Role::Error);
+        }
+        let fan = |layer: &Layer| matches!(layer, Layer::Band { role: Role::Band50, .. });
+        if self.layers.iter().any(fan) && columns > LEGEND_WIDTH_MIN {
+            let text = "50 80 95 %";
+            plot.text(columns - text.len() as u16, rows - 1, text, Role::Dim);
         }
         if let Some(now) = self.now_ms {
             let x = scale.x(now) / 2;
@@ -301,6 +357,7 @@ impl Chart {
         let when = self.zone.moment(time_ms, now_ms);
         let width = (self.until_ms - self.after_ms) / 100;
         let mut parts = Vec::new();
+        let mut usual = String::new();
         for layer in &self.layers {
             match layer {
                 Layer::Samples { extents, .. } => {
@@ -322,13 +379,25 @@ impl Chart {
                         parts.push(format!("95 % expected in [{}, {}]", number(*low), number(*high)));
                     }
                 }
+                Layer::Band {
+                    points,
+                    role: Role::Usual,
+                } => {
+                    let near = points.iter().min_by_key(|(t, _, _)| (t - time_ms).abs());
+                    if let Some((_, low, high)) = near.filter(|(t, _, _)| (t - time_ms).abs() <= width.max(60_000)) {
+                        usual = format!("  usual {} to {}", number(*low), number(*high));
+                    }
+                }
                 _ => {}
             }
+        }
+        if self.violated.iter().any(|(from, to)| (*from..=*to).contains(&time_ms)) {
+            parts.push("violated".to_owned());
         }
         if parts.is_empty() {
             format!("{when}  no sample here")
         } else {
-            format!("{when}  {}", parts.join("  "))
+            format!("{when}  {}{usual}", parts.join("  "))
         }
     }
 }
@@ -361,6 +430,7 @@ fn draw_band(points: &[(i64, f64, f64)], role: Role, scale: &Scale, raster: &mut
             for y in high..=low {
                 // Ink rises with confidence: the three fans stay apart without colour.
                 let ink = match role {
+                    Role::Usual => x % 4 == 2 && y % 4 == 1,
                     Role::Band95 => x % 4 == 0 && y % 2 == 0,
                     Role::Band80 => (x + y) % 2 == 0,
                     _ => true,
@@ -387,6 +457,7 @@ pub(crate) fn decimate(extents: &[Extent], dots: usize) -> Vec<Extent> {
                 last.min = last.min.min(extent.min);
                 last.max = last.max.max(extent.max);
                 last.last = extent.last;
+                last.median = extent.median;
             }
             _ => out.push(*extent),
         }

@@ -12,20 +12,15 @@ fn extents(values: &[(i64, f64)]) -> Vec<Extent> {
             min: v,
             max: v,
             last: v,
+            median: v,
         })
         .collect()
 }
 
 fn chart(layers: Vec<Layer>) -> Chart {
     Chart {
-        after_ms: 0,
-        until_ms: 600_000,
-        values: None,
         layers,
-        now_ms: None,
-        cursor_ms: None,
-        zone: Zone::Utc,
-        stale: false,
+        ..Chart::empty(0, 600_000, Zone::Utc)
     }
 }
 
@@ -126,8 +121,21 @@ fn stale_is_said_in_words() {
         extents: extents(&[(300, 6.02)]),
         gap_ms: 30_000,
     }]);
-    c.stale = true;
-    assert!(drawn(&c, Caps::default()).join("\n").contains("STALE"));
+    c.stale_ms = Some(300_000);
+    c.now_ms = Some(480_000);
+    let lines = drawn(&c, Caps::default());
+    assert!(lines.join("\n").contains("STALE"));
+    let hatched: Vec<usize> = lines[5]
+        .chars()
+        .enumerate()
+        .filter(|(_, c)| *c == '╱')
+        .map(|(at, _)| at)
+        .collect();
+    // Half of the plot is known, and what is to come is not missing yet.
+    assert!(
+        hatched.iter().all(|at| (32..52).contains(at)) && hatched.len() > 3,
+        "{lines:?}"
+    );
 }
 
 proptest! {

@@ -4,6 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
 
 use super::canvas::{Align, Canvas};
+use super::complete::{self, Offer};
 use crate::theme::Role;
 
 /// The longest text a field takes, characters.
@@ -13,12 +14,124 @@ const TEXT_CHARS_MAX: usize = 2_000;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TextField {
     input: Input,
+    offered: Option<Offered>,
+    recalled: Option<Recalled>,
 }
+
+/// Words that may stand at the end, one of them put there or none yet.
+#[derive(Debug, Clone)]
+struct Offered {
+    base: String,
+    options: Vec<String>,
+    chosen: Option<usize>,
+}
+
+/// An earlier line in the place of the one that was typed.
+#[derive(Debug, Clone)]
+struct Recalled {
+    typed: String,
+    /// Counted from the newest.
+    at: usize,
+}
+
+/// Rows of the words offered.
+const OFFERED_ROWS: u16 = 8;
 
 impl TextField {
     pub(crate) fn new(value: &str) -> Self {
         Self {
-            input: Input::new(value.chars().filter(|c| !c.is_control()).take(TEXT_CHARS_MAX).collect()),
+            input: input_of(value),
+            ..Self::default()
+        }
+    }
+
+    /// Completes the end of the text: what all options share, then one after the other. False when there is nothing to offer.
+    pub(crate) fn complete(&mut self, offer: &Offer, by: isize) -> bool {
+        if let Some(offered) = &mut self.offered {
+            let count = offered.options.len() as isize;
+            let next = match offered.chosen {
+                Some(at) => (at as isize + by).rem_euclid(count),
+                None if by < 0 => count - 1,
+                None => 0,
+            } as usize;
+            offered.chosen = Some(next);
+            self.input = input_of(&format!("{}{}", offered.base, offered.options[next]));
+            return true;
+        }
+        let text = self.value().to_owned();
+        let at_end = self.input.cursor() == text.chars().count();
+        if offer.options.is_empty() || !at_end || !text.is_char_boundary(offer.from) {
+            return false;
+        }
+        let (base, typed) = text.split_at(offer.from);
+        let shared = complete::common(&offer.options);
+        let shared = if shared.len() > typed.len() { shared } else { typed };
+        self.input = input_of(&format!("{base}{shared}"));
+        if offer.options.len() > 1 {
+            self.offered = Some(Offered {
+                base: base.to_owned(),
+                options: offer.options.clone(),
+                chosen: None,
+            });
+        }
+        true
+    }
+
+    /// Whether an earlier line stands here.
+    pub(crate) fn is_recalled(&self) -> bool {
+        self.recalled.is_some()
+    }
+
+    /// Closes the list of words; false when none is open.
+    pub(crate) fn close_offer(&mut self) -> bool {
+        self.offered.take().is_some()
+    }
+
+    /// An older or newer line of `lines` (the newest last) in place of this one; back at the end what was typed.
+    pub(crate) fn recall(&mut self, lines: &[String], older: bool) {
+        let at = match (&self.recalled, older) {
+            (None, false) => return,
+            (None, true) => 0,
+            (Some(recalled), true) => recalled.at + 1,
+            (Some(recalled), false) if recalled.at == 0 => {
+                let typed = recalled.typed.clone();
+                *self = Self::new(&typed);
+                return;
+            }
+            (Some(recalled), false) => recalled.at - 1,
+        };
+        let Some(line) = lines.iter().rev().nth(at) else { return };
+        let typed = self
+            .recalled
+            .take()
+            .map_or_else(|| self.value().to_owned(), |r| r.typed);
+        *self = Self {
+            recalled: Some(Recalled { typed, at }),
+            ..Self::new(line)
+        };
+    }
+
+    /// Draws the words offered in the rows of `canvas`, the chosen one marked, those nearest to the line last.
+    pub(crate) fn draw_offer(&self, canvas: &mut Canvas<'_>, below: bool) {
+        let Some(offered) = &self.offered else { return };
+        let count = offered.options.len();
+        let rows = usize::from(OFFERED_ROWS.min(canvas.height())).min(count);
+        let chosen = offered.chosen.unwrap_or(0);
+        let top = chosen.saturating_sub(rows.saturating_sub(1));
+        let shown = &offered.options[top..(top + rows).min(count)];
+        let widest = shown.iter().map(|option| option.chars().count()).max().unwrap_or(0) as u16;
+        let width = (widest + 12).min(canvas.width());
+        let first = if below { 0 } else { canvas.height() - rows as u16 };
+        for (line, option) in shown.iter().enumerate() {
+            let y = first + line as u16;
+            let mut row = canvas.part(0, y, width, 1);
+            row.clear();
+            let current = offered.chosen == Some(top + line);
+            let role = if current { Role::Cursor } else { Role::Text };
+            row.field(1, 0, width.saturating_sub(9), option, Align::Left, role);
+            if line + 1 == rows && count > rows {
+                row.field(0, 0, width, &format!("of {count}"), Align::Right, Role::Dim);
+            }
         }
     }
 
@@ -29,6 +142,8 @@ impl TextField {
     /// Takes a key; false when it is not an editing key.
     pub(crate) fn handle(&mut self, key: KeyEvent) -> bool {
         let Some(request) = request_of(key) else { return false };
+        self.offered = None;
+        self.recalled = None;
         if matches!(request, InputRequest::InsertChar(_)) && self.input.value().chars().count() >= TEXT_CHARS_MAX {
             return true;
         }
@@ -76,6 +191,10 @@ impl TextField {
             part.field(0, 0, width, &visible, Align::Left, Role::Input);
         }
     }
+}
+
+fn input_of(value: &str) -> Input {
+    Input::new(value.chars().filter(|c| !c.is_control()).take(TEXT_CHARS_MAX).collect())
 }
 
 fn request_of(key: KeyEvent) -> Option<InputRequest> {
@@ -156,6 +275,43 @@ mod tests {
         assert_eq!(field.value(), "up{a=\"b\"} next[31m");
         field.paste(&"x".repeat(10_000));
         assert_eq!(field.value().chars().count(), TEXT_CHARS_MAX);
+    }
+
+    #[test]
+    fn tab_completes_what_is_shared_and_then_turns() {
+        let mut field = TextField::new("rate(no");
+        let offer = Offer {
+            from: 5,
+            options: ["node_load1", "node_load5"].map(str::to_owned).to_vec(),
+        };
+        assert!(field.complete(&offer, 1));
+        assert_eq!(field.value(), "rate(node_load");
+        field.complete(&offer, 1);
+        assert_eq!(field.value(), "rate(node_load1");
+        field.complete(&offer, -1);
+        assert_eq!(field.value(), "rate(node_load5");
+        field.handle(key(KeyCode::Char('[')));
+        assert_eq!(field.value(), "rate(node_load5[");
+        assert!(!field.close_offer(), "typing closes the list");
+        assert!(!field.complete(&Offer::default(), 1));
+        field.handle(key(KeyCode::Home));
+        assert!(!field.complete(&offer, 1), "only at the end");
+    }
+
+    #[test]
+    fn earlier_lines_come_back_and_what_was_typed_is_not_lost() {
+        let lines = ["a", "b"].map(str::to_owned);
+        let mut field = TextField::new("mine");
+        field.recall(&lines, true);
+        assert_eq!(field.value(), "b");
+        field.recall(&lines, true);
+        field.recall(&lines, true);
+        assert_eq!(field.value(), "a", "there is none before");
+        field.recall(&lines, false);
+        field.recall(&lines, false);
+        assert_eq!(field.value(), "mine");
+        field.recall(&lines, false);
+        assert_eq!(field.value(), "mine");
     }
 
     #[test]

@@ -108,12 +108,17 @@ impl Raster {
 }
 
 fn is_shade(role: Role) -> bool {
-    matches!(role, Role::Band50 | Role::Band80 | Role::Band95)
+    matches!(
+        role,
+        Role::Band50 | Role::Band80 | Role::Band95 | Role::Usual | Role::Extent
+    )
 }
 
 /// In ASCII a cell says in which half the line runs; shades are letters of rising ink.
 fn ascii_of(bits: u8, role: Role) -> char {
     match role {
+        Role::Usual => return '`',
+        Role::Extent => return '"',
         Role::Band95 => return '.',
         Role::Band80 => return ':',
         Role::Band50 => return '%',

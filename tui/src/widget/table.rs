@@ -140,6 +140,14 @@ pub(crate) fn place_measured(columns: &[Column], width: u16, contents: &[(&str, 
     placed
 }
 
+/// The title of the column at `x`.
+pub(crate) fn title_at(columns: &[Column], placed: &Placed, x: u16) -> Option<&'static str> {
+    let at = placed
+        .iter()
+        .find(|(_, from, width)| (*from..from + width).contains(&x));
+    at.map(|(column, ..)| columns[*column].title)
+}
+
 /// The header row; `sort` is the column sorted by and whether downwards.
 pub(crate) fn draw_header(canvas: &mut Canvas<'_>, columns: &[Column], placed: &Placed, sort: Option<(&str, bool)>) {
     for &(at, x, width) in placed {

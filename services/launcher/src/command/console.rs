@@ -10,7 +10,10 @@ use sla_domain::{SystemClock, instant};
 use sla_proto::Peer;
 use sla_proto::peer::Bearer;
 use sla_runtime::telemetry;
-use sla_tui::{Attach, Background, Caps, ColourDepth, Editing, KeepToken, LogRing, TuiOptions};
+use sla_tui::{
+    Alert, Attach, Background, Caps, ColourDepth, Editing, KeepToken, LogRing, OwnTheme, Settings, THEME_BYTES_MAX,
+    Themes, TuiOptions,
+};
 
 use super::people::keyring;
 use super::{Session, remote};
@@ -135,13 +138,14 @@ async fn draw(
     let _log = telemetry::to_file_and(&session.paths.log, "console", &config.log.level, move || lines.clone()).ok();
     let mut options = TuiOptions::new(caps(&config.console), Arc::new(SystemClock));
     options.target = target;
-    options.keys = config
-        .console
-        .keys
-        .iter()
-        .map(|(command, keys)| (command.clone(), keys.split_whitespace().map(str::to_owned).collect()))
-        .collect();
-    options.local_time = !config.console.utc;
+    options.settings = settings(&config.console, session.global.read_only);
+    options.record.clone_from(&session.global.record);
+    options.reload = Some(reload(&session.global));
+    options.alert = match config.console.alert.as_str() {
+        "bell" => Alert::Bell,
+        "desktop" => Alert::Desktop,
+        _ => Alert::Nothing,
+    };
     options.mouse = config.console.mouse;
     options.esc_hold_ms = Some(config.console.esc_hold.ms());
     options.state_path = state_path();
@@ -149,11 +153,73 @@ async fn draw(
     options.attach = attach;
     options.editing = editing();
     options.keep_token = Some(keep);
-    Ok(match sla_tui::run(peer, options).await? {
+    let plain = session.global.plain || environment("TERM").is_some_and(|term| term == "dumb");
+    let ended = if plain {
+        sla_tui::run_plain(peer, options).await
+    } else {
+        sla_tui::run(peer, options).await
+    };
+    Ok(match ended? {
         sla_tui::Exit::Quit => Exit::OK,
         sla_tui::Exit::Signal(number) => Exit::signal(number),
         sla_tui::Exit::Gone => Exit::signal(HANG_UP),
     })
+}
+
+/// What may change while the console runs.
+fn settings(config: &ConsoleConfig, read_only: bool) -> Settings {
+    let keys = config.keys.iter();
+    Settings {
+        keys: keys
+            .map(|(command, keys)| (command.clone(), keys.split_whitespace().map(str::to_owned).collect()))
+            .collect(),
+        local_time: !config.utc,
+        read_only: read_only || config.read_only,
+        theme: config.theme.clone(),
+        themes: own_themes(),
+    }
+}
+
+fn reload(global: &crate::cli::Global) -> sla_tui::Reload {
+    let global = global.clone();
+    Arc::new(move || {
+        let loaded = Loaded::read(&global.flags()).map_err(|error| error.to_string())?;
+        Ok(settings(&loaded.config.console, global.read_only))
+    })
+}
+
+/// Themes of the user's own read at most.
+const THEMES_MAX: usize = 50;
+
+/// The files `NAME.toml` in the folder `themes` beside the configuration; one that is wrong is told and left out.
+fn own_themes() -> Themes {
+    let mut out = Themes::default();
+    let folder = user_config_file().and_then(|file| Some(file.parent()?.join("themes")));
+    let Some(entries) = folder.and_then(|folder| std::fs::read_dir(folder).ok()) else {
+        return out;
+    };
+    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    for path in files
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .take(THEMES_MAX)
+    {
+        let name = path
+            .file_stem()
+            .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let large = std::fs::metadata(&path).is_ok_and(|meta| meta.len() > THEME_BYTES_MAX);
+        let text = if large {
+            Err(format!("theme {name}: larger than {THEME_BYTES_MAX} bytes"))
+        } else {
+            std::fs::read_to_string(&path).map_err(|error| format!("theme {name}: {error}"))
+        };
+        match text.and_then(|text| OwnTheme::parse(&name, &text).map_err(|error| error.to_string())) {
+            Ok(theme) => {
+                out.themes.insert(name, theme);
+            }
+            Err(why) => out.problems.push(why),
+        }
+    }
+    out
 }
 
 /// What the terminal can do, as the environment tells and the configuration overrides.

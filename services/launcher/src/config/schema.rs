@@ -401,6 +401,12 @@ pub(crate) struct ConsoleConfig {
     pub(crate) utc: bool,
     /// Listen to the mouse.
     pub(crate) mouse: bool,
+    /// auto, dark, light, high-contrast, or the name of a file in the folder `themes` beside this one.
+    pub(crate) theme: String,
+    /// Change nothing from this console: no saving, no runs.
+    pub(crate) read_only: bool,
+    /// What a new violation does beside being told: nothing, bell, or desktop (a notification by OSC 9).
+    pub(crate) alert: String,
     /// How long a lone Esc waits for the rest of a sequence.
     pub(crate) esc_hold: Span,
     /// Other keys for commands: `"metrics.filter" = "ctrl-f"`.
@@ -415,6 +421,9 @@ impl Default for ConsoleConfig {
             unicode: "auto".to_owned(),
             utc: true,
             mouse: false,
+            theme: "auto".to_owned(),
+            read_only: false,
+            alert: "nothing".to_owned(),
             esc_hold: Span(40),
             keys: BTreeMap::new(),
         }
@@ -542,6 +551,11 @@ impl Config {
                 "console.background",
                 &self.console.background,
                 &["auto", "dark", "light"][..],
+            ),
+            (
+                "console.alert",
+                &self.console.alert,
+                &["nothing", "bell", "desktop"][..],
             ),
             ("console.unicode", &self.console.unicode, &["auto", "true", "false"][..]),
             (

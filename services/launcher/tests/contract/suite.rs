@@ -506,4 +506,6 @@ async fn reading(peer: &Peer) {
     let chart = peer.retrieval().get_chart(chart).await.unwrap().into_inner();
     assert_eq!(chart.columns.len(), 60);
     assert!(chart.columns.iter().all(|column| column.min <= column.max));
+    let between = |c: &sla_proto::retrieval::v1::Column| c.median >= c.min && c.median <= c.max;
+    assert!(chart.columns.iter().filter(|c| c.min.is_some()).all(between));
 }

@@ -10,7 +10,7 @@ use sla_proto::retrieval::v1::{
 };
 use sla_proto::series::v1::{Query, Series};
 
-use crate::columns::columns;
+use crate::columns::{columns, medians};
 use crate::error::RetrievalError;
 use crate::figures;
 use crate::options::{
@@ -197,7 +197,9 @@ impl Core {
         let drawn = each(&self.pool, vec![one], move |one| {
             let drawn = figures::drawn(one.samples()?, one.spacing_ms, rate);
             let samples = drawn.between(after_ms, until_ms).0.len() as u64;
-            Ok::<_, RetrievalError>((columns(&drawn, after_ms, until_ms, count), samples))
+            let mut shown = columns(&drawn, after_ms, until_ms, count);
+            medians(&drawn, after_ms, until_ms, &mut shown);
+            Ok::<_, RetrievalError>((shown, samples))
         })
         .await?;
         let (columns, samples) = drawn.into_iter().next().transpose()?.unwrap_or_default();

@@ -17,16 +17,23 @@ use crate::widget::table::{self, Column};
 use crate::widget::wrap::wrap;
 
 impl FutureScreen {
-    pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
-        let (width, height) = (canvas.width(), canvas.height());
-        let columns = self.columns.shown();
+    /// Where the columns lie in a table of this width.
+    pub(super) fn placed(&self, columns: &[Column], width: u16) -> table::Placed {
         let widest = |text: fn(&FutureRow) -> usize| self.items().iter().map(text).max().unwrap_or(0) as u16;
+        let ends = |row: &FutureRow| now_to_end(row).chars().count();
         let contents = [
             ("OBJECTIVE", widest(|row| row.name.width())),
             ("LABELS", widest(|row| row.labels.width())),
+            ("NOW→END", widest(ends)),
             ("TRACK RECORD", widest(|row| trust::short(&row.outlook).chars().count())),
         ];
-        let placed = table::place_measured(&columns, width, &contents);
+        table::place_measured(columns, width, &contents)
+    }
+
+    pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        let columns = self.columns.shown();
+        let placed = self.placed(&columns, width);
         let sort = SORTS.get(self.list.sort).map(|title| (*title, self.list.down));
         table::draw_header(&mut canvas.rows(0, 1), &columns, &placed, sort);
         let words = Self::words_rows(cx);
@@ -113,7 +120,11 @@ impl FutureScreen {
                     format!("{when} {} ({})", number(p.value), wire::side_word(p.side()))
                 })
                 .collect();
-            lines.push(format!("predicted outside: {}", points.join(", ")));
+            // Another method than the probability's: named, so that the two are not read as one.
+            lines.push(format!(
+                "the classic forecast (Holt-Winters) also has outside: {}",
+                points.join(", ")
+            ));
         } else if !row.why.is_empty() {
             lines.push(row.why.as_str().to_owned());
         }
@@ -134,6 +145,11 @@ impl FutureScreen {
             );
         }
     }
+}
+
+/// `6.02→5.10`.
+fn now_to_end(row: &FutureRow) -> String {
+    format!("{}→{}", maybe(row.now), maybe(row.outlook.value_at_end))
 }
 
 fn draw_cell(
@@ -161,10 +177,7 @@ fn draw_cell(
             Some(first) => (cx.zone.clock(first), if likely { Role::AtRisk } else { Role::Text }),
             None => ("–".to_owned(), Role::Dim),
         },
-        "NOW→END" => (
-            format!("{}→{}", maybe(row.now), maybe(outlook.value_at_end)),
-            Role::Text,
-        ),
+        "NOW→END" => (now_to_end(row), Role::Text),
         "MEDIAN" => {
             let cells: Vec<_> = outlook
                 .fan

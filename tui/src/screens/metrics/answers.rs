@@ -26,7 +26,7 @@ impl MetricsScreen {
             (Slot::Rows | Slot::RowsMore, Err(problem)) => {
                 self.rows.answer(id, Err(problem), now_ms);
             }
-            (Slot::Detail | Slot::DetailChart | Slot::Export, result) => {
+            (Slot::Detail | Slot::DetailChart | Slot::DetailUsual | Slot::DetailLedger | Slot::Export, result) => {
                 for detail in [&mut self.detail, &mut self.preview].into_iter().flatten() {
                     detail.reply(cx, slot, id, &result);
                 }

@@ -8,11 +8,12 @@ use sla_proto::retrieval::v1::{
 use sla_proto::series::v1::Query;
 
 use crate::command::Cmd;
-use crate::context::remote::{Phase, Remote};
+use crate::context::remote::Remote;
 use crate::context::request::{Answer, Effect, Reply, RequestId, Slot};
 use crate::context::{Context, wire};
 use crate::overlay::{Overlay, Pick, PickKind};
 use crate::screens::samples;
+use crate::screens::usual::Usual;
 use crate::theme::Role;
 use crate::widget::chart::{Chart, Layer};
 
@@ -67,6 +68,9 @@ pub(crate) struct Detail {
     pub(crate) cursor_ms: Option<i64>,
     pub(crate) chart: Remote<GetChartResponse>,
     pub(crate) result: Remote<GetSeriesDetailResponse>,
+    /// Starts and ends of its violations, oldest first.
+    pub(super) past: Remote<Vec<(i64, Option<i64>)>>,
+    pub(super) usual: Usual,
     asked_ms: i64,
     export_path: String,
 }
@@ -83,6 +87,8 @@ impl Detail {
             cursor_ms: None,
             chart: Remote::default(),
             result: Remote::default(),
+            past: Remote::default(),
+            usual: Usual::default(),
             asked_ms: i64::MIN / 2,
             export_path: String::new(),
         }
@@ -102,6 +108,9 @@ impl Detail {
 
     pub(crate) fn refresh(&mut self, cx: &mut Context) {
         self.read_chart(cx);
+        self.read_past(cx);
+        self.usual
+            .read(cx, Slot::DetailUsual, self.query.clone(), &self.series_id);
         let request = GetSeriesDetailRequest {
             query: Some(self.query.clone()),
             series_id: self.series_id.clone(),
@@ -192,6 +201,8 @@ impl Detail {
             Cmd::PanRight => self.pan(cx, self.span_ms / 2),
             Cmd::CursorLeft => self.move_cursor(cx, -1),
             Cmd::CursorRight => self.move_cursor(cx, 1),
+            Cmd::EarlierViolation => self.next_violation(cx, false),
+            Cmd::LaterViolation => self.next_violation(cx, true),
             Cmd::Range => {
                 if let Some(text) = argument {
                     self.go_to_text(cx, text);
@@ -221,6 +232,8 @@ impl Detail {
     pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: &Answer) {
         let now_ms = cx.now.wall_ms;
         match (slot, result) {
+            (Slot::DetailUsual, _) => self.usual.reply(id, result.clone()),
+            (Slot::DetailLedger, _) => self.past_told(cx, id, result.clone()),
             (Slot::DetailChart, Ok(Reply::Chart(chart))) => {
                 self.chart.answer(id, Ok((**chart).clone()), now_ms);
             }
@@ -303,6 +316,7 @@ impl Detail {
             until = wire::ms(chart.until.as_ref()).unwrap_or(until);
         }
         let samples_until = until;
+        layers.extend(self.usual.band(&self.series_id, after, until));
         if let Some(agreed) = cx.agreed.get(&self.series_id) {
             let bound = |value: Option<f64>, word: &str| {
                 value.map(|value| Layer::Bound {
@@ -327,14 +341,12 @@ impl Detail {
             layers.push(samples::layer(chart, after, samples_until));
         }
         Chart {
-            after_ms: after,
-            until_ms: until,
-            values: None,
             layers,
             now_ms: (now <= until).then_some(now),
             cursor_ms: self.cursor_ms,
-            zone: cx.zone,
-            stale: matches!(self.chart.phase(), Phase::Stale(_)),
+            stale_ms: samples::stale_from(cx, &self.chart, after, samples_until),
+            violated: self.violated(cx),
+            ..Chart::empty(after, until, cx.zone)
         }
     }
 

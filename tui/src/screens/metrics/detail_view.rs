@@ -379,6 +379,9 @@ fn draw_forecast(cx: &Context, analysis: &Analysis, canvas: &mut Canvas<'_>) {
         Role::Title,
     );
     let mut y = 1;
+    let apart = "the probability of leaving the range comes from the pool (tab 4), not from these lines";
+    canvas.field(1, y, width.saturating_sub(2), apart, Align::Left, Role::Dim);
+    y += 1;
     for note in &forecast.notes {
         canvas.field(1, y, width.saturating_sub(2), note, Align::Left, Role::AtRisk);
         y += 1;

@@ -35,6 +35,8 @@ pub(crate) struct SeriesRow {
     pub(crate) stationary: Option<bool>,
     pub(crate) season_ms: Option<i64>,
     pub(crate) problem: SafeText,
+    /// Of when the figures are, where a run stored them because the source is away, Unix milliseconds.
+    pub(crate) stored_ms: Option<i64>,
     /// What the agreements say, if there are any.
     pub(crate) state: Option<State>,
 }
@@ -66,6 +68,7 @@ impl SeriesRow {
             stationary: row.stationary,
             season_ms: row.season_ms,
             problem: SafeText::new(&row.problem),
+            stored_ms: wire::ms(row.stored_as_of.as_ref()),
             state: None,
             series: KeptSeries::new(&series),
         }

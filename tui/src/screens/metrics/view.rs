@@ -9,6 +9,7 @@ use crate::screens::phase::{draw_phase, stale_words};
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
+use crate::widget::progress::age;
 use crate::widget::spark;
 use crate::widget::table::{self, Column};
 
@@ -24,7 +25,7 @@ impl MetricsScreen {
             return;
         }
         if self.preview_beside(cx) {
-            let side = width * 2 / 5;
+            let side = width - self.table_width(cx);
             self.draw_rows(cx, &mut canvas.part(0, 0, width - side, height));
             if let Some(preview) = &self.preview {
                 preview.draw_preview(cx, &mut canvas.part(width - side, 0, side, height));
@@ -39,12 +40,17 @@ impl MetricsScreen {
         }
     }
 
+    /// Where the columns lie in a table of this width.
+    pub(super) fn placed(&self, columns: &[Column], width: u16) -> table::Placed {
+        let contents = [("SERIES", self.widths.0), ("LABELS", self.widths.1)];
+        table::place_measured(columns, width, &contents)
+    }
+
     fn draw_rows(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         self.draw_info(cx, &mut canvas.rows(0, 1));
         let columns = self.columns.shown();
-        let contents = [("SERIES", self.widths.0), ("LABELS", self.widths.1)];
-        let placed = table::place_measured(&columns, width, &contents);
+        let placed = self.placed(&columns, width);
         let sort = SORTS.get(self.list.sort).map(|title| (*title, self.list.down));
         table::draw_header(&mut canvas.rows(1, 1), &columns, &placed, sort);
         let room = height.saturating_sub(3);
@@ -216,14 +222,18 @@ fn draw_cell(
 ) {
     let agreed = cx.agreed.get(&row.series.id[..]);
     let is_old = cx.source().is_some_and(|source| !source.problem.is_empty());
-    let number_role = if row.problem.is_empty() && !is_old {
+    let number_role = if row.problem.is_empty() && !is_old && row.stored_ms.is_none() {
         Role::Text
     } else {
         Role::Dim
     };
     let (text, role) = match column.title {
-        "SERIES" => (short.form(row.name.as_str()).to_owned(), Role::Text),
+        "SERIES" => {
+            let role = if row.stored_ms.is_some() { Role::Dim } else { Role::Text };
+            (short.form(row.name.as_str()).to_owned(), role)
+        }
         "LABELS" => (short.form(row.labels.as_str()).to_owned(), Role::Dim),
+        "LAST" if row.stored_ms.is_some() => (maybe_in(row.last, w), Role::Dim),
         "LAST" => (maybe_in(row.last, w), agreed.map_or(number_role, |a| a.state.role())),
         "MIN" => (maybe_in(row.min, w), number_role),
         "MEAN" => (maybe_in(row.mean, w), number_role),
@@ -244,7 +254,10 @@ fn draw_cell(
             None => (String::new(), Role::Text),
         },
         _ => {
-            if row.problem.is_empty() {
+            if let Some(at) = row.stored_ms {
+                let text = format!("stored, {}", age(cx.data_now_ms() - at));
+                body.field(x, y, w, &text, Align::Left, Role::NoData);
+            } else if row.problem.is_empty() {
                 let bounds = agreed.map_or((None, None), |a| (a.range.min, a.range.max));
                 spark::draw(body, x, y, w, &row.spark, bounds);
             } else {

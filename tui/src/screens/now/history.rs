@@ -178,6 +178,14 @@ impl History {
         spans
     }
 
+    /// When a series was violated, oldest first, Unix milliseconds.
+    pub(super) fn violated(&self, key: &Key, now_ms: i64) -> Vec<(i64, i64)> {
+        let spans = self.spans(key).into_iter();
+        spans
+            .map(|span| (span.start_ms, span.end_ms.unwrap_or(now_ms)))
+            .collect()
+    }
+
     /// The lane of one series. `silent_ms`: since when it has no data.
     pub(super) fn cells(&self, axis: &Axis, key: &Key, range: &AllowedRange, silent_ms: Option<i64>) -> Vec<Cell> {
         let spans = self.spans(key);

@@ -7,7 +7,7 @@ use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
 use sla_proto::series::v1::Series;
 use sla_proto::violation::v1::{ObjectiveStatus, Outlook, SeriesStatus, Violation};
 
-use super::history::{History, Key};
+use super::history::{History, Key, Span};
 use crate::context::Context;
 use crate::context::list::Row;
 use crate::context::wire::{self, Mark, State};
@@ -159,13 +159,15 @@ impl NowRow {
         let ago = |at: i64| format!("{} {}", cx.zone.minute(at), duration(now_ms - at));
         let first = outlook.as_ref().and_then(|o| wire::ms(o.first_crossing.as_ref()));
         let since = match kind {
+            // What goes in and out is one trouble, not as many as it had intervals.
+            Kind::Violated if flapping => Some(flaps(&spans, now_ms)),
             Kind::Violated => opened.map(ago),
             Kind::LostViolated | Kind::Silent => last_ms.map(|at| format!("last {}", cx.zone.minute(at))),
-            Kind::Flapping => Some(format!("{} times", spans.len())),
+            Kind::Flapping => Some(flaps(&spans, now_ms)),
             Kind::AtRisk | Kind::Unproven => first
                 .filter(|at| *at > now_ms)
                 .map(|at| format!("in {}", duration(at - now_ms)))
-                .or_else(|| flapping.then(|| format!("{} times", spans.len()))),
+                .or_else(|| flapping.then(|| flaps(&spans, now_ms))),
             Kind::Fine | Kind::NotWatched => None,
         };
         let what = if several {
@@ -283,6 +285,15 @@ impl NowRow {
     pub(super) fn is_nested(&self) -> bool {
         self.nested
     }
+}
+
+/// `19 times 7m30s`.
+fn flaps(spans: &[Span], now_ms: i64) -> String {
+    let outside: i64 = spans
+        .iter()
+        .map(|span| span.end_ms.unwrap_or(now_ms) - span.start_ms)
+        .sum();
+    format!("{} times {}", spans.len(), duration(outside))
 }
 
 /// A series that flapped within this time is told although it is inside now, milliseconds.

@@ -6,13 +6,13 @@ use super::history::past_ms;
 use super::readout;
 use super::rows::{Kind, NowRow};
 use crate::context::{Context, wire};
-use crate::format::maybe_in;
+use crate::format::{maybe_in, number, plural};
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::screens::{samples, trust};
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
-use crate::widget::chart::Chart;
+use crate::widget::chart::{Chart, Layer};
 use crate::widget::lane::Axis;
 use crate::widget::table;
 
@@ -97,7 +97,15 @@ impl NowScreen {
         let problem = self.history.problem().map(|why| (why, Role::Error));
         let stale = stale_words(cx, &self.chart).map(|words| (words, Role::Error));
         let next = readout::next(cx, row).map(|words| (words, Role::Text));
-        for (line, role) in [problem, stale, next].into_iter().flatten() {
+        let usual = self.usual.at(&row.series.id, cx.data_now_ms());
+        let usual = usual.map(|(low, high, days)| {
+            let range = format!("{} to {}", number(low), number(high));
+            (
+                format!("usual at this hour: {range} (of {})", plural(days as u64, "day")),
+                Role::Dim,
+            )
+        });
+        for (line, role) in [problem, stale, next, usual].into_iter().flatten() {
             canvas.field(1, y, room, &line, Align::Left, role);
             y += 1;
         }
@@ -115,20 +123,18 @@ impl NowScreen {
         let now = cx.data_now_ms();
         let until = wire::ms(chart.until.as_ref()).unwrap_or(now);
         let after = wire::ms(chart.after.as_ref()).unwrap_or(until - cx.window_ms());
-        let mut layers = samples::bounds(&row.range);
+        let mut layers: Vec<Layer> = self.usual.band(&row.series.id, after, now).into_iter().collect();
+        layers.extend(samples::bounds(&row.range));
         let fan = row.outlook.as_ref().map(samples::fan).unwrap_or_default();
         let ahead = if fan.is_empty() { 0 } else { cx.horizon_ms() };
         layers.extend(fan);
         layers.push(samples::layer(chart, after, until));
         Chart {
-            after_ms: after,
-            until_ms: until + ahead,
-            values: None,
             layers,
             now_ms: Some(now),
-            cursor_ms: None,
-            zone: cx.zone,
-            stale: stale_words(cx, &self.chart).is_some(),
+            stale_ms: samples::stale_from(cx, &self.chart, after, until),
+            violated: self.history.violated(&row.key, now),
+            ..Chart::empty(after, until + ahead, cx.zone)
         }
         .draw(canvas);
     }

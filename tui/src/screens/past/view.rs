@@ -9,7 +9,7 @@ use crate::format::{duration, maybe, number, percent};
 use crate::screens::phase::draw_phase;
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
-use crate::widget::canvas::{Align, Canvas};
+use crate::widget::canvas::{Align, Canvas, cut};
 use crate::widget::table;
 
 /// Columns of one window: count, time violated; on wide terminals also the percent.
@@ -168,6 +168,13 @@ impl PastScreen {
             table::draw_gutter(&mut body, y, current && self.pane == Pane::Ledger, false);
             for &(column, x, w) in &placed {
                 let (text, role) = ledger_cell(cx, row, columns[column].title, (notes, &short));
+                // Where a gap is comes first, and is never the part that is cut.
+                let gap = columns[column].title == "SERIES" && !row.gaps.is_empty() && !notes;
+                let text = if gap {
+                    cut(&text, usize::from(w)).into_owned()
+                } else {
+                    text
+                };
                 table::draw_cell(&mut body, y, (x, w), &text, &columns[column], role);
             }
         }

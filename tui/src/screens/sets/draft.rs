@@ -152,12 +152,72 @@ impl Draft {
         });
     }
 
-    pub(crate) fn remove(&mut self, at: usize) {
+    /// Takes the n-th objectives out, as one change.
+    pub(crate) fn remove_all(&mut self, all: &[usize]) {
         self.change(|set| {
-            if at < set.objectives.len() {
-                set.objectives.remove(at);
-            }
+            let mut at = 0;
+            set.objectives.retain(|_| {
+                at += 1;
+                !all.contains(&(at - 1))
+            });
         });
+    }
+
+    /// Several edits as one change; none of them where one is refused.
+    fn change_all(
+        &mut self,
+        all: &[usize],
+        mut edit: impl FnMut(&mut Self, usize) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let (before, undo, redo) = (self.set.clone(), self.undo.clone(), self.redo.clone());
+        for at in all {
+            if let Err(why) = edit(self, *at) {
+                let name = self
+                    .set
+                    .objectives
+                    .get(*at)
+                    .map_or_else(String::new, |o| o.name.clone());
+                (self.set, self.undo, self.redo) = (before, undo, redo);
+                return Err(if all.len() > 1 {
+                    format!("{name}: {why}; nothing was changed")
+                } else {
+                    why
+                });
+            }
+        }
+        if self.set != before {
+            self.undo = undo;
+            if self.undo.len() == UNDO_MAX {
+                self.undo.remove(0);
+            }
+            self.undo.push(before);
+        }
+        Ok(())
+    }
+
+    /// Moves a bound of several objectives, each by one step of its own size.
+    pub(crate) fn move_bounds(&mut self, all: &[usize], bound: Bound, by: f64) -> Result<(), String> {
+        self.change_all(all, |draft, at| draft.move_bound(at, bound, by))
+    }
+
+    /// Sets a bound of several objectives, or takes it away.
+    pub(crate) fn set_bounds(&mut self, all: &[usize], bound: Bound, value: Option<f64>) -> Result<(), String> {
+        self.change_all(all, |draft, at| {
+            let range = draft.set.objectives.get(at).and_then(|o| o.range).unwrap_or_default();
+            let limit = if bound == Bound::Min { range.max } else { range.min };
+            let crossed = value.zip(limit).is_some_and(|(value, limit)| match bound {
+                Bound::Min => value > limit,
+                Bound::Max => value < limit,
+            });
+            if crossed {
+                return Err(format!("{} would cross the other bound", bound.word()));
+            }
+            if value.is_none() && limit.is_none() {
+                return Err("a range needs one bound".to_owned());
+            }
+            draft.change(|set| put_bound(set, at, bound, value));
+            Ok(())
+        })
     }
 
     /// Adds what is not there yet; returns the names of the new ones.
@@ -216,19 +276,7 @@ impl Draft {
         if crossed {
             return Err(format!("{} would cross the other bound", bound.word()));
         }
-        self.change(|set| {
-            if let Some(objective) = set.objectives.get_mut(at) {
-                let range = objective.range.get_or_insert_default();
-                match bound {
-                    Bound::Min => range.min = Some(moved),
-                    Bound::Max => range.max = Some(moved),
-                }
-                // Warnings outside the new range would be refused on save.
-                range.warn_below = range.warn_below.filter(|w| range.min.is_none_or(|m| *w >= m));
-                range.warn_above = range.warn_above.filter(|w| range.max.is_none_or(|m| *w <= m));
-                objective.suggested = false;
-            }
-        });
+        self.change(|set| put_bound(set, at, bound, Some(moved)));
         Ok(())
     }
 
@@ -276,6 +324,22 @@ impl Draft {
         lines.push("u takes your changes back, r reads theirs.".to_owned());
         lines
     }
+}
+
+/// Gives the n-th objective a bound, or takes it away.
+fn put_bound(set: &mut SlaSet, at: usize, bound: Bound, value: Option<f64>) {
+    let Some(objective) = set.objectives.get_mut(at) else {
+        return;
+    };
+    let range = objective.range.get_or_insert_default();
+    match bound {
+        Bound::Min => range.min = value,
+        Bound::Max => range.max = value,
+    }
+    // Warnings outside the new range would be refused on save.
+    range.warn_below = range.warn_below.filter(|w| range.min.is_none_or(|m| *w >= m));
+    range.warn_above = range.warn_above.filter(|w| range.max.is_none_or(|m| *w <= m));
+    objective.suggested = false;
 }
 
 /// One step of a bound: two digits below its size.
@@ -366,7 +430,7 @@ mod tests {
         let mut d = draft(None, Some(4.0));
         assert!(!d.is_dirty() && !d.can_undo());
         d.move_bound(0, Bound::Max, 1.0).unwrap();
-        d.remove(0);
+        d.remove_all(&[0]);
         assert_eq!(d.changes(), 1, "one objective is gone");
         d.undo();
         d.undo();
@@ -379,6 +443,46 @@ mod tests {
         let mut d = draft(Some(3.9), Some(4.0));
         assert!(d.move_bound(0, Bound::Max, -1.0).is_ok());
         assert!(d.move_bound(0, Bound::Max, -1.0).is_err());
+    }
+
+    #[test]
+    fn several_objectives_are_one_change_or_none() {
+        let mut d = draft(None, Some(4.0));
+        let second = Objective {
+            name: "mem".into(),
+            range: Some(AllowedRange {
+                min: Some(2.0),
+                max: Some(8.0),
+                ..AllowedRange::default()
+            }),
+            ..Objective::default()
+        };
+        d.put(1, second);
+        d.set_bounds(&[0, 1], Bound::Max, Some(9.0)).unwrap();
+        let maxima = |d: &Draft| {
+            d.set
+                .objectives
+                .iter()
+                .map(|o| o.range.unwrap().max.unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(maxima(&d), [9.0, 9.0]);
+        d.undo();
+        assert_eq!(maxima(&d), [4.0, 8.0], "one step back");
+        let why = d.set_bounds(&[0, 1], Bound::Max, Some(1.0)).unwrap_err();
+        assert!(
+            why.starts_with("mem: ") && why.ends_with("nothing was changed"),
+            "{why}"
+        );
+        assert_eq!(maxima(&d), [4.0, 8.0]);
+        assert!(d.set_bounds(&[0], Bound::Max, None).unwrap_err().contains("one bound"));
+        d.move_bounds(&[0, 1], Bound::Max, 1.0).unwrap();
+        assert_eq!(maxima(&d), [4.1, 8.1]);
+        d.remove_all(&[0, 1]);
+        assert!(d.set.objectives.is_empty());
+        d.undo();
+        d.undo();
+        assert_eq!(maxima(&d), [4.0, 8.0]);
     }
 
     #[test]

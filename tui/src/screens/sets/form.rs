@@ -8,10 +8,11 @@ use sla_proto::series::v1::{CounterMode, Query};
 
 use super::draft::bound_text;
 use crate::context::request::{Answer, Reply, RequestId};
-use crate::context::wire;
+use crate::context::{Context, wire};
 use crate::format::{parse_duration_ms, parse_number};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
+use crate::widget::complete;
 use crate::widget::field::{Choice, TextField};
 
 const MISSING: [(&str, MissingPolicy); 5] = [
@@ -26,6 +27,11 @@ const COUNTER: [(&str, CounterMode); 3] = [
     ("raw", CounterMode::Raw),
     ("rate", CounterMode::Rate),
 ];
+
+/// Rows of what is wrong.
+const WORDS_ROWS_MAX: u16 = 3;
+/// Below this width the labels of the choices are short.
+const NARROW: u16 = 72;
 
 /// The fields in the order of Tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -315,6 +321,36 @@ impl Form {
         }
     }
 
+    /// Tab in the query completes it; false when there is nothing to complete.
+    pub(crate) fn complete(&mut self, cx: &Context, key: KeyEvent) -> bool {
+        let by = match key.code {
+            KeyCode::Tab => 1,
+            KeyCode::BackTab => -1,
+            _ => return false,
+        };
+        if ORDER[self.focus] != Focus::Query {
+            return false;
+        }
+        let offer = complete::selector(self.query.value(), &cx.vocabulary);
+        let done = !self.query.value().trim().is_empty() && self.query.complete(&offer, by);
+        self.touched |= done;
+        done
+    }
+
+    /// The text whose words are needed while the query is typed.
+    pub(crate) fn query_typed(&self) -> Option<&str> {
+        (ORDER[self.focus] == Focus::Query).then(|| self.query.value())
+    }
+
+    /// Words that may stand at the end of the query, over what lies below it.
+    pub(crate) fn draw_offer(&self, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        self.query.draw_offer(
+            &mut canvas.part(7, 1, width.saturating_sub(8), height.saturating_sub(1)),
+            true,
+        );
+    }
+
     /// Takes a key; true when something changed.
     pub(crate) fn type_key(&mut self, key: KeyEvent) -> bool {
         self.closing = false;
@@ -340,22 +376,16 @@ impl Form {
         true
     }
 
-    /// Draws the fields in four rows.
+    /// Draws the fields in five rows and the words in what is left; the query has a row of its own.
     pub(crate) fn draw(&self, canvas: &mut Canvas<'_>) {
         let width = canvas.width();
         let focus = ORDER[self.focus];
-        let half = width / 2;
         canvas.text(1, 0, "query", Role::Dim);
         self.query
-            .draw(canvas, 7, 0, half.saturating_sub(8), focus == Focus::Query);
-        canvas.text(half + 1, 0, "name", Role::Dim);
-        self.name.draw(
-            canvas,
-            half + 6,
-            0,
-            width.saturating_sub(half + 7),
-            focus == Focus::Name,
-        );
+            .draw(canvas, 7, 0, width.saturating_sub(8), focus == Focus::Query);
+        canvas.text(1, 1, "name", Role::Dim);
+        self.name
+            .draw(canvas, 7, 1, width.saturating_sub(8), focus == Focus::Name);
         let fields = [
             ("min", &self.min, Focus::Min),
             ("max", &self.max, Focus::Max),
@@ -366,32 +396,59 @@ impl Form {
         let each = (width.saturating_sub(labels + 1) / 4).clamp(4, 16);
         let mut x = 1;
         for (label, field, at) in fields {
-            x = canvas.text(x, 1, label, Role::Dim) + 1;
-            field.draw(canvas, x, 1, each, focus == at);
+            x = canvas.text(x, 2, label, Role::Dim) + 1;
+            field.draw(canvas, x, 2, each, focus == at);
             x += each + 1;
         }
-        let mut x = canvas.text(1, 2, "missing", Role::Dim) + 1;
-        self.missing.draw(canvas, x, 2, 6, focus == Focus::Missing);
-        x += 7;
-        if MISSING[self.missing.at].1 == MissingPolicy::Hold {
-            x = canvas.text(x, 2, "at most", Role::Dim) + 1;
-            self.hold.draw(canvas, x, 2, 6, focus == Focus::Hold);
-            x += 7;
-        }
-        x = canvas.text(x, 2, "target %", Role::Dim) + 1;
-        self.target.draw(canvas, x, 2, 8, focus == Focus::Target);
-        x = canvas.text(x + 9, 2, "counter", Role::Dim) + 1;
-        self.counter.draw(canvas, x, 2, 6, focus == Focus::Counter);
-        x = canvas.text(x + 7, 2, "forecast", Role::Dim) + 1;
-        self.forecast.draw(canvas, x, 2, 5, focus == Focus::Forecast);
+        self.draw_choices(canvas, focus);
         let (good, words) = self.words();
         let (mark, role) = match good {
             Some(true) => ('✓', Role::Ok),
             Some(false) => ('✗', Role::Error),
             None => ('·', Role::Dim),
         };
-        canvas.glyph(1, 3, mark, role);
-        canvas.field(3, 3, width.saturating_sub(4), &words, Align::Left, role);
+        canvas.glyph(1, 4, mark, role);
+        // What is wrong is read to its end where there is room for it.
+        let room = usize::from(width.saturating_sub(4));
+        let rows = usize::from(canvas.height().saturating_sub(4));
+        let lines = crate::widget::wrap::wrap(&words, room.max(1));
+        for (y, line) in lines.iter().take(rows).enumerate() {
+            let rest = if y + 1 == rows && lines.len() > rows { "…" } else { "" };
+            canvas.field(
+                3,
+                4 + y as u16,
+                width.saturating_sub(4),
+                &format!("{line}{rest}"),
+                Align::Left,
+                role,
+            );
+        }
+    }
+
+    /// Rows that fields and words take at a width.
+    pub(crate) fn rows(&self, width: u16) -> u16 {
+        let words = crate::widget::wrap::wrap(&self.words().1, usize::from(width.saturating_sub(4)).max(1));
+        4 + (words.len() as u16).clamp(1, WORDS_ROWS_MAX)
+    }
+
+    fn draw_choices(&self, canvas: &mut Canvas<'_>, focus: Focus) {
+        let narrow = canvas.width() < NARROW;
+        let word = |long: &'static str, short: &'static str| if narrow { short } else { long };
+        let mut x = canvas.text(1, 3, word("missing", "miss"), Role::Dim) + 1;
+        self.missing.draw(canvas, x, 3, 6, focus == Focus::Missing);
+        x += 7;
+        if MISSING[self.missing.at].1 == MissingPolicy::Hold {
+            x = canvas.text(x, 3, word("at most", "max"), Role::Dim) + 1;
+            self.hold.draw(canvas, x, 3, 6, focus == Focus::Hold);
+            x += 7;
+        }
+        x = canvas.text(x, 3, word("target %", "good %"), Role::Dim) + 1;
+        let target = if narrow { 5 } else { 8 };
+        self.target.draw(canvas, x, 3, target, focus == Focus::Target);
+        x = canvas.text(x + target + 1, 3, word("counter", "as"), Role::Dim) + 1;
+        self.counter.draw(canvas, x, 3, 6, focus == Focus::Counter);
+        x = canvas.text(x + 7, 3, word("forecast", "fcst"), Role::Dim) + 1;
+        self.forecast.draw(canvas, x, 3, 5, focus == Focus::Forecast);
     }
 
     /// The first thing that is wrong, or that all is well; neither before the first key of a new objective.

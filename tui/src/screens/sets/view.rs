@@ -15,8 +15,8 @@ use crate::widget::chart::Chart;
 use crate::widget::table;
 use sla_proto::violation::v1::{ObjectiveStatus, WindowResult};
 
-/// Rows of the form's fields and its message.
-const FORM_ROWS: u16 = 4;
+/// From so many rows on the chosen objective has a frame while its form is open.
+const FRAMED_MIN: u16 = 7;
 
 impl SetsScreen {
     pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
@@ -35,7 +35,7 @@ impl SetsScreen {
             return;
         }
         let columns = self.columns.shown();
-        let placed = table::place(&columns, width);
+        let placed = self.placed(&columns, width);
         let sort = SORTS
             .get(self.list.sort)
             .filter(|_| self.list.sort == 1)
@@ -56,7 +56,8 @@ impl SetsScreen {
         let short = Shortened::new(visible, name.map_or(0, |&(_, _, w)| w));
         for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
             let row = &self.rows[at];
-            table::draw_gutter(&mut body, y as u16, current, false);
+            let picked = self.picked.contains(crate::context::list::Row::key(row));
+            table::draw_gutter(&mut body, y as u16, current, picked);
             for &(column, x, w) in &placed {
                 let (text, role) = cell(row, columns[column].title, self.bound, current);
                 table::draw_cell(&mut body, y as u16, (x, w), short.form(&text), &columns[column], role);
@@ -64,6 +65,20 @@ impl SetsScreen {
         }
         let at = room + 2;
         self.draw_pane(cx, &mut canvas.rows(at, height.saturating_sub(at)));
+    }
+
+    /// Where the columns lie: none is wider than what stands in it.
+    pub(super) fn placed(&self, columns: &[table::Column], width: u16) -> table::Placed {
+        let names = self.rows.iter().map(|row| row.name.width() as u16);
+        let past = self
+            .rows
+            .iter()
+            .map(|row| cell(row, "LAST 12h WITH THIS", self.bound, false).0.chars().count() as u16);
+        let contents = [
+            ("OBJECTIVE", names.max().unwrap_or(0)),
+            ("LAST 12h WITH THIS", past.max().unwrap_or(0)),
+        ];
+        table::place_measured(columns, width, &contents)
     }
 
     fn draw_info(&self, cx: &Context, line: &mut Canvas<'_>) {
@@ -124,14 +139,22 @@ impl SetsScreen {
         if canvas.height() < 4 {
             return;
         }
-        let mut inside = canvas.frame(&title, Role::Title);
+        // On a small terminal the fields need the frame's rows.
+        let (w, h) = (canvas.width(), canvas.height());
+        let mut inside = if self.form.is_some() && h < FRAMED_MIN {
+            canvas.part(0, 0, w, h)
+        } else {
+            canvas.frame(&title, Role::Title)
+        };
         let (width, height) = (inside.width(), inside.height());
         let mut y = 0;
         if let Some(form) = &self.form {
-            form.draw(&mut inside.rows(0, FORM_ROWS));
-            y = FORM_ROWS;
+            let rows = form.rows(width).min(height);
+            form.draw(&mut inside.rows(0, rows));
+            y = rows;
         }
         let Some(row) = row.filter(|row| self.form.as_ref().is_none_or(|f| f.at == row.at)) else {
+            self.draw_offer(&mut inside);
             return;
         };
         for (text, role) in self.pane_words(cx, row) {
@@ -141,6 +164,13 @@ impl SetsScreen {
         let rest = height.saturating_sub(y);
         if rest >= 3 {
             self.draw_chart(cx, row, &mut inside.rows(y, rest));
+        }
+        self.draw_offer(&mut inside);
+    }
+
+    fn draw_offer(&self, inside: &mut Canvas<'_>) {
+        if let Some(form) = &self.form {
+            form.draw_offer(inside);
         }
     }
 
@@ -183,16 +213,10 @@ impl SetsScreen {
         let range = typed.or(row.objective.range).unwrap_or_default();
         let mut layers = samples::bounds(&range);
         layers.push(samples::layer(chart, after, until));
-        let stale = stale_words(cx, &self.chart).is_some();
         Chart {
-            after_ms: after,
-            until_ms: until,
-            values: None,
             layers,
-            now_ms: None,
-            cursor_ms: None,
-            zone: cx.zone,
-            stale,
+            stale_ms: samples::stale_from(cx, &self.chart, after, until),
+            ..Chart::empty(after, until, cx.zone)
         }
         .draw(canvas);
     }

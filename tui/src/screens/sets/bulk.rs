@@ -1,0 +1,112 @@
+//! Several objectives at once: selecting them, and what is then done to all of them as one change.
+
+use super::SetsScreen;
+use super::draft::Bound;
+use crate::command::Cmd;
+use crate::context::Context;
+use crate::context::list::Row as _;
+use crate::format::{parse_number, plural};
+use crate::widget::table;
+
+impl SetsScreen {
+    /// Places in the draft of the selected objectives, or of the one under the cursor.
+    pub(super) fn chosen(&self) -> Vec<usize> {
+        let picked = self.rows.iter().filter(|row| self.picked.contains(row.key()));
+        let all: Vec<usize> = picked.map(|row| row.at).collect();
+        if all.is_empty() {
+            self.current().map(|row| row.at).into_iter().collect()
+        } else {
+            all
+        }
+    }
+
+    pub(super) fn names_of_chosen(&self) -> Vec<String> {
+        let all = self.chosen();
+        let rows = self.rows.iter().filter(|row| all.contains(&row.at));
+        rows.map(|row| row.objective.name.clone()).collect()
+    }
+
+    pub(super) fn pick(&mut self, cx: &mut Context, cmd: Cmd) {
+        let height = self.height(cx);
+        if cmd == Cmd::PickObjective {
+            let Some(key) = self.current().map(|row| row.key().to_vec()) else {
+                return;
+            };
+            if !self.picked.remove(&key) {
+                self.picked.insert(key);
+            }
+            self.list.command(Cmd::Down, &self.rows, height);
+        } else {
+            let shown = self.list.shown().iter().map(|&at| self.rows[at].key().to_vec());
+            let shown: std::collections::BTreeSet<Vec<u8>> = shown.collect();
+            let all = shown.is_subset(&self.picked);
+            self.picked = if all { std::collections::BTreeSet::new() } else { shown };
+        }
+        if !self.picked.is_empty() {
+            let count = plural(self.picked.len() as u64, "objective");
+            cx.say(format!("{count} selected: + - d ctrl-g and :bound act on all of them"));
+        }
+    }
+
+    /// `max 4`, `min 2G`, `max none`.
+    pub(super) fn set_bound(&mut self, cx: &mut Context, text: &str) {
+        let (side, value) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
+        let bound = match side {
+            "min" => Bound::Min,
+            "max" => Bound::Max,
+            other => {
+                cx.complain(format!("bound `{other}`: begin with min or max, as in `:bound max 4`"));
+                return;
+            }
+        };
+        let value = value.trim();
+        let number = parse_number(value);
+        if number.is_none() && value != "none" {
+            cx.complain(format!(
+                "bound {side} `{value}`: must be a number such as 4, 2.5G or 80 %, or none"
+            ));
+            return;
+        }
+        let all = self.chosen();
+        let Some(draft) = &mut self.draft else { return };
+        match draft.set_bounds(&all, bound, number) {
+            Ok(()) => {
+                let count = plural(all.len() as u64, "objective");
+                self.changed(cx);
+                cx.say(format!("{side} {value} for {count}; u takes it back, S saves"));
+            }
+            Err(why) => cx.complain(why),
+        }
+    }
+
+    /// A header sorts, a row is chosen.
+    pub(super) fn clicked(&mut self, cx: &mut Context, x: u16, row: u16) -> bool {
+        if self.form.is_some() {
+            return false;
+        }
+        if row == 1 {
+            let columns = self.columns.shown();
+            let title = table::title_at(&columns, &self.placed(&columns, cx.size.0), x);
+            let sort = match title {
+                Some("OBJECTIVE") => Some("name"),
+                Some("NOW") => Some("state"),
+                _ => None,
+            };
+            if let Some(sort) = sort
+                && self.list.sort_by(&super::rows::SORTS, Some(sort)).is_ok()
+            {
+                let height = self.height(cx);
+                self.list.apply(&self.rows, height);
+            }
+            return false;
+        }
+        let height = self.height(cx);
+        let line = row.checked_sub(2).map(usize::from);
+        let Some(line) = line.filter(|line| *line < height.min(self.list.shown().len())) else {
+            return false;
+        };
+        self.list.choose(line, &self.rows, height);
+        self.ask_what_if(cx, 0);
+        true
+    }
+}
