@@ -2,6 +2,9 @@
 
 use prost::Message;
 
+use crate::objective::v1::SlaSet;
+use crate::set::v1::ApplySetsRequest;
+
 /// What one request may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PieceLimits {
@@ -19,6 +22,13 @@ impl PieceLimits {
         count: 500,
         bytes: 4 << 20,
         one: 256 << 10,
+    };
+
+    /// Sets of one message at a door: one of two hundred objectives fits.
+    pub const SETS: Self = Self {
+        count: 100,
+        bytes: 768 << 10,
+        one: 768 << 10,
     };
 }
 
@@ -55,6 +65,27 @@ pub fn pieces<T: Message>(messages: impl IntoIterator<Item = T>, limits: PieceLi
         cut.fitting.push(piece);
     }
     cut
+}
+
+/// The messages of one `ApplySets` call, at least one.
+pub fn apply_requests(sets: &[SlaSet], prune: bool, dry_run: bool) -> Vec<ApplySetsRequest> {
+    let cut = pieces(sets.iter().cloned(), PieceLimits::SETS);
+    // One that fits nowhere goes alone: who refuses it says why.
+    let alone = cut.too_large.into_iter().map(|set| vec![set]);
+    let mut requests: Vec<_> = cut
+        .fitting
+        .into_iter()
+        .chain(alone)
+        .map(|sets| ApplySetsRequest { sets, prune, dry_run })
+        .collect();
+    if requests.is_empty() {
+        requests.push(ApplySetsRequest {
+            sets: Vec::new(),
+            prune,
+            dry_run,
+        });
+    }
+    requests
 }
 
 #[cfg(test)]

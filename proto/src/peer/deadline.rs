@@ -78,6 +78,7 @@ const STREAMS: &[&str] = &[
     "/sla.violation.v1.ViolationService/WatchViolations",
     "/grpc.health.v1.Health/Watch",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 
 /// The class of the rpc at `path` (`/package.Service/Method`).

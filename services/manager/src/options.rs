@@ -47,7 +47,7 @@ pub const WATCH_QUEUE: usize = 16;
 /// A watcher that takes nothing for this long is cut.
 pub const WATCH_STUCK: Duration = Duration::from_secs(30);
 /// Distance of heartbeats on a watch.
-pub const WATCH_HEARTBEAT: Duration = Duration::from_secs(10);
+pub const WATCH_HEARTBEAT: Duration = Duration::from_secs(5);
 /// Longest time `GetOverview` waits for a first evaluation.
 pub const MAX_OVERVIEW_WAIT: Duration = Duration::from_secs(15);
 /// Samples this much older than the last read are read again: late ones arrive (semantics §5), milliseconds.
@@ -56,8 +56,10 @@ pub const LATE_SAMPLES_MS: i64 = 300_000;
 pub const FULL_READ_EVERY_MS: i64 = 20 * 60_000;
 /// Longest read of samples.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(14);
-/// Largest message the services of this role accept, bytes: 100 sets of 200 objectives fit.
-pub const MAX_MESSAGE_BYTES: usize = 8 << 20;
+/// Largest message the services of this role accept, bytes.
+pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
+/// What all messages of one apply may hold, bytes: 100 sets of 200 objectives fit, and so does their write to the store.
+pub const MAX_APPLY_BYTES: usize = 7 << 20;
 
 /// The configuration of the role.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -149,9 +149,9 @@ impl Connection {
         &self.pace
     }
 
-    /// Who is at the other end.
-    pub fn end(&self) -> End {
-        self.end
+    /// The kind of door.
+    pub fn way(&self) -> Way {
+        self.way
     }
 
     /// Who calls over it, as the system names him.

@@ -1,5 +1,5 @@
-//! The layers every call passes through, over a socket or inside the process: who calls, how long it may take, what
-//! happens on a panic, how much runs at once.
+//! The layers every call passes through, over a socket or inside the process: who calls, how much it may make us read, how long
+//! it may take, what happens on a panic, how much runs at once.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -18,6 +18,7 @@ use tower_service::Service;
 
 use crate::caller::{Caller, Connection, End, Rights, Way};
 use crate::gate::Gate;
+use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::metrics::rpc::Rpcs;
 use crate::pool::panic_text;
@@ -37,6 +38,7 @@ pub type StandingFor = fn(&http::Method, &str) -> Option<&'static str>;
 #[derive(Debug, Clone)]
 pub struct GuardLayer {
     calls: Arc<Semaphore>,
+    intake: Intake,
     secret: Option<Arc<str>>,
     gate: Option<Gate>,
     rpcs: Rpcs,
@@ -48,6 +50,7 @@ impl GuardLayer {
     pub fn new(max_calls: usize) -> Self {
         Self {
             calls: Arc::new(Semaphore::new(max_calls)),
+            intake: Intake::default(),
             secret: None,
             gate: None,
             rpcs: Rpcs::default(),
@@ -97,6 +100,7 @@ impl<S> tower_layer::Layer<S> for GuardLayer {
         Guarded {
             inner,
             calls: self.calls.clone(),
+            intake: self.intake.clone(),
             secret: self.secret.clone(),
             gate: self.gate.clone(),
             rpcs: self.rpcs.clone(),
@@ -110,6 +114,7 @@ impl<S> tower_layer::Layer<S> for GuardLayer {
 pub struct Guarded<S> {
     inner: S,
     calls: Arc<Semaphore>,
+    intake: Intake,
     secret: Option<Arc<str>>,
     gate: Option<Gate>,
     rpcs: Rpcs,
@@ -153,6 +158,7 @@ where
         let mut ready = std::mem::replace(&mut self.inner, fresh);
         let gate = self.gate.clone();
         let limit = time_limit(&path, request.headers());
+        let intake = self.intake.clone();
         Box::pin(async move {
             let access = access(&path);
             let caller = match &connection {
@@ -167,6 +173,14 @@ where
             if !caller.may(access) {
                 return Ok(open.answered(refusal::into_http(not_allowed(access), is_grpc)));
             }
+            // Roles trust each other with more than a door lets in.
+            let mut held = None;
+            if caller.way != Way::Role && is_grpc {
+                let (head, body) = request.into_parts();
+                let (body, budget) = intake.sift(&path, body);
+                request = http::Request::from_parts(head, body);
+                held = Some(budget);
+            }
             request.extensions_mut().insert(caller);
             let answer = AssertUnwindSafe(async { ready.call(request).await }).catch_unwind();
             let answer = match limit {
@@ -176,7 +190,7 @@ where
                     Err(_) => return Ok(open.answered(refusal::into_http(too_slow(limit), is_grpc))),
                 },
             };
-            drop(permit);
+            drop((permit, held));
             let answer = answer.unwrap_or_else(|panic| {
                 let text = panic_text(&*panic);
                 tracing::error!(rpc = path, panic = text, "a call crashed");

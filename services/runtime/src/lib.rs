@@ -6,6 +6,7 @@
 pub mod caller;
 pub mod gate;
 pub mod health;
+pub mod intake;
 pub mod layer;
 pub mod metrics;
 pub mod pace;

@@ -1,6 +1,8 @@
 //! Opens the doors: a Unix socket for this host, a TCP port for others. The same services, the same layers.
 
+mod authority;
 mod connection;
+mod header_block;
 mod tls;
 mod wire;
 
@@ -88,14 +90,16 @@ pub enum ServerError {
     Reflection(#[source] tonic_reflection::server::Error),
 }
 
-/// Adds reflection to the services of a process.
+/// Adds reflection to the services of a process, in the version of today and in the one that older clients speak.
 pub fn with_reflection(routes: Routes) -> Result<Routes, ServerError> {
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(sla_proto::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(ServerError::Reflection)?;
-    Ok(routes.add_service(reflection))
+    let described = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(sla_proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let v1 = described().build_v1().map_err(ServerError::Reflection)?;
+    let v1alpha = described().build_v1alpha().map_err(ServerError::Reflection)?;
+    Ok(routes.add_service(v1).add_service(v1alpha))
 }
 
 /// `over_tcp`: HTTP/1.1 is spoken as well, by those who want JSON.

@@ -54,6 +54,8 @@ pub mod reason {
     pub const TOO_MANY_TRIES: &str = "TOO_MANY_TRIES";
     /// Too much work at once.
     pub const OVERLOADED: &str = "OVERLOADED";
+    /// A request is larger than what is read at once.
+    pub const TOO_LARGE: &str = "TOO_LARGE";
     /// It took too long.
     pub const TOO_SLOW: &str = "TOO_SLOW";
     /// A part crashed; the log has the story.
@@ -86,6 +88,7 @@ pub mod reason {
         UNAUTHENTICATED,
         TOO_MANY_TRIES,
         OVERLOADED,
+        TOO_LARGE,
         TOO_SLOW,
         INTERNAL,
         UNAVAILABLE,

@@ -9,8 +9,8 @@ use sla_domain::{Query, SafeText, Unit, instant, quantity};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::series::v1::CounterMode;
 use sla_proto::set::v1::planned_change::Action;
-use sla_proto::set::v1::{ApplySetsRequest, DeleteSetRequest, GetSetRequest, ListSetsRequest, PlannedChange};
-use sla_proto::{Peer, convert, set_file};
+use sla_proto::set::v1::{DeleteSetRequest, GetSetRequest, ListSetsRequest, PlannedChange};
+use sla_proto::{Peer, convert, pieces, set_file};
 use sla_views::{Change, Plan, Set, action_word};
 
 use super::table::table;
@@ -169,12 +169,8 @@ async fn apply(
         let known = stored.iter().find(|known| known.name.to_lowercase() == name);
         set.version = known.map_or(0, |known| known.version);
     }
-    let request = |dry_run| ApplySetsRequest {
-        sets: sets.clone(),
-        prune,
-        dry_run,
-    };
-    let planned = peer.sets().apply_sets(request(true)).await?.into_inner();
+    let requests = |dry_run| futures::stream::iter(pieces::apply_requests(&sets, prune, dry_run));
+    let planned = peer.sets().apply_sets(requests(true)).await?.into_inner();
     let plan = planned.plan;
     for warning in &planned.warnings {
         let words = format!("{} {}: {}", warning.field, warning.value, warning.rule);
@@ -190,7 +186,7 @@ async fn apply(
         output::remark("nothing was changed");
         return Ok(Exit::OK);
     }
-    let applied = go && peer.sets().apply_sets(request(false)).await?.into_inner().applied;
+    let applied = go && peer.sets().apply_sets(requests(false)).await?.into_inner().applied;
     if session.global.json {
         let plan = plan.iter().map(Change::from).collect();
         output::print_json(&Plan { plan, applied });
@@ -254,7 +250,7 @@ async fn delete(session: &Session, name: String, yes: bool) -> Result<Exit, Repo
 }
 
 /// Asks a person; without one, the answer is to use `--yes`.
-fn confirmed(question: &str) -> Result<bool, Report> {
+pub(super) fn confirmed(question: &str) -> Result<bool, Report> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(Exit::USAGE, "nobody can be asked here: give --yes or --dry-run").into());
     }

@@ -1,7 +1,9 @@
 //! What every transport must answer alike.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
+use futures::StreamExt as _;
 use sla_proto::etl::v1::{
     CheckQueryRequest, GetRunRequest, ListMetricNamesRequest, ListSeriesRequest, ReadSamplesRequest, RunScope,
     RunState, StartRunRequest, WatchRunRequest, read_samples_response,
@@ -67,6 +69,7 @@ pub(crate) async fn suite(transport: &str, peer: &Peer, roles: &Peer) {
     processes(peer).await;
     catalogue(peer).await;
     sets(transport, peer).await;
+    applying(peer).await;
     judging(peer).await;
     runs(transport, peer).await;
     dead_letters(transport, peer, roles).await;
@@ -301,7 +304,11 @@ async fn sets(transport: &str, peer: &Peer) {
         sets: vec![edited.clone()],
         ..ApplySetsRequest::default()
     };
-    let stale = peer.sets().apply_sets(planned).await.unwrap_err();
+    let stale = peer
+        .sets()
+        .apply_sets(futures::stream::iter([planned]))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&stale), "STALE_VERSION");
 
     edited.version = saved.version;
@@ -331,6 +338,53 @@ async fn sets(transport: &str, peer: &Peer) {
     };
     peer.sets().delete_set(gone.clone()).await.unwrap();
     assert_eq!(peer.sets().delete_set(gone).await.unwrap_err().code(), Code::NotFound);
+}
+
+/// Sets that come in several messages are one apply; a stream that breaks off is none.
+async fn applying(peer: &Peer) {
+    let sets: Vec<SlaSet> = ["contract a", "contract b", "contract c"]
+        .map(|name| SlaSet {
+            name: name.to_owned(),
+            objectives: vec![objective("up", Some(1.0), None)],
+            ..SlaSet::default()
+        })
+        .to_vec();
+    let message = |set: &SlaSet| ApplySetsRequest {
+        sets: vec![set.clone()],
+        ..ApplySetsRequest::default()
+    };
+    let names = async || {
+        let stored = peer
+            .sets()
+            .list_sets(ListSetsRequest {})
+            .await
+            .unwrap()
+            .into_inner()
+            .sets;
+        stored
+            .into_iter()
+            .filter(|set| set.name.starts_with("contract "))
+            .collect::<Vec<_>>()
+    };
+    // The call is given up while its stream is open.
+    let open = futures::stream::iter(sets.iter().map(message).collect::<Vec<_>>()).chain(futures::stream::pending());
+    let broken = tokio::time::timeout(Duration::from_millis(300), peer.sets().apply_sets(open)).await;
+    assert!(broken.is_err() && names().await.is_empty(), "half of it is nothing");
+
+    let messages = futures::stream::iter(sets.iter().map(message).collect::<Vec<_>>());
+    let applied = peer.sets().apply_sets(messages).await.unwrap().into_inner();
+    assert!(applied.applied && applied.plan.len() >= 3, "{applied:?}");
+    let stored = names().await;
+    assert_eq!(stored.len(), 3);
+    for set in stored {
+        let (id, version) = (set.id, set.version);
+        peer.sets().delete_set(DeleteSetRequest { id, version }).await.unwrap();
+    }
+    let empty = futures::stream::iter(Vec::<ApplySetsRequest>::new());
+    assert_eq!(
+        peer.sets().apply_sets(empty).await.unwrap_err().code(),
+        Code::InvalidArgument
+    );
 }
 
 async fn judging(peer: &Peer) {

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use prost::Message as _;
 use sla_domain::invalid::Invalid;
 use sla_proto::set::v1 as pb;
 use sla_proto::set::v1::set_service_server::SetService;
 use sla_runtime::status::ToStatus as _;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::core::ManagerCore;
 use crate::error::SlaError;
 use crate::sets::sight::Asker;
+use crate::options::MAX_APPLY_BYTES;
 use crate::sets::suggestion;
 use crate::sets::validation;
 
@@ -24,6 +26,28 @@ fn fields(found: &[Invalid]) -> Vec<pb::FieldProblem> {
 
 fn refused(error: &SlaError) -> Status {
     error.to_status()
+}
+
+/// All messages of an apply as one. A stream that breaks off is an error: half of what was meant is never applied.
+async fn whole(mut messages: Streaming<pb::ApplySetsRequest>) -> Result<pb::ApplySetsRequest, Status> {
+    let mut whole: Option<pb::ApplySetsRequest> = None;
+    let mut bytes = 0;
+    while let Some(message) = messages.message().await? {
+        bytes += message.encoded_len();
+        if bytes > MAX_APPLY_BYTES {
+            let rule = format!("all sets of one apply take at most {} MiB", MAX_APPLY_BYTES >> 20);
+            let problem = Invalid::new("sets", &format!("{bytes} bytes"), rule, "apply them in parts");
+            return Err(refused(&SlaError::invalid("the sets cannot be applied", problem)));
+        }
+        match &mut whole {
+            None => whole = Some(message),
+            Some(whole) => whole.sets.extend(message.sets),
+        }
+    }
+    whole.ok_or_else(|| {
+        let problem = Invalid::new("sets", "", "is missing: the stream had no message", "send at least one");
+        refused(&SlaError::invalid("the sets cannot be applied", problem))
+    })
 }
 
 #[tonic::async_trait]
@@ -121,11 +145,11 @@ impl SetService for SetsApi {
 
     async fn apply_sets(
         &self,
-        request: Request<pb::ApplySetsRequest>,
+        request: Request<Streaming<pb::ApplySetsRequest>>,
     ) -> Result<Response<pb::ApplySetsResponse>, Status> {
         let _asking = self.0.asks.begin();
         let asker = Asker::of(request.extensions());
-        let request = request.into_inner();
+        let request = whole(request.into_inner()).await?;
         let applied = self
             .0
             .editor

@@ -16,7 +16,8 @@ use tokio::time::{Interval, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
-use crate::caller::{Connection, End};
+use super::authority::Mender;
+use crate::caller::{Connection, End, Way};
 
 /// Connections that one door holds open at once; below the usual limit of 1024 open files, which the database and the
 /// source share.
@@ -147,6 +148,7 @@ impl Connections {
                 connections: self.clone(),
             },
             cut_falls: Box::pin(cut.clone().cancelled_owned()),
+            mender: (connection.way() == Way::Socket).then(Mender::default),
             connection,
             look: tokio::time::interval(LOOK_EVERY),
             preface: Some(Preface {
@@ -192,6 +194,7 @@ pub struct CountedStream<S> {
     connection: Connection,
     cut_falls: Pin<Box<WaitForCancellationFutureOwned>>,
     preface: Option<Preface>,
+    mender: Option<Mender>,
     look: Interval,
 }
 
@@ -221,6 +224,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for CountedStream<S> {
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut me.inner).poll_read(context, buffer);
+        if let Some(mender) = &mut me.mender {
+            mender.mend(&mut buffer.filled_mut()[before..]);
+        }
         if let Some(preface) = &mut me.preface {
             preface.missing = preface.missing.saturating_sub(buffer.filled().len() - before);
             if preface.missing == 0 {
