@@ -159,7 +159,7 @@ pub(crate) enum Command {
     Metrics(MetricsArgs),
     /// When runs start by themselves; with an option, changes it for good.
     Schedule(ScheduleArgs),
-    /// Say how a stream of results goes on that cannot be read on where it stands.
+    /// The database: is it sound, copies of it, and streams that cannot be read on.
     Storage(StorageArgs),
     /// List, show, export, apply and delete SLA sets.
     Sets(SetsArgs),
@@ -328,6 +328,9 @@ pub(crate) struct StorageArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StorageAction {
+    /// Copies of the database.
+    #[command(flatten)]
+    Copies(CopiesAction),
     /// Go on at a later record: those before it are given up.
     AcceptGap(StreamPlace),
     /// Go back to an earlier record, for a topic that was made anew; nothing is stored twice.
@@ -342,6 +345,25 @@ pub(crate) struct StreamPlace {
     pub(crate) partition: u32,
     /// The record at which it goes on.
     pub(crate) to: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CopiesAction {
+    /// Say whether the database, or the copy FILE, is sound, and list its copies.
+    Check {
+        /// Another file than the database of this data folder.
+        file: Option<PathBuf>,
+    },
+    /// Copy sets, ledger, runs and what is remembered now; the last 3 copies are kept.
+    Backup,
+    /// Put the newest sound copy, or FILE, in the place of the database; no instance may run. What is there is kept.
+    Restore {
+        /// A copy of the database.
+        file: Option<PathBuf>,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Args)]

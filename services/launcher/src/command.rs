@@ -6,6 +6,7 @@ mod backtest;
 mod check;
 mod config;
 mod console;
+mod copies;
 pub(crate) mod csv_file;
 mod evaluate;
 pub(crate) mod forecast;
@@ -29,11 +30,14 @@ mod storage;
 mod table;
 mod violations;
 
+use std::ops::RangeInclusive;
+
 use color_eyre::eyre::{Report, WrapErr as _};
+use sla_domain::{Clock as _, SystemClock, instant};
 
 use crate::cli::{Cli, Command, Global};
 use crate::config::Loaded;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 
 pub(crate) use session::Session;
 
@@ -50,6 +54,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Report> {
     if let Some(outcome) = without_instance(&global, command.as_ref()) {
         return outcome;
     }
+    check_clock(SystemClock.now_ms())?;
     let loaded = Loaded::read(&global.flags())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -60,6 +65,21 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Report> {
     // Blocking work that nobody waits for any more must not hold the process back.
     runtime.shutdown_background();
     outcome
+}
+
+/// Instants between which a clock may stand, Unix milliseconds: 2000-01-01 and 9000-01-01. Outside, calendars and the libraries
+/// that write times end; a machine without a battery starts in 1970.
+const SANE_CLOCK: RangeInclusive<i64> = 946_684_800_000..=221_845_392_000_000;
+
+fn check_clock(now_ms: i64) -> Result<(), Failure> {
+    if SANE_CLOCK.contains(&now_ms) {
+        return Ok(());
+    }
+    let words = format!(
+        "the clock of this machine stands at {}: nothing can be judged by it; set it (timedatectl set-ntp true) and try again",
+        instant::format_ms(now_ms)
+    );
+    Err(Failure::new(Exit::CONFIG, words))
 }
 
 /// Commands that work on files alone: neither a configuration, be it broken, nor a home folder, nor a network is needed.
@@ -108,5 +128,23 @@ async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> R
         Some(Command::Backtest(arguments)) => backtest::of_source(&session, &arguments).await,
         // Answered before there was a session.
         Some(Command::Completions { .. } | Command::Man) => Ok(Exit::SOFTWARE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_before_the_epoch_or_at_the_end_of_days_is_refused_in_words() {
+        for (now_ms, said) in [
+            (-1, "1969-12-31"),
+            (0, "1970-01-01"),
+            (253_370_764_800_000, "9999-01-01"),
+        ] {
+            let refused = check_clock(now_ms).unwrap_err().to_string();
+            assert!(refused.contains(said) && refused.contains("set it"), "{refused}");
+        }
+        check_clock(1_795_184_520_000).unwrap();
     }
 }

@@ -115,6 +115,44 @@ pub enum StoreError {
         /// What the check said.
         finding: String,
     },
+    /// The file is damaged, and which it is.
+    #[error(
+        "{} is damaged: {finding}; `sla storage check` looks through it, `sla storage restore` puts the newest sound copy in its \
+         place and keeps what is there", path.display()
+    )]
+    Damaged {
+        /// The database, or a copy of one.
+        path: PathBuf,
+        /// What the check said.
+        finding: String,
+    },
+    /// There was a database, and now the file holds nothing or is gone.
+    #[error(
+        "{} holds nothing, and there was a database: `sla storage restore` puts the newest sound copy in its place; to begin anew, \
+         move {} away", path.display(), folder.display()
+    )]
+    Emptied {
+        /// Where it was.
+        path: PathBuf,
+        /// The folder of its copies.
+        folder: PathBuf,
+    },
+    /// There is no sound copy.
+    #[error("there is no sound copy of the database in {}; give the file of one", folder.display())]
+    NoBackup {
+        /// Where they would be.
+        folder: PathBuf,
+    },
+    /// The disk has too little room for a copy.
+    #[error("no copy was made: {} has {free} bytes free, {wanted} are wanted (three times the database)", path.display())]
+    NoRoom {
+        /// Where it would be.
+        path: PathBuf,
+        /// Free bytes.
+        free: u64,
+        /// Wanted bytes.
+        wanted: u64,
+    },
     /// A stored message cannot be decoded.
     #[error("a stored {what} cannot be decoded")]
     Undecodable {

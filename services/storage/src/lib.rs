@@ -6,6 +6,7 @@
 //! Invariant: nothing is acknowledged before it is durable, and applying the same batch twice leaves the same database:
 //! rows have natural keys and a stream's position moves in the transaction of the rows that it stands for.
 
+mod backups;
 #[cfg(feature = "test-support")]
 pub mod conformance;
 #[cfg(feature = "test-support")]

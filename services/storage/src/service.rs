@@ -9,6 +9,7 @@ use sla_runtime::metrics::single;
 use sla_runtime::{Parts, Role, Shutdown};
 use tonic::service::Routes;
 
+use crate::backups;
 use crate::error::StoreError;
 use crate::follow::Following;
 use crate::grpc::StorageGrpc;
@@ -42,7 +43,7 @@ async fn rescue<D: Database>(store: &SqlStore<D>) {
 }
 
 impl StorageService {
-    /// Opens the database (makes and migrates it as needed) and starts retention, which ends with the process.
+    /// Opens the database (makes and migrates it as needed) and starts retention and daily copies, which end with the process.
     pub async fn start(options: StorageOptions, parts: Parts) -> Result<Self, StoreError> {
         let StorageOptions {
             data_dir,
@@ -50,10 +51,18 @@ impl StorageService {
             retention,
         } = options;
         let for_store = Arc::clone(&parts.clock);
+        let copies = backups::daily(data_dir.clone(), Arc::clone(&parts.clock));
         let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&data_dir, readers, for_store));
         let store = opening
             .await
             .map_err(|error| StoreError::Crashed(error.to_string()))??;
+        let token = parts.shutdown.token().clone();
+        parts.shutdown.spawn("storage-backups", async move {
+            tokio::select! {
+                () = token.cancelled() => {}
+                () = copies => {}
+            }
+        });
         Ok(Self::over(store, retention, parts))
     }
 }

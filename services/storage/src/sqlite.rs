@@ -1,5 +1,6 @@
 //! The SQLite adapter: one file, one thread that writes, a few connections that read.
 
+pub mod backup;
 mod connections;
 mod error;
 mod migration;

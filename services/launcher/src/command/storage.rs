@@ -4,7 +4,7 @@ use color_eyre::eyre::Report;
 use serde_json::json;
 use sla_proto::storage::v1::MovePositionRequest;
 
-use super::Session;
+use super::{Session, copies};
 use crate::cli::{StorageAction, StorageArgs, StreamPlace};
 use crate::exit::Exit;
 use crate::output;
@@ -14,6 +14,7 @@ pub(crate) async fn storage(session: &Session, arguments: &StorageArgs) -> Resul
     let (place, back) = match &arguments.action {
         StorageAction::AcceptGap(place) => (place, false),
         StorageAction::Rewind(place) => (place, true),
+        StorageAction::Copies(action) => return copies::copies(session, action),
     };
     let StreamPlace { stream, partition, to } = place;
     let request = MovePositionRequest {

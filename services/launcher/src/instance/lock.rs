@@ -29,7 +29,15 @@ pub(super) struct Lock(#[expect(dead_code, reason = "held, never read")] File);
 /// said, and its console attaches to it.
 pub(super) async fn take(data: &Path, socket: &Path) -> Result<Lock, Report> {
     let path = data.join(FILE);
-    let mut file = open_private(&path).wrap_err_with(|| format!("cannot write {}", path.display()))?;
+    let opened = open_private(&path).or_else(|error| {
+        // On a read-only file system the file of an earlier start can still be held.
+        if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
+            File::open(&path)
+        } else {
+            Err(error)
+        }
+    });
+    let mut file = opened.wrap_err_with(|| format!("cannot write {}", path.display()))?;
     let begun = Instant::now();
     while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         let holder = socket_of(data);
@@ -41,7 +49,10 @@ pub(super) async fn take(data: &Path, socket: &Path) -> Result<Lock, Report> {
         }
         tokio::time::sleep(TRY_EVERY).await;
     }
-    name(&mut file, socket).wrap_err_with(|| format!("cannot write {}", path.display()))?;
+    // It holds without its name, too: a full disk or a read-only one is no reason not to show what is known.
+    if let Err(error) = name(&mut file, socket) {
+        tracing::warn!(%error, path = %path.display(), "the lock does not name the socket");
+    }
     Ok(Lock(file))
 }
 

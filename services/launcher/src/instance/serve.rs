@@ -10,7 +10,7 @@ use sla_runtime::metrics::door::MetricsDoor;
 use sla_runtime::metrics::{Metrics, single};
 use sla_runtime::server::{Connections, Cover, TcpDoor, UnixDoor};
 use sla_runtime::shutdown::{DRAIN_LIMIT, Shutdown};
-use sla_runtime::telemetry;
+use sla_runtime::telemetry::{self, TelemetryError};
 
 use super::paths::Paths;
 use super::plan::Serve;
@@ -18,6 +18,7 @@ use super::roles::{self, Roles, Wiring};
 use super::{agreements, cover, folder, lock, peers};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
+use crate::output;
 
 /// How long a fresh instance waits for its first console before `idle_exit` begins to count.
 const FIRST_CONSOLE: Duration = Duration::from_secs(30);
@@ -39,7 +40,15 @@ pub(crate) fn check(config: &Config, run: &Serve) -> Result<Cover, Report> {
 pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Report> {
     let cover = check(&config, &run)?;
     prepare(&paths)?;
-    let _log = telemetry::to_file(&paths.log, "sla", &config.log.level)?;
+    let _log = match telemetry::to_file(&paths.log, "sla", &config.log.level) {
+        Ok(log) => Some(log),
+        // Without a log, yet not without a watch.
+        Err(error @ (TelemetryError::Folder { .. } | TelemetryError::Make { .. })) => {
+            output::remark(&format!("no log is kept: {}", sla_runtime::status::chain(&error)));
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
     let _only_one = lock::take(&paths.data, &paths.socket).await?;
     let shutdown = Shutdown::new();
     end_on_signals(&paths.socket, &shutdown)?;

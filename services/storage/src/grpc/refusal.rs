@@ -86,7 +86,8 @@ impl ToStatus for StoreError {
             Self::Overtaken | Self::Busy { .. } => Problem::new(Code::ResourceExhausted, reason::OVERLOADED, text)
                 .hint("try again")
                 .status(),
-            Self::Gone { .. } => Problem::new(Code::Internal, reason::STORAGE_FAILED, text)
+            // Nothing that was asked is at fault, and it may come back: a disk that was unmounted.
+            Self::Gone { .. } => Problem::new(Code::Unavailable, reason::STORAGE_FAILED, text)
                 .hint(BRING_BACK)
                 .status(),
             Self::Unreachable { .. } => Problem::new(Code::Unavailable, reason::STORAGE_UNREACHABLE, text)
@@ -103,6 +104,10 @@ impl ToStatus for StoreError {
                 .hint("the log has the story")
                 .status(),
             Self::Corrupt { .. }
+            | Self::Damaged { .. }
+            | Self::Emptied { .. }
+            | Self::NoBackup { .. }
+            | Self::NoRoom { .. }
             | Self::Undecodable { .. }
             | Self::Disk(_)
             | Self::Database(_)

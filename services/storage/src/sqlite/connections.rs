@@ -49,7 +49,11 @@ impl Connections {
             path,
             place,
             lock,
+            unwritable,
         } = opened;
+        if let Some(error) = unwritable {
+            trouble.note(&Err::<(), _>(error));
+        }
         let (jobs, mut queue) = mpsc::channel::<Job>(WRITE_QUEUE);
         let readers = Arc::new(Readers {
             path: path.clone(),

@@ -1,25 +1,32 @@
 //! Opening the database: directory and file modes, the lock against a second process, the check after an unclean end.
 
+use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
+use sla_runtime::status::chain;
 
 use super::error::BUSY_TIMEOUT;
 use super::migration;
-use super::place::Place;
+use super::place::{self, Place};
 use crate::error::StoreError;
 use crate::options::file_in;
 
 const LOCK_FILE: &str = "sla.db.lock";
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
+/// A link in the place of a file is nobody's database.
+const NO_LINKS: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
 /// The write-ahead log is cut back to this size after a checkpoint.
 const JOURNAL_SIZE_LIMIT_BYTES: i64 = 16 << 20;
 /// Page cache a connection, KiB (negative by SQLite's convention).
 const CACHE_KIB: i64 = -4096;
+/// A database up to this size is checked at every start; a larger one, which takes seconds, after an unclean end.
+const CHECKED_BYTES: u64 = 128 << 20;
 /// Prepared statements kept a connection.
 const STATEMENT_CACHE: usize = 64;
 
@@ -33,16 +40,106 @@ pub(crate) struct Opened {
     pub(crate) path: PathBuf,
     pub(super) place: Place,
     pub(crate) lock: File,
+    /// Why it can only be read, where it can: a full disk, a read-only file system.
+    pub(super) unwritable: Option<StoreError>,
 }
 
 /// Opens (or makes) the database in `data_dir` and brings its schema up to date.
+///
+/// # Errors
+/// [`StoreError::Emptied`] where there was one that holds nothing now, [`StoreError::Damaged`] where it is not sound: both are for
+/// people to decide about, never begun anew without a word.
 pub(crate) fn open(data_dir: &Path, now_ms: i64) -> Result<Opened, StoreError> {
-    let lock = open_unmigrated_lock(data_dir)?;
+    let lock = take_place(data_dir)?;
     let path = file_in(data_dir);
-    make_file(&path)?;
-    let unclean = fs::metadata(write_ahead_log(&path)).is_ok_and(|log| log.len() > 0);
+    let holds_nothing = fs::metadata(&path).map_or(true, |file| file.len() == 0);
+    if holds_nothing && place::copies(data_dir).is_dir() {
+        return Err(StoreError::Emptied {
+            path,
+            folder: place::copies(data_dir),
+        });
+    }
+    let mut unwritable = None;
+    let opened = open_file(&path, now_ms).or_else(|error| {
+        if holds_nothing || !is_unwritable(&error) {
+            return Err(error);
+        }
+        // What is known is shown all the same; the banner says that nothing can be saved.
+        tracing::warn!(error = chain(&error), "the database is opened for reading only");
+        let reader = open_to_read(&path)?;
+        if migration::version(&reader)? != migration::NEWEST {
+            return Err(error);
+        }
+        unwritable = Some(error);
+        Ok((reader, Place::of(&path)?))
+    });
+    let (writer, place) = opened.map_err(|error| match error {
+        StoreError::Corrupt { finding } => StoreError::Damaged {
+            path: path.clone(),
+            finding,
+        },
+        other => other,
+    })?;
+    if let Err(error) = place::make_copies(data_dir) {
+        tracing::warn!(error = chain(&error), "there is no folder for copies of the database");
+    }
+    Ok(Opened {
+        writer,
+        path,
+        place,
+        lock,
+        unwritable,
+    })
+}
+
+/// Whether an error is about the disk below the file, not about the file.
+fn is_unwritable(error: &StoreError) -> bool {
+    match error {
+        StoreError::DiskFull(_) | StoreError::ReadOnly(_) | StoreError::Disk(_) => true,
+        StoreError::File { source, .. } => is_about_disk(source),
+        // SQLite cannot make the files beside a database in WAL mode.
+        StoreError::Database(cause) => cause
+            .downcast_ref::<rusqlite::Error>()
+            .and_then(rusqlite::Error::sqlite_error_code)
+            .is_some_and(|code| code == rusqlite::ErrorCode::CannotOpen),
+        _ => false,
+    }
+}
+
+fn is_about_disk(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
+}
+
+/// A connection to a file that cannot be written, nor can anything beside it: as it stands on the disk.
+fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let probed = |uri: &str| -> Result<Connection, StoreError> {
+        let connection = Connection::open_with_flags(uri, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.query_row("SELECT COUNT(*) FROM sqlite_master", [], |_| Ok(()))?;
+        Ok(connection)
+    };
+    let mut name = String::new();
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-._".contains(byte) {
+            name.push(char::from(*byte));
+        } else {
+            let _ = write!(name, "%{byte:02X}"); // writing to a String cannot fail
+        }
+    }
+    // Without the index of its log nobody can read what is in the log alone; the file itself is whole.
+    probed(&format!("file:{name}?mode=ro")).or_else(|_| probed(&format!("file:{name}?mode=ro&immutable=1")))
+}
+
+fn open_file(path: &Path, now_ms: i64) -> Result<(Connection, Place), StoreError> {
+    make_file(path)?;
+    let bytes = fs::metadata(path).map_or(0, |file| file.len());
+    let unclean = fs::metadata(write_ahead_log(path)).is_ok_and(|log| log.len() > 0);
     let mut writer = Connection::open_with_flags(
-        &path,
+        path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW,
     )?;
     configure(&writer)?;
@@ -52,22 +149,21 @@ pub(crate) fn open(data_dir: &Path, now_ms: i64) -> Result<Opened, StoreError> {
     writer.pragma_update(None, "journal_size_limit", JOURNAL_SIZE_LIMIT_BYTES)?;
     if unclean {
         tracing::info!("the database was not closed cleanly; checking it");
+    }
+    // Bytes change on disks that were closed cleanly, too.
+    if unclean || bytes <= CHECKED_BYTES {
         quick_check(&writer)?;
     }
     migration::migrate(&mut writer, now_ms)?;
     // Whoever held a lease of this file did it through a process that has gone. Its token stays: if it lives elsewhere and
     // nobody was faster, it holds the lease again.
     writer.execute("UPDATE lease SET until_ms = 0 WHERE until_ms > 0", [])?;
-    let place = Place::of(&path)?;
-    Ok(Opened {
-        writer,
-        path,
-        place,
-        lock,
-    })
+    let place = Place::of(path)?;
+    Ok((writer, place))
 }
 
-fn open_unmigrated_lock(data_dir: &Path) -> Result<File, StoreError> {
+/// Makes `data_dir` and takes the lock that keeps other processes out of it.
+pub(super) fn take_place(data_dir: &Path) -> Result<File, StoreError> {
     if !data_dir.is_dir() {
         DirBuilder::new()
             .recursive(true)
@@ -83,18 +179,27 @@ fn open_unmigrated_lock(data_dir: &Path) -> Result<File, StoreError> {
 }
 
 fn take_lock(path: &Path) -> Result<File, StoreError> {
-    let mut file = OpenOptions::new()
+    let to_write = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .mode(FILE_MODE)
-        .open(path)
-        .map_err(|source| StoreError::File {
-            action: "open",
-            path: path.to_owned(),
-            source,
-        })?;
+        .custom_flags(NO_LINKS)
+        .open(path);
+    let opened = to_write.or_else(|error| {
+        // Where nothing can be written, the file of an earlier start can still be held.
+        if is_about_disk(&error) {
+            OpenOptions::new().read(true).custom_flags(NO_LINKS).open(path)
+        } else {
+            Err(error)
+        }
+    });
+    let mut file = opened.map_err(|source| StoreError::File {
+        action: "open",
+        path: path.to_owned(),
+        source,
+    })?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -140,6 +245,7 @@ fn make_file(path: &Path) -> Result<(), StoreError> {
         .append(true)
         .create(true)
         .mode(FILE_MODE)
+        .custom_flags(NO_LINKS)
         .open(path)
         .map_err(|source| failed("open", source))?;
     let mode = file
@@ -162,12 +268,24 @@ fn write_ahead_log(path: &Path) -> PathBuf {
 
 /// Opens a connection that can only read.
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    open_beside_writer(path).or_else(|error| {
+        if is_unwritable(&error) {
+            open_to_read(path)
+        } else {
+            Err(error)
+        }
+    })
+}
+
+fn open_beside_writer(path: &Path) -> Result<Connection, StoreError> {
     let reader = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW,
     )?;
     configure(&reader)?;
     reader.pragma_update(None, "query_only", true)?;
+    // The first read opens what lies beside the file.
+    reader.query_row("SELECT COUNT(*) FROM sqlite_master", [], |_| Ok(()))?;
     Ok(reader)
 }
 
