@@ -62,10 +62,13 @@ impl QueryError {
     /// As a refused field.
     pub fn into_invalid(self, field: &str, text: &str) -> Invalid {
         let fix = match self {
-            Self::Empty => "give a metric name, a selector such as up{job=\"node\"}, or a PromQL expression",
+            Self::Empty => {
+                let fix = "give a metric name, a selector such as up{job=\"node\"}, or a PromQL expression";
+                return Invalid::new(field, text, "is empty", fix);
+            }
             Self::TooLong { .. } => "shorten it",
             Self::Syntax { .. } => "correct it there",
-            Self::NotASeries { .. } => "wrap it in a function that yields one number per series",
+            Self::NotASeries { .. } => "one number per series is what can be judged",
         };
         Invalid::new(field, text, self.to_string(), fix)
     }

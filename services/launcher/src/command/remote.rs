@@ -20,6 +20,15 @@ pub(super) fn far_end(global: &Global, config: &Config) -> Result<Option<(String
         false if authority.is_some() => format!("https://{given}"),
         false => format!("http://{given}"),
     };
+    let has_place = |uri: &http::Uri| {
+        let with_port = uri.authority().is_some_and(|authority| authority.port().is_some());
+        with_port || uri.scheme_str() == Some("https")
+    };
+    let is_address = address.parse::<http::Uri>().is_ok_and(|uri| has_place(&uri));
+    if !is_address {
+        let words = format!("--connect {given}: is no address; write it like 127.0.0.1:7000 or https://host:7000");
+        return Err(Failure::new(Exit::USAGE, words).into());
+    }
     if !global.insecure && !instance::is_covered(&address) {
         let words = "--connect to another host over http is neither encrypted nor sure of who answers: use https://, a tunnel \
                      (ssh -L), or say --insecure";

@@ -3,9 +3,7 @@
 use sla_source::redact_url;
 
 /// Keys whose values are never shown.
-pub(super) const SECRET_KEYS: &[&str] = &["source.password", "source.bearer_token", "storage.password"];
-/// Section of the file whose values are never shown.
-pub(super) const SECRET_SECTION: &str = "source.headers";
+const SECRET_KEYS: &[&str] = &["source.password", "source.bearer_token", "storage.password"];
 /// Keys without a default: what they are for stands in the schema.
 pub(super) const OPTIONAL_KEYS: &[&str] = &[
     "bus.ca_file",

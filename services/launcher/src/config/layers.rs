@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 #[cfg(test)]
 use super::keys::OPTIONAL_KEYS;
-use super::keys::{SECRET_KEYS, SECRET_SECTION, shown_value};
+use super::keys::shown_value;
 use super::variables;
 use super::{Config, ConfigError};
 
@@ -168,11 +168,20 @@ impl Layers {
         serde_path_to_error::deserialize(values).map_err(|error| {
             let key = error.path().to_string();
             let said_at = self.origins.get(&key).filter(|origin| *origin != FLAG);
+            let message = error.inner().to_string();
+            let may_hold_secret = key.starts_with("source") || key.starts_with("peers");
             ConfigError::Value {
-                origin: said_at
-                    .cloned()
-                    .unwrap_or(if key == "." { "configuration".to_owned() } else { key }),
-                message: error.inner().to_string(),
+                origin: said_at.cloned().unwrap_or(match key.split_once("headers.") {
+                    // A header that was not understood may be all value.
+                    Some((section, _)) => format!("{section}headers"),
+                    None if key == "." => "configuration".to_owned(),
+                    None => key,
+                }),
+                message: if may_hold_secret {
+                    without_value(&message)
+                } else {
+                    message
+                },
             }
         })
     }
@@ -186,31 +195,42 @@ fn defaults() -> Map<String, Value> {
     }
 }
 
-/// What is wrong with the file, with line and column; the line itself is left out when it may hold a secret.
+/// What is wrong with the file, with line and column. The line itself is never shown: a misspelt key may be that of a secret.
 fn told(error: &toml::de::Error, text: &str) -> String {
+    let message = error.message();
     let Some(span) = error.span() else {
-        return error.to_string();
+        return message.to_owned();
     };
     let before = text.get(..span.start).unwrap_or(text);
     let line_at = before.rfind('\n').map_or(0, |at| at + 1);
     let line = text[line_at..].lines().next().unwrap_or_default();
-    let section = before.lines().rev().find(|line| line.trim_start().starts_with('['));
-    let in_secret_section =
-        section.is_some_and(|section| section.contains(SECRET_SECTION) || section.contains(".headers"));
     let key = line.split('=').next().unwrap_or_default().trim();
-    let is_named = |word: &str| key.contains(word.rsplit('.').next().unwrap_or(word));
-    let is_secret = in_secret_section
-        || is_named(SECRET_SECTION)
-        || SECRET_KEYS.iter().any(|key| is_named(key))
-        || line.contains('@');
-    if !is_secret || key.starts_with('[') {
-        return error.to_string();
-    }
+    let section = before.lines().rev().find(|line| line.trim_start().starts_with('['));
+    let may_hold_secret = section.is_none_or(|section| section.contains("source") || section.contains("peers"));
+    let message = if may_hold_secret {
+        without_value(message)
+    } else {
+        message.to_owned()
+    };
+    let of = if key.starts_with('[') {
+        String::new()
+    } else {
+        format!("`{key}`: ")
+    };
     format!(
-        "line {}, column {}: the value of `{key}` does not fit; give text in quotes (the line may hold a secret and is not shown)",
+        "line {}, column {}: {of}{message}",
         before.matches('\n').count() + 1,
         before[line_at..].chars().count() + 1
     )
+}
+
+/// The words of a parser about a value, without the value: `invalid type: integer `4711`, expected a string`.
+fn without_value(message: &str) -> String {
+    match message.split_once(", expected ") {
+        Some((kind, wanted)) if kind.starts_with("invalid ") => format!("does not fit, expected {wanted}"),
+        None if message.starts_with("invalid ") => "does not fit".to_owned(),
+        _ => message.to_owned(),
+    }
 }
 
 /// Every key with its default, as a Markdown table.
@@ -263,6 +283,12 @@ mod tests {
             "[source]\nurl = http://me:4711@host\n",
             "[source.headers]\nX-Scope-OrgID = 4711\n",
             "[source]\nheaders = { x = 4711 }\n",
+            "[source]\npass_word = \"4711\"\n",
+            "[source]\nheader = { Authorization = \"4711\" }\n",
+            "[sources.eu]\nbearer = \"4711\"\n",
+            "[peers]\nsecret = \"4711\"\n",
+            "\nsource = { passwd = \"4711\" }\n",
+            "[source]\npassword = [\"4711\"]\n",
         ] {
             let words = refused(text);
             assert!(
@@ -271,7 +297,9 @@ mod tests {
             );
         }
         let words = refused("[source]\nconcurrency = \"many\"\n");
-        assert!(words.contains("line 2") && words.contains("many"), "{words}");
+        assert!(words.contains("line 2") && words.contains("concurrency"), "{words}");
+        let words = refused("[etl]\nthreads = \"many\"\n");
+        assert!(words.contains("many") && words.contains("expected usize"), "{words}");
     }
 
     #[test]
