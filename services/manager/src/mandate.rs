@@ -167,19 +167,16 @@ pub(crate) async fn hold(mandate: Arc<Mandate>, peer: Peer, token: CancellationT
     let mut pause = FIRST_PAUSE;
     loop {
         let asked = tokio::time::timeout(ANSWER_LIMIT, mandate.ask(&peer)).await;
-        let next = match asked {
-            Ok(Ok(())) => {
-                pause = FIRST_PAUSE;
-                if mandate.refuse_standby().is_ok() {
-                    RENEW_EVERY
-                } else {
-                    ASK_EVERY
-                }
+        let next = if let Ok(Ok(())) = asked {
+            pause = FIRST_PAUSE;
+            if mandate.refuse_standby().is_ok() {
+                RENEW_EVERY
+            } else {
+                ASK_EVERY
             }
-            Ok(Err(_)) | Err(_) => {
-                pause = (pause * 2).min(ASK_EVERY);
-                pause
-            }
+        } else {
+            pause = (pause * 2).min(ASK_EVERY);
+            pause
         };
         tokio::select! {
             () = token.cancelled() => return,
@@ -202,12 +199,12 @@ pub(crate) async fn give_up(mandate: &Mandate, peer: &Peer) {
 mod tests {
     use super::*;
 
-    fn lease(token: u64, holder: &str) -> Option<Lease> {
-        Some(Lease {
+    fn lease(token: u64, holder: &str) -> Lease {
+        Lease {
             token,
             holder: holder.to_owned(),
             ..Lease::default()
-        })
+        }
     }
 
     #[tokio::test]
@@ -215,16 +212,16 @@ mod tests {
         let mandate = Mandate::new();
         assert_eq!(mandate.fence(), 0);
         assert!(mandate.refuse_standby().is_ok(), "nobody knows yet");
-        mandate.heard(lease(7, "a"), true);
+        mandate.heard(Some(lease(7, "a")), true);
         assert_eq!((mandate.fence(), mandate.active().await), (7, Some(7)));
-        mandate.heard(lease(7, "a"), true);
+        mandate.heard(Some(lease(7, "a")), true);
         let over = mandate.over(7);
-        mandate.heard(lease(8, "b"), false);
+        mandate.heard(Some(lease(8, "b")), false);
         over.await;
         assert_eq!(mandate.fence(), 0);
         let refused = mandate.refuse_standby().unwrap_err();
         assert!(refused.message().contains("(b)"), "{refused}");
-        mandate.heard(lease(9, "a"), true);
+        mandate.heard(Some(lease(9, "a")), true);
         assert_eq!(mandate.active().await, Some(9));
     }
 

@@ -25,10 +25,9 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
     Some(match package {
         "sla-analysis" | "sla-domain" => &[],
         "sla-proto" => &["sla-domain"],
-        "sla-source" | "sla-runtime" | "sla-bus" | "sla-tui" => &["sla-domain", "sla-proto"],
+        "sla-source" | "sla-runtime" | "sla-bus" | "sla-tui" | "sla-views" => &["sla-domain", "sla-proto"],
         "sla-testkit" => &["sla-domain", "sla-proto", "sla-source"],
         "sla-account" | "sla-etl" | "sla-storage" | "sla-retrieval" | "sla-manager" => SERVICE,
-        "sla-views" => &["sla-domain", "sla-proto"],
         "sla-gateway" => &["sla-domain", "sla-proto", "sla-runtime", "sla-views"],
         "sla-launcher" => return None,
         other => panic!("{other} is new: say in docs/ARCHITECTURE.md and here what it may import"),

@@ -25,6 +25,7 @@ const FOLLOW_WIDTH: u16 = 34;
 const KEY_WIDTH: u16 = 20;
 
 /// Draws the open overlay over the whole screen.
+#[expect(clippy::too_many_lines, reason = "one arm an overlay")]
 pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
     match overlay {
         Overlay::Find(find) => find.draw(canvas),

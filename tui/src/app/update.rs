@@ -276,6 +276,7 @@ impl App {
         self.screens.iter().find_map(|screen| screen.question(cmd))
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm a command")]
     fn perform(&mut self, cmd: Cmd, argument: Option<&str>) {
         let page = usize::from(self.cx.size.1.saturating_sub(3));
         match cmd {

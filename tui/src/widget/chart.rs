@@ -165,10 +165,10 @@ impl Chart {
                 Layer::Line { points, .. } => points.iter().for_each(|(_, v)| take(*v)),
                 // The widest band may dwarf everything else: only its median half counts for the axis.
                 Layer::Band { points, role } if !matches!(role, Role::Band95 | Role::Usual) => {
-                    points.iter().for_each(|(_, l, h)| {
-                        take(*l);
-                        take(*h);
-                    })
+                    for (_, low, high) in points {
+                        take(*low);
+                        take(*high);
+                    }
                 }
                 Layer::Band { .. } | Layer::Bound { .. } => {}
             }

@@ -68,7 +68,7 @@ fn read(path: &Path) -> Result<Vec<Event>, Report> {
     let size = file.metadata().map_or(0, |meta| meta.len());
     let wrong = |line: usize, what: &str| {
         Invalid::new(
-            &format!("{name} line {line}"),
+            format!("{name} line {line}"),
             "",
             what,
             "give a file that `sla --record FILE` has written",

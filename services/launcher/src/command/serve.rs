@@ -47,6 +47,6 @@ pub(crate) async fn serve(session: Session, arguments: &ServeArgs) -> Result<Exi
         let words = "no metric source is configured: give --prometheus URL or set source.url in the configuration file";
         return Err(Failure::new(Exit::CONFIG, words).into());
     }
-    instance::serve(config, paths, run).await?;
+    Box::pin(instance::serve(config, paths, run)).await?;
     Ok(Exit::OK)
 }

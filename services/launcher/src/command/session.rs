@@ -74,8 +74,8 @@ impl Session {
 
     /// Where the token of a login is kept.
     pub(crate) fn token_file(&self) -> Result<Option<PathBuf>, Report> {
-        let target = match remote::address(&self.global)? {
-            Some(address) => address,
+        let target = match remote::far_end(&self.global, self.config())? {
+            Some((address, _)) => address,
             None => format!("{} in {}", self.config().instance.name, self.paths.data.display()),
         };
         Ok(keyring::file(&target))

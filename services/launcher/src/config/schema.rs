@@ -475,6 +475,7 @@ impl Config {
     }
 
     /// Refuses what parses but cannot work.
+    #[expect(clippy::too_many_lines, reason = "one rule after the other")]
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let rule = |key, value: String, rule: &str, fix: &str| {
             Err(ConfigError::Rule {

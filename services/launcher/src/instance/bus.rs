@@ -76,6 +76,7 @@ mod adapter {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the one that is not built in, which refuses")]
     pub(super) fn results(config: &BusConfig, data: &Path) -> Result<Arc<dyn ResultTopic>, Report> {
         Ok(Arc::new(KafkaResults(options(config, member(data)))))
     }

@@ -37,6 +37,7 @@ pub(crate) fn check(config: &Config, run: &Serve) -> Result<Cover, Report> {
 }
 
 /// Runs until it is asked to end.
+#[expect(clippy::too_many_lines, reason = "the life of a process, told in its order")]
 pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Report> {
     let cover = check(&config, &run)?;
     prepare(&paths)?;

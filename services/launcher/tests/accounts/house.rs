@@ -9,7 +9,7 @@ use sla_launcher::instance::{self, Demo, Paths, Roles, Running, Serve, Wiring};
 use sla_proto::account::v1::{AddUserRequest, CreateTokenRequest, LoginRequest, LoginResponse};
 use sla_proto::peer::{Bearer, Rank, Trust};
 use sla_proto::{LateRoutes, Peer};
-use sla_runtime::server::{Audience, Connections, TcpDoor, UnixDoor};
+use sla_runtime::server::{Audience, Connections, Cover, TcpDoor, UnixDoor};
 use sla_runtime::shutdown::Shutdown;
 use tonic::Status;
 
@@ -60,7 +60,9 @@ impl House {
             metrics: _,
         } = instance::start(wiring).await.unwrap();
         let unix = UnixDoor::bind(&paths.socket, Audience::Owner).await.unwrap();
-        let tcp = TcpDoor::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let tcp = TcpDoor::bind("127.0.0.1:0".parse().unwrap(), Cover::Host)
+            .await
+            .unwrap();
         let address = format!("http://{}", tcp.address);
         let served = unix.serve(routes.clone(), guard.clone(), Connections::default(), shutdown.clone());
         shutdown.spawn("unix", async move { served.await.unwrap() });

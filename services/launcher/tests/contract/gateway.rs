@@ -171,6 +171,7 @@ async fn list(home: &Path, address: String, more: Vec<std::ffi::OsString>) -> Ou
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::too_many_lines, reason = "one scene, one row after the other")]
 async fn who_cannot_be_trusted_is_refused_in_words() {
     let instance = Instance::start().await;
     let place = instance.folder.path();
@@ -335,6 +336,7 @@ async fn beyond_this_host_only_who_is_known_changes_things() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::too_many_lines, reason = "one scene, one row after the other")]
 async fn json_over_http_answers_what_the_commands_print() {
     let instance = Instance::start().await;
     let door = instance.door("127.0.0.1:0", Cover::Host).await;

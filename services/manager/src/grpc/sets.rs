@@ -11,8 +11,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::core::ManagerCore;
 use crate::error::SlaError;
-use crate::sets::sight::Asker;
 use crate::options::MAX_APPLY_BYTES;
+use crate::sets::sight::Asker;
 use crate::sets::suggestion;
 use crate::sets::validation;
 
