@@ -7,7 +7,7 @@ fn what_a_run_stored_is_told_with_its_age() {
     let mut driver = Driver::new(100, 30);
     driver.script.stored = true;
     driver.keys("r");
-    driver.says("stored, 5 min old");
+    driver.says("stored 5m ago");
 }
 
 #[test]

@@ -312,12 +312,17 @@ impl Chart {
                     }
                 }
             }
-            plot.text(columns.saturating_sub(6), 0, "STALE", Role::Error);
         }
         let fan = |layer: &Layer| matches!(layer, Layer::Band { role: Role::Band50, .. });
         if self.layers.iter().any(fan) && columns > LEGEND_WIDTH_MIN {
             let text = "50 80 95 %";
-            plot.text(columns - text.len() as u16, rows - 1, text, Role::Dim);
+            let (width, now) = (text.len() as u16, self.now_ms.map(|now| scale.x(now) / 2));
+            // Not across the line of now.
+            let right = columns - width;
+            let at = now
+                .filter(|now| *now >= i32::from(right))
+                .map_or(right, |now| (now - i32::from(width) - 1).max(0) as u16);
+            plot.text(at, rows - 1, text, Role::Dim);
         }
         if let Some(now) = self.now_ms {
             let x = scale.x(now) / 2;
@@ -339,6 +344,9 @@ impl Chart {
                 let (y, arrow) = if dot < 0 { (0, '↑') } else { (rows - 1, '↓') };
                 plot.text(1, y, &format!("{arrow} {label}"), Role::Bound);
             }
+        }
+        if self.stale_ms.is_some() {
+            plot.text(columns.saturating_sub(6), 0, " STALE", Role::Error);
         }
     }
 

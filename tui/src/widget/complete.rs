@@ -115,7 +115,8 @@ fn escaped(value: &str) -> String {
 
 /// The last term of a filter: fields, then the values of the one that is typed.
 pub(crate) fn filter(text: &str, fields: &[String], values: impl Fn(&str) -> Vec<String>) -> Offer {
-    let start = text.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let blank = text.char_indices().rev().find(|(_, c)| c.is_whitespace());
+    let start = blank.map_or(0, |(at, c)| at + c.len_utf8());
     let term = text[start..].trim_start_matches('!');
     let at = text.len() - term.len();
     let operator = term.find(['=', '<', '>', '!']);

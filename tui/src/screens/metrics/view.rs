@@ -9,9 +9,11 @@ use crate::screens::phase::{draw_phase, stale_words};
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
-use crate::widget::progress::age;
 use crate::widget::spark;
 use crate::widget::table::{self, Column};
+
+/// From so many columns on figures that a run stored say so in words beside their age.
+const STORED_WIDTH_MIN: u16 = 14;
 
 impl MetricsScreen {
     pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
@@ -255,7 +257,12 @@ fn draw_cell(
         },
         _ => {
             if let Some(at) = row.stored_ms {
-                let text = format!("stored, {}", age(cx.data_now_ms() - at));
+                let ago = format!("{} ago", duration(cx.data_now_ms() - at));
+                let text = if w < STORED_WIDTH_MIN {
+                    ago
+                } else {
+                    format!("stored {ago}")
+                };
                 body.field(x, y, w, &text, Align::Left, Role::NoData);
             } else if row.problem.is_empty() {
                 let bounds = agreed.map_or((None, None), |a| (a.range.min, a.range.max));
