@@ -400,7 +400,12 @@ async fn with_a_clock_that_is_ahead_late_samples_are_not_lost_and_it_is_said() {
         (-600_100..=-599_900).contains(&status.clock_offset_ms.unwrap()),
         "{status:?}"
     );
-    assert!(status.clock_notice.contains("10m behind"), "{status:?}");
+    // The answer takes a moment, by which the offset is less.
+    let notice = &status.clock_notice;
+    assert!(
+        notice.contains("10m behind") || notice.contains("9m59s behind"),
+        "{status:?}"
+    );
     // Ours behind by as much: the source's present is the server's all the same.
     scene.source.set_present_ms(NOW_MS + 60_000);
     scene.clock.set(NOW_MS - 600_000);

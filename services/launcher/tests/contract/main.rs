@@ -149,13 +149,13 @@ async fn holds_over(estate: Estate) {
         .await
         .unwrap();
     assert_eq!(info.into_inner().roles, ["storage"]);
-    // Every process knows the three others.
+    // Every process knows the four others.
     let answer = console["etl"]
         .server()
         .list_processes(ListProcessesRequest {})
         .await
         .unwrap();
-    assert_eq!(answer.into_inner().processes.len(), 4);
+    assert_eq!(answer.into_inner().processes.len(), 5);
     let roles = of(&Claims::default().with_secret(estate::SECRET));
     let peer = console["sla"].clone().routed(console.clone());
     suite("estate", &peer, &roles["sla"].clone().routed(roles.clone())).await;

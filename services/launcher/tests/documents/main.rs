@@ -20,6 +20,10 @@ use scene::Scene;
 const NOT_RUN: &[(&str, &str)] = &[
     ("sla", "opens the console: tests/console.rs"),
     ("sla demo", "opens the console: tests/console.rs"),
+    ("sla --config /dev/null demo", "opens the console: tests/console.rs"),
+    ("sla --plain…", "opens the console, line by line: tests/console.rs"),
+    ("sla --read-only…", "opens the console: tests/console.rs"),
+    ("sla --record …", "opens the console: tests/console.rs"),
     (
         "sla --prometheus …",
         "opens the console on a server: tests/prometheus.rs",

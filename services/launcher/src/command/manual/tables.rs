@@ -82,7 +82,15 @@ fn kind(schema: &Value) -> (String, Option<(&'static str, &str)>) {
             };
             match inner {
                 Some((_, view)) => ("array".to_owned(), Some(("[]", view))),
-                None => (format!("array of {}", plural.replace("secondss", "seconds")), None),
+                None => (
+                    format!(
+                        "array of {}",
+                        plural
+                            .replace("secondss", "seconds")
+                            .replace(&["status", "s"].concat(), "states")
+                    ),
+                    None,
+                ),
             }
         }
         ("object", _) => match kind(&schema["additionalProperties"]) {
