@@ -15,8 +15,10 @@ use tower_service::Service;
 use super::bearer::Bearer;
 use super::claim::Claims;
 use super::deadline::{DeadlineClass, deadline_class};
-use super::routed::TO_ROLE;
 use super::trust::tls_fault;
+
+/// Header of a call that belongs to every process: the role whose process is meant. It goes no further than the choice.
+pub(super) const TO_ROLE: &str = "sla-to-role";
 
 /// Any error on the way.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

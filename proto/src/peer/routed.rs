@@ -7,10 +7,7 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 use tonic::body::Body;
 
-use super::channel::{BoxError, PeerChannel};
-
-/// Header of a call that belongs to every process: the role whose process is meant. It goes no further than the choice.
-pub(super) const TO_ROLE: &str = "sla-to-role";
+use super::channel::{BoxError, PeerChannel, TO_ROLE};
 
 /// The roles, and the packages of which each serves all services.
 const PACKAGES: &[(&str, &[&str])] = &[

@@ -90,10 +90,10 @@ async fn damage_is_found_after_an_unclean_end() {
     // As a crash leaves it: a write-ahead log that was not folded in.
     fs::write(directory.path().join("sla.db-wal"), [0; 100]).unwrap();
     let error = open(directory.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     fs::write(&file, "this is no database, it is a letter to my mother").unwrap();
     let error = open(directory.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
 }
 
 fn code_and_reason(error: &tonic::Status) -> (Code, String) {
@@ -182,7 +182,7 @@ async fn a_data_directory_that_has_gone_is_told() {
         matches!(&gone, StoreError::Gone { path } if *path == directory.join("sla.db")),
         "{gone}"
     );
-    assert_eq!(gone.to_status().code(), Code::Internal);
+    assert_eq!(gone.to_status().code(), Code::Unavailable);
     assert!(store.is_in_trouble());
     // Another file in its place is not ours either.
     fs::create_dir(&directory).unwrap();

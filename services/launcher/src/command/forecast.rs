@@ -3,8 +3,6 @@
 mod bound;
 pub(super) mod tasks;
 
-pub(crate) use bound::Method;
-
 use color_eyre::eyre::Report;
 use sla_domain::{Invalid, Unit, duration, instant, quantity};
 use sla_proto::convert;

@@ -8,7 +8,7 @@ use sla_analysis::pool::{History, MAX_HORIZON_STEPS, Question, Side, Threshold};
 use sla_domain::{Invalid, Query, Unit, duration, quantity};
 use sla_views::Seconds;
 
-use crate::cli::{ForecastArgs, Input};
+use crate::cli::{ForecastArgs, Input, Method};
 use crate::command::csv_file::CsvColumns;
 use crate::command::input::{self, Measured};
 use crate::command::table::table;
@@ -18,24 +18,6 @@ use crate::output;
 
 /// Values that ARIMA is fitted to, at most: 12 h at 15 s, as in `sla backtest`.
 const ARIMA_VALUES: usize = 2_880;
-
-/// A way to answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Method {
-    /// ARIMA(1,1,1), fitted to the newest stretch without a gap.
-    Arima,
-    /// The pool of `sla backtest`, its weights learned inside the history.
-    Pool,
-}
-
-impl Method {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Arima => "arima",
-            Self::Pool => "pool",
-        }
-    }
-}
 
 /// Prints a row a series, bound and method.
 pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Result<Exit, Report> {
