@@ -4,6 +4,7 @@ mod answers;
 mod finding;
 mod headline;
 mod health;
+mod lead;
 mod mouse;
 mod needs;
 mod overlay_view;
@@ -96,7 +97,7 @@ pub(crate) struct App {
     history: BTreeMap<String, Vec<String>>,
     views: BTreeMap<String, View>,
     /// What the entries of the list of everything lead to.
-    found: Vec<finding::Leads>,
+    found: Vec<lead::Leads>,
     /// The row that was clicked, and when.
     clicked: Option<(u16, i64)>,
     /// In the order of the tabs.

@@ -5,16 +5,10 @@ use std::collections::HashSet;
 use sla_domain::SafeText;
 
 use super::App;
+use super::lead::Leads;
 use crate::command::{Cmd, palette};
 use crate::context::{Jump, wire};
 use crate::overlay::{Find, Found, Overlay};
-
-/// What an entry leads to.
-#[derive(Debug, Clone)]
-pub(super) enum Leads {
-    Command(Cmd, Option<String>),
-    Place(Jump),
-}
 
 impl App {
     /// Opens the list of everything that is known now; names of the source are asked for meanwhile.

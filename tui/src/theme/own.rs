@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ratatui::style::{Color, Modifier, Style};
 
-use super::Role;
+use super::role::Role;
 
 /// A file beyond this size is no theme, bytes.
 pub const THEME_BYTES_MAX: u64 = 64 * 1024;

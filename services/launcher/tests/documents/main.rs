@@ -22,6 +22,11 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("sla demo", "opens the console: tests/console.rs"),
     ("sla --config /dev/null demo", "opens the console: tests/console.rs"),
     ("sla --plain…", "opens the console, line by line: tests/console.rs"),
+    ("sla replay …", "wants a recording: the tests of tui/src/shell"),
+    (
+        "sla sets back-end",
+        "wants an estate that watches itself: tests/own_metrics.rs",
+    ),
     ("sla --read-only…", "opens the console: tests/console.rs"),
     ("sla --record …", "opens the console: tests/console.rs"),
     (
