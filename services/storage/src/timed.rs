@@ -40,6 +40,8 @@ impl Transactions {
             self.open.clone(),
         );
         for kind in [READ, WRITE] {
+            // A family is told once it has a member: what did not happen yet is a zero, not a gap.
+            drop(self.durations.get_or_create(&kind));
             drop(self.failures.get_or_create(&kind));
             drop(self.open.get_or_create(&kind));
         }

@@ -37,6 +37,7 @@ mod tests {
 
     use sla_domain::ManualClock;
     use sla_proto::peer::{Access, access, contract};
+    use sla_proto::server::v1::GetServerInfoRequest;
     use sla_runtime::Shutdown;
     use sla_runtime::server::Connections;
 
@@ -104,6 +105,13 @@ mod tests {
             shutdown: &shutdown,
         };
         let roles = instance::start(wiring).await.unwrap();
+        // A family is told once it has a member: calls are told with the first one.
+        roles
+            .local
+            .server()
+            .get_server_info(GetServerInfoRequest {})
+            .await
+            .unwrap();
         instance::tell_connections(&roles.metrics, &Connections::default());
         let text = roles.metrics.text();
         assert!(shutdown.drain(Duration::from_secs(20)).await);
