@@ -28,6 +28,7 @@ pub use late::LateRoutes;
 pub use routed::role_of;
 pub use trust::{Trust, tls_fault};
 
+use crate::server::v1::GetServerInfoRequest;
 use crate::{account, etl, retrieval, server, set, storage, violation};
 
 /// The largest answer a peer accepts, in bytes. Lists are paged far below it.
@@ -38,6 +39,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// … and the connection is given up when no answer comes for this long.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often it is asked why a connection by TLS ended, at most, and the pause between.
+const REASON_TRIES: u32 = 10;
+const REASON_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why no peer could be made.
 #[derive(Debug, thiserror::Error)]
@@ -198,7 +202,7 @@ impl Peer {
         Ok(Self::local(endpoint(address, trust)?.connect_lazy()))
     }
 
-    /// Connects to `http://host:port` or `https://host:port`.
+    /// Connects to `http://host:port` or `https://host:port`, and learns there whether our certificate is taken.
     pub async fn connect_tcp(address: &str, trust: &Trust) -> Result<Self, PeerError> {
         let channel = endpoint(address, trust)?.connect().await.map_err(|source| {
             let address = address.to_owned();
@@ -207,7 +211,33 @@ impl Peer {
                 None => PeerError::Connect { address, source },
             }
         })?;
-        Ok(Self::local(channel))
+        let peer = Self::local(channel);
+        if address.starts_with("https://") {
+            peer.is_taken(address).await?;
+        }
+        Ok(peer)
+    }
+
+    /// With TLS 1.3 a server refuses our certificate after the handshake is done for us (RFC 8446, 4.4.2.4 and 4.6): the first
+    /// call fails, and its failure has the reason only when it was under way before the connection ended. So it is made again.
+    async fn is_taken(&self, address: &str) -> Result<(), PeerError> {
+        for _ in 0..REASON_TRIES {
+            let Err(status) = self.server().get_server_info(GetServerInfoRequest {}).await else {
+                return Ok(());
+            };
+            if let Some(fault) = status.message().strip_prefix(channel::DISTRUST) {
+                return Err(PeerError::Distrust {
+                    address: address.to_owned(),
+                    fault: fault.to_owned(),
+                });
+            }
+            // Whoever answers, in whatever words, has taken it.
+            if std::error::Error::source(&status).is_none() {
+                return Ok(());
+            }
+            tokio::time::sleep(REASON_PAUSE).await;
+        }
+        Ok(())
     }
 
     /// What carries the calls: for one that forwards them as they come.

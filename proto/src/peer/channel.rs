@@ -139,10 +139,13 @@ impl Service<http::Request<Body>> for PeerChannel {
     }
 }
 
+/// How the words of such a failure begin.
+pub(super) const DISTRUST: &str = "no trusted connection: ";
+
 /// A connection that failed by TLS says so in words.
 fn told(error: BoxError) -> BoxError {
     match tls_fault(&*error) {
-        Some(fault) => BoxError::from(Status::unavailable(format!("no trusted connection: {fault}"))),
+        Some(fault) => BoxError::from(Status::unavailable(format!("{DISTRUST}{fault}"))),
         None => error,
     }
 }

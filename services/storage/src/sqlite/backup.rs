@@ -4,9 +4,10 @@
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
-use rusqlite::backup::Backup;
+use rusqlite::backup::{Backup, StepResult};
 
 use super::migration;
 use super::opening::{open_reader, take_place};
@@ -18,6 +19,9 @@ use crate::options::file_in;
 pub const KEPT: usize = 3;
 /// A copy is made only where this many times its size is free: the disk belongs to the watch first.
 const FREE_TIMES: u64 = 3;
+/// How often a lock is tried for, and the pause between.
+const STEP_TRIES: u32 = 100;
+const STEP_PAUSE: Duration = Duration::from_millis(50);
 /// Findings of a check that are told.
 const FINDINGS: usize = 20;
 const FILE_MODE: u32 = 0o600;
@@ -112,11 +116,14 @@ pub fn take(data_dir: &Path, now_ms: i64) -> Result<BackupFile, StoreError> {
 /// One snapshot of `database`, without results.
 fn copy(database: &Path, into: &Path) -> Result<(), StoreError> {
     let source = open_reader(database)?;
+    // An instance that starts has the file before it has the tables.
+    wait_until(|| Ok(migration::version(&source)? > 0))?;
     let mut copy = Connection::open(into)?;
     {
         let backup = Backup::new(&source, &mut copy)?;
-        // All pages in one step: a write in between would begin it anew.
-        backup.step(-1)?;
+        // All pages in one step: a write in between would begin it anew. Without a lock nothing was copied: that is no failure
+        // of SQLite's, and no copy either.
+        wait_until(|| Ok(backup.step(-1)? == StepResult::Done))?;
     }
     copy.pragma_update(None, "journal_mode", "DELETE")?;
     copy.pragma_update(None, "foreign_keys", false)?;
@@ -133,6 +140,18 @@ fn copy(database: &Path, into: &Path) -> Result<(), StoreError> {
             finding,
         }),
     }
+}
+
+/// Tries until it is done, a moment apart.
+fn wait_until(mut is_done: impl FnMut() -> Result<bool, StoreError>) -> Result<(), StoreError> {
+    for _ in 0..STEP_TRIES {
+        if is_done()? {
+            return Ok(());
+        }
+        std::thread::sleep(STEP_PAUSE);
+    }
+    let waited_ms = (STEP_PAUSE * STEP_TRIES).as_millis() as u64;
+    Err(StoreError::Busy { waited_ms })
 }
 
 /// Makes `part` durable under its name.
