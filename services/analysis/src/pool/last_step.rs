@@ -23,15 +23,16 @@ pub(crate) fn probability(share: f64, slots: usize, threshold: Threshold, ground
     let unseen = unseen(slots, ground.slots);
     let pull = (PULL * unseen * unseen).min(MOST_PULL);
     // Beyond all that was seen: of exchangeable windows the next one holds the record with probability `unseen`, and the record must reach
-    // that far.
+    // that far. As far as deviations die out within the horizon the next window is one more of those that were seen; as far as they last, the
+    // paths know more.
     let record = ground.extremes.beyond(threshold.side, threshold.value);
+    let lasts = ground.lasting(slots);
+    let exchangeable = lasts * share + (1.0 - lasts) * unseen * record;
     let share = if record < 1.0 {
-        // As far as deviations die out within the horizon the next window is one more of those that were seen; as far as they last, the paths
-        // know more.
-        let lasts = ground.lasting(slots);
-        lasts * share + (1.0 - lasts) * unseen * record
+        exchangeable
     } else {
-        share
+        // A nearer bound is never less likely than the record, so no order of bounds is turned round where it begins.
+        share.max(exchangeable)
     };
     let up = pull.min(unseen) * record;
     // Where every window so far left the threshold, only a change of the series itself could spare it.
