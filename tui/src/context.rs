@@ -9,6 +9,7 @@ pub(crate) mod toast;
 pub(crate) mod vocabulary;
 pub(crate) mod wire;
 
+use sla_domain::Unit;
 use std::collections::{HashMap, VecDeque};
 
 use sla_proto::objective::v1::{AllowedRange, SlaSet};
@@ -58,8 +59,8 @@ pub(crate) struct Now {
 /// How the instance is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Connection {
-    /// An attempt is being made; `true` when there was a connection before.
-    Connecting(bool),
+    /// An attempt is being made; since when there is no connection, where there was one before, Unix milliseconds.
+    Connecting(Option<i64>),
     Connected,
     /// No connection: why, since when and when it is tried again (monotonic milliseconds).
     Lost {
@@ -149,7 +150,7 @@ impl Context {
             size,
             theme: Theme::new(caps),
             zone,
-            connection: Connection::Connecting(false),
+            connection: Connection::Connecting(None),
             server: Remote::default(),
             overview: Remote::default(),
             agreed: HashMap::new(),
@@ -407,7 +408,8 @@ impl Context {
             Some(Event::Opened(violation)) => {
                 let name = violation.series.as_ref().map(wire::series_name).unwrap_or_default();
                 let side = wire::side_word(violation.side());
-                let told = format!("{name} is {side} {}", crate::format::number(violation.bound));
+                let unit = violation.series.as_ref().map_or(Unit::PLAIN, wire::judged_unit);
+                let told = format!("{name} is {side} {}", crate::format::number(violation.bound, unit));
                 self.effects.push(Effect::Alert(told.clone()));
                 self.complain(told);
                 return false;

@@ -5,6 +5,8 @@
 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
+use sla_domain::unit::Kind;
+use sla_domain::{Unit, quantity};
 
 /// The longest filter, characters.
 pub(crate) const FILTER_CHARS_MAX: usize = 500;
@@ -26,9 +28,22 @@ pub(crate) trait Filterable {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value<'a> {
     Text(&'a str),
-    Number(f64),
+    /// Read in its unit: `last>2.5G`, `duration>5m`.
+    Number(f64, Unit),
     /// A word with a rank: `state>=at_risk`.
     Ranked(&'static str, u8),
+}
+
+impl Value<'_> {
+    /// A count of something.
+    pub(crate) fn count(number: u64) -> Self {
+        Self::Number(number as f64, Unit::PLAIN)
+    }
+
+    /// A probability, which people write in percent.
+    pub(crate) fn share(p: f64) -> Self {
+        Self::Number(p * 100.0, Unit::of(Kind::Percent))
+    }
 }
 
 /// States in rising order of trouble, as `state>=` understands them.
@@ -165,7 +180,7 @@ fn holds(value: &Value<'_>, compare: Compare, wanted: &str) -> bool {
                 Compare::GreaterOrEqual => *text >= wanted,
             };
         }
-        Value::Number(number) => crate::format::parse_number(wanted).and_then(|w| number.partial_cmp(&w)),
+        Value::Number(number, unit) => quantity::parse(wanted, *unit).ok().and_then(|w| number.partial_cmp(&w)),
         Value::Ranked(_, rank) => STATE_RANKS
             .iter()
             .find(|(word, _)| word.eq_ignore_ascii_case(wanted))
@@ -287,7 +302,7 @@ mod tests {
         fn field(&self, name: &str) -> Option<Value<'_>> {
             match name {
                 "job" => Some(Value::Text("node")),
-                "last" => Some(Value::Number(self.2)),
+                "last" => Some(Value::Number(self.2, Unit::PLAIN)),
                 "state" => STATE_RANKS
                     .iter()
                     .find(|s| s.0 == self.1)

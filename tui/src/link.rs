@@ -26,8 +26,10 @@ pub(crate) use peer::PeerWire;
 /// Commands that may wait for the link, and events that may wait for the loop.
 pub(crate) const COMMANDS_MAX: usize = 256;
 pub(crate) const EVENTS_MAX: usize = 256;
-/// A stream that brings nothing for this long is dead: heartbeats come every 10 s.
-const SILENCE: Duration = Duration::from_secs(25);
+/// A stream of violations that brings nothing for this long is dead, and what is on screen is old: two heartbeats, every 5 s.
+const SILENCE: Duration = Duration::from_secs(10);
+/// The same of a run's stream, whose heartbeats come every 10 s.
+const RUN_SILENCE: Duration = Duration::from_secs(25);
 /// How long a stream may take to begin.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -1,6 +1,7 @@
 //! The tabs. Each has its rows, its update and its view.
 
 mod future;
+mod instance;
 mod metrics;
 mod now;
 mod past;

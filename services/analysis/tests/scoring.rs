@@ -97,7 +97,7 @@ fn a_probability_is_withheld_only_when_worse_beyond_the_interval() {
     assert_eq!(better.right, 40);
     assert_eq!(
         better.to_string(),
-        "right 40 of 40; better than last value (Brier 0.01 against 0.50)"
+        "better than last value (Brier 0.01 against 0.50, 40 scored)"
     );
     let (_, high) = better.against(Rival::LastValue).interval().unwrap();
     assert!(high < 0.0);

@@ -12,6 +12,7 @@ pub mod fraction;
 pub mod instant;
 pub mod invalid;
 pub mod ledger;
+pub mod likelihood;
 pub mod merge;
 pub mod objective;
 pub mod quantity;

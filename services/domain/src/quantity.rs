@@ -7,7 +7,7 @@ mod reading;
 mod writing;
 
 pub use reading::parse;
-pub use writing::{exact, short, tight};
+pub use writing::{bare, exact, short, tight, within};
 
 /// Prefixes of powers of 1000, largest first.
 const DECIMAL: [(f64, &str); 6] = [

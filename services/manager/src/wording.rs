@@ -121,18 +121,6 @@ pub fn at_risk(series: &str, why: &str) -> String {
     format!("{series} at risk: {why}")
 }
 
-/// A probability as a whole percentage that never says 0 or 100: those would be promises.
-pub fn percent(probability: f64) -> String {
-    let whole = (probability * 100.0).round();
-    if whole < 1.0 {
-        "<1 %".to_owned()
-    } else if whole > 99.0 {
-        ">99 %".to_owned()
-    } else {
-        format!("{whole:.0} %")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,12 +164,5 @@ mod tests {
         assert_eq!(series_name("x", &a, &[&a]), "node_load1 host-3");
         let nameless = Labels::from_pairs([("job", "node")]);
         assert_eq!(series_name("p99 latency", &nameless, &[&nameless]), "p99 latency");
-    }
-
-    #[test]
-    fn a_probability_never_promises() {
-        assert_eq!(percent(0.0), "<1 %");
-        assert_eq!(percent(0.93), "93 %");
-        assert_eq!(percent(0.9999), ">99 %");
     }
 }

@@ -107,8 +107,14 @@ pub struct TrackRecord {
     pub scored: u32,
     /// Of these, did leave.
     pub violations: u32,
-    /// Right at even odds.
+    /// Said 50 % or more and left, or less and not left; *never* is right nearly always.
     pub right: u32,
+    /// False: what hardly ever leaves its range is called right by whoever says "never"; compare `skill`.
+    pub right_is_skill: bool,
+    /// Share of the squared error of "as it is now" that was avoided; null where that made none.
+    pub skill: Option<f64>,
+    /// How many of `scored` were made in hindsight, over the stored history.
+    pub hindsight: u32,
     /// Brier score.
     pub brier: Option<f64>,
     /// Brier score of "as it is now".
@@ -123,6 +129,11 @@ pub struct TrackRecord {
     pub text: String,
 }
 
+fn skill(record: &wire::TrackRecord) -> Option<f64> {
+    let (own, rival) = (record.brier?, record.brier_last_value?);
+    (rival > 0.0).then(|| 1.0 - own / rival)
+}
+
 impl From<&wire::TrackRecord> for TrackRecord {
     fn from(record: &wire::TrackRecord) -> Self {
         Self {
@@ -134,6 +145,9 @@ impl From<&wire::TrackRecord> for TrackRecord {
             scored: record.scored,
             violations: record.violations,
             right: record.right,
+            right_is_skill: false,
+            skill: skill(record),
+            hindsight: record.hindsight,
             brier: record.brier,
             brier_last_value: record.brier_last_value,
             brier_base_rate: record.brier_base_rate,

@@ -12,13 +12,17 @@ impl App {
     pub(super) fn link(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Connecting => {
-                let again = self.cx.connection != Connection::Connecting(false);
-                self.cx.connection = Connection::Connecting(again);
+                let since_wall_ms = match &self.cx.connection {
+                    Connection::Lost { since_wall_ms, .. } => Some(*since_wall_ms),
+                    Connection::Connecting(since) => *since,
+                    Connection::Connected => Some(self.cx.now.wall_ms),
+                };
+                self.cx.connection = Connection::Connecting(since_wall_ms);
             }
             LinkEvent::Connected => {
                 if matches!(
                     self.cx.connection,
-                    Connection::Lost { .. } | Connection::Connecting(true)
+                    Connection::Lost { .. } | Connection::Connecting(Some(_))
                 ) {
                     self.cx.say("connected again");
                 }
@@ -31,7 +35,9 @@ impl App {
             }
             LinkEvent::Lost { why, retry_in_ms } => {
                 let since_wall_ms = match &self.cx.connection {
-                    Connection::Lost { since_wall_ms, .. } => *since_wall_ms,
+                    Connection::Lost { since_wall_ms, .. } | Connection::Connecting(Some(since_wall_ms)) => {
+                        *since_wall_ms
+                    }
                     _ => self.cx.now.wall_ms,
                 };
                 let retry_at_ms = self.cx.now.mono_ms + retry_in_ms as i64;

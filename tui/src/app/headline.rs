@@ -42,7 +42,11 @@ fn words(cx: &Context, room: u16) -> Words {
             let left_ms = retry_at_ms - cx.now.mono_ms;
             return banner(cx, room, "no connection", Some(*since_wall_ms), Some(left_ms), why);
         }
-        Connection::Connecting(_) => return plain('·', &format!("connecting to {}", cx.target), Role::Dim),
+        Connection::Connecting(None) => return plain('·', &format!("connecting to {}", cx.target), Role::Dim),
+        Connection::Connecting(Some(since_wall_ms)) => {
+            let why = format!("connecting to {}", cx.target);
+            return banner(cx, room, "no connection", Some(*since_wall_ms), None, &why);
+        }
         Connection::Connected => {}
     }
     if let Some(source) = cx.source().filter(|s| !s.problem.is_empty()) {

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use prost_types::{Duration, Timestamp};
-use sla_domain::SafeText;
+use sla_domain::quantity::exact;
+use sla_domain::{SafeText, Unit};
 use sla_proto::convert as time;
 use sla_proto::objective::v1::{AllowedRange, Objective};
-use sla_proto::series::v1::{Query, Series, query};
+use sla_proto::series::v1::{CounterMode, Query, Series, query};
 use sla_proto::violation::v1 as violation;
 
-use crate::format::{maybe, number};
 use crate::theme::Role;
 
 /// Unix milliseconds of an optional time.
@@ -274,6 +274,26 @@ pub(crate) fn query_from_text(text: &str) -> Query {
     }
 }
 
+/// What the values of a series are measured in; `rate` where they are per-second rates.
+pub(crate) fn unit_of(series: &Series, rate: bool) -> Unit {
+    Unit::guess(name_of(series), rate)
+}
+
+/// What the values of a violation are measured in: counters are judged by their rate.
+pub(crate) fn judged_unit(series: &Series) -> Unit {
+    Unit::judged(name_of(series), false)
+}
+
+/// What the answers of a query are measured in; plain where it is not known.
+pub(crate) fn query_unit(query: Option<&Query>, raw: bool) -> Unit {
+    sla_domain::Query::parse(query_text(query)).map_or(Unit::PLAIN, |query| query.unit(raw))
+}
+
+/// What an objective's values and bounds are measured in.
+pub(crate) fn objective_unit(objective: &Objective) -> Unit {
+    query_unit(objective.query.as_ref(), objective.counter_mode() == CounterMode::Raw)
+}
+
 /// What an objective is called.
 pub(crate) fn objective_name(objective: &Objective) -> SafeText {
     if objective.name.is_empty() {
@@ -284,12 +304,12 @@ pub(crate) fn objective_name(objective: &Objective) -> SafeText {
 }
 
 /// `[1, 4]`, `max 4`, `min 1`: in words, for `≤` has no ASCII form of one character.
-pub(crate) fn range_text(range: Option<&AllowedRange>) -> String {
+pub(crate) fn range_text(range: Option<&AllowedRange>, unit: Unit) -> String {
     match range.map(|r| (r.min, r.max)) {
-        Some((Some(min), Some(max))) => format!("[{}, {}]", number(min), number(max)),
-        Some((Some(min), None)) => format!("min {}", number(min)),
-        Some((None, Some(max))) => format!("max {}", number(max)),
-        _ => maybe(None),
+        Some((Some(min), Some(max))) => format!("[{}, {}]", exact(min, unit), exact(max, unit)),
+        Some((Some(min), None)) => format!("min {}", exact(min, unit)),
+        Some((None, Some(max))) => format!("max {}", exact(max, unit)),
+        _ => "–".to_owned(),
     }
 }
 

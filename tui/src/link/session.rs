@@ -7,13 +7,15 @@ use std::time::Duration;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 
-use super::{Keeper, LinkCommand, OPEN_TIMEOUT, SILENCE, Wire, problem};
+use super::{Keeper, LinkCommand, OPEN_TIMEOUT, RUN_SILENCE, SILENCE, Wire, problem};
 use crate::context::request::{LinkEvent, Problem, RequestId, Slot};
 
 /// How long a stream that broke rests while the instance itself still answers.
 const STREAM_REST: Duration = Duration::from_secs(1);
 /// The wire ends each call by its deadline, the longest of which is 15 s: one that outlives this is given up here.
 const CALL_MAX: Duration = Duration::from_secs(20);
+/// The end of a stream that said nothing.
+const NO_HEARTBEAT: &str = "no heartbeat came";
 /// Streams tell their end here.
 const ENDS_MAX: usize = 4;
 
@@ -46,6 +48,9 @@ impl<W: Wire> Keeper<W> {
                         return Some(why);
                     }
                     tracing::warn!(problem = problem.sentence(), "the stream of violations ended; trying again");
+                    if problem.sentence() == NO_HEARTBEAT {
+                        self.tell(LinkEvent::Connected).await;
+                    }
                     self.watch(ended.clone(), STREAM_REST);
                 }
                 // Finished calls are only forgotten.
@@ -82,7 +87,15 @@ impl<W: Wire> Keeper<W> {
                 };
                 loop {
                     match tokio::time::timeout(SILENCE, stream.next()).await {
-                        Err(_) => return Err(Problem::plain("no heartbeat came")),
+                        Err(_) => {
+                            // Told at once: an instance that stands still takes its time to fail the next question, too.
+                            let silent = LinkEvent::Lost {
+                                why: NO_HEARTBEAT.to_owned(),
+                                retry_in_ms: 0,
+                            };
+                            let _ = events.send(silent).await;
+                            return Err(Problem::plain(NO_HEARTBEAT));
+                        }
                         Ok(None) => return Err(Problem::plain("the instance ended the stream")),
                         Ok(Some(response)) => {
                             if events.send(LinkEvent::Violations(Box::new(response?))).await.is_err() {
@@ -108,7 +121,7 @@ impl<W: Wire> Keeper<W> {
             loop {
                 let opened = tokio::time::timeout(OPEN_TIMEOUT, wire.watch_run(run_id.clone(), after)).await;
                 if let Ok(Ok(mut stream)) = opened {
-                    while let Ok(Some(Ok(response))) = tokio::time::timeout(SILENCE, stream.next()).await {
+                    while let Ok(Some(Ok(response))) = tokio::time::timeout(RUN_SILENCE, stream.next()).await {
                         after = after.max(response.sequence);
                         let last = response.run.as_ref().is_some_and(|run| run.finished.is_some());
                         if response.heartbeat {

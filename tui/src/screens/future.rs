@@ -17,12 +17,15 @@ use crate::context::{Context, Jump, wire};
 use crate::filter::Filterable as _;
 use crate::remembered::Remembered;
 use crate::screens::Screen;
+use crate::screens::instance::{self, InstanceChart, Slots};
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
 use rows::{FutureRow, SORTS};
 
 /// Rows of words below the table.
 const WORDS_ROWS: u16 = 6;
+/// How far back the chart beside the table reaches: enough to see where the forecast starts from, milliseconds.
+const CHART_BACK_MS: i64 = 3_600_000;
 /// Read again at most this often while figures change, milliseconds.
 const REFRESH_MS: i64 = 5_000;
 
@@ -32,6 +35,7 @@ pub(crate) struct FutureScreen {
     columns: Columns,
     rows: Remote<Vec<FutureRow>>,
     list: List,
+    chart: InstanceChart,
     asked_ms: i64,
 }
 
@@ -56,7 +60,12 @@ impl FutureScreen {
     }
 
     fn words_rows(cx: &Context) -> u16 {
-        if cx.screen_height() >= 14 { WORDS_ROWS } else { 1 }
+        match cx.screen_height() {
+            // The words stand above the chart beside the table.
+            _ if instance::split(cx.size.0).1 > 0 => 0,
+            14.. => WORDS_ROWS,
+            _ => 1,
+        }
     }
 
     fn apply(&mut self, cx: &Context) {
@@ -68,6 +77,7 @@ impl FutureScreen {
 impl Screen for FutureScreen {
     fn refresh(&mut self, cx: &mut Context) {
         self.asked_ms = cx.now.mono_ms;
+        self.chart.rest(cx);
         let id = cx.call(Slot::Future, ListFutureViolationsRequest::default());
         self.rows.asked(id, cx.now.wall_ms);
     }
@@ -82,6 +92,7 @@ impl Screen for FutureScreen {
     fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
         let rows = self.rows.get().map_or(&[][..], Vec::as_slice);
         if self.list.command(cmd, rows, Self::height(cx)) {
+            self.chart.rest(cx);
             return true;
         }
         match cmd {
@@ -129,6 +140,7 @@ impl Screen for FutureScreen {
 
     fn resized(&mut self, cx: &mut Context) {
         self.apply(cx);
+        self.chart.rest(cx);
     }
 
     /// The chosen series over the longest window.
@@ -139,7 +151,10 @@ impl Screen for FutureScreen {
         Some(Shown::new(&query, now - longest_ms, now))
     }
 
-    fn reply(&mut self, cx: &mut Context, _: Slot, id: RequestId, result: Answer) {
+    fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
+        let Some(result) = self.chart.reply(cx, Slots::FUTURE, slot, (id, result)) else {
+            return;
+        };
         let rows = result
             .and_then(Reply::take::<ListFutureViolationsResponse>)
             .map(|future| rows_of(cx, future.rows));
@@ -150,7 +165,7 @@ impl Screen for FutureScreen {
     fn click(&mut self, cx: &mut Context, (x, row): (u16, u16)) -> bool {
         let columns = self.columns.shown();
         if row == 0 {
-            let placed = self.placed(&columns, cx.size.0);
+            let placed = self.placed(&columns, instance::split(cx.size.0).0);
             let title = crate::widget::table::title_at(&columns, &placed, x);
             let sort = title.map(|title| if title == "S" { "STATE" } else { title });
             if let Some(sort) = sort.filter(|sort| SORTS.contains(sort)) {
@@ -164,6 +179,7 @@ impl Screen for FutureScreen {
         }
         let rows = self.rows.get().map_or(&[][..], Vec::as_slice);
         self.list.choose(line, rows, height);
+        self.chart.rest(cx);
         true
     }
 
@@ -176,7 +192,7 @@ impl Screen for FutureScreen {
     }
 
     fn value(&self, _: &Context) -> Option<String> {
-        self.current()?.outlook.probability.map(crate::format::exact)
+        self.current()?.outlook.probability.map(sla_domain::quantity::bare)
     }
 
     fn row_text(&self, cx: &Context) -> Option<String> {
@@ -202,11 +218,21 @@ impl Screen for FutureScreen {
     }
 
     fn slots(&self) -> &'static [Slot] {
-        &[Slot::Future]
+        &[Slot::Future, Slots::FUTURE.chart, Slots::FUTURE.usual]
     }
 
     fn scopes(&self) -> Vec<Scope> {
         vec![Scope::Future, Scope::List]
+    }
+
+    fn deadline_ms(&self) -> Option<i64> {
+        self.chart.deadline_ms()
+    }
+
+    fn tick(&mut self, cx: &mut Context) {
+        let beside = instance::split(cx.size.0).1 > 0;
+        let series = self.current().filter(|_| beside).map(|row| row.series.clone());
+        self.chart.tick(cx, Slots::FUTURE, series.as_ref(), CHART_BACK_MS);
     }
 
     fn columns_mut(&mut self) -> Option<&mut Columns> {

@@ -8,29 +8,20 @@ mod rows;
 mod timeline;
 mod view;
 
-use sla_proto::convert as time;
-use sla_proto::retrieval::v1::{GetChartRequest, GetChartResponse};
-
 use crate::command::{Cmd, Need, Scope};
 use crate::context::list::List;
-use crate::context::remote::Remote;
-use crate::context::request::{Answer, Reply, RequestId, Slot};
+use crate::context::request::{Answer, RequestId, Slot};
 use crate::context::shown::Shown;
 use crate::context::{Context, Jump, wire};
 use crate::filter::Filterable as _;
 use crate::remembered::Remembered;
-use crate::screens::usual::Usual;
+use crate::screens::instance::{InstanceChart, Slots};
 use crate::screens::{Screen, provenance};
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
 use history::{History, past_ms};
 use lanes::Timeline;
 use rows::{Kind, NowRow};
-
-/// The chart follows the cursor once it has rested this long, milliseconds.
-const CHART_REST_MS: i64 = 200;
-/// The chart is read again at most this often while figures change, milliseconds.
-const CHART_AGAIN_MS: i64 = 15_000;
 
 /// The rows, the chart of the chosen one, and the timeline over them.
 #[derive(Debug, Default)]
@@ -40,10 +31,9 @@ pub(crate) struct NowScreen {
     rows: Vec<NowRow>,
     list: List,
     unfolded: Vec<Kind>,
-    chart: Remote<GetChartResponse>,
-    chart_of: Vec<u8>,
-    chart_at_ms: Option<i64>,
-    usual: Usual,
+    /// What stands below the lines of folds that are closed.
+    below: Vec<NowRow>,
+    chart: InstanceChart,
     timeline: Timeline,
     /// The cursor was moved: until then it stays on the worst.
     moved: bool,
@@ -69,7 +59,7 @@ impl NowScreen {
     }
 
     fn rebuild(&mut self, cx: &Context) {
-        self.rows = rows::rows(cx, &self.history, &self.unfolded);
+        (self.rows, self.below) = rows::rows(cx, &self.history, &self.unfolded);
         self.apply(cx);
         self.timeline.rebuild(cx);
     }
@@ -82,34 +72,6 @@ impl NowScreen {
         if !self.moved {
             self.list.command(Cmd::Top, &self.rows, height);
         }
-    }
-
-    fn read_chart(&mut self, cx: &mut Context) {
-        let Some(row) = self.current().filter(|row| !row.series.id.is_empty()) else {
-            return;
-        };
-        let (id, query) = (row.series.id.clone(), wire::series_query(&row.series));
-        let fresh = cx.now.wall_ms - self.chart.got_ms() < CHART_AGAIN_MS;
-        if id == self.chart_of && (self.chart.is_loading() || fresh) {
-            return;
-        }
-        if id != self.chart_of {
-            self.chart.clear();
-        }
-        let until = cx.data_now_ms();
-        let request = GetChartRequest {
-            query: Some(query),
-            series_id: id.clone(),
-            after: Some(time::timestamp(until - cx.window_ms())),
-            until: Some(time::timestamp(until)),
-            columns: u32::from(cx.size.0) * 2,
-            counter_mode: 0,
-        };
-        let query = request.query.clone().unwrap_or_default();
-        self.usual.read(cx, Slot::NowUsual, query, &id);
-        self.chart_of = id;
-        let id = cx.call(Slot::NowChart, request);
-        self.chart.asked(id, cx.now.wall_ms);
     }
 
     fn open(&mut self, cx: &mut Context) {
@@ -156,10 +118,6 @@ impl NowScreen {
             self.apply(cx);
         }
     }
-
-    fn rest(&mut self, cx: &Context) {
-        self.chart_at_ms = Some(cx.now.mono_ms + CHART_REST_MS);
-    }
 }
 
 impl Screen for NowScreen {
@@ -190,14 +148,9 @@ impl Screen for NowScreen {
     }
 
     fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
-        if slot == Slot::NowUsual {
-            self.usual.reply(id, result);
+        let Some(result) = self.chart.reply(cx, Slots::NOW, slot, (id, result)) else {
             return;
-        }
-        if slot == Slot::NowChart {
-            self.chart.answer(id, result.and_then(Reply::take), cx.now.wall_ms);
-            return;
-        }
+        };
         self.history.reply(cx, slot, id, result);
         self.rebuild(cx);
     }
@@ -205,7 +158,7 @@ impl Screen for NowScreen {
     fn refresh(&mut self, cx: &mut Context) {
         self.history.refresh(cx, true);
         self.rebuild(cx);
-        self.rest(cx);
+        self.chart.rest(cx);
     }
 
     fn sets_known(&mut self, cx: &mut Context) {
@@ -217,7 +170,7 @@ impl Screen for NowScreen {
         self.rebuild(cx);
         if visible {
             self.history.refresh(cx, false);
-            self.rest(cx);
+            self.chart.rest(cx);
         }
     }
 
@@ -233,7 +186,7 @@ impl Screen for NowScreen {
         let height = self.height(cx);
         self.moved = true;
         if self.list.command(cmd, &self.rows, height) {
-            self.rest(cx);
+            self.chart.rest(cx);
             return true;
         }
         match cmd {
@@ -285,7 +238,7 @@ impl Screen for NowScreen {
     fn resized(&mut self, cx: &mut Context) {
         self.apply(cx);
         self.timeline.rebuild(cx);
-        self.rest(cx);
+        self.chart.rest(cx);
     }
 
     fn why(&self, cx: &Context) -> (String, Vec<String>) {
@@ -298,7 +251,12 @@ impl Screen for NowScreen {
             if let Some(objective) = &status.objective {
                 lines.extend(provenance::rule_lines(objective, Some(series.cap_ms)));
             }
-            lines.extend(series.windows.iter().flat_map(provenance::window_lines));
+            lines.extend(
+                series
+                    .windows
+                    .iter()
+                    .flat_map(|w| provenance::window_lines(w, row.unit)),
+            );
         }
         if let Some(outlook) = &row.outlook {
             lines.extend(provenance::outlook_lines(cx, outlook));
@@ -340,7 +298,7 @@ impl Screen for NowScreen {
         };
         self.moved = true;
         self.list.choose(line, &self.rows, height);
-        self.rest(cx);
+        self.chart.rest(cx);
         true
     }
 
@@ -349,7 +307,7 @@ impl Screen for NowScreen {
     }
 
     fn value(&self, _: &Context) -> Option<String> {
-        self.current()?.now.map(crate::format::exact)
+        self.current()?.now.map(sla_domain::quantity::bare)
     }
 
     fn row_text(&self, cx: &Context) -> Option<String> {
@@ -359,14 +317,12 @@ impl Screen for NowScreen {
     }
 
     fn deadline_ms(&self) -> Option<i64> {
-        self.chart_at_ms
+        self.chart.deadline_ms()
     }
 
     fn tick(&mut self, cx: &mut Context) {
-        if self.chart_at_ms.is_some_and(|at| at <= cx.now.mono_ms) {
-            self.chart_at_ms = None;
-            self.read_chart(cx);
-        }
+        let series = self.current().map(|row| row.series.clone());
+        self.chart.tick(cx, Slots::NOW, series.as_ref(), cx.window_ms());
     }
 
     fn columns_mut(&mut self) -> Option<&mut Columns> {

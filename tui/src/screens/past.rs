@@ -1,5 +1,6 @@
 //! Past violations: per objective and window, and below it the ledger of intervals.
 
+mod beside;
 mod columns;
 mod rows;
 mod view;
@@ -22,6 +23,7 @@ use crate::format::number;
 use crate::overlay::Overlay;
 use crate::remembered::Remembered;
 use crate::screens::Screen;
+use crate::screens::instance::{self, InstanceChart, Slots};
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
 use rows::{ObjectiveRow, Resumed, SORTS, ViolationRow};
@@ -66,6 +68,7 @@ pub(crate) struct PastScreen {
     /// Which intervals only go on after a gap.
     resumed: Resumed,
     samples_of: Option<ViolationRow>,
+    chart: InstanceChart,
 }
 
 impl PastScreen {
@@ -244,7 +247,7 @@ impl PastScreen {
                     let when = cx.zone.moment(time::millis(at), now);
                     lines.push(format!(
                         "{when:<16} {:>12}  {}",
-                        number(*value),
+                        number(*value, row.unit),
                         wire::side_word(interval.side())
                     ));
                 }
@@ -260,6 +263,7 @@ impl PastScreen {
 
 impl Screen for PastScreen {
     fn refresh(&mut self, cx: &mut Context) {
+        self.chart.rest(cx);
         self.take_overview(cx);
         self.read_ledger(cx, true);
     }
@@ -267,6 +271,7 @@ impl Screen for PastScreen {
     fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
         self.take_overview(cx);
         if visible {
+            self.chart.rest(cx);
             // What is open grows; a reading each evaluation is one stored query.
             self.read_ledger(cx, true);
         }
@@ -283,6 +288,8 @@ impl Screen for PastScreen {
             }
             moved
         };
+        // Whatever was asked may have changed which series the cursor is about.
+        self.chart.rest(cx);
         if moved {
             return true;
         }
@@ -362,6 +369,7 @@ impl Screen for PastScreen {
         let (upper, lower) = Self::heights(cx);
         self.list.apply(&self.objectives, upper);
         self.ledger_list.apply(&self.shown, lower);
+        self.chart.rest(cx);
     }
 
     /// The chosen interval, or the chosen objective over the longest window.
@@ -382,6 +390,9 @@ impl Screen for PastScreen {
     }
 
     fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
+        let Some(result) = self.chart.reply(cx, Slots::PAST, slot, (id, result)) else {
+            return;
+        };
         match (slot, result) {
             (Slot::Ledger, result) => {
                 let now_ms = cx.data_now_ms();
@@ -392,6 +403,7 @@ impl Screen for PastScreen {
                 let ledger = result.and_then(Reply::take).map(rows);
                 self.ledger.answer(id, ledger, cx.now.wall_ms);
                 self.show_ledger(cx);
+                self.chart.rest(cx);
             }
             (Slot::Gaps, Ok(Reply::Evaluate(response))) => {
                 self.resumed = resumed(&response);
@@ -414,6 +426,7 @@ impl Screen for PastScreen {
         } else if row <= upper && row <= self.list.shown().len() {
             self.pane = Pane::Objectives;
             self.list.choose(row - 1, &self.objectives, upper);
+            self.chart.rest(cx);
             self.read_ledger(cx, false);
             return true;
         } else if let Some(line) = row.checked_sub(upper + 3)
@@ -421,6 +434,7 @@ impl Screen for PastScreen {
         {
             self.pane = Pane::Ledger;
             self.ledger_list.choose(line, &self.shown, lower);
+            self.chart.rest(cx);
             return true;
         }
         false
@@ -440,9 +454,9 @@ impl Screen for PastScreen {
 
     fn value(&self, _: &Context) -> Option<String> {
         if self.pane == Pane::Ledger {
-            return self.violation().map(|row| crate::format::exact(row.worst));
+            return self.violation().map(|row| sla_domain::quantity::bare(row.worst));
         }
-        self.current()?.worst().map(crate::format::exact)
+        self.current()?.worst().map(sla_domain::quantity::bare)
     }
 
     fn row_text(&self, cx: &Context) -> Option<String> {
@@ -459,7 +473,7 @@ impl Screen for PastScreen {
             cx.zone.moment(row.start_ms, now),
             crate::format::duration(row.duration_ms),
             wire::side_word(row.side),
-            number(row.worst)
+            number(row.worst, row.unit)
         ))
     }
 
@@ -476,7 +490,13 @@ impl Screen for PastScreen {
     }
 
     fn slots(&self) -> &'static [Slot] {
-        &[Slot::Ledger, Slot::Gaps, Slot::Samples]
+        &[
+            Slot::Ledger,
+            Slot::Gaps,
+            Slot::Samples,
+            Slots::PAST.chart,
+            Slots::PAST.usual,
+        ]
     }
 
     fn scopes(&self) -> Vec<Scope> {
@@ -495,6 +515,17 @@ impl Screen for PastScreen {
         if let Jump::Past { set_id, objective_id } = jump {
             self.follow(cx, &set_id, &objective_id);
         }
+    }
+
+    fn deadline_ms(&self) -> Option<i64> {
+        self.chart.deadline_ms()
+    }
+
+    fn tick(&mut self, cx: &mut Context) {
+        let beside = instance::split(cx.size.0).1 > 0;
+        let series = beside.then(|| self.charted(cx)).flatten();
+        let back_ms = cx.windows_ms().last().copied().unwrap_or(cx.window_ms());
+        self.chart.tick(cx, Slots::PAST, series.as_ref(), back_ms);
     }
 
     fn columns_mut(&mut self) -> Option<&mut Columns> {

@@ -1,5 +1,6 @@
 //! Why a number is what it is: where it was read, how, over which window, and when.
 
+use sla_domain::Unit;
 use sla_proto::objective::v1::{MissingPolicy, Objective};
 use sla_proto::violation::v1::{Outlook, WindowResult};
 
@@ -81,7 +82,7 @@ pub(crate) fn rule_lines(objective: &Objective, cap_ms: Option<i64>) -> Vec<Stri
         format!("query      {}", wire::query_text(objective.query.as_ref())),
         format!(
             "range      {} (bounds are good), generation {}{suggested}",
-            wire::range_text(objective.range.as_ref()),
+            wire::range_text(objective.range.as_ref(), wire::objective_unit(objective)),
             objective.generation
         ),
         format!("time       {hold}; what is unknown {missing}"),
@@ -89,7 +90,7 @@ pub(crate) fn rule_lines(objective: &Objective, cap_ms: Option<i64>) -> Vec<Stri
 }
 
 /// How the figures of one window come about.
-pub(crate) fn window_lines(w: &WindowResult) -> Vec<String> {
+pub(crate) fn window_lines(w: &WindowResult, unit: Unit) -> Vec<String> {
     let length = duration(w.window_ms);
     if w.judged_ms == 0 {
         return vec![format!("{length:<10} nothing is known of it: no data")];
@@ -116,7 +117,7 @@ pub(crate) fn window_lines(w: &WindowResult) -> Vec<String> {
             "           {} outside for {}, worst {}; {} of {} samples{nan}; known {} of it, unknown {}",
             plural(w.violations, "interval"),
             duration(w.violated_ms),
-            maybe(w.worst),
+            maybe(w.worst, unit),
             w.samples_violating,
             w.samples,
             percent(w.coverage),
@@ -151,7 +152,7 @@ pub(crate) fn outlook_lines(cx: &Context, outlook: &Outlook) -> Vec<String> {
             ("ARIMA", record.brier_arima),
         ]
         .into_iter()
-        .filter_map(|(name, score)| score.map(|score| format!("{name} {}", number(score))))
+        .filter_map(|(name, score)| score.map(|score| format!("{name} {}", number(score, Unit::PLAIN))))
         .collect();
         if !scores.is_empty() {
             lines.push(format!("           Brier score, less is better: {}", scores.join(", ")));

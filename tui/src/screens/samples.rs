@@ -1,5 +1,6 @@
 //! The samples of a chart answer, as they are drawn.
 
+use sla_domain::Unit;
 use sla_proto::convert as time;
 use sla_proto::objective::v1::AllowedRange;
 use sla_proto::retrieval::v1::GetChartResponse;
@@ -20,11 +21,11 @@ pub(crate) fn layer(chart: &GetChartResponse, after: i64, until: i64) -> Layer {
 }
 
 /// The bounds of a range.
-pub(crate) fn bounds(range: &AllowedRange) -> Vec<Layer> {
+pub(crate) fn bounds(range: &AllowedRange, unit: Unit) -> Vec<Layer> {
     let bound = |value: Option<f64>, word: &str| {
         value.map(|value| Layer::Bound {
             value,
-            label: format!("{word} {}", number(value)),
+            label: format!("{word} {}", number(value, unit)),
         })
     };
     [bound(range.min, "min"), bound(range.max, "max")]

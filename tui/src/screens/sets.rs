@@ -550,17 +550,17 @@ impl Screen for SetsScreen {
     }
 
     fn value(&self, _: &Context) -> Option<String> {
-        self.current()?.last().map(crate::format::exact)
+        self.current()?.last().map(sla_domain::quantity::bare)
     }
 
     fn row_text(&self, _: &Context) -> Option<String> {
         let row = self.current()?;
-        let range = crate::context::wire::range_text(row.objective.range.as_ref());
+        let range = crate::context::wire::range_text(row.objective.range.as_ref(), row.unit);
         let now = row.mark().map_or("", |mark| mark.word);
         Some(format!(
             "{}  {range}  {now} {}",
             row.name,
-            crate::format::maybe(row.last())
+            crate::format::maybe(row.last(), row.unit)
         ))
     }
 

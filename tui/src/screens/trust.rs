@@ -1,9 +1,9 @@
 //! How far a probability can be trusted, in the words of the agreement: never a bare number.
 
-use sla_domain::SafeText;
+use sla_domain::{SafeText, likelihood};
 use sla_proto::violation::v1::{Outlook, TrackRecord, Trust};
 
-use crate::format::{plural, probability as probability_text};
+use crate::format::plural;
 
 /// Whether forecasts were shown to be at least as good as "as it is now".
 pub(crate) fn of(outlook: &Outlook) -> Trust {
@@ -17,9 +17,9 @@ pub(crate) fn of(outlook: &Outlook) -> Trust {
 pub(crate) fn probability(outlook: &Outlook) -> Option<String> {
     let p = outlook.probability?;
     Some(if outlook.low_confidence {
-        format!("~{:.0} %", (p * 10.0).round() * 10.0)
+        likelihood::coarse(p)
     } else {
-        probability_text(p)
+        likelihood::fine(p)
     })
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn word(outlook: &Outlook) -> &'static str {
     }
 }
 
-/// `58 of 61, better than last value`, `unproven (12 scored, 1 violation)`, `withheld: worse than last value`.
+/// `42 % better than last value (61 scored)`, `unproven (12 scored, 1 violation)`, `withheld: worse than last value`.
 pub(crate) fn words(outlook: &Outlook) -> String {
     if !outlook.problem.is_empty() {
         return SafeText::new(&outlook.problem).into_string();
@@ -45,12 +45,17 @@ pub(crate) fn words(outlook: &Outlook) -> String {
         Trust::Unproven | Trust::Unspecified if record.scored == 0 => "unproven: none is scored yet".to_owned(),
         Trust::Unproven | Trust::Unspecified => {
             let left = plural(u64::from(record.violations), "violation");
-            format!("unproven ({} scored, {left})", record.scored)
+            let seeded = match record.hindsight {
+                0 => String::new(),
+                all if all == record.scored => ", all over stored history".to_owned(),
+                some => format!(", {some} of them over stored history"),
+            };
+            format!("unproven ({} scored, {left}{seeded})", record.scored)
         }
     }
 }
 
-/// The same for a table: `58 of 61, better`, `unproven (12, 1)`, `withheld: worse`.
+/// The same for a table: `42 % better`, `as good`, `unproven (12, 1)`, `withheld: worse`.
 pub(crate) fn short(outlook: &Outlook) -> String {
     if !outlook.problem.is_empty() {
         return words(outlook);
@@ -58,15 +63,11 @@ pub(crate) fn short(outlook: &Outlook) -> String {
     let record = outlook.track_record.clone().unwrap_or_default();
     match of(outlook) {
         Trust::Withheld => "withheld: worse".to_owned(),
-        Trust::Proven => {
-            // The verdict is the server's, from an interval: `better than last value`, `as good as last value`.
-            let verdict = ["better", "as good"]
-                .into_iter()
-                .find(|word| record.text.contains(word));
-            let verdict = verdict.map_or_else(String::new, |word| format!(", {word}"));
-            format!("{} of {}{verdict}", record.right, record.scored)
-        }
-        Trust::Unproven | Trust::Unspecified if record.scored == 0 => "none scored yet".to_owned(),
+        // The verdict is the server's, from an interval: `better than last value`, `as good as last value`.
+        Trust::Proven => match record.text.split_once(" than ").or(record.text.split_once(" as last ")) {
+            Some((verdict, _)) => SafeText::new(verdict).into_string(),
+            None => "proven".to_owned(),
+        },
         Trust::Unproven | Trust::Unspecified => format!("unproven ({}, {})", record.scored, record.violations),
     }
 }
@@ -97,18 +98,17 @@ mod tests {
         };
         assert_eq!(probability(&told).unwrap(), "98 %");
         told.low_confidence = true;
-        assert_eq!(probability(&told).unwrap(), "~100 %");
+        assert_eq!(probability(&told).unwrap(), "> 95 %");
         told.probability = Some(0.11);
         assert_eq!(probability(&told).unwrap(), "~10 %");
+        told.probability = Some(0.04);
+        assert_eq!(probability(&told).unwrap(), "< 5 %");
     }
 
     #[test]
     fn trust_is_told_in_the_words_of_the_agreement() {
-        let proven = outlook(Trust::Proven, "58 of 61, as good as last value");
-        assert_eq!(
-            (word(&proven), short(&proven).as_str()),
-            ("proven", "58 of 61, as good")
-        );
+        let proven = outlook(Trust::Proven, "as good as last value (61 scored)");
+        assert_eq!((word(&proven), short(&proven).as_str()), ("proven", "as good"));
         let unproven = outlook(Trust::Unproven, "");
         assert_eq!(words(&unproven), "unproven (61 scored, 1 violation)");
         assert_eq!(short(&unproven), "unproven (61, 1)");

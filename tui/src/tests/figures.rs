@@ -295,7 +295,7 @@ pub(super) fn outlook(value: f64, bad: bool) -> violation::Outlook {
             scored: 61,
             violations: 5,
             right: 58,
-            text: "58 of 61, better than last value".into(),
+            text: "42 % better than last value (61 scored)".into(),
             ..violation::TrackRecord::default()
         }),
         method: "pool: chain .4 mix .3".into(),

@@ -64,7 +64,7 @@ fn watching_or_renaming_saves_nothing_else() {
     driver.keys("u");
     driver.says_not("mine*");
     driver.keys("U");
-    driver.says("4.10");
+    driver.says("4.1");
     driver.keys("S");
     assert_eq!(driver.script.sets[0].objectives[0].range.unwrap().max, Some(4.1));
 }
@@ -156,7 +156,7 @@ fn the_first_screen_tells_what_is_wrong_and_leads_on() {
     let mut driver = Driver::remembering(100, 30, Remembered::default());
     driver.connect();
     driver.says("node_load1 host-3: above 4 since 14:21:05, worst 6.02; 1 time in 12h, 11m");
-    driver.says("next 10m: 93 % that it stays outside   58 of 61, better");
+    driver.says("next 10m: 93 % that it stays outside   42 % better");
     driver.keys("m");
     driver.says("nothing to mute");
     driver.keys("G Space");
@@ -173,12 +173,22 @@ fn the_first_screen_tells_what_is_wrong_and_leads_on() {
 }
 
 #[test]
+fn what_a_fold_holds_is_read_without_opening_it() {
+    let mut driver = Driver::new(100, 30);
+    driver.keys("0 G");
+    driver.says("3 fine: Space puts them among the rows");
+    driver.says("host-1");
+    driver.keys("Space");
+    driver.says_not("puts them among the rows");
+}
+
+#[test]
 fn the_timeline_reads_out_its_cells() {
     let mut driver = Driver::new(100, 30);
     driver.script.gapped = true;
     driver.keys("0 t");
     println!("{}", driver.screen());
-    driver.says("14:21:05–open  11m  above 4  worst 6.02 (+3.20)  44 samples");
+    driver.says("14:21:05–open  11m  above 4  worst 6.02 (+3.2)  44 samples");
     driver.keys("[");
     driver.keys("[");
     driver.says("14:07:00–14:11:05");
@@ -187,7 +197,7 @@ fn the_timeline_reads_out_its_cells() {
     driver.keys("l l l l l l l l l l l l l l l l l l");
     driver.says("more likely outside its range than not");
     driver.keys("j");
-    driver.says("expected inside its range ≥ 2G");
+    driver.says("expected inside its range ≥ 2 GB");
     driver.keys("k [ Enter");
     driver.says("Chart");
     driver.keys("Esc");

@@ -19,7 +19,7 @@ const PLACES: [(&str, &str, [&str; 3]); 9] = [
     ("sets", "2", ["violated", "past  1h 1", "next  93 %"]),
     ("form", "2 Enter", ["min", "3 series match", "this range in 12h"]),
     ("past", "3 Space", ["violated", "host-3", "never add counts of windows"]),
-    ("future", "4", ["93 %", "58 of 61, better", "unproven (61, 5)"]),
+    ("future", "4", ["93 %", "42 % better", "unproven (61, 5)"]),
     ("runs", "5", ["running", "214/312", "statistics and forecasts"]),
 ];
 

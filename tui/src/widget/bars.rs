@@ -1,7 +1,8 @@
 //! Upright bars: autocorrelation with its 95 % band, one season, a histogram.
 
+use sla_domain::{Unit, quantity};
+
 use super::canvas::{Align, Canvas};
-use crate::format::number;
 use crate::theme::Role;
 
 /// The widest a lag is drawn, columns.
@@ -55,7 +56,7 @@ pub(crate) fn draw_acf(canvas: &mut Canvas<'_>, acf: &[f64], band: &[f64]) {
 }
 
 /// One period of a season, or any row of values, as bars from the lowest to the highest.
-pub(crate) fn draw_profile(canvas: &mut Canvas<'_>, values: &[f64]) {
+pub(crate) fn draw_profile(canvas: &mut Canvas<'_>, values: &[f64], unit: Unit) {
     let (width, height) = (canvas.width(), canvas.height());
     let finite = || values.iter().copied().filter(|v| v.is_finite());
     let (low, high) = (
@@ -65,9 +66,16 @@ pub(crate) fn draw_profile(canvas: &mut Canvas<'_>, values: &[f64]) {
     if width < 10 || height == 0 || low > high {
         return;
     }
-    canvas.field(0, 0, 7, &number(high), Align::Right, Role::Dim);
+    canvas.field(0, 0, 7, &quantity::within(high, unit, 7), Align::Right, Role::Dim);
     if height > 1 {
-        canvas.field(0, height - 1, 7, &number(low), Align::Right, Role::Dim);
+        canvas.field(
+            0,
+            height - 1,
+            7,
+            &quantity::within(low, unit, 7),
+            Align::Right,
+            Role::Dim,
+        );
     }
     let plot = usize::from(width - 8);
     let columns = values.len().min(plot);
@@ -119,10 +127,12 @@ mod tests {
     #[test]
     fn a_profile_spans_its_height() {
         let lines = picture(20, 3, Caps::default(), |c| {
-            draw_profile(c, &[0.0, 1.0, 2.0, 3.0, f64::NAN]);
+            draw_profile(c, &[0.0, 1.0, 2.0, 3.0, f64::NAN], Unit::PLAIN);
         });
         assert!(lines[0].contains('█') && lines[2].contains('▁'), "{lines:?}");
-        picture(20, 3, Caps::default(), |c| draw_profile(c, &[f64::MAX, f64::MIN]));
-        picture(3, 1, Caps::default(), |c| draw_profile(c, &[]));
+        picture(20, 3, Caps::default(), |c| {
+            draw_profile(c, &[f64::MAX, f64::MIN], Unit::PLAIN);
+        });
+        picture(3, 1, Caps::default(), |c| draw_profile(c, &[], Unit::PLAIN));
     }
 }

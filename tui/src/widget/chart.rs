@@ -1,5 +1,7 @@
 //! The chart: layers over one time axis, on a braille raster.
 
+use sla_domain::{Unit, quantity};
+
 use super::canvas::{Align, Canvas};
 use super::raster::Raster;
 use super::ticks::{time_ticks, value_ticks};
@@ -52,6 +54,8 @@ pub(crate) struct Chart {
     pub(crate) now_ms: Option<i64>,
     /// The crosshair.
     pub(crate) cursor_ms: Option<i64>,
+    /// What the values are measured in.
+    pub(crate) unit: Unit,
     pub(crate) zone: Zone,
     /// From then on nothing could be read: hatched, Unix milliseconds.
     pub(crate) stale_ms: Option<i64>,
@@ -91,6 +95,7 @@ impl Chart {
             layers: Vec::new(),
             now_ms: None,
             cursor_ms: None,
+            unit: Unit::PLAIN,
             zone,
             stale_ms: None,
             violated: Vec::new(),
@@ -130,7 +135,7 @@ impl Chart {
         for layer in &self.layers {
             self.draw_layer(layer, &scale, &mut raster);
         }
-        draw_value_axis(canvas, &scale, label, rows);
+        draw_value_axis(canvas, (&scale, self.unit), label, rows);
         self.draw_time_axis(canvas, label, columns, rows);
         let mut plot = canvas.part(label + 1, 0, columns, rows);
         self.draw_marks(&mut plot, &scale, &raster, columns, rows);
@@ -372,9 +377,9 @@ impl Chart {
                     let near = extents.iter().min_by_key(|e| (e.time_ms - time_ms).abs());
                     if let Some(e) = near.filter(|e| (e.time_ms - time_ms).abs() <= width) {
                         parts.push(if e.min == e.max {
-                            number(e.last)
+                            number(e.last, self.unit)
                         } else {
-                            format!("{} to {}", number(e.min), number(e.max))
+                            format!("{} to {}", number(e.min, self.unit), number(e.max, self.unit))
                         });
                     }
                 }
@@ -384,7 +389,11 @@ impl Chart {
                 } => {
                     let near = points.iter().min_by_key(|(t, _, _)| (t - time_ms).abs());
                     if let Some((_, low, high)) = near.filter(|(t, _, _)| (t - time_ms).abs() <= width.max(60_000)) {
-                        parts.push(format!("95 % expected in [{}, {}]", number(*low), number(*high)));
+                        parts.push(format!(
+                            "95 % expected in [{}, {}]",
+                            number(*low, self.unit),
+                            number(*high, self.unit)
+                        ));
                     }
                 }
                 Layer::Band {
@@ -393,7 +402,7 @@ impl Chart {
                 } => {
                     let near = points.iter().min_by_key(|(t, _, _)| (t - time_ms).abs());
                     if let Some((_, low, high)) = near.filter(|(t, _, _)| (t - time_ms).abs() <= width.max(60_000)) {
-                        usual = format!("  usual {} to {}", number(*low), number(*high));
+                        usual = format!("  usual {} to {}", number(*low, self.unit), number(*high, self.unit));
                     }
                 }
                 _ => {}
@@ -410,7 +419,7 @@ impl Chart {
     }
 }
 
-fn draw_value_axis(canvas: &mut Canvas<'_>, scale: &Scale, label: u16, rows: u16) {
+fn draw_value_axis(canvas: &mut Canvas<'_>, (scale, unit): (&Scale, Unit), label: u16, rows: u16) {
     for row in 0..rows {
         canvas.glyph(label, row, '│', Role::Border);
     }
@@ -418,7 +427,14 @@ fn draw_value_axis(canvas: &mut Canvas<'_>, scale: &Scale, label: u16, rows: u16
     for tick in value_ticks(scale.low, scale.high, wanted) {
         let y = scale.y(tick) / 4;
         if (0..i32::from(rows)).contains(&y) {
-            canvas.field(0, y as u16, label, &number(tick), Align::Right, Role::Dim);
+            canvas.field(
+                0,
+                y as u16,
+                label,
+                &quantity::within(tick, unit, usize::from(label)),
+                Align::Right,
+                Role::Dim,
+            );
             canvas.glyph(label, y as u16, '┤', Role::Border);
         }
     }

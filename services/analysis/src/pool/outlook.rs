@@ -17,8 +17,10 @@ const CONFIDENT_SPAN_S: f64 = 3_600.0;
 const CONFIDENT_SLOTS: usize = 30;
 /// Probability below which no time of a first crossing is told.
 const TELLING: f64 = 0.01;
-/// Experts named in an answer.
+/// Experts named in an answer …
 const NAMED: usize = 4;
+/// … if they have at least this share of it.
+const NAMED_FROM: f64 = 0.01;
 
 /// Forecasts the series: probabilities, first crossings and bands for every horizon and threshold of the question.
 ///
@@ -119,7 +121,10 @@ impl Futures {
             low_confidence: self.is_doubtful(),
             constant: self.ground.constant,
             changed_ms: self.ground.changed_ms(),
-            method: method(&self.weights_for(self.longest())),
+            method: method(
+                &self.weights_for(self.longest()),
+                std::array::from_fn(|expert| !self.paths.of(expert).is_empty()),
+            ),
         })
     }
 
@@ -221,13 +226,40 @@ struct Growth {
     experts: [f64; EXPERTS],
 }
 
-fn method(weights: &[f64; EXPERTS]) -> String {
-    let mut order: Vec<usize> = (0..EXPERTS).collect();
+/// The experts that drew paths, by the weight they really have; those below a hundredth are not named.
+fn method(weights: &[f64; EXPERTS], drawn: [bool; EXPERTS]) -> String {
+    let present: f64 = (0..EXPERTS).filter(|&i| drawn[i]).map(|i| weights[i]).sum();
+    let share = |i: usize| weights[i] / present;
+    let mut order: Vec<usize> = (0..EXPERTS).filter(|&i| drawn[i] && share(i) >= NAMED_FROM).collect();
     order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
+    if order.is_empty() {
+        // Nobody who drew has a weight: all paths count alike.
+        return "pool: all paths alike".to_owned();
+    }
     let mut text = String::from("pool:");
     for &i in order.iter().take(NAMED) {
-        let _ = write!(text, " {} {:.2}", NAMES[i], weights[i]); // writing to a String cannot fail
+        let _ = write!(text, " {} {:.2}", NAMES[i], share(i)); // writing to a String cannot fail
     }
-    text.push_str(" …");
+    if order.len() > NAMED {
+        text.push_str(" …");
+    }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_drew_is_named_and_shares_add_up() {
+        let mut weights = [0.0; EXPERTS];
+        (weights[0], weights[1], weights[2]) = (0.5, 0.25, 0.25);
+        let mut drawn = [true; EXPERTS];
+        drawn[0] = false;
+        assert_eq!(
+            method(&weights, drawn),
+            format!("pool: {} 0.50 {} 0.50", NAMES[1], NAMES[2])
+        );
+        assert_eq!(method(&weights, [false; EXPERTS]), "pool: all paths alike");
+    }
 }

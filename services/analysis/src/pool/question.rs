@@ -25,7 +25,9 @@ pub enum PoolError {
         values: usize,
     },
     /// Too few finite samples.
-    #[error("{samples} finite samples: a forecast needs at least {needed}; wait for more history or widen the window")]
+    #[error(
+        "too few finite samples ({samples}): at least {needed} are needed; wait for more history or widen the window"
+    )]
     TooShort {
         /// Finite samples present.
         samples: usize,

@@ -141,6 +141,8 @@ pub struct TrackRecord {
     pub violations: u64,
     /// Of these, how many were right: probability ≥ 0.5 and left, or < 0.5 and not left.
     pub right: u64,
+    /// Of these, how many were made in hindsight, over stored history; counted by the caller and not part of [`Self::to_flat`].
+    pub hindsight: u64,
     /// Sum of our Brier scores.
     pub brier_sum: f64,
     /// One record per entry of [`Rival::ALL`].
@@ -268,7 +270,7 @@ impl TrackRecord {
 }
 
 impl fmt::Display for TrackRecord {
-    /// `right 41 of 50; better than last value (Brier 0.08 against 0.12)`; below the floor `unproven (12 scored, 1 violation)`.
+    /// `better than last value (Brier 0.08 against 0.12, 50 scored)`; below the floor `unproven (12 scored, 1 violation)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let against = self.against(Rival::LastValue);
         match self.verdict() {
@@ -277,14 +279,17 @@ impl fmt::Display for TrackRecord {
                 write!(f, "unproven ({scored} scored, {violations} violation{s})")
             }
             Verdict::Proven | Verdict::Withheld => {
-                write!(f, "right {} of {}; ", self.right, self.scored)?;
                 let word = match against.interval() {
                     Some((_, high)) if high < 0.0 => "better than",
                     Some((low, _)) if low > 0.0 => "worse than",
                     _ => "about as good as",
                 };
                 let (ours, theirs) = (self.brier().unwrap_or(0.0), against.brier().unwrap_or(0.0));
-                write!(f, "{word} last value (Brier {ours:.2} against {theirs:.2})")
+                let scored = self.scored;
+                write!(
+                    f,
+                    "{word} last value (Brier {ours:.2} against {theirs:.2}, {scored} scored)"
+                )
             }
         }
     }

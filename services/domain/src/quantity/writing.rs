@@ -39,8 +39,23 @@ pub fn exact(value: f64, unit: Unit) -> String {
         .unwrap_or_else(|| bare(value))
 }
 
-/// Digits only, in the value's own unit.
-fn bare(value: f64) -> String {
+/// The same in at most `columns` characters: a number that is cut would be another number, so it loses digits instead, then
+/// its unit; where not even that fits, `#` says so.
+pub fn within(value: f64, unit: Unit, columns: usize) -> String {
+    let fits = |text: &String| text.chars().count() <= columns;
+    let shorter = (1..SHORT_DIGITS).rev().map(|digits| written(value, unit, digits, ""));
+    std::iter::once(tight(value, unit))
+        .chain(shorter)
+        .chain([written(value, Unit::PLAIN, 1, "")])
+        .find(fits)
+        .unwrap_or_else(|| "#".repeat(columns))
+}
+
+/// Digits only, in the value's own unit: for files that programs read. Non-numbers are `–`.
+pub fn bare(value: f64) -> String {
+    if !value.is_finite() {
+        return NO_NUMBER.to_owned();
+    }
     if value != 0.0 && !(1e-4..1e15).contains(&value.abs()) {
         format!("{value:e}")
     } else {
@@ -183,6 +198,23 @@ mod tests {
         }
         assert_eq!(tight(8.08e9, unit("a_bytes")), "8.08GB");
         assert_eq!(tight(0.992, unit("a_ratio")), "99.2%");
+    }
+
+    #[test]
+    fn a_number_is_never_cut() {
+        let bytes = unit("a_bytes");
+        for (value, unit, columns, text) in [
+            (8.08e9, bytes, 8, "8.08GB"),
+            (8.08e9, bytes, 5, "8.1GB"),
+            (8.08e9, bytes, 3, "8GB"),
+            (8.08e9, bytes, 2, "8G"),
+            (8.08e9, bytes, 1, "#"),
+            (-1.234e-9, Unit::PLAIN, 6, "-1e-9"),
+            (1.82, Unit::PLAIN, 6, "1.82"),
+            (f64::NAN, bytes, 1, "–"),
+        ] {
+            assert_eq!(within(value, unit, columns), text, "{value} in {columns}");
+        }
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::time::Instant;
 use color_eyre::eyre::Report;
 use serde_json::{Value, json};
 use sla_analysis::backtest::{self, BacktestError, Bounds, Method, MethodRow, Plan};
-use sla_analysis::pool::{History, MAX_HORIZON_STEPS};
+use sla_analysis::pool::{History, MAX_HISTORY_SLOTS, MAX_HORIZON_STEPS};
+use sla_analysis::scoring::CalibrationBin;
 use sla_analysis::seasonality;
-use sla_domain::{Invalid, SafeText, Unit, duration, quantity};
+use sla_domain::{Invalid, SafeText, Unit, duration, instant, quantity};
 use sla_views::Seconds;
 
 use super::Session;
@@ -83,6 +84,8 @@ fn methods(names: &[String]) -> Result<Vec<Method>, Invalid> {
 /// A backtest, or why there is none.
 struct Outcome<'a> {
     series: &'a Measured,
+    /// What was asked for, milliseconds; forecasts go by whole steps.
+    horizon_ms: i64,
     history: Option<History>,
     report: Result<backtest::Report, String>,
 }
@@ -132,6 +135,7 @@ fn run<'a>(series: &'a Measured, methods: &[Method], horizon_ms: i64) -> Result<
         Err(error) => {
             return Ok(Outcome {
                 series,
+                horizon_ms,
                 history: None,
                 report: Err(error.to_string()),
             });
@@ -155,6 +159,7 @@ fn run<'a>(series: &'a Measured, methods: &[Method], horizon_ms: i64) -> Result<
     };
     Ok(Outcome {
         series,
+        horizon_ms,
         history: Some(history),
         report,
     })
@@ -217,7 +222,7 @@ impl Outcome<'_> {
             })
         });
         let calibration = ours(report).map(|row| row.calibration.as_slice()).unwrap_or_default();
-        let calibration: Vec<Value> = calibration
+        let calibration: Vec<Value> = merged(calibration)
             .iter()
             .map(|bin| {
                 json!({
@@ -250,18 +255,13 @@ impl Outcome<'_> {
                 return out;
             }
         };
-        let span_ms = self
-            .history
-            .as_ref()
-            .map_or(0, |history| (history.span_s() * 1000.0) as i64);
         let _ = write!(
             out,
-            "{} of history every {}; {} origins, each asked for the next {}; {} of {} outcomes left their threshold\n\
+            "{}\n{} origins in its second half, each asked for the next {}; {} of {} outcomes left their threshold\n\
              (thresholds: the {} quantiles of what lay before each origin; nothing later was seen)\n\n",
-            duration::format_short_ms(span_ms),
-            duration::format_ms(self.series.step_ms),
+            self.part(),
             report.origins,
-            duration::format_ms(report.horizon_ms),
+            self.horizon(report.horizon_ms),
             report.violations,
             report.outcomes,
             QUANTILES.map(|q| q.to_string()).join(", "),
@@ -309,12 +309,11 @@ impl Outcome<'_> {
         out.push_str(&table(&head, &rows));
         if let Some(ours) = ours(report) {
             out.push_str("\ncalibration of ours: how often it happened, where it was said\n");
-            let rows: Vec<Vec<String>> = ours
-                .calibration
+            let rows: Vec<Vec<String>> = merged(&ours.calibration)
                 .iter()
                 .map(|bin| {
                     vec![
-                        format!("{:.0}–{:.0} %", bin.lowest * 100.0, bin.highest * 100.0),
+                        label(bin),
                         format!("{:.1} %", bin.said * 100.0),
                         format!("{:.1} %", bin.observed * 100.0),
                         bin.count.to_string(),
@@ -325,6 +324,78 @@ impl Outcome<'_> {
             let _ = writeln!(out, "track record: {}", report.record);
         }
         out
+    }
+}
+
+/// Neighbouring bins that read the same are one: a forecaster that mostly says 0 fills several.
+fn merged(bins: &[CalibrationBin]) -> Vec<CalibrationBin> {
+    let mut out: Vec<CalibrationBin> = Vec::new();
+    for bin in bins {
+        match out.last_mut().filter(|last| label(last) == label(bin)) {
+            Some(last) => {
+                let (a, b) = (last.count as f64, bin.count as f64);
+                last.said = (last.said * a + bin.said * b) / (a + b);
+                last.observed = (last.observed * a + bin.observed * b) / (a + b);
+                last.highest = bin.highest;
+                last.count += bin.count;
+            }
+            None => out.push(*bin),
+        }
+    }
+    out
+}
+
+fn label(bin: &CalibrationBin) -> String {
+    format!("{:.0}–{:.0} %", bin.lowest * 100.0, bin.highest * 100.0)
+}
+
+impl Outcome<'_> {
+    /// Which part of what was given is used, and why not all of it.
+    fn part(&self) -> String {
+        let Some(history) = &self.history else {
+            return String::new();
+        };
+        let times = &self.series.samples.times_ms;
+        let span_ms = (history.span_s() * 1000.0) as i64;
+        let from_ms = history.last_ms.saturating_sub(span_ms);
+        let mut out = format!(
+            "used: {} to {}, {} every {}",
+            instant::format_ms(from_ms),
+            instant::format_ms(history.last_ms),
+            duration::format_short_ms(span_ms),
+            duration::format_ms(history.step_ms),
+        );
+        if let Some(first_ms) = times.first().filter(|first| **first < from_ms - history.step_ms) {
+            let given = instant::format_ms(*first_ms);
+            let _ = write!(
+                out,
+                "; given from {given} on, but no forecast looks back more than {MAX_HISTORY_SLOTS} steps"
+            );
+        }
+        if history.skipped_samples > 0 {
+            let _ = write!(
+                out,
+                "; {} samples that are no numbers left out",
+                history.skipped_samples
+            );
+        }
+        if history.repeated_samples > 0 {
+            let _ = write!(out, "; {} samples only repeat the one before", history.repeated_samples);
+        }
+        out
+    }
+
+    /// The horizon, and why it is not the one that was asked for.
+    fn horizon(&self, used_ms: i64) -> String {
+        let used = duration::format_ms(used_ms);
+        if used_ms == self.horizon_ms {
+            return used;
+        }
+        let (asked, step) = (
+            duration::format_ms(self.horizon_ms),
+            duration::format_ms(self.series.step_ms),
+        );
+        format!("{used} ({asked} in whole steps of {step}, the usual distance of its samples)")
     }
 }
 

@@ -4,7 +4,7 @@ mod bound;
 pub(super) mod tasks;
 
 use color_eyre::eyre::Report;
-use sla_domain::{Invalid, Unit, duration, instant, quantity};
+use sla_domain::{Invalid, Unit, duration, instant, likelihood, quantity};
 use sla_proto::convert;
 use sla_proto::violation::v1::{
     EvaluateRequest, FutureRow, ListFutureViolationsRequest, ObjectiveStatus, Outlook, Trust,
@@ -155,9 +155,8 @@ fn chance(outlook: &Outlook) -> String {
     match outlook.probability {
         None if trust == Trust::Withheld => "withheld".to_owned(),
         None => "–".to_owned(),
-        // Under an hour of history nobody knows the second digit.
-        Some(p) if outlook.low_confidence => format!("~{} %", (p * 10.0).round() * 10.0),
-        Some(p) => format!("{:.0} %", p * 100.0),
+        Some(p) if outlook.low_confidence => likelihood::coarse(p),
+        Some(p) => likelihood::fine(p),
     }
 }
 

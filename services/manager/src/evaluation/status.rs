@@ -4,7 +4,7 @@ use sla_domain::evaluation::Evaluation;
 use sla_domain::merge::Merged;
 use sla_domain::range::Side;
 use sla_domain::state::{RiskReason, State};
-use sla_domain::{Labels, Samples};
+use sla_domain::{Labels, Samples, likelihood};
 use sla_proto::convert::{millis, timestamp};
 use sla_proto::series::v1::Point;
 use sla_proto::violation::v1 as pb;
@@ -131,7 +131,7 @@ pub fn why(judged: &JudgedSeries, at_ms: i64, horizon_ms: i64) -> String {
         },
         (State::AtRisk, Some(RiskReason::Forecast { probability })) => format!(
             "{} to leave the range within {}",
-            wording::percent(probability),
+            likelihood::fine(probability),
             sla_domain::duration::format_short_ms(horizon_ms)
         ),
         (State::NoData, _) => match judged.longest().and_then(|longest| longest.reading.newest) {

@@ -58,13 +58,14 @@ pub fn outcome(samples: &Samples, judgement: &Judgement, made_ms: i64, horizon_m
 /// Takes a scored forecast into a record; one without an outcome changes nothing.
 pub fn add(record: &mut TrackRecord, forecast: &ScoredForecast) {
     let Some(violated) = forecast.left else { return };
-    record.score(&Scored {
+    let taken = record.score(&Scored {
         probability: forecast.probability,
         last_value: forecast.last_value_probability,
         base_rate: Some(forecast.base_rate_probability),
         arima: forecast.arima_probability,
         violated,
     });
+    record.hindsight += u64::from(taken && forecast.backtest);
     if let (Some(low), Some(high), Some(value)) = (forecast.band_low, forecast.band_high, forecast.value) {
         let loss = f64::midpoint(pinball(BAND.0, low, value), pinball(BAND.1, high, value));
         record.score_band(covers(low, high, value), loss);
@@ -107,21 +108,44 @@ pub fn message(record: &TrackRecord) -> pb::TrackRecord {
         brier_base_rate: record.against(Rival::BaseRate).brier(),
         brier_arima: record.against(Rival::Arima).brier(),
         coverage_95: record.coverage(),
+        hindsight: u32::try_from(record.hindsight).unwrap_or(u32::MAX),
         text: words(record),
     }
 }
 
-/// `58 of 61, better than last value`, `unproven (12 scored, 1 violations)`, `withheld: worse than last value`.
+/// A new objective's record begins with what its forecasts would have been over the stored history, and that is said.
+fn seeded(record: &TrackRecord) -> String {
+    match record.hindsight {
+        0 => String::new(),
+        all if all == record.scored => ", all over stored history".to_owned(),
+        some => format!(", {some} of them over stored history"),
+    }
+}
+
+/// The share of the error of `as it is now` that the forecasts avoided; `None` where that made no error.
+fn skill(record: &TrackRecord) -> Option<f64> {
+    let (own, rival) = (record.brier()?, record.against(Rival::LastValue).brier()?);
+    (rival > 0.0).then(|| 1.0 - own / rival)
+}
+
+/// `42 % better than last value (61 scored)`, `unproven (12 scored, 1 violations)`, `withheld: worse than last value`.
 pub fn words(record: &TrackRecord) -> String {
     match record.verdict() {
-        Verdict::Unproven { scored, violations } => format!("unproven ({scored} scored, {violations} violations)"),
-        Verdict::Withheld => format!("withheld: worse than last value ({} scored)", record.scored),
+        Verdict::Unproven { scored, violations } => {
+            format!("unproven ({scored} scored, {violations} violations{})", seeded(record))
+        }
+        Verdict::Withheld => format!(
+            "withheld: worse than last value ({} scored{})",
+            record.scored,
+            seeded(record)
+        ),
         Verdict::Proven => {
-            let compared = match record.against(Rival::LastValue).interval() {
-                Some((_, high)) if high < 0.0 => "better than last value",
-                _ => "as good as last value",
+            // Not how often it was right: of what hardly ever leaves its range everything is.
+            let compared = match (record.against(Rival::LastValue).interval(), skill(record)) {
+                (Some((_, high)), Some(skill)) if high < 0.0 => format!("{:.0} % better than", skill * 100.0),
+                _ => "as good as".to_owned(),
             };
-            format!("{} of {}, {compared}", record.right, record.scored)
+            format!("{compared} last value ({} scored{})", record.scored, seeded(record))
         }
     }
 }
@@ -204,7 +228,7 @@ mod tests {
             (pb::Trust::Proven, 40, 8)
         );
         assert!(
-            proven.text.starts_with("40 of 40, better than last value"),
+            proven.text == "95 % better than last value (40 scored)",
             "{}",
             proven.text
         );

@@ -3,14 +3,16 @@
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
-use sla_domain::SafeText;
+use sla_domain::quantity::bare;
+use sla_domain::{SafeText, Unit};
+use sla_proto::objective::v1::AllowedRange;
 use sla_proto::series::v1::Series;
 use sla_proto::violation::v1 as violation;
 
 use crate::context::list::{Row, by_number};
 use crate::context::wire::{self, State};
 use crate::filter::{Filterable, Value};
-use crate::format::{exact, iso};
+use crate::format::iso;
 use crate::screens::trust;
 
 /// Sort columns, in the order of [`Row::compare`]: as the server ranks them, then by column.
@@ -28,6 +30,9 @@ pub(crate) struct FutureRow {
     haystack: String,
     pub(crate) series: Series,
     pub(crate) range: String,
+    pub(crate) limits: AllowedRange,
+    /// What its values are measured in.
+    pub(crate) unit: Unit,
     pub(crate) state: State,
     pub(crate) why: SafeText,
     pub(crate) now: Option<f64>,
@@ -42,6 +47,7 @@ impl FutureRow {
         let series = status.series.unwrap_or_default();
         let name = wire::objective_name(&objective);
         let labels = wire::series_labels(&series);
+        let unit = wire::unit_of(&series, status.rate);
         let mut key = row.set_id.clone().into_bytes();
         key.extend_from_slice(objective.id.as_bytes());
         key.extend_from_slice(&series.id);
@@ -52,7 +58,9 @@ impl FutureRow {
             haystack: format!("{name} {}", SafeText::new(&wire::series_promql(&series))),
             name,
             labels,
-            range: wire::range_text(objective.range.as_ref()),
+            limits: objective.range.unwrap_or_default(),
+            range: wire::range_text(objective.range.as_ref(), unit),
+            unit,
             state,
             why: SafeText::new(&status.why),
             now: status.last.map(|p| p.value),
@@ -81,8 +89,8 @@ impl Filterable for FutureRow {
         match name {
             "state" => Some(Value::Ranked(self.state.ranked().0, self.state.ranked().1)),
             "name" => Some(Value::Text(self.name.as_str())),
-            "p" => self.outlook.probability.map(|p| Value::Number(p * 100.0)),
-            "now" => self.now.map(Value::Number),
+            "p" => self.outlook.probability.map(Value::share),
+            "now" => self.now.map(|now| Value::Number(now, self.unit)),
             label => self
                 .series
                 .labels
@@ -115,7 +123,7 @@ pub(crate) fn export(rows: &[&FutureRow], csv: bool) -> String {
         let mut out = String::from("objective,series,state,probability,first_crossing,now,end,trust\n");
         for row in rows {
             let quote = |text: &str| text.replace('"', "\"\"");
-            let number = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(String::new, exact);
+            let number = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(String::new, bare);
             let _ = writeln!(
                 out,
                 "\"{}\",\"{}\",{},{},{},{},{},{}",

@@ -1,12 +1,14 @@
 //! Drawing the future screen.
 
+use sla_domain::{Unit, quantity};
 use sla_proto::violation::v1::Trust;
 
 use super::FutureScreen;
 use super::rows::{FutureRow, SORTS};
 use crate::context::Context;
 use crate::context::wire::{self, Mark};
-use crate::format::{duration, maybe, number};
+use crate::format::{duration, number};
+use crate::screens::instance::{self, Instance};
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::screens::trust;
 use crate::theme::Role;
@@ -31,6 +33,35 @@ impl FutureScreen {
     }
 
     pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (table, beside) = instance::split(canvas.width());
+        self.draw_table(cx, &mut canvas.part(0, 0, table, canvas.height()));
+        if beside > 0 {
+            self.draw_beside(cx, &mut canvas.part(table, 0, beside, canvas.height()));
+        }
+    }
+
+    /// The chosen row in words, and below them its last hour with what is expected.
+    fn draw_beside(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        let words = self.draw_words(cx, &mut canvas.part(1, 0, width.saturating_sub(1), height));
+        let Some(row) = self.current().filter(|_| height > words + 4) else {
+            return;
+        };
+        let instance = Instance {
+            series: &row.series,
+            range: &row.limits,
+            unit: row.unit,
+            outlook: Some(&row.outlook),
+            violated: Vec::new(),
+        };
+        self.chart.draw(
+            cx,
+            &mut canvas.part(1, words + 1, width - 1, height - words - 1),
+            &instance,
+        );
+    }
+
+    fn draw_table(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         let columns = self.columns.shown();
         let placed = self.placed(&columns, width);
@@ -66,16 +97,19 @@ impl FutureScreen {
                 draw_cell(cx, &mut body, row, (&columns[column], short), (x, y as u16, w));
             }
         }
-        self.draw_words(cx, &mut canvas.rows(height.saturating_sub(words), words));
+        if words > 0 {
+            self.draw_words(cx, &mut canvas.rows(height.saturating_sub(words), words));
+        }
     }
 
-    fn draw_words(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+    /// Returns how many rows the words took.
+    fn draw_words(&self, cx: &Context, canvas: &mut Canvas<'_>) -> u16 {
         let (width, height) = (canvas.width(), canvas.height());
         if let Some(stale) = stale_words(cx, &self.rows) {
             canvas.field(1, 0, width.saturating_sub(2), &stale, Align::Left, Role::Error);
-            return;
+            return 1;
         }
-        let Some(row) = self.current() else { return };
+        let Some(row) = self.current() else { return 0 };
         let outlook = &row.outlook;
         let mut lines = Vec::new();
         let horizon = wire::span_ms(outlook.horizon.as_ref()).unwrap_or_else(|| cx.horizon_ms());
@@ -103,12 +137,12 @@ impl FutureScreen {
         }
         if let Some(last) = outlook.fan.last() {
             lines.push(format!(
-                "at the end: median {}, 50 % [{}, {}], 95 % [{}, {}]",
-                number(last.median),
-                number(last.low_50),
-                number(last.high_50),
-                number(last.low_95),
-                number(last.high_95)
+                "at the end, by the pool: median {}, 50 % [{}, {}], 95 % [{}, {}]",
+                number(last.median, row.unit),
+                number(last.low_50, row.unit),
+                number(last.high_50, row.unit),
+                number(last.low_95, row.unit),
+                number(last.high_95, row.unit)
             ));
         }
         if !outlook.predicted_outside.is_empty() {
@@ -117,7 +151,7 @@ impl FutureScreen {
                 .iter()
                 .map(|p| {
                     let when = wire::ms(p.time.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
-                    format!("{when} {} ({})", number(p.value), wire::side_word(p.side()))
+                    format!("{when} {} ({})", number(p.value, row.unit), wire::side_word(p.side()))
                 })
                 .collect();
             // Another method than the probability's: named, so that the two are not read as one.
@@ -136,7 +170,9 @@ impl FutureScreen {
             .iter()
             .flat_map(|l| wrap(l, usize::from(width.saturating_sub(2))))
             .collect();
-        for (y, line) in wrapped.iter().take(usize::from(height - first)).enumerate() {
+        let lines = wrapped.iter().take(usize::from(height - first));
+        let taken = first + lines.len() as u16;
+        for (y, line) in lines.enumerate() {
             canvas.text(
                 1,
                 first + y as u16,
@@ -144,12 +180,17 @@ impl FutureScreen {
                 if y == 0 { Role::Strong } else { Role::Text },
             );
         }
+        taken
     }
 }
 
 /// `6.02→5.10`.
 fn now_to_end(row: &FutureRow) -> String {
-    format!("{}→{}", maybe(row.now), maybe(row.outlook.value_at_end))
+    format!(
+        "{}→{}",
+        tight(row.now, row.unit),
+        tight(row.outlook.value_at_end, row.unit)
+    )
 }
 
 fn draw_cell(
@@ -177,7 +218,10 @@ fn draw_cell(
             Some(first) => (cx.zone.clock(first), if likely { Role::AtRisk } else { Role::Text }),
             None => ("–".to_owned(), Role::Dim),
         },
-        "NOW→END" => (now_to_end(row), Role::Text),
+        "NOW→END" => (
+            format!("{}→{}", tight(row.now, row.unit), tight(outlook.value_at_end, row.unit)),
+            Role::Text,
+        ),
         "MEDIAN" => {
             let cells: Vec<_> = outlook
                 .fan
@@ -197,4 +241,9 @@ fn draw_cell(
         ),
     };
     table::draw_cell(body, y, (x, w), &text, column, role);
+}
+
+/// As narrow as it can be told.
+fn tight(value: Option<f64>, unit: Unit) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| quantity::tight(value, unit))
 }

@@ -1,5 +1,6 @@
 //! Everything about one series: chart, statistics, shape, forecast, timings.
 
+use sla_domain::Unit;
 use sla_proto::convert as time;
 use sla_proto::result::v1::{Analysis, SeriesResult, series_result::Outcome};
 use sla_proto::retrieval::v1::{
@@ -305,6 +306,11 @@ impl Detail {
         }
     }
 
+    /// What its values are measured in, or those of its per-second rate.
+    pub(crate) fn unit(&self, rate: bool) -> Unit {
+        wire::query_unit(Some(&self.query), true).rated(rate)
+    }
+
     /// The chart with everything that is known drawn over it.
     pub(crate) fn build_chart(&self, cx: &Context) -> Chart {
         let now = cx.data_now_ms();
@@ -317,11 +323,12 @@ impl Detail {
         }
         let samples_until = until;
         layers.extend(self.usual.band(&self.series_id, after, until));
+        let unit = self.unit(drawn.is_some_and(|chart| chart.rate));
         if let Some(agreed) = cx.agreed.get(&self.series_id) {
             let bound = |value: Option<f64>, word: &str| {
                 value.map(|value| Layer::Bound {
                     value,
-                    label: format!("{word} {}", crate::format::number(value)),
+                    label: format!("{word} {}", crate::format::number(value, unit)),
                 })
             };
             layers.extend(bound(agreed.range.min, "min"));
@@ -346,6 +353,7 @@ impl Detail {
             cursor_ms: self.cursor_ms,
             stale_ms: samples::stale_from(cx, &self.chart, after, samples_until),
             violated: self.violated(cx),
+            unit,
             ..Chart::empty(after, until, cx.zone)
         }
     }

@@ -1,12 +1,13 @@
 //! Drawing one series.
 
+use sla_domain::{Unit, quantity};
 use sla_proto::result::v1::{Analysis, ForecastLine, WindowStatistics};
 use std::fmt::Write as _;
 
 use super::detail::{Detail, Page};
 use crate::context::Context;
 use crate::context::wire::{self, Mark};
-use crate::format::{duration, maybe, millis, number};
+use crate::format::{duration, maybe, maybe_in, millis, number};
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::screens::trust;
 use crate::theme::Role;
@@ -43,9 +44,9 @@ impl Detail {
                         body.field(1, 1, width, &format!("not computed: {why}"), Align::Left, Role::NoData);
                     }
                     Ok(analysis) => match page {
-                        Page::Statistics => draw_statistics(analysis, &mut body),
-                        Page::Shape => draw_shape(analysis, &mut body),
-                        Page::Forecast => draw_forecast(cx, analysis, &mut body),
+                        Page::Statistics => draw_statistics(analysis, self.unit(false), &mut body),
+                        Page::Shape => draw_shape(analysis, self.unit(analysis.rate.is_some()), &mut body),
+                        Page::Forecast => draw_forecast(cx, (analysis, self), &mut body),
                         Page::Timings | Page::Chart => self.draw_timings(&mut body),
                     },
                 }
@@ -115,7 +116,8 @@ impl Detail {
             return "no agreement about this series (a adds it to an SLA set)".to_owned();
         };
         let state = wire::State::of(series.state());
-        let range = wire::range_text(objective.objective.as_ref().and_then(|o| o.range.as_ref()));
+        let unit = self.unit(series.rate);
+        let range = wire::range_text(objective.objective.as_ref().and_then(|o| o.range.as_ref()), unit);
         let mark = Mark::of(state, series.outlook.as_ref());
         let mut out = format!("{} {} {range}", mark.glyph, mark.word);
         if let Some(open) = &series.open {
@@ -124,7 +126,7 @@ impl Detail {
                 out,
                 " since {since} ({}) worst {}",
                 duration(open.duration_ms),
-                number(open.worst)
+                number(open.worst, unit)
             );
         } else if !series.why.is_empty() {
             out = format!("{} {range}: {}", mark.glyph, wire::with_reason(mark.word, &series.why));
@@ -141,6 +143,7 @@ impl Detail {
             return String::new();
         };
         let windows = figures(analysis).1;
+        let unit = self.unit(analysis.rate.is_some());
         let Some(window) = windows
             .iter()
             .find(|w| w.window_ms == cx.window_ms())
@@ -156,11 +159,11 @@ impl Detail {
         format!(
             "{}: min {} mean {} max {} std {} p95 {} n {}{history}",
             duration(window.window_ms),
-            maybe(window.min),
-            maybe(window.mean),
-            maybe(window.max),
-            maybe(window.std),
-            maybe(window.p95),
+            maybe(window.min, unit),
+            maybe(window.mean, unit),
+            maybe(window.max, unit),
+            maybe(window.std, unit),
+            maybe(window.p95, unit),
             window.n
         )
     }
@@ -228,9 +231,9 @@ fn figures(analysis: &Analysis) -> (&'static str, &[WindowStatistics]) {
     }
 }
 
-fn draw_statistics(analysis: &Analysis, canvas: &mut Canvas<'_>) {
+fn draw_statistics(analysis: &Analysis, unit: Unit, canvas: &mut Canvas<'_>) {
     let mut y = 0;
-    let mut table = |title: &str, windows: &[WindowStatistics]| {
+    let mut table = |title: &str, windows: &[WindowStatistics], unit: Unit| {
         canvas.text(1, y, title, Role::Title);
         canvas.text(
             1,
@@ -247,7 +250,14 @@ fn draw_statistics(analysis: &Analysis, canvas: &mut Canvas<'_>) {
                 .into_iter()
                 .enumerate()
             {
-                canvas.field(21 + at as u16 * 8, y, 7, &maybe(value), Align::Right, Role::Text);
+                canvas.field(
+                    21 + at as u16 * 8,
+                    y,
+                    7,
+                    &maybe_in(value, unit, 7),
+                    Align::Right,
+                    Role::Text,
+                );
             }
             if w.spanned_ms < w.window_ms / 10 * 9 {
                 canvas.text(
@@ -266,12 +276,13 @@ fn draw_statistics(analysis: &Analysis, canvas: &mut Canvas<'_>) {
         table(
             &format!("per-second rate over {}", duration(rate.over_ms)),
             &rate.windows,
+            unit.rated(true),
         );
     }
-    table("raw values", &analysis.windows);
+    table("raw values", &analysis.windows, unit);
 }
 
-fn draw_shape(analysis: &Analysis, canvas: &mut Canvas<'_>) {
+fn draw_shape(analysis: &Analysis, unit: Unit, canvas: &mut Canvas<'_>) {
     let (width, height) = (canvas.width(), canvas.height());
     let Some(metadata) = &analysis.metadata else {
         canvas.text(1, 0, "metadata were not computed", Role::Dim);
@@ -359,17 +370,18 @@ fn draw_shape(analysis: &Analysis, canvas: &mut Canvas<'_>) {
     }
     if let Some(s) = season.filter(|_| with_season) {
         canvas.text(half + 1, y, "one season", Role::Dim);
-        bars::draw_profile(&mut canvas.part(half, y + 1, width - half, rest), &s.pattern);
+        bars::draw_profile(&mut canvas.part(half, y + 1, width - half, rest), &s.pattern, unit);
     }
 }
 
-fn draw_forecast(cx: &Context, analysis: &Analysis, canvas: &mut Canvas<'_>) {
+fn draw_forecast(cx: &Context, (analysis, detail): (&Analysis, &Detail), canvas: &mut Canvas<'_>) {
     let width = canvas.width();
     let Some(forecast) = &analysis.forecast else {
         canvas.text(1, 0, "no forecast was computed", Role::Dim);
         return;
     };
     let of = if forecast.of_rate { ", per-second rate" } else { "" };
+    let unit = detail.unit(forecast.of_rate);
     canvas.field(
         1,
         0,
@@ -402,12 +414,23 @@ fn draw_forecast(cx: &Context, analysis: &Analysis, canvas: &mut Canvas<'_>) {
     for (at, point) in mean.points.iter().enumerate() {
         let when = wire::ms(point.time.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
         canvas.text(1, y, &when, Role::Text);
-        canvas.field(15, y, 8, &number(point.value), Align::Right, Role::Strong);
+        canvas.field(
+            15,
+            y,
+            8,
+            &maybe_in(Some(point.value), unit, 8),
+            Align::Right,
+            Role::Strong,
+        );
         canvas.field(
             25,
             y,
             20,
-            &format!("[{}, {}]", number(point.low), number(point.high)),
+            &format!(
+                "[{}, {}]",
+                quantity::tight(point.low, unit),
+                quantity::tight(point.high, unit)
+            ),
             Align::Left,
             Role::Dim,
         );
@@ -415,7 +438,7 @@ fn draw_forecast(cx: &Context, analysis: &Analysis, canvas: &mut Canvas<'_>) {
             44,
             y,
             8,
-            &maybe(min.points.get(at).map(|p| p.value)),
+            &maybe_in(min.points.get(at).map(|p| p.value), unit, 8),
             Align::Right,
             Role::Text,
         );
@@ -423,7 +446,7 @@ fn draw_forecast(cx: &Context, analysis: &Analysis, canvas: &mut Canvas<'_>) {
             53,
             y,
             8,
-            &maybe(max.points.get(at).map(|p| p.value)),
+            &maybe_in(max.points.get(at).map(|p| p.value), unit, 8),
             Align::Right,
             Role::Text,
         );

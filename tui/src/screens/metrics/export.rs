@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use sla_domain::quantity::bare;
 use sla_proto::retrieval::v1::ExportSamplesResponse;
 
 use super::rows::SeriesRow;
 use crate::context::wire::{self, Labelled as _};
-use crate::format::{exact, iso};
+use crate::format::iso;
 
 /// The table as CSV or JSON: exact numbers, times in UTC.
 pub(super) fn table(rows: &[&SeriesRow], window_ms: i64, as_of_ms: Option<i64>, csv: bool) -> String {
@@ -15,7 +16,7 @@ pub(super) fn table(rows: &[&SeriesRow], window_ms: i64, as_of_ms: Option<i64>, 
         let mut out = String::from("series,state,last,min,mean,max,std\n");
         for row in rows {
             let series = row.series.promql().replace('"', "\"\"");
-            let number = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(String::new, exact);
+            let number = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(String::new, bare);
             let _ = writeln!(
                 out,
                 "\"{series}\",{},{},{},{},{},{}",
@@ -54,7 +55,7 @@ pub(super) fn samples(samples: &ExportSamplesResponse, csv: bool) -> String {
     if csv {
         let mut out = String::from("timestamp,value\n");
         for (time, value) in pairs {
-            let _ = writeln!(out, "{},{}", iso(*time), exact(*value));
+            let _ = writeln!(out, "{},{}", iso(*time), bare(*value));
         }
         return out;
     }

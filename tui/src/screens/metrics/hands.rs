@@ -4,7 +4,7 @@ use super::rows::{SORTS, SeriesRow};
 use super::{MetricsScreen, SIDE_WIDTH_MIN};
 use crate::command::Cmd;
 use crate::context::{Context, Jump, wire};
-use crate::format::{exact, maybe};
+use crate::format::maybe;
 use crate::remembered::View;
 use crate::screens::Screen as _;
 use crate::widget::table;
@@ -81,7 +81,10 @@ impl MetricsScreen {
             let chart = detail.build_chart(cx);
             return Some(chart.reading(detail.cursor_ms.unwrap_or_else(|| cx.data_now_ms()), cx.data_now_ms()));
         }
-        self.current().filter(|_| !self.in_names())?.last.map(exact)
+        self.current()
+            .filter(|_| !self.in_names())?
+            .last
+            .map(sla_domain::quantity::bare)
     }
 
     pub(super) fn text_of_row(&self, cx: &Context) -> Option<String> {
@@ -99,11 +102,11 @@ impl MetricsScreen {
         Some(format!(
             "{}  last {}  {} min {} mean {} max {}",
             row.series.promql(),
-            maybe(row.last),
+            maybe(row.last, row.unit),
             crate::format::duration(cx.window_ms()),
-            maybe(row.min),
-            maybe(row.mean),
-            maybe(row.max)
+            maybe(row.min, row.unit),
+            maybe(row.mean, row.unit),
+            maybe(row.max, row.unit)
         ))
     }
 

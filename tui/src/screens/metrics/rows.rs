@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use sla_domain::SafeText;
+use sla_domain::{SafeText, Unit};
 use sla_proto::etl::v1::MetricName;
 use sla_proto::retrieval::v1 as retrieval;
 
@@ -22,6 +22,8 @@ pub(crate) struct SeriesRow {
     /// When that was, Unix milliseconds.
     pub(crate) last_ms: Option<i64>,
     pub(crate) rate: bool,
+    /// What its figures are measured in.
+    pub(crate) unit: Unit,
     pub(crate) spark: Box<[SparkCell]>,
     pub(crate) min: Option<f64>,
     pub(crate) mean: Option<f64>,
@@ -57,6 +59,7 @@ impl SeriesRow {
             last_ms: row.last.as_ref().and_then(|point| wire::ms(point.time.as_ref())),
             last: row.last.map(|point| point.value),
             rate: row.rate,
+            unit: wire::unit_of(&series, row.rate),
             spark,
             min: window.min,
             mean: window.mean,
@@ -98,7 +101,7 @@ impl Filterable for SeriesRow {
     }
 
     fn field(&self, name: &str) -> Option<Value<'_>> {
-        let number = |value: Option<f64>| value.map(Value::Number);
+        let number = |value: Option<f64>| value.map(|value| Value::Number(value, self.unit));
         match name {
             "state" => self.state.map(|s| Value::Ranked(s.ranked().0, s.ranked().1)),
             "name" => Some(Value::Text(self.name.as_str())),
@@ -163,7 +166,7 @@ impl Filterable for NameRow {
     fn field(&self, name: &str) -> Option<Value<'_>> {
         match name {
             "type" => Some(Value::Text(self.kind.as_str())),
-            "series" => Some(Value::Number(f64::from(self.series))),
+            "series" => Some(Value::count(u64::from(self.series))),
             "name" => Some(Value::Text(self.name.as_str())),
             _ => None,
         }

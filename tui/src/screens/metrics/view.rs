@@ -235,12 +235,15 @@ fn draw_cell(
             (short.form(row.name.as_str()).to_owned(), role)
         }
         "LABELS" => (short.form(row.labels.as_str()).to_owned(), Role::Dim),
-        "LAST" if row.stored_ms.is_some() => (maybe_in(row.last, w), Role::Dim),
-        "LAST" => (maybe_in(row.last, w), agreed.map_or(number_role, |a| a.state.role())),
-        "MIN" => (maybe_in(row.min, w), number_role),
-        "MEAN" => (maybe_in(row.mean, w), number_role),
-        "MAX" => (maybe_in(row.max, w), number_role),
-        "STD" => (maybe_in(row.std, w), number_role),
+        "LAST" if row.stored_ms.is_some() => (maybe_in(row.last, row.unit, w), Role::Dim),
+        "LAST" => (
+            maybe_in(row.last, row.unit, w),
+            agreed.map_or(number_role, |a| a.state.role()),
+        ),
+        "MIN" => (maybe_in(row.min, row.unit, w), number_role),
+        "MEAN" => (maybe_in(row.mean, row.unit, w), number_role),
+        "MAX" => (maybe_in(row.max, row.unit, w), number_role),
+        "STD" => (maybe_in(row.std, row.unit, w), number_role),
         // The time of the newest sample: it stands still while nothing new comes.
         "SEEN" => (
             row.last_ms.map_or_else(|| "–".to_owned(), |t| cx.zone.clock(t)),

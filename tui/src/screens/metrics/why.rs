@@ -1,9 +1,12 @@
 //! Where the numbers about a series come from.
 
+use sla_domain::Unit;
+use sla_domain::quantity::exact;
+
 use super::MetricsScreen;
 use super::rows::SeriesRow;
-use crate::context::Context;
-use crate::format::{duration, exact, maybe};
+use crate::context::{Context, wire};
+use crate::format::{duration, maybe};
 use crate::screens::provenance;
 
 impl MetricsScreen {
@@ -22,6 +25,8 @@ impl MetricsScreen {
         };
         lines.extend(provenance::source_lines(cx));
         if let Some((status, series)) = cx.status_of(&series_id) {
+            let judged = series.series.as_ref();
+            let unit = judged.map_or(Unit::PLAIN, |of| wire::unit_of(of, series.rate));
             lines.push(format!("agreement  {}", status.set_name));
             if let Some(objective) = &status.objective {
                 lines.extend(provenance::rule_lines(objective, Some(series.cap_ms)));
@@ -29,7 +34,7 @@ impl MetricsScreen {
             if !series.why.is_empty() {
                 lines.push(format!("state      {}", series.why));
             }
-            lines.extend(series.windows.iter().flat_map(provenance::window_lines));
+            lines.extend(series.windows.iter().flat_map(|w| provenance::window_lines(w, unit)));
             if let Some(outlook) = &series.outlook {
                 lines.extend(provenance::outlook_lines(cx, outlook));
             }
@@ -54,13 +59,13 @@ impl MetricsScreen {
             format!("series     {}", row.series.promql()),
             format!(
                 "last       {}{last}, of {of}",
-                row.last.map_or_else(|| maybe(None), exact)
+                row.last.map_or_else(|| "–".to_owned(), |last| exact(last, row.unit))
             ),
             format!(
                 "window     {window}{as_of}: min {} mean {} max {} of {} samples, {} NaN left out, {} of history in it",
-                maybe(row.min),
-                maybe(row.mean),
-                maybe(row.max),
+                maybe(row.min, row.unit),
+                maybe(row.mean, row.unit),
+                maybe(row.max, row.unit),
                 row.n,
                 row.n_nan,
                 duration(row.spanned_ms)

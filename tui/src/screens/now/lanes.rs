@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use sla_domain::SafeText;
+use sla_domain::{SafeText, Unit};
 use sla_proto::objective::v1::AllowedRange;
 use sla_proto::series::v1::Series;
 use sla_proto::violation::v1::Violation;
@@ -31,6 +31,8 @@ pub(super) struct LaneRow {
     pub(super) name: SafeText,
     pub(super) mark: Mark,
     range: AllowedRange,
+    /// What its bounds are measured in.
+    pub(super) unit: Unit,
     /// Its series, each with the time since which it is silent.
     series: Vec<(Series, Option<i64>)>,
     /// Of the longest window.
@@ -168,6 +170,7 @@ impl Timeline {
                 },
                 mark: Mark::of_objective(status),
                 range: objective.range.unwrap_or_default(),
+                unit: wire::objective_unit(&objective),
                 series: series.collect(),
                 good: share.map_or_else(|| "no data".to_owned(), percent),
                 bad: longest.map_or_else(String::new, |w| duration(w.violated_ms)),

@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use sla_domain::Unit;
+use sla_domain::quantity::bare;
 use sla_proto::violation::v1::Violation;
 
 use super::history::{History, Key};
 use super::rows::{Kind, NowRow};
 use crate::context::{Context, wire};
-use crate::format::{duration, exact, number, percent, plural};
+use crate::format::{duration, number, percent, plural};
 use crate::screens::trust;
 
 /// `15:19:14–open  22m  above 4  worst 6.09 (+2.09)  88 samples`.
@@ -17,13 +19,14 @@ pub(super) fn violation(cx: &Context, v: &Violation) -> String {
     let end = wire::ms(v.end.as_ref());
     let until = end.map_or_else(|| "open".to_owned(), |t| cx.zone.clock(t));
     let side = wire::side_word(v.side());
+    let unit = v.series.as_ref().map_or(Unit::PLAIN, wire::judged_unit);
     format!(
         "{}–{until}  {}  {side} {}  worst {} (+{})  {}",
         cx.zone.moment(start, now),
         duration(end.unwrap_or(now) - start),
-        number(v.bound),
-        number(v.worst),
-        number(v.excess),
+        number(v.bound, unit),
+        number(v.worst, unit),
+        number(v.excess, unit),
         plural(v.samples, "sample")
     )
 }
@@ -47,8 +50,8 @@ pub(super) fn row(cx: &Context, history: &History, row: &NowRow) -> String {
             let _ = write!(
                 out,
                 ": {side} {} since {since}, worst {}",
-                number(open.bound),
-                number(open.worst)
+                number(open.bound, row.unit),
+                number(open.worst, row.unit)
             );
         }
         _ => {
@@ -104,7 +107,7 @@ pub(super) fn export(rows: &[NowRow], csv: bool) -> String {
         let mut out = String::from("objective,set,series,state,now,min,max,probability\n");
         for row in rows {
             let quote = |text: &str| text.replace('"', "\"\"");
-            let cell = |value: Option<f64>| number(value).map_or_else(String::new, exact);
+            let cell = |value: Option<f64>| number(value).map_or_else(String::new, bare);
             let _ = writeln!(
                 out,
                 "\"{}\",\"{}\",\"{}\",{},{},{},{},{}",

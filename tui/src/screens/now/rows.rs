@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use sla_domain::SafeText;
+use sla_domain::{SafeText, Unit, quantity};
 use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
 use sla_proto::series::v1::Series;
 use sla_proto::violation::v1::{ObjectiveStatus, Outlook, SeriesStatus, Violation};
@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::context::list::Row;
 use crate::context::wire::{self, Mark, State};
 use crate::filter::{Filterable, Value};
-use crate::format::{duration, number, plural};
+use crate::format::{duration, plural};
 
 /// What a row is about, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +54,8 @@ pub(super) struct NowRow {
     haystack: String,
     pub(super) series: Series,
     pub(super) range: AllowedRange,
+    /// What its values and bounds are measured in.
+    pub(super) unit: Unit,
     pub(super) now: Option<f64>,
     pub(super) since: String,
     /// Since when it has no data, Unix milliseconds.
@@ -66,8 +68,8 @@ pub(super) struct NowRow {
     pub(super) good: Option<f64>,
 }
 
-/// All rows, with `unfolded` kinds spread out.
-pub(super) fn rows(cx: &Context, history: &History, unfolded: &[Kind]) -> Vec<NowRow> {
+/// All rows, with `unfolded` kinds spread out, and those that stand below a line.
+pub(super) fn rows(cx: &Context, history: &History, unfolded: &[Kind]) -> (Vec<NowRow>, Vec<NowRow>) {
     let statuses = cx.overview.get().map_or(&[][..], |o| o.objectives.as_slice());
     let several = statuses.iter().any(|status| status.set_id != statuses[0].set_id);
     let mut rows: Vec<NowRow> = Vec::new();
@@ -101,9 +103,9 @@ pub(super) fn rows(cx: &Context, history: &History, unfolded: &[Kind]) -> Vec<No
     fold(&rows, unfolded)
 }
 
-/// Puts a line before each kind that folds, and leaves its rows out unless they are asked for.
-fn fold(rows: &[NowRow], unfolded: &[Kind]) -> Vec<NowRow> {
-    let mut out: Vec<NowRow> = Vec::new();
+/// Puts a line before each kind that folds, and apart what is below a line until it is asked for.
+fn fold(rows: &[NowRow], unfolded: &[Kind]) -> (Vec<NowRow>, Vec<NowRow>) {
+    let (mut out, mut below): (Vec<NowRow>, Vec<NowRow>) = (Vec::new(), Vec::new());
     for group in rows.chunk_by(|a, b| a.kind == b.kind) {
         let kind = group[0].kind;
         // One that is silent alone is told by itself.
@@ -113,14 +115,13 @@ fn fold(rows: &[NowRow], unfolded: &[Kind]) -> Vec<NowRow> {
         }
         let open = unfolded.contains(&kind);
         out.push(NowRow::line(kind, group, open));
-        if open {
-            out.extend(group.iter().cloned().map(|row| NowRow { nested: true, ..row }));
-        }
+        let nested = group.iter().cloned().map(|row| NowRow { nested: true, ..row });
+        if open { &mut out } else { &mut below }.extend(nested);
     }
     for (rank, row) in out.iter_mut().enumerate() {
         row.rank = rank;
     }
-    out
+    (out, below)
 }
 
 impl NowRow {
@@ -191,6 +192,11 @@ impl NowRow {
             row_key: [key.0.as_bytes(), b"\0", key.1.as_bytes(), b"\0", &key.2].concat(),
             key,
             range: objective.range.unwrap_or_default(),
+            unit: if told.labels.is_empty() {
+                wire::objective_unit(&objective)
+            } else {
+                wire::unit_of(&told, series.rate)
+            },
             now: series.last.as_ref().map(|point| point.value),
             since: since.unwrap_or_default(),
             silent_ms: last_ms.filter(|_| state == State::NoData),
@@ -217,6 +223,7 @@ impl NowRow {
             row_key: [key.0.as_bytes(), b"\0", key.1.as_bytes()].concat(),
             key,
             range: objective.range.unwrap_or_default(),
+            unit: wire::objective_unit(objective),
             mark: Mark::NOT_WATCHED,
             ..Self::blank(Kind::NotWatched)
         }
@@ -238,6 +245,7 @@ impl NowRow {
             haystack: String::new(),
             series: Series::default(),
             range: AllowedRange::default(),
+            unit: Unit::PLAIN,
             now: None,
             since: String::new(),
             silent_ms: None,
@@ -268,11 +276,12 @@ impl NowRow {
 
     /// The limit that matters: the one that is broken or nearer, else the only one.
     pub(super) fn limit(&self) -> String {
+        let bound = |value| quantity::tight(value, self.unit);
         match (self.range.min, self.range.max, self.now) {
             _ if self.folded > 0 => String::new(),
-            (Some(min), Some(max), Some(now)) if now - min < max - now => format!("≥ {}", number(min)),
-            (_, Some(max), _) => format!("≤ {}", number(max)),
-            (Some(min), None, _) => format!("≥ {}", number(min)),
+            (Some(min), Some(max), Some(now)) if now - min < max - now => format!("≥ {}", bound(min)),
+            (_, Some(max), _) => format!("≤ {}", bound(max)),
+            (Some(min), None, _) => format!("≥ {}", bound(min)),
             (None, None, _) => "–".to_owned(),
         }
     }
@@ -318,8 +327,8 @@ impl Filterable for NowRow {
             "state" => Some(Value::Ranked(state.ranked().0, state.ranked().1)),
             "name" => Some(Value::Text(self.what.as_str())),
             "set" => Some(Value::Text(self.set.as_str())),
-            "now" => self.now.map(Value::Number),
-            "p" => self.outlook.as_ref()?.probability.map(|p| Value::Number(p * 100.0)),
+            "now" => self.now.map(|now| Value::Number(now, self.unit)),
+            "p" => self.outlook.as_ref()?.probability.map(Value::share),
             label => {
                 let mut labels = self.series.labels.iter();
                 let found = labels.find(|l| l.name.eq_ignore_ascii_case(label))?;

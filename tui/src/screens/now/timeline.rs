@@ -1,10 +1,12 @@
 //! Drawing the timeline.
 
+use sla_domain::quantity;
+
 use super::history::History;
 use super::lanes::{LEAD_WIDTH, LaneRow, NAME_WIDTH, TAIL_WIDTH, Timeline};
 use super::readout;
 use crate::context::{Context, wire};
-use crate::format::{duration, number};
+use crate::format::duration;
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
@@ -156,10 +158,11 @@ fn cell_words(
 
 impl LaneRow {
     fn limits(&self) -> String {
+        let bound = |value| quantity::exact(value, self.unit);
         match (self.range().min, self.range().max) {
-            (Some(min), Some(max)) => format!("[{}, {}]", number(min), number(max)),
-            (Some(min), None) => format!("≥ {}", number(min)),
-            (None, Some(max)) => format!("≤ {}", number(max)),
+            (Some(min), Some(max)) => format!("[{}, {}]", bound(min), bound(max)),
+            (Some(min), None) => format!("≥ {}", bound(min)),
+            (None, Some(max)) => format!("≤ {}", bound(max)),
             (None, None) => String::new(),
         }
     }

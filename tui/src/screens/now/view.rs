@@ -5,22 +5,23 @@ use super::columns::LANE;
 use super::history::past_ms;
 use super::readout;
 use super::rows::{Kind, NowRow};
-use crate::context::{Context, wire};
+use crate::context::Context;
 use crate::format::{maybe_in, number, plural};
-use crate::screens::phase::{draw_phase, stale_words};
-use crate::screens::{samples, trust};
+use crate::screens::instance::Instance;
+use crate::screens::phase::draw_phase;
+use crate::screens::trust;
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
-use crate::widget::chart::{Chart, Layer};
 use crate::widget::lane::Axis;
-use crate::widget::table;
+use crate::widget::table::{self, Column, Placed};
 
 impl NowScreen {
     pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         let columns = self.columns.shown();
-        let widest = |text: fn(&NowRow) -> usize| self.rows.iter().map(text).max().unwrap_or(0) as u16;
+        let all = || self.rows.iter().chain(&self.below);
+        let widest = |text: fn(&NowRow) -> usize| all().map(text).max().unwrap_or(0) as u16;
         let contents = [
             ("WHAT", widest(|row| row.what.width())),
             ("WHERE", widest(|row| row.place.width())),
@@ -42,29 +43,73 @@ impl NowScreen {
             };
             body.text(3, 0, text, Role::Dim);
         }
-        let visible = || self.list.visible(usize::from(room)).map(|(at, _)| &self.rows[at]);
+        let visible = self.list.visible(usize::from(room));
+        let rows: Vec<(&NowRow, bool)> = visible.map(|(at, current)| (&self.rows[at], current)).collect();
+        self.draw_rows(cx, &mut body, (&columns, &placed), &rows);
+        let at = room + 1;
+        let mut rest = canvas.rows(at, height.saturating_sub(at));
+        match self.current().filter(|row| row.folded > 0 && !row.unfolded) {
+            Some(line) => self.draw_below(cx, &mut rest, (&columns, &placed), line),
+            None => self.draw_chosen(cx, &mut rest),
+        }
+    }
+
+    /// Rows of the table, and which of them has the cursor.
+    fn draw_rows(
+        &self,
+        cx: &Context,
+        body: &mut Canvas<'_>,
+        (columns, placed): (&[Column], &Placed),
+        rows: &[(&NowRow, bool)],
+    ) {
         let short: Vec<Shortened> = placed
             .iter()
             .map(|&(column, _, w)| match columns[column].title {
-                "WHAT" => Shortened::new(visible().map(|row| row.what.as_str()), w),
-                "WHERE" => Shortened::new(visible().map(|row| row.place.as_str()), w),
+                "WHAT" => Shortened::new(rows.iter().map(|(row, _)| row.what.as_str()), w),
+                "WHERE" => Shortened::new(rows.iter().map(|(row, _)| row.place.as_str()), w),
                 _ => Shortened::default(),
             })
             .collect();
-        for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
-            let (row, y) = (&self.rows[at], y as u16);
-            table::draw_gutter(&mut body, y, current, false);
+        for (y, &(row, current)) in rows.iter().enumerate() {
+            let y = y as u16;
+            table::draw_gutter(body, y, current, false);
             for (&(column, x, w), short) in placed.iter().zip(&short) {
                 if columns[column].title == LANE {
-                    self.draw_lane(cx, &mut body, row, (x, y, w));
+                    self.draw_lane(cx, body, row, (x, y, w));
                     continue;
                 }
                 let (text, role) = cell(row, columns[column].title, w);
-                table::draw_cell(&mut body, y, (x, w), short.form(&text), &columns[column], role);
+                table::draw_cell(body, y, (x, w), short.form(&text), &columns[column], role);
             }
         }
-        let at = room + 1;
-        self.draw_chosen(cx, &mut canvas.rows(at, height.saturating_sub(at)));
+    }
+
+    /// What stands below the line of a fold, as far as there is room.
+    fn draw_below(
+        &self,
+        cx: &Context,
+        canvas: &mut Canvas<'_>,
+        (columns, placed): (&[Column], &Placed),
+        line: &NowRow,
+    ) {
+        let (width, height) = (canvas.width(), canvas.height());
+        canvas.run(0, 0, width, '─', Role::Border);
+        let room = usize::from(height.saturating_sub(1));
+        let left_out = if line.folded > room {
+            format!(", the first {room} of them here")
+        } else {
+            String::new()
+        };
+        let head = format!(" {}: Space puts them among the rows{left_out} ", line.what);
+        canvas.field(1, 0, width.saturating_sub(2), &head, Align::Left, Role::Strong);
+        let below = self.below.iter().filter(|row| row.kind == line.kind);
+        let rows: Vec<(&NowRow, bool)> = below.take(room).map(|row| (row, false)).collect();
+        self.draw_rows(
+            cx,
+            &mut canvas.rows(1, height.saturating_sub(1)),
+            (columns, placed),
+            &rows,
+        );
     }
 
     fn draw_lane(&self, cx: &Context, body: &mut Canvas<'_>, row: &NowRow, (x, y, w): (u16, u16, u16)) {
@@ -95,11 +140,11 @@ impl NowScreen {
             y += 1;
         }
         let problem = self.history.problem().map(|why| (why, Role::Error));
-        let stale = stale_words(cx, &self.chart).map(|words| (words, Role::Error));
+        let stale = self.chart.stale(cx).map(|words| (words, Role::Error));
         let next = readout::next(cx, row).map(|words| (words, Role::Text));
-        let usual = self.usual.at(&row.series.id, cx.data_now_ms());
+        let usual = self.chart.usual_now(cx, &row.series);
         let usual = usual.map(|(low, high, days)| {
-            let range = format!("{} to {}", number(low), number(high));
+            let range = format!("{} to {}", number(low, row.unit), number(high, row.unit));
             (
                 format!("usual at this hour: {range} (of {})", plural(days as u64, "day")),
                 Role::Dim,
@@ -111,32 +156,15 @@ impl NowScreen {
         }
         let rest = height.saturating_sub(y);
         if rest >= 4 && !row.series.id.is_empty() && row.folded == 0 {
-            self.draw_chart(cx, row, &mut canvas.rows(y, rest));
+            let instance = Instance {
+                series: &row.series,
+                range: &row.range,
+                unit: row.unit,
+                outlook: row.outlook.as_ref(),
+                violated: self.history.violated(&row.key, cx.data_now_ms()),
+            };
+            self.chart.draw(cx, &mut canvas.rows(y, rest), &instance);
         }
-    }
-
-    fn draw_chart(&self, cx: &Context, row: &NowRow, canvas: &mut Canvas<'_>) {
-        if !draw_phase(cx, &self.chart, canvas, "samples") {
-            return;
-        }
-        let Some(chart) = self.chart.get() else { return };
-        let now = cx.data_now_ms();
-        let until = wire::ms(chart.until.as_ref()).unwrap_or(now);
-        let after = wire::ms(chart.after.as_ref()).unwrap_or(until - cx.window_ms());
-        let mut layers: Vec<Layer> = self.usual.band(&row.series.id, after, now).into_iter().collect();
-        layers.extend(samples::bounds(&row.range));
-        let fan = row.outlook.as_ref().map(samples::fan).unwrap_or_default();
-        let ahead = if fan.is_empty() { 0 } else { cx.horizon_ms() };
-        layers.extend(fan);
-        layers.push(samples::layer(chart, after, until));
-        Chart {
-            layers,
-            now_ms: Some(now),
-            stale_ms: samples::stale_from(cx, &self.chart, after, until),
-            violated: self.history.violated(&row.key, now),
-            ..Chart::empty(after, until + ahead, cx.zone)
-        }
-        .draw(canvas);
     }
 }
 
@@ -149,7 +177,7 @@ fn cell(row: &NowRow, title: &str, width: u16) -> (String, Role) {
         "WHERE" => (row.place.as_str().to_owned(), Role::Dim),
         "NOW" if row.folded > 0 => (String::new(), Role::Text),
         "NOW" => (
-            maybe_in(row.now, width),
+            maybe_in(row.now, row.unit, width),
             if row.kind == Kind::Violated {
                 row.mark.role
             } else {

@@ -4,15 +4,17 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use sla_domain::SafeText;
-use sla_proto::objective::v1::{Objective, SlaSet};
+use sla_domain::quantity::bare;
+use sla_domain::unit::Kind;
+use sla_domain::{SafeText, Unit};
+use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
 use sla_proto::series::v1::Series;
 use sla_proto::violation::v1 as violation;
 
 use crate::context::list::{Row, by_number};
 use crate::context::wire::{self, Mark, State};
 use crate::filter::{Filterable, Value};
-use crate::format::{exact, iso};
+use crate::format::iso;
 
 /// Sort columns, in the order of [`Row::compare`]: worst first, then by column.
 pub(crate) const SORTS: [&str; 3] = ["STATE", "OBJECTIVE", "WORST"];
@@ -35,6 +37,9 @@ pub(crate) struct ObjectiveRow {
     pub(crate) name: SafeText,
     pub(crate) query: String,
     pub(crate) range: String,
+    pub(crate) limits: AllowedRange,
+    /// What its values are measured in.
+    pub(crate) unit: Unit,
     haystack: String,
     pub(crate) state: State,
     pub(crate) mark: Mark,
@@ -59,6 +64,7 @@ impl ObjectiveRow {
             &status.problem
         };
         let state = State::of(status.state());
+        let unit = wire::objective_unit(&objective);
         let mut row = Self {
             rank,
             nested: 0,
@@ -72,7 +78,9 @@ impl ObjectiveRow {
             set_name,
             name,
             query,
-            range: wire::range_text(objective.range.as_ref()),
+            limits: objective.range.unwrap_or_default(),
+            range: wire::range_text(objective.range.as_ref(), unit),
+            unit,
             state,
             mark: Mark::of_objective(status),
             why: SafeText::new(problem),
@@ -173,7 +181,7 @@ impl Filterable for ObjectiveRow {
                 .windows
                 .iter()
                 .max_by_key(|w| w.window_ms)
-                .map(|w| Value::Number(w.violations as f64)),
+                .map(|w| Value::count(w.violations)),
             _ => None,
         }
     }
@@ -204,6 +212,8 @@ impl Row for ObjectiveRow {
 pub(crate) struct ViolationRow {
     key: Vec<u8>,
     pub(crate) series: Series,
+    /// What its values are measured in.
+    pub(crate) unit: Unit,
     pub(crate) labels: SafeText,
     haystack: String,
     pub(crate) start_ms: i64,
@@ -241,6 +251,7 @@ impl ViolationRow {
                 SafeText::new(&wire::series_promql(&series)),
                 wire::side_word(side)
             ),
+            unit: wire::judged_unit(&series),
             series,
             labels,
             start_ms,
@@ -305,10 +316,10 @@ impl Filterable for ViolationRow {
     fn field(&self, name: &str) -> Option<Value<'_>> {
         match name {
             "side" => Some(Value::Text(wire::side_word(self.side))),
-            "worst" => Some(Value::Number(self.worst)),
-            "excess" => Some(Value::Number(self.excess)),
-            "samples" => Some(Value::Number(self.samples as f64)),
-            "duration" => Some(Value::Number(self.duration_ms as f64 / 1000.0)),
+            "worst" => Some(Value::Number(self.worst, self.unit)),
+            "excess" => Some(Value::Number(self.excess, self.unit)),
+            "samples" => Some(Value::count(self.samples)),
+            "duration" => Some(Value::Number(self.duration_ms as f64 / 1000.0, Unit::of(Kind::Seconds))),
             label => self
                 .series
                 .labels
@@ -343,8 +354,8 @@ pub(crate) fn export(violations: &[ViolationRow], objectives: &[ObjectiveRow], c
                 v.end_ms.map_or_else(String::new, iso),
                 v.duration_ms as f64 / 1000.0,
                 wire::side_word(v.side),
-                exact(v.worst),
-                exact(v.excess),
+                bare(v.worst),
+                bare(v.excess),
                 v.samples
             );
         }

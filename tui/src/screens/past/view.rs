@@ -6,6 +6,7 @@ use super::rows::{ObjectiveRow, SORTS, ViolationRow};
 use super::{Pane, PastScreen};
 use crate::context::{Context, wire};
 use crate::format::{duration, maybe, number, percent};
+use crate::screens::instance;
 use crate::screens::phase::draw_phase;
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
@@ -21,6 +22,14 @@ const WIDE_MIN: u16 = 118;
 
 impl PastScreen {
     pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (tables, beside) = instance::split(canvas.width());
+        self.draw_tables(cx, &mut canvas.part(0, 0, tables, canvas.height()));
+        if beside > 0 {
+            self.draw_beside(cx, &mut canvas.part(tables, 0, beside, canvas.height()));
+        }
+    }
+
+    fn draw_tables(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         let (upper, lower) = Self::heights(cx);
         self.draw_objectives(cx, &mut canvas.rows(0, upper as u16 + 1));
@@ -117,7 +126,7 @@ impl PastScreen {
                 width.saturating_sub(WORST_WIDTH),
                 y,
                 WORST_WIDTH,
-                &maybe(row.worst()),
+                &maybe(row.worst(), row.unit),
                 Align::Right,
                 Role::Text,
             );
@@ -182,7 +191,7 @@ impl PastScreen {
             .violation()
             .filter(|_| self.pane == Pane::Ledger)
             .and_then(|v| gap_words(cx, v));
-        let words = words.unwrap_or_else(|| self.current().map(window_words).unwrap_or_default());
+        let words = words.unwrap_or_else(|| self.current().map(longest_words).unwrap_or_default());
         let last = canvas.height().saturating_sub(1);
         canvas.field(1, last, width.saturating_sub(2), &words, Align::Left, Role::Dim);
     }
@@ -233,11 +242,13 @@ fn percent_of(w: &WindowResult, told: f64) -> String {
     percent(share).replace(' ', "")
 }
 
-/// Percent, coverage and samples of the longest window, in words.
-fn window_words(row: &ObjectiveRow) -> String {
-    let Some(w) = row.windows.iter().max_by_key(|w| w.window_ms) else {
-        return row.why.as_str().to_owned();
-    };
+fn longest_words(row: &ObjectiveRow) -> String {
+    let longest = row.windows.iter().max_by_key(|w| w.window_ms);
+    longest.map_or_else(|| row.why.as_str().to_owned(), window_words)
+}
+
+/// Percent, coverage and samples of a window, in words.
+pub(super) fn window_words(w: &WindowResult) -> String {
     let good = w.percent_good.map_or_else(
         || "no data (coverage too low)".to_owned(),
         |p| format!("{} good", percent_of(w, p)),
@@ -283,8 +294,8 @@ fn ledger_cell(cx: &Context, row: &ViolationRow, title: &str, (notes, short): (b
         },
         "DURATION" => (duration(row.duration_ms), Role::Text),
         "SIDE" => (wire::side_word(row.side).to_owned(), Role::Text),
-        "WORST" => (number(row.worst), Role::Strong),
-        "EXCESS" => (number(row.excess), Role::Text),
+        "WORST" => (number(row.worst, row.unit), Role::Strong),
+        "EXCESS" => (number(row.excess, row.unit), Role::Text),
         "SAMPLES" => (row.samples.to_string(), Role::Text),
         // A joined interval says so where the note is hidden, too.
         "NOTE" if !row.gaps.is_empty() => (gap_note(cx, row), Role::NoData),

@@ -28,7 +28,7 @@ impl PastScreen {
                 ));
             }
         }
-        lines.extend(row.windows.iter().flat_map(provenance::window_lines));
+        lines.extend(row.windows.iter().flat_map(|w| provenance::window_lines(w, row.unit)));
         lines.push("           each window counts everything inside it: never add counts of windows".to_owned());
         (row.name.as_str().to_owned(), lines)
     }

@@ -84,9 +84,9 @@ impl Filterable for RunRow {
         match name {
             "by" => Some(Value::Text(self.by.as_str())),
             "run" => Some(Value::Text(self.state_word())),
-            "number" => Some(Value::Number(self.run.number as f64)),
-            "series" => Some(Value::Number(f64::from(self.run.series_total))),
-            "failed" => Some(Value::Number(f64::from(self.run.series_failed))),
+            "number" => Some(Value::count(self.run.number)),
+            "series" => Some(Value::count(u64::from(self.run.series_total))),
+            "failed" => Some(Value::count(u64::from(self.run.series_failed))),
             _ => None,
         }
     }

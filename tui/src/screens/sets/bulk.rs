@@ -5,8 +5,9 @@ use super::draft::Bound;
 use crate::command::Cmd;
 use crate::context::Context;
 use crate::context::list::Row as _;
-use crate::format::{parse_number, plural};
+use crate::format::plural;
 use crate::widget::table;
+use sla_domain::{Invalid, quantity};
 
 impl SetsScreen {
     /// Places in the draft of the selected objectives, or of the one under the cursor.
@@ -60,14 +61,14 @@ impl SetsScreen {
             }
         };
         let value = value.trim();
-        let number = parse_number(value);
-        if number.is_none() && value != "none" {
-            cx.complain(format!(
-                "bound {side} `{value}`: must be a number such as 4, 2.5G or 80 %, or none"
-            ));
-            return;
-        }
         let all = self.chosen();
+        let number = match self.read_bound(&all, value) {
+            Ok(number) => number,
+            Err(why) => {
+                cx.complain(format!("bound {side} {why}, or none"));
+                return;
+            }
+        };
         let Some(draft) = &mut self.draft else { return };
         match draft.set_bounds(&all, bound, number) {
             Ok(()) => {
@@ -76,6 +77,23 @@ impl SetsScreen {
                 cx.say(format!("{side} {value} for {count}; u takes it back, S saves"));
             }
             Err(why) => cx.complain(why),
+        }
+    }
+
+    /// What was typed, in the units of all the rows it is for; `None` for `none`.
+    fn read_bound(&self, all: &[usize], value: &str) -> Result<Option<f64>, String> {
+        if value == "none" {
+            return Ok(None);
+        }
+        let units = self.rows.iter().filter(|row| all.contains(&row.at)).map(|row| row.unit);
+        let read: Result<Vec<f64>, Invalid> = units.map(|unit| quantity::parse(value, unit)).collect();
+        let read = read.map_err(|why| why.to_string())?;
+        match read.first() {
+            Some(first) if read.iter().all(|number| number == first) => Ok(Some(*first)),
+            Some(_) => Err(format!(
+                "`{value}` means different numbers in the units of the selected rows: give it without a unit"
+            )),
+            None => Err("needs an objective".to_owned()),
         }
     }
 

@@ -1,10 +1,11 @@
 //! The set being edited: changes, undo, and what differs from somebody else's version.
 
+use sla_domain::Unit;
+use sla_domain::quantity::exact;
 use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
 use sla_proto::series::v1::Query;
 
 use crate::context::wire;
-use crate::format::exact;
 
 /// Changes that can be taken back.
 const UNDO_MAX: usize = 100;
@@ -297,7 +298,7 @@ impl Draft {
         let describe = |o: &Objective| {
             format!(
                 "{} {}",
-                wire::range_text(o.range.as_ref()),
+                wire::range_text(o.range.as_ref(), wire::objective_unit(o)),
                 wire::query_text(o.query.as_ref())
             )
         };
@@ -351,8 +352,8 @@ fn step_of(value: f64) -> f64 {
 }
 
 /// A bound as it can be typed again.
-pub(crate) fn bound_text(value: Option<f64>) -> String {
-    value.map(exact).unwrap_or_default()
+pub(crate) fn bound_text(value: Option<f64>, unit: Unit) -> String {
+    value.map(|value| exact(value, unit)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -510,7 +511,7 @@ mod tests {
         d.move_bound(0, Bound::Max, 1.0).unwrap();
         let text = d.conflict_lines(&theirs).join("\n");
         assert!(
-            text.contains("anna") && text.contains("max 4.10") && text.contains("max 9"),
+            text.contains("anna") && text.contains("max 4.1") && text.contains("max 9"),
             "{text}"
         );
     }

@@ -1,7 +1,9 @@
 //! The form of one objective: checked at each key, with what the range would have meant beside it.
 
+mod view;
+
 use crossterm::event::{KeyCode, KeyEvent};
-use sla_domain::Invalid;
+use sla_domain::{Invalid, Unit, quantity};
 use sla_proto::etl::v1::CheckQueryResponse;
 use sla_proto::objective::v1::{AllowedRange, MissingPolicy, Objective};
 use sla_proto::series::v1::{CounterMode, Query};
@@ -9,9 +11,8 @@ use sla_proto::series::v1::{CounterMode, Query};
 use super::draft::bound_text;
 use crate::context::request::{Answer, Reply, RequestId};
 use crate::context::{Context, wire};
-use crate::format::{parse_duration_ms, parse_number};
-use crate::theme::Role;
-use crate::widget::canvas::{Align, Canvas};
+use crate::format::parse_duration_ms;
+use crate::widget::canvas::Canvas;
 use crate::widget::complete;
 use crate::widget::field::{Choice, TextField};
 
@@ -27,11 +28,6 @@ const COUNTER: [(&str, CounterMode); 3] = [
     ("raw", CounterMode::Raw),
     ("rate", CounterMode::Rate),
 ];
-
-/// Rows of what is wrong.
-const WORDS_ROWS_MAX: u16 = 3;
-/// Below this width the labels of the choices are short.
-const NARROW: u16 = 72;
 
 /// The fields in the order of Tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +98,7 @@ struct Check {
 impl Form {
     pub(crate) fn new(at: usize, objective: &Objective) -> Self {
         let range = objective.range.unwrap_or_default();
+        let unit = wire::objective_unit(objective);
         let query = wire::query_text(objective.query.as_ref());
         let words = |options: &[(&'static str, MissingPolicy)]| options.iter().map(|o| o.0).collect::<Vec<_>>();
         let missing = MISSING.iter().position(|m| m.1 == objective.missing()).unwrap_or(0);
@@ -121,10 +118,10 @@ impl Form {
             focus: if query.is_empty() { 0 } else { 2 },
             query: TextField::new(query),
             name: TextField::new(&objective.name),
-            min: TextField::new(&bound_text(range.min)),
-            max: TextField::new(&bound_text(range.max)),
-            warn_below: TextField::new(&bound_text(range.warn_below)),
-            warn_above: TextField::new(&bound_text(range.warn_above)),
+            min: TextField::new(&bound_text(range.min, unit)),
+            max: TextField::new(&bound_text(range.max, unit)),
+            warn_below: TextField::new(&bound_text(range.warn_below, unit)),
+            warn_above: TextField::new(&bound_text(range.warn_above, unit)),
             missing: Choice::new(&words(&MISSING), missing),
             hold: TextField::new(&hold),
             target: TextField::new(&objective.target_percent),
@@ -172,6 +169,36 @@ impl Form {
         query
     }
 
+    /// What the bounds are measured in.
+    fn unit(&self) -> Unit {
+        wire::query_unit(Some(&self.query()), COUNTER[self.counter.at].1 == CounterMode::Raw)
+    }
+
+    /// The bounds that were typed with a prefix or a unit, as they were understood: `max 6Gi = 6442450944 (6.44 GB)`.
+    fn understood(&self) -> String {
+        let unit = self.unit();
+        let fields = [
+            ("min", &self.min),
+            ("max", &self.max),
+            ("warn below", &self.warn_below),
+            ("above", &self.warn_above),
+        ];
+        let told = fields.iter().filter_map(|(name, field)| {
+            let text = field.value().trim();
+            let value = quantity::parse(text, unit)
+                .ok()
+                .filter(|_| text.parse::<f64>().is_err())?;
+            let (bare, short) = (quantity::bare(value), quantity::short(value, unit));
+            let again = if bare == short {
+                String::new()
+            } else {
+                format!(" ({short})")
+            };
+            Some(format!("{name} {text} = {bare}{again}; "))
+        });
+        told.collect()
+    }
+
     /// The query when the server has not been asked about it yet.
     pub(crate) fn unchecked_query(&mut self) -> Option<Query> {
         let text = self.query.value().trim().to_owned();
@@ -211,8 +238,9 @@ impl Form {
 
     pub(crate) fn suggest(&mut self, range: Option<&AllowedRange>) {
         let range = range.copied().unwrap_or_default();
-        self.min = TextField::new(&bound_text(range.min));
-        self.max = TextField::new(&bound_text(range.max));
+        let unit = self.unit();
+        self.min = TextField::new(&bound_text(range.min, unit));
+        self.max = TextField::new(&bound_text(range.max, unit));
         self.base.suggested = true;
     }
 
@@ -231,18 +259,21 @@ impl Form {
     /// What was typed, as an objective, or everything that is wrong with it.
     pub(crate) fn objective(&self) -> Result<Objective, Vec<Invalid>> {
         let mut problems = Vec::new();
+        let unit = self.unit();
         let mut number = |field: &TextField, name: &str| {
             let text = field.value().trim();
-            let value = parse_number(text);
-            if value.is_none() && !text.is_empty() {
-                problems.push(Invalid::new(
-                    name,
-                    text,
-                    "must be a number",
-                    "write it like 4, 2.5G, 80 or 1e6, or leave it empty",
-                ));
+            if text.is_empty() {
+                return None;
             }
-            value
+            let invalid = match quantity::parse(text, unit) {
+                Ok(value) => return Some(value),
+                Err(invalid) => invalid,
+            };
+            problems.push(Invalid {
+                field: name.to_owned(),
+                ..invalid
+            });
+            None
         };
         let range = AllowedRange {
             min: number(&self.min, "min"),
@@ -374,103 +405,6 @@ impl Form {
             _ => return false,
         }
         true
-    }
-
-    /// Draws the fields in five rows and the words in what is left; the query has a row of its own.
-    pub(crate) fn draw(&self, canvas: &mut Canvas<'_>) {
-        let width = canvas.width();
-        let focus = ORDER[self.focus];
-        canvas.text(1, 0, "query", Role::Dim);
-        self.query
-            .draw(canvas, 7, 0, width.saturating_sub(8), focus == Focus::Query);
-        canvas.text(1, 1, "name", Role::Dim);
-        self.name
-            .draw(canvas, 7, 1, width.saturating_sub(8), focus == Focus::Name);
-        let fields = [
-            ("min", &self.min, Focus::Min),
-            ("max", &self.max, Focus::Max),
-            ("warn below", &self.warn_below, Focus::WarnBelow),
-            ("above", &self.warn_above, Focus::WarnAbove),
-        ];
-        let labels: u16 = fields.iter().map(|f| f.0.len() as u16 + 2).sum();
-        let each = (width.saturating_sub(labels + 1) / 4).clamp(4, 16);
-        let mut x = 1;
-        for (label, field, at) in fields {
-            x = canvas.text(x, 2, label, Role::Dim) + 1;
-            field.draw(canvas, x, 2, each, focus == at);
-            x += each + 1;
-        }
-        self.draw_choices(canvas, focus);
-        let (good, words) = self.words();
-        let (mark, role) = match good {
-            Some(true) => ('✓', Role::Ok),
-            Some(false) => ('✗', Role::Error),
-            None => ('·', Role::Dim),
-        };
-        canvas.glyph(1, 4, mark, role);
-        // What is wrong is read to its end where there is room for it.
-        let room = usize::from(width.saturating_sub(4));
-        let rows = usize::from(canvas.height().saturating_sub(4));
-        let lines = crate::widget::wrap::wrap(&words, room.max(1));
-        for (y, line) in lines.iter().take(rows).enumerate() {
-            let rest = if y + 1 == rows && lines.len() > rows { "…" } else { "" };
-            canvas.field(
-                3,
-                4 + y as u16,
-                width.saturating_sub(4),
-                &format!("{line}{rest}"),
-                Align::Left,
-                role,
-            );
-        }
-    }
-
-    /// Rows that fields and words take at a width.
-    pub(crate) fn rows(&self, width: u16) -> u16 {
-        let words = crate::widget::wrap::wrap(&self.words().1, usize::from(width.saturating_sub(4)).max(1));
-        4 + (words.len() as u16).clamp(1, WORDS_ROWS_MAX)
-    }
-
-    fn draw_choices(&self, canvas: &mut Canvas<'_>, focus: Focus) {
-        let narrow = canvas.width() < NARROW;
-        let word = |long: &'static str, short: &'static str| if narrow { short } else { long };
-        let mut x = canvas.text(1, 3, word("missing", "miss"), Role::Dim) + 1;
-        self.missing.draw(canvas, x, 3, 6, focus == Focus::Missing);
-        x += 7;
-        if MISSING[self.missing.at].1 == MissingPolicy::Hold {
-            x = canvas.text(x, 3, word("at most", "max"), Role::Dim) + 1;
-            self.hold.draw(canvas, x, 3, 6, focus == Focus::Hold);
-            x += 7;
-        }
-        x = canvas.text(x, 3, word("target %", "good %"), Role::Dim) + 1;
-        let target = if narrow { 5 } else { 8 };
-        self.target.draw(canvas, x, 3, target, focus == Focus::Target);
-        x = canvas.text(x + target + 1, 3, word("counter", "as"), Role::Dim) + 1;
-        self.counter.draw(canvas, x, 3, 6, focus == Focus::Counter);
-        x = canvas.text(x + 7, 3, word("forecast", "fcst"), Role::Dim) + 1;
-        self.forecast.draw(canvas, x, 3, 5, focus == Focus::Forecast);
-    }
-
-    /// The first thing that is wrong, or that all is well; neither before the first key of a new objective.
-    fn words(&self) -> (Option<bool>, String) {
-        if !self.touched && self.query.value().is_empty() {
-            return (
-                None,
-                "type a selector or an expression; F1 tells what the fields mean".to_owned(),
-            );
-        }
-        let said = self.check.said.as_ref();
-        if let Err(problems) = self.objective() {
-            let problem = problems.first().map(ToString::to_string).unwrap_or_default();
-            let matched = said
-                .filter(|(good, _)| *good)
-                .map_or_else(String::new, |(_, words)| format!("{words}; "));
-            return (Some(false), matched + &problem);
-        }
-        match said {
-            Some((good, words)) => (Some(*good), words.clone()),
-            None => (Some(true), "can be taken (Enter); ctrl-g suggests a range".to_owned()),
-        }
     }
 }
 

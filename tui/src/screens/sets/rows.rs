@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
-use sla_domain::SafeText;
+use sla_domain::{SafeText, Unit, quantity};
 use sla_proto::objective::v1::{AllowedRange, Objective};
 use sla_proto::series::v1::Query;
 use sla_proto::violation::v1::{ObjectiveStatus, Outlook, WindowResult};
@@ -24,6 +24,8 @@ pub(crate) struct ObjectiveRow {
     /// Place in the draft.
     pub(crate) at: usize,
     pub(crate) objective: Objective,
+    /// What its values and bounds are measured in.
+    pub(crate) unit: Unit,
     pub(crate) name: SafeText,
     haystack: String,
     key: Vec<u8>,
@@ -52,6 +54,7 @@ impl ObjectiveRow {
         Self {
             at,
             haystack: format!("{name} {}", SafeText::new(wire::query_text(objective.query.as_ref()))),
+            unit: wire::objective_unit(objective),
             name,
             key,
             changed: stored_range(now.as_ref()) != objective.range,
@@ -137,9 +140,9 @@ impl Filterable for ObjectiveRow {
         match name {
             "state" => self.state().map(|s| Value::Ranked(s.ranked().0, s.ranked().1)),
             "name" => Some(Value::Text(self.name.as_str())),
-            "min" => range.min.map(Value::Number),
-            "max" => range.max.map(Value::Number),
-            "violations" => self.window().map(|w| Value::Number(w.violations as f64)),
+            "min" => range.min.map(|min| Value::Number(min, self.unit)),
+            "max" => range.max.map(|max| Value::Number(max, self.unit)),
+            "violations" => self.window().map(|w| Value::count(w.violations)),
             _ => None,
         }
     }
@@ -176,8 +179,8 @@ pub(crate) fn export(set: &str, rows: &[ObjectiveRow], csv: bool) -> String {
                 "\"{}\",\"{}\",{},{},{},{},{}",
                 quote(row.name.as_str()),
                 quote(wire::query_text(row.objective.query.as_ref())),
-                super::draft::bound_text(range.min),
-                super::draft::bound_text(range.max),
+                range.min.map_or_else(String::new, quantity::bare),
+                range.max.map_or_else(String::new, quantity::bare),
                 row.state().map_or("", |s| s.ranked().0),
                 row.window().map_or_else(String::new, |w| w.violations.to_string()),
                 row.window()

@@ -13,6 +13,7 @@ use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::chart::Chart;
 use crate::widget::table;
+use sla_domain::{Unit, quantity};
 use sla_proto::violation::v1::{ObjectiveStatus, WindowResult};
 
 /// From so many rows on the chosen objective has a frame while its form is open.
@@ -178,7 +179,7 @@ impl SetsScreen {
     fn pane_words(&self, cx: &Context, row: &ObjectiveRow) -> Vec<(String, Role)> {
         let what_if = match (row.window(), self.what_if.problem()) {
             (_, Some(problem)) => (problem.sentence(), Role::Error),
-            (Some(w), None) => what_if_words(w),
+            (Some(w), None) => what_if_words(w, row.unit),
             (None, None) if row.objective.range.is_none() => {
                 ("no range yet: e sets one, ctrl-g suggests one".to_owned(), Role::AtRisk)
             }
@@ -211,24 +212,27 @@ impl SetsScreen {
             .and_then(super::form::Form::preview)
             .and_then(|o| o.range);
         let range = typed.or(row.objective.range).unwrap_or_default();
-        let mut layers = samples::bounds(&range);
+        let mut layers = samples::bounds(&range, row.unit);
         layers.push(samples::layer(chart, after, until));
         Chart {
             layers,
             stale_ms: samples::stale_from(cx, &self.chart, after, until),
+            unit: row.unit,
             ..Chart::empty(after, until, cx.zone)
         }
         .draw(canvas);
     }
 }
 
-fn what_if_words(w: &WindowResult) -> (String, Role) {
+fn what_if_words(w: &WindowResult, unit: Unit) -> (String, Role) {
     let good = if w.judged_ms > 0 {
         percent(1.0 - w.bad_ms as f64 / w.judged_ms as f64)
     } else {
         "no data".to_owned()
     };
-    let worst = w.worst.map_or_else(String::new, |v| format!(", worst {}", number(v)));
+    let worst = w
+        .worst
+        .map_or_else(String::new, |v| format!(", worst {}", number(v, unit)));
     let text = format!(
         "this range in {}: {}, {}{worst}, {good} good, known {}",
         duration(w.window_ms),
@@ -299,7 +303,7 @@ fn cell(row: &ObjectiveRow, title: &str, bound: Bound, current: bool) -> (String
     let range = row.objective.range.unwrap_or_default();
     // The bound that + and - move is marked on the chosen row.
     let marked = |value: Option<f64>, is: Bound| {
-        let text = maybe(value);
+        let text = value.map_or_else(|| "–".to_owned(), |value| quantity::tight(value, row.unit));
         if current && bound.of(&range) == is && value.is_some() {
             (format!("[{text}]"), Role::Accent)
         } else {
@@ -311,7 +315,7 @@ fn cell(row: &ObjectiveRow, title: &str, bound: Bound, current: bool) -> (String
         "MIN" => marked(range.min, Bound::Min),
         "MAX" => marked(range.max, Bound::Max),
         "NOW" => match row.mark() {
-            Some(mark) => (format!("{} {}", mark.glyph, maybe(row.last())), mark.role),
+            Some(mark) => (format!("{} {}", mark.glyph, maybe(row.last(), row.unit)), mark.role),
             None => ("…".to_owned(), Role::Dim),
         },
         "P" => (

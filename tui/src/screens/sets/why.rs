@@ -19,7 +19,7 @@ impl SetsScreen {
                 "the range that is stored"
             };
             lines.push(format!("what-if    judged with {of}, on the samples in memory"));
-            lines.extend(provenance::window_lines(w));
+            lines.extend(provenance::window_lines(w, row.unit));
         }
         if let Some(outlook) = row.now.as_ref().and_then(|s| s.outlook.as_ref()) {
             lines.extend(provenance::outlook_lines(cx, outlook));

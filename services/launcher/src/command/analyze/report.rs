@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use sla_domain::{Invalid, SafeText, Unit, duration, instant, quantity};
+use sla_domain::{Invalid, SafeText, Unit, duration, instant, likelihood, quantity};
 
 use super::plot;
 use crate::command::input::Measured;
@@ -264,12 +264,8 @@ fn chance(out: &mut String, analysis: &Value, step_ms: i64, shown: &impl Fn(f64)
 /// No more digits than are known.
 fn percent(p: f64, forecast: &Value) -> String {
     if forecast["low_confidence"] == true {
-        format!("~{:.0} %", (p * 10.0).round() * 10.0)
-    } else if p < 0.01 {
-        "under 1 %".to_owned()
-    } else if p > 0.99 {
-        "over 99 %".to_owned()
+        likelihood::coarse(p)
     } else {
-        format!("{:.0} %", p * 100.0)
+        likelihood::fine(p)
     }
 }
