@@ -68,6 +68,7 @@ pub(crate) fn short(outlook: &Outlook) -> String {
             Some((verdict, _)) => SafeText::new(verdict).into_string(),
             None => "proven".to_owned(),
         },
+        Trust::Unproven | Trust::Unspecified if record.scored == 0 => "none scored yet".to_owned(),
         Trust::Unproven | Trust::Unspecified => format!("unproven ({}, {})", record.scored, record.violations),
     }
 }

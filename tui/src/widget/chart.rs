@@ -327,7 +327,16 @@ impl Chart {
             let at = now
                 .filter(|now| *now >= i32::from(right))
                 .map_or(right, |now| (now - i32::from(width) - 1).max(0) as u16);
-            plot.text(at, rows - 1, text, Role::Dim);
+            // Where nothing is drawn, the lowest row first; not at all where every row has something.
+            let bounds = self.layers.iter().filter_map(|layer| match layer {
+                Layer::Bound { value, .. } => Some(scale.y(*value) / 4),
+                _ => None,
+            });
+            let bounds: Vec<i32> = bounds.collect();
+            let free = |y: &u16| !bounds.contains(&i32::from(*y)) && (at..at + width).all(|x| !raster.is_set(x, *y));
+            if let Some(y) = (0..rows).rev().find(free) {
+                plot.text(at, y, text, Role::Dim);
+            }
         }
         if let Some(now) = self.now_ms {
             let x = scale.x(now) / 2;

@@ -14,5 +14,5 @@ pub(super) static COLUMNS: [Column; 8] = [
     Column::new("LIMIT", 9, 0, Align::Left, 5),
     Column::new("SINCE", 12, 0, Align::Left, 8),
     Column::new(LANE, 15, 4, Align::Left, 6),
-    Column::new("P", 5, 0, Align::Right, 7),
+    Column::new("P", 6, 0, Align::Right, 7),
 ];

@@ -9,6 +9,6 @@ pub(super) static COLUMNS: [Column; 7] = [
     Column::new("MAX", 8, 0, Align::Right, 6),
     Column::new("NOW", 9, 0, Align::Left, 9),
     Column::new("LAST 12h WITH THIS", 23, 1, Align::Left, 8),
-    Column::new("P", 5, 0, Align::Right, 4),
+    Column::new("P", 6, 0, Align::Right, 4),
     Column::new("TARGET", 7, 0, Align::Right, 1),
 ];
