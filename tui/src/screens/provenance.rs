@@ -169,7 +169,10 @@ pub(crate) fn outlook_lines(cx: &Context, outlook: &Outlook) -> Vec<String> {
             .to_owned(),
     );
     if outlook.low_confidence {
-        lines.push("           low confidence: under an hour of history".to_owned());
+        lines.push(
+            "           low confidence: under an hour of history, constant, changed, or short against the horizon"
+                .to_owned(),
+        );
     }
     lines
 }

@@ -63,15 +63,12 @@ impl Snapshot {
 
     /// What changed since `before`, in the sets that are shown; `None` when nothing did, not even the instant.
     pub fn update(&self, before: &Self, shown: &Shown) -> Option<pb::OverviewUpdate> {
-        if self.at_ms == before.at_ms && self.source == before.source && self.problem == before.problem {
-            return None;
-        }
         let name = |status: &Arc<pb::ObjectiveStatus>| {
             let id = status.objective.as_ref().map(|objective| objective.id.clone());
             (status.set_id.clone(), id)
         };
         let then: HashMap<_, _> = before.objectives.iter().map(|status| (name(status), status)).collect();
-        let changed = self
+        let changed: Vec<pb::ObjectiveStatus> = self
             .of_set(shown)
             .filter(|now| {
                 let then = then.get(&name(now));
@@ -79,6 +76,11 @@ impl Snapshot {
             })
             .map(|objective| (**objective).clone())
             .collect();
+        // An instant that is judged again, as after the first forecasts, may still have changed what is said of it.
+        let same = self.at_ms == before.at_ms && self.source == before.source && self.problem == before.problem;
+        if same && changed.is_empty() {
+            return None;
+        }
         Some(pb::OverviewUpdate {
             counts: Some(counts(self.of_set(shown).map(Arc::as_ref))),
             objectives: changed,

@@ -105,7 +105,14 @@ impl Rounds {
         let cases = self.histories.read(core, &active, now_ms).await?;
         self.classic.ask(&core.peer, &active, now_ms).await;
         self.tracked.load(&core.peer, &cases, now_ms).await;
+        let new = cases.iter().any(|case| core.outlooks.get(&case.key).is_none());
         let said = expect_all(core, &cases, &mut self.tracked, &self.classic).await?;
+        if new {
+            // The states on the screens know nothing of these yet: they are judged again now, or a row would promise what its
+            // header denies. A full queue is an evaluation that comes anyway.
+            let (done, _) = tokio::sync::oneshot::channel();
+            let _ = core.now_requests.try_send(done);
+        }
         self.backtests.note(cases, &self.tracked);
         keep(core, said, &mut self.tracked, now_ms).await
     }

@@ -124,7 +124,7 @@ impl FutureScreen {
             None => format!("{}: no probability is given", row.title()),
         };
         let low = if outlook.low_confidence {
-            ", low confidence: under an hour of history"
+            ", low confidence: history short, constant or changed"
         } else {
             ""
         };

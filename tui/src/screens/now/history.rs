@@ -24,6 +24,8 @@ const SEEN_ROWS: u32 = 500;
 const QUERIES_MAX: usize = 50;
 /// The ledger and the outlook are read again at most this often, and where samples are missing, milliseconds.
 const AGAIN_MS: i64 = 10_000;
+/// As long as nothing is expected of any series, milliseconds.
+const YOUNG_AGAIN_MS: i64 = 1_000;
 const SEEN_AGAIN_MS: i64 = 60_000;
 /// So many violations of one series within so long are flapping.
 const FLAPS: usize = 3;
@@ -63,8 +65,11 @@ impl History {
     /// Asks for what is old; all of it when `again`.
     pub(super) fn refresh(&mut self, cx: &mut Context, again: bool) {
         let due = |asked: Option<i64>, every: i64| asked.is_none_or(|at| cx.now.mono_ms - at >= every);
+        // Nothing is expected yet: the first forecasts come within seconds of the first evaluation.
+        let young = self.future.get().is_none_or(HashMap::is_empty);
+        let every = if young { YOUNG_AGAIN_MS } else { AGAIN_MS };
         let (soon, seen) = (
-            again || due(self.asked_ms, AGAIN_MS),
+            again || due(self.asked_ms, every),
             due(self.seen_asked_ms, if again { AGAIN_MS } else { SEEN_AGAIN_MS }),
         );
         if soon {
