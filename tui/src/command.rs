@@ -81,6 +81,7 @@ pub(crate) enum Cmd {
     CursorLeft,
     CursorRight,
     EarlierViolation,
+    LogScale,
     LaterViolation,
     Range,
     NewObjective,

@@ -10,6 +10,7 @@ pub(crate) mod field;
 pub(crate) mod lane;
 pub(crate) mod progress;
 mod raster;
+mod scale;
 pub(crate) mod spark;
 pub(crate) mod table;
 mod ticks;

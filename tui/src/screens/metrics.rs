@@ -531,6 +531,7 @@ impl Screen for MetricsScreen {
                 | Cmd::EarlierViolation
                 | Cmd::LaterViolation
                 | Cmd::Range
+                | Cmd::LogScale
         );
         !of_a_chart || self.detail.as_ref().is_none_or(Detail::shows_chart)
     }

@@ -4,7 +4,8 @@ use sla_domain::{Unit, quantity};
 
 use super::canvas::{Align, Canvas};
 use super::raster::Raster;
-use super::ticks::{time_ticks, value_ticks};
+use super::scale::Scale;
+use super::ticks::time_ticks;
 use crate::format::{Zone, number};
 use crate::theme::Role;
 
@@ -13,6 +14,8 @@ const VALUE_LABEL_WIDTH: u16 = 7;
 /// Columns that one label of the time axis needs.
 const TIME_LABEL_WIDTH: u16 = 12;
 
+/// On a logarithmic axis a bound is shown when it is at most so many times away from the values.
+const BOUND_RATIO: f64 = 10.0;
 /// From so many columns on the fan has a legend.
 const LEGEND_WIDTH_MIN: u16 = 40;
 
@@ -49,6 +52,8 @@ pub(crate) struct Chart {
     pub(crate) until_ms: i64,
     /// Zoomed value range; `None` fits the data.
     pub(crate) values: Option<(f64, f64)>,
+    /// Equal distances are equal ratios, where all values are above 0.
+    pub(crate) log: bool,
     pub(crate) layers: Vec<Layer>,
     /// Where the present is drawn.
     pub(crate) now_ms: Option<i64>,
@@ -63,28 +68,6 @@ pub(crate) struct Chart {
     pub(crate) violated: Vec<(i64, i64)>,
 }
 
-struct Scale {
-    low: f64,
-    high: f64,
-    after_ms: i64,
-    span_ms: i64,
-    dots_x: i32,
-    dots_y: i32,
-}
-
-impl Scale {
-    fn x(&self, time_ms: i64) -> i32 {
-        let share = (time_ms - self.after_ms) as f64 / self.span_ms as f64;
-        (share * f64::from(self.dots_x)).floor().clamp(-1e6, 1e6) as i32
-    }
-
-    fn y(&self, value: f64) -> i32 {
-        // Divided before the difference is taken, so that ±1e308 does not overflow.
-        let share = (value / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0);
-        ((1.0 - share) * f64::from(self.dots_y - 1)).round().clamp(-1e6, 1e6) as i32
-    }
-}
-
 impl Chart {
     /// Nothing in (after, until] yet.
     pub(crate) fn empty(after_ms: i64, until_ms: i64, zone: Zone) -> Self {
@@ -92,6 +75,7 @@ impl Chart {
             after_ms,
             until_ms,
             values: None,
+            log: false,
             layers: Vec::new(),
             now_ms: None,
             cursor_ms: None,
@@ -127,6 +111,7 @@ impl Chart {
         let scale = Scale {
             low,
             high,
+            log: self.log && low > 0.0,
             after_ms: self.after_ms,
             span_ms: self.until_ms - self.after_ms,
             dots_x: raster.dots_x(),
@@ -142,6 +127,14 @@ impl Chart {
         let unicode = plot.theme().unicode();
         for (x, y, c, role) in raster.drawn(unicode) {
             plot.glyph(x, y, c, role);
+        }
+        if self.log {
+            let words = if scale.log {
+                "log"
+            } else {
+                "not log: values of 0 or less"
+            };
+            plot.text(1, 0, words, Role::Dim);
         }
         self.draw_cursor(&mut plot, &scale, rows);
     }
@@ -189,13 +182,20 @@ impl Chart {
         };
         let span = (high - low).max(high.abs().max(low.abs()) * least).max(1e-9);
         for layer in &self.layers {
+            let is_near = |value: f64| {
+                let by_ratio = self.log && low > 0.0 && value > low / BOUND_RATIO && value < high * BOUND_RATIO;
+                by_ratio || (!self.log && value > low - span * 1.5 && value < high + span * 1.5)
+            };
             if let Layer::Bound { value, .. } = layer
-                && *value > low - span * 1.5
-                && *value < high + span * 1.5
+                && is_near(*value)
             {
                 low = low.min(*value);
                 high = high.max(*value);
             }
+        }
+        if self.log && low > 0.0 {
+            let air = (high / low).powf(0.05).max(1.05);
+            return (high * air).is_finite().then_some((low / air, high * air));
         }
         let air = ((high - low) * 0.05).max(span * 0.05);
         let floor = if low >= 0.0 && low - air < 0.0 { 0.0 } else { low - air };
@@ -433,7 +433,7 @@ fn draw_value_axis(canvas: &mut Canvas<'_>, (scale, unit): (&Scale, Unit), label
         canvas.glyph(label, row, '│', Role::Border);
     }
     let wanted = usize::from(rows / 2).clamp(1, 8);
-    for tick in value_ticks(scale.low, scale.high, wanted) {
+    for tick in scale.ticks(wanted) {
         let y = scale.y(tick) / 4;
         if (0..i32::from(rows)).contains(&y) {
             canvas.field(

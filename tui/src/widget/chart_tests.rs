@@ -97,6 +97,38 @@ fn what_is_outside_the_range_is_marked_without_colour() {
 }
 
 #[test]
+fn a_logarithmic_axis_keeps_small_values_apart_and_says_when_it_cannot() {
+    let decades: Vec<(i64, f64)> = (0..40).map(|n| (n * 15, 10_f64.powi(n as i32 / 10))).collect();
+    let layer = |values: &[(i64, f64)]| Layer::Samples {
+        extents: extents(values),
+        gap_ms: 30_000,
+    };
+    let mut c = chart(vec![layer(&decades)]);
+    c.log = true;
+    let lines = drawn(&c, ascii());
+    let rows: Vec<usize> = ["1k", "100", "10", "1"]
+        .iter()
+        .map(|label| {
+            lines
+                .iter()
+                .position(|line| line[..7].trim().trim_end_matches(['|', '+', '-']) == *label)
+                .unwrap()
+        })
+        .collect();
+    let steps: Vec<usize> = rows.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(
+        steps.iter().max().unwrap() - steps.iter().min().unwrap() <= 1,
+        "{rows:?}\n{}",
+        lines.join("\n")
+    );
+    let mut with_zero = decades;
+    with_zero[3].1 = 0.0;
+    let mut c = chart(vec![layer(&with_zero)]);
+    c.log = true;
+    assert!(drawn(&c, ascii()).join("\n").contains("not log: values of 0 or less"));
+}
+
+#[test]
 fn a_peak_survives_decimation() {
     let mut many: Vec<Extent> = extents(&(0..10_000).map(|n| (n, 0.0)).collect::<Vec<_>>());
     many[7_777].max = 99.0;

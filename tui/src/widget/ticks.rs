@@ -24,6 +24,28 @@ pub(crate) fn value_ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
         .collect()
 }
 
+/// Round values of an axis on which equal distances are equal ratios: powers of ten, and 2 and 5 times them where there is room. At most
+/// `wanted` + 1, all inside [low, high], which lie above 0.
+pub(crate) fn log_ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
+    if !(low > 0.0 && high.is_finite() && high > low) || wanted == 0 {
+        return Vec::new();
+    }
+    let powers = (low.log10().floor() as i32)..=(high.log10().ceil() as i32);
+    let of = |steps: &[f64], every: usize| -> Vec<f64> {
+        let powers = powers.clone().step_by(every.max(1));
+        let ticks = powers.flat_map(|power| steps.iter().map(move |step| step * 10_f64.powi(power)));
+        ticks.filter(|tick| (low..=high).contains(tick)).collect()
+    };
+    let (fine, decades) = (of(&[1.0, 2.0, 5.0], 1), of(&[1.0], 1));
+    match (fine.len(), decades.len()) {
+        // Within one decade the round steps of a linear axis tell more.
+        (0..3, _) => value_ticks(low, high, wanted),
+        (some, _) if some <= wanted + 1 => fine,
+        (_, some) if some <= wanted + 1 => decades,
+        (_, many) => of(&[1.0], many.div_ceil(wanted)),
+    }
+}
+
 /// Seconds of round time steps.
 const TIME_STEPS_S: [i64; 20] = [
     1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
@@ -76,6 +98,14 @@ mod tests {
             }
             let slack = span * 1e-6;
             prop_assert!(ticks.iter().all(|t| *t >= low - slack && *t <= low + span + slack));
+        }
+
+        #[test]
+        fn log_ticks_lie_inside(low in 1e-9f64..1e9, ratio in 1.001f64..1e12, wanted in 1usize..12) {
+            let ticks = log_ticks(low, low * ratio, wanted);
+            prop_assert!(ticks.len() <= wanted + 2, "{ticks:?}");
+            prop_assert!(ticks.iter().all(|tick| (low * 0.999..=low * ratio * 1.001).contains(tick)), "{ticks:?}");
+            prop_assert!(ticks.is_sorted());
         }
 
         #[test]

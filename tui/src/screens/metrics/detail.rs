@@ -72,6 +72,7 @@ pub(crate) struct Detail {
     /// Starts and ends of its violations, oldest first.
     pub(super) past: Remote<Vec<(i64, Option<i64>)>>,
     pub(super) usual: Usual,
+    log: bool,
     asked_ms: i64,
     export_path: String,
 }
@@ -90,6 +91,7 @@ impl Detail {
             result: Remote::default(),
             past: Remote::default(),
             usual: Usual::default(),
+            log: false,
             asked_ms: i64::MIN / 2,
             export_path: String::new(),
         }
@@ -202,6 +204,7 @@ impl Detail {
             Cmd::PanRight => self.pan(cx, self.span_ms / 2),
             Cmd::CursorLeft => self.move_cursor(cx, -1),
             Cmd::CursorRight => self.move_cursor(cx, 1),
+            Cmd::LogScale => self.log = !self.log,
             Cmd::EarlierViolation => self.next_violation(cx, false),
             Cmd::LaterViolation => self.next_violation(cx, true),
             Cmd::Range => {
@@ -354,6 +357,7 @@ impl Detail {
             stale_ms: samples::stale_from(cx, &self.chart, after, samples_until),
             violated: self.violated(cx),
             unit,
+            log: self.log,
             ..Chart::empty(after, until, cx.zone)
         }
     }
