@@ -286,8 +286,7 @@ impl Task {
         let quantile = |q: &f64| Threshold::upper(sorted[((sorted.len() - 1) as f64 * q) as usize]);
         let mut thresholds: Vec<Threshold> = QUANTILES.iter().map(quantile).collect();
         thresholds.extend(self.kept.map(Threshold::upper));
-        let mut question = Question::new(horizons.clone(), thresholds.clone());
-        question.running_bands = false;
+        let question = Question::new(horizons.clone(), thresholds.clone());
         let started = Instant::now();
         let (answer, state) = forecast(history, &question, None, self.seed)?;
         let cold_ms = started.elapsed().as_secs_f64() * 1e3;

@@ -37,18 +37,11 @@ fn check(forecast: &PoolForecast) {
         let p = |horizon: usize| forecast.probability[horizon][threshold];
         assert!(p(2) <= p(0) && p(0) <= p(1));
     }
-    for bands in [
-        &forecast.value,
-        &forecast.running_mean,
-        &forecast.running_max,
-        &forecast.running_min,
-    ] {
-        assert_eq!(bands.rows.len(), LEVELS.len());
-        for column in 0..forecast.steps.len() {
-            let quantiles: Vec<f64> = bands.rows.iter().map(|row| row[column]).collect();
-            assert!(quantiles.iter().all(|q| q.is_finite()), "{quantiles:?}");
-            assert!(quantiles.is_sorted(), "{quantiles:?}");
-        }
+    assert_eq!(forecast.value.rows.len(), LEVELS.len());
+    for column in 0..forecast.steps.len() {
+        let quantiles: Vec<f64> = forecast.value.rows.iter().map(|row| row[column]).collect();
+        assert!(quantiles.iter().all(|q| q.is_finite()), "{quantiles:?}");
+        assert!(quantiles.is_sorted(), "{quantiles:?}");
     }
     assert_eq!(forecast.steps.last(), Some(&12));
     assert_eq!(forecast.value_per_step()[0].len(), 12);
@@ -275,8 +268,7 @@ fn the_extreme_of_a_short_history_is_no_wall() {
     let climbing: Vec<f64> = (0..40_u64).map(|i| 10.0 * i as f64 + scattered(i) / 100.0).collect();
     let history = History::regular(&climbing, 60_000).unwrap();
     let highest = climbing.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut question = Question::new(vec![10], vec![Threshold::upper(highest)]);
-    question.running_bands = false;
+    let question = Question::new(vec![10], vec![Threshold::upper(highest)]);
     let (answer, _) = forecast(&history, &question, None, 1).unwrap();
     assert!(answer.probability[0][0] > 0.5, "{:?}", answer.probability);
     let tenth = answer.value_per_step()[LEVELS.len() - 1][9];

@@ -73,8 +73,7 @@ fn said(values: &[f64], bound: f64, seed: u64) -> f64 {
     let Ok(history) = History::regular(values, STEP_MS) else {
         return f64::NAN;
     };
-    let mut question = Question::new(vec![HORIZON], vec![Threshold::upper(bound)]);
-    question.running_bands = false;
+    let question = Question::new(vec![HORIZON], vec![Threshold::upper(bound)]);
     forecast(&history, &question, None, seed).map_or(f64::NAN, |(answer, _)| answer.probability[0][0])
 }
 

@@ -51,11 +51,6 @@ pub struct Merged {
 }
 
 impl Merged {
-    /// Bad over judged time, in [0, 1]; `None` without judged time.
-    pub fn bad_ratio(&self) -> Option<f64> {
-        ratio(self.bad_ms, self.judged_ms)
-    }
-
     /// Good over judged time, in [0, 1]; `None` without judged time.
     pub fn good_ratio(&self) -> Option<f64> {
         ratio(self.judged_ms - self.bad_ms, self.judged_ms)
@@ -155,7 +150,7 @@ mod tests {
         assert_eq!(both.violated_ms, 300);
         assert_eq!(a.violated_ms + b.violated_ms, 400);
         assert_eq!((both.covered_ms, both.unknown_ms, both.judged_ms), (600, 0, 600));
-        assert_eq!(both.bad_ratio(), Some(0.5));
+        assert_eq!(both.good_ratio(), Some(0.5));
         assert_eq!((both.samples, both.samples_violating), (4, 2));
         assert_eq!(both.worst, Some((20.0, Side::Above, 10.0)));
         // b is unknown at the end: worse than a's ok.
@@ -187,6 +182,6 @@ mod tests {
         assert_eq!((merged.state, merged.violations, merged.series), (State::Ok, 0, 1));
         assert_eq!(merge(WINDOW, &[excluded]).state, State::Excluded);
         assert_eq!(merge(WINDOW, &[]).state, State::NoData);
-        assert_eq!(merge(WINDOW, &[]).bad_ratio(), None);
+        assert_eq!(merge(WINDOW, &[]).good_ratio(), None);
     }
 }

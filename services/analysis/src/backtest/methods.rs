@@ -182,8 +182,7 @@ impl Origin<'_> {
     }
 
     fn pool(&self, memory: &mut Memory) -> Option<Said> {
-        let mut question = Question::new(vec![self.horizon_steps], self.thresholds.to_vec());
-        question.running_bands = false;
+        let question = Question::new(vec![self.horizon_steps], self.thresholds.to_vec());
         let (answer, state) = forecast(self.training, &question, memory.state.as_ref(), self.seed).ok()?;
         memory.state = Some(state);
         let slots: Vec<usize> = (1..=self.horizon)

@@ -68,7 +68,7 @@ impl Futures {
             None => learn_on(&terrain, history, question, &horizons, None, seed),
         };
         Ok(Self {
-            paths: Paths::draw(&terrain, &horizons, question.running_bands, seed),
+            paths: Paths::draw(&terrain, &horizons, seed),
             ground: Ground::new(&terrain, history),
             horizons,
             question: question.clone(),
@@ -102,22 +102,12 @@ impl Futures {
             }
             first_crossing.push(self.first_crossing(&growth));
         }
-        let running = |cells: &[f64]| {
-            if self.question.running_bands {
-                self.bands(cells, &weights)
-            } else {
-                Bands::default()
-            }
-        };
         Ok(PoolForecast {
             probability,
             expert_probability,
             first_crossing,
             steps: self.steps(),
             value,
-            running_mean: running(&self.paths.mean),
-            running_max: running(&self.paths.high),
-            running_min: running(&self.paths.low),
             low_confidence: self.is_doubtful(),
             constant: self.ground.constant,
             changed_ms: self.ground.changed_ms(),

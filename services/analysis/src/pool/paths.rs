@@ -20,8 +20,6 @@ pub(crate) struct Paths {
     pub(crate) knots: Vec<usize>,
     /// Value at the knot.
     pub(crate) value: Vec<f64>,
-    /// Mean up to the knot; empty when no running bands are wanted.
-    pub(crate) mean: Vec<f64>,
     /// Highest and lowest value up to the knot.
     pub(crate) high: Vec<f64>,
     pub(crate) low: Vec<f64>,
@@ -33,14 +31,13 @@ pub(crate) struct Paths {
 
 impl Paths {
     /// Draws from the end of the terrain.
-    pub(crate) fn draw(terrain: &Terrain, horizons: &[usize], running_bands: bool, seed: u64) -> Self {
+    pub(crate) fn draw(terrain: &Terrain, horizons: &[usize], seed: u64) -> Self {
         let longest = horizons.iter().copied().max().unwrap_or(1);
         let origin = terrain.x.len() - 1;
         let knots = knots(longest, horizons);
         let cells = knots.len() * CAPACITY;
         let mut paths = Self {
             value: vec![0.0; cells],
-            mean: vec![0.0; if running_bands { cells } else { 0 }],
             high: vec![0.0; cells],
             low: vec![0.0; cells],
             count: 0,
@@ -66,19 +63,15 @@ impl Paths {
     }
 
     fn take(&mut self, path: &[f64]) {
-        let (mut high, mut low, mut sum, mut done) = (f64::NEG_INFINITY, f64::INFINITY, 0.0, 0);
+        let (mut high, mut low, mut done) = (f64::NEG_INFINITY, f64::INFINITY, 0);
         for (k, &knot) in self.knots.iter().enumerate() {
             for &v in &path[done..knot] {
                 high = high.max(v);
                 low = low.min(v);
-                sum += v;
             }
             done = knot;
             let cell = k * CAPACITY + self.count;
             self.value[cell] = path[knot - 1];
-            if let Some(mean) = self.mean.get_mut(cell) {
-                *mean = sum / knot as f64;
-            }
             self.high[cell] = high;
             self.low[cell] = low;
         }

@@ -105,8 +105,6 @@ pub struct Question {
     pub horizons_steps: Vec<usize>,
     /// Bounds whose violation is asked for; may be empty when only bands are wanted.
     pub thresholds: Vec<Threshold>,
-    /// Whether bands of the running mean, maximum and minimum are wanted beside those of the value; they cost as much as all the rest.
-    pub running_bands: bool,
 }
 
 impl Question {
@@ -115,7 +113,6 @@ impl Question {
         Self {
             horizons_steps,
             thresholds,
-            running_bands: true,
         }
     }
 
@@ -183,12 +180,6 @@ pub struct PoolForecast {
     pub steps: Vec<usize>,
     /// Quantiles of the value at each step.
     pub value: Bands,
-    /// Quantiles of the running mean up to each step; empty rows when not asked for, as the next two.
-    pub running_mean: Bands,
-    /// Quantiles of the running maximum up to each step.
-    pub running_max: Bands,
-    /// Quantiles of the running minimum up to each step.
-    pub running_min: Bands,
     /// History too short (under 1 h), constant, too short for the horizon, or lately changed: show no percentage to two digits.
     pub low_confidence: bool,
     /// Time (as the history's) since which the series behaves otherwise than ever before in the history: what was learned before may not hold.

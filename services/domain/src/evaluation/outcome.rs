@@ -170,11 +170,6 @@ impl Evaluation {
         self.good_ms + self.bad_ms
     }
 
-    /// Bad over judged time, in [0, 1]; `None` without judged time.
-    pub fn bad_ratio(&self) -> Option<f64> {
-        ratio(self.bad_ms, self.judged_ms())
-    }
-
     /// Good over judged time, in [0, 1]; `None` without judged time.
     pub fn good_ratio(&self) -> Option<f64> {
         ratio(self.good_ms, self.judged_ms())
@@ -252,11 +247,6 @@ pub struct ShownInterval {
 }
 
 impl ShownInterval {
-    /// Whether unknown time lies inside.
-    pub fn spans_gap(&self) -> bool {
-        !self.gaps.is_empty()
-    }
-
     fn join(&mut self, next: &Interval) {
         self.gaps.push(Span {
             start_ms: self.whole.end_ms,

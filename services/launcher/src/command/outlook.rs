@@ -11,7 +11,6 @@ const SEED: u64 = 1;
 pub(super) fn ask(history: &History, question: &Question, missing: usize) -> Result<PoolForecast, PoolError> {
     question.check()?;
     let mut shifted = question.clone();
-    shifted.running_bands = false;
     for steps in &mut shifted.horizons_steps {
         *steps = steps.saturating_add(missing).min(MAX_HORIZON_STEPS);
     }

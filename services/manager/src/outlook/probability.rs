@@ -103,8 +103,7 @@ impl Drawing {
         let step_ms = (history.step_ms as f64 / history.steps_per_slot).max(1.0);
         let ahead_ms = asking.at_ms.saturating_add(asking.horizon_ms) - history.last_ms;
         let steps = ((ahead_ms as f64 / step_ms).ceil() as usize).clamp(1, MAX_HORIZON_STEPS);
-        let mut question = Question::new(vec![steps], thresholds(asking.range));
-        question.running_bands = false;
+        let question = Question::new(vec![steps], thresholds(asking.range));
         let futures =
             Futures::draw(&history, &question, asking.state, asking.seed).map_err(|error| error.to_string())?;
         Ok(Self {

@@ -149,7 +149,6 @@ fn by_pool(history: &History, threshold: Threshold, steps: usize) -> Result<(f64
     let question = Question {
         horizons_steps: vec![steps],
         thresholds: vec![threshold],
-        running_bands: false,
     };
     let answer = outlook::ask(history, &question, 0).map_err(|error| error.to_string())?;
     Ok((answer.probability[0][0], answer.low_confidence))

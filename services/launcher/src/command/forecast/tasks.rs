@@ -223,7 +223,6 @@ impl Task {
             question: Question {
                 horizons_steps: horizons(&value["horizons"])?,
                 thresholds: thresholds(&value["thresholds"])?,
-                running_bands: false,
             },
             history: history(&value["history"])?,
         })
