@@ -480,7 +480,7 @@ impl Context {
 
     /// How many objectives stand in sets that nobody watches.
     pub(crate) fn not_watched(&self) -> usize {
-        let sets = self.sets.get().map_or(&[][..], Vec::as_slice);
+        let sets = self.sets.rows();
         sets.iter()
             .filter(|set| !set.active)
             .map(|set| set.objectives.len())

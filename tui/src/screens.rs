@@ -11,6 +11,7 @@ mod runs;
 mod samples;
 mod screen;
 mod sets;
+mod table_file;
 mod trust;
 mod usual;
 

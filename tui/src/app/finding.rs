@@ -23,7 +23,7 @@ impl App {
             let text = format!("{}  {}", command.id, command.title);
             add("command", &text, Leads::Command(command.cmd, None));
         }
-        for set in self.cx.sets.get().map_or(&[][..], Vec::as_slice) {
+        for set in self.cx.sets.rows() {
             add("set", &set.name, Leads::Command(Cmd::SetList, Some(set.name.clone())));
             for objective in set.objectives.iter().filter(|o| !o.id.is_empty()) {
                 let jump = Jump::Past {

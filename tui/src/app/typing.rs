@@ -137,7 +137,7 @@ impl App {
             Some("HOW") => texts(&["save", "keep", "drop"]),
             Some("TIME") => texts(&["now", "last 1h", "last 3h", "last 6h", "last 12h"]),
             Some("SET") => {
-                let sets = self.cx.sets.get().map_or(&[][..], Vec::as_slice);
+                let sets = self.cx.sets.rows();
                 sets.iter().map(|set| set.name.clone()).collect()
             }
             Some("VIEW") => self.views.keys().cloned().collect(),

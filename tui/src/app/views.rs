@@ -113,7 +113,7 @@ impl App {
             self.screen_command(Cmd::NextSet, argument);
             return;
         }
-        let sets = self.cx.sets.get().map_or(&[][..], Vec::as_slice);
+        let sets = self.cx.sets.rows();
         let items: Vec<Item> = sets
             .iter()
             .map(|set| {

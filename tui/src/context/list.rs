@@ -162,6 +162,11 @@ impl List {
         &self.shown
     }
 
+    /// All rows that pass.
+    pub(crate) fn passing<'r, T>(&'r self, rows: &'r [T]) -> impl Iterator<Item = &'r T> {
+        self.shown.iter().map(|&at| &rows[at])
+    }
+
     /// The rows on screen: index and whether it is the chosen one.
     pub(crate) fn visible(&self, height: usize) -> impl Iterator<Item = (usize, bool)> + '_ {
         let window = self.cursor.window(self.shown.len(), height);

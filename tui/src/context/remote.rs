@@ -43,6 +43,14 @@ impl<T> Remote<T> {
         self.value.as_ref()
     }
 
+    /// What is known of a list; nothing while it is not here.
+    pub(crate) fn rows<R>(&self) -> &[R]
+    where
+        T: AsRef<[R]>,
+    {
+        self.value.as_ref().map_or(&[], AsRef::as_ref)
+    }
+
     /// When the value arrived, Unix milliseconds.
     pub(crate) fn got_ms(&self) -> i64 {
         self.got_ms

@@ -209,6 +209,12 @@ fn name_of(series: &impl Labelled) -> &str {
         .map_or("", |(_, value)| value)
 }
 
+/// The value of a label, its name in any case.
+pub(crate) fn label_value<'s>(series: &'s Series, name: &str) -> Option<&'s str> {
+    let found = series.labels.iter().find(|label| label.name.eq_ignore_ascii_case(name));
+    found.map(|label| label.value.as_str())
+}
+
 /// The labels that have one and the same value in all of several series.
 fn shared_labels<'s, S: Labelled>(all: &[&'s S]) -> Vec<(&'s str, &'s str)> {
     let Some((first, others)) = all.split_first().filter(|(_, others)| !others.is_empty()) else {

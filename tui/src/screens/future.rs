@@ -11,7 +11,7 @@ use sla_proto::violation::v1::{self as violation, ListFutureViolationsRequest, L
 use crate::command::{Cmd, Scope};
 use crate::context::list::List;
 use crate::context::remote::Remote;
-use crate::context::request::{Answer, Effect, Reply, RequestId, Slot};
+use crate::context::request::{Answer, Reply, RequestId, Slot};
 use crate::context::shown::Shown;
 use crate::context::{Context, Jump, wire};
 use crate::filter::Filterable as _;
@@ -48,7 +48,7 @@ impl FutureScreen {
     }
 
     fn items(&self) -> &[FutureRow] {
-        self.rows.get().map_or(&[], Vec::as_slice)
+        self.rows.rows()
     }
 
     fn current(&self) -> Option<&FutureRow> {
@@ -69,7 +69,7 @@ impl FutureScreen {
     }
 
     fn apply(&mut self, cx: &Context) {
-        let rows = self.rows.get().map_or(&[][..], Vec::as_slice);
+        let rows = self.rows.rows();
         self.list.apply(rows, Self::height(cx));
     }
 }
@@ -90,7 +90,7 @@ impl Screen for FutureScreen {
     }
 
     fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
-        let rows = self.rows.get().map_or(&[][..], Vec::as_slice);
+        let rows = self.rows.rows();
         if self.list.command(cmd, rows, Self::height(cx)) {
             self.chart.rest(cx);
             return true;
@@ -114,12 +114,7 @@ impl Screen for FutureScreen {
                 }
                 self.apply(cx);
             }
-            Cmd::Export => {
-                let path = argument.unwrap_or("sla-future.json").to_owned();
-                let rows: Vec<&FutureRow> = self.list.shown().iter().map(|&at| &self.items()[at]).collect();
-                let text = rows::export(&rows, crate::format::is_csv(&path));
-                cx.effect(Effect::WriteFile { path, text });
-            }
+            Cmd::Export => rows::export(self.list.passing(self.rows.rows())).write(cx, argument),
             _ => return false,
         }
         true
@@ -130,12 +125,8 @@ impl Screen for FutureScreen {
         self.apply(cx);
     }
 
-    fn filter_text(&self) -> &str {
-        self.list.filter().text()
-    }
-
-    fn filter_problem(&self) -> Option<&str> {
-        self.list.problem()
+    fn list(&self) -> &List {
+        &self.list
     }
 
     fn resized(&mut self, cx: &mut Context) {
@@ -177,7 +168,7 @@ impl Screen for FutureScreen {
         if line >= height.min(self.list.shown().len()) {
             return false;
         }
-        let rows = self.rows.get().map_or(&[][..], Vec::as_slice);
+        let rows = self.rows.rows();
         self.list.choose(line, rows, height);
         self.chart.rest(cx);
         true

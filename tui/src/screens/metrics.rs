@@ -303,15 +303,8 @@ impl Screen for MetricsScreen {
             }
             Cmd::Sort => self.sort(cx, argument),
             Cmd::Export => {
-                let path = argument.unwrap_or("sla-metrics.json").to_owned();
-                let rows: Vec<&SeriesRow> = self.list.shown().iter().map(|&at| &self.items[at]).collect();
-                let text = export::table(
-                    &rows,
-                    cx.window_ms(),
-                    self.rows.get().and_then(|r| r.as_of_ms),
-                    crate::format::is_csv(&path),
-                );
-                cx.effect(Effect::WriteFile { path, text });
+                let as_of_ms = self.rows.get().and_then(|r| r.as_of_ms);
+                export::table(self.list.passing(&self.items), cx.window_ms(), as_of_ms).write(cx, argument);
             }
             _ => return false,
         }
@@ -352,8 +345,7 @@ impl Screen for MetricsScreen {
         let height = self.height(cx);
         if self.in_names() {
             self.names_list.set_filter(text);
-            self.names_list
-                .apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
+            self.names_list.apply(self.names.rows(), height);
         } else {
             self.list.set_filter(text);
             self.list.apply(&self.items, height);
@@ -363,26 +355,19 @@ impl Screen for MetricsScreen {
     fn filter_text(&self) -> &str {
         if self.detail.is_some() {
             ""
-        } else if self.in_names() {
-            self.names_list.filter().text()
         } else {
-            self.list.filter().text()
+            self.list().filter().text()
         }
     }
 
-    fn filter_problem(&self) -> Option<&str> {
-        if self.in_names() {
-            self.names_list.problem()
-        } else {
-            self.list.problem()
-        }
+    fn list(&self) -> &List {
+        if self.in_names() { &self.names_list } else { &self.list }
     }
 
     fn resized(&mut self, cx: &mut Context) {
         let height = self.height(cx);
         self.list.apply(&self.items, height);
-        self.names_list
-            .apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
+        self.names_list.apply(self.names.rows(), height);
         if let Some(detail) = &mut self.detail {
             detail.resized(cx);
         }

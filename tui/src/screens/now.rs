@@ -199,11 +199,7 @@ impl Screen for NowScreen {
             }
             Cmd::NextViolation => self.next_violated(cx, 1),
             Cmd::PreviousViolation => self.next_violated(cx, -1),
-            Cmd::Export => {
-                let path = argument.unwrap_or("sla-now.json").to_owned();
-                let text = readout::export(&self.rows, crate::format::is_csv(&path));
-                cx.effect(crate::context::request::Effect::WriteFile { path, text });
-            }
+            Cmd::Export => readout::export(&self.rows).write(cx, argument),
             Cmd::Sort => cx.say("the worst stands on top; o turns the order round"),
             _ => return false,
         }
@@ -227,12 +223,12 @@ impl Screen for NowScreen {
         }
     }
 
-    fn filter_text(&self) -> &str {
-        self.filtered().filter().text()
-    }
-
-    fn filter_problem(&self) -> Option<&str> {
-        self.filtered().problem()
+    fn list(&self) -> &List {
+        if self.timeline.is_open() {
+            self.timeline.list()
+        } else {
+            &self.list
+        }
     }
 
     fn resized(&mut self, cx: &mut Context) {
@@ -335,14 +331,6 @@ impl Screen for NowScreen {
 }
 
 impl NowScreen {
-    fn filtered(&self) -> &List {
-        if self.timeline.is_open() {
-            self.timeline.list()
-        } else {
-            &self.list
-        }
-    }
-
     /// Set and objective of the chosen row or lane.
     fn chosen(&self) -> Option<(String, String)> {
         if self.timeline.is_open() {

@@ -15,7 +15,7 @@ use sla_proto::violation::v1::{EvaluateRequest, EvaluateResponse, ListViolations
 use crate::command::{Cmd, Need, Scope};
 use crate::context::list::List;
 use crate::context::remote::Remote;
-use crate::context::request::{Answer, Effect, Reply, RequestId, Slot};
+use crate::context::request::{Answer, Reply, RequestId, Slot};
 use crate::context::shown::Shown;
 use crate::context::{Context, Jump, wire};
 use crate::filter::Filterable as _;
@@ -88,7 +88,7 @@ impl PastScreen {
     }
 
     fn show_ledger(&mut self, cx: &Context) {
-        self.shown = rows::joined(self.ledger.get().map_or(&[][..], Vec::as_slice), &self.resumed);
+        self.shown = rows::joined(self.ledger.rows(), &self.resumed);
         let labels = wire::telling_labels(&self.shown.iter().map(|row| &row.series).collect::<Vec<_>>());
         for (row, labels) in self.shown.iter_mut().zip(labels) {
             // Of one series alone all labels are shared, and all are shown.
@@ -124,7 +124,7 @@ impl PastScreen {
             })
             .collect();
         let judged = self.objectives.len();
-        let sets = cx.sets.get().map_or(&[][..], Vec::as_slice).iter();
+        let sets = cx.sets.rows().iter();
         for set in sets.filter(|set| !set.active) {
             for objective in set.objectives.iter().filter(|o| !o.id.is_empty()) {
                 let row = ObjectiveRow::not_watched(self.objectives.len(), set, objective);
@@ -320,11 +320,7 @@ impl Screen for PastScreen {
                 }
                 self.list.apply(&self.objectives, upper);
             }
-            Cmd::Export => {
-                let path = argument.unwrap_or("sla-past.json").to_owned();
-                let text = rows::export(self.violations(), &self.objectives, crate::format::is_csv(&path));
-                cx.effect(Effect::WriteFile { path, text });
-            }
+            Cmd::Export => rows::export(self.violations(), &self.objectives).write(cx, argument),
             _ => return false,
         }
         true
@@ -349,19 +345,11 @@ impl Screen for PastScreen {
         }
     }
 
-    fn filter_text(&self) -> &str {
+    fn list(&self) -> &List {
         if self.pane == Pane::Ledger {
-            self.ledger_list.filter().text()
+            &self.ledger_list
         } else {
-            self.list.filter().text()
-        }
-    }
-
-    fn filter_problem(&self) -> Option<&str> {
-        if self.pane == Pane::Ledger {
-            self.ledger_list.problem()
-        } else {
-            self.list.problem()
+            &self.list
         }
     }
 

@@ -54,7 +54,7 @@ pub(crate) struct RunsScreen {
 
 impl RunsScreen {
     fn items(&self) -> &[RunRow] {
-        self.runs.get().map_or(&[], Vec::as_slice)
+        self.runs.rows()
     }
 
     fn current(&self) -> Option<&RunRow> {
@@ -97,7 +97,7 @@ impl RunsScreen {
     }
 
     fn apply(&mut self, cx: &Context) {
-        let rows = self.runs.get().map_or(&[][..], Vec::as_slice);
+        let rows = self.runs.rows();
         let height = self.height(cx);
         self.list.apply(rows, height);
     }
@@ -182,7 +182,7 @@ impl Screen for RunsScreen {
     }
 
     fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
-        let rows = self.runs.get().map_or(&[][..], Vec::as_slice);
+        let rows = self.runs.rows();
         let height = self.height(cx);
         if self.list.command(cmd, rows, height) {
             self.read_log(cx, false);
@@ -225,12 +225,7 @@ impl Screen for RunsScreen {
             Cmd::Open => self.open_run(cx),
             Cmd::DeadLetters => read_letters(cx),
             Cmd::ReplayLetter => replay_letter(cx, argument.unwrap_or_default()),
-            Cmd::Export => {
-                let path = argument.unwrap_or("sla-runs.json").to_owned();
-                let rows: Vec<&RunRow> = self.list.shown().iter().map(|&at| &self.items()[at]).collect();
-                let text = rows::export(&rows, crate::format::is_csv(&path));
-                cx.effect(Effect::WriteFile { path, text });
-            }
+            Cmd::Export => rows::export(self.list.passing(self.runs.rows())).write(cx, argument),
             Cmd::Sort => cx.say("runs stand newest first; o turns the order round"),
             _ => return false,
         }
@@ -246,12 +241,8 @@ impl Screen for RunsScreen {
         self.apply(cx);
     }
 
-    fn filter_text(&self) -> &str {
-        self.list.filter().text()
-    }
-
-    fn filter_problem(&self) -> Option<&str> {
-        self.list.problem()
+    fn list(&self) -> &List {
+        &self.list
     }
 
     fn resized(&mut self, cx: &mut Context) {

@@ -4,6 +4,7 @@ use crossterm::event::KeyEvent;
 use sla_proto::etl::v1::WatchRunResponse;
 
 use crate::command::{Cmd, Need, Scope};
+use crate::context::list::List;
 use crate::context::request::{Answer, RequestId, Slot};
 use crate::context::shown::Shown;
 use crate::context::{Context, Jump};
@@ -38,9 +39,14 @@ pub(crate) trait Screen {
         false
     }
 
+    /// The list that has the keys.
+    fn list(&self) -> &List;
+
     fn set_filter(&mut self, cx: &Context, text: &str);
 
-    fn filter_text(&self) -> &str;
+    fn filter_text(&self) -> &str {
+        self.list().filter().text()
+    }
 
     fn resized(&mut self, cx: &mut Context);
 
@@ -122,7 +128,7 @@ pub(crate) trait Screen {
 
     /// What is wrong with the filter that was typed.
     fn filter_problem(&self) -> Option<&str> {
-        None
+        self.list().problem()
     }
 
     /// Shows a place that another tab asked for.

@@ -24,7 +24,7 @@ use sla_proto::violation::v1::{EvaluateResponse, ObjectiveStatus};
 use crate::command::{Cmd, Need, Scope};
 use crate::context::list::List;
 use crate::context::remote::Remote;
-use crate::context::request::{Answer, Effect, RequestId, Slot};
+use crate::context::request::{Answer, RequestId, Slot};
 use crate::context::shown::Shown;
 use crate::context::{Context, Jump};
 use crate::filter::Filterable as _;
@@ -131,7 +131,7 @@ impl SetsScreen {
         let Some(overview) = cx.overview.get() else {
             return false;
         };
-        let known = cx.sets.get().map_or(&[][..], Vec::as_slice);
+        let known = cx.sets.rows();
         overview.objectives.iter().any(|status| {
             let Some(judged) = &status.objective else { return false };
             !known
@@ -192,7 +192,7 @@ impl SetsScreen {
                 cx.complain("the open set has changes that are not saved: S saves them, ctrl-x drops them");
                 return;
             }
-            let sets = cx.sets.get().map_or(&[][..], Vec::as_slice);
+            let sets = cx.sets.rows();
             let Some(set) = sets.iter().find(|set| set.id == set_id).cloned() else {
                 cx.complain("this set is not listed yet");
                 return;
@@ -367,11 +367,7 @@ impl Screen for SetsScreen {
                 }
                 self.list.apply(&self.rows, height);
             }
-            Cmd::Export => {
-                let path = argument.unwrap_or("sla-sets.json").to_owned();
-                let text = rows::export(&self.set_name(), &self.rows, crate::format::is_csv(&path));
-                cx.effect(Effect::WriteFile { path, text });
-            }
+            Cmd::Export => rows::export(&self.set_name(), &self.rows).write(cx, argument),
             _ => return self.set_command(cx, cmd, argument),
         }
         true
@@ -399,12 +395,8 @@ impl Screen for SetsScreen {
         self.list.apply(&self.rows, height);
     }
 
-    fn filter_text(&self) -> &str {
-        self.list.filter().text()
-    }
-
-    fn filter_problem(&self) -> Option<&str> {
-        self.list.problem()
+    fn list(&self) -> &List {
+        &self.list
     }
 
     fn resized(&mut self, cx: &mut Context) {

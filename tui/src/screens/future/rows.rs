@@ -1,9 +1,8 @@
 //! Rows of the future screen.
 
 use std::cmp::Ordering;
-use std::fmt::Write as _;
 
-use sla_domain::quantity::bare;
+use serde_json::{Map, json};
 use sla_domain::{SafeText, Unit};
 use sla_proto::objective::v1::AllowedRange;
 use sla_proto::series::v1::Series;
@@ -13,6 +12,7 @@ use crate::context::list::{Row, by_number};
 use crate::context::wire::{self, State};
 use crate::filter::{Filterable, Value};
 use crate::format::iso;
+use crate::screens::table_file::TableFile;
 use crate::screens::trust;
 
 /// Sort columns, in the order of [`Row::compare`]: as the server ranks them, then by column.
@@ -91,12 +91,7 @@ impl Filterable for FutureRow {
             "name" => Some(Value::Text(self.name.as_str())),
             "p" => self.outlook.probability.map(Value::share),
             "now" => self.now.map(|now| Value::Number(now, self.unit)),
-            label => self
-                .series
-                .labels
-                .iter()
-                .find(|l| l.name.eq_ignore_ascii_case(label))
-                .map(|l| Value::Text(l.value.as_str())),
+            label => wire::label_value(&self.series, label).map(Value::Text),
         }
     }
 }
@@ -117,44 +112,23 @@ impl Row for FutureRow {
     }
 }
 
-/// The rows as CSV or JSON.
-pub(crate) fn export(rows: &[&FutureRow], csv: bool) -> String {
-    if csv {
-        let mut out = String::from("objective,series,state,probability,first_crossing,now,end,trust\n");
-        for row in rows {
-            let quote = |text: &str| text.replace('"', "\"\"");
-            let number = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(String::new, bare);
-            let _ = writeln!(
-                out,
-                "\"{}\",\"{}\",{},{},{},{},{},{}",
-                quote(row.name.as_str()),
-                quote(&wire::series_promql(&row.series)),
-                row.state.ranked().0,
-                number(row.outlook.probability),
-                row.first_ms().map_or_else(String::new, iso),
-                number(row.now),
-                number(row.outlook.value_at_end),
-                trust::word(&row.outlook)
-            );
-        }
-        return out;
-    }
-    let rows: Vec<serde_json::Value> = rows
-        .iter()
-        .map(|row| {
-            let outside: Vec<serde_json::Value> = row
-                .outlook
-                .predicted_outside
-                .iter()
-                .map(|p| serde_json::json!({"time": wire::ms(p.time.as_ref()).map(iso), "value": p.value, "side": wire::side_word(p.side())}))
-                .collect();
-            serde_json::json!({
-                "objective": row.name.as_str(), "series": wire::series_promql(&row.series), "state": row.state.ranked().0,
-                "probability": row.outlook.probability, "first_crossing": row.first_ms().map(iso), "now": row.now,
-                "end": row.outlook.value_at_end, "trust": trust::word(&row.outlook), "method": row.outlook.method,
-                "predicted_outside": outside,
-            })
+/// The rows as a file.
+pub(crate) fn export<'r>(rows: impl Iterator<Item = &'r FutureRow>) -> TableFile {
+    let rows = rows.map(|row| {
+        let outside = row.outlook.predicted_outside.iter().map(|p| {
+            json!({"time": wire::ms(p.time.as_ref()).map(iso), "value": p.value, "side": wire::side_word(p.side())})
+        });
+        json!({
+            "objective": row.name.as_str(), "series": wire::series_promql(&row.series), "state": row.state.ranked().0,
+            "probability": row.outlook.probability, "first_crossing": row.first_ms().map(iso), "now": row.now,
+            "end": row.outlook.value_at_end, "trust": trust::word(&row.outlook), "method": row.outlook.method,
+            "predicted_outside": outside.collect::<Vec<_>>(),
         })
-        .collect();
-    serde_json::json!({ "rows": rows }).to_string()
+    });
+    TableFile {
+        columns: "objective,series,state,probability,first_crossing,now,end,trust",
+        name: "rows",
+        rows: rows.collect(),
+        beside: Map::new(),
+    }
 }

@@ -16,8 +16,7 @@ impl MetricsScreen {
                 let rows: Vec<NameRow> = names.names.into_iter().map(NameRow::new).collect();
                 self.names.answer(id, Ok(rows), now_ms);
                 let height = self.height(cx);
-                self.names_list
-                    .apply(self.names.get().map_or(&[][..], Vec::as_slice), height);
+                self.names_list.apply(self.names.rows(), height);
             }
             (Slot::Names, Err(problem)) => {
                 self.names.answer(id, Err(problem), now_ms);

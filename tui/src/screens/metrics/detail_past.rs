@@ -36,7 +36,7 @@ impl Detail {
 
     /// When it was violated, oldest first, Unix milliseconds.
     pub(super) fn violated(&self, cx: &Context) -> Vec<(i64, i64)> {
-        let spans = self.past.get().map_or(&[][..], Vec::as_slice).iter();
+        let spans = self.past.rows().iter();
         spans
             .map(|(from, to)| (*from, to.unwrap_or_else(|| cx.data_now_ms())))
             .collect()

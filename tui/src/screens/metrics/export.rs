@@ -2,50 +2,35 @@
 
 use std::fmt::Write as _;
 
+use serde_json::{Map, Value, json};
 use sla_domain::quantity::bare;
 use sla_proto::retrieval::v1::ExportSamplesResponse;
 
 use super::rows::SeriesRow;
 use crate::context::wire::{self, Labelled as _};
 use crate::format::iso;
+use crate::screens::table_file::TableFile;
 
-/// The table as CSV or JSON: exact numbers, times in UTC.
-pub(super) fn table(rows: &[&SeriesRow], window_ms: i64, as_of_ms: Option<i64>, csv: bool) -> String {
-    let as_of = as_of_ms.map(iso);
-    if csv {
-        let mut out = String::from("series,state,last,min,mean,max,std\n");
-        for row in rows {
-            let series = row.series.promql().replace('"', "\"\"");
-            let number = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(String::new, bare);
-            let _ = writeln!(
-                out,
-                "\"{series}\",{},{},{},{},{},{}",
-                row.state.map_or("", |s| s.ranked().0),
-                number(row.last),
-                number(row.min),
-                number(row.mean),
-                number(row.max),
-                number(row.std)
-            );
-        }
-        return out;
-    }
-    let rows: Vec<serde_json::Value> = rows
-        .iter()
-        .map(|row| {
-            let labels: serde_json::Map<String, serde_json::Value> = row
-                .series
-                .labels()
-                .map(|(name, value)| (name.to_owned(), value.into()))
-                .collect();
-            serde_json::json!({
-                "labels": labels, "state": row.state.map(|s| s.ranked().0), "last": row.last, "rate": row.rate,
-                "min": row.min, "mean": row.mean, "max": row.max, "std": row.std,
-                "stationary": row.stationary, "season_s": row.season_ms.map(|ms| ms as f64 / 1000.0),
-            })
+/// The table as a file.
+pub(super) fn table<'r>(rows: impl Iterator<Item = &'r SeriesRow>, window_ms: i64, as_of_ms: Option<i64>) -> TableFile {
+    let rows = rows.map(|row| {
+        let labels = row.series.labels().map(|(name, value)| (name.to_owned(), value.into()));
+        let labels: Map<String, Value> = labels.collect();
+        json!({
+            "series": row.series.promql(), "labels": labels, "state": row.state.map(|s| s.ranked().0), "last": row.last,
+            "rate": row.rate, "min": row.min, "mean": row.mean, "max": row.max, "std": row.std,
+            "stationary": row.stationary, "season_s": row.season_ms.map(|ms| ms as f64 / 1000.0),
         })
-        .collect();
-    serde_json::json!({"window_s": window_ms / 1000, "as_of": as_of, "series": rows}).to_string()
+    });
+    TableFile {
+        columns: "series,state,last,min,mean,max,std",
+        name: "series",
+        rows: rows.collect(),
+        beside: Map::from_iter([
+            ("window_s".to_owned(), json!(window_ms / 1000)),
+            ("as_of".to_owned(), json!(as_of_ms.map(iso))),
+        ]),
+    }
 }
 
 /// Raw samples as CSV or JSON.
@@ -59,6 +44,6 @@ pub(super) fn samples(samples: &ExportSamplesResponse, csv: bool) -> String {
         }
         return out;
     }
-    let rows: Vec<serde_json::Value> = pairs.map(|(t, v)| serde_json::json!([iso(*t), v])).collect();
-    serde_json::json!({"series": series, "truncated": samples.truncated, "samples": rows}).to_string()
+    let rows: Vec<Value> = pairs.map(|(t, v)| json!([iso(*t), v])).collect();
+    json!({"series": series, "truncated": samples.truncated, "samples": rows}).to_string()
 }

@@ -34,7 +34,7 @@ impl MetricsScreen {
             return false;
         };
         if self.in_names() {
-            let rows = self.names.get().map_or(&[][..], Vec::as_slice);
+            let rows = self.names.rows();
             self.names_list.choose(line, rows, height);
         } else {
             self.list.choose(line, &self.items, height);

@@ -21,7 +21,7 @@ impl MetricsScreen {
     pub(super) fn names_command(&mut self, cx: &mut Context, cmd: Cmd, height: usize) -> bool {
         // Whoever works in the list keeps it.
         self.names_for_want = false;
-        let rows = self.names.get().map_or(&[][..], Vec::as_slice);
+        let rows = self.names.rows();
         if self.names_list.command(cmd, rows, height) {
             return true;
         }

@@ -165,7 +165,7 @@ impl MetricsScreen {
 
     fn draw_names(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
-        let rows = self.names.get().map_or(&[][..], Vec::as_slice);
+        let rows = self.names.rows();
         let filter = self.names_list.filter().text();
         let what = if filter.is_empty() {
             "metric names of the source".to_owned()

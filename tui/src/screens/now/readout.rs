@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
+use serde_json::{Map, json};
 use sla_domain::Unit;
-use sla_domain::quantity::bare;
 use sla_proto::violation::v1::Violation;
 
 use super::history::{History, Key};
 use super::rows::{Kind, NowRow};
 use crate::context::{Context, wire};
 use crate::format::{duration, number, percent, plural};
+use crate::screens::table_file::TableFile;
 use crate::screens::trust;
 
 /// `15:19:14–open  22m  above 4  worst 6.09 (+2.09)  88 samples`.
@@ -99,38 +100,19 @@ pub(super) fn next(cx: &Context, row: &NowRow) -> Option<String> {
     ))
 }
 
-/// The instances as CSV or JSON.
-pub(super) fn export(rows: &[NowRow], csv: bool) -> String {
-    let rows = rows.iter().filter(|row| row.folded == 0);
-    let number = |value: Option<f64>| value.filter(|v| v.is_finite());
-    if csv {
-        let mut out = String::from("objective,set,series,state,now,min,max,probability\n");
-        for row in rows {
-            let quote = |text: &str| text.replace('"', "\"\"");
-            let cell = |value: Option<f64>| number(value).map_or_else(String::new, bare);
-            let _ = writeln!(
-                out,
-                "\"{}\",\"{}\",\"{}\",{},{},{},{},{}",
-                quote(row.what.as_str()),
-                quote(row.set.as_str()),
-                quote(&wire::series_promql(&row.series)),
-                row.mark.word,
-                cell(row.now),
-                cell(row.range.min),
-                cell(row.range.max),
-                cell(row.outlook.as_ref().and_then(|o| o.probability))
-            );
-        }
-        return out;
-    }
-    let rows: Vec<serde_json::Value> = rows
-        .map(|row| {
-            serde_json::json!({
-                "objective": row.what.as_str(), "set": row.set.as_str(), "series": wire::series_promql(&row.series),
-                "state": row.mark.word, "now": number(row.now), "min": row.range.min, "max": row.range.max,
-                "probability": row.outlook.as_ref().and_then(|o| o.probability),
-            })
+/// The instances as a file.
+pub(super) fn export(rows: &[NowRow]) -> TableFile {
+    let rows = rows.iter().filter(|row| row.folded == 0).map(|row| {
+        json!({
+            "objective": row.what.as_str(), "set": row.set.as_str(), "series": wire::series_promql(&row.series),
+            "state": row.mark.word, "now": row.now, "min": row.range.min, "max": row.range.max,
+            "probability": row.outlook.as_ref().and_then(|o| o.probability),
         })
-        .collect();
-    serde_json::json!({ "rows": rows }).to_string()
+    });
+    TableFile {
+        columns: "objective,set,series,state,now,min,max,probability",
+        name: "rows",
+        rows: rows.collect(),
+        beside: Map::new(),
+    }
 }

@@ -329,11 +329,7 @@ impl Filterable for NowRow {
             "set" => Some(Value::Text(self.set.as_str())),
             "now" => self.now.map(|now| Value::Number(now, self.unit)),
             "p" => self.outlook.as_ref()?.probability.map(Value::share),
-            label => {
-                let mut labels = self.series.labels.iter();
-                let found = labels.find(|l| l.name.eq_ignore_ascii_case(label))?;
-                Some(Value::Text(found.value.as_str()))
-            }
+            label => wire::label_value(&self.series, label).map(Value::Text),
         }
     }
 }

@@ -2,9 +2,8 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
-use sla_domain::quantity::bare;
+use serde_json::{Map, json};
 use sla_domain::unit::Kind;
 use sla_domain::{SafeText, Unit};
 use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
@@ -15,6 +14,7 @@ use crate::context::list::{Row, by_number};
 use crate::context::wire::{self, Mark, State};
 use crate::filter::{Filterable, Value};
 use crate::format::iso;
+use crate::screens::table_file::TableFile;
 
 /// Sort columns, in the order of [`Row::compare`]: worst first, then by column.
 pub(crate) const SORTS: [&str; 3] = ["STATE", "OBJECTIVE", "WORST"];
@@ -320,12 +320,7 @@ impl Filterable for ViolationRow {
             "excess" => Some(Value::Number(self.excess, self.unit)),
             "samples" => Some(Value::count(self.samples)),
             "duration" => Some(Value::Number(self.duration_ms as f64 / 1000.0, Unit::of(Kind::Seconds))),
-            label => self
-                .series
-                .labels
-                .iter()
-                .find(|l| l.name.eq_ignore_ascii_case(label))
-                .map(|l| Value::Text(l.value.as_str())),
+            label => wire::label_value(&self.series, label).map(Value::Text),
         }
     }
 }
@@ -341,56 +336,33 @@ impl Row for ViolationRow {
     }
 }
 
-/// Ledger and windows as JSON, or the ledger as CSV. Times in UTC.
-pub(crate) fn export(violations: &[ViolationRow], objectives: &[ObjectiveRow], csv: bool) -> String {
-    if csv {
-        let mut out = String::from("series,start,end,duration_s,side,worst,excess,samples\n");
-        for v in violations {
-            let _ = writeln!(
-                out,
-                "\"{}\",{},{},{},{},{},{},{}",
-                wire::series_promql(&v.series).replace('"', "\"\""),
-                iso(v.start_ms),
-                v.end_ms.map_or_else(String::new, iso),
-                v.duration_ms as f64 / 1000.0,
-                wire::side_word(v.side),
-                bare(v.worst),
-                bare(v.excess),
-                v.samples
-            );
-        }
-        return out;
-    }
-    let ledger: Vec<serde_json::Value> = violations
-        .iter()
-        .map(|v| {
-            serde_json::json!({
-                "series": wire::series_promql(&v.series), "start": iso(v.start_ms), "end": v.end_ms.map(iso),
-                "duration_s": v.duration_ms as f64 / 1000.0, "side": wire::side_word(v.side), "worst": v.worst,
-                "excess": v.excess, "samples": v.samples, "bound": v.bound, "generation": v.generation, "retired": v.retired,
-                "spans_gap": !v.gaps.is_empty(),
+/// The ledger as a file, in JSON with the windows of its objectives.
+pub(crate) fn export(violations: &[ViolationRow], objectives: &[ObjectiveRow]) -> TableFile {
+    let ledger = violations.iter().map(|v| {
+        json!({
+            "series": wire::series_promql(&v.series), "start": iso(v.start_ms), "end": v.end_ms.map(iso),
+            "duration_s": v.duration_ms as f64 / 1000.0, "side": wire::side_word(v.side), "worst": v.worst,
+            "excess": v.excess, "samples": v.samples, "bound": v.bound, "generation": v.generation, "retired": v.retired,
+            "spans_gap": !v.gaps.is_empty(),
+        })
+    });
+    let objectives = objectives.iter().filter(|o| o.series.is_none()).map(|o| {
+        let windows = o.windows.iter().map(|w| {
+            json!({
+                "window_s": w.window_ms / 1000, "violations": w.violations, "violated_s": w.violated_ms as f64 / 1000.0,
+                "covered_s": w.covered_ms as f64 / 1000.0, "coverage": w.coverage, "samples": w.samples,
+                "samples_violating": w.samples_violating, "percent_good": w.percent_good, "worst": w.worst,
             })
-        })
-        .collect();
-    let objectives: Vec<serde_json::Value> = objectives
-        .iter()
-        .filter(|o| o.series.is_none())
-        .map(|o| {
-            let windows: Vec<serde_json::Value> = o
-                .windows
-                .iter()
-                .map(|w| {
-                    serde_json::json!({
-                        "window_s": w.window_ms / 1000, "violations": w.violations, "violated_s": w.violated_ms as f64 / 1000.0,
-                        "covered_s": w.covered_ms as f64 / 1000.0, "coverage": w.coverage, "samples": w.samples,
-                        "samples_violating": w.samples_violating, "percent_good": w.percent_good, "worst": w.worst,
-                    })
-                })
-                .collect();
-            serde_json::json!({"objective": o.name.as_str(), "set": o.set_name.as_str(), "state": o.state.ranked().0, "windows": windows})
-        })
-        .collect();
-    serde_json::json!({"objectives": objectives, "ledger": ledger}).to_string()
+        });
+        let windows: Vec<_> = windows.collect();
+        json!({"objective": o.name.as_str(), "set": o.set_name.as_str(), "state": o.state.ranked().0, "windows": windows})
+    });
+    TableFile {
+        columns: "series,start,end,duration_s,side,worst,excess,samples",
+        name: "ledger",
+        rows: ledger.collect(),
+        beside: Map::from_iter([("objectives".to_owned(), objectives.collect())]),
+    }
 }
 
 #[cfg(test)]

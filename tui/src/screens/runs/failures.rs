@@ -77,7 +77,7 @@ impl RunsScreen {
             lines.extend(series.into_iter().map(|name| format!("    {name}")));
         }
         lines.push(String::new());
-        for line in self.log.get().map_or(&[][..], Vec::as_slice) {
+        for line in self.log.rows() {
             lines.push(format!(
                 "{} {:<5} {}",
                 cx.zone.clock(line.time_ms),

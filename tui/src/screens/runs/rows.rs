@@ -1,8 +1,8 @@
 //! Rows of the runs screen.
 
 use std::cmp::Ordering;
-use std::fmt::Write as _;
 
+use serde_json::{Map, json};
 use sla_domain::SafeText;
 use sla_proto::etl::v1 as etl;
 
@@ -10,6 +10,7 @@ use crate::context::list::Row;
 use crate::context::wire;
 use crate::filter::{Filterable, Value};
 use crate::format::iso;
+use crate::screens::table_file::TableFile;
 use crate::theme::Role;
 
 /// One run.
@@ -103,51 +104,28 @@ impl Row for RunRow {
     }
 }
 
-/// The runs as CSV or JSON.
-pub(crate) fn export(rows: &[&RunRow], csv: bool) -> String {
+/// The runs as a file.
+pub(crate) fn export<'r>(rows: impl Iterator<Item = &'r RunRow>) -> TableFile {
     let time = |at: Option<&prost_types::Timestamp>| wire::ms(at).map(iso);
-    if csv {
-        let mut out = String::from("number,id,state,by,started,finished,series,done,failed,message\n");
-        for row in rows {
-            let run = &row.run;
-            let _ = writeln!(
-                out,
-                "{},{},{},\"{}\",{},{},{},{},{},\"{}\"",
-                run.number,
-                run.id,
-                row.state_word(),
-                row.by.as_str().replace('"', "\"\""),
-                time(run.started.as_ref()).unwrap_or_default(),
-                time(run.finished.as_ref()).unwrap_or_default(),
-                run.series_total,
-                run.series_done,
-                run.series_failed,
-                row.message.as_str().replace('"', "\"\"")
-            );
-        }
-        return out;
-    }
-    let rows: Vec<serde_json::Value> = rows
-        .iter()
-        .map(|row| {
-            let run = &row.run;
-            let steps: Vec<serde_json::Value> = run
-                .step_summaries
-                .iter()
-                .map(|s| {
-                    serde_json::json!({
-                        "step": s.step, "window_s": s.window_ms / 1000, "p50_ms": s.p50_ms, "p95_ms": s.p95_ms,
-                        "max_ms": s.max_ms, "series": s.series,
-                    })
-                })
-                .collect();
-            serde_json::json!({
-                "number": run.number, "id": run.id, "state": row.state_word(), "by": run.started_by,
-                "started": time(run.started.as_ref()), "finished": time(run.finished.as_ref()),
-                "series": run.series_total, "done": run.series_done, "failed": run.series_failed, "message": run.message,
-                "steps": steps,
+    let rows = rows.map(|row| {
+        let run = &row.run;
+        let steps = run.step_summaries.iter().map(|s| {
+            json!({
+                "step": s.step, "window_s": s.window_ms / 1000, "p50_ms": s.p50_ms, "p95_ms": s.p95_ms,
+                "max_ms": s.max_ms, "series": s.series,
             })
+        });
+        json!({
+            "number": run.number, "id": run.id, "state": row.state_word(), "by": row.by.as_str(),
+            "started": time(run.started.as_ref()), "finished": time(run.finished.as_ref()),
+            "series": run.series_total, "done": run.series_done, "failed": run.series_failed,
+            "message": row.message.as_str(), "steps": steps.collect::<Vec<_>>(),
         })
-        .collect();
-    serde_json::json!({ "runs": rows }).to_string()
+    });
+    TableFile {
+        columns: "number,id,state,by,started,finished,series,done,failed,message",
+        name: "runs",
+        rows: rows.collect(),
+        beside: Map::new(),
+    }
 }

@@ -89,7 +89,7 @@ impl RunsScreen {
     fn draw_log(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         canvas.text(0, 0, "LOG", Role::Dim);
-        let lines = self.log.get().map_or(&[][..], Vec::as_slice);
+        let lines = self.log.rows();
         let room = usize::from(height.saturating_sub(1));
         for (y, line) in lines.iter().skip(lines.len().saturating_sub(room)).enumerate() {
             let role = match line.level.as_str() {

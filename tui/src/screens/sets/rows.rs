@@ -1,9 +1,9 @@
 //! Rows of the sets screen.
 
 use std::cmp::Ordering;
-use std::fmt::Write as _;
 
-use sla_domain::{SafeText, Unit, quantity};
+use serde_json::{Map, json};
+use sla_domain::{SafeText, Unit};
 use sla_proto::objective::v1::{AllowedRange, Objective};
 use sla_proto::series::v1::Query;
 use sla_proto::violation::v1::{ObjectiveStatus, Outlook, WindowResult};
@@ -11,6 +11,7 @@ use sla_proto::violation::v1::{ObjectiveStatus, Outlook, WindowResult};
 use crate::context::list::Row;
 use crate::context::wire::{self, Mark, State};
 use crate::filter::{Filterable, Value};
+use crate::screens::table_file::TableFile;
 
 /// The window that a what-if is about, milliseconds.
 pub(super) const WHAT_IF_WINDOW_MS: i64 = 43_200_000;
@@ -167,38 +168,20 @@ fn stored_range(status: Option<&ObjectiveStatus>) -> Option<AllowedRange> {
     status?.objective.as_ref()?.range
 }
 
-/// The set as CSV or JSON.
-pub(crate) fn export(set: &str, rows: &[ObjectiveRow], csv: bool) -> String {
-    if csv {
-        let mut out = String::from("objective,query,min,max,state,violations_12h,violated_s_12h\n");
-        for row in rows {
-            let range = row.objective.range.unwrap_or_default();
-            let quote = |text: &str| text.replace('"', "\"\"");
-            let _ = writeln!(
-                out,
-                "\"{}\",\"{}\",{},{},{},{},{}",
-                quote(row.name.as_str()),
-                quote(wire::query_text(row.objective.query.as_ref())),
-                range.min.map_or_else(String::new, quantity::bare),
-                range.max.map_or_else(String::new, quantity::bare),
-                row.state().map_or("", |s| s.ranked().0),
-                row.window().map_or_else(String::new, |w| w.violations.to_string()),
-                row.window()
-                    .map_or_else(String::new, |w| (w.violated_ms as f64 / 1000.0).to_string())
-            );
-        }
-        return out;
-    }
-    let objectives: Vec<serde_json::Value> = rows
-        .iter()
-        .map(|row| {
-            let range = row.objective.range.unwrap_or_default();
-            serde_json::json!({
-                "name": row.name.as_str(), "query": wire::query_text(row.objective.query.as_ref()), "min": range.min, "max": range.max,
-                "state": row.state().map(|s| s.ranked().0), "violations_12h": row.window().map(|w| w.violations),
-                "violated_s_12h": row.window().map(|w| w.violated_ms as f64 / 1000.0),
-            })
+/// The set as a file.
+pub(crate) fn export(set: &str, rows: &[ObjectiveRow]) -> TableFile {
+    let rows = rows.iter().map(|row| {
+        let range = row.objective.range.unwrap_or_default();
+        json!({
+            "name": row.name.as_str(), "query": wire::query_text(row.objective.query.as_ref()), "min": range.min, "max": range.max,
+            "state": row.state().map(|s| s.ranked().0), "violations_12h": row.window().map(|w| w.violations),
+            "violated_s_12h": row.window().map(|w| w.violated_ms as f64 / 1000.0),
         })
-        .collect();
-    serde_json::json!({"set": set, "objectives": objectives}).to_string()
+    });
+    TableFile {
+        columns: "objective=name,query,min,max,state,violations_12h,violated_s_12h",
+        name: "objectives",
+        rows: rows.collect(),
+        beside: Map::from_iter([("set".to_owned(), set.into())]),
+    }
 }

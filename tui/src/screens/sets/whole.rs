@@ -95,7 +95,7 @@ impl SetsScreen {
             cx.complain("this set has changes that are not saved: S saves them, ctrl-x drops them");
             return;
         }
-        let sets = cx.sets.get().map_or(&[][..], Vec::as_slice);
+        let sets = cx.sets.rows();
         let here = self
             .draft
             .as_ref()
