@@ -3,6 +3,7 @@
 
 use sla_domain::{Query, Samples};
 use sla_runtime::page::Token;
+use sla_source::csv_file::{self, Columns};
 use sla_source::prometheus::decoders;
 use sla_source::{xor, xor2};
 
@@ -24,7 +25,7 @@ pub(crate) const TARGETS: &[(&str, Decoder)] = &[
     ("stored_payload", |bytes| _ = sla_storage::decoders::payload(bytes)),
     ("set_file", |bytes| text(bytes, set_file)),
     ("csv_file", |bytes| {
-        text(bytes, |csv| _ = sla_launcher::decoders::csv(csv));
+        text(bytes, |csv| _ = csv_file::parse(csv, Columns::default()));
     }),
     ("page_token", |bytes| text(bytes, page_token)),
     ("query_text", |bytes| text(bytes, query_text)),

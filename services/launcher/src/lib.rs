@@ -5,8 +5,6 @@
 mod cli;
 mod command;
 pub mod config;
-#[cfg(feature = "test-support")]
-pub mod decoders;
 mod exit;
 pub mod instance;
 mod output;

@@ -8,6 +8,7 @@ mod bits;
 pub mod cache;
 #[cfg(feature = "test-support")]
 pub mod conformance;
+pub mod csv_file;
 pub mod error;
 pub mod fault;
 pub mod limits;

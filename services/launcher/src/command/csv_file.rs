@@ -1,299 +1,35 @@
-//! Samples of a CSV file. No line is left out without a word.
+//! Samples of a CSV file that the command line names.
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use clap::Args;
 use color_eyre::eyre::Report;
-use csv::{ReaderBuilder, StringRecord, Trim};
-use sla_domain::sample::STALE_NAN_BITS;
-use sla_domain::{Invalid, Samples, instant};
+use sla_domain::Samples;
+use sla_source::csv_file::{Columns, Read, parse};
 
 use super::samples::read_text;
 use crate::output;
-
-/// What may stand between columns; a file has one of them.
-const SEPARATORS: [u8; 3] = [b';', b'\t', b','];
-/// How many columns or values a message lists.
-const MAX_LISTED: usize = 6;
 
 /// Which columns of a CSV file are read. The first one is the time.
 #[derive(Debug, Default, Clone, Args)]
 pub(crate) struct CsvColumns {
     /// Column of the values in a file with several: its head or its number, the time being 1.
     #[arg(long, value_name = "NAME|NUMBER", requires = "csv")]
-    pub(crate) value_column: Option<String>,
+    value_column: Option<String>,
     /// Only the lines where a column holds a value, for a file with several series below each other.
     #[arg(long, value_name = "NAME=VALUE", requires = "csv")]
-    pub(crate) label_column: Option<String>,
-}
-
-/// Samples, and what of the file is not among them.
-#[derive(Debug)]
-pub(crate) struct Read {
-    pub(crate) samples: Samples,
-    remarks: Vec<String>,
+    label_column: Option<String>,
 }
 
 /// Reads a file and says on stderr what it left out.
 pub(crate) fn read(path: &Path, columns: &CsvColumns) -> Result<Samples, Report> {
+    let columns = Columns {
+        value: columns.value_column.as_deref(),
+        label: columns.label_column.as_deref(),
+    };
     let Read { samples, remarks } = parse(&read_text(path)?, columns)?;
     for remark in remarks {
         output::remark(&format!("{}: {remark}", path.display()));
     }
     Ok(samples)
 }
-
-/// Time (Unix seconds, milliseconds above 1e11, or RFC 3339), then the value; `stale` is Prometheus' marker of a series that
-/// ended, an empty value is a sample without one. Lines come in any order; of equal times the last stays.
-pub(crate) fn parse(text: &str, columns: &CsvColumns) -> Result<Read, Invalid> {
-    let text = text.trim_start_matches('\u{feff}');
-    let (text, first_line, announced) = spreadsheet_line(text);
-    let separator = announced.unwrap_or_else(|| separator_of(text));
-    let mut reader = ReaderBuilder::new()
-        .delimiter(separator)
-        .has_headers(false)
-        .flexible(true)
-        .comment(Some(b'#'))
-        .trim(Trim::All)
-        .from_reader(text.as_bytes());
-    let mut table = Table::default();
-    for record in reader.records() {
-        let record = record.map_err(|error| Invalid::new("csv", "", error.to_string(), "mend that line"))?;
-        let line = first_line + record.position().map_or(1, csv::Position::line);
-        table.take(&record, line, columns)?;
-    }
-    Ok(table.end())
-}
-
-/// What a spreadsheet writes before everything else: `sep=;`.
-fn spreadsheet_line(text: &str) -> (&str, u64, Option<u8>) {
-    let (line, rest) = text.split_once(['\n', '\r']).unwrap_or((text, ""));
-    match line.trim().trim_matches('"').strip_prefix("sep=").map(str::as_bytes) {
-        Some([separator]) => (rest.strip_prefix('\n').unwrap_or(rest), 1, Some(*separator)),
-        _ => (text, 0, None),
-    }
-}
-
-/// The separator of the first line that says something, outside its quotes.
-fn separator_of(text: &str) -> u8 {
-    let line = text
-        .split(['\n', '\r'])
-        .find(|line| !line.trim().is_empty() && !line.starts_with('#'))
-        .unwrap_or("");
-    let bare: String = line.split('"').step_by(2).collect();
-    let found = SEPARATORS
-        .into_iter()
-        .find(|separator| bare.contains(char::from(*separator)));
-    found.unwrap_or(b',')
-}
-
-/// The columns chosen, once the first line is known.
-#[derive(Debug)]
-struct Layout {
-    /// Names, where the file has a head.
-    head: Option<Vec<String>>,
-    width: usize,
-    value: usize,
-    label: Option<(usize, String)>,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    layout: Option<Layout>,
-    times: Vec<i64>,
-    values: Vec<f64>,
-    of_others: usize,
-}
-
-impl Table {
-    fn take(&mut self, record: &StringRecord, line: u64, columns: &CsvColumns) -> Result<(), Invalid> {
-        if record.iter().all(str::is_empty) {
-            return Ok(());
-        }
-        let Some(layout) = &self.layout else {
-            let head = is_head(record);
-            self.layout = Some(Layout::of(record, head, line, columns)?);
-            return if head { Ok(()) } else { self.take(record, line, columns) };
-        };
-        if record.len() != layout.width {
-            return Err(refused(
-                line,
-                record.len().min(layout.width) + 1,
-                &record.iter().collect::<Vec<_>>().join(" | "),
-                format!("has {} columns where the first line has {}", record.len(), layout.width),
-                "write one separator a file, a point before decimals, and quotes around what holds the separator",
-            ));
-        }
-        if let Some((at, wanted)) = &layout.label
-            && &record[*at] != wanted
-        {
-            self.of_others += 1;
-            return Ok(());
-        }
-        let time = instant::parse_ms(&record[0]).map_err(|_| {
-            let fix = "give Unix seconds, milliseconds or RFC 3339, with a point before fractions";
-            refused(line, 1, &record[0], "is no time".to_owned(), fix)
-        })?;
-        let text = &record[layout.value];
-        let value = value_of(text).ok_or_else(|| {
-            let fix = "write a point before decimals and nothing between thousands";
-            refused(line, layout.value + 1, text, "is no number".to_owned(), fix)
-        })?;
-        self.times.push(time);
-        self.values.push(value);
-        Ok(())
-    }
-
-    fn end(self) -> Read {
-        let mut remarks = Vec::new();
-        if let Some(layout) = &self.layout {
-            remarks.extend(layout.left_out());
-        }
-        if self.of_others > 0 {
-            remarks.push(format!("{} lines of other series are left out", self.of_others));
-        }
-        let distinct = self.times.iter().collect::<HashSet<_>>().len();
-        let repeated = self.times.len() - distinct;
-        if repeated > 0 {
-            let lines = if repeated == 1 { "line repeats" } else { "lines repeat" };
-            remarks.push(format!("{repeated} {lines} a time; of equal times the last stays"));
-        }
-        let empty = self.values.iter().filter(|value| value.is_nan()).count();
-        if empty > 0 {
-            remarks.push(format!("{empty} of {} lines hold no number", self.times.len()));
-        }
-        Read {
-            samples: Samples::from_columns(self.times, self.values),
-            remarks,
-        }
-    }
-}
-
-impl Layout {
-    fn of(record: &StringRecord, is_head: bool, line: u64, columns: &CsvColumns) -> Result<Self, Invalid> {
-        let head: Option<Vec<String>> = is_head.then(|| record.iter().map(str::to_owned).collect());
-        let width = record.len();
-        if width < 2 {
-            let fix = "give lines of time,value with one separator: a comma, a semicolon or a tab";
-            return Err(refused(line, 1, &record[0], "has one column".to_owned(), fix));
-        }
-        let find = |field: &str, wanted: &str| {
-            let named = head
-                .as_ref()
-                .and_then(|head| head.iter().position(|name| name == wanted));
-            let numbered = || {
-                wanted
-                    .parse::<usize>()
-                    .ok()
-                    .filter(|n| (1..=width).contains(n))
-                    .map(|n| n - 1)
-            };
-            named.or_else(numbered).ok_or_else(|| {
-                let known = head
-                    .as_ref()
-                    .map_or_else(|| format!("1 to {width}"), |head| listed(head));
-                Invalid::new(field, wanted, "is no column of this file", format!("it has {known}"))
-            })
-        };
-        let value = match &columns.value_column {
-            Some(wanted) => find("--value-column", wanted)?,
-            None if width > 2 && head.is_none() => {
-                return Err(refused(
-                    line,
-                    3,
-                    &record.iter().collect::<Vec<_>>().join(" | "),
-                    format!("has {width} columns and no head says which is the value"),
-                    "name it by --value-column 2, or quote numbers and times that hold the separator",
-                ));
-            }
-            None => 1,
-        };
-        let label = match columns
-            .label_column
-            .as_deref()
-            .map(|text| text.split_once('=').ok_or(text))
-        {
-            None => None,
-            Some(Ok((name, wanted))) => Some((find("--label-column", name)?, wanted.to_owned())),
-            Some(Err(text)) => {
-                let fix = format!("write it like {text}=web-1");
-                return Err(Invalid::new("--label-column", text, "names no value", fix));
-            }
-        };
-        if value == 0 {
-            return Err(Invalid::new(
-                "--value-column",
-                "1",
-                "is the time",
-                "name another column",
-            ));
-        }
-        Ok(Self {
-            head,
-            width,
-            value,
-            label,
-        })
-    }
-
-    /// The columns that nothing was read from.
-    fn left_out(&self) -> Option<String> {
-        let label = self.label.as_ref().map(|(at, _)| *at);
-        let unread: Vec<String> = (1..self.width)
-            .filter(|at| *at != self.value && Some(*at) != label)
-            .map(|at| self.name(at))
-            .collect();
-        (!unread.is_empty()).then(|| {
-            format!(
-                "the values are those of {}; not read: {} (--value-column, --label-column choose)",
-                self.name(self.value),
-                listed(&unread)
-            )
-        })
-    }
-
-    fn name(&self, at: usize) -> String {
-        match &self.head {
-            Some(head) if !head[at].is_empty() => head[at].clone(),
-            _ => format!("column {}", at + 1),
-        }
-    }
-}
-
-fn listed(names: &[String]) -> String {
-    let more = names.len().saturating_sub(MAX_LISTED);
-    let shown = names[..names.len() - more].join(", ");
-    if more == 0 {
-        shown
-    } else {
-        format!("{shown} and {more} more")
-    }
-}
-
-/// A head begins with a word and holds no reading. What begins with a letter and has digits before a number is a line that
-/// somebody mistyped.
-fn is_head(record: &StringRecord) -> bool {
-    let word = |text: &str| text.starts_with(|c: char| c.is_alphabetic() || c == '_');
-    let digits = record[0].contains(|c: char| c.is_ascii_digit());
-    word(&record[0]) && !(digits && record.iter().skip(1).any(|field| field.parse::<f64>().is_ok()))
-}
-
-fn refused(line: u64, column: usize, value: &str, rule: String, fix: &str) -> Invalid {
-    Invalid::new(format!("line {line} column {column}"), value, rule, fix)
-}
-
-fn value_of(text: &str) -> Option<f64> {
-    // A spreadsheet marks text by an apostrophe: what follows is what was meant.
-    let bare = text.strip_prefix('\'').unwrap_or(text);
-    match bare.to_ascii_lowercase().as_str() {
-        // An empty field is a sample without a value: it is counted as such, not skipped.
-        "" => Some(f64::NAN),
-        // Prometheus' marker of a series that ended: a gap starts at once.
-        "stale" | "stalenan" => Some(f64::from_bits(STALE_NAN_BITS)),
-        number => number.parse().ok(),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -7,11 +7,7 @@ fn read(text: &str) -> Result<Read, String> {
 }
 
 fn chosen(text: &str, value: Option<&str>, label: Option<&str>) -> Result<Read, String> {
-    let columns = CsvColumns {
-        value_column: value.map(str::to_owned),
-        label_column: label.map(str::to_owned),
-    };
-    parse(text, &columns).map_err(|invalid| invalid.to_string())
+    parse(text, Columns { value, label }).map_err(|invalid| invalid.to_string())
 }
 
 #[test]
