@@ -12,88 +12,69 @@ pub const DOMAIN: &str = "sla";
 
 /// Stable words a program may branch on; each has a page in `docs/errors/`.
 pub mod reason {
-    /// A field of the request breaks a rule; the field violations say which.
-    pub const INVALID_FIELD: &str = "INVALID_FIELD";
-    /// There is no such thing.
-    pub const NOT_FOUND: &str = "NOT_FOUND";
-    /// A name is taken.
-    pub const NAME_TAKEN: &str = "NAME_TAKEN";
-    /// Someone saved a newer version.
-    pub const STALE_VERSION: &str = "STALE_VERSION";
-    /// A page token belongs to another list.
-    pub const BAD_PAGE_TOKEN: &str = "BAD_PAGE_TOKEN";
-    /// A selector or expression cannot be parsed.
-    pub const BAD_QUERY: &str = "BAD_QUERY";
-    /// More series than the limit.
-    pub const TOO_MANY_SERIES: &str = "TOO_MANY_SERIES";
-    /// The metric source does not answer.
-    pub const SOURCE_UNREACHABLE: &str = "SOURCE_UNREACHABLE";
-    /// The metric source refuses our credentials.
-    pub const SOURCE_UNAUTHORIZED: &str = "SOURCE_UNAUTHORIZED";
-    /// The address answers, but not as a Prometheus.
-    pub const SOURCE_NOT_PROMETHEUS: &str = "SOURCE_NOT_PROMETHEUS";
-    /// The metric source answers with an error or with something undecodable.
-    pub const SOURCE_FAILED: &str = "SOURCE_FAILED";
-    /// The database cannot be written: disk full or read-only.
-    pub const STORAGE_READ_ONLY: &str = "STORAGE_READ_ONLY";
-    /// The database failed.
-    pub const STORAGE_FAILED: &str = "STORAGE_FAILED";
-    /// The database server does not answer.
-    pub const STORAGE_UNREACHABLE: &str = "STORAGE_UNREACHABLE";
-    /// A stream's position moved under its reader.
-    pub const ZOMBIE_READER: &str = "ZOMBIE_READER";
-    /// Another process holds the lease under which this was written.
-    pub const FENCED: &str = "FENCED";
-    /// The stream of results cannot be read on; somebody must say how.
-    pub const STREAM_STOPPED: &str = "STREAM_STOPPED";
-    /// The way by which a call came, or the rank of its user, does not allow it.
-    pub const NOT_ALLOWED: &str = "NOT_ALLOWED";
-    /// Nobody is known to make this call.
-    pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
-    /// Too many wrong passwords: it must be waited.
-    pub const TOO_MANY_TRIES: &str = "TOO_MANY_TRIES";
-    /// Too much work at once.
-    pub const OVERLOADED: &str = "OVERLOADED";
-    /// A request is larger than what is read at once.
-    pub const TOO_LARGE: &str = "TOO_LARGE";
-    /// It took too long.
-    pub const TOO_SLOW: &str = "TOO_SLOW";
-    /// A part crashed; the log has the story.
-    pub const INTERNAL: &str = "INTERNAL";
-    /// The process is going down or a role is not here.
-    pub const UNAVAILABLE: &str = "UNAVAILABLE";
-    /// It cannot be done in this state.
-    pub const WRONG_STATE: &str = "WRONG_STATE";
+    macro_rules! words {
+        ($($(#[$about:meta])* $word:ident)*) => {
+            $($(#[$about])* pub const $word: &str = stringify!($word);)*
 
-    /// All of them, for the documentation test.
-    pub const ALL: &[&str] = &[
-        INVALID_FIELD,
-        NOT_FOUND,
-        NAME_TAKEN,
-        STALE_VERSION,
-        BAD_PAGE_TOKEN,
-        BAD_QUERY,
-        TOO_MANY_SERIES,
-        SOURCE_UNREACHABLE,
-        SOURCE_UNAUTHORIZED,
-        SOURCE_NOT_PROMETHEUS,
-        SOURCE_FAILED,
-        STORAGE_READ_ONLY,
-        STORAGE_FAILED,
-        STORAGE_UNREACHABLE,
-        ZOMBIE_READER,
-        FENCED,
-        STREAM_STOPPED,
-        NOT_ALLOWED,
-        UNAUTHENTICATED,
-        TOO_MANY_TRIES,
-        OVERLOADED,
-        TOO_LARGE,
-        TOO_SLOW,
-        INTERNAL,
-        UNAVAILABLE,
-        WRONG_STATE,
-    ];
+            /// All of them, for the documentation test.
+            pub const ALL: &[&str] = &[$($word),*];
+        };
+    }
+
+    words! {
+        /// A field of the request breaks a rule; the field violations say which.
+        INVALID_FIELD
+        /// There is no such thing.
+        NOT_FOUND
+        /// A name is taken.
+        NAME_TAKEN
+        /// Someone saved a newer version.
+        STALE_VERSION
+        /// A page token belongs to another list.
+        BAD_PAGE_TOKEN
+        /// A selector or expression cannot be parsed.
+        BAD_QUERY
+        /// More series than the limit.
+        TOO_MANY_SERIES
+        /// The metric source does not answer.
+        SOURCE_UNREACHABLE
+        /// The metric source refuses our credentials.
+        SOURCE_UNAUTHORIZED
+        /// The address answers, but not as a Prometheus.
+        SOURCE_NOT_PROMETHEUS
+        /// The metric source answers with an error or with something undecodable.
+        SOURCE_FAILED
+        /// The database cannot be written: disk full or read-only.
+        STORAGE_READ_ONLY
+        /// The database failed.
+        STORAGE_FAILED
+        /// The database server does not answer.
+        STORAGE_UNREACHABLE
+        /// A stream's position moved under its reader.
+        ZOMBIE_READER
+        /// Another process holds the lease under which this was written.
+        FENCED
+        /// The stream of results cannot be read on; somebody must say how.
+        STREAM_STOPPED
+        /// The way by which a call came, or the rank of its user, does not allow it.
+        NOT_ALLOWED
+        /// Nobody is known to make this call.
+        UNAUTHENTICATED
+        /// Too many wrong passwords: it must be waited.
+        TOO_MANY_TRIES
+        /// Too much work at once.
+        OVERLOADED
+        /// A request is larger than what is read at once.
+        TOO_LARGE
+        /// It took too long.
+        TOO_SLOW
+        /// A part crashed; the log has the story.
+        INTERNAL
+        /// The process is going down or a role is not here.
+        UNAVAILABLE
+        /// It cannot be done in this state.
+        WRONG_STATE
+    }
 }
 
 /// Implemented by each service's error type, in its `error.rs`.

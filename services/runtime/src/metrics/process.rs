@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use procfs::process::{LimitValue, Process, Stat};
+use rustix::param::{clock_ticks_per_second, page_size};
+use rustix::process::{Resource, getrlimit};
 
 use super::{Labels, Metrics, single};
 
@@ -16,30 +17,26 @@ pub fn register(metrics: &Metrics, version: &'static str) {
         vec![(vec![("version", version.to_owned())], 1.0)]
     });
     metrics.counter("process_cpu_seconds", "CPU time, of user and system", || {
-        known(stat().map(|stat| (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64))
+        known(stat().map(|stat| stat.cpu_ticks as f64 / ticks_a_second()))
     });
     metrics.gauge("process_resident_memory_bytes", "Memory that is in RAM", || {
-        known(stat().map(|stat| (stat.rss * procfs::page_size()) as f64))
+        known(stat().map(|stat| (stat.resident_pages * page_size() as u64) as f64))
     });
     metrics.gauge("process_virtual_memory_bytes", "Address space", || {
-        known(stat().map(|stat| stat.vsize as f64))
+        known(stat().map(|stat| stat.virtual_bytes as f64))
     });
     metrics.gauge("process_threads", "Threads", || {
-        known(stat().map(|stat| stat.num_threads as f64))
+        known(stat().map(|stat| stat.threads as f64))
     });
     metrics.gauge("process_start_time_seconds", "When it started, Unix time", || {
         known(started())
     });
     metrics.gauge("process_open_fds", "Open file descriptors", || {
-        let count = Process::myself().and_then(|me| me.fd_count());
-        known(count.ok().map(|count| count as f64))
+        let open = std::fs::read_dir("/proc/self/fd");
+        known(open.ok().map(|open| open.count() as f64))
     });
     metrics.gauge("process_max_fds", "File descriptors that may be open", || {
-        let limits = Process::myself().and_then(|me| me.limits());
-        known(limits.ok().and_then(|limits| match limits.max_open_files.soft_limit {
-            LimitValue::Value(limit) => Some(limit as f64),
-            LimitValue::Unlimited => None,
-        }))
+        known(getrlimit(Resource::Nofile).current.map(|limit| limit as f64))
     });
 }
 
@@ -56,13 +53,38 @@ fn known(value: Option<f64>) -> Vec<(Labels, f64)> {
     value.map_or_else(Vec::new, single)
 }
 
+/// Fields of `/proc/self/stat` (proc_pid_stat(5)).
+struct Stat {
+    cpu_ticks: u64,
+    threads: u64,
+    /// Since the boot.
+    started_ticks: u64,
+    virtual_bytes: u64,
+    resident_pages: u64,
+}
+
 fn stat() -> Option<Stat> {
-    Process::myself().ok()?.stat().ok()
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is a name in parentheses that may hold anything; the state, the third, stands behind it.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+    Some(Stat {
+        cpu_ticks: field(14)? + field(15)?,
+        threads: field(20)?,
+        started_ticks: field(22)?,
+        virtual_bytes: field(23)?,
+        resident_pages: field(24)?,
+    })
+}
+
+fn ticks_a_second() -> f64 {
+    clock_ticks_per_second() as f64
 }
 
 fn started() -> Option<f64> {
-    let since_boot = stat()?.starttime as f64 / procfs::ticks_per_second() as f64;
-    Some(procfs::boot_time_secs().ok()? as f64 + since_boot)
+    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    let boot = text.lines().find_map(|line| line.strip_prefix("btime "))?;
+    Some(boot.parse::<f64>().ok()? + stat()?.started_ticks as f64 / ticks_a_second())
 }
 
 /// Bytes of all files; `None` when the folder cannot be read. A file that vanishes meanwhile does not count.
