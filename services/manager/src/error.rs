@@ -219,6 +219,12 @@ impl ToStatus for SlaError {
     }
 }
 
+impl From<SlaError> for Status {
+    fn from(error: SlaError) -> Self {
+        error.to_status()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

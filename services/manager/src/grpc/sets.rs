@@ -6,7 +6,6 @@ use prost::Message as _;
 use sla_domain::invalid::Invalid;
 use sla_proto::set::v1 as pb;
 use sla_proto::set::v1::set_service_server::SetService;
-use sla_runtime::status::ToStatus as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::core::ManagerCore;
@@ -24,10 +23,6 @@ fn fields(found: &[Invalid]) -> Vec<pb::FieldProblem> {
     found.iter().map(validation::field_problem).collect()
 }
 
-fn refused(error: &SlaError) -> Status {
-    error.to_status()
-}
-
 /// All messages of an apply as one. A stream that breaks off is an error: half of what was meant is never applied.
 async fn whole(mut messages: Streaming<pb::ApplySetsRequest>) -> Result<pb::ApplySetsRequest, Status> {
     let mut whole: Option<pb::ApplySetsRequest> = None;
@@ -37,7 +32,7 @@ async fn whole(mut messages: Streaming<pb::ApplySetsRequest>) -> Result<pb::Appl
         if bytes > MAX_APPLY_BYTES {
             let rule = format!("all sets of one apply take at most {} MiB", MAX_APPLY_BYTES >> 20);
             let problem = Invalid::new("sets", &format!("{bytes} bytes"), rule, "apply them in parts");
-            return Err(refused(&SlaError::invalid("the sets cannot be applied", problem)));
+            return Err(SlaError::invalid("the sets cannot be applied", problem).into());
         }
         match &mut whole {
             None => whole = Some(message),
@@ -46,7 +41,7 @@ async fn whole(mut messages: Streaming<pb::ApplySetsRequest>) -> Result<pb::Appl
     }
     whole.ok_or_else(|| {
         let problem = Invalid::new("sets", "", "is missing: the stream had no message", "send at least one");
-        refused(&SlaError::invalid("the sets cannot be applied", problem))
+        SlaError::invalid("the sets cannot be applied", problem).into()
     })
 }
 
@@ -54,7 +49,7 @@ async fn whole(mut messages: Streaming<pb::ApplySetsRequest>) -> Result<pb::Appl
 impl SetService for SetsApi {
     async fn list_sets(&self, request: Request<pb::ListSetsRequest>) -> Result<Response<pb::ListSetsResponse>, Status> {
         let _asking = self.0.asks.begin();
-        let sets = self.0.sets().await.map_err(|e| refused(&e))?;
+        let sets = self.0.sets().await?;
         let asker = Asker::of(request.extensions());
         let seen = sets.all.iter().filter(|set| asker.sees(&set.message));
         let sets = seen.map(|set| set.message.clone()).collect();
@@ -63,9 +58,9 @@ impl SetService for SetsApi {
 
     async fn get_set(&self, request: Request<pb::GetSetRequest>) -> Result<Response<pb::GetSetResponse>, Status> {
         let _asking = self.0.asks.begin();
-        let sets = self.0.sets().await.map_err(|e| refused(&e))?;
+        let sets = self.0.sets().await?;
         let asker = Asker::of(request.extensions());
-        let set = asker.find(&sets, &request.get_ref().set).map_err(|e| refused(&e))?;
+        let set = asker.find(&sets, &request.get_ref().set)?;
         Ok(Response::new(pb::GetSetResponse {
             set: Some(set.message.clone()),
         }))
@@ -78,7 +73,7 @@ impl SetService for SetsApi {
         let _asking = self.0.asks.begin();
         let asker = Asker::of(request.extensions());
         let wanted = request.into_inner().set.unwrap_or_default();
-        let saved = self.0.editor.create(wanted, &asker).await.map_err(|e| refused(&e))?;
+        let saved = self.0.editor.create(wanted, &asker).await?;
         Ok(Response::new(pb::CreateSetResponse {
             set: Some(saved.set),
             warnings: fields(&saved.warnings),
@@ -92,7 +87,7 @@ impl SetService for SetsApi {
         let _asking = self.0.asks.begin();
         let asker = Asker::of(request.extensions());
         let wanted = request.into_inner().set.unwrap_or_default();
-        let saved = self.0.editor.update(wanted, &asker).await.map_err(|e| refused(&e))?;
+        let saved = self.0.editor.update(wanted, &asker).await?;
         Ok(Response::new(pb::UpdateSetResponse {
             set: Some(saved.set),
             warnings: fields(&saved.warnings),
@@ -106,11 +101,7 @@ impl SetService for SetsApi {
         let _asking = self.0.asks.begin();
         let asker = Asker::of(request.extensions());
         let request = request.into_inner();
-        self.0
-            .editor
-            .delete(&request.id, request.version, &asker)
-            .await
-            .map_err(|e| refused(&e))?;
+        self.0.editor.delete(&request.id, request.version, &asker).await?;
         Ok(Response::new(pb::DeleteSetResponse {}))
     }
 
@@ -121,12 +112,7 @@ impl SetService for SetsApi {
         let _asking = self.0.asks.begin();
         let asker = Asker::of(request.extensions());
         let request = request.into_inner();
-        let set = self
-            .0
-            .editor
-            .duplicate(&request.id, &request.new_name, &asker)
-            .await
-            .map_err(|e| refused(&e))?;
+        let set = self.0.editor.duplicate(&request.id, &request.new_name, &asker).await?;
         Ok(Response::new(pb::DuplicateSetResponse { set: Some(set) }))
     }
 
@@ -136,7 +122,7 @@ impl SetService for SetsApi {
     ) -> Result<Response<pb::ValidateSetResponse>, Status> {
         let _asking = self.0.asks.begin();
         let wanted = request.into_inner().set.unwrap_or_default();
-        let checked = self.0.editor.validate(&wanted).await.map_err(|e| refused(&e))?;
+        let checked = self.0.editor.validate(&wanted).await?;
         Ok(Response::new(pb::ValidateSetResponse {
             problems: fields(&checked.problems),
             warnings: fields(&checked.warnings),
@@ -154,8 +140,7 @@ impl SetService for SetsApi {
             .0
             .editor
             .apply(&request.sets, request.prune, request.dry_run, &asker)
-            .await
-            .map_err(|e| refused(&e))?;
+            .await?;
         Ok(Response::new(pb::ApplySetsResponse {
             plan: applied.plan,
             applied: !request.dry_run,
@@ -168,9 +153,7 @@ impl SetService for SetsApi {
         request: Request<pb::SuggestRangeRequest>,
     ) -> Result<Response<pb::SuggestRangeResponse>, Status> {
         let _asking = self.0.asks.begin();
-        let answer = suggestion::suggest(&self.0, request.into_inner())
-            .await
-            .map_err(|e| refused(&e))?;
+        let answer = suggestion::suggest(&self.0, request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 }

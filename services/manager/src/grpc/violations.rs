@@ -222,10 +222,6 @@ impl Ord for FirstBroken {
     }
 }
 
-fn refused(error: &SlaError) -> Status {
-    error.to_status()
-}
-
 #[tonic::async_trait]
 impl ViolationService for ViolationsApi {
     type WatchViolationsStream = ReceiverStream<Result<pb::WatchViolationsResponse, Status>>;
@@ -236,10 +232,7 @@ impl ViolationService for ViolationsApi {
     ) -> Result<Response<pb::GetOverviewResponse>, Status> {
         let _asking = self.0.asks.begin();
         let asker = Asker::of(request.extensions());
-        let overview = self
-            .overview(request.into_inner(), &asker)
-            .await
-            .map_err(|e| refused(&e))?;
+        let overview = self.overview(request.into_inner(), &asker).await?;
         Ok(Response::new(pb::GetOverviewResponse {
             overview: Some(overview),
         }))
@@ -250,10 +243,7 @@ impl ViolationService for ViolationsApi {
         request: Request<pb::WatchViolationsRequest>,
     ) -> Result<Response<Self::WatchViolationsStream>, Status> {
         let asker = Asker::of(request.extensions());
-        let shown = self
-            .shown(&request.into_inner().set, &asker)
-            .await
-            .map_err(|e| refused(&e))?;
+        let shown = self.shown(&request.into_inner().set, &asker).await?;
         Ok(Response::new(watch::stream(
             &self.0,
             asker,
@@ -267,19 +257,14 @@ impl ViolationService for ViolationsApi {
     ) -> Result<Response<pb::ListViolationsResponse>, Status> {
         let _asking = self.0.asks.begin();
         let asker = Asker::of(request.extensions());
-        let answer = self
-            .stored(request.into_inner(), &asker)
-            .await
-            .map_err(|e| refused(&e))?;
+        let answer = self.stored(request.into_inner(), &asker).await?;
         Ok(Response::new(answer))
     }
 
     async fn evaluate(&self, request: Request<pb::EvaluateRequest>) -> Result<Response<pb::EvaluateResponse>, Status> {
         let _asking = self.0.asks.begin();
         let asker = Asker::of(request.extensions());
-        let answer = what_if::evaluate(&self.0, request.into_inner(), &asker)
-            .await
-            .map_err(|e| refused(&e))?;
+        let answer = what_if::evaluate(&self.0, request.into_inner(), &asker).await?;
         Ok(Response::new(answer))
     }
 
@@ -289,10 +274,7 @@ impl ViolationService for ViolationsApi {
     ) -> Result<Response<pb::ListFutureViolationsResponse>, Status> {
         let _asking = self.0.asks.begin();
         let asker = Asker::of(request.extensions());
-        let rows = self
-            .future(request.into_inner(), &asker)
-            .await
-            .map_err(|e| refused(&e))?;
+        let rows = self.future(request.into_inner(), &asker).await?;
         Ok(Response::new(pb::ListFutureViolationsResponse { rows }))
     }
 

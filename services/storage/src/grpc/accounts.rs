@@ -7,7 +7,6 @@ use sla_proto::storage::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::refusal::refuse;
 use super::{StorageGrpc, token, wanted};
 use crate::port::Store;
 
@@ -22,7 +21,7 @@ where
     ) -> Result<Response<ListStoredAccountsResponse>, Status> {
         let request = request.into_inner();
         let page = wanted(request.page_size, &request.page_token, "accounts")?;
-        let found = self.store.accounts(page).await.map_err(refuse)?;
+        let found = self.store.accounts(page).await?;
         Ok(Response::new(ListStoredAccountsResponse {
             accounts: found.rows,
             next_page_token: token(found.next, "accounts"),
@@ -35,7 +34,7 @@ where
     ) -> Result<Response<ListStoredTokensResponse>, Status> {
         let request = request.into_inner();
         let page = wanted(request.page_size, &request.page_token, "tokens")?;
-        let found = self.store.tokens(page).await.map_err(refuse)?;
+        let found = self.store.tokens(page).await?;
         Ok(Response::new(ListStoredTokensResponse {
             tokens: found.rows,
             next_page_token: token(found.next, "tokens"),
@@ -46,7 +45,7 @@ where
         &self,
         request: Request<ChangeAccountsRequest>,
     ) -> Result<Response<ChangeAccountsResponse>, Status> {
-        let accounts = self.store.change_accounts(request.into_inner()).await.map_err(refuse)?;
+        let accounts = self.store.change_accounts(request.into_inner()).await?;
         Ok(Response::new(ChangeAccountsResponse { accounts }))
     }
 
@@ -56,7 +55,7 @@ where
     ) -> Result<Response<ListStoredAuditResponse>, Status> {
         let request = request.into_inner();
         let page = wanted(request.page_size, &request.page_token, "audit")?;
-        let found = self.store.audit(page).await.map_err(refuse)?;
+        let found = self.store.audit(page).await?;
         Ok(Response::new(ListStoredAuditResponse {
             entries: found.rows,
             next_page_token: token(found.next, "audit"),

@@ -10,7 +10,6 @@ use sla_proto::storage::v1::{
 use tonic::{Request, Response, Status};
 
 use super::StorageGrpc;
-use super::refusal::refuse;
 use crate::port::Store;
 
 /// No time is no time: the store refuses it by its rule.
@@ -29,7 +28,7 @@ where
     ) -> Result<Response<AcquireLeaseResponse>, Status> {
         let AcquireLeaseRequest { name, holder, keep } = request.into_inner();
         let acquired = self.store.acquire_lease(&name, &holder, millis(keep)).await;
-        let (lease, acquired) = acquired.map_err(refuse)?;
+        let (lease, acquired) = acquired?;
         Ok(Response::new(AcquireLeaseResponse {
             lease: Some(lease),
             acquired,
@@ -39,7 +38,7 @@ where
     async fn renew_lease(&self, request: Request<RenewLeaseRequest>) -> Result<Response<RenewLeaseResponse>, Status> {
         let RenewLeaseRequest { name, token, keep } = request.into_inner();
         let renewed = self.store.renew_lease(&name, token, millis(keep)).await;
-        let (lease, held) = renewed.map_err(refuse)?;
+        let (lease, held) = renewed?;
         Ok(Response::new(RenewLeaseResponse {
             lease: Some(lease),
             held,
@@ -51,12 +50,12 @@ where
         request: Request<ReleaseLeaseRequest>,
     ) -> Result<Response<ReleaseLeaseResponse>, Status> {
         let ReleaseLeaseRequest { name, token } = request.into_inner();
-        self.store.release_lease(&name, token).await.map_err(refuse)?;
+        self.store.release_lease(&name, token).await?;
         Ok(Response::new(ReleaseLeaseResponse {}))
     }
 
     async fn get_lease(&self, request: Request<GetLeaseRequest>) -> Result<Response<GetLeaseResponse>, Status> {
-        let lease = self.store.lease(&request.into_inner().name).await.map_err(refuse)?;
+        let lease = self.store.lease(&request.into_inner().name).await?;
         Ok(Response::new(GetLeaseResponse { lease: Some(lease) }))
     }
 }

@@ -12,7 +12,6 @@ use sla_proto::storage::v1::{
 use sla_runtime::page;
 use tonic::{Request, Response, Status};
 
-use super::refusal::refuse;
 use super::{StorageGrpc, token, wanted};
 use crate::port::{ChangeLimits, Fence, ForecastFilter, MAX_PAGE_BYTES, Store, ViolationFilter};
 
@@ -36,11 +35,7 @@ where
         request: Request<PutViolationsRequest>,
     ) -> Result<Response<PutViolationsResponse>, Status> {
         let PutViolationsRequest { violations, fence } = request.into_inner();
-        let written = self
-            .store
-            .put_violations(Fence(fence), violations)
-            .await
-            .map_err(refuse)?;
+        let written = self.store.put_violations(Fence(fence), violations).await?;
         Ok(Response::new(PutViolationsResponse {
             inserted: written.inserted,
             updated: written.updated,
@@ -68,7 +63,7 @@ where
             open_only: request.open_only,
             with_retired: request.with_retired,
         };
-        let found = self.store.list_violations(&filter, page).await.map_err(refuse)?;
+        let found = self.store.list_violations(&filter, page).await?;
         Ok(Response::new(ListStoredViolationsResponse {
             violations: found.rows,
             next_page_token: token(found.next, &bound_to),
@@ -92,7 +87,7 @@ where
             count: page::size(max_changes),
             bytes,
         };
-        let (changes, newest) = self.store.changes(after, limits).await.map_err(refuse)?;
+        let (changes, newest) = self.store.changes(after, limits).await?;
         Ok(Response::new(ReadLedgerChangesResponse { changes, newest }))
     }
 
@@ -101,11 +96,7 @@ where
         request: Request<PutForecastsRequest>,
     ) -> Result<Response<PutForecastsResponse>, Status> {
         let PutForecastsRequest { forecasts, fence } = request.into_inner();
-        let inserted = self
-            .store
-            .put_forecasts(Fence(fence), forecasts)
-            .await
-            .map_err(refuse)?;
+        let inserted = self.store.put_forecasts(Fence(fence), forecasts).await?;
         Ok(Response::new(PutForecastsResponse { inserted }))
     }
 
@@ -114,11 +105,7 @@ where
         request: Request<ScoreForecastsRequest>,
     ) -> Result<Response<ScoreForecastsResponse>, Status> {
         let ScoreForecastsRequest { forecasts, fence } = request.into_inner();
-        let updated = self
-            .store
-            .score_forecasts(Fence(fence), forecasts)
-            .await
-            .map_err(refuse)?;
+        let updated = self.store.score_forecasts(Fence(fence), forecasts).await?;
         Ok(Response::new(ScoreForecastsResponse { updated }))
     }
 
@@ -140,7 +127,7 @@ where
             due_before_ms: request.due_before.as_ref().map(convert::millis),
             scored_only: request.scored_only,
         };
-        let found = self.store.list_forecasts(&filter, page).await.map_err(refuse)?;
+        let found = self.store.list_forecasts(&filter, page).await?;
         Ok(Response::new(ListForecastsResponse {
             forecasts: found.rows,
             next_page_token: token(found.next, &bound_to),

@@ -8,7 +8,6 @@ use sla_proto::storage::v1::{
 use tonic::{Request, Response, Status};
 
 use super::StorageGrpc;
-use super::refusal::refuse;
 use crate::port::{Claim, Store};
 
 #[tonic::async_trait]
@@ -30,7 +29,7 @@ where
                 expected_epoch,
             },
         );
-        let claimed = self.store.claim(&address, claims.collect()).await.map_err(refuse)?;
+        let claimed = self.store.claim(&address, claims.collect()).await?;
         let partitions = claimed.into_iter().map(|(placement, won)| ClaimedPartition {
             placement: Some(placement),
             won,
@@ -44,7 +43,7 @@ where
         &self,
         _request: Request<ListPlacementsRequest>,
     ) -> Result<Response<ListPlacementsResponse>, Status> {
-        let placements = self.store.placements().await.map_err(refuse)?;
+        let placements = self.store.placements().await?;
         Ok(Response::new(ListPlacementsResponse { placements }))
     }
 }

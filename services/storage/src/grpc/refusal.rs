@@ -8,19 +8,17 @@ use tonic::{Code, Status};
 use crate::error::StoreError;
 use crate::trouble::{BRING_BACK, BRING_UP, FREE_SPACE, MAKE_WRITABLE, READ_THE_LOG};
 
-/// The status of an error; failures of the store itself are logged here, once, with their causes.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it is the end of the error: map_err(refuse)"
-)]
-pub(super) fn refuse(error: StoreError) -> Status {
-    let status = error.to_status();
-    let ours = matches!(status.code(), Code::Internal | Code::ResourceExhausted | Code::Unknown)
-        || matches!(error, StoreError::ReadOnly(_));
-    if ours {
-        tracing::error!(error = chain(&error), "the store could not serve a request");
+/// The status of an error, at the end of a call; failures of the store itself are logged here, once, with their causes.
+impl From<StoreError> for Status {
+    fn from(error: StoreError) -> Self {
+        let status = error.to_status();
+        let ours = matches!(status.code(), Code::Internal | Code::ResourceExhausted | Code::Unknown)
+            || matches!(error, StoreError::ReadOnly(_));
+        if ours {
+            tracing::error!(error = chain(&error), "the store could not serve a request");
+        }
+        status
     }
-    status
 }
 
 impl ToStatus for StoreError {

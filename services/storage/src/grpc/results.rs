@@ -11,7 +11,6 @@ use sla_proto::storage::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::refusal::refuse;
 use super::{StorageGrpc, series_ids, token, wanted};
 use crate::port::{Batch, RawRecord, Store};
 
@@ -43,9 +42,8 @@ where
                 records,
             })
             .await
-            .map_err(|error| {
+            .inspect_err(|_| {
                 self.metrics.write_errors.inc();
-                refuse(error)
             })?;
         self.metrics.inserted.inc_by(applied.inserted.into());
         self.metrics.duplicates.inc_by(applied.duplicates.into());
@@ -63,7 +61,7 @@ where
         request: Request<GetPositionRequest>,
     ) -> Result<Response<GetPositionResponse>, Status> {
         let GetPositionRequest { source, partition } = request.into_inner();
-        let next_offset = self.store.position(&source, partition).await.map_err(refuse)?;
+        let next_offset = self.store.position(&source, partition).await?;
         Ok(Response::new(GetPositionResponse { next_offset }))
     }
 
@@ -79,7 +77,7 @@ where
             back,
         } = request.into_inner();
         let moved = self.store.move_position(&source, partition, to, back).await;
-        let from = moved.map_err(refuse)?;
+        let from = moved?;
         tracing::warn!(stream = source, partition, from, to, user, "a stream goes on elsewhere");
         Ok(Response::new(MovePositionResponse { from }))
     }
@@ -89,7 +87,7 @@ where
         request: Request<ReadLatestResultsRequest>,
     ) -> Result<Response<ReadLatestResultsResponse>, Status> {
         let ids = series_ids(&request.into_inner().series_ids)?;
-        let results = self.store.latest(&ids).await.map_err(refuse)?;
+        let results = self.store.latest(&ids).await?;
         Ok(Response::new(ReadLatestResultsResponse { results }))
     }
 
@@ -100,7 +98,7 @@ where
         let ListResultSeriesRequest { page_size, page_token } = request.into_inner();
         let filter = "result-series";
         let page = wanted(page_size, &page_token, filter)?;
-        let found = self.store.result_series(page).await.map_err(refuse)?;
+        let found = self.store.result_series(page).await?;
         Ok(Response::new(ListResultSeriesResponse {
             series: found.rows,
             next_page_token: token(found.next, filter),
@@ -123,11 +121,7 @@ where
         let until_ms = until.as_ref().map_or(i64::MAX, convert::millis);
         let filter = format!("series-history/{}/{after_ms}/{until_ms}", ids[0].to_hex());
         let page = wanted(page_size, &page_token, &filter)?;
-        let found = self
-            .store
-            .history(ids[0], after_ms, until_ms, page)
-            .await
-            .map_err(refuse)?;
+        let found = self.store.history(ids[0], after_ms, until_ms, page).await?;
         Ok(Response::new(ListSeriesHistoryResponse {
             results: found.rows,
             next_page_token: token(found.next, &filter),
@@ -146,11 +140,7 @@ where
         } = request.into_inner();
         let filter = format!("run-results/{failures_only}/{run_id}");
         let page = wanted(page_size, &page_token, &filter)?;
-        let found = self
-            .store
-            .run_results(&run_id, failures_only, page)
-            .await
-            .map_err(refuse)?;
+        let found = self.store.run_results(&run_id, failures_only, page).await?;
         Ok(Response::new(ListRunResultsResponse {
             results: found.rows,
             next_page_token: token(found.next, &filter),
@@ -164,7 +154,7 @@ where
         let ListDeadLettersRequest { page_size, page_token } = request.into_inner();
         let filter = "dead-letters";
         let page = wanted(page_size, &page_token, filter)?;
-        let (found, total) = self.store.dead_letters(page).await.map_err(refuse)?;
+        let (found, total) = self.store.dead_letters(page).await?;
         Ok(Response::new(ListDeadLettersResponse {
             letters: found.rows,
             next_page_token: token(found.next, filter),
@@ -176,11 +166,7 @@ where
         &self,
         request: Request<ReplayDeadLetterRequest>,
     ) -> Result<Response<ReplayDeadLetterResponse>, Status> {
-        let replayed = self
-            .store
-            .replay(&request.into_inner().body_hash)
-            .await
-            .map_err(refuse)?;
+        let replayed = self.store.replay(&request.into_inner().body_hash).await?;
         Ok(Response::new(ReplayDeadLetterResponse {
             applied: replayed.applied,
             reason: replayed.reason,

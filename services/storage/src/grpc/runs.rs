@@ -8,7 +8,6 @@ use sla_proto::storage::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::refusal::refuse;
 use super::{StorageGrpc, missing, token, wanted};
 use crate::port::Store;
 
@@ -20,7 +19,7 @@ where
     async fn create_run(&self, request: Request<CreateRunRequest>) -> Result<Response<CreateRunResponse>, Status> {
         let CreateRunRequest { request_id, run } = request.into_inner();
         let run = run.ok_or_else(|| missing("run"))?;
-        let (run, existed) = self.store.create_run(&request_id, run).await.map_err(refuse)?;
+        let (run, existed) = self.store.create_run(&request_id, run).await?;
         Ok(Response::new(CreateRunResponse {
             run: Some(run),
             existed,
@@ -29,7 +28,7 @@ where
 
     async fn update_run(&self, request: Request<UpdateRunRequest>) -> Result<Response<UpdateRunResponse>, Status> {
         let run = request.into_inner().run.ok_or_else(|| missing("run"))?;
-        self.store.update_run(run).await.map_err(refuse)?;
+        self.store.update_run(run).await?;
         Ok(Response::new(UpdateRunResponse {}))
     }
 
@@ -38,8 +37,8 @@ where
         request: Request<GetStoredRunRequest>,
     ) -> Result<Response<GetStoredRunResponse>, Status> {
         let id = request.into_inner().id;
-        let run = self.store.run(&id).await.map_err(refuse)?;
-        let progress = self.store.progress(&id).await.map_err(refuse)?;
+        let run = self.store.run(&id).await?;
+        let progress = self.store.progress(&id).await?;
         Ok(Response::new(GetStoredRunResponse {
             run: Some(run),
             progress: progress.map(|progress| RunProgress {
@@ -62,7 +61,7 @@ where
         } = request.into_inner();
         let filter = format!("runs/{unfinished_only}");
         let page = wanted(page_size, &page_token, &filter)?;
-        let found = self.store.list_runs(unfinished_only, page).await.map_err(refuse)?;
+        let found = self.store.list_runs(unfinished_only, page).await?;
         Ok(Response::new(ListStoredRunsResponse {
             runs: found.rows,
             next_page_token: token(found.next, &filter),
@@ -73,7 +72,7 @@ where
         &self,
         _request: Request<GetStoredScheduleRequest>,
     ) -> Result<Response<GetStoredScheduleResponse>, Status> {
-        let schedule = self.store.schedule().await.map_err(refuse)?;
+        let schedule = self.store.schedule().await?;
         Ok(Response::new(GetStoredScheduleResponse { schedule }))
     }
 
@@ -83,7 +82,7 @@ where
     ) -> Result<Response<PutStoredScheduleResponse>, Status> {
         let PutStoredScheduleRequest { schedule, author } = request.into_inner();
         let schedule = schedule.ok_or_else(|| missing("schedule"))?;
-        self.store.put_schedule(schedule, &author).await.map_err(refuse)?;
+        self.store.put_schedule(schedule, &author).await?;
         Ok(Response::new(PutStoredScheduleResponse {}))
     }
 }

@@ -7,7 +7,6 @@ use sla_proto::storage::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::refusal::refuse;
 use super::{StorageGrpc, missing};
 use crate::port::{SetDelete, SetPut, Store};
 
@@ -41,7 +40,7 @@ where
         &self,
         _request: Request<ListStoredSetsRequest>,
     ) -> Result<Response<ListStoredSetsResponse>, Status> {
-        let sets = self.store.list_sets().await.map_err(refuse)?;
+        let sets = self.store.list_sets().await?;
         Ok(Response::new(ListStoredSetsResponse { sets }))
     }
 
@@ -49,7 +48,7 @@ where
         &self,
         request: Request<GetStoredSetRequest>,
     ) -> Result<Response<GetStoredSetResponse>, Status> {
-        let set = self.store.set(&request.into_inner().id).await.map_err(refuse)?;
+        let set = self.store.set(&request.into_inner().id).await?;
         Ok(Response::new(GetStoredSetResponse { set: Some(set) }))
     }
 
@@ -58,7 +57,7 @@ where
         request: Request<PutStoredSetRequest>,
     ) -> Result<Response<PutStoredSetResponse>, Status> {
         let put = put(request.into_inner())?;
-        let mut sets = self.store.put_sets(vec![put], Vec::new()).await.map_err(refuse)?;
+        let mut sets = self.store.put_sets(vec![put], Vec::new()).await?;
         Ok(Response::new(PutStoredSetResponse { set: sets.pop() }))
     }
 
@@ -70,7 +69,7 @@ where
         let puts = puts.into_iter().map(put).collect::<Result<_, _>>()?;
         let deletes: Vec<SetDelete> = deletes.into_iter().map(delete).collect();
         let deleted = deletes.len() as u32;
-        let sets = self.store.put_sets(puts, deletes).await.map_err(refuse)?;
+        let sets = self.store.put_sets(puts, deletes).await?;
         Ok(Response::new(PutStoredSetsResponse { sets, deleted }))
     }
 
@@ -78,10 +77,7 @@ where
         &self,
         request: Request<DeleteStoredSetRequest>,
     ) -> Result<Response<DeleteStoredSetResponse>, Status> {
-        self.store
-            .delete_set(delete(request.into_inner()))
-            .await
-            .map_err(refuse)?;
+        self.store.delete_set(delete(request.into_inner())).await?;
         Ok(Response::new(DeleteStoredSetResponse {}))
     }
 }

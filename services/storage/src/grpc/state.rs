@@ -5,7 +5,6 @@ use sla_proto::storage::v1::{GetStateRequest, GetStateResponse, PutStateRequest,
 use tonic::{Request, Response, Status};
 
 use super::StorageGrpc;
-use super::refusal::refuse;
 use crate::port::Store;
 
 #[tonic::async_trait]
@@ -14,16 +13,13 @@ where
     S: Store + Clone,
 {
     async fn put_state(&self, request: Request<PutStateRequest>) -> Result<Response<PutStateResponse>, Status> {
-        self.store
-            .put_state(request.into_inner().entries)
-            .await
-            .map_err(refuse)?;
+        self.store.put_state(request.into_inner().entries).await?;
         Ok(Response::new(PutStateResponse {}))
     }
 
     async fn get_state(&self, request: Request<GetStateRequest>) -> Result<Response<GetStateResponse>, Status> {
         let GetStateRequest { objective_id, keys } = request.into_inner();
-        let (entries, looked_up) = self.store.state(&objective_id, &keys).await.map_err(refuse)?;
+        let (entries, looked_up) = self.store.state(&objective_id, &keys).await?;
         Ok(Response::new(GetStateResponse {
             entries,
             looked_up: looked_up as u32,

@@ -4,7 +4,6 @@ use sla_proto::storage::v1::store_status_service_server::StoreStatusService;
 use sla_proto::storage::v1::{GetStoreStatusRequest, GetStoreStatusResponse};
 use tonic::{Request, Response, Status};
 
-use super::refusal::refuse;
 use crate::follow::Following;
 use crate::store::SqlStore;
 use crate::transaction::Database;
@@ -19,7 +18,7 @@ impl<D: Database> StoreStatusService for StatusGrpc<D> {
         &self,
         _request: Request<GetStoreStatusRequest>,
     ) -> Result<Response<GetStoreStatusResponse>, Status> {
-        let mut status = self.0.status().await.map_err(refuse)?;
+        let mut status = self.0.status().await?;
         self.1.tell(&mut status);
         Ok(Response::new(GetStoreStatusResponse { status: Some(status) }))
     }
