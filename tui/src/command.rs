@@ -82,6 +82,7 @@ pub(crate) enum Cmd {
     CursorRight,
     EarlierViolation,
     LogScale,
+    Compare,
     LaterViolation,
     Range,
     NewObjective,

@@ -137,6 +137,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::EarlierViolation, "earlier-violation", Detail, &["["], "violation before", "Puts the crosshair on the start of the violation before.").footer(18),
     entry(Cmd::LaterViolation, "later-violation", Detail, &["]"], "violation after", "Puts the crosshair on the start of the next violation."),
     entry(Cmd::LogScale, "log-scale", Detail, &["V"], "log scale", "Draws the values by ratio, or by difference again."),
+    entry(Cmd::Compare, "compare", Detail, &["B"], "compare", "Keeps this series: the next chart that is opened shows it, too; again ends it."),
     entry(Cmd::Range, "range", Detail, &["t"], "time range", "Chooses a time range, or takes the one given: `:range last 6h`, `14:00-15:30`, `14:00`, `2h` (ago), `now`.").argument("TIME").footer(16),
     // Sets.
     entry(Cmd::EditObjective, "edit-objective", Sets, &["enter"], "edit", "Edits the chosen objective in a form.").needs(&[Objective]).footer(12),

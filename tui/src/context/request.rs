@@ -22,6 +22,7 @@ pub(crate) enum Slot {
     Detail,
     DetailChart,
     DetailUsual,
+    DetailCompanion,
     DetailLedger,
     Export,
     Sets,

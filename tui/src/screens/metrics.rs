@@ -2,6 +2,7 @@
 
 mod answers;
 mod columns;
+mod companion;
 mod detail;
 mod detail_past;
 mod detail_view;
@@ -30,6 +31,7 @@ use crate::remembered::{Remembered, View};
 use crate::screens::Screen;
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
+use companion::{Companion, Kept};
 use detail::Detail;
 use rows::{NameRow, SORTS, SeriesRow};
 
@@ -82,6 +84,8 @@ pub(crate) struct MetricsScreen {
     preview: Option<Detail>,
     preview_at_ms: Option<i64>,
     detail: Option<Detail>,
+    /// What the next chart shows beside its own series.
+    kept: Option<Kept>,
     asked_ms: i64,
     columns: Columns,
 }
@@ -179,7 +183,9 @@ impl MetricsScreen {
         title: String,
         at_ms: Option<i64>,
     ) {
+        let other = self.kept.clone().filter(|kept| kept.series_id != series_id);
         let mut detail = Detail::new(query, series_id, title, cx.window_ms());
+        detail.companion = other.map(Companion::new);
         detail.go_to(at_ms);
         detail.refresh(cx);
         self.detail = Some(detail);
@@ -251,6 +257,10 @@ impl Screen for MetricsScreen {
         if let Some(detail) = &mut self.detail {
             if cmd == Cmd::AddToSet {
                 cx.jump = Some(Jump::AddObjectives(vec![(detail.query.clone(), detail.title.clone())]));
+                return true;
+            }
+            if cmd == Cmd::Compare {
+                self.turn_companion(cx);
                 return true;
             }
             return detail.command(cx, cmd, argument);
@@ -495,6 +505,7 @@ impl Screen for MetricsScreen {
             Slot::Detail,
             Slot::DetailChart,
             Slot::DetailUsual,
+            Slot::DetailCompanion,
             Slot::DetailLedger,
             Slot::Export,
         ]
@@ -517,6 +528,7 @@ impl Screen for MetricsScreen {
                 | Cmd::LaterViolation
                 | Cmd::Range
                 | Cmd::LogScale
+                | Cmd::Compare
         );
         !of_a_chart || self.detail.as_ref().is_none_or(Detail::shows_chart)
     }

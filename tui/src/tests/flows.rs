@@ -67,6 +67,19 @@ fn filter_counts_and_escapes() {
 }
 
 #[test]
+fn a_second_series_is_drawn_in_the_chart_that_is_opened_next() {
+    let mut driver = Driver::new(100, 30);
+    driver.keys("1 Enter B");
+    driver.says("the next chart that is opened shows it, too");
+    driver.says_not("╌ ");
+    driver.keys("Esc j Enter");
+    driver.says("╌ node_load1");
+    driver.keys("B");
+    driver.says("shows its own series alone again");
+    driver.says_not("╌ ");
+}
+
+#[test]
 fn detail_has_five_pages_and_a_crosshair() {
     let mut driver = Driver::new(80, 24);
     driver.keys("j j Enter");

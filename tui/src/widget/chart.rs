@@ -40,6 +40,14 @@ pub(crate) enum Layer {
     Line { points: Vec<(i64, f64)>, role: Role },
     /// The area between two lines: time, low, high.
     Band { points: Vec<(i64, f64, f64)>, role: Role },
+    /// Another series, dashed; `own` is its value axis, low and high, when it does not share the chart's.
+    Companion {
+        extents: Vec<Extent>,
+        gap_ms: i64,
+        own: Option<(f64, f64)>,
+        unit: Unit,
+        label: String,
+    },
     /// A bound of the allowed range.
     Bound { value: f64, label: String },
 }
@@ -136,6 +144,19 @@ impl Chart {
             };
             plot.text(1, 0, words, Role::Dim);
         }
+        for layer in &self.layers {
+            if let Layer::Companion { label, .. } = layer {
+                let text = format!("╌ {label}");
+                plot.field(
+                    1,
+                    u16::from(self.log),
+                    columns.saturating_sub(2),
+                    &text,
+                    Align::Left,
+                    Role::Accent,
+                );
+            }
+        }
         self.draw_cursor(&mut plot, &scale, rows);
     }
 
@@ -160,6 +181,7 @@ impl Chart {
                     take(e.min);
                     take(e.max);
                 }),
+                Layer::Companion { extents, own: None, .. } => extents.iter().for_each(|e| take(e.median)),
                 Layer::Line { points, .. } => points.iter().for_each(|(_, v)| take(*v)),
                 // The widest band may dwarf everything else: only its median half counts for the axis.
                 Layer::Band { points, role } if !matches!(role, Role::Band95 | Role::Usual) => {
@@ -168,7 +190,7 @@ impl Chart {
                         take(*high);
                     }
                 }
-                Layer::Band { .. } | Layer::Bound { .. } => {}
+                Layer::Band { .. } | Layer::Bound { .. } | Layer::Companion { .. } => {}
             }
         }
         if low > high {
@@ -225,6 +247,9 @@ impl Chart {
                 }
             }
             Layer::Band { points, role } => draw_band(points, *role, scale, raster),
+            Layer::Companion {
+                extents, gap_ms, own, ..
+            } => draw_companion(extents, *gap_ms, *own, scale, raster),
             Layer::Bound { .. } => {}
         }
     }
@@ -379,7 +404,7 @@ impl Chart {
         let when = self.zone.moment(time_ms, now_ms);
         let width = (self.until_ms - self.after_ms) / 100;
         let mut parts = Vec::new();
-        let mut usual = String::new();
+        let mut beside = Vec::new();
         for layer in &self.layers {
             match layer {
                 Layer::Samples { extents, .. } => {
@@ -411,7 +436,17 @@ impl Chart {
                 } => {
                     let near = points.iter().min_by_key(|(t, _, _)| (t - time_ms).abs());
                     if let Some((_, low, high)) = near.filter(|(t, _, _)| (t - time_ms).abs() <= width.max(60_000)) {
-                        usual = format!("  usual {} to {}", number(*low, self.unit), number(*high, self.unit));
+                        beside.push(format!(
+                            "usual {} to {}",
+                            number(*low, self.unit),
+                            number(*high, self.unit)
+                        ));
+                    }
+                }
+                Layer::Companion { extents, unit, .. } => {
+                    let near = extents.iter().min_by_key(|e| (e.time_ms - time_ms).abs());
+                    if let Some(e) = near.filter(|e| (e.time_ms - time_ms).abs() <= width) {
+                        beside.push(format!("╌ {}", number(e.median, *unit)));
                     }
                 }
                 _ => {}
@@ -423,7 +458,8 @@ impl Chart {
         if parts.is_empty() {
             format!("{when}  no sample here")
         } else {
-            format!("{when}  {}{usual}", parts.join("  "))
+            parts.extend(beside);
+            format!("{when}  {}", parts.join("  "))
         }
     }
 }
@@ -445,6 +481,24 @@ fn draw_value_axis(canvas: &mut Canvas<'_>, (scale, unit): (&Scale, Unit), label
                 Role::Dim,
             );
             canvas.glyph(label, y as u16, '┤', Role::Border);
+        }
+    }
+}
+
+fn draw_companion(extents: &[Extent], gap_ms: i64, own: Option<(f64, f64)>, scale: &Scale, raster: &mut Raster) {
+    let scale = own.map_or(*scale, |(low, high)| Scale {
+        low,
+        high,
+        log: false,
+        ..*scale
+    });
+    let folded = decimate(extents, raster.dots_x().max(0) as usize);
+    for pair in folded.windows(2) {
+        let at = |e: &Extent| (scale.x(e.time_ms), scale.y(e.median));
+        let (from, to) = (at(&pair[0]), at(&pair[1]));
+        // Dashes of two cells: told apart from the series itself without colour, too.
+        if pair[1].time_ms - pair[0].time_ms <= gap_ms && (from.0 / 4) % 2 == 0 {
+            raster.line(from, to, Role::Accent);
         }
     }
 }

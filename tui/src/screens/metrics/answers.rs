@@ -25,7 +25,15 @@ impl MetricsScreen {
             (Slot::Rows | Slot::RowsMore, Err(problem)) => {
                 self.rows.answer(id, Err(problem), now_ms);
             }
-            (Slot::Detail | Slot::DetailChart | Slot::DetailUsual | Slot::DetailLedger | Slot::Export, result) => {
+            (
+                Slot::Detail
+                | Slot::DetailChart
+                | Slot::DetailUsual
+                | Slot::DetailCompanion
+                | Slot::DetailLedger
+                | Slot::Export,
+                result,
+            ) => {
                 for detail in [&mut self.detail, &mut self.preview].into_iter().flatten() {
                     detail.reply(cx, slot, id, &result);
                 }

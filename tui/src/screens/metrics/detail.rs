@@ -8,6 +8,7 @@ use sla_proto::retrieval::v1::{
 };
 use sla_proto::series::v1::Query;
 
+use super::companion::{Companion, Kept};
 use crate::command::Cmd;
 use crate::context::remote::Remote;
 use crate::context::request::{Answer, Effect, Reply, RequestId, Slot};
@@ -73,6 +74,8 @@ pub(crate) struct Detail {
     pub(super) past: Remote<Vec<(i64, Option<i64>)>>,
     pub(super) usual: Usual,
     log: bool,
+    /// Another series that is drawn, too.
+    pub(super) companion: Option<Companion>,
     asked_ms: i64,
     export_path: String,
 }
@@ -92,8 +95,18 @@ impl Detail {
             past: Remote::default(),
             usual: Usual::default(),
             log: false,
+            companion: None,
             asked_ms: i64::MIN / 2,
             export_path: String::new(),
+        }
+    }
+
+    /// The series, to be drawn in another chart.
+    pub(super) fn kept(&self) -> Kept {
+        Kept {
+            query: self.query.clone(),
+            series_id: self.series_id.clone(),
+            title: self.title.clone(),
         }
     }
 
@@ -126,12 +139,16 @@ impl Detail {
     pub(super) fn read_chart(&mut self, cx: &mut Context) {
         self.asked_ms = cx.now.mono_ms;
         let (after, until) = self.range(cx);
+        let columns = (u32::from(cx.size.0) * 2).clamp(80, CHART_COLUMNS_MAX);
+        if let Some(companion) = &mut self.companion {
+            companion.read(cx, (after, until), columns);
+        }
         let request = GetChartRequest {
             query: Some(self.query.clone()),
             series_id: self.series_id.clone(),
             after: Some(time::timestamp(after)),
             until: Some(time::timestamp(until)),
-            columns: (u32::from(cx.size.0) * 2).clamp(80, CHART_COLUMNS_MAX),
+            columns,
             counter_mode: 0,
         };
         let id = cx.call(Slot::DetailChart, request);
@@ -236,6 +253,11 @@ impl Detail {
     pub(crate) fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: &Answer) {
         let now_ms = cx.now.wall_ms;
         match (slot, result) {
+            (Slot::DetailCompanion, _) => {
+                if let Some(companion) = &mut self.companion {
+                    companion.reply(cx, id, result.clone());
+                }
+            }
             (Slot::DetailUsual, _) => self.usual.reply(id, result.clone()),
             (Slot::DetailLedger, _) => self.past_told(cx, id, result.clone()),
             (Slot::DetailChart, Ok(Reply::Chart(chart))) => {
@@ -347,6 +369,7 @@ impl Detail {
                 layers.extend(future);
             }
         }
+        layers.extend(self.companion.as_ref().and_then(|companion| companion.layer(unit)));
         if let Some(chart) = drawn {
             layers.push(samples::layer(chart, after, samples_until));
         }

@@ -110,6 +110,21 @@ impl MetricsScreen {
         ))
     }
 
+    /// Keeps the series of the open chart for the next one, or ends the comparison.
+    pub(super) fn turn_companion(&mut self, cx: &mut Context) {
+        let Some(detail) = &mut self.detail else { return };
+        if self.kept.take().is_some() {
+            detail.companion = None;
+            cx.say("each chart shows its own series alone again");
+        } else {
+            self.kept = Some(detail.kept());
+            cx.say(format!(
+                "kept {}: the next chart that is opened shows it, too",
+                detail.title
+            ));
+        }
+    }
+
     pub(super) fn add_to_set(&mut self, cx: &mut Context) {
         let chosen: Vec<&SeriesRow> = if self.picked.is_empty() {
             self.current().into_iter().collect()
