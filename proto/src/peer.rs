@@ -29,7 +29,7 @@ pub use routed::role_of;
 pub use trust::{Trust, tls_fault};
 
 use crate::server::v1::GetServerInfoRequest;
-use crate::{account, etl, retrieval, server, set, storage, violation};
+use crate::{account, etl, notify, retrieval, server, set, storage, violation};
 
 /// The largest answer a peer accepts, in bytes. Lists are paged far below it.
 pub const MAX_ANSWER_BYTES: usize = 16 << 20;
@@ -133,6 +133,10 @@ clients! {
     sets: set::set_service_client::SetServiceClient;
     /// Violations past, present and to come.
     violations: violation::violation_service_client::ViolationServiceClient;
+    /// Channels, messages, acknowledgements.
+    notify: notify::notify_service_client::NotifyServiceClient;
+    /// Stored channels and the outbox.
+    notify_store: storage::notify_store_service_client::NotifyStoreServiceClient;
     /// The read side of the screens.
     retrieval: retrieval::retrieval_service_client::RetrievalServiceClient;
 }

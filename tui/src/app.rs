@@ -5,6 +5,7 @@ mod finding;
 mod headline;
 mod health;
 mod lead;
+mod messages;
 mod mouse;
 mod needs;
 mod overlay_view;

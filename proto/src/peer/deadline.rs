@@ -50,6 +50,16 @@ const WRITES: &[&str] = &[
     "/sla.account.v1.AccountService/UpdateUser",
     "/sla.account.v1.AccountService/CreateInvitation",
     "/sla.storage.v1.AccountStoreService/ChangeAccounts",
+    "/sla.notify.v1.NotifyService/AddChannel",
+    "/sla.notify.v1.NotifyService/RemoveChannel",
+    "/sla.notify.v1.NotifyService/EnableChannel",
+    "/sla.notify.v1.NotifyService/Acknowledge",
+    "/sla.notify.v1.NotifyService/Snooze",
+    "/sla.storage.v1.NotifyStoreService/ChangeChannels",
+    "/sla.storage.v1.NotifyStoreService/ChangeMarks",
+    "/sla.storage.v1.NotifyStoreService/ApplyNotices",
+    "/sla.storage.v1.NotifyStoreService/ClaimMessages",
+    "/sla.storage.v1.NotifyStoreService/SettleMessage",
 ];
 
 const SOURCE_READS: &[&str] = &[
@@ -63,6 +73,8 @@ const SOURCE_READS: &[&str] = &[
     "/sla.set.v1.SetService/SuggestRange",
     "/sla.violation.v1.ViolationService/Evaluate",
     "/sla.violation.v1.ViolationService/EvaluateNow",
+    // Waits for the other end.
+    "/sla.notify.v1.NotifyService/TestChannel",
     // May wait for the first evaluation when asked to.
     "/sla.violation.v1.ViolationService/GetOverview",
     "/sla.retrieval.v1.RetrievalService/ListSeriesRows",

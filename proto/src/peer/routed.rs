@@ -16,6 +16,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("etl", &["sla.etl.v1"]),
     ("sla", &["sla.set.v1", "sla.violation.v1"]),
     ("retrieval", &["sla.retrieval.v1"]),
+    ("notify", &["sla.notify.v1"]),
 ];
 
 /// The role that serves the rpc at `path` (`/package.Service/Method`); `None` for what every process serves.

@@ -1,6 +1,7 @@
 //! The command line. Help, completions and the man page are made from these definitions.
 
 mod method;
+mod notify;
 mod people;
 mod storage;
 
@@ -15,6 +16,7 @@ use crate::config::{Flags, Span};
 use crate::instance::ROLES;
 
 pub(crate) use method::Method;
+pub(crate) use notify::{AddArgs, NotifyAction, NotifyArgs};
 pub(crate) use people::{
     AuditArgs, LoginArgs, RegisterArgs, Secret, SessionAction, SessionArgs, TokenAction, TokenArgs, UserAction,
     UserArgs,
@@ -194,6 +196,8 @@ pub(crate) enum Command {
     Token(TokenArgs),
     /// Who changed what, newest first.
     Audit(AuditArgs),
+    /// Messages: where they go, what was sent, and taking care of what they tell.
+    Notify(NotifyArgs),
     /// Show what `sla --record FILE` has recorded.
     Replay(ReplayArgs),
     /// The configuration and where each value comes from.
@@ -222,7 +226,7 @@ pub(crate) struct ServeArgs {
     /// End after this long without a console.
     #[arg(long, value_name = "DURATION")]
     pub(crate) idle_exit: Option<Span>,
-    /// Run only these roles here: storage, account, etl, sla (the SLA manager), retrieval, gateway; `[peers]` in the configuration
+    /// Run only these roles here: storage, account, etl, sla (the SLA manager), retrieval, notify, gateway; `[peers]` in the configuration
     /// says where the others are.
     #[arg(long, value_delimiter = ',', value_name = "ROLE", value_parser = role)]
     pub(crate) roles: Vec<String>,

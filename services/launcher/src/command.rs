@@ -14,6 +14,7 @@ mod health;
 mod input;
 mod manual;
 mod metrics;
+mod notify;
 mod outlook;
 mod people;
 mod remote;
@@ -112,6 +113,7 @@ async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> R
         Some(Command::Session(arguments)) => people::sessions::sessions(&session, arguments).await,
         Some(Command::Token(arguments)) => people::sessions::tokens(&session, arguments).await,
         Some(Command::Audit(arguments)) => people::audit::audit(&session, &arguments).await,
+        Some(Command::Notify(arguments)) => notify::notify(&session, arguments).await,
         Some(Command::Config(arguments)) => config::config(&session, &arguments),
         Some(Command::Replay(arguments)) => replay::replay(&arguments).await,
         Some(Command::Evaluate(arguments)) => evaluate::evaluate(&session, &arguments).await,

@@ -5,7 +5,9 @@ mod bus;
 mod error;
 mod keys;
 mod layers;
+mod notify;
 mod schema;
+mod span;
 mod storage;
 mod variables;
 
@@ -15,4 +17,5 @@ pub(crate) use error::ConfigError;
 pub(crate) use layers::defaults_markdown;
 pub(crate) use layers::{Flags, Loaded, environment, user_config_file};
 pub use schema::Config;
-pub(crate) use schema::{ConsoleConfig, PeersConfig, SourceConfig, Span, TlsConfig};
+pub(crate) use schema::{ConsoleConfig, PeersConfig, SourceConfig, TlsConfig};
+pub(crate) use span::Span;

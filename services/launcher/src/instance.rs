@@ -7,6 +7,7 @@ mod bus;
 mod cover;
 mod folder;
 mod lock;
+mod messages;
 mod paths;
 mod peers;
 mod plan;

@@ -6,6 +6,7 @@
 mod accounts;
 mod leases;
 mod ledger;
+mod notify;
 mod placements;
 mod refusals;
 mod results;
@@ -18,6 +19,7 @@ use crate::port::Store;
 pub use accounts::accounts;
 pub use leases::leases;
 pub use ledger::ledger;
+pub use notify::notify;
 pub use placements::placements;
 pub use results::results;
 pub use runs::runs;
@@ -32,6 +34,7 @@ pub async fn everything(store: &dyn Store) {
     ledger(store).await;
     state(store).await;
     accounts(store).await;
+    notify(store).await;
     placements(store).await;
     // Last: from now on the ledger is written under a lease.
     leases(store).await;

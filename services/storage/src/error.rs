@@ -48,6 +48,18 @@ pub enum StoreError {
         /// The name.
         name: String,
     },
+    /// Another channel of the same owner has this name, whatever its case.
+    #[error("a channel called {name:?} is there already")]
+    ChannelTaken {
+        /// The name.
+        name: String,
+    },
+    /// Another notifier has read on.
+    #[error("another notifier has written since revision {expected}")]
+    NotifierOvertaken {
+        /// What this one had read.
+        expected: u64,
+    },
     /// Someone saved a newer version.
     #[error("set {id:?}: version {expected} was to be replaced, stored is {}", stored_version(stored.as_deref()))]
     StaleVersion {

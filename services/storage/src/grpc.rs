@@ -3,6 +3,7 @@
 mod accounts;
 mod leases;
 mod ledger;
+mod notify;
 mod placements;
 mod refusal;
 mod results;
@@ -15,6 +16,7 @@ use sla_domain::SeriesId;
 use sla_proto::storage::v1::account_store_service_server::AccountStoreServiceServer;
 use sla_proto::storage::v1::lease_store_service_server::LeaseStoreServiceServer;
 use sla_proto::storage::v1::ledger_store_service_server::LedgerStoreServiceServer;
+use sla_proto::storage::v1::notify_store_service_server::NotifyStoreServiceServer;
 use sla_proto::storage::v1::placement_store_service_server::PlacementStoreServiceServer;
 use sla_proto::storage::v1::result_store_service_server::ResultStoreServiceServer;
 use sla_proto::storage::v1::run_store_service_server::RunStoreServiceServer;
@@ -69,6 +71,7 @@ where
             .add_service(LeaseStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .add_service(PlacementStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .add_service(AccountStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
+            .add_service(NotifyStoreServiceServer::new(self.clone()).max_decoding_message_size(MAX_PUT_MESSAGE_BYTES))
     }
 }
 

@@ -42,7 +42,7 @@ pub use metrics::StorageMetrics;
 #[cfg(feature = "mysql")]
 pub use mysql::MysqlStore;
 pub use options::{RetentionOptions, StorageOptions};
-pub use port::{AccountStore, LedgerStore, ResultStore, RunStore, SetStore, StateStore, Store};
+pub use port::{AccountStore, LedgerStore, NotifyStore, ResultStore, RunStore, SetStore, StateStore, Store};
 pub use service::StorageService;
 pub use sqlite::SqliteStore;
 pub use store::SqlStore;

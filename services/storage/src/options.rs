@@ -53,6 +53,8 @@ pub struct RetentionOptions {
     pub run_ms: i64,
     /// Forecasts with their scores, and models that nobody has learned on since, are kept this long, milliseconds.
     pub forecast_ms: i64,
+    /// Messages that were sent or given up are listed this long, milliseconds.
+    pub notice_ms: i64,
     /// The database is kept below this many bytes by deleting the oldest results.
     pub max_bytes: u64,
     /// Pause between two passes.
@@ -67,6 +69,7 @@ impl Default for RetentionOptions {
             daily_ms: 395 * DAY_MS,
             run_ms: 30 * DAY_MS,
             forecast_ms: 90 * DAY_MS,
+            notice_ms: 30 * DAY_MS,
             max_bytes: 2 << 30,
             every: Duration::from_mins(10),
         }

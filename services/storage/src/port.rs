@@ -4,12 +4,14 @@ use async_trait::async_trait;
 use sla_domain::SeriesId;
 use sla_proto::account::v1::AuditEntry;
 use sla_proto::etl::v1::{Run, Schedule};
+use sla_proto::notify::v1::{Channel, Delivery, Mark};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::result::v1::SeriesResult;
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{
-    ChangeAccountsRequest, DeadLetter, LatestResult, Lease, LedgerChange, Placement, ScoredForecast, StateEntry,
-    StoredAccount, StoredToken,
+    ApplyNoticesRequest, ChangeAccountsRequest, ChangeChannelsRequest, ChangeMarksRequest, ClaimMessagesRequest,
+    DeadLetter, LatestResult, Lease, LedgerChange, Message, Placement, ScoredForecast, SettleMessageRequest,
+    StateEntry, StoredAccount, StoredToken, Story,
 };
 use sla_proto::violation::v1::Violation;
 
@@ -39,6 +41,8 @@ pub const MAX_CLAIMS: usize = 1024;
 pub const MANAGER_LEASE: &str = sla_proto::lease::MANAGER;
 /// Accounts at most.
 pub const MAX_ACCOUNTS: usize = 1000;
+/// Channels at most.
+pub const MAX_CHANNELS: usize = 1000;
 /// Rows of one change of accounts at most: accounts, tokens, ends and entries of the audit log.
 pub const MAX_ACCOUNT_ROWS: usize = 500;
 /// The stream of the embedded mode; it begins at offset 0.
@@ -333,13 +337,55 @@ pub trait AccountStore: Send + Sync + 'static {
     async fn audit(&self, page: Page) -> Result<Paged<AuditEntry>, StoreError>;
 }
 
+/// How far notifiers have read the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NotifyProgress {
+    /// Rises with each write; 0 = there was none.
+    pub revision: u64,
+    /// Number of the last change of the ledger that was read.
+    pub position: u64,
+}
+
+/// Channels, what each was told, acknowledgements, and the outbox.
+#[async_trait]
+pub trait NotifyStore: Send + Sync + 'static {
+    /// All channels, in the order of their ids.
+    async fn channels(&self, page: Page) -> Result<Paged<Channel>, StoreError>;
+    /// All of it or nothing; gives back the written channels with their ids and versions.
+    async fn change_channels(&self, change: ChangeChannelsRequest) -> Result<Vec<Channel>, StoreError>;
+    /// All acknowledgements and snoozes, in a stable order.
+    async fn marks(&self, page: Page) -> Result<Paged<Mark>, StoreError>;
+    /// All of it or nothing.
+    async fn change_marks(&self, change: ChangeMarksRequest) -> Result<(), StoreError>;
+    /// How far the ledger was read.
+    async fn notify_progress(&self) -> Result<NotifyProgress, StoreError>;
+    /// What channels were told, in the order of the ids.
+    async fn stories(&self, page: Page) -> Result<Paged<Story>, StoreError>;
+    /// All of it or nothing, if the revision is the expected one; gives the new one.
+    async fn apply_notices(&self, told: ApplyNoticesRequest) -> Result<u64, StoreError>;
+    /// Takes messages that are due, and counts an attempt of each.
+    async fn claim_messages(&self, wanted: ClaimMessagesRequest) -> Result<Vec<Message>, StoreError>;
+    /// Writes what became of a message.
+    async fn settle_message(&self, settled: SettleMessageRequest) -> Result<(), StoreError>;
+    /// The outbox of these channels, newest first; of all, where none is named. `channel` is an id.
+    async fn deliveries(&self, channels: Vec<String>, page: Page) -> Result<Paged<Delivery>, StoreError>;
+}
+
 /// All ports in one.
 pub trait Store:
-    ResultStore + SetStore + RunStore + LedgerStore + StateStore + LeaseStore + PlacementStore + AccountStore
+    ResultStore + SetStore + RunStore + LedgerStore + StateStore + LeaseStore + PlacementStore + AccountStore + NotifyStore
 {
 }
 
 impl<S> Store for S where
-    S: ResultStore + SetStore + RunStore + LedgerStore + StateStore + LeaseStore + PlacementStore + AccountStore
+    S: ResultStore
+        + SetStore
+        + RunStore
+        + LedgerStore
+        + StateStore
+        + LeaseStore
+        + PlacementStore
+        + AccountStore
+        + NotifyStore
 {
 }

@@ -118,6 +118,7 @@ pub async fn pass<D: Database>(
         old(Kind::Runs, now_ms.saturating_sub(options.run_ms)),
         old(Kind::Forecasts, now_ms.saturating_sub(options.forecast_ms)),
         old(Kind::State, now_ms),
+        old(Kind::Notices, now_ms.saturating_sub(options.notice_ms)),
         old(Kind::Latest, oldest_ms),
         old(Kind::Series, oldest_ms),
         Deletion::Counters,

@@ -3,6 +3,7 @@
 mod accounts;
 mod apply;
 mod audit;
+mod channels;
 mod counter;
 mod facts;
 mod forecasts;
@@ -10,6 +11,8 @@ mod history;
 mod leases;
 mod ledger;
 mod listing;
+mod notices;
+mod outbox;
 mod placements;
 mod position;
 #[cfg(feature = "test-support")]

@@ -92,6 +92,7 @@ async fn results_thin_out_with_age() {
         daily_ms: 4 * DAY_MS,
         run_ms: 3 * DAY_MS,
         forecast_ms: 3 * DAY_MS,
+        notice_ms: 3 * DAY_MS,
         ..RetentionOptions::default()
     };
     let violation = Violation {

@@ -94,6 +94,9 @@ impl App {
         let Some(result) = self.people_told(slot, result) else {
             return;
         };
+        let Some(result) = self.messages_told(slot, result) else {
+            return;
+        };
         match slot {
             Slot::WordNames | Slot::WordLabels => self.cx.words_told(slot, id, result),
             Slot::Server => self.server_told(id, result),

@@ -297,7 +297,7 @@ impl App {
         {
             return;
         }
-        if self.pick(cmd, page) || self.people_command(cmd, argument) {
+        if self.pick(cmd, page) || self.people_command(cmd, argument) || self.message_command(cmd) {
             return;
         }
         match cmd {

@@ -24,8 +24,6 @@ pub(crate) enum Need {
     Redo,
     /// A row about one objective.
     Instance,
-    /// Messages to people.
-    Messages,
     /// A place that was left.
     Back,
     /// A place that was left by going back.
@@ -51,7 +49,6 @@ impl Need {
             Self::Undo => "there is nothing to undo",
             Self::Redo => "there is nothing to do again",
             Self::Instance => "choose a row about one objective",
-            Self::Messages => "no message is sent to anybody yet, so there is nothing to mute",
             Self::Back => "this is where you began",
             Self::Forward => "this is the newest place",
             Self::GoingRun => "the chosen run has ended",

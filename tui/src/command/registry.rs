@@ -52,8 +52,8 @@ impl Command {
 }
 
 use Need::{
-    Back, Changes, Connection, Editor, FailedRun, Forward, GoingRun, Instance, Messages, Objective, Redo, Series, Set,
-    Undo, Unfolding, Write,
+    Back, Changes, Connection, Editor, FailedRun, Forward, GoingRun, Instance, Objective, Redo, Series, Set, Undo,
+    Unfolding, Write,
 };
 use Scope::{Confirm, Detail, Form, Global, List, Metrics, Now, Past, Pick, Runs, Sets, Timeline};
 
@@ -114,7 +114,8 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::Timeline, "timeline", Now, &["t"], "timeline", "Shows past and future of each objective as one lane, or the list again.").footer(12),
     entry(Cmd::EditRange, "edit-range", Now, &["e"], "edit range", "Opens the form of the objective.").needs(&[Instance]).footer(14),
     entry(Cmd::Fold, "fold", Now, &["space"], "list", "Lists what one line stands for, or folds it again.").footer(16),
-    entry(Cmd::Mute, "mute", Now, &["m"], "mute", "Mutes the messages about the row for an hour.").needs(&[Messages]),
+    entry(Cmd::Snooze, "snooze", Now, &["m"], "snooze", "Nobody is sent a message about the row for an hour; what still goes on then is told.").needs(&[Write, Connection, Instance]),
+    entry(Cmd::Acknowledge, "acknowledge", Now, &["M"], "take care", "Says that somebody takes care of the violation: no message about it until it ends.").needs(&[Write, Connection, Instance]),
     entry(Cmd::PreviousViolation, "previous-violation", Now, &["["], "violation before", "Goes to the violation before.").footer(18),
     entry(Cmd::NextViolation, "next-violation", Now, &["]"], "next violation", "Goes to the next violation."),
     entry(Cmd::LaneLeft, "lane-left", Timeline, &["h", "left"], "earlier", "Moves the cursor of the timeline to the left and reads the cell.").footer(11),
@@ -181,6 +182,8 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::Sessions, "sessions", Global, &[], "sessions", "Lists your sessions and tokens, or those of NAME, or of all; Enter ends one.").argument("NAME").needs(&[Connection]),
     entry(Cmd::RevokeSession, "revoke-session", Global, &[], "end session", "Ends a session or token by its id: whoever calls with it is nobody from then on.").argument("ID").dangerous().needs(&[Write, Connection]),
     entry(Cmd::Audit, "audit", Global, &["z,a"], "audit log", "Who changed what, newest first, with before and after; for admins.").needs(&[Connection]),
+    entry(Cmd::Deliveries, "deliveries", Global, &["z,d"], "deliveries", "Lists what was sent, waits or was given up, newest first.").needs(&[Connection]),
+    entry(Cmd::Marks, "marks", Global, &["z,m"], "taken care of", "Lists what is acknowledged or snoozed now, by whom.").needs(&[Connection]),
     // Choosing, forms and questions.
     entry(Cmd::Tick, "tick", Pick, &["space"], "show or hide", "Shows or hides the chosen column."),
     entry(Cmd::MoveUp, "move-up", Pick, &["K"], "move up", "Moves the chosen column one place to the left."),

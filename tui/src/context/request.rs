@@ -2,6 +2,7 @@
 
 use sla_proto::account::v1 as account;
 use sla_proto::etl::v1 as etl;
+use sla_proto::notify::v1 as notify;
 use sla_proto::retrieval::v1 as retrieval;
 use sla_proto::server::v1 as server;
 use sla_proto::set::v1 as set;
@@ -62,6 +63,9 @@ pub(crate) enum Slot {
     Sessions,
     RevokeSession,
     Audit,
+    Deliveries,
+    Marks,
+    Mark,
     WordNames,
     WordLabels,
 }
@@ -79,6 +83,10 @@ macro_rules! calls {
             Sessions account list_sessions: account::ListSessionsRequest => account::ListSessionsResponse,
             RevokeSession account revoke_session: account::RevokeSessionRequest => account::RevokeSessionResponse,
             Audit account list_audit: account::ListAuditRequest => account::ListAuditResponse,
+            Deliveries notify list_deliveries: notify::ListDeliveriesRequest => notify::ListDeliveriesResponse,
+            Marks notify list_marks: notify::ListMarksRequest => notify::ListMarksResponse,
+            Acknowledge notify acknowledge: notify::AcknowledgeRequest => notify::AcknowledgeResponse,
+            Snooze notify snooze: notify::SnoozeRequest => notify::SnoozeResponse,
             Names source list_metric_names: etl::ListMetricNamesRequest => etl::ListMetricNamesResponse,
             ListSeries source list_series: etl::ListSeriesRequest => etl::ListSeriesResponse,
             CheckQuery source check_query: etl::CheckQueryRequest => etl::CheckQueryResponse,

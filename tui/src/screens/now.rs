@@ -8,6 +8,8 @@ mod rows;
 mod timeline;
 mod view;
 
+use sla_proto::notify::v1::{AcknowledgeRequest, SnoozeRequest, Subject};
+
 use crate::command::{Cmd, Need, Scope};
 use crate::context::list::List;
 use crate::context::request::{Answer, RequestId, Slot};
@@ -100,6 +102,27 @@ impl NowScreen {
             self.unfolded.push(kind);
         }
         self.rebuild(cx);
+    }
+
+    /// Nobody is to be told of the chosen series for a while, or until its violation ends.
+    fn take_care(&self, cx: &mut Context, cmd: Cmd) {
+        let row = self
+            .current()
+            .filter(|row| row.folded == 0 && !row.series.id.is_empty());
+        let Some(row) = row.filter(|_| !self.timeline.is_open()) else {
+            cx.complain("choose a row about one series");
+            return;
+        };
+        let subject = Some(Subject {
+            handle: String::new(),
+            objective_id: row.key.1.clone(),
+            series_id: row.series.id.clone(),
+        });
+        if cmd == Cmd::Acknowledge {
+            cx.call(Slot::Mark, AcknowledgeRequest { subject });
+        } else {
+            cx.call(Slot::Mark, SnoozeRequest { subject, length: None });
+        }
     }
 
     /// To the next row that is violated, round the end.
@@ -197,6 +220,7 @@ impl Screen for NowScreen {
                     cx.jump = Some(Jump::Edit { set_id, objective_id });
                 }
             }
+            Cmd::Snooze | Cmd::Acknowledge => self.take_care(cx, cmd),
             Cmd::NextViolation => self.next_violated(cx, 1),
             Cmd::PreviousViolation => self.next_violated(cx, -1),
             Cmd::Export => readout::export(&self.rows).write(cx, argument),

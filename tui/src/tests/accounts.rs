@@ -1,6 +1,7 @@
 //! What the scripted instance answers about people.
 
 use sla_proto::account::v1 as account;
+use sla_proto::notify::v1 as notify;
 
 use super::script::{NOW_MS, at};
 use crate::context::request::{Answer, Problem, Request};
@@ -26,6 +27,16 @@ fn session() -> account::Session {
         seen: at(NOW_MS),
         expires: at(NOW_MS),
         ..account::Session::default()
+    }
+}
+
+fn mark(until: Option<prost_types::Timestamp>) -> notify::Mark {
+    notify::Mark {
+        set_name: "Web".to_owned(),
+        objective_name: "load".to_owned(),
+        author: "edith".to_owned(),
+        until,
+        ..notify::Mark::default()
     }
 }
 
@@ -68,6 +79,33 @@ pub(super) fn answer(request: &Request) -> Answer {
                 ..account::AuditEntry::default()
             }],
             next_page_token: String::new(),
+        }
+        .into(),
+        Request::Deliveries(_) => notify::ListDeliveriesResponse {
+            deliveries: vec![notify::Delivery {
+                notice: Some(notify::Notice {
+                    kind: notify::NoticeKind::Opened.into(),
+                    set_name: "Web".to_owned(),
+                    objective_name: "load".to_owned(),
+                    made: at(NOW_MS),
+                    ..notify::Notice::default()
+                }),
+                channel: "phone".to_owned(),
+                state: notify::DeliveryState::GivenUp.into(),
+                attempts: 2,
+                problem: "blocked \u{1b}[2Jby the user".to_owned(),
+                ..notify::Delivery::default()
+            }],
+            next_page_token: String::new(),
+        }
+        .into(),
+        Request::Marks(_) => notify::ListMarksResponse {
+            marks: vec![mark(None)],
+        }
+        .into(),
+        Request::Acknowledge(_) => notify::AcknowledgeResponse { mark: Some(mark(None)) }.into(),
+        Request::Snooze(_) => notify::SnoozeResponse {
+            mark: Some(mark(at(NOW_MS + 3_600_000))),
         }
         .into(),
         other => return Err(Problem::plain(format!("{other:?} is about nobody"))),

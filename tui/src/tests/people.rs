@@ -71,3 +71,17 @@ fn users_sessions_and_changes_can_be_looked_at() {
     driver.keys(": \"logout\" Enter");
     assert!(driver.outside.contains(&Effect::UseToken(None)));
 }
+
+#[test]
+fn messages_are_listed_and_a_row_is_taken_care_of() {
+    let mut driver = Driver::new(110, 30);
+    driver.keys(": \"deliveries\" Enter");
+    driver.says("phone  given up  violated  Web / load");
+    driver.says("attempt 2: blocked ·[2Jby the user");
+    driver.keys("Esc : \"marks\" Enter");
+    driver.says("Web / load: edith takes care, until it ends");
+    driver.keys("Esc 0 m");
+    driver.says("Web / load: silent until");
+    driver.keys("M");
+    driver.says("edith takes care");
+}

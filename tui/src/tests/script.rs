@@ -579,7 +579,11 @@ impl Script {
             | Request::Users(_)
             | Request::Sessions(_)
             | Request::RevokeSession(_)
-            | Request::Audit(_) => return super::accounts::answer(request),
+            | Request::Audit(_)
+            | Request::Deliveries(_)
+            | Request::Marks(_)
+            | Request::Acknowledge(_)
+            | Request::Snooze(_) => return super::accounts::answer(request),
             Request::RetrySource(_) => etl::RetrySourceResponse {
                 status: Some(self.source()),
             }

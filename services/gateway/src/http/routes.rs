@@ -185,6 +185,27 @@ pub(crate) const ROUTES: &[Route] = &[
         "sla.account.v1.AccountService/CreateInvitation",
     ),
     route(Get, "/v1/audit", "sla.account.v1.AccountService/ListAudit"),
+    route(Get, "/v1/channels", "sla.notify.v1.NotifyService/ListChannels"),
+    route(Post, "/v1/channels", "sla.notify.v1.NotifyService/AddChannel"),
+    route(
+        Delete,
+        "/v1/channels/{channel}",
+        "sla.notify.v1.NotifyService/RemoveChannel",
+    ),
+    route(
+        Post,
+        "/v1/channels/{channel}/enable",
+        "sla.notify.v1.NotifyService/EnableChannel",
+    ),
+    route(
+        Post,
+        "/v1/channels/{channel}/test",
+        "sla.notify.v1.NotifyService/TestChannel",
+    ),
+    route(Get, "/v1/deliveries", "sla.notify.v1.NotifyService/ListDeliveries"),
+    route(Get, "/v1/marks", "sla.notify.v1.NotifyService/ListMarks"),
+    route(Post, "/v1/marks/acknowledge", "sla.notify.v1.NotifyService/Acknowledge"),
+    route(Post, "/v1/marks/snooze", "sla.notify.v1.NotifyService/Snooze"),
     route(Get, "/v1/processes", "sla.server.v1.ServerService/ListProcesses"),
     route(Get, "/v1/own-metrics", "sla.server.v1.ServerService/GetOwnMetrics"),
     route(

@@ -13,6 +13,8 @@ pub(super) const OPTIONAL_KEYS: &[&str] = &[
     "instance.data_dir",
     "instance.socket",
     "log.dir",
+    "notify.smtp_password_file",
+    "notify.telegram_token_file",
     "peers.secret_file",
     "source.bearer_token_file",
     "source.ca_file",

@@ -2,60 +2,16 @@
 //! keeps it fresh.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sla_account::Registration;
-use sla_domain::duration::{format_ms, parse_ms};
 use sla_source::{SourceError, SourceOptions, redact_url};
 
+use super::notify::NotifyConfig;
+use super::span::Span;
 use super::{BusConfig, ConfigError};
-
-/// A duration as people write it: `15s`, `10m`, `1h30m`, `7d`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span(pub(crate) i64);
-
-impl Span {
-    /// Milliseconds.
-    pub(crate) fn ms(self) -> i64 {
-        self.0
-    }
-
-    /// As the standard library has it.
-    pub(crate) fn duration(self) -> Duration {
-        Duration::from_millis(self.0.max(0) as u64)
-    }
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&format_ms(self.0))
-    }
-}
-
-impl std::str::FromStr for Span {
-    type Err = sla_domain::Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse_ms(text).map(Self)
-    }
-}
-
-impl Serialize for Span {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format_ms(self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        parse_ms(&text).map(Self).map_err(serde::de::Error::custom)
-    }
-}
 
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -81,6 +37,8 @@ pub struct Config {
     pub(crate) peers: PeersConfig,
     /// People.
     pub(crate) account: AccountConfig,
+    /// Messages to people.
+    pub(crate) notify: NotifyConfig,
     /// What the process tells about itself.
     pub(crate) metrics: MetricsConfig,
     /// Watching this estate itself.
@@ -289,17 +247,20 @@ pub(crate) struct PeersConfig {
     pub(crate) retrieval: String,
     /// Address of the role account: without it, and without the role here, nobody is asked who he is.
     pub(crate) account: String,
+    /// Address of the role notify.
+    pub(crate) notify: String,
 }
 
 impl PeersConfig {
     /// Role and address, whether given or empty.
-    pub(crate) fn addresses(&self) -> [(&'static str, &str); 5] {
+    pub(crate) fn addresses(&self) -> [(&'static str, &str); 6] {
         [
             ("etl", &self.etl),
             ("storage", &self.storage),
             ("sla", &self.sla),
             ("retrieval", &self.retrieval),
             ("account", &self.account),
+            ("notify", &self.notify),
         ]
     }
 }
@@ -514,6 +475,7 @@ impl Config {
         self.check_further_sources()?;
         self.bus.check()?;
         self.storage.check()?;
+        self.notify.check()?;
         if self.evaluation.windows.is_empty() {
             return rule(
                 "evaluation.windows",

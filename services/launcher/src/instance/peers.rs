@@ -68,12 +68,13 @@ pub(super) fn elsewhere(
 }
 
 /// The keys of the addresses.
-const KEYS: [(&str, &str); 5] = [
+const KEYS: [(&str, &str); 6] = [
     ("account", "peers.account"),
     ("etl", "peers.etl"),
     ("storage", "peers.storage"),
     ("sla", "peers.sla"),
     ("retrieval", "peers.retrieval"),
+    ("notify", "peers.notify"),
 ];
 
 fn in_the_clear(role: &str, address: &str) -> ConfigError {

@@ -9,6 +9,7 @@ use sla_domain::{Clock, SourceId};
 use sla_etl::{EtlOptions, EtlService};
 use sla_gateway::{GatewayOptions, GatewayService};
 use sla_manager::{SlaOptions, SlaService};
+use sla_notify::NotifyService;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::server::v1::GetServerInfoResponse;
 use sla_proto::{API_LEVEL, LateRoutes, Peer, convert};
@@ -25,6 +26,7 @@ use sla_storage::{StorageOptions, StorageService};
 use tonic::service::Routes;
 
 use super::bus;
+use super::messages;
 use super::paths::Paths;
 use super::peers;
 use super::plan::Serve;
@@ -47,7 +49,7 @@ pub struct Wiring<'a> {
 }
 
 /// The words of all roles, in the order in which they start: a store that cannot be opened ends the process first.
-pub(crate) const ROLES: [&str; 6] = ["storage", "account", "etl", "sla", "retrieval", "gateway"];
+pub(crate) const ROLES: [&str; 7] = ["storage", "account", "etl", "sla", "retrieval", "notify", "gateway"];
 
 /// The roles of this process.
 pub struct Roles {
@@ -195,6 +197,7 @@ async fn role(
             },
             parts,
         )),
+        "notify" => Box::new(NotifyService::start(messages::options(config), parts)?),
         "retrieval" => Box::new(RetrievalService::start(RetrievalOptions::default(), parts)?),
         _ => return Err(eyre!("there is no role {word}: give one of {}", ROLES.join(", "))),
     })

@@ -56,6 +56,12 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
     ("sla login…", "asks for a password: tests/accounts"),
     ("sla session …", "wants users: tests/accounts"),
+    ("sla notify add …", "wants another end: tests/messages"),
+    ("sla notify test …", "wants another end: tests/messages"),
+    ("sla notify remove …", "wants a channel: tests/messages"),
+    ("sla notify enable …", "wants a disabled channel: tests/messages"),
+    ("sla notify ack …", "wants a violation that goes on: tests/messages"),
+    ("sla notify snooze …", "wants one that was told: tests/messages"),
     ("sla token …", "wants users: tests/accounts"),
     (
         "sla COMMAND --help",

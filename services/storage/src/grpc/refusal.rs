@@ -49,6 +49,13 @@ impl ToStatus for StoreError {
                 .hint("names differ by more than case; choose another")
                 .field("name", "is taken")
                 .status(),
+            Self::ChannelTaken { .. } => Problem::new(Code::AlreadyExists, reason::NAME_TAKEN, text)
+                .hint("names differ by more than case; choose another, or remove that one first")
+                .field("name", "is taken")
+                .status(),
+            Self::NotifierOvertaken { .. } => Problem::new(Code::Aborted, reason::STALE_VERSION, text)
+                .hint("read the progress again and go on from there")
+                .status(),
             Self::StaleVersion { expected, stored, .. } => {
                 let problem = Problem::new(Code::Aborted, reason::STALE_VERSION, text)
                     .hint("read the set again and repeat the change on it")

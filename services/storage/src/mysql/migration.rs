@@ -19,6 +19,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("ledger", include_str!("../../migrations/mysql/0004_ledger.sql")),
     ("leases", include_str!("../../migrations/mysql/0005_leases.sql")),
     ("accounts", include_str!("../../migrations/mysql/0006_accounts.sql")),
+    ("notify", include_str!("../../migrations/mysql/0007_notify.sql")),
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (

@@ -18,6 +18,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("state", include_str!("../../migrations/sqlite/0008_state.sql")),
     ("leases", include_str!("../../migrations/sqlite/0009_leases.sql")),
     ("accounts", include_str!("../../migrations/sqlite/0010_accounts.sql")),
+    ("notify", include_str!("../../migrations/sqlite/0011_notify.sql")),
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (

@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use crate::page;
 use crate::port::{Page, Paged};
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, placeholders};
 use crate::value::{Row, Value};
 
 /// The newest possible row: where a first page begins.
@@ -41,6 +41,15 @@ impl Listing {
         if !wanted.is_empty() {
             self.condition(&format!("{column} = ?"));
             self.values.push(wanted.to_owned().into());
+        }
+        self
+    }
+
+    /// No values mean all.
+    pub(super) fn one_of(&mut self, column: &str, wanted: &[String]) -> &mut Self {
+        if !wanted.is_empty() {
+            self.condition(&format!("{column} IN ({})", placeholders(wanted.len())));
+            self.values.extend(wanted.iter().map(|value| value.clone().into()));
         }
         self
     }

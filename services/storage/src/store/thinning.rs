@@ -48,6 +48,8 @@ pub(crate) enum Kind {
     Forecasts,
     /// State whose days are over.
     State,
+    /// Messages that were sent or given up, by the time at which they were made.
+    Notices,
 }
 
 /// LIMIT stands in a derived table: MySQL takes none inside IN.
@@ -76,6 +78,10 @@ const fn statement(of: Kind) -> &'static str {
         Kind::State => {
             "DELETE FROM state WHERE id IN (SELECT id FROM (SELECT id FROM state \
              WHERE until_ms < ? ORDER BY until_ms LIMIT ?) AS old)"
+        }
+        Kind::Notices => {
+            "DELETE FROM outbox WHERE id IN (SELECT id FROM (SELECT id FROM outbox \
+             WHERE made_ms < ? AND settled > 0 ORDER BY made_ms LIMIT ?) AS old)"
         }
     }
 }

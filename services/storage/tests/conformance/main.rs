@@ -1,5 +1,6 @@
 //! The conformance suites, against SQLite directly and through the gRPC services in front of it.
 
+mod messages;
 mod remote;
 
 use std::sync::Arc;

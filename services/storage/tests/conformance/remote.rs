@@ -35,7 +35,7 @@ use sla_storage::port::{
 #[derive(Debug, Clone)]
 pub(crate) struct RemoteStore(pub(crate) Peer);
 
-fn remote(status: Status) -> StoreError {
+pub(crate) fn remote(status: Status) -> StoreError {
     StoreError::Database(Box::new(status))
 }
 
@@ -43,7 +43,7 @@ fn absent(field: &'static str) -> StoreError {
     remote(Status::internal(format!("the answer lacks {field}")))
 }
 
-fn paged<T>(rows: Vec<T>, next_page_token: String) -> Paged<T> {
+pub(crate) fn paged<T>(rows: Vec<T>, next_page_token: String) -> Paged<T> {
     Paged {
         rows,
         next: (!next_page_token.is_empty()).then_some(next_page_token),

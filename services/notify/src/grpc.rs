@@ -1,0 +1,349 @@
+//! `sla.notify.v1.NotifyService`: messages in, messages out.
+
+use std::sync::Arc;
+
+use sla_proto::account::v1::AuditEntry;
+use sla_proto::convert::timestamp;
+use sla_proto::notify::v1::notify_service_server::NotifyService;
+use sla_proto::notify::v1::{self as pb, Channel, ChannelKind, Notice, NoticeKind};
+use sla_proto::storage::v1::{ChangeChannelsRequest, ListStoredDeliveriesRequest, ListStoredSetsRequest};
+use tonic::{Request, Response, Status};
+
+use crate::asker::Asker;
+use crate::book::Pages;
+use crate::channel::{Outcome, redacted};
+use crate::core::Core;
+use crate::desk::ALL_SETS;
+use crate::error::{NotifyError, refuse};
+use crate::{marking, rule, sender};
+
+/// Channels that one owner may have.
+const MAX_CHANNELS_EACH: usize = 20;
+/// Channels that a list of deliveries names to the storage at most.
+const MAX_LISTED: usize = 100;
+
+/// The calls.
+#[derive(Debug, Clone)]
+pub(crate) struct NotifyGrpc(pub(crate) Arc<Core>);
+
+/// A channel as others may see it.
+fn shown(channel: &Channel) -> Channel {
+    let address = match channel.kind() {
+        ChannelKind::Webhook | ChannelKind::Alertmanager => redacted(&channel.address),
+        _ => channel.address.clone(),
+    };
+    Channel {
+        address,
+        ..channel.clone()
+    }
+}
+
+/// The channel named so among those of the asker; an admin's own goes before another's of the same name.
+fn find<'a>(pages: &'a Pages, asker: &Asker, name: &str) -> Result<&'a Channel, NotifyError> {
+    let fits = |channel: &&Channel| {
+        asker.has(channel) && (channel.id == name || channel.name.eq_ignore_ascii_case(name.trim()))
+    };
+    let found = pages.channels.iter().filter(fits);
+    found
+        .min_by_key(|channel| channel.owner != asker.owner())
+        .ok_or_else(|| NotifyError::not_found("channel", name))
+}
+
+impl NotifyGrpc {
+    async fn list(&self, asker: &Asker) -> Result<Vec<Channel>, NotifyError> {
+        let pages = self.0.book.read(&self.0.peer).await?;
+        let own = pages.channels.iter().filter(|channel| asker.has(channel));
+        let mut list: Vec<Channel> = own.map(shown).collect();
+        list.sort_by(|a, b| (&a.owner, &a.name).cmp(&(&b.owner, &b.name)));
+        Ok(list)
+    }
+
+    async fn add(&self, asker: &Asker, wanted: Option<Channel>) -> Result<Channel, NotifyError> {
+        let mut channel = Channel {
+            id: String::new(),
+            owner: asker.owner().to_owned(),
+            disabled: false,
+            disabled_why: String::new(),
+            created: Some(timestamp(self.0.now_ms())),
+            version: 0,
+            ..wanted.unwrap_or_default()
+        };
+        rule::check(&channel, asker, &self.0.channels)?;
+        channel.sets = self.sets(asker, &channel.sets).await?;
+        let pages = self.0.book.read(&self.0.peer).await?;
+        let own = pages
+            .channels
+            .iter()
+            .filter(|other| other.owner == channel.owner)
+            .count();
+        if own >= MAX_CHANNELS_EACH {
+            let value = own.to_string();
+            return rule::invalid("channel", &value, "at most 20 channels each", "remove one first");
+        }
+        let written = self.change(asker, "notify.add", Some(channel), None).await?;
+        Ok(shown(&written))
+    }
+
+    /// Ids of the sets named by id or name; each must be there for the asker.
+    async fn sets(&self, asker: &Asker, wanted: &[String]) -> Result<Vec<String>, NotifyError> {
+        if wanted.iter().all(|name| name == ALL_SETS) {
+            return Ok(wanted.to_vec());
+        }
+        let answer = self
+            .0
+            .peer
+            .set_store()
+            .list_stored_sets(ListStoredSetsRequest::default())
+            .await;
+        let answer = answer.map_err(|status| NotifyError::upstream("reading the sets", status))?;
+        let sets = answer.into_inner().sets;
+        let id = |name: &String| {
+            if name == ALL_SETS {
+                return Ok(name.clone());
+            }
+            let key = name.trim().to_lowercase();
+            let mut seen = sets.iter().filter(|set| asker.sees(set));
+            let found = seen.find(|set| set.id == *name || set.name.trim().to_lowercase() == key);
+            match found {
+                Some(set) => Ok(set.id.clone()),
+                None => rule::invalid(
+                    "sets",
+                    name,
+                    "names a set",
+                    "`sla sets list` has them; * is all that you see",
+                ),
+            }
+        };
+        wanted.iter().map(id).collect()
+    }
+
+    /// Writes a channel, or removes one, with its entry in the audit log.
+    async fn change(
+        &self,
+        asker: &Asker,
+        action: &str,
+        put: Option<Channel>,
+        removed: Option<&Channel>,
+    ) -> Result<Channel, NotifyError> {
+        let words = |channel: &Channel| {
+            let state = if channel.disabled { ", disabled" } else { "" };
+            format!("{} {}{state}", rule::word(channel.kind()), shown(channel).address)
+        };
+        let subject = put
+            .as_ref()
+            .or(removed)
+            .map(|channel| channel.name.clone())
+            .unwrap_or_default();
+        let entry = AuditEntry {
+            author: asker.name.clone(),
+            action: action.to_owned(),
+            subject,
+            before: removed.map(words).unwrap_or_default(),
+            after: put.as_ref().map(words).unwrap_or_default(),
+            ..AuditEntry::default()
+        };
+        let request = ChangeChannelsRequest {
+            puts: put.into_iter().collect(),
+            removed: removed.map(|channel| channel.id.clone()).into_iter().collect(),
+            audit: vec![entry],
+            ..ChangeChannelsRequest::default()
+        };
+        let answer = self.0.peer.notify_store().change_channels(request).await;
+        self.0.book.is_old();
+        self.0.changed.notify_one();
+        let answer = answer.map_err(|status| NotifyError::upstream("writing the channel", status))?;
+        Ok(answer.into_inner().channels.into_iter().next().unwrap_or_default())
+    }
+
+    async fn remove(&self, asker: &Asker, name: &str) -> Result<Channel, NotifyError> {
+        let pages = self.0.book.read(&self.0.peer).await?;
+        let channel = find(&pages, asker, name)?;
+        self.change(asker, "notify.remove", None, Some(channel)).await?;
+        Ok(shown(channel))
+    }
+
+    async fn enable(&self, asker: &Asker, name: &str) -> Result<Channel, NotifyError> {
+        let pages = self.0.book.read(&self.0.peer).await?;
+        let channel = find(&pages, asker, name)?;
+        if !channel.disabled {
+            return Ok(shown(channel));
+        }
+        let enabled = Channel {
+            disabled: false,
+            disabled_why: String::new(),
+            ..channel.clone()
+        };
+        let written = self.change(asker, "notify.enable", Some(enabled), None).await?;
+        Ok(shown(&written))
+    }
+
+    async fn test(&self, asker: &Asker, name: &str) -> Result<pb::TestChannelResponse, NotifyError> {
+        let core = &self.0;
+        let pages = core.book.read(&core.peer).await?;
+        let channel = find(&pages, asker, name)?;
+        let wait_ms = core.pace.reserve(channel, core.now_ms());
+        if wait_ms > 1_000 {
+            return Err(NotifyError::Refused {
+                words: format!("too many messages wait for {}", channel.name),
+                hint: "wait a moment",
+            });
+        }
+        let now_ms = core.now_ms();
+        let notice = Notice {
+            channel_id: channel.id.clone(),
+            kind: NoticeKind::Test.into(),
+            count: 1,
+            text: format!("TEST of channel {} by {}: all is well", channel.name, asker.name),
+            made: Some(timestamp(now_ms)),
+            ..Notice::default()
+        };
+        let id = crate::handle::notice_id(&format!("{}/test", channel.id), 0, now_ms);
+        let problem = match sender::send(core, channel, &id, &[notice]).await {
+            Outcome::Sent => String::new(),
+            Outcome::Again(_, words) | Outcome::Refused(words) | Outcome::Gone(words) => words,
+        };
+        Ok(pb::TestChannelResponse {
+            sent: problem.is_empty(),
+            problem,
+        })
+    }
+
+    async fn deliveries(
+        &self,
+        asker: &Asker,
+        request: pb::ListDeliveriesRequest,
+    ) -> Result<pb::ListDeliveriesResponse, NotifyError> {
+        let pages = self.0.book.read(&self.0.peer).await?;
+        let channel_ids = if !request.channel.is_empty() {
+            vec![find(&pages, asker, &request.channel)?.id.clone()]
+        } else if asker.sees_all() {
+            Vec::new()
+        } else {
+            let own = pages.channels.iter().filter(|channel| asker.has(channel));
+            let own: Vec<String> = own.map(|channel| channel.id.clone()).take(MAX_LISTED).collect();
+            if own.is_empty() {
+                return Ok(pb::ListDeliveriesResponse::default());
+            }
+            own
+        };
+        let request = ListStoredDeliveriesRequest {
+            channel_ids,
+            page_size: request.page_size,
+            page_token: request.page_token,
+        };
+        let answer = self.0.peer.notify_store().list_stored_deliveries(request).await;
+        let answer = answer.map_err(|status| NotifyError::upstream("reading the outbox", status))?;
+        let mut answer = answer.into_inner();
+        for delivery in &mut answer.deliveries {
+            let channel = pages.channel(&delivery.channel);
+            delivery.channel = channel.map_or_else(String::new, |channel| channel.name.clone());
+        }
+        Ok(pb::ListDeliveriesResponse {
+            deliveries: answer.deliveries,
+            next_page_token: answer.next_page_token,
+        })
+    }
+}
+
+/// An answer, or the status of an error.
+fn answer<T>(rpc: &'static str, result: Result<T, NotifyError>) -> Result<Response<T>, Status> {
+    result.map(Response::new).map_err(|error| refuse(rpc, &error))
+}
+
+/// Who asks, and what.
+fn asked<T>(request: Request<T>) -> Result<(Asker, T), Status> {
+    let asker = Asker::of(request.extensions()).map_err(|error| refuse("notify", &error))?;
+    Ok((asker, request.into_inner()))
+}
+
+#[tonic::async_trait]
+impl NotifyService for NotifyGrpc {
+    async fn list_channels(
+        &self,
+        request: Request<pb::ListChannelsRequest>,
+    ) -> Result<Response<pb::ListChannelsResponse>, Status> {
+        let (asker, _) = asked(request)?;
+        let channels = self.list(&asker).await;
+        answer(
+            "ListChannels",
+            channels.map(|channels| pb::ListChannelsResponse { channels }),
+        )
+    }
+
+    async fn add_channel(
+        &self,
+        request: Request<pb::AddChannelRequest>,
+    ) -> Result<Response<pb::AddChannelResponse>, Status> {
+        let (asker, request) = asked(request)?;
+        let channel = self.add(&asker, request.channel).await.map(Some);
+        answer("AddChannel", channel.map(|channel| pb::AddChannelResponse { channel }))
+    }
+
+    async fn remove_channel(
+        &self,
+        request: Request<pb::RemoveChannelRequest>,
+    ) -> Result<Response<pb::RemoveChannelResponse>, Status> {
+        let (asker, request) = asked(request)?;
+        let channel = self.remove(&asker, &request.channel).await.map(Some);
+        answer(
+            "RemoveChannel",
+            channel.map(|channel| pb::RemoveChannelResponse { channel }),
+        )
+    }
+
+    async fn enable_channel(
+        &self,
+        request: Request<pb::EnableChannelRequest>,
+    ) -> Result<Response<pb::EnableChannelResponse>, Status> {
+        let (asker, request) = asked(request)?;
+        let channel = self.enable(&asker, &request.channel).await.map(Some);
+        answer(
+            "EnableChannel",
+            channel.map(|channel| pb::EnableChannelResponse { channel }),
+        )
+    }
+
+    async fn test_channel(
+        &self,
+        request: Request<pb::TestChannelRequest>,
+    ) -> Result<Response<pb::TestChannelResponse>, Status> {
+        let (asker, request) = asked(request)?;
+        answer("TestChannel", self.test(&asker, &request.channel).await)
+    }
+
+    async fn list_deliveries(
+        &self,
+        request: Request<pb::ListDeliveriesRequest>,
+    ) -> Result<Response<pb::ListDeliveriesResponse>, Status> {
+        let (asker, request) = asked(request)?;
+        answer("ListDeliveries", self.deliveries(&asker, request).await)
+    }
+
+    async fn list_marks(
+        &self,
+        request: Request<pb::ListMarksRequest>,
+    ) -> Result<Response<pb::ListMarksResponse>, Status> {
+        let (asker, _) = asked(request)?;
+        let marks = marking::listed(&self.0, &asker).await;
+        answer("ListMarks", marks.map(|marks| pb::ListMarksResponse { marks }))
+    }
+
+    async fn acknowledge(
+        &self,
+        request: Request<pb::AcknowledgeRequest>,
+    ) -> Result<Response<pb::AcknowledgeResponse>, Status> {
+        let (asker, request) = asked(request)?;
+        let subject = request.subject.unwrap_or_default();
+        let mark = marking::acknowledge(&self.0, &asker, &subject).await.map(Some);
+        answer("Acknowledge", mark.map(|mark| pb::AcknowledgeResponse { mark }))
+    }
+
+    async fn snooze(&self, request: Request<pb::SnoozeRequest>) -> Result<Response<pb::SnoozeResponse>, Status> {
+        let (asker, request) = asked(request)?;
+        let subject = request.subject.unwrap_or_default();
+        let mark = marking::snooze(&self.0, &asker, &subject, request.length.as_ref())
+            .await
+            .map(Some);
+        answer("Snooze", mark.map(|mark| pb::SnoozeResponse { mark }))
+    }
+}

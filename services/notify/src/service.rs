@@ -1,0 +1,67 @@
+//! The role and its parts.
+
+use std::sync::Arc;
+
+use sla_proto::notify::v1::notify_service_server::NotifyServiceServer;
+use sla_runtime::{Parts, Role};
+use tokio::sync::Notify;
+use tonic::service::Routes;
+
+use crate::book::Book;
+use crate::channel::Channels;
+use crate::core::Core;
+use crate::grpc::NotifyGrpc;
+use crate::metrics::NotifyMetrics;
+use crate::options::NotifyOptions;
+use crate::pace::Pace;
+use crate::{reader, sender};
+
+/// Requests are small.
+const MAX_MESSAGE_BYTES: usize = 64 << 10;
+
+/// Why the role could not start.
+#[derive(Debug, thiserror::Error)]
+#[error("the role notify cannot start: its HTTP client cannot be made")]
+pub struct StartError(#[from] reqwest::Error);
+
+/// The running role. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct NotifyService {
+    core: Arc<Core>,
+}
+
+impl NotifyService {
+    /// Starts reading the ledger and emptying the outbox; no other role needs to be there yet.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be read.
+    pub fn start(options: NotifyOptions, parts: Parts) -> Result<Self, StartError> {
+        let core = Arc::new(Core {
+            channels: Channels::new(options.clone())?,
+            options,
+            peer: parts.peer,
+            clock: parts.clock,
+            shutdown: parts.shutdown,
+            book: Book::default(),
+            pace: Pace::default(),
+            metrics: NotifyMetrics::registered(&parts.metrics),
+            posted: Notify::new(),
+            changed: Notify::new(),
+        });
+        core.shutdown.spawn("notify reader", reader::run(core.clone()));
+        core.shutdown.spawn("notify sender", sender::run(core.clone()));
+        Ok(Self { core })
+    }
+}
+
+#[tonic::async_trait]
+impl Role for NotifyService {
+    fn name(&self) -> &'static str {
+        "notify"
+    }
+
+    fn routes(&self, routes: Routes) -> Routes {
+        let service = NotifyServiceServer::new(NotifyGrpc(self.core.clone()));
+        routes.add_service(service.max_decoding_message_size(MAX_MESSAGE_BYTES))
+    }
+}

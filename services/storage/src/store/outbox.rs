@@ -1,0 +1,217 @@
+//! The outbox: notices that are due, gathered into messages when they are first taken. A message keeps its notices and its id
+//! over all attempts, so that whoever receives it twice can tell.
+
+use std::collections::HashSet;
+
+use prost::Message as _;
+use sla_proto::convert;
+use sla_proto::notify::v1::{Delivery, DeliveryState, Notice};
+use sla_proto::storage::v1::{DueNotice, Message, SettleMessageRequest};
+
+use super::listing::Listing;
+use crate::error::StoreError;
+use crate::port::{Page, Paged};
+use crate::stored::decoded;
+use crate::transaction::{Insert, Met, Transaction};
+use crate::value::{Row, values};
+
+/// Notices of one message at most: what is due beyond them goes into the next one.
+const MAX_NOTICES: usize = 50;
+/// Rows looked at for one claim: a channel with many notices hides others behind it until it was served.
+const MAX_LOOKED_AT: i64 = 2_000;
+/// A message that failed so often no longer holds back what came after it for the same channel.
+const HOLDS_BACK_ATTEMPTS: i64 = 3;
+/// The longest problem kept, bytes.
+const MAX_PROBLEM_BYTES: usize = 1_024;
+
+const BEGUN: &str = "SELECT notice, channel_id, message FROM outbox \
+     WHERE settled = 0 AND due_ms <= ? AND message <> ? ORDER BY due_ms, id LIMIT ?";
+const NEW: &str = "SELECT notice, channel_id, message FROM outbox \
+     WHERE settled = 0 AND due_ms <= ? AND message = ? ORDER BY due_ms, id LIMIT ?";
+const HELD_BACK: &str =
+    "SELECT DISTINCT channel_id FROM outbox WHERE settled = 0 AND due_ms > ? AND message <> ? AND attempts <= ?";
+const BIND: &str = "UPDATE outbox SET message = ? WHERE notice = ? AND message = ?";
+const TAKE: &str =
+    "UPDATE outbox SET due_ms = ?, attempts = attempts + 1, problem = ? WHERE message = ? AND settled = 0";
+const READ: &str = "SELECT attempts, made_ms, body FROM outbox WHERE message = ? AND settled = 0 ORDER BY id";
+const SETTLE: &str = "UPDATE outbox SET settled = ?, due_ms = ?, problem = ? WHERE message = ? AND settled = 0";
+const DROP_DUE: &str = "DELETE FROM outbox WHERE channel_id = ? AND settled = 0";
+const LIST: &str =
+    "SELECT made_ms, id, channel_id, message, settled, due_ms, attempts, problem, body FROM outbox WHERE ";
+const PUT: Insert = Insert {
+    table: "outbox",
+    key: &["notice"],
+    columns: &[
+        "channel_id",
+        "message",
+        "settled",
+        "due_ms",
+        "made_ms",
+        "attempts",
+        "problem",
+        "body",
+    ],
+    met: Met::Keep,
+};
+
+/// Adds notices; one that is there stays as it is.
+pub(super) fn append(tx: &mut dyn Transaction, notices: &[DueNotice]) -> Result<(), StoreError> {
+    let mut rows = Vec::new();
+    for due in notices {
+        let notice = due
+            .notice
+            .as_ref()
+            .ok_or_else(|| StoreError::invalid("notices", "", "each has a notice", "fill this field"))?;
+        let due_ms = due.due.as_ref().map_or(0, convert::millis);
+        let made_ms = notice.made.as_ref().map_or(0, convert::millis);
+        rows.extend(values![
+            &notice.id,
+            &notice.channel_id,
+            "",
+            0_i64,
+            due_ms,
+            made_ms,
+            0_i64,
+            "",
+            notice.encode_to_vec()
+        ]);
+    }
+    tx.insert(&PUT, &rows).map(|_| ())
+}
+
+/// Forgets what waits for a channel that is no more.
+pub(super) fn drop_due(tx: &mut dyn Transaction, channel_id: &str) -> Result<(), StoreError> {
+    tx.execute(DROP_DUE, &values![channel_id]).map(|_| ())
+}
+
+/// A message to be, by the ids of its notices.
+struct Gathered {
+    id: String,
+    channel_id: String,
+    /// Not bound to a message yet.
+    new: Vec<String>,
+}
+
+/// Takes up to `most` messages that are due at `now_ms`, until `until_ms`. For each channel they come in the order of their
+/// notices: while one is under way or failed a few times only, no new one is begun.
+pub(super) fn claim(
+    tx: &mut dyn Transaction,
+    now_ms: i64,
+    until_ms: i64,
+    most: usize,
+) -> Result<Vec<Message>, StoreError> {
+    let held = tx.rows(HELD_BACK, &values![now_ms, "", HOLDS_BACK_ATTEMPTS])?;
+    let held: HashSet<String> = held.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
+    let mut messages: Vec<Gathered> = Vec::new();
+    // Those that were begun come first, or what follows them would overtake them.
+    let due = values![now_ms, "", MAX_LOOKED_AT];
+    let mut rows = tx.lock(BEGUN, &due)?;
+    rows.append(&mut tx.lock(NEW, &due)?);
+    for row in rows {
+        let (notice, channel_id, message) = (row.text(0)?, row.text(1)?, row.text(2)?);
+        let known = messages.iter().position(|other| {
+            if message.is_empty() {
+                other.channel_id == channel_id
+            } else {
+                other.id == message
+            }
+        });
+        match known {
+            Some(at) if message.is_empty() => {
+                let gathered = &mut messages[at];
+                // One that was begun before is not added to.
+                if !gathered.new.is_empty() && gathered.new.len() < MAX_NOTICES {
+                    gathered.new.push(notice);
+                }
+            }
+            Some(_) => {}
+            None if messages.len() >= most => {}
+            None if message.is_empty() && held.contains(&channel_id) => {}
+            None => messages.push(Gathered {
+                id: if message.is_empty() {
+                    notice.clone()
+                } else {
+                    message.clone()
+                },
+                channel_id,
+                new: if message.is_empty() { vec![notice] } else { Vec::new() },
+            }),
+        }
+    }
+    messages
+        .into_iter()
+        .map(|gathered| take(tx, gathered, until_ms))
+        .collect()
+}
+
+fn take(tx: &mut dyn Transaction, gathered: Gathered, until_ms: i64) -> Result<Message, StoreError> {
+    for notice in &gathered.new {
+        tx.execute(BIND, &values![&gathered.id, notice, ""])?;
+    }
+    tx.execute(TAKE, &values![until_ms, "", &gathered.id])?;
+    let rows = tx.rows(READ, &values![&gathered.id])?;
+    let first = rows.first();
+    let (attempts, made_ms) = match first {
+        Some(row) => (row.number(0)?, row.number(1)?),
+        None => (0, 0),
+    };
+    Ok(Message {
+        id: gathered.id,
+        channel_id: gathered.channel_id,
+        attempts,
+        made: Some(convert::timestamp(made_ms)),
+        notices: rows
+            .iter()
+            .map(|row| decoded("notice", row.bytes(2)?))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// Writes what became of a message.
+pub(super) fn settle(tx: &mut dyn Transaction, settled: &SettleMessageRequest) -> Result<(), StoreError> {
+    let time_ms = settled.time.as_ref().map_or(0, convert::millis);
+    let state: i64 = match settled.state() {
+        DeliveryState::Sent => 1,
+        DeliveryState::GivenUp => 2,
+        DeliveryState::Due | DeliveryState::Unspecified => 0,
+    };
+    let mut end = settled.problem.len().min(MAX_PROBLEM_BYTES);
+    while !settled.problem.is_char_boundary(end) {
+        end -= 1;
+    }
+    let values = values![state, time_ms, &settled.problem[..end], &settled.id];
+    if state == 1 {
+        tx.execute(SETTLE, &values)?;
+    } else {
+        // Somebody else may have taken it since.
+        let mut values = values.to_vec();
+        values.push(settled.attempts.into());
+        tx.execute(&format!("{SETTLE} AND attempts = ?"), &values)?;
+    }
+    Ok(())
+}
+
+/// The outbox, newest first; of `channels`, or of all.
+pub(super) fn page(tx: &mut dyn Transaction, channels: &[String], page: &Page) -> Result<Paged<Delivery>, StoreError> {
+    let mut query = Listing::newest_first(LIST, "made_ms", page)?;
+    query.one_of("channel_id", channels);
+    query.page(tx, delivery)
+}
+
+fn delivery(row: &Row) -> Result<Delivery, StoreError> {
+    let notice: Notice = decoded("notice", row.bytes(8)?)?;
+    let state = match row.number::<i64>(4)? {
+        0 => DeliveryState::Due,
+        1 => DeliveryState::Sent,
+        _ => DeliveryState::GivenUp,
+    };
+    Ok(Delivery {
+        notice: Some(notice),
+        channel: row.text(2)?,
+        message_id: row.text(3)?,
+        state: state.into(),
+        attempts: row.number(6)?,
+        time: Some(convert::timestamp(row.number(5)?)),
+        problem: row.text(7)?,
+    })
+}
