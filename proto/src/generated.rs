@@ -18,5 +18,5 @@ macro_rules! package {
 }
 
 package!(
-    account, series, objective, server, result, etl, storage, set, violation, retrieval, notify
+    account, series, objective, server, result, etl, storage, set, violation, retrieval, notify, weather
 );

@@ -29,7 +29,7 @@ pub use routed::role_of;
 pub use trust::{Trust, tls_fault};
 
 use crate::server::v1::GetServerInfoRequest;
-use crate::{account, etl, notify, retrieval, server, set, storage, violation};
+use crate::{account, etl, notify, retrieval, server, set, storage, violation, weather};
 
 /// The largest answer a peer accepts, in bytes. Lists are paged far below it.
 pub const MAX_ANSWER_BYTES: usize = 16 << 20;
@@ -139,6 +139,8 @@ clients! {
     notify_store: storage::notify_store_service_client::NotifyStoreServiceClient;
     /// The read side of the screens.
     retrieval: retrieval::retrieval_service_client::RetrievalServiceClient;
+    /// Cities and subscriptions.
+    weather: weather::weather_service_client::WeatherServiceClient;
 }
 
 impl Peer {

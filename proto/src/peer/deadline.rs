@@ -60,6 +60,8 @@ const WRITES: &[&str] = &[
     "/sla.storage.v1.NotifyStoreService/ApplyNotices",
     "/sla.storage.v1.NotifyStoreService/ClaimMessages",
     "/sla.storage.v1.NotifyStoreService/SettleMessage",
+    "/sla.weather.v1.WeatherService/RemoveCity",
+    "/sla.weather.v1.WeatherService/Unsubscribe",
 ];
 
 const SOURCE_READS: &[&str] = &[
@@ -81,6 +83,11 @@ const SOURCE_READS: &[&str] = &[
     "/sla.retrieval.v1.RetrievalService/GetSeriesDetail",
     "/sla.retrieval.v1.RetrievalService/GetChart",
     "/sla.retrieval.v1.RetrievalService/ExportSamples",
+    // These read the weather of a city, and some make a set of it.
+    "/sla.weather.v1.WeatherService/SearchCities",
+    "/sla.weather.v1.WeatherService/AddCity",
+    "/sla.weather.v1.WeatherService/Subscribe",
+    "/sla.weather.v1.WeatherService/UpdateSubscription",
 ];
 
 const STREAMS: &[&str] = &[

@@ -17,6 +17,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("sla", &["sla.set.v1", "sla.violation.v1"]),
     ("retrieval", &["sla.retrieval.v1"]),
     ("notify", &["sla.notify.v1"]),
+    ("weather", &["sla.weather.v1"]),
 ];
 
 /// The role that serves the rpc at `path` (`/package.Service/Method`); `None` for what every process serves.

@@ -4,6 +4,7 @@ mod method;
 mod notify;
 mod people;
 mod storage;
+mod weather;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub(crate) use people::{
     UserArgs,
 };
 pub(crate) use storage::{CopiesAction, StorageAction, StorageArgs, StreamPlace};
+pub(crate) use weather::{ChangeArgs, LimitArgs, WeatherAction, WeatherArgs};
 
 /// The version and what was built in; `--version` prints it.
 const LONG_VERSION: &str = if cfg!(feature = "kafka") {
@@ -180,6 +182,8 @@ pub(crate) enum Command {
     Analyze(AnalyzeArgs),
     /// How good the forecasts would have been: rolling origins, no look-ahead.
     Backtest(BacktestArgs),
+    /// The weather of cities, and subscriptions to it.
+    Weather(WeatherArgs),
     /// People: the first user that is added makes every call need one.
     User(UserArgs),
     /// Log in with name and password; the token is kept in a file that only you may read.
@@ -226,7 +230,8 @@ pub(crate) struct ServeArgs {
     /// End after this long without a console.
     #[arg(long, value_name = "DURATION")]
     pub(crate) idle_exit: Option<Span>,
-    /// Run only these roles here: storage, account, etl, sla (the SLA manager), retrieval, notify, gateway; `[peers]` in the configuration
+    /// Run only these roles here: storage, account, etl, sla (the SLA manager), retrieval, notify, weather, gateway; `[peers]` in the
+    /// configuration
     /// says where the others are.
     #[arg(long, value_delimiter = ',', value_name = "ROLE", value_parser = role)]
     pub(crate) roles: Vec<String>,

@@ -30,6 +30,7 @@ mod stop;
 mod storage;
 mod table;
 mod violations;
+mod weather;
 
 use std::ops::RangeInclusive;
 
@@ -105,6 +106,7 @@ async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> R
         Some(Command::Serve(arguments)) => Box::pin(serve::serve(session, &arguments)).await,
         Some(Command::Stop) => stop::stop(&session).await,
         Some(Command::Health { all }) => health::health(&session, all).await,
+        Some(Command::Weather(arguments)) => weather::weather(&session, arguments).await,
         Some(Command::User(arguments)) => people::users::users(&session, arguments).await,
         Some(Command::Login(arguments)) => people::login::login(&session, &arguments).await,
         Some(Command::Register(arguments)) => people::login::register(&session, &arguments).await,

@@ -10,6 +10,7 @@ mod schema;
 mod span;
 mod storage;
 mod variables;
+mod weather;
 
 pub(crate) use bus::BusConfig;
 pub(crate) use error::ConfigError;
@@ -19,3 +20,4 @@ pub(crate) use layers::{Flags, Loaded, environment, user_config_file};
 pub use schema::Config;
 pub(crate) use schema::{ConsoleConfig, PeersConfig, SourceConfig, TlsConfig};
 pub(crate) use span::Span;
+pub(crate) use weather::WeatherConfig;

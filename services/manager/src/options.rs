@@ -22,8 +22,10 @@ pub const MAX_WINDOWS: usize = 12;
 pub const DEFAULT_MAX_SERIES: u32 = 2_000;
 /// Most objectives of one stateless evaluation.
 pub const MAX_INLINE_OBJECTIVES: usize = 100;
-/// Most sets of one apply, and most sets stored.
-pub const MAX_SETS: usize = 100;
+/// Most sets of one apply.
+pub const MAX_SETS_AT_ONCE: usize = 100;
+/// Most sets stored: as many as the store keeps.
+pub const MAX_SETS: usize = 1_000;
 /// History that forecasts stand on, milliseconds (26 h: a whole day and the horizon before it).
 pub const FORECAST_HISTORY_MS: i64 = 26 * 3_600_000;
 /// Most memory for samples unless configured otherwise, bytes: 10,000 series of 12 h at 15 s need it.

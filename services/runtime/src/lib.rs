@@ -9,6 +9,7 @@ pub mod health;
 pub mod intake;
 pub mod layer;
 pub mod metrics;
+pub mod ownership;
 pub mod pace;
 pub mod page;
 pub mod pool;

@@ -27,7 +27,9 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
         "sla-proto" => &["sla-domain"],
         "sla-source" | "sla-runtime" | "sla-bus" | "sla-tui" | "sla-views" => &["sla-domain", "sla-proto"],
         "sla-testkit" => &["sla-domain", "sla-proto", "sla-source"],
-        "sla-account" | "sla-etl" | "sla-notify" | "sla-storage" | "sla-retrieval" | "sla-manager" => SERVICE,
+        "sla-account" | "sla-etl" | "sla-notify" | "sla-storage" | "sla-retrieval" | "sla-manager" | "sla-weather" => {
+            SERVICE
+        }
         "sla-gateway" => &["sla-domain", "sla-proto", "sla-runtime", "sla-views"],
         "sla-launcher" => return None,
         other => panic!("{other} is new: say in docs/ARCHITECTURE.md and here what it may import"),

@@ -213,6 +213,26 @@ pub(crate) const ROUTES: &[Route] = &[
         "/v1/storage/position",
         "sla.storage.v1.ResultStoreService/MovePosition",
     ),
+    route(Get, "/v1/cities", "sla.weather.v1.WeatherService/ListCities"),
+    route(Post, "/v1/cities", "sla.weather.v1.WeatherService/AddCity"),
+    route(Get, "/v1/cities/search", "sla.weather.v1.WeatherService/SearchCities"),
+    route(Delete, "/v1/cities/{city}", "sla.weather.v1.WeatherService/RemoveCity"),
+    route(
+        Get,
+        "/v1/subscriptions",
+        "sla.weather.v1.WeatherService/ListSubscriptions",
+    ),
+    route(Post, "/v1/subscriptions", "sla.weather.v1.WeatherService/Subscribe"),
+    route(
+        Put,
+        "/v1/subscriptions/{id}",
+        "sla.weather.v1.WeatherService/UpdateSubscription",
+    ),
+    route(
+        Delete,
+        "/v1/subscriptions/{id}",
+        "sla.weather.v1.WeatherService/Unsubscribe",
+    ),
 ];
 
 impl Verb {

@@ -43,7 +43,7 @@ pub(crate) async fn serve(session: Session, arguments: &ServeArgs) -> Result<Exi
         listen: arguments.listen.or(config.gateway.listen.filter(|_| is_gateway)),
         insecure: session.global.insecure,
     };
-    if run.needs_source() && config.source.url.is_empty() && !config.own.watch {
+    if run.needs_source() && !config.has_source() {
         let words = "no metric source is configured: give --prometheus URL or set source.url in the configuration file";
         return Err(Failure::new(Exit::CONFIG, words).into());
     }

@@ -82,7 +82,7 @@ impl Session {
     }
 
     fn need_source(&self) -> Result<(), Report> {
-        if self.paths.running().is_none() && self.config().source.url.is_empty() && !self.config().own.watch {
+        if self.paths.running().is_none() && !self.config().has_source() {
             let words = "no metric source is configured and no instance runs: give --prometheus URL, set source.url in the \
                          configuration file, or try `sla demo`";
             return Err(Failure::new(Exit::USAGE, words).into());

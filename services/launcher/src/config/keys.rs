@@ -29,6 +29,7 @@ pub(super) const OPTIONAL_KEYS: &[&str] = &[
     "tls.cert_file",
     "tls.client_ca_file",
     "tls.key_file",
+    "weather.key_file",
 ];
 
 /// A key of a further source as the key of the default one: `sources.eu.url` → `source.url`.

@@ -11,7 +11,7 @@ use sla_source::{SourceError, SourceOptions, redact_url};
 
 use super::notify::NotifyConfig;
 use super::span::Span;
-use super::{BusConfig, ConfigError};
+use super::{BusConfig, ConfigError, WeatherConfig};
 
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub struct Config {
     pub(crate) tls: TlsConfig,
     /// The role gateway.
     pub(crate) gateway: GatewayConfig,
+    /// The weather of cities.
+    pub(crate) weather: WeatherConfig,
 }
 
 /// `[storage]`: a database server instead of the file in the instance's folder.
@@ -249,11 +251,13 @@ pub(crate) struct PeersConfig {
     pub(crate) account: String,
     /// Address of the role notify.
     pub(crate) notify: String,
+    /// Address of the role weather; it runs in the process of the role etl.
+    pub(crate) weather: String,
 }
 
 impl PeersConfig {
     /// Role and address, whether given or empty.
-    pub(crate) fn addresses(&self) -> [(&'static str, &str); 6] {
+    pub(crate) fn addresses(&self) -> [(&'static str, &str); 7] {
         [
             ("etl", &self.etl),
             ("storage", &self.storage),
@@ -261,6 +265,7 @@ impl PeersConfig {
             ("retrieval", &self.retrieval),
             ("account", &self.account),
             ("notify", &self.notify),
+            ("weather", &self.weather),
         ]
     }
 }
@@ -392,6 +397,11 @@ impl Default for ConsoleConfig {
 }
 
 impl Config {
+    /// Whether anything can be watched.
+    pub(crate) fn has_source(&self) -> bool {
+        !self.source.url.is_empty() || self.own.watch || self.weather.is_on()
+    }
+
     /// All sources, the default one first; a further one is called as its section unless it has a name of its own.
     pub(crate) fn all_sources(&self) -> Vec<SourceConfig> {
         let further = self.sources.iter().map(|(section, source)| {
@@ -476,6 +486,7 @@ impl Config {
         self.bus.check()?;
         self.storage.check()?;
         self.notify.check()?;
+        self.weather.check()?;
         if self.evaluation.windows.is_empty() {
             return rule(
                 "evaluation.windows",

@@ -68,13 +68,14 @@ pub(super) fn elsewhere(
 }
 
 /// The keys of the addresses.
-const KEYS: [(&str, &str); 6] = [
+const KEYS: [(&str, &str); 7] = [
     ("account", "peers.account"),
     ("etl", "peers.etl"),
     ("storage", "peers.storage"),
     ("sla", "peers.sla"),
     ("retrieval", "peers.retrieval"),
     ("notify", "peers.notify"),
+    ("weather", "peers.weather"),
 ];
 
 fn in_the_clear(role: &str, address: &str) -> ConfigError {

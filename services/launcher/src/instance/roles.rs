@@ -21,8 +21,9 @@ use sla_runtime::metrics::{Metrics, process, single};
 use sla_runtime::processes::Neighbour;
 use sla_runtime::server_info::{ServerFacts, ServerInfo};
 use sla_runtime::{CpuPool, Parts, Role, Shutdown};
-use sla_source::{MetricSource, Prometheus, Replay, ReplayOptions, redact_url};
+use sla_source::{KeptSamples, MetricSource, Prometheus, Replay, ReplayOptions, redact_url};
 use sla_storage::{StorageOptions, StorageService};
+use sla_weather::WeatherService;
 use tonic::service::Routes;
 
 use super::bus;
@@ -48,8 +49,26 @@ pub struct Wiring<'a> {
     pub shutdown: &'a Shutdown,
 }
 
+impl Wiring<'_> {
+    /// Whether the role `word` runs here: that of the weather where it is configured or asked for.
+    fn runs(&self, word: &str) -> bool {
+        let is_wanted = word != "weather" || self.config.weather.is_on() || !self.run.roles.is_empty();
+        // A demo asks nobody.
+        self.run.has(word) && is_wanted && (word != "weather" || self.run.demo.is_none())
+    }
+}
+
 /// The words of all roles, in the order in which they start: a store that cannot be opened ends the process first.
-pub(crate) const ROLES: [&str; 7] = ["storage", "account", "etl", "sla", "retrieval", "notify", "gateway"];
+pub(crate) const ROLES: [&str; 8] = [
+    "storage",
+    "account",
+    "etl",
+    "sla",
+    "retrieval",
+    "notify",
+    "weather",
+    "gateway",
+];
 
 /// The roles of this process.
 pub struct Roles {
@@ -116,8 +135,14 @@ pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
     };
     tell_process(&metrics, &wiring, &parts.pool);
     let mut running = Vec::new();
-    for word in ROLES.into_iter().filter(|word| wiring.run.has(word)) {
-        running.push(role(word, &wiring, &neighbours, &beyond, parts.clone()).await?);
+    let around = Around {
+        neighbours: &neighbours,
+        beyond: &beyond,
+        weather: weather_samples(&wiring)?,
+    };
+    let has_weather = around.weather.is_some();
+    for word in ROLES.into_iter().filter(|word| wiring.runs(word)) {
+        running.push(role(word, &wiring, &around, parts.clone()).await?);
     }
     let facts = ServerFacts {
         info: facts(&wiring, &running),
@@ -129,7 +154,10 @@ pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
     let health = RoleHealth::server(&facts.info.roles, parts.shutdown.clone()).beyond(beyond, parts.peer.clone());
     let info = ServerInfo::server(facts, parts.peer, parts.clock, parts.shutdown);
     let every_process = Routes::new(info).add_service(health.into_server());
-    let routes = running.iter().fold(every_process, |routes, role| role.routes(routes));
+    let mut routes = running.iter().fold(every_process, |routes, role| role.routes(routes));
+    if !has_weather {
+        routes = sla_weather::absent(routes);
+    }
     let routes = sla_runtime::server::with_reflection(routes)?;
     late.fill(sla_runtime::server::local(routes.clone(), &guard));
     Ok(Roles {
@@ -146,7 +174,7 @@ pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
 fn tell_process(metrics: &Metrics, wiring: &Wiring<'_>, pool: &CpuPool) {
     process::register(metrics, env!("CARGO_PKG_VERSION"));
     process::register_folder(metrics, wiring.paths.data.clone());
-    let here: Vec<&str> = ROLES.into_iter().filter(|word| wiring.run.has(word)).collect();
+    let here: Vec<&str> = ROLES.into_iter().filter(|word| wiring.runs(word)).collect();
     metrics.gauge(
         "sla_role_info",
         "Always 1; a label each role that runs here",
@@ -173,34 +201,59 @@ fn gate(wiring: &Wiring<'_>, peer: &Peer) -> Option<Gate> {
     None
 }
 
+/// What some roles need to know of others.
+struct Around<'a> {
+    neighbours: &'a [Neighbour],
+    beyond: &'a [String],
+    /// What the role weather hands to the role etl, where it runs.
+    weather: Option<Arc<KeptSamples>>,
+}
+
+/// The samples of the role weather, where it runs.
+fn weather_samples(wiring: &Wiring<'_>) -> Result<Option<Arc<KeptSamples>>, Report> {
+    if !wiring.runs("weather") {
+        return Ok(None);
+    }
+    if !wiring.run.has("etl") {
+        return Err(eyre!(
+            "the role weather runs in the process of the role etl, which reads its samples: give --roles etl,weather"
+        ));
+    }
+    let id = SourceId(sla_weather::SOURCE.to_owned());
+    let samples = KeptSamples::new(id, wiring.clock.clone(), sla_weather::ABOUT);
+    Ok(Some(Arc::new(samples)))
+}
+
 /// Starts the role called `word`.
-async fn role(
-    word: &str,
-    wiring: &Wiring<'_>,
-    neighbours: &[Neighbour],
-    beyond: &[String],
-    parts: Parts,
-) -> Result<Box<dyn Role>, Report> {
+async fn role(word: &str, wiring: &Wiring<'_>, around: &Around<'_>, parts: Parts) -> Result<Box<dyn Role>, Report> {
     let Wiring { config, paths, run, .. } = *wiring;
     Ok(match word {
         "storage" => storage(wiring, parts).await?,
         "account" => Box::new(AccountService::start(account_options(config), parts)?),
         "etl" => {
-            let sources = sources(config, run, neighbours, &parts)?;
+            let sources = sources(config, run, around, &parts)?;
             let stream = bus::stream(&config.bus, &parts)?;
             Box::new(EtlService::start(etl_options(config, paths), sources, stream, parts)?)
         }
         "sla" => Box::new(SlaService::start(sla_options(config, run), parts)?),
         "gateway" => Box::new(GatewayService::start(
             GatewayOptions {
-                beyond: beyond.to_vec(),
+                beyond: around.beyond.to_vec(),
             },
             parts,
         )),
         "notify" => Box::new(NotifyService::start(messages::options(config), parts)?),
         "retrieval" => Box::new(RetrievalService::start(RetrievalOptions::default(), parts)?),
+        "weather" => weather(config, around, &parts)?,
         _ => return Err(eyre!("there is no role {word}: give one of {}", ROLES.join(", "))),
     })
+}
+
+fn weather(config: &Config, around: &Around<'_>, parts: &Parts) -> Result<Box<dyn Role>, Report> {
+    let (Some(options), Some(samples)) = (config.weather.options(), around.weather.clone()) else {
+        return Err(eyre!("the role weather needs weather.provider in the configuration"));
+    };
+    Ok(Box::new(WeatherService::start(&options, samples, parts)?))
 }
 
 /// The role storage over the server that is configured, else over a file. A demo leaves nothing behind on a server.
@@ -227,7 +280,7 @@ async fn storage(wiring: &Wiring<'_>, parts: Parts) -> Result<Box<dyn Role>, Rep
 fn sources(
     config: &Config,
     run: &Serve,
-    neighbours: &[Neighbour],
+    around: &Around<'_>,
     parts: &Parts,
 ) -> Result<Vec<Arc<dyn MetricSource>>, Report> {
     if let Some(demo) = &run.demo {
@@ -244,7 +297,10 @@ fn sources(
         sources.push(Arc::new(Prometheus::new(options)?));
     }
     if config.own.watch {
-        sources.push(watching::start(&config.instance.name, parts, neighbours));
+        sources.push(watching::start(&config.instance.name, parts, around.neighbours));
+    }
+    if let Some(weather) = &around.weather {
+        sources.push(weather.clone());
     }
     Ok(sources)
 }

@@ -54,6 +54,10 @@ const NOT_RUN: &[(&str, &str)] = &[
         "sla user …",
         "asks for a password, and changes who may what: tests/accounts",
     ),
+    (
+        "sla weather …",
+        "asks a provider; in the demo there is none: tests/weather.rs",
+    ),
     ("sla login…", "asks for a password: tests/accounts"),
     ("sla session …", "wants users: tests/accounts"),
     ("sla notify add …", "wants another end: tests/messages"),

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::Code;
 
 use crate::error::SlaError;
-use crate::options::MAX_SETS;
+use crate::options::{MAX_SETS, MAX_SETS_AT_ONCE};
 use crate::sets::catalog::{Catalog, Sets};
 use crate::sets::identity::Identities;
 use crate::sets::plan::{self, PlannedSave};
@@ -76,9 +76,9 @@ impl Editor {
     pub async fn create(&self, mut wanted: pb::SlaSet, asker: &Asker) -> Result<SavedSet, SlaError> {
         let _turn = self.turn().await?;
         let sets = self.catalog.refresh().await?;
-        asker.owner().clone_into(&mut wanted.owner);
+        wanted.owner = asker.owner_of(&wanted.owner);
         let (save, warnings) = self.check(&sets, None, &wanted).await?;
-        let set = self.put(save, 0, &asker.name).await?;
+        let set = self.put(save, 0, asker.name()).await?;
         Ok(SavedSet { set, warnings })
     }
 
@@ -97,7 +97,7 @@ impl Editor {
             return Err(self.stale(&stored, &wanted));
         }
         let (save, warnings) = self.check(&sets, Some(&stored), &wanted).await?;
-        match self.put(save, stored.version, &asker.name).await {
+        match self.put(save, stored.version, asker.name()).await {
             Err(SlaError::Upstream { status, .. }) if status.code() == Code::Aborted => {
                 // Somebody was faster between our reading and our writing.
                 let sets = self.catalog.refresh().await?;
@@ -133,7 +133,7 @@ impl Editor {
             .delete_stored_set(DeleteStoredSetRequest {
                 id: id.to_owned(),
                 expected_version: version,
-                author: asker.name.clone(),
+                author: asker.name().to_owned(),
             })
             .await
             .map_err(|status| SlaError::upstream("delete the set", status))?;
@@ -146,7 +146,7 @@ impl Editor {
         let sets = self.catalog.sets()?;
         let mut copy = asker.find(&sets, id)?.message.clone();
         copy.id = String::new();
-        asker.owner().clone_into(&mut copy.owner);
+        copy.owner = asker.owner_of("");
         copy.name = new_name.to_owned();
         for objective in &mut copy.objectives {
             objective.id = String::new();
@@ -156,7 +156,7 @@ impl Editor {
         let sets = self.catalog.refresh().await?;
         // Its queries are stored already: the source is not asked again.
         let save = Self::plan(&sets, None, &copy, &self.ids)?;
-        self.put(save, 0, &asker.name).await
+        self.put(save, 0, asker.name()).await
     }
 
     /// Every problem that would keep a set from being saved, and what would not.
@@ -190,11 +190,11 @@ impl Editor {
         let mut warnings = Vec::new();
         let mut saves: Vec<(PlannedSave, u64)> = Vec::new();
         let mut names: Vec<String> = Vec::new();
-        if wanted.len() > MAX_SETS {
-            let rule = format!("at most {MAX_SETS} sets can be applied at once");
+        if wanted.len() > MAX_SETS_AT_ONCE {
+            let rule = format!("at most {MAX_SETS_AT_ONCE} sets can be applied at once");
             problems.push(Invalid::new("sets", &wanted.len().to_string(), rule, "split the file"));
         }
-        for (at, set) in wanted.iter().enumerate().take(MAX_SETS) {
+        for (at, set) in wanted.iter().enumerate().take(MAX_SETS_AT_ONCE) {
             let path = format!("sets[{at}]");
             let name = set.name.to_lowercase();
             if names.contains(&name) {
@@ -214,7 +214,7 @@ impl Editor {
                     asker.check_change(stored)?;
                     set.owner.clone_from(&stored.owner);
                 }
-                None => asker.owner().clone_into(&mut set.owner),
+                None => set.owner = asker.owner_of(&set.owner),
             }
             let set = &set;
             if let Some(stored) = stored
@@ -259,7 +259,7 @@ impl Editor {
             .iter()
             .filter(|(save, _)| !save.is_empty())
             .map(|(save, version)| PutStoredSetRequest {
-                set: Some(self.signed(save.message.clone(), &asker.name)),
+                set: Some(self.signed(save.message.clone(), asker.name())),
                 expected_version: *version,
             })
             .collect();
@@ -268,7 +268,7 @@ impl Editor {
             .map(|set| DeleteStoredSetRequest {
                 id: set.id.clone(),
                 expected_version: set.version,
-                author: asker.name.clone(),
+                author: asker.name().to_owned(),
             })
             .collect();
         self.peer

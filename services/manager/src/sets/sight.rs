@@ -4,54 +4,39 @@ use std::collections::HashSet;
 
 use sla_domain::safe_text::SafeText;
 use sla_proto::objective::v1::SlaSet;
-use sla_proto::peer::Rank;
-use sla_runtime::caller::{self, Caller};
+use sla_runtime::ownership::Claimant;
 
 use crate::error::SlaError;
 use crate::sets::catalog::{KnownSet, Sets};
 
 /// Who asks.
 #[derive(Debug, Clone)]
-pub struct Asker {
-    /// For the record.
-    pub name: String,
-    /// `None`: nobody was asked who he is.
-    rank: Option<Rank>,
-}
+pub struct Asker(Claimant);
 
 impl Asker {
     /// The caller of a request.
     pub fn of(extensions: &tonic::Extensions) -> Self {
-        let known = extensions.get::<Caller>().and_then(|caller| caller.known.as_ref());
-        Self {
-            name: caller::user(extensions),
-            rank: known.map(|known| known.rank),
-        }
+        Self(Claimant::of(extensions))
     }
 
-    /// Whose a set is that it makes: nobody's, where nobody was asked who he is.
-    pub fn owner(&self) -> &str {
-        if self.rank.is_some() { &self.name } else { "" }
+    /// For the record.
+    pub fn name(&self) -> &str {
+        &self.0.name
     }
 
-    /// Whether there is no set that it may not see.
-    fn sees_all(&self) -> bool {
-        self.rank.is_none_or(|rank| rank == Rank::Admin)
+    /// Whose a set is that it makes; a role says for whom it makes it.
+    pub fn owner_of(&self, given: &str) -> String {
+        self.0.owner_of(given)
     }
 
     /// Whether it may know of a set: a private one is its owner's and the admins'.
     pub fn sees(&self, set: &SlaSet) -> bool {
-        !set.private || self.sees_all() || self.owns(set)
+        self.0.sees(&set.owner, set.private)
     }
 
     /// Whether it may change or delete a set: its owner, operators and admins; one without an owner whoever may edit at all.
     pub fn may_change(&self, set: &SlaSet) -> bool {
-        let by_rank = self.rank.is_none_or(|rank| rank >= Rank::Operator);
-        self.sees(set) && (by_rank || set.owner.is_empty() || self.owns(set))
-    }
-
-    fn owns(&self, set: &SlaSet) -> bool {
-        set.owner == self.name
+        self.0.may_change(&set.owner, set.private)
     }
 
     /// The set named so, where this one may see it; else it is not there.
@@ -89,7 +74,7 @@ impl Asker {
     /// Of `sets` those that it sees; of these only the one with the id `only`, where one is named.
     pub fn shown(&self, sets: &Sets, only: Option<String>) -> Shown {
         let unseen = sets.all.iter().filter(|set| !self.sees(&set.message));
-        let hidden = if self.sees_all() {
+        let hidden = if self.0.sees_all() {
             HashSet::new()
         } else {
             unseen.map(|set| set.message.id.clone()).collect()
@@ -132,6 +117,8 @@ impl Shown {
 
 #[cfg(test)]
 mod tests {
+    use sla_proto::peer::Rank;
+
     use super::*;
 
     fn set(owner: &str, private: bool) -> SlaSet {
@@ -144,33 +131,7 @@ mod tests {
     }
 
     fn asker(name: &str, rank: Option<Rank>) -> Asker {
-        Asker {
-            name: name.to_owned(),
-            rank,
-        }
-    }
-
-    #[test]
-    fn a_private_set_is_its_owners_and_the_admins() {
-        let sees = |name, rank| asker(name, rank).sees(&set("ada", true));
-        assert!(sees("ada", Some(Rank::Editor)) && sees("eve", Some(Rank::Admin)) && sees("eve", None));
-        for rank in [Rank::Viewer, Rank::Editor, Rank::Operator] {
-            assert!(!sees("eve", Some(rank)), "{rank:?}");
-            assert!(asker("eve", Some(rank)).sees(&set("ada", false)));
-        }
-    }
-
-    #[test]
-    fn others_sets_are_changed_from_operators_up() {
-        let may = |name, rank, private| asker(name, rank).may_change(&set("ada", private));
-        assert!(may("ada", Some(Rank::Editor), true));
-        assert!(!may("eve", Some(Rank::Editor), false));
-        assert!(may("eve", Some(Rank::Operator), false) && !may("eve", Some(Rank::Operator), true));
-        assert!(may("eve", Some(Rank::Admin), true) && may("eve", None, true));
-        assert!(
-            asker("eve", Some(Rank::Editor)).may_change(&set("", false)),
-            "it is nobody's"
-        );
+        Asker(Claimant::new(name, rank))
     }
 
     #[test]

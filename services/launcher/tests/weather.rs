@@ -1,0 +1,140 @@
+//! A subscription to the weather of a city, judged by the same instance as everything else: the binary against a stub that speaks
+//! Open-Meteo's language.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on shall fail where it stands"
+)]
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use sla_domain::{Clock as _, SystemClock};
+use sla_testkit::instance::{Served, sla};
+use sla_testkit::stub::{Reply, Stub};
+
+/// An instance that watches nothing but the weather.
+struct House {
+    folder: tempfile::TempDir,
+    stub: Stub,
+}
+
+impl House {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = sla(self.folder.path());
+        command.arg("--data-dir").arg(self.folder.path()).args(arguments);
+        command.env("SLA_WEATHER__PROVIDER", "open-meteo");
+        command.env("SLA_WEATHER__BASE_URL", self.stub.url());
+        command
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.command(arguments).arg("--json").output().expect("sla runs");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {complaint}"))
+    }
+
+    /// The exit code and what was said.
+    fn said(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.command(arguments).output().expect("sla runs");
+        let said = [output.stdout, output.stderr].concat();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let _ = self.command(&["stop"]).output();
+    }
+}
+
+fn snow() -> Reply {
+    let now = SystemClock.now_ms() / 1_000;
+    Reply::json(&format!(
+        r#"{{"current":{{"time":{now},"interval":900,"temperature_2m":-4.5,"rain":0,"showers":0,"snowfall":0.7,
+            "wind_speed_10m":2.5}},
+        "hourly":{{"time":[{}],"temperature_2m":[66.0],"rain":[0],"showers":[0],"snowfall":[0]}}}}"#,
+        now + 3_600
+    ))
+}
+
+fn places(form: &str) -> Reply {
+    Reply::json(if form.contains("name=oslo") {
+        r#"{"results":[{"name":"Oslo","country_code":"NO","latitude":59.91,"longitude":10.74},
+            {"name":"Oslo","admin1":"Minnesota","country_code":"US","latitude":48.2,"longitude":-97.13}]}"#
+    } else {
+        r#"{"generationtime_ms":1}"#
+    })
+}
+
+#[test]
+fn a_city_is_a_source_and_a_subscription_a_set() {
+    let stub = Stub::in_background(|request| match request.path.as_str() {
+        "/v1/search" => places(&request.form),
+        _ => snow(),
+    });
+    let house = House {
+        folder: tempfile::tempdir().unwrap(),
+        stub,
+    };
+    let mut serve = house.command(&["serve"]);
+    let mut served = Served::spawn(serve.stdout(Stdio::null()).stderr(Stdio::null()));
+    let socket = house.folder.path().join("run/default.sock");
+    served.wait_until("its socket answers", || {
+        std::os::unix::net::UnixStream::connect(&socket).is_ok()
+    });
+
+    let (code, said) = house.said(&["weather", "subscribe", "Oslo", "--snow"]);
+    assert_eq!(code, 65, "{said}");
+    assert!(said.contains("Oslo, NO; Oslo, Minnesota, US"), "{said}");
+    let (code, said) = house.said(&["weather", "subscribe", "Oslo, NO", "--t-min", "5", "--t-max", "-5"]);
+    assert_eq!(code, 65, "{said}");
+    assert!(said.contains("t_min"), "{said}");
+    let made = house.json(&["weather", "subscribe", "Oslo, NO", "--t-min", "-10", "--snow"]);
+    let id = made["subscription"]["id"].as_str().unwrap();
+
+    // Like any series.
+    let metrics = house
+        .json(&["metrics", "weather_temperature_celsius", "--source", "weather"])
+        .to_string();
+    assert!(metrics.contains("-4.5") && metrics.contains("Oslo"), "{metrics}");
+    assert!(!metrics.contains("66"), "what is expected is no measurement: {metrics}");
+    let cities = house.json(&["weather", "cities", "--forecast"]);
+    assert_eq!(
+        cities["cities"][0]["expected_by_provider"][0]["temperature_celsius"],
+        66.0
+    );
+    assert_eq!(cities["cities"][0]["subscriptions"], 1);
+
+    // Like any set: snow falls, and it is not colder than agreed.
+    served.wait_until("the snow is judged", || house.said(&["check", id]).0 == 2);
+    let violations = house.json(&["violations", id]).to_string();
+    assert!(violations.contains("Snow"), "{violations}");
+    let changed = house.json(&["weather", "change", id, "--no-snow", "--t-max", "30"]);
+    assert_eq!(changed["subscription"]["limits"]["snow"], false);
+    served.wait_until("what is no longer agreed is not judged", || {
+        house.said(&["check", id]).0 == 0
+    });
+    let (code, said) = house.said(&["weather", "unsubscribe", id]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(house.json(&["weather", "cities"])["cities"], Value::Array(Vec::new()));
+    served.terminate();
+    let (status, _) = served.ended(Duration::from_secs(30));
+    assert!(status.success());
+}
+
+#[test]
+fn without_a_provider_it_is_said_how_to_get_one() {
+    let instance = sla_testkit::instance::Instance::on("http://127.0.0.1:1");
+    let output = instance.sla(&["weather", "cities"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("not watched by this instance") && said.contains("[weather]"),
+        "{said}"
+    );
+}

@@ -1,0 +1,372 @@
+//! Where the role works: asks the provider, keeps what it says, and stores each city as the storage's state of roles.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sla_domain::Clock;
+use sla_proto::Peer;
+use sla_proto::convert::timestamp;
+use sla_proto::storage::v1::{GetStateRequest, PutStateRequest, StateEntry};
+use sla_source::KeptSamples;
+use tokio::sync::{Notify, OnceCell};
+
+use crate::book::Book;
+use crate::choice::Wanted;
+use crate::city::City;
+use crate::error::{ProviderError, WeatherError};
+use crate::options::{MAX_CITIES, MAX_SEARCHES, ProviderKind, SEARCH_AGE_MS};
+use crate::pace::Pace;
+use crate::place::Place;
+use crate::port::Provider;
+use crate::reading::Report;
+use crate::rounds::{Next, Rounds};
+
+/// Days that what is stored of a city stays without a poll.
+const KEEP_DAYS: u32 = 3_650;
+/// What the provider says is now may be this old, milliseconds …
+const MAX_AGE_MS: i64 = 3 * 3_600_000;
+/// … and lie this far ahead of our clock.
+const MAX_AHEAD_MS: i64 = 900_000;
+/// A forecast that costs a request of its own is asked for again after this long, milliseconds …
+const FORECAST_AGE_MS: i64 = 3 * 3_600_000;
+/// … which are so many a day.
+const FORECASTS_A_DAY: u32 = 8;
+
+/// Polls since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) answered: AtomicU64,
+    pub(crate) failed: AtomicU64,
+}
+
+/// An answer of the geocoding: what was asked, when, and what was found.
+type Searched = (String, i64, Vec<Place>);
+
+/// What the desk is made from.
+pub(crate) struct DeskParts {
+    pub(crate) kind: ProviderKind,
+    pub(crate) quota: u32,
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) pace: Arc<Pace>,
+    pub(crate) samples: Arc<KeptSamples>,
+    pub(crate) peer: Peer,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The desk. Shared by all parts of the role.
+pub(crate) struct Desk {
+    pub(crate) parts: DeskParts,
+    pub(crate) counts: Counts,
+    /// Told of a new city.
+    pub(crate) changed: Notify,
+    book: OnceCell<Mutex<Book>>,
+    searches: Mutex<Vec<Searched>>,
+}
+
+/// A number in [0, 1); 0.5 where there is no randomness.
+fn jitter() -> f64 {
+    getrandom::u32().map_or(0.5, |number| f64::from(number) / (f64::from(u32::MAX) + 1.0))
+}
+
+/// Refuses a report that is not about now.
+fn checked(report: Report, now_ms: i64) -> Result<Report, ProviderError> {
+    let age_ms = now_ms - report.now.observed_ms;
+    if !(-MAX_AHEAD_MS..=MAX_AGE_MS).contains(&age_ms) {
+        return Err(ProviderError::schema("time", "is not about now"));
+    }
+    if report.now.values().next().is_none() {
+        return Err(ProviderError::schema("current", "says nothing"));
+    }
+    Ok(report)
+}
+
+impl Desk {
+    pub(crate) fn new(parts: DeskParts) -> Self {
+        Self {
+            parts,
+            counts: Counts::default(),
+            changed: Notify::new(),
+            book: OnceCell::new(),
+            searches: Mutex::default(),
+        }
+    }
+
+    /// Unix milliseconds.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.parts.clock.now_ms()
+    }
+
+    /// The book, read from the storage when nobody has read it yet.
+    pub(crate) async fn book(&self) -> Result<MutexGuard<'_, Book>, WeatherError> {
+        let book = self
+            .book
+            .get_or_try_init(|| async { self.load().await.map(Mutex::new) })
+            .await?;
+        Ok(book.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same where it was read already.
+    pub(crate) fn known(&self) -> Option<MutexGuard<'_, Book>> {
+        let book = self.book.get()?;
+        Some(book.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn load(&self) -> Result<Book, WeatherError> {
+        let further = match self.parts.kind {
+            ProviderKind::OpenMeteo => 0,
+            ProviderKind::OpenWeatherMap => FORECASTS_A_DAY,
+        };
+        let mut book = Book::new(Rounds::new(self.parts.quota, further));
+        let now_ms = self.now_ms();
+        let mut from = 0;
+        while from < MAX_CITIES {
+            let request = GetStateRequest {
+                objective_id: String::new(),
+                keys: (from..MAX_CITIES).map(|slot| key(slot as u32)).collect(),
+            };
+            let answer = self.parts.peer.state().get_state(request).await;
+            let answer = answer
+                .map_err(WeatherError::upstream("reading the cities"))?
+                .into_inner();
+            for entry in answer.entries {
+                let Some(slot) = entry.key.strip_prefix(PREFIX).and_then(|slot| slot.parse().ok()) else {
+                    continue;
+                };
+                // Empty: what was there is removed.
+                if !entry.body.is_empty() {
+                    let city: City = serde_json::from_slice(&entry.body).map_err(WeatherError::Stored)?;
+                    book.put(slot, self.restored(city), now_ms);
+                }
+            }
+            from += (answer.looked_up as usize).max(1);
+        }
+        Ok(book)
+    }
+
+    /// A stored city with its samples. Those of another provider have other labels and another meaning: they are left behind.
+    fn restored(&self, city: City) -> City {
+        let provider = self.parts.kind.word();
+        if city.provider != provider {
+            return City::new(city.place, provider, city.pinned);
+        }
+        for (polled_ms, reading) in &city.readings {
+            self.keep(&city.place, *polled_ms, reading);
+        }
+        city
+    }
+
+    fn keep(&self, place: &Place, polled_ms: i64, reading: &crate::reading::Reading) {
+        for (metric, value) in reading.values() {
+            let labels = place.labels(metric, self.parts.kind.word());
+            if !self.parts.samples.put(&labels, polled_ms, value) {
+                tracing::debug!(
+                    city = place.full_name(),
+                    metric,
+                    "a sample was not newer than the last one"
+                );
+            }
+        }
+    }
+
+    async fn store(&self, slot: u32, body: Vec<u8>) -> Result<(), WeatherError> {
+        let entry = StateEntry {
+            objective_id: String::new(),
+            key: key(slot),
+            body,
+            written: Some(timestamp(self.now_ms())),
+            keep_days: KEEP_DAYS,
+        };
+        let request = PutStateRequest { entries: vec![entry] };
+        let stored = self.parts.peer.state().put_state(request).await;
+        stored.map(drop).map_err(WeatherError::upstream("storing the city"))
+    }
+
+    async fn ask(&self, place: &Place, forecast_wanted: bool) -> Result<Report, ProviderError> {
+        let report = self.parts.provider.report(place, forecast_wanted).await;
+        let report = report.and_then(|report| checked(report, self.now_ms()));
+        let count = if report.is_ok() {
+            &self.counts.answered
+        } else {
+            &self.counts.failed
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        report
+    }
+
+    /// Which city is next; a pause of the provider is everybody's.
+    pub(crate) fn next(&self) -> Next {
+        let now_ms = self.now_ms();
+        match (self.parts.pace.pause(now_ms), self.known()) {
+            (Some(pause), _) => Next::Wait(pause.until_ms),
+            (None, Some(mut book)) => book.rounds.next(now_ms),
+            (None, None) => Next::Wait(now_ms + 1_000),
+        }
+    }
+
+    /// Asks for the city in a slot that [`Desk::next`] gave.
+    pub(crate) async fn poll(&self, slot: u32) {
+        let wanted = self.known().and_then(|book| {
+            let city = book.cities.get(&slot)?;
+            let is_old = city
+                .forecast_made_ms
+                .is_none_or(|made_ms| self.now_ms() - made_ms >= FORECAST_AGE_MS);
+            Some((city.place.clone(), is_old))
+        });
+        let Some((place, forecast_wanted)) = wanted else { return };
+        let outcome = self.ask(&place, forecast_wanted).await;
+        if let Some(body) = self.take(slot, &place, outcome)
+            && let Err(error) = self.store(slot, body).await
+        {
+            // The samples are kept in memory; the next poll stores them.
+            tracing::warn!(
+                city = place.full_name(),
+                error = sla_runtime::status::chain(&error),
+                "not stored"
+            );
+        }
+    }
+
+    /// Takes over what became of a poll; what is to be stored.
+    fn take(&self, slot: u32, place: &Place, outcome: Result<Report, ProviderError>) -> Option<Vec<u8>> {
+        let now_ms = self.now_ms();
+        let mut book = self.known()?;
+        let book = &mut *book;
+        // Removed meanwhile, or another one is there.
+        let city = book.cities.get_mut(&slot).filter(|city| city.place == *place)?;
+        match outcome {
+            Ok(report) => {
+                self.keep(place, now_ms, &report.now);
+                city.take(report, now_ms);
+                book.rounds.answered(slot, now_ms, jitter());
+                serde_json::to_vec(city).ok()
+            }
+            Err(error) => {
+                city.fail(&error);
+                if self.parts.pace.pause(now_ms).is_some() {
+                    book.rounds.put_back(slot);
+                } else {
+                    tracing::warn!(city = place.full_name(), %error, "a poll failed");
+                    book.rounds.failed(slot, now_ms);
+                }
+                None
+            }
+        }
+    }
+
+    /// Places of a name.
+    pub(crate) async fn search(&self, name: &str) -> Result<Vec<Place>, WeatherError> {
+        let name = name.to_lowercase();
+        let now_ms = self.now_ms();
+        if let Some((_, _, found)) = self
+            .searches()
+            .iter()
+            .find(|(asked, at_ms, _)| *asked == name && now_ms - at_ms < SEARCH_AGE_MS)
+        {
+            return Ok(found.clone());
+        }
+        let found = self.parts.provider.search(&name).await;
+        let found = found.map_err(|error| WeatherError::Provider {
+            city: name.clone(),
+            error,
+        })?;
+        let mut searches = self.searches();
+        searches.retain(|(asked, _, _)| *asked != name);
+        if searches.len() >= MAX_SEARCHES {
+            searches.remove(0);
+        }
+        searches.push((name, now_ms, found.clone()));
+        Ok(found)
+    }
+
+    fn searches(&self) -> MutexGuard<'_, Vec<Searched>> {
+        self.searches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The city that a text means; it is polled from now on. Whether it is new.
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub(crate) async fn add(&self, text: &str, pinned: bool) -> Result<(Place, bool), WeatherError> {
+        let wanted = Wanted::read(text)?;
+        let known = {
+            let book = self.book().await?;
+            book.exactly(text)
+                .and_then(|slot| book.cities.get(&slot))
+                .map(|city| city.place.clone())
+        };
+        let place = match known {
+            Some(place) => place,
+            None => wanted.choose(&self.search(&wanted.name).await?)?,
+        };
+        let slot = self.book().await?.slot_of(&place.key());
+        if let Some(slot) = slot {
+            self.pin(slot, pinned).await?;
+            return Ok((place, false));
+        }
+        let report = self.ask(&place, true).await.map_err(|error| WeatherError::Provider {
+            city: place.full_name(),
+            error,
+        })?;
+        let now_ms = self.now_ms();
+        let (slot, body) = {
+            let mut book = self.book().await?;
+            if book.slot_of(&place.key()).is_some() {
+                // Somebody was faster.
+                return Ok((place, false));
+            }
+            let slot = book.free_slot().ok_or(WeatherError::TooManyCities(MAX_CITIES))?;
+            let mut city = City::new(place.clone(), self.parts.kind.word(), pinned);
+            self.keep(&place, now_ms, &report.now);
+            city.take(report, now_ms);
+            let body = serde_json::to_vec(&city).map_err(WeatherError::Stored)?;
+            book.put(slot, city, now_ms);
+            (slot, body)
+        };
+        if let Err(error) = self.store(slot, body).await {
+            self.forget(slot).await?;
+            return Err(error);
+        }
+        self.changed.notify_one();
+        Ok((place, true))
+    }
+
+    /// Says that a city stays without subscriptions.
+    async fn pin(&self, slot: u32, pinned: bool) -> Result<(), WeatherError> {
+        let body = {
+            let mut book = self.book().await?;
+            match book.cities.get_mut(&slot) {
+                Some(city) if pinned && !city.pinned => {
+                    city.pinned = true;
+                    serde_json::to_vec(city).map_err(WeatherError::Stored)?
+                }
+                _ => return Ok(()),
+            }
+        };
+        self.store(slot, body).await
+    }
+
+    async fn forget(&self, slot: u32) -> Result<Option<City>, WeatherError> {
+        let removed = self.book().await?.remove(slot);
+        if let Some(city) = &removed {
+            for about in crate::reading::ABOUT {
+                self.parts
+                    .samples
+                    .forget(&city.place.labels(about.name, self.parts.kind.word()));
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Polls a city no longer.
+    pub(crate) async fn remove(&self, slot: u32) -> Result<(), WeatherError> {
+        // Durable first: what is removed does not come back with the next start.
+        self.store(slot, Vec::new()).await?;
+        self.forget(slot).await.map(drop)
+    }
+}
+
+const PREFIX: &str = "weather/city/";
+
+fn key(slot: u32) -> String {
+    format!("{PREFIX}{slot}")
+}

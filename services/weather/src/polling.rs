@@ -1,0 +1,74 @@
+//! Asks for one city after the other, and forgets cities that nobody watches any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use sla_runtime::Shutdown;
+use sla_runtime::status::chain;
+
+use crate::desk::Desk;
+use crate::options::MAX_AT_ONCE;
+use crate::rounds::Next;
+use crate::subscribing::Subscriptions;
+
+/// How long until the second attempt to read the cities; each further pause is twice as long …
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// … up to this.
+const RETRY_EVERY: Duration = Duration::from_secs(5);
+/// Longest sleep: a clock that jumps is seen after it.
+const MAX_SLEEP_MS: i64 = 60_000;
+/// How often cities without subscriptions are looked for, milliseconds.
+const SWEEP_EVERY_MS: i64 = 3_600_000;
+
+/// Runs until shutdown.
+pub(crate) async fn run(desk: Arc<Desk>, subscriptions: Subscriptions, shutdown: Shutdown) {
+    let token = shutdown.token().clone();
+    tokio::select! {
+        () = token.cancelled() => {}
+        () = work(&desk, &subscriptions) => {}
+    }
+}
+
+async fn work(desk: &Desk, subscriptions: &Subscriptions) {
+    let mut pause = FIRST_RETRY;
+    while let Err(error) = desk.book().await.map(drop) {
+        // The roles of one process are wired within milliseconds: the first refusals are no news.
+        if pause >= RETRY_EVERY {
+            tracing::warn!(error = chain(&error), "the cities cannot be read yet");
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RETRY_EVERY);
+    }
+    let mut under_way = FuturesUnordered::new();
+    let mut sweep_ms = desk.now_ms() + SWEEP_EVERY_MS;
+    loop {
+        let now_ms = desk.now_ms();
+        if now_ms >= sweep_ms {
+            sweep_ms = now_ms + SWEEP_EVERY_MS;
+            if let Err(error) = subscriptions.sweep().await {
+                tracing::warn!(
+                    error = chain(&error),
+                    "cities without subscriptions could not be looked for"
+                );
+            }
+        }
+        let wait_ms = if under_way.len() >= MAX_AT_ONCE {
+            MAX_SLEEP_MS
+        } else {
+            match desk.next() {
+                Next::Poll(slot) => {
+                    under_way.push(desk.poll(slot));
+                    continue;
+                }
+                Next::Wait(until_ms) => (until_ms - now_ms).clamp(1, MAX_SLEEP_MS),
+            }
+        };
+        tokio::select! {
+            Some(()) = under_way.next() => {}
+            () = desk.changed.notified() => {}
+            () = tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())) => {}
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The role and its parts.
+
+use std::sync::Arc;
+
+use sla_proto::weather::v1::weather_service_server::WeatherServiceServer;
+use sla_runtime::status::chain;
+use sla_runtime::{Parts, Role};
+use sla_source::KeptSamples;
+use tonic::service::Routes;
+
+use crate::desk::{Desk, DeskParts};
+use crate::grpc::WeatherGrpc;
+use crate::options::WeatherOptions;
+use crate::pace::Pace;
+use crate::subscribing::Subscriptions;
+use crate::{metrics, polling, provider};
+
+/// Requests are small.
+const MAX_MESSAGE_BYTES: usize = 64 << 10;
+
+/// Why the role could not start.
+#[derive(Debug, thiserror::Error)]
+#[error("the role weather cannot start: {0}")]
+pub struct StartError(String);
+
+/// The running role. Cheap to clone.
+#[derive(Clone)]
+pub struct WeatherService {
+    grpc: WeatherGrpc,
+}
+
+impl WeatherService {
+    /// Starts to poll the cities that are stored; what they say goes to `samples`, which a role etl of this process reads as the
+    /// source [`crate::SOURCE`].
+    ///
+    /// # Errors
+    /// For an address that is none.
+    pub fn start(options: &WeatherOptions, samples: Arc<KeptSamples>, parts: &Parts) -> Result<Self, StartError> {
+        let quota = options.quota();
+        let gap = options.gap.unwrap_or_else(|| options.provider.gap());
+        let pace = Arc::new(Pace::new(quota, gap));
+        let provider = provider::provider(options, &pace, &parts.clock);
+        let provider = provider.map_err(|error| StartError(chain(&error)))?;
+        let desk = Arc::new(Desk::new(DeskParts {
+            kind: options.provider,
+            quota,
+            provider,
+            pace,
+            samples,
+            peer: parts.peer.clone(),
+            clock: parts.clock.clone(),
+        }));
+        metrics::register(&parts.metrics, &desk);
+        let subscriptions = Subscriptions::new(desk.clone());
+        let polling = polling::run(desk.clone(), subscriptions.clone(), parts.shutdown.clone());
+        parts.shutdown.spawn("weather", polling);
+        Ok(Self {
+            grpc: WeatherGrpc { desk, subscriptions },
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl Role for WeatherService {
+    fn name(&self) -> &'static str {
+        "weather"
+    }
+
+    fn routes(&self, routes: Routes) -> Routes {
+        routes.add_service(WeatherServiceServer::new(self.grpc.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
+    }
+}
