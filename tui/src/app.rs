@@ -139,7 +139,9 @@ impl App {
         };
         let mut cx = Context::new(start.caps, start.size, zone, start.log, start.target, now);
         cx.choose_window_ms(remembered.window_ms);
-        let tab = Tab::ALL.get(remembered.tab).map_or(Tab::Now, |tab| tab.0);
+        // Which roles run is not known yet.
+        let always = Tab::ALL.get(remembered.tab).filter(|tab| tab.0.role().is_none());
+        let tab = always.map_or(Tab::Now, |tab| tab.0);
         let mut app = Self {
             cx,
             tab,

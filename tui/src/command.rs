@@ -117,6 +117,8 @@ pub(crate) enum Cmd {
     PauseSchedule,
     DeadLetters,
     ReplayLetter,
+    Subscribe,
+    Unsubscribe,
     Login,
     Logout,
     WhoAmI,
@@ -151,6 +153,7 @@ pub(crate) enum Scope {
     Past,
     Future,
     Runs,
+    Weather,
     /// A form or a line that is being typed.
     Form,
     /// A question.
@@ -173,6 +176,7 @@ impl Scope {
             Self::Past => "past",
             Self::Future => "future",
             Self::Runs => "runs",
+            Self::Weather => "weather",
             Self::Form => "form",
             Self::Confirm => "confirm",
             Self::Pick => "choosing",

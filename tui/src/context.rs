@@ -326,6 +326,12 @@ impl Context {
         }
     }
 
+    /// Whether a tab is there: one of a role that does not run is not.
+    pub(crate) fn has_tab(&self, tab: Tab) -> bool {
+        let roles = self.server.get().map_or(&[][..], |server| &server.roles);
+        tab.role().is_none_or(|wanted| roles.iter().any(|role| role == wanted))
+    }
+
     /// The server has introduced itself.
     pub(crate) fn server_known(&mut self) {
         let Some(server) = self.server.get() else { return };

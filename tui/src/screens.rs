@@ -14,6 +14,7 @@ mod sets;
 mod table_file;
 mod trust;
 mod usual;
+mod weather;
 
 pub(crate) use screen::Screen;
 
@@ -29,5 +30,6 @@ pub(crate) fn all(remembered: &Remembered, editor: bool) -> [Box<dyn Screen>; Ta
         Box::new(past::PastScreen::new(remembered)),
         Box::new(future::FutureScreen::new(remembered)),
         Box::new(runs::RunsScreen::default()),
+        Box::new(weather::WeatherScreen::new(remembered)),
     ]
 }

@@ -1,7 +1,7 @@
 //! What a command lacks.
 
 use super::App;
-use crate::command::{Command, Need};
+use crate::command::{Command, Need, Tab};
 
 impl App {
     /// The first thing that is not there, in words; `None` when the command can be done.
@@ -14,6 +14,7 @@ impl App {
         match need {
             Need::Write => !self.read_only,
             Need::Connection => self.is_connected(),
+            Need::Cities => self.cx.has_tab(Tab::Weather),
             Need::Back => self.trail.leads_back(),
             Need::Forward => self.trail.leads_forward(),
             need => self.screens.iter().any(|screen| screen.has(need)),

@@ -353,8 +353,8 @@ impl App {
                 self.cx.call(Slot::EvaluateNow, EvaluateNowRequest {});
             }
             Cmd::Go(tab) => self.go(tab),
-            Cmd::NextTab => self.go(self.tab.step(1)),
-            Cmd::PreviousTab => self.go(self.tab.step(-1)),
+            Cmd::NextTab => self.turn_tab(1),
+            Cmd::PreviousTab => self.turn_tab(-1),
             Cmd::Window | Cmd::WindowBack => self.window(cmd, argument),
             Cmd::Find => self.find(),
             Cmd::SetList => self.list_sets(argument),
@@ -508,6 +508,12 @@ impl App {
         if !screen.back(cx) && !screen.filter_text().is_empty() {
             screen.set_filter(cx, "");
         }
+    }
+
+    /// The next tab that is there.
+    fn turn_tab(&mut self, by: isize) {
+        let next = self.tab.step(by, |tab| self.cx.has_tab(tab));
+        self.go(next);
     }
 
     pub(super) fn go(&mut self, tab: Tab) {

@@ -4,7 +4,7 @@ use super::{App, headline, overlay_view};
 use crate::command::{COMMANDS, Cmd, Scope, Tab};
 use crate::context::toast::Level;
 use crate::context::wire::{self, Mark, State};
-use crate::context::{Connection, HEADER_ROWS, STALE_MS};
+use crate::context::{Connection, Context, HEADER_ROWS, STALE_MS};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 
@@ -139,10 +139,14 @@ fn status_time(app: &App) -> String {
     }
 }
 
-fn tab_texts(width: u16) -> impl Iterator<Item = (Tab, u16, String)> {
+fn tab_texts(cx: &Context, width: u16) -> impl Iterator<Item = (Tab, u16, String)> {
     let short = width < 60;
     let mut x = 1;
-    Tab::ALL.into_iter().enumerate().map(move |(at, (tab, whole))| {
+    let there = Tab::ALL
+        .into_iter()
+        .enumerate()
+        .filter(move |(_, (tab, _))| cx.has_tab(*tab));
+    there.map(move |(at, (tab, whole))| {
         let title = if short {
             whole.split(' ').next_back().unwrap_or("")
         } else {
@@ -161,14 +165,14 @@ fn tab_texts(width: u16) -> impl Iterator<Item = (Tab, u16, String)> {
 }
 
 /// The tab at a column of the tab row.
-pub(crate) fn tab_at(x: u16, width: u16) -> Option<Tab> {
-    tab_texts(width)
+pub(crate) fn tab_at(cx: &Context, x: u16) -> Option<Tab> {
+    tab_texts(cx, cx.size.0)
         .find(|(_, start, text)| (*start..*start + text.chars().count() as u16).contains(&x))
         .map(|t| t.0)
 }
 
 fn draw_tabs(app: &App, line: &mut Canvas<'_>) {
-    for (tab, x, text) in tab_texts(line.width()) {
+    for (tab, x, text) in tab_texts(&app.cx, line.width()) {
         let role = if tab == app.tab { Role::TabActive } else { Role::Tab };
         line.text(x, 0, &text, role);
     }

@@ -91,7 +91,8 @@ impl App {
     }
 
     fn show_view(&mut self, view: &View) {
-        let tab = Tab::ALL.get(view.tab).map_or(Tab::Now, |tab| tab.0);
+        let there = Tab::ALL.get(view.tab).filter(|tab| self.cx.has_tab(tab.0));
+        let tab = there.map_or(Tab::Now, |tab| tab.0);
         self.cx.choose_window_ms(view.window_ms);
         self.go(tab);
         let (screen, cx) = self.here();

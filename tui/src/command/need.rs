@@ -32,6 +32,10 @@ pub(crate) enum Need {
     GoingRun,
     /// A chosen run of which series failed.
     FailedRun,
+    /// The role weather.
+    Cities,
+    /// One subscription to the chosen city.
+    Subscription,
 }
 
 impl Need {
@@ -53,6 +57,8 @@ impl Need {
             Self::Forward => "this is the newest place",
             Self::GoingRun => "the chosen run has ended",
             Self::FailedRun => "no series of the chosen run failed",
+            Self::Cities => "this instance does not watch the weather: see [weather] in its configuration",
+            Self::Subscription => "choose a city to which you have one subscription; the tab SLA sets lists all",
         }
     }
 }

@@ -52,10 +52,10 @@ impl Command {
 }
 
 use Need::{
-    Back, Changes, Connection, Editor, FailedRun, Forward, GoingRun, Instance, Objective, Redo, Series, Set, Undo,
-    Unfolding, Write,
+    Back, Changes, Cities, Connection, Editor, FailedRun, Forward, GoingRun, Instance, Objective, Redo, Series, Set,
+    Subscription, Undo, Unfolding, Write,
 };
-use Scope::{Confirm, Detail, Form, Global, List, Metrics, Now, Past, Pick, Runs, Sets, Timeline};
+use Scope::{Confirm, Detail, Form, Global, List, Metrics, Now, Past, Pick, Runs, Sets, Timeline, Weather};
 
 /// Everything the console can do.
 // One line an entry: a table is read across.
@@ -82,6 +82,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::Go(Tab::Past), "past", Global, &["3"], "Past", "Goes to the past violations."),
     entry(Cmd::Go(Tab::Future), "future", Global, &["4"], "Future", "Goes to the future violations."),
     entry(Cmd::Go(Tab::Runs), "runs", Global, &["5"], "Runs", "Goes to the ETL runs."),
+    entry(Cmd::Go(Tab::Weather), "weather", Global, &["6"], "Weather", "Goes to the weather of cities, where the instance watches it.").needs(&[Cities]),
     entry(Cmd::NextTab, "next-tab", Global, &["tab"], "next tab", "Goes to the next tab."),
     entry(Cmd::PreviousTab, "previous-tab", Global, &["backtab"], "previous tab", "Goes to the tab before."),
     entry(Cmd::Window, "window", Global, &["w"], "window", "Takes the next window length, or the one given: `:window 6h`.").argument("LENGTH").footer(40),
@@ -174,6 +175,9 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::PauseSchedule, "pause-schedule", Runs, &["p"], "pause timer", "Stops or starts the runs that start by themselves.").needs(&[Write, Connection]).footer(18),
     entry(Cmd::DeadLetters, "dead-letters", Runs, &["D"], "dead letters", "Lists the records that could not be decoded; Enter tries one again.").needs(&[Connection]).footer(19),
     entry(Cmd::ReplayLetter, "replay-letter", Runs, &[], "try again", "Tries to apply a dead letter again, by its hash.").argument("HASH").needs(&[Write, Connection]),
+    // Weather.
+    entry(Cmd::Subscribe, "subscribe", Weather, &["n"], "subscribe", "Subscribes to the weather of a city: opens a form, with the city given.").argument("CITY").needs(&[Write, Connection]).footer(12),
+    entry(Cmd::Unsubscribe, "unsubscribe", Weather, &["X"], "delete", "Deletes your subscription to the chosen city; its past violations are kept.").needs(&[Write, Connection, Subscription]).dangerous().footer(14),
     // People.
     entry(Cmd::Login, "login", Global, &[], "log in", "Asks for name and password, and opens a session; the token is kept for the next console.").argument("NAME"),
     entry(Cmd::Logout, "logout", Global, &["z,e"], "log out", "Ends the session and forgets its token.").needs(&[Connection]),

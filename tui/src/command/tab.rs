@@ -9,17 +9,19 @@ pub(crate) enum Tab {
     Past,
     Future,
     Runs,
+    Weather,
 }
 
 impl Tab {
     /// A further tab is a line here, one in `screens::all` and one in the registry of commands.
-    pub(crate) const ALL: [(Self, &'static str); 6] = [
+    pub(crate) const ALL: [(Self, &'static str); 7] = [
         (Self::Now, "Now"),
         (Self::Metrics, "Metrics"),
         (Self::Sets, "SLA sets"),
         (Self::Past, "Past"),
         (Self::Future, "Future"),
         (Self::Runs, "Runs"),
+        (Self::Weather, "Weather"),
     ];
 
     pub(crate) fn title(self) -> &'static str {
@@ -31,8 +33,18 @@ impl Tab {
         self as usize
     }
 
-    /// The tab `by` places to the right, round the end.
-    pub(crate) fn step(self, by: isize) -> Self {
-        Self::ALL[(self.at() as isize + by).rem_euclid(Self::ALL.len() as isize) as usize].0
+    /// The role without which it is not there; `None` for one that always is.
+    pub(crate) fn role(self) -> Option<&'static str> {
+        (self == Self::Weather).then_some("weather")
+    }
+
+    /// The tab `by` places to the right among those that are `there`, round the end.
+    pub(crate) fn step(self, by: isize, there: impl Fn(Self) -> bool) -> Self {
+        let next = |at: Self| Self::ALL[(at.at() as isize + by).rem_euclid(Self::ALL.len() as isize) as usize].0;
+        let mut tab = next(self);
+        while !there(tab) && tab != self {
+            tab = next(tab);
+        }
+        tab
     }
 }

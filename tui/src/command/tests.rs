@@ -56,6 +56,7 @@ fn a_key_taken_by_an_inner_scope_leaves_the_outer_command_another_key() {
         Scope::Sets,
         Scope::Past,
         Scope::Runs,
+        Scope::Weather,
         Scope::Detail,
     ] {
         let taken: BTreeSet<_> = COMMANDS

@@ -8,6 +8,7 @@ use sla_proto::server::v1 as server;
 use sla_proto::set::v1 as set;
 use sla_proto::storage::v1 as storage;
 use sla_proto::violation::v1 as violation;
+use sla_proto::weather::v1 as weather;
 
 /// Numbers the requests of one console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,6 +55,9 @@ pub(crate) enum Slot {
     Schedule,
     RunFailures,
     DeadLetters,
+    Cities,
+    Subscriptions,
+    Subscribe,
     RetrySource,
     Processes,
     Login,
@@ -115,6 +119,11 @@ macro_rules! calls {
             UpdateSchedule schedule update_schedule: etl::UpdateScheduleRequest => etl::UpdateScheduleResponse,
             RunFailures results list_run_results: storage::ListRunResultsRequest => storage::ListRunResultsResponse,
             DeadLetters results list_dead_letters: storage::ListDeadLettersRequest => storage::ListDeadLettersResponse,
+            Cities weather list_cities: weather::ListCitiesRequest => weather::ListCitiesResponse,
+            Subscriptions weather list_subscriptions:
+                weather::ListSubscriptionsRequest => weather::ListSubscriptionsResponse,
+            Subscribe weather subscribe: weather::SubscribeRequest => weather::SubscribeResponse,
+            Unsubscribe weather unsubscribe: weather::UnsubscribeRequest => weather::UnsubscribeResponse,
             ReplayLetter results replay_dead_letter:
                 storage::ReplayDeadLetterRequest => storage::ReplayDeadLetterResponse,
         }

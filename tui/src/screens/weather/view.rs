@@ -1,0 +1,185 @@
+//! Drawing the weather screen.
+
+use super::WeatherScreen;
+use super::rows::{CityRow, SORTS, limits_text};
+use crate::context::{Context, wire};
+use crate::format::duration;
+use crate::screens::phase::{draw_phase, stale_words};
+use crate::theme::Role;
+use crate::widget::apart::Shortened;
+use crate::widget::canvas::{Align, Canvas};
+use crate::widget::spark::{self, SparkCell};
+use crate::widget::table::{self, Column};
+use crate::widget::wrap::wrap;
+
+impl WeatherScreen {
+    /// Where the columns lie in a table of this width.
+    pub(super) fn placed(&self, columns: &[Column], width: u16) -> table::Placed {
+        let widest = |text: fn(&CityRow) -> usize| self.items().iter().map(text).max().unwrap_or(0) as u16;
+        let contents = [
+            ("CITY", widest(|row| row.name.width())),
+            ("LIMITS", widest(|row| row.limits.chars().count())),
+        ];
+        table::place_measured(columns, width, &contents)
+    }
+
+    pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        let columns = self.columns.shown();
+        let placed = self.placed(&columns, width);
+        let sort = SORTS.get(self.list.sort).map(|title| (*title, self.list.down));
+        table::draw_header(&mut canvas.rows(0, 1), &columns, &placed, sort);
+        let words = Self::words_rows(cx);
+        let room = height.saturating_sub(1 + words);
+        let mut body = canvas.rows(1, room);
+        if draw_phase(cx, &self.rows, &mut body, "the weather") {
+            if self.list.shown().is_empty() {
+                let text = if self.items().is_empty() {
+                    "no city is polled yet: n subscribes to one"
+                } else {
+                    "no row passes the filter (Esc clears it)"
+                };
+                body.text(3, 0, text, Role::Dim);
+            }
+            let visible = || self.list.visible(usize::from(room)).map(|(at, _)| &self.items()[at]);
+            let short: Vec<Shortened> = placed
+                .iter()
+                .map(|&(column, _, w)| match columns[column].title {
+                    "CITY" => Shortened::new(visible().map(|row| row.name.as_str()), w),
+                    "LIMITS" => Shortened::new(visible().map(|row| row.limits.as_str()), w),
+                    _ => Shortened::default(),
+                })
+                .collect();
+            for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
+                let row = &self.items()[at];
+                table::draw_gutter(&mut body, y as u16, current, false);
+                for (&(column, x, w), short) in placed.iter().zip(&short) {
+                    draw_cell(cx, &mut body, row, (&columns[column], short), (x, y as u16, w));
+                }
+            }
+            self.draw_words(cx, &mut canvas.rows(height.saturating_sub(words), words));
+        }
+        if let Some(form) = &self.form {
+            form.draw(canvas);
+        }
+    }
+
+    fn draw_words(&self, cx: &Context, canvas: &mut Canvas<'_>) {
+        let (width, height) = (canvas.width(), canvas.height());
+        if let Some(stale) = stale_words(cx, &self.rows) {
+            canvas.field(1, 0, width.saturating_sub(2), &stale, Align::Left, Role::Error);
+            return;
+        }
+        if height > 1 {
+            canvas.run(0, 0, width, '─', Role::Border);
+        }
+        let first = u16::from(height > 1);
+        let lines = self.words(cx);
+        let wrapped = lines
+            .iter()
+            .flat_map(|line| wrap(line, usize::from(width.saturating_sub(2))));
+        for (y, line) in wrapped.take(usize::from(height - first)).enumerate() {
+            let role = if y == 0 { Role::Strong } else { Role::Text };
+            canvas.text(1, first + y as u16, &line, role);
+        }
+    }
+
+    /// What is said about the chosen city, and about the provider.
+    pub(super) fn words(&self, cx: &Context) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(row) = self.current() {
+            lines.push(now_words(cx, row));
+            for one in &row.subscriptions {
+                let limits = one.limits.unwrap_or_default();
+                let whose = if one.owner.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", one.owner)
+                };
+                let expected = row.first_outside(&limits).and_then(|hour| wire::ms(hour.at.as_ref()));
+                let expected = expected.map_or_else(
+                    || "the provider expects nothing outside".to_owned(),
+                    |at_ms| format!("the provider expects it outside by {}", cx.zone.minute(at_ms)),
+                );
+                let paused = if one.active { "" } else { "paused: " };
+                lines.push(format!("{paused}{}{whose}: {expected}", limits_text(&limits)));
+            }
+        }
+        if let Some(provider) = &self.provider {
+            let round = wire::span_ms(provider.round.as_ref()).map_or_else(String::new, duration);
+            let mut line = format!(
+                "{}; each city once in {round}; {} of {} requests today",
+                provider.attribution, provider.calls_today, provider.daily_quota
+            );
+            if !provider.pause.is_empty() {
+                let until = wire::ms(provider.paused_until.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
+                line = format!("nothing is asked until {until}: {}", provider.pause);
+            }
+            lines.push(sla_domain::SafeText::new(&line).into_string());
+        }
+        lines
+    }
+}
+
+fn now_words(cx: &Context, row: &CityRow) -> String {
+    let Some(now) = &row.state.now else {
+        let why = if row.state.problem.is_empty() {
+            "not asked yet"
+        } else {
+            &row.state.problem
+        };
+        return format!("{}: nothing is known now: {why}", row.name);
+    };
+    let at = wire::ms(now.polled.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
+    let span = wire::span_ms(now.interval.as_ref()).map_or_else(String::new, duration);
+    let of = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1}"));
+    let problem = if row.state.problem.is_empty() {
+        String::new()
+    } else {
+        format!("; the newest poll failed: {}", row.state.problem)
+    };
+    format!(
+        "{} at {at}: {} °C, rain {} mm and snow {} mm (as water) in {span}{problem}",
+        row.name,
+        of(now.temperature_celsius),
+        of(now.rain_mm),
+        of(now.snow_water_mm)
+    )
+}
+
+fn draw_cell(
+    cx: &Context,
+    body: &mut Canvas<'_>,
+    row: &CityRow,
+    (column, short): (&Column, &Shortened),
+    (x, y, w): (u16, u16, u16),
+) {
+    let now = row.now();
+    let of = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1}"));
+    let outside = if row.is_outside() { Role::Violated } else { Role::Text };
+    let (text, role) = match column.title {
+        "CITY" => (short.form(row.name.as_str()).to_owned(), Role::Text),
+        "°C" => (of(now.temperature_celsius), outside),
+        "RAIN" => (of(now.rain_mm), outside),
+        "SNOW" => (of(now.snow_water_mm), outside),
+        "WIND" => (of(now.wind_speed_ms), Role::Dim),
+        "LIMITS" => (short.form(&row.limits).to_owned(), Role::Dim),
+        "FORECAST °C" => {
+            let hours = row.state.forecast.iter();
+            let cells: Vec<SparkCell> = hours
+                .map(|hour| SparkCell::new(hour.temperature_celsius.map(|value| (value, value))))
+                .collect();
+            spark::draw(body, x, y, w, &cells, (None, None));
+            return;
+        }
+        _ => match (&row.state.now, row.state.problem.is_empty()) {
+            (_, false) => ("failing".to_owned(), Role::Error),
+            (Some(now), true) => {
+                let at = wire::ms(now.polled.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
+                (at, Role::Dim)
+            }
+            (None, true) => ("–".to_owned(), Role::Dim),
+        },
+    };
+    table::draw_cell(body, y, (x, w), &text, column, role);
+}
