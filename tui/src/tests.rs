@@ -24,5 +24,6 @@ mod pty;
 #[cfg(test)]
 mod questions;
 pub(crate) mod script;
+mod town;
 #[cfg(test)]
 pub(crate) mod wire;

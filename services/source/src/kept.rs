@@ -220,8 +220,9 @@ mod tests {
             kept.put(&labels("a"), NOW + at * 900_000, 0.0);
         }
         clock.advance(200 * 900_000);
-        let read = kept.read(&ReadRequest::selector("level", 0, i64::MAX), &Call::default());
-        assert_eq!(read.await.unwrap().samples, (KEEP_MS / 900_000) as u64);
+        let (wanted, call) = (ReadRequest::selector("level", 0, i64::MAX), Call::default());
+        let read = kept.read(&wanted, &call).await.unwrap();
+        assert_eq!(read.samples, (KEEP_MS / 900_000) as u64);
     }
 
     #[tokio::test]

@@ -40,6 +40,8 @@ pub(crate) struct Script {
     pub(crate) silent: bool,
     /// A forecast that is not proven says that targets will be down.
     pub(crate) unproven: bool,
+    /// The role weather runs.
+    pub(crate) town: bool,
     /// Outside text in failures, dead letters and what is told of the source.
     pub(crate) hostile: String,
     /// Hashes of the dead letters.
@@ -114,6 +116,7 @@ impl Default for Script {
             flapping: false,
             stored: false,
             unproven: false,
+            town: false,
             silent: false,
             hostile: String::new(),
             letters: vec![vec![0xaa], vec![0xbb]],
@@ -352,6 +355,7 @@ impl Script {
                 version: "0.1.0".into(),
                 windows: sla_domain::Window::DEFAULT_LENGTHS_MS.map(time::duration).to_vec(),
                 source: Some(self.source()),
+                roles: self.town.then(|| "weather".to_owned()).into_iter().collect(),
                 horizon: Some(time::duration(10 * MIN)),
                 ..GetServerInfoResponse::default()
             }
@@ -584,6 +588,9 @@ impl Script {
             | Request::Marks(_)
             | Request::Acknowledge(_)
             | Request::Snooze(_) => return super::accounts::answer(request),
+            Request::Cities(_) | Request::Subscriptions(_) | Request::Subscribe(_) | Request::Unsubscribe(_) => {
+                return super::town::answer(request);
+            }
             Request::RetrySource(_) => etl::RetrySourceResponse {
                 status: Some(self.source()),
             }

@@ -20,6 +20,9 @@ async fn with(fault: fn() -> Reply) -> Stub {
     .await
 }
 
+/// What the provider answers, and with which code and words that is told.
+type Fault = (fn() -> Reply, Code, &'static str);
+
 fn catania() -> AddCityRequest {
     AddCityRequest {
         city: "Catania".to_owned(),
@@ -28,7 +31,7 @@ fn catania() -> AddCityRequest {
 
 #[tokio::test]
 async fn each_fault_is_told_in_its_words_and_adds_nothing() {
-    let cases: [(fn() -> Reply, Code, &str); 9] = [
+    let cases: [Fault; 9] = [
         (
             || Reply::json(r#"{"error":true,"reason":"bad key"}"#).status(401),
             Code::FailedPrecondition,

@@ -64,19 +64,19 @@ pub(crate) fn options(stub: &Stub) -> WeatherOptions {
     }
 }
 
-fn limits(t_min: Option<f64>, t_max: Option<f64>, rain: bool, snow: bool) -> Option<Limits> {
-    Some(Limits {
+fn limits(t_min: Option<f64>, t_max: Option<f64>, rain: bool, snow: bool) -> Limits {
+    Limits {
         t_min,
         t_max,
         rain,
         snow,
-    })
+    }
 }
 
-fn subscribe(city: &str, limits: Option<Limits>, shared: bool) -> SubscribeRequest {
+fn subscribe(city: &str, limits: impl Into<Option<Limits>>, shared: bool) -> SubscribeRequest {
     SubscribeRequest {
         city: city.to_owned(),
-        limits,
+        limits: limits.into(),
         shared,
     }
 }
@@ -269,7 +269,7 @@ async fn private_subscriptions_are_their_owners() {
         Code::Ok
     );
     let changed = UpdateSubscriptionRequest {
-        limits: limits(Some(5.0), None, false, false),
+        limits: Some(limits(Some(5.0), None, false, false)),
         active: Some(true),
         shared: Some(true),
         ..pause(&hidden, 2)
@@ -283,7 +283,7 @@ async fn private_subscriptions_are_their_owners() {
         .subscription
         .unwrap();
     assert!(changed.active && !changed.private && changed.owner == "ada");
-    assert_eq!(changed.limits, limits(Some(5.0), None, false, false));
+    assert_eq!(changed.limits, Some(limits(Some(5.0), None, false, false)));
     // Who has none to a city lets it go; who has keeps it.
     let remove = |city: &str| RemoveCityRequest { city: city.to_owned() };
     let in_use = admin.weather().remove_city(remove("Catania")).await.unwrap_err();
