@@ -8,7 +8,9 @@ mod claim;
 pub mod contract;
 mod deadline;
 mod late;
+mod owners;
 mod routed;
+mod several;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -25,6 +27,7 @@ pub use channel::{BoxError, PeerChannel, PeerService};
 pub use claim::Claims;
 pub use deadline::{DeadlineClass, deadline_class};
 pub use late::LateRoutes;
+pub use owners::Dial;
 pub use routed::role_of;
 pub use trust::{Trust, tls_fault};
 
@@ -161,6 +164,20 @@ impl Peer {
     pub fn routed(self, elsewhere: BTreeMap<String, Self>) -> Self {
         let channels = elsewhere.into_iter().map(|(role, peer)| (role, peer.channel));
         Self::local(routed::Routed::new(channels.collect(), self.channel))
+    }
+
+    /// One role in several processes: each call goes to one that can take it.
+    pub fn any_of(peers: Vec<Self>) -> Self {
+        Self::local(several::Several::of(
+            peers.into_iter().map(Self::into_channel).collect(),
+        ))
+    }
+
+    /// The workers of the role etl: reads of samples go to their owner, whom `placements` names and `dial` reaches; all other
+    /// calls, and those whose owner does not answer, to any of them.
+    #[must_use]
+    pub fn owned(self, placements: Self, dial: Dial) -> Self {
+        Self::local(owners::Owned::new(self.channel, placements.channel, dial))
     }
 
     /// The same peer, saying this about its caller. Claims that a call carries already stay.

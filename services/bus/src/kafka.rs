@@ -8,15 +8,15 @@ mod desk;
 pub mod fault;
 pub mod feed;
 pub mod options;
-pub mod partition;
 mod poller;
 pub mod stream;
+pub mod tasks;
 pub mod topic;
 mod watchdog;
 
 pub use fault::KafkaFault;
 pub use feed::{KafkaFeed, KafkaResults};
 pub use options::{DEFAULT_PARTITIONS, KafkaOptions, Security};
-pub use partition::partition_of;
 pub use stream::KafkaStream;
+pub use tasks::KafkaTasks;
 pub use topic::check;

@@ -14,8 +14,10 @@ pub mod kafka;
 #[cfg(feature = "test-support")]
 pub mod memory;
 pub mod stream;
+pub mod tasks;
 
 pub use direct::{DirectStream, PeerSink, ResultSink};
 pub use error::{FeedError, StreamError};
 pub use feed::{Batch, FeedEvent, RawRecord, ResultFeed, ResultTopic};
 pub use stream::{Receipt, ResultStream, record_key};
+pub use tasks::{PlacedTask, TaskTopic};

@@ -1,14 +1,24 @@
 //! How full the role is, looked up when somebody asks for its metrics.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use sla_runtime::metrics::{Labels, Metrics, single};
 use sla_source::CacheFill;
 
 use crate::journal::Journal;
+use crate::placement::Placement;
 use crate::runs::Runs;
 use crate::sources::{SourceUnit, Sources};
 
 /// Tells what the parts of the role hold.
-pub(crate) fn register(metrics: &Metrics, sources: &Sources, runs: &Runs, journal: &Journal) {
+pub(crate) fn register(
+    metrics: &Metrics,
+    sources: &Sources,
+    runs: &Runs,
+    journal: &Journal,
+    (placement, tasks): (&Placement, &Arc<AtomicUsize>),
+) {
     let of_each = |value: fn(&SourceUnit) -> Option<f64>| {
         let sources = sources.clone();
         move || -> Vec<(Labels, f64)> {
@@ -48,6 +58,18 @@ pub(crate) fn register(metrics: &Metrics, sources: &Sources, runs: &Runs, journa
     metrics.gauge("sla_etl_runs_open", "Runs that wait or go on", move || {
         single(open.open() as f64)
     });
+    let tasks = tasks.clone();
+    metrics.gauge(
+        "sla_etl_tasks_open",
+        "Tasks of runs that wait here or are under way",
+        move || single(tasks.load(Ordering::Relaxed) as f64),
+    );
+    let owned = placement.clone();
+    metrics.gauge(
+        "sla_etl_partitions_owned",
+        "Partitions whose series are this worker's",
+        move || single(owned.len() as f64),
+    );
     let lines = journal.clone();
     metrics.counter(
         "sla_etl_log_lines_lost",

@@ -13,6 +13,7 @@ pub mod health;
 pub mod journal;
 pub mod metrics;
 pub mod options;
+pub mod placement;
 pub mod query;
 pub mod runs;
 pub mod samples;
@@ -21,6 +22,7 @@ pub mod service;
 pub mod source_clock;
 pub mod sources;
 pub mod steps;
+mod worker;
 
 pub use error::EtlError;
 pub use metrics::EtlMetrics;

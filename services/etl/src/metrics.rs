@@ -29,5 +29,7 @@ sla_runtime::role_metrics! {
         runs_started: Counter,
         /// Runs ended, in whatever state
         runs_ended: Counter,
+        /// Tasks of runs done, where runs are dealt out
+        tasks_done: Counter,
     }
 }

@@ -68,6 +68,8 @@ pub struct EtlOptions {
     pub results_every_ms: i64,
     /// Metadata unless stored otherwise, milliseconds.
     pub metadata_every_ms: i64,
+    /// Where other processes reach this one, `http://host:port`: reads of what it owns come there. Empty = nowhere.
+    pub address: String,
     /// Whether runs start by themselves at all (off for one-shot commands).
     pub scheduled: bool,
     /// Where the daily log files go; `None` keeps lines in memory only.
@@ -91,6 +93,7 @@ impl Default for EtlOptions {
             read_timeout: Duration::from_secs(13),
             results_every_ms: 300_000,
             metadata_every_ms: 86_400_000,
+            address: String::new(),
             scheduled: true,
             log_directory: None,
             log_file_bytes: 8 << 20,

@@ -1,8 +1,10 @@
-//! ETL runs: started, queued, executed one at a time, watched, cancelled, remembered.
+//! ETL runs: started, executed here one at a time or dealt out to all workers, watched, cancelled, remembered.
 
+pub mod dealing;
 pub mod durations;
 mod execution;
 mod extraction;
+mod keeper;
 pub mod live;
 mod pace;
 pub mod progress;
@@ -14,7 +16,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sla_bus::ResultStream;
+use sla_bus::{ResultStream, TaskTopic};
 use sla_domain::request_id::check_request_id;
 use sla_domain::{Clock, SafeText};
 use sla_proto::Peer;
@@ -47,6 +49,8 @@ pub struct RunParts {
     pub peer: Peer,
     /// Where results go.
     pub stream: Arc<dyn ResultStream>,
+    /// How runs are dealt out to all workers; `None` = this process does them.
+    pub tasks: Option<Arc<dyn TaskTopic>>,
     /// Where samples come from.
     pub sources: Sources,
     /// Who does the steps.
@@ -63,9 +67,17 @@ pub struct RunParts {
     pub options: Arc<EtlOptions>,
 }
 
+/// Who does the work of runs.
+enum Work {
+    /// This process, one run at a time.
+    Here(mpsc::Sender<Arc<LiveRun>>),
+    /// All workers that share the topic.
+    Dealt(Arc<dyn TaskTopic>),
+}
+
 struct RunDesk {
     parts: RunParts,
-    queue: mpsc::Sender<Arc<LiveRun>>,
+    work: Work,
     /// Newest last; bounded, but runs that have not ended are never dropped.
     live: Mutex<VecDeque<Arc<LiveRun>>>,
     pace: Pace,
@@ -76,16 +88,22 @@ struct RunDesk {
 pub struct Runs(Arc<RunDesk>);
 
 impl Runs {
-    /// Starts the worker, and marks runs that another life of this process left unfinished.
+    /// Starts who executes them here, and marks runs that another life of this process left unfinished; where runs are dealt
+    /// out others do the one and the other.
     pub fn start(parts: RunParts) -> Self {
         let (queue, waiting) = mpsc::channel(MAX_QUEUED_RUNS);
         let shutdown = parts.shutdown.clone();
+        let work = parts.tasks.clone().map_or(Work::Here(queue), Work::Dealt);
+        let is_dealt = matches!(work, Work::Dealt(_));
         let runs = Self(Arc::new(RunDesk {
             parts,
-            queue,
+            work,
             live: Mutex::default(),
             pace: Pace::default(),
         }));
+        if is_dealt {
+            return runs;
+        }
         let (worker, token) = (runs.clone(), shutdown.token().clone());
         shutdown.spawn("etl runs", async move { worker.work(waiting, token).await });
         let (recovery, token) = (runs.clone(), shutdown.token().clone());
@@ -117,9 +135,19 @@ impl Runs {
         self.live().iter().filter(|run| !run.has_ended()).count()
     }
 
-    /// Whether a run waits or goes on.
-    pub fn is_busy(&self) -> bool {
-        self.open() > 0
+    fn topic(&self) -> Option<&Arc<dyn TaskTopic>> {
+        match &self.0.work {
+            Work::Here(_) => None,
+            Work::Dealt(topic) => Some(topic),
+        }
+    }
+
+    /// Whether a run waits or goes on, here or at others. Who cannot tell is busy.
+    pub async fn is_busy(&self) -> bool {
+        match self.topic() {
+            None => self.open() > 0,
+            Some(_) => self.unfinished().await.map_or(true, |runs| !runs.is_empty()),
+        }
     }
 
     /// Starts a run and answers when it is stored and queued. The same request id gives the same run, and whether it was
@@ -178,14 +206,15 @@ impl Runs {
     }
 
     async fn store_and_queue(&self, request_id: String, progress: RunProgress) -> Result<(Run, bool), EtlError> {
-        let place = self
-            .0
-            .queue
-            .clone()
-            .try_reserve_owned()
-            .map_err(|_| EtlError::QueueFull {
-                waiting: MAX_QUEUED_RUNS,
-            })?;
+        let full = || EtlError::QueueFull {
+            waiting: MAX_QUEUED_RUNS,
+        };
+        let queue = match &self.0.work {
+            Work::Here(queue) => queue,
+            Work::Dealt(_) if self.unfinished().await?.len() >= MAX_QUEUED_RUNS => return Err(full()),
+            Work::Dealt(_) => return self.store_and_deal(request_id, progress).await,
+        };
+        let place = queue.clone().try_reserve_owned().map_err(|_| full())?;
         let run = Arc::new(LiveRun::new(progress));
         // Known before it is stored, so that the recovery of a restart does not take it for a left-over.
         self.remember(run.clone());
@@ -224,6 +253,36 @@ impl Runs {
         Ok((stored, false))
     }
 
+    async fn store_and_deal(&self, request_id: String, progress: RunProgress) -> Result<(Run, bool), EtlError> {
+        let request = CreateRunRequest {
+            request_id,
+            run: Some(progress.to_message()),
+        };
+        let created = match self.0.parts.peer.run_store().create_run(request).await {
+            Ok(created) => created.into_inner(),
+            Err(status) => return Err(EtlError::storage("store the run", status)),
+        };
+        let stored = created.run.unwrap_or_default();
+        if created.existed {
+            return Ok((self.get(&stored.id).await?, true));
+        }
+        self.0.parts.metrics.runs_started.inc();
+        let line = format!("run #{} was started by {}", stored.number, stored.started_by);
+        self.0.parts.journal.write(Level::Info, &stored.id, &line);
+        if let Err(error) = self.send_deal(&stored.id).await {
+            // Nobody would ever do it.
+            let run = LiveRun::new(RunProgress::of(stored));
+            let ending = Ending::Aborted {
+                reason: error.reason(),
+                message: "it could not be dealt out".to_owned(),
+            };
+            run.change(|progress| progress.end(&ending, self.now_ms()).len());
+            self.save(&run).await?;
+            return Err(error);
+        }
+        Ok((stored, false))
+    }
+
     fn remember(&self, run: Arc<LiveRun>) {
         let mut live = self.live();
         live.push_back(run);
@@ -246,7 +305,7 @@ impl Runs {
     /// Ends a run between two series; one that waits ends at once. A run that has ended stays as it is.
     pub async fn cancel(&self, id: &str, by: &str) -> Result<Run, EtlError> {
         let Some(run) = self.find_live(id) else {
-            return self.stored(id).await;
+            return self.cancel_stored(id, by).await;
         };
         if !run.has_ended() {
             run.change(|progress| progress.cancelled_by(by));
@@ -260,6 +319,24 @@ impl Runs {
             }
         }
         Ok(run.to_message())
+    }
+
+    /// Ends a run that no process executes as a whole: its row says so to all who do a part of it.
+    async fn cancel_stored(&self, id: &str, by: &str) -> Result<Run, EtlError> {
+        let stored = self.stored(id).await?;
+        if self.topic().is_none() || progress::has_ended(stored.state()) {
+            return Ok(stored);
+        }
+        let arrived = stored.series_done + stored.series_failed;
+        let run = LiveRun::new(RunProgress::of(stored));
+        run.change(|progress| {
+            progress.cancelled_by(by);
+            progress.end(&Ending::Cancelled, self.now_ms()).len()
+        });
+        self.save(&run).await?;
+        self.note(Level::Info, &run, &format!("cancelled by {}", SafeText::new(by)));
+        self.closing_word(id, arrived, true).await?;
+        self.stored(id).await
     }
 
     /// A run, as it is now.
@@ -283,7 +360,14 @@ impl Runs {
             .get_stored_run(GetStoredRunRequest { id: id.to_owned() })
             .await;
         match answer {
-            Ok(answer) => answer.into_inner().run.ok_or_else(not_found),
+            Ok(answer) => {
+                let answer = answer.into_inner();
+                let mut run = answer.run.ok_or_else(not_found)?;
+                if let Some(arrived) = answer.progress.filter(|_| !progress::has_ended(run.state())) {
+                    progress::count(&mut run, &arrived);
+                }
+                Ok(run)
+            }
             Err(status) if status.code() == tonic::Code::NotFound => Err(not_found()),
             Err(status) => Err(EtlError::storage("look up the run", status)),
         }
@@ -303,6 +387,8 @@ impl Runs {
         for run in &mut page.runs {
             if let Some(live) = self.find_live(&run.id) {
                 *run = live.to_message();
+            } else if !progress::has_ended(run.state()) && self.topic().is_some() {
+                *run = self.stored(&run.id).await?;
             }
         }
         Ok(ListRunsResponse {

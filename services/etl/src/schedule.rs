@@ -13,11 +13,14 @@ use sla_runtime::shutdown::Shutdown;
 
 use crate::error::EtlError;
 use crate::options::{EtlOptions, MAX_EVERY_MS, MIN_METADATA_EVERY_MS, MIN_RESULTS_EVERY_MS, QUIET_START};
+use crate::placement::Placement;
 use crate::runs::Runs;
 use crate::steps::RunStep;
 
 /// How often the clock is looked at; it may be one that stands still or jumps.
 const TICK: Duration = Duration::from_secs(1);
+/// How often several workers look whether one of them was told of other times.
+const READ_AGAIN: Duration = Duration::from_secs(5);
 /// Who starts the first run after the start of the process.
 const BY_START: &str = "start";
 /// Who starts all others.
@@ -80,6 +83,27 @@ impl Timetable {
     pub fn mend(&mut self, now_ms: i64) {
         self.next_results_ms = self.next_results_ms.min(now_ms + self.results_every_ms);
         self.next_metadata_ms = self.next_metadata_ms.min(now_ms + self.metadata_every_ms);
+    }
+
+    /// Lets the next times be whole multiples of their distances.
+    pub fn align(&mut self) {
+        self.next_results_ms -= self.next_results_ms.rem_euclid(self.results_every_ms);
+        self.next_metadata_ms -= self.next_metadata_ms.rem_euclid(self.metadata_every_ms);
+    }
+
+    /// The same for all who keep these times: what is due, and when it was.
+    pub fn request_id(&self, due: Due) -> String {
+        let results = if due.results {
+            self.next_results_ms.to_string()
+        } else {
+            String::new()
+        };
+        let metadata = if due.metadata {
+            self.next_metadata_ms.to_string()
+        } else {
+            String::new()
+        };
+        format!("timer-r{results}-m{metadata}")
     }
 
     /// What is due at `now_ms`; `None` when nothing is, or paused. Metadata reads days: not while it is `quiet`.
@@ -181,10 +205,23 @@ fn following(from_ms: i64, every_ms: i64, now_ms: i64) -> i64 {
     from_ms + (missed + 1) * every_ms
 }
 
+/// What the schedule needs of the rest of the role.
+pub struct ScheduleParts {
+    /// The storage.
+    pub peer: Peer,
+    /// What it starts.
+    pub runs: Runs,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// Whether it is for us to start them.
+    pub placement: Placement,
+    /// Several workers keep the same times: their instants are those of the clock, not of the start of one of them, so that two
+    /// which believe to be the first start one run.
+    pub is_shared: bool,
+}
+
 struct Timer {
-    peer: Peer,
-    runs: Runs,
-    clock: Arc<dyn Clock>,
+    parts: ScheduleParts,
     timetable: Mutex<Timetable>,
     enabled: bool,
 }
@@ -195,12 +232,17 @@ pub struct Schedule(Arc<Timer>);
 
 impl Schedule {
     /// Starts the timer; it ends with `shutdown`.
-    pub fn start(peer: Peer, runs: Runs, clock: Arc<dyn Clock>, options: &EtlOptions, shutdown: &Shutdown) -> Self {
-        let timetable = Timetable::new(options.results_every_ms, options.metadata_every_ms, clock.now_ms());
+    pub fn start(parts: ScheduleParts, options: &EtlOptions, shutdown: &Shutdown) -> Self {
+        let mut timetable = Timetable::new(
+            options.results_every_ms,
+            options.metadata_every_ms,
+            parts.clock.now_ms(),
+        );
+        if parts.is_shared {
+            timetable.align();
+        }
         let schedule = Self(Arc::new(Timer {
-            peer,
-            runs,
-            clock,
+            parts,
             timetable: Mutex::new(timetable),
             enabled: options.scheduled,
         }));
@@ -241,11 +283,11 @@ impl Schedule {
             });
         }
         let mut changed = *self.timetable();
-        changed.change(request, self.0.clock.now_ms())?;
+        changed.change(request, self.0.parts.clock.now_ms())?;
         self.store(changed, author).await?;
         let mut timetable = self.timetable();
         // The timer may have moved the next times meanwhile: only what was asked for is changed.
-        timetable.change(request, self.0.clock.now_ms())?;
+        timetable.change(request, self.0.parts.clock.now_ms())?;
         Ok(timetable.to_message())
     }
 
@@ -258,7 +300,7 @@ impl Schedule {
             schedule: Some(schedule),
             author: author.to_owned(),
         };
-        match self.0.peer.run_store().put_stored_schedule(request).await {
+        match self.0.parts.peer.run_store().put_stored_schedule(request).await {
             Ok(_) => Ok(()),
             Err(status) => Err(EtlError::storage("store the schedule", status)),
         }
@@ -275,6 +317,7 @@ impl Schedule {
             ticks.tick().await;
             match self
                 .0
+                .parts
                 .peer
                 .run_store()
                 .get_stored_schedule(GetStoredScheduleRequest {})
@@ -282,7 +325,7 @@ impl Schedule {
             {
                 Ok(answer) => {
                     if let Some(stored) = answer.into_inner().schedule {
-                        self.timetable().take_over(&stored, self.0.clock.now_ms());
+                        self.timetable().take_over(&stored, self.0.parts.clock.now_ms());
                     }
                     break;
                 }
@@ -290,18 +333,32 @@ impl Schedule {
             }
         }
         let mut first = true;
+        let mut read = tokio::time::Instant::now();
         // By the monotonic clock: ours may stand still.
         let begun = tokio::time::Instant::now();
         loop {
             ticks.tick().await;
-            let now_ms = self.0.clock.now_ms();
+            if self.0.parts.is_shared && read.elapsed() >= READ_AGAIN {
+                read = tokio::time::Instant::now();
+                self.follow().await;
+            }
+            let now_ms = self.0.parts.clock.now_ms();
             let due = {
                 let mut timetable = self.timetable();
                 timetable.mend(now_ms);
                 timetable.due(now_ms, begun.elapsed() < QUIET_START)
             };
             let Some(due) = due else { continue };
-            if self.0.runs.is_busy() {
+            // Whose it is to start runs is not known yet.
+            if !self.0.parts.placement.is_told() {
+                continue;
+            }
+            if !self.0.parts.placement.is_first() {
+                self.timetable().done(due, now_ms);
+                first = false;
+                continue;
+            }
+            if self.0.parts.runs.is_busy().await {
                 // A run that goes on is not overtaken; its time passes and the next one is told honestly. Metadata, once a day,
                 // waits for it.
                 if !first {
@@ -319,14 +376,28 @@ impl Schedule {
         }
     }
 
+    /// Takes over what was changed at another worker.
+    async fn follow(&self) {
+        let mut store = self.0.parts.peer.run_store();
+        if let Ok(answer) = store.get_stored_schedule(GetStoredScheduleRequest {}).await
+            && let Some(stored) = answer.into_inner().schedule
+        {
+            self.timetable().take_over(&stored, self.0.parts.clock.now_ms());
+        }
+    }
+
     async fn launch(&self, due: Due, by: &str, now_ms: i64) -> bool {
         let scope = RunScope {
             sets_in_use: true,
             ..RunScope::default()
         };
         let words: Vec<String> = due.steps().into_iter().map(|step| step.word().to_owned()).collect();
-        let request_id = format!("{by}-{now_ms}");
-        match self.0.runs.launch(&request_id, scope, &words, by).await {
+        let request_id = if self.0.parts.is_shared {
+            self.timetable().request_id(due)
+        } else {
+            format!("{by}-{now_ms}")
+        };
+        match self.0.parts.runs.launch(&request_id, scope, &words, by).await {
             Ok(_) => {
                 let timetable = {
                     let mut timetable = self.timetable();
@@ -348,7 +419,14 @@ impl Schedule {
     }
 
     async fn has_objectives(&self) -> bool {
-        match self.0.peer.set_store().list_stored_sets(ListStoredSetsRequest {}).await {
+        match self
+            .0
+            .parts
+            .peer
+            .set_store()
+            .list_stored_sets(ListStoredSetsRequest {})
+            .await
+        {
             Ok(answer) => answer
                 .into_inner()
                 .sets
@@ -418,6 +496,23 @@ mod tests {
         table.done(table.due(ahead, false).unwrap(), ahead);
         table.mend(MIN);
         assert_eq!((table.next_results_ms, table.next_metadata_ms), (6 * MIN, MIN + DAY));
+    }
+
+    #[test]
+    fn workers_that_started_at_other_times_mean_the_same_instants() {
+        let ids: Vec<String> = [17 * MIN + 3, 19 * MIN + 59_000]
+            .into_iter()
+            .map(|start_ms| {
+                let mut table = Timetable::new(5 * MIN, DAY, start_ms);
+                table.align();
+                let due = table.due(start_ms, true).unwrap();
+                table.request_id(due)
+            })
+            .collect();
+        assert_eq!(
+            ids,
+            [format!("timer-r{}-m", 15 * MIN), format!("timer-r{}-m", 15 * MIN)]
+        );
     }
 
     #[test]

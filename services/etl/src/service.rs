@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use sla_bus::ResultStream;
+use futures::future::BoxFuture;
+use sla_bus::{ResultStream, TaskTopic};
 use sla_domain::{Clock, SafeText};
 use sla_proto::Peer;
 use sla_proto::etl::v1::analysis_service_server::AnalysisServiceServer;
@@ -20,9 +21,11 @@ use crate::gauges;
 use crate::journal::Journal;
 use crate::metrics::EtlMetrics;
 use crate::options::{EtlOptions, MAX_REQUEST_BYTES};
+use crate::placement::Placement;
 use crate::runs::{RunParts, Runs};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, ScheduleParts};
 use crate::sources::{SourceUnit, Sources};
+use crate::worker::Worker;
 
 /// The parts that answer calls; shared by all servers of the role.
 pub(crate) struct Core {
@@ -60,7 +63,8 @@ pub struct EtlService {
 }
 
 impl EtlService {
-    /// Starts the role on `sources`, the default one first; results go to `stream`, sets and runs are reached by the peer.
+    /// Starts the role on `sources`, the default one first; results go to `stream`, sets and runs are reached by the peer. Runs
+    /// are dealt out over `tasks`; without, this is the one worker there is.
     /// Nothing is asked of it before it answers: roles may start in any order.
     ///
     /// # Errors
@@ -69,6 +73,7 @@ impl EtlService {
         options: EtlOptions,
         sources: Vec<Arc<dyn MetricSource>>,
         stream: Arc<dyn ResultStream>,
+        tasks: Option<Arc<dyn TaskTopic>>,
         parts: Parts,
     ) -> Result<Self, EtlError> {
         let Parts {
@@ -90,6 +95,7 @@ impl EtlService {
         let runs = Runs::start(RunParts {
             peer: peer.clone(),
             stream,
+            tasks: tasks.clone(),
             sources: sources.clone(),
             analyst: analyst.clone(),
             journal: journal.clone(),
@@ -98,8 +104,26 @@ impl EtlService {
             shutdown: shutdown.clone(),
             options: options.clone(),
         });
-        gauges::register(&told, &sources, &runs, &journal);
-        let schedule = Schedule::start(peer.clone(), runs.clone(), clock.clone(), &options, &shutdown);
+        let (placement, open) = (Placement::at(&options.address), Arc::default());
+        gauges::register(&told, &sources, &runs, &journal, (&placement, &open));
+        let is_shared = tasks.is_some();
+        let worker = tasks.map(|topic| Worker {
+            runs: runs.clone(),
+            topic,
+            placement: placement.clone(),
+            metrics: metrics.clone(),
+            peer: peer.clone(),
+            open,
+        });
+        share(&runs, worker, &placement, &peer, &shutdown);
+        let timer = ScheduleParts {
+            peer: peer.clone(),
+            runs: runs.clone(),
+            clock: clock.clone(),
+            placement,
+            is_shared,
+        };
+        let schedule = Schedule::start(timer, &options, &shutdown);
         let core = Arc::new(Core {
             options,
             sources,
@@ -120,6 +144,28 @@ impl EtlService {
     pub fn metrics(&self) -> &EtlMetrics {
         &self.core.metrics
     }
+}
+
+/// Takes a share in the work of all workers; where there is no worker, everything is ours.
+fn share(runs: &Runs, worker: Option<Worker>, placement: &Placement, peer: &Peer, shutdown: &Shutdown) {
+    let until_end = |what: &'static str, work: BoxFuture<'static, ()>| {
+        let token = shutdown.token().clone();
+        shutdown.spawn(what, async move {
+            tokio::select! {
+                () = token.cancelled() => {}
+                () = work => {}
+            }
+        });
+    };
+    match worker {
+        Some(worker) => {
+            // Ends by itself, after it has given up what is its own.
+            shutdown.spawn("etl worker", worker.work(shutdown.clone()));
+            until_end("etl run keeper", Box::pin(runs.clone().keep(placement.clone())));
+        }
+        None => placement.assigned(&[0]),
+    }
+    until_end("etl placement", Box::pin(placement.clone().keep(peer.clone())));
 }
 
 impl Role for EtlService {

@@ -4,6 +4,7 @@
 //! Invariant: knows no service. Whatever differs between roles comes in as an argument.
 
 pub mod caller;
+mod estate;
 pub mod gate;
 pub mod health;
 pub mod intake;

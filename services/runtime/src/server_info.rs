@@ -16,6 +16,7 @@ use sla_proto::server::v1::{
 use sla_proto::storage::v1::{GetStoreStatusRequest, StoreStatus};
 use tonic::{Request, Response, Status};
 
+use crate::estate;
 use crate::metrics::Metrics;
 use crate::processes::{self, Neighbour};
 use crate::shutdown::Shutdown;
@@ -148,7 +149,8 @@ impl ServerService for ServerInfo {
         _: Request<ListProcessesRequest>,
     ) -> Result<Response<ListProcessesResponse>, Status> {
         let here = tokio::time::timeout(processes::ASK_LIMIT, self.info());
-        let (info, others) = tokio::join!(here, processes::ask(&self.facts.neighbours));
+        let (info, others, (leases, owners)) =
+            tokio::join!(here, processes::ask(&self.facts.neighbours), estate::ask(&self.peer));
         // Source and storage are asked over the network too: what they did not say in time is unknown.
         let info = info.unwrap_or_else(|_| GetServerInfoResponse {
             now: Some(convert::timestamp(self.clock.now_ms())),
@@ -162,7 +164,11 @@ impl ServerService for ServerInfo {
             ..Process::default()
         }];
         processes.extend(others);
-        Ok(Response::new(ListProcessesResponse { processes }))
+        Ok(Response::new(ListProcessesResponse {
+            processes,
+            leases,
+            owners,
+        }))
     }
 
     async fn stop_server(&self, request: Request<StopServerRequest>) -> Result<Response<StopServerResponse>, Status> {

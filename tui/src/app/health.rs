@@ -26,10 +26,37 @@ pub(super) fn told(cx: &Context, overlay: &mut Option<Overlay>, result: Answer) 
         && title.as_str() == TITLE
     {
         *lines = match result.and_then(Reply::take::<ListProcessesResponse>) {
-            Ok(told) => told.processes.iter().flat_map(|one| process(cx, one)).collect(),
+            Ok(told) => {
+                let processes = told.processes.iter().flat_map(|one| process(cx, one));
+                processes.chain(agreed(cx, &told)).collect()
+            }
             Err(problem) => vec![format!("unknown: {}", problem.sentence())],
         };
     }
+}
+
+/// Who holds which lease, and which worker owns how much.
+fn agreed(cx: &Context, told: &ListProcessesResponse) -> Vec<String> {
+    let leases = told.leases.iter().map(|lease| {
+        let left_ms = lease.left.as_ref().map_or(0, convert::duration_ms);
+        let (name, holder) = (SafeText::new(&lease.name), SafeText::new(&lease.holder));
+        match left_ms {
+            0 => format!("lease {name}: nobody holds it; last {holder}"),
+            _ => format!("lease {name}: {holder}, for {}", duration(left_ms)),
+        }
+    });
+    let owners = told.owners.iter().map(|owner| {
+        let address = Some(owner.address.as_str()).filter(|address| !address.is_empty());
+        let since = owner.since.as_ref().map_or_else(String::new, |since| {
+            format!(", since {}", cx.zone.moment(convert::millis(since), cx.now.wall_ms))
+        });
+        format!(
+            "worker {}: {}{since}",
+            SafeText::new(address.unwrap_or("without an address")),
+            plural(u64::from(owner.partitions), "partition")
+        )
+    });
+    leases.chain(owners).collect()
 }
 
 fn process(cx: &Context, process: &Process) -> Vec<String> {

@@ -28,6 +28,7 @@ fn what_does_not_answer_is_unknown_in_the_health_view() {
     driver.says("here  etl  serving");
     driver.says("storage: unknown");
     driver.says("connection refused");
+    driver.says("worker http://worker:7000: 12 partitions");
     let screen = driver.screen();
     let storage = screen
         .lines()

@@ -380,6 +380,17 @@ impl Script {
                         ..server::Process::default()
                     },
                 ],
+                leases: vec![sla_proto::storage::v1::Lease {
+                    name: "manager".into(),
+                    holder: "host\u{1b}[2J pid 7".into(),
+                    token: 1,
+                    left: Some(time::duration(9_000)),
+                }],
+                owners: vec![server::Owner {
+                    address: "http://worker:7000".into(),
+                    partitions: 12,
+                    since: None,
+                }],
             }
             .into(),
             Request::Names(_) => {

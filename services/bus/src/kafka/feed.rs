@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::desk::Desk;
 use super::fault::KafkaFault;
 use super::options::KafkaOptions;
-use super::poller::Poller;
+use super::poller::{Place, Poller};
 use super::topic::check;
 use crate::error::FeedError;
 use crate::feed::{FeedEvent, ResultFeed, ResultTopic};
@@ -34,13 +34,18 @@ impl KafkaFeed {
     /// # Errors
     /// [`KafkaFault::File`] or [`KafkaFault::Options`].
     pub fn results(options: &KafkaOptions) -> Result<Self, KafkaFault> {
-        Self::of(options, options.results_topic(), &options.results_group())
+        Self::of(
+            options,
+            options.results_topic(),
+            &options.results_group(),
+            Place::OfReader,
+        )
     }
 
     /// The feed of any topic in any group.
-    pub(super) fn of(options: &KafkaOptions, topic: String, group: &str) -> Result<Self, KafkaFault> {
+    pub(super) fn of(options: &KafkaOptions, topic: String, group: &str, place: Place) -> Result<Self, KafkaFault> {
         let desk = Arc::new(Desk::default());
-        let poller = Poller::new(options, &topic, group, desk.clone())?;
+        let poller = Poller::new(options, &topic, group, place, desk.clone())?;
         let (end, ended) = sync_channel::<()>(0);
         let run = move || {
             poller.run();
@@ -107,21 +112,31 @@ pub struct KafkaResults(pub KafkaOptions);
 #[async_trait]
 impl ResultTopic for KafkaResults {
     async fn open(&self) -> Result<Box<dyn ResultFeed>, FeedError> {
-        let stream = self.0.results_topic();
-        let opened = match check(&self.0, &stream).await {
-            Ok(()) => KafkaFeed::results(&self.0),
-            Err(fault) => Err(fault),
-        };
-        match opened {
-            Ok(feed) => Ok(Box::new(feed)),
-            Err(fault) if fault.may_pass() => Err(FeedError::Unavailable {
-                stream,
-                cause: Arc::new(fault),
-            }),
-            Err(fault) => Err(FeedError::Refused {
-                stream,
-                cause: Arc::new(fault),
-            }),
-        }
+        let (topic, group) = (self.0.results_topic(), self.0.results_group());
+        open(&self.0, topic, &group, Place::OfReader).await
+    }
+}
+
+/// A feed of a topic that is there as it should be.
+pub(super) async fn open(
+    options: &KafkaOptions,
+    stream: String,
+    group: &str,
+    place: Place,
+) -> Result<Box<dyn ResultFeed>, FeedError> {
+    let opened = match check(options, &stream).await {
+        Ok(()) => KafkaFeed::of(options, stream.clone(), group, place),
+        Err(fault) => Err(fault),
+    };
+    match opened {
+        Ok(feed) => Ok(Box::new(feed)),
+        Err(fault) if fault.may_pass() => Err(FeedError::Unavailable {
+            stream,
+            cause: Arc::new(fault),
+        }),
+        Err(fault) => Err(FeedError::Refused {
+            stream,
+            cause: Arc::new(fault),
+        }),
     }
 }

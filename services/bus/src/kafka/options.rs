@@ -65,6 +65,16 @@ impl KafkaOptions {
         format!("{}storage", self.prefix)
     }
 
+    /// The topic of tasks.
+    pub fn tasks_topic(&self) -> String {
+        format!("{}tasks", self.prefix)
+    }
+
+    /// The group of those who do them.
+    pub fn tasks_group(&self) -> String {
+        format!("{}etl", self.prefix)
+    }
+
     /// What every client is made with.
     ///
     /// # Errors

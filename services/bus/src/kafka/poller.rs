@@ -83,8 +83,18 @@ impl ConsumerContext for Member {
     }
 }
 
+/// Who knows how far a partition was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The reader, who keeps it with what it made of the records: a place that is gone is an error.
+    OfReader,
+    /// The group: what was committed. Where nothing was, or what was is gone, it begins with the first record.
+    OfGroup,
+}
+
 /// The thread's own.
 pub(super) struct Poller {
+    place: Place,
     topic: String,
     brokers: String,
     config: ClientConfig,
@@ -97,7 +107,13 @@ pub(super) struct Poller {
 }
 
 impl Poller {
-    pub(super) fn new(options: &KafkaOptions, topic: &str, group: &str, desk: Arc<Desk>) -> Result<Self, KafkaFault> {
+    pub(super) fn new(
+        options: &KafkaOptions,
+        topic: &str,
+        group: &str,
+        place: Place,
+        desk: Arc<Desk>,
+    ) -> Result<Self, KafkaFault> {
         let mut config = options.client()?;
         config
             .set("group.id", group)
@@ -117,6 +133,7 @@ impl Poller {
             .set("fetch.message.max.bytes", "1048576");
         let reasons = Reasons::default();
         Ok(Self {
+            place,
             consumer: join(&config, topic, &reasons, &desk)?,
             topic: topic.to_owned(),
             brokers: options.brokers.clone(),
@@ -178,7 +195,12 @@ impl Poller {
     fn seek_one(&self, partition: u32, position: Option<u64>) -> Result<(), KafkaError> {
         let number = partition as i32;
         let (first, end) = self.bounds(partition)?;
-        let place = position.unwrap_or(first);
+        let place = match (position, self.place) {
+            (None, Place::OfGroup) => self
+                .committed(partition)?
+                .map_or(first, |place| place.clamp(first, end)),
+            (position, _) => position.unwrap_or(first),
+        };
         if place < first || place > end {
             self.desk.lost(partition, self.gone(partition, place, first, end));
             return Ok(());
@@ -190,6 +212,20 @@ impl Poller {
             self.consumer.resume(&self.only(partition))?;
         }
         Ok(())
+    }
+
+    /// Where the group stands in a partition.
+    fn committed(&self, partition: u32) -> Result<Option<u64>, KafkaError> {
+        let asked = self.only(partition);
+        let told = self.consumer.committed_offsets(asked, WATERMARK_LIMIT)?;
+        let offset = told
+            .elements()
+            .first()
+            .map(rdkafka::topic_partition_list::TopicPartitionListElem::offset);
+        Ok(match offset {
+            Some(Offset::Offset(place)) => u64::try_from(place).ok(),
+            _ => None,
+        })
     }
 
     fn only(&self, partition: u32) -> TopicPartitionList {
@@ -216,7 +252,7 @@ impl Poller {
         }
     }
 
-    /// Tells the group how far we are, for displays of lag.
+    /// Tells the group how far we are: for displays of lag, and where the place is the group's, for who comes after us.
     fn commit(&self) {
         let applied = self.desk.take_applied();
         if applied.is_empty() {

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
+use sla_domain::partition_of;
 use sla_proto::result::v1::Record;
 
 use super::context::{Context, Reasons, is_away};
 use super::fault::KafkaFault;
 use super::options::KafkaOptions;
-use super::partition::partition_of;
 use super::topic::options_fault;
 use crate::batch;
 use crate::error::StreamError;
@@ -28,6 +28,7 @@ const FULL_PAUSE: Duration = Duration::from_millis(10);
 
 /// A message of a topic.
 pub(super) struct Message {
+    pub(super) partition: u32,
     pub(super) key: Vec<u8>,
     pub(super) body: Vec<u8>,
 }
@@ -68,6 +69,7 @@ impl KafkaStream {
     #[cfg(feature = "test-support")]
     pub async fn publish_raw(&self, bodies: &[Vec<u8>]) -> Result<(), StreamError> {
         let messages = bodies.iter().map(|body| Message {
+            partition: partition_of(body, self.options.partitions),
             key: body.clone(),
             body: body.clone(),
         });
@@ -119,10 +121,9 @@ impl KafkaStream {
         message: &Message,
         begun: Instant,
     ) -> Result<DeliveryFuture, KafkaError> {
-        let partition = partition_of(&message.key, self.options.partitions) as i32;
         loop {
             let record = FutureRecord::to(&self.topic)
-                .partition(partition)
+                .partition(message.partition as i32)
                 .key(&message.key)
                 .payload(&message.body);
             match producer.send_result(record) {
@@ -200,9 +201,10 @@ impl ResultStream for KafkaStream {
         let messages: Vec<Message> = records
             .iter()
             .zip(batches.into_iter().flatten())
-            .map(|(record, body)| Message {
-                key: record_key(record).to_vec(),
-                body,
+            .map(|(record, body)| {
+                let key = record_key(record).to_vec();
+                let partition = partition_of(&key, self.options.partitions);
+                Message { partition, key, body }
             })
             .collect();
         let bytes = messages.iter().map(|message| message.body.len()).sum();

@@ -25,8 +25,8 @@ use crate::sources::SourceGroup;
 
 /// A watcher hears at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// How often a run that another process executes is looked up for its watcher.
-const LOOK_UP: Duration = Duration::from_secs(2);
+/// How often a run that no process executes as a whole is looked up for its watcher.
+const LOOK_UP: Duration = Duration::from_secs(1);
 
 impl Core {
     async fn estimate(&self, request: EstimateRunRequest) -> Result<EstimateRunResponse, EtlError> {
@@ -143,22 +143,24 @@ impl RunService for Core {
         }
         let mut stored = runs.get(&run_id).await.map_err(|error| refused("WatchRun", &error))?;
         self.shutdown.spawn("etl watch", async move {
-            // A run of another life of this process: its last word, as soon as it has one.
-            let mut quiet = Duration::ZERO;
+            // What the storage counts of it, whenever that has changed.
+            let (mut quiet, mut sequence, mut told) = (Duration::ZERO, after_sequence, None);
             loop {
                 let ended = has_ended(stored.state());
-                if ended || quiet.is_zero() {
-                    let event = beat(after_sequence + 1, clock.now_ms(), stored.clone(), false);
+                if told.as_ref() != Some(&stored) {
+                    sequence += 1;
+                    quiet = Duration::ZERO;
+                    told = Some(stored.clone());
+                    let event = beat(sequence, clock.now_ms(), stored.clone(), false);
                     if out.send(event).await.is_err() || ended {
                         return;
                     }
-                } else if quiet.as_secs().is_multiple_of(HEARTBEAT.as_secs())
-                    && out
-                        .send(beat(after_sequence + 1, clock.now_ms(), stored.clone(), true))
-                        .await
-                        .is_err()
-                {
-                    return;
+                } else if quiet >= HEARTBEAT {
+                    quiet = Duration::ZERO;
+                    let event = beat(sequence, clock.now_ms(), stored.clone(), true);
+                    if out.send(event).await.is_err() {
+                        return;
+                    }
                 }
                 tokio::select! {
                     () = out.closed() => return,

@@ -24,7 +24,7 @@ use crate::error::EtlError;
 use crate::steps::{RunStep, Steps};
 
 /// Version of the records.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 /// Records published at once.
 const PUBLISH_RECORDS: usize = 50;
 /// Stored results asked for at once, for warm starts.
@@ -200,11 +200,24 @@ impl Runs {
         run.tell(&format!("reading {} queries", queries.len()), self.now_ms());
 
         let options = step_options(&steps.words(), &[], &[], &parts.options)?;
-        let lot = self.extract(run, &queries, &options, stop).await?;
+        let lot = self.extract(run, &queries, &options, None, stop).await?;
         run.change(|progress| {
             progress.covers(lot.jobs.len() + lot.unanswered.len());
             progress.extracted(lot.samples, lot.bytes);
         });
+        self.work_off(run, lot, steps, stop, published).await
+    }
+
+    /// The steps of everything that was read, published in batches as they are done; `published` counts.
+    pub(super) async fn work_off(
+        &self,
+        run: &LiveRun,
+        lot: Lot,
+        steps: Steps,
+        stop: &CancellationToken,
+        published: &mut u32,
+    ) -> Result<(), EtlError> {
+        let parts = &self.0.parts;
         let Lot { jobs, unanswered, .. } = lot;
         for batch in unanswered.chunks(PUBLISH_RECORDS) {
             *published += self.publish(run, batch.to_vec()).await?;
@@ -277,7 +290,7 @@ impl Runs {
     }
 
     /// Publishes results and counts them once they are durable; gives how many.
-    async fn publish(&self, run: &LiveRun, results: Vec<SeriesResult>) -> Result<u32, EtlError> {
+    pub(super) async fn publish(&self, run: &LiveRun, results: Vec<SeriesResult>) -> Result<u32, EtlError> {
         let begun = Instant::now();
         let count = results.len();
         let records: Vec<Record> = results

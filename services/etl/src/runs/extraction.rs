@@ -74,13 +74,13 @@ impl Days {
 }
 
 /// Steps with and without a forecast.
-struct Choice {
-    with_forecast: Arc<StepOptions>,
-    without_forecast: Arc<StepOptions>,
+pub(super) struct Choice {
+    pub(super) with_forecast: Arc<StepOptions>,
+    pub(super) without_forecast: Arc<StepOptions>,
 }
 
 impl Choice {
-    fn of(options: &StepOptions) -> Self {
+    pub(super) fn of(options: &StepOptions) -> Self {
         Self {
             with_forecast: Arc::new(options.clone()),
             without_forecast: Arc::new(StepOptions {
@@ -92,12 +92,13 @@ impl Choice {
 }
 
 impl Runs {
-    /// Reads what the queries mean, source after source.
+    /// Reads what the queries mean, source after source, up to `at_ms`, or to the present of each source.
     pub(super) async fn extract(
         &self,
         run: &LiveRun,
         queries: &[ScopedQuery],
         options: &StepOptions,
+        at_ms: Option<i64>,
         stop: &CancellationToken,
     ) -> Result<Lot, EtlError> {
         let parts = &self.0.parts;
@@ -113,7 +114,7 @@ impl Runs {
         let all_in_one = asked.len() > 1 && known.len() == 1;
         for group in &known {
             let reader = &group.unit.reader;
-            let at_ms = reader.present_ms();
+            let at_ms = at_ms.unwrap_or_else(|| reader.present_ms());
             let limit = parts.options.max_series;
             let plan = ReadPlan {
                 queries: group.queries.iter().map(|(_, one)| one.query.clone()).collect(),

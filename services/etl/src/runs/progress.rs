@@ -7,6 +7,7 @@ use sla_proto::convert;
 use sla_proto::etl::v1::{Run, RunFailure, RunScope, RunState};
 use sla_proto::result::v1::{Failure, StepTiming};
 use sla_proto::series::v1::Series;
+use sla_proto::storage::v1::RunProgress as RunProgressStored;
 
 use super::durations::{Durations, Remaining};
 
@@ -67,6 +68,13 @@ impl RunProgress {
         if self.run.cancelled_by.is_empty() {
             self.run.cancelled_by = SafeText::new(user).into_string();
         }
+    }
+
+    /// What the storage has of a run that was dealt out: its counts, its first failures, and the times of some of its series.
+    pub fn found(&mut self, stored: &RunProgressStored, failures: Vec<RunFailure>, timings: &[StepTiming]) {
+        count(&mut self.run, stored);
+        self.run.failures = failures;
+        self.durations.note(timings);
     }
 
     /// The id.
@@ -192,6 +200,13 @@ impl RunProgress {
         }
         run
     }
+}
+
+/// Puts what has arrived at the storage into a run that goes on.
+pub fn count(run: &mut Run, stored: &RunProgressStored) {
+    run.series_failed = stored.failed;
+    run.series_done = stored.done.saturating_sub(stored.failed);
+    run.series_total = stored.expected.unwrap_or(run.series_total).max(stored.done);
 }
 
 /// Whether a run in this state is over.

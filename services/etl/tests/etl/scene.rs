@@ -82,6 +82,7 @@ impl Scene {
             options,
             sources,
             Arc::new(DirectStream::to(peer.clone())),
+            None,
             Parts {
                 peer: peer.clone(),
                 clock,

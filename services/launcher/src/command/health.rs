@@ -2,8 +2,9 @@
 
 use color_eyre::eyre::Report;
 use serde_json::{Value, json};
-use sla_domain::{duration, instant};
-use sla_proto::server::v1::{ListProcessesRequest, Process};
+use sla_domain::{SafeText, duration, instant};
+use sla_proto::server::v1::{ListProcessesRequest, ListProcessesResponse, Owner, Process};
+use sla_proto::storage::v1::Lease;
 use sla_proto::{Peer, convert};
 use sla_views::{Seconds, time};
 
@@ -26,11 +27,15 @@ pub(crate) async fn health(session: &Session, all: bool) -> Result<Exit, Report>
         }
     };
     let answer = peer.server().list_processes(ListProcessesRequest {}).await?;
-    let processes = answer.into_inner().processes;
+    let ListProcessesResponse {
+        processes,
+        leases,
+        owners,
+    } = answer.into_inner();
     if session.global.json {
         output::print_json(&Value::from(processes.iter().map(process_json).collect::<Vec<_>>()));
     } else {
-        output::print(&words(&processes));
+        output::print(&(words(&processes) + &agreed(&leases, &owners)));
     }
     let asked = if all { processes.len() } else { 1 };
     let serves = |process: &Process| process.serving == Some(true);
@@ -86,6 +91,30 @@ fn words(processes: &[Process]) -> String {
     table(&["PROCESS", "ROLES", "STATE", "VERSION", "STARTED", "TOOK>", ""], &rows)
 }
 
+/// Who holds which lease, and who owns how much; nothing where the storage says nothing.
+fn agreed(leases: &[Lease], owners: &[Owner]) -> String {
+    let leases = leases.iter().map(|lease| {
+        let (name, holder) = (SafeText::new(&lease.name), SafeText::new(&lease.holder));
+        match lease.left.as_ref().map_or(0, convert::duration_ms) {
+            0 => format!("lease {name}: nobody, last {holder}\n"),
+            left_ms => format!("lease {name}: {holder}, {} left\n", duration::format_ms(left_ms)),
+        }
+    });
+    let owners = owners.iter().map(|owner| {
+        let address = Some(owner.address.as_str()).filter(|address| !address.is_empty());
+        let since = owner.since.as_ref().map_or_else(String::new, |since| {
+            format!(", the last one since {}", instant::format_ms(convert::millis(since)))
+        });
+        format!(
+            "worker {}: {} partition{}{since}\n",
+            SafeText::new(address.unwrap_or("without an address")),
+            owner.partitions,
+            if owner.partitions == 1 { "" } else { "s" }
+        )
+    });
+    leases.chain(owners).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,5 +135,25 @@ mod tests {
         );
         assert_eq!(process_json(&gone)["serving"], Value::Null);
         assert_eq!(process_json(&gone)["version"], Value::Null);
+    }
+
+    #[test]
+    fn leases_and_owners_are_told_as_they_are() {
+        let lease = |left_ms| Lease {
+            name: "manager".to_owned(),
+            holder: "host pid 7".to_owned(),
+            token: 3,
+            left: Some(convert::duration(left_ms)),
+        };
+        let owner = Owner {
+            address: "http://w:1".to_owned(),
+            partitions: 12,
+            since: None,
+        };
+        assert_eq!(
+            agreed(&[lease(4_000), lease(0)], &[owner]),
+            "lease manager: host pid 7, 4s left\nlease manager: nobody, last host pid 7\nworker http://w:1: 12 partitions\n"
+        );
+        assert_eq!(agreed(&[], &[]), "", "unknown is not said to be nobody");
     }
 }

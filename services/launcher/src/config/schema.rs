@@ -218,6 +218,9 @@ pub(crate) struct EtlConfig {
     pub(crate) threads: usize,
     /// Most memory for raw samples of one source, bytes; at least 16 MiB.
     pub(crate) cache_bytes: u64,
+    /// Where other processes reach this one, `https://host:port`: one of several workers is then asked for the series it has in
+    /// memory. Empty = any of them is.
+    pub(crate) address: String,
 }
 
 impl Default for EtlConfig {
@@ -229,6 +232,7 @@ impl Default for EtlConfig {
             metadata_windows: vec![Span(43_200_000)],
             threads: 0,
             cache_bytes: 256 << 20,
+            address: String::new(),
         }
     }
 }
@@ -239,7 +243,8 @@ impl Default for EtlConfig {
 pub(crate) struct PeersConfig {
     /// File with the secret by which roles know each other over the network, the same for all.
     pub(crate) secret_file: Option<PathBuf>,
-    /// Address of the role etl: `https://host:port`; `http://` on this host.
+    /// Address of the role etl: `https://host:port`; `http://` on this host. Of each role several, with commas between: a call goes
+    /// to the one that answered last, and to the next when that one cannot take it.
     pub(crate) etl: String,
     /// Address of the role storage.
     pub(crate) storage: String,

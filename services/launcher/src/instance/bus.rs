@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use color_eyre::eyre::Report;
-use sla_bus::{DirectStream, ResultStream, ResultTopic};
+use sla_bus::{DirectStream, ResultStream, ResultTopic, TaskTopic};
 use sla_runtime::Parts;
 
 use crate::config::BusConfig;
@@ -18,6 +18,14 @@ pub(super) fn stream(config: &BusConfig, parts: &Parts) -> Result<Arc<dyn Result
         return adapter::stream(config, &parts.shutdown);
     }
     Ok(Arc::new(DirectStream::to(parts.peer.clone())))
+}
+
+/// How runs are dealt out to all workers; `None` where the one there is does them.
+///
+/// # Errors
+/// A configuration that cannot be used here.
+pub(super) fn tasks(config: &BusConfig, data: &Path) -> Result<Option<Arc<dyn TaskTopic>>, Report> {
+    config.is_used().then(|| adapter::tasks(config, data)).transpose()
 }
 
 /// What the role storage reads; `None` where results are handed to it.
@@ -35,8 +43,8 @@ mod adapter {
     use std::time::Duration;
 
     use color_eyre::eyre::Report;
-    use sla_bus::kafka::{self, KafkaOptions, KafkaResults, KafkaStream, Security};
-    use sla_bus::{ResultStream, ResultTopic};
+    use sla_bus::kafka::{self, KafkaOptions, KafkaResults, KafkaStream, KafkaTasks, Security};
+    use sla_bus::{ResultStream, ResultTopic, TaskTopic};
     use sla_runtime::{Shutdown, status};
 
     use crate::config::BusConfig;
@@ -81,10 +89,14 @@ mod adapter {
         Ok(Arc::new(KafkaResults(options(config, member(data)))))
     }
 
+    pub(super) fn tasks(config: &BusConfig, data: &Path) -> Result<Arc<dyn TaskTopic>, Report> {
+        Ok(Arc::new(KafkaTasks::new(options(config, member(data)))?))
+    }
+
     /// One name a process: a host has one with this data folder, and its lock.
     fn member(data: &Path) -> String {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let folder = kafka::partition_of(data.as_os_str().as_encoded_bytes(), u32::MAX);
+        let folder = sla_domain::partition_of(data.as_os_str().as_encoded_bytes(), u32::MAX);
         format!("{host}-{folder:08x}")
     }
 
@@ -155,7 +167,7 @@ mod adapter {
     use std::sync::Arc;
 
     use color_eyre::eyre::Report;
-    use sla_bus::{ResultStream, ResultTopic};
+    use sla_bus::{ResultStream, ResultTopic, TaskTopic};
     use sla_runtime::Shutdown;
 
     use crate::config::{BusConfig, ConfigError};
@@ -175,6 +187,10 @@ mod adapter {
     }
 
     pub(super) fn results(config: &BusConfig, _: &Path) -> Result<Arc<dyn ResultTopic>, Report> {
+        Err(missing(config).into())
+    }
+
+    pub(super) fn tasks(config: &BusConfig, _: &Path) -> Result<Arc<dyn TaskTopic>, Report> {
         Err(missing(config).into())
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use color_eyre::eyre::{Report, WrapErr as _};
 use sla_proto::Peer;
-use sla_proto::peer::{Claims, Trust};
+use sla_proto::peer::{Claims, Dial, Trust};
 use sla_runtime::processes::Neighbour;
 use sla_source::redact_url;
 
@@ -44,27 +44,79 @@ pub(super) fn trust(tls: &TlsConfig) -> Result<Trust, Report> {
     cover::trust(tls.ca_file.as_deref(), identity)
 }
 
+/// A process of a role.
+#[derive(Debug, Clone)]
+pub(super) struct Process {
+    address: String,
+    peer: Peer,
+}
+
+/// The processes of each role that does not run here.
+pub(super) type Elsewhere = BTreeMap<String, Vec<Process>>;
+
 /// Peers of the roles that do not run here, as far as they have an address. They are dialled when they are first used.
 pub(super) fn elsewhere(
     config: &PeersConfig,
     run: &Serve,
     secret: Option<&str>,
     trust: &Trust,
-) -> Result<BTreeMap<String, Peer>, Report> {
+) -> Result<Elsewhere, Report> {
     let claims = secret.map_or_else(Claims::default, |secret| Claims::default().with_secret(secret));
     let mut peers = BTreeMap::new();
     for (role, address) in config.addresses() {
-        if !address.is_empty() && !run.has(role) {
-            if !run.insecure && !is_covered(address) {
-                return Err(in_the_clear(role, address).into());
+        if !run.has(role) {
+            let mut processes = Vec::new();
+            for address in each(address) {
+                if !run.insecure && !is_covered(address) {
+                    return Err(in_the_clear(role, address).into());
+                }
+                processes.push(Process {
+                    address: address.to_owned(),
+                    peer: Peer::lazy_tcp(address, trust)?.claiming(claims.clone()),
+                });
             }
-            peers.insert(
-                role.to_owned(),
-                Peer::lazy_tcp(address, trust)?.claiming(claims.clone()),
-            );
+            if !processes.is_empty() {
+                peers.insert(role.to_owned(), processes);
+            }
         }
     }
     Ok(peers)
+}
+
+/// The addresses of one role.
+fn each(addresses: &str) -> impl Iterator<Item = &str> {
+    addresses
+        .split(',')
+        .map(str::trim)
+        .filter(|address| !address.is_empty())
+}
+
+/// One peer a role. Reads of samples find their owner among the workers: whom the storage names, `here` where it runs here.
+pub(super) fn joined(
+    elsewhere: &Elsewhere,
+    here: &Peer,
+    (run, secret, trust): (&Serve, Option<&str>, &Trust),
+) -> BTreeMap<String, Peer> {
+    let mut joined: BTreeMap<String, Peer> = BTreeMap::new();
+    for (role, processes) in elsewhere {
+        let peer = match processes.as_slice() {
+            [one] => one.peer.clone(),
+            many => Peer::any_of(many.iter().map(|one| one.peer.clone()).collect()),
+        };
+        joined.insert(role.clone(), peer);
+    }
+    if let Some(workers) = joined.remove("etl") {
+        let placements = joined.get("storage").unwrap_or(here).clone();
+        let claims = secret.map_or_else(Claims::default, |secret| Claims::default().with_secret(secret));
+        let (insecure, trust) = (run.insecure, trust.clone());
+        let dial: Dial = Arc::new(move |address| {
+            let may = insecure || is_covered(address);
+            let peer = may.then(|| Peer::lazy_tcp(address, &trust).ok()).flatten();
+            peer.map(|peer| peer.claiming(claims.clone()).into_channel())
+        });
+        joined.insert("etl".to_owned(), workers.owned(placements, dial));
+    }
+    joined
 }
 
 /// The keys of the addresses.
@@ -91,17 +143,19 @@ fn in_the_clear(role: &str, address: &str) -> ConfigError {
 }
 
 /// The processes behind these peers, each once, with the roles it is called for.
-pub(super) fn neighbours(config: &PeersConfig, elsewhere: &BTreeMap<String, Peer>) -> Vec<Neighbour> {
+pub(super) fn neighbours(config: &PeersConfig, elsewhere: &Elsewhere) -> Vec<Neighbour> {
     let mut neighbours: Vec<Neighbour> = Vec::new();
-    for (role, address) in config.addresses() {
-        let Some(peer) = elsewhere.get(role) else { continue };
-        match neighbours.iter_mut().find(|one| one.address == address) {
-            Some(known) => known.roles.push(role.to_owned()),
-            None => neighbours.push(Neighbour {
-                address: address.to_owned(),
-                roles: vec![role.to_owned()],
-                peer: peer.clone(),
-            }),
+    // In the order of the configuration.
+    for (role, _) in config.addresses() {
+        for process in elsewhere.get(role).into_iter().flatten() {
+            match neighbours.iter_mut().find(|one| one.address == process.address) {
+                Some(known) => known.roles.push(role.to_owned()),
+                None => neighbours.push(Neighbour {
+                    address: process.address.clone(),
+                    roles: vec![role.to_owned()],
+                    peer: process.peer.clone(),
+                }),
+            }
         }
     }
     neighbours
@@ -130,7 +184,7 @@ mod tests {
     #[tokio::test]
     async fn what_runs_here_is_not_sought_elsewhere() {
         let config = PeersConfig {
-            storage: "http://127.0.0.1:9".to_owned(),
+            storage: "http://127.0.0.1:9, http://127.0.0.1:10".to_owned(),
             etl: "http://127.0.0.1:9".to_owned(),
             ..PeersConfig::default()
         };
@@ -142,7 +196,7 @@ mod tests {
         let peers = elsewhere(&config, &run, None, &trust).unwrap();
         assert_eq!(peers.keys().collect::<Vec<_>>(), ["storage"]);
         let neighbours = neighbours(&config, &peers);
-        assert_eq!(neighbours.len(), 1);
+        assert_eq!(neighbours.len(), 2, "each process of a role");
         assert_eq!(neighbours[0].roles, ["storage"]);
         for address in ["not an address", "http://10.0.0.1:7000"] {
             let wrong = PeersConfig {

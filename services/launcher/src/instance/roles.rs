@@ -116,7 +116,8 @@ pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
     } else {
         Vec::new()
     };
-    let peer = here.routed(elsewhere);
+    let joined = peers::joined(&elsewhere, &here, (wiring.run, secret.as_deref(), &trust));
+    let peer = here.routed(joined);
     let guard = GuardLayer::default()
         .trusting(secret.clone())
         .asking(gate(&wiring, &peer))
@@ -233,7 +234,9 @@ async fn role(word: &str, wiring: &Wiring<'_>, around: &Around<'_>, parts: Parts
         "etl" => {
             let sources = sources(config, run, around, &parts)?;
             let stream = bus::stream(&config.bus, &parts)?;
-            Box::new(EtlService::start(etl_options(config, paths), sources, stream, parts)?)
+            let tasks = bus::tasks(&config.bus, &paths.data)?;
+            let options = etl_options(config, paths);
+            Box::new(EtlService::start(options, sources, stream, tasks, parts)?)
         }
         "sla" => Box::new(SlaService::start(sla_options(config, run), parts)?),
         "gateway" => Box::new(GatewayService::start(
@@ -322,6 +325,7 @@ fn etl_options(config: &Config, paths: &Paths) -> EtlOptions {
         metadata_windows_ms: config.etl.metadata_windows.iter().map(|window| window.ms()).collect(),
         cache_bytes: config.etl.cache_bytes,
         log_directory: Some(paths.log.clone()),
+        address: config.etl.address.clone(),
         ..EtlOptions::default()
     }
 }

@@ -1,5 +1,6 @@
 //! Roles in processes of their own, on the demo's generated source.
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -14,11 +15,17 @@ use crate::authority::{Authority, Pair};
 pub(crate) const SECRET: &str = "a secret of this test alone";
 const ROLES: [&str; 5] = ["storage", "account", "etl", "sla", "retrieval"];
 
-/// One process.
+/// One process: a role, and a number where there are several of it.
 struct Process {
-    role: &'static str,
+    name: &'static str,
     address: SocketAddr,
     served: Option<Served>,
+}
+
+impl Process {
+    fn role(&self) -> &'static str {
+        self.name.trim_end_matches(|c: char| c.is_ascii_digit())
+    }
 }
 
 /// The processes; killed when they are not stopped.
@@ -32,10 +39,15 @@ pub(crate) struct Estate {
 impl Estate {
     /// All of them, the ones that need others first: any order will do. `bus` is what each is told of it.
     pub(crate) fn start(bus: &[(&'static str, String)]) -> Self {
-        let mut estate = Self::planned(&ROLES, false);
+        Self::of(&ROLES, bus)
+    }
+
+    /// These.
+    pub(crate) fn of(names: &[&'static str], bus: &[(&'static str, String)]) -> Self {
+        let mut estate = Self::planned(names, false);
         estate.bus = bus.to_vec();
-        for role in ROLES.iter().rev() {
-            estate.begin(role);
+        for name in names.iter().rev() {
+            estate.begin(name);
         }
         estate.answer();
         estate
@@ -53,8 +65,8 @@ impl Estate {
             let authority = Authority::new(place.path(), "estate");
             (authority.file(), authority.sign("role", &["127.0.0.1"], false))
         });
-        let processes = roles.iter().map(|&role| Process {
-            role,
+        let processes = roles.iter().map(|&name| Process {
+            name,
             address: free_port(),
             served: None,
         });
@@ -70,13 +82,14 @@ impl Estate {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    /// Starts the process of `role`, whatever the others do.
-    pub(crate) fn begin(&mut self, role: &str) {
-        let address = self.process(role).address.to_string();
+    /// Starts the process called `name`, whatever the others do.
+    pub(crate) fn begin(&mut self, name: &str) {
+        let (address, role) = (self.process(name).address.to_string(), self.process(name).role());
         let mut command = sla(self.place.path());
         command
             .args(["serve", "--roles", role, "--listen", &address, "--demo-dir"])
-            .arg(self.place.path().join(role))
+            .arg(self.place.path().join(name))
+            .env("SLA_ETL__ADDRESS", format!("{}://{address}", self.scheme()))
             .env("SLA_PEERS__SECRET_FILE", self.place.path().join("secret"))
             .envs(self.bus.iter().cloned())
             .stdout(Stdio::null())
@@ -87,24 +100,33 @@ impl Estate {
                 .env("SLA_TLS__CERT_FILE", &pair.cert)
                 .env("SLA_TLS__KEY_FILE", &pair.key);
         }
+        let mut peers: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for other in &self.processes {
-            if other.role != role && other.role != "gateway" {
-                let key = format!("SLA_PEERS__{}", other.role.to_uppercase());
-                command.env(key, format!("{}://{}", self.scheme(), other.address));
+            if other.role() != role && other.role() != "gateway" {
+                let key = format!("SLA_PEERS__{}", other.role().to_uppercase());
+                let address = format!("{}://{}", self.scheme(), other.address);
+                peers.entry(key).or_default().push(address);
             }
         }
-        self.process(role).served = Some(Served::spawn(&mut command));
+        command.envs(peers.into_iter().map(|(key, addresses)| (key, addresses.join(","))));
+        self.process(name).served = Some(Served::spawn(&mut command));
     }
 
-    fn process(&mut self, role: &str) -> &mut Process {
-        self.processes.iter_mut().find(|process| process.role == role).unwrap()
+    fn process(&mut self, name: &str) -> &mut Process {
+        self.processes.iter_mut().find(|process| process.name == name).unwrap()
+    }
+
+    /// Ends the process called `name` so that it cannot say a word any more.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn kill(&mut self, name: &str) {
+        self.process(name).served.take().unwrap().kill();
     }
 
     /// Waits until each process that was started answers.
     pub(crate) fn answer(&mut self) {
-        for Process { role, address, served } in &mut self.processes {
+        for Process { name, address, served } in &mut self.processes {
             if let Some(served) = served {
-                served.wait_until(&format!("{role} answers"), || TcpStream::connect(*address).is_ok());
+                served.wait_until(&format!("{name} answers"), || TcpStream::connect(*address).is_ok());
             }
         }
     }
@@ -116,7 +138,7 @@ impl Estate {
 
     /// Role and address.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let address = |process: &Process| (process.role, format!("{}://{}", self.scheme(), process.address));
+        let address = |process: &Process| (process.name, format!("{}://{}", self.scheme(), process.address));
         self.processes.iter().map(address)
     }
 
@@ -135,8 +157,9 @@ impl Estate {
 
     /// Asks each to end, the last planned first; whether all did so well within `limit`.
     pub(crate) fn stop(mut self, limit: Duration) -> bool {
-        let roles: Vec<&str> = self.processes.iter().rev().map(|process| process.role).collect();
-        roles.into_iter().all(|role| self.end(role, limit).1)
+        let left = self.processes.iter().rev().filter(|process| process.served.is_some());
+        let names: Vec<&str> = left.map(|process| process.name).collect();
+        names.into_iter().all(|role| self.end(role, limit).1)
     }
 }
 

@@ -10,6 +10,8 @@ mod authority;
 mod estate;
 mod gateway;
 mod suite;
+#[cfg(feature = "kafka")]
+mod workers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,10 +1,17 @@
-//! Which partition a key belongs to, for results and for whoever else is to meet them there.
+//! Which partition a key belongs to: results, the tasks about them, and the samples behind them meet there.
 
 use xxhash_rust::xxh3::xxh3_64;
+
+use crate::{Labels, SeriesId, SourceId};
 
 /// The partition of `key` among `partitions`: XXH3 of the bytes, modulo. It must never change: series would change places.
 pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
     (xxh3_64(key) % u64::from(partitions.max(1))) as u32
+}
+
+/// The key by which an expression (in normal form) on `source` has its place: all its results are made from one answer.
+pub fn expression_key(source: &SourceId, expression: &str) -> [u8; 16] {
+    SeriesId::of_expression(source, expression, &Labels::default()).0
 }
 
 #[cfg(test)]
