@@ -4,7 +4,7 @@
 //!
 //! DIR holds CSV files, one host (or service) each: a first column with the time (seconds or milliseconds since 1970, or
 //! `YYYY-MM-DD[T ]HH:MM:SS`), the others values; an empty cell is a missing sample. Each series is asked at a few origins with 24 h of history
-//! before them (10 min and 1 h ahead) and with 40 min (10 min ahead). Thresholds are quantiles of that history, and one that an operator would
+//! and 12 h before them (10 min and 1 h ahead), with 40 min (10 min ahead), and 20 minutes after its largest falls. Thresholds are quantiles of that history, and one that an operator would
 //! have set from the first third of the series and kept. Files fall into "build" and "held-out" by a hash of their name, so that whoever
 //! changes the pool looks at one part and reports the other. `dev/forecast-table` rebuilds the tables of docs/forecasting.md with it.
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
@@ -18,10 +18,17 @@ use std::time::Instant;
 
 /// Quantiles of the history at which thresholds are set.
 const QUANTILES: [f64; 3] = [0.9, 0.95, 0.99];
-/// Origins per series with long and with short history.
-const ORIGINS: [usize; 2] = [48, 6];
-/// History lengths asked for, in s.
-const HISTORY_S: [usize; 2] = [86_400, 2_400];
+/// What each series is asked with: history in s, origins, horizons.
+const KINDS: [(&str, usize, usize, usize); 4] = [
+    ("24 h", 86_400, 48, 2),
+    ("12 h", 43_200, 12, 2),
+    ("40 min", 2_400, 6, 1),
+    ("after a fall", 86_400, 4, 2),
+];
+/// Which of them stands [`CALM_S`] after the largest falls of the series.
+const AFTER_A_FALL: usize = 3;
+/// Time since a fall, in s; the mean of so long before it is held against the mean since.
+const CALM_S: usize = 1_200;
 /// Horizons, in s.
 const HORIZONS_S: [usize; 2] = [600, 3_600];
 
@@ -135,6 +142,48 @@ struct Series {
     values: Vec<f64>,
 }
 
+impl Series {
+    fn step_ms(&self) -> Option<i64> {
+        let mut deltas: Vec<i64> = self.times_ms.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        deltas.sort_unstable();
+        deltas.get(deltas.len() / 2).map(|step| (*step).max(1))
+    }
+
+    /// A time chosen by `seed` with `history_s` before it and the longest horizon after it.
+    fn origin(&self, history_s: usize, seed: u64) -> Option<i64> {
+        let (first, last) = (*self.times_ms.first()?, *self.times_ms.last()?);
+        let (history_ms, step_ms) = (history_s as i64 * 1_000, self.step_ms()?);
+        let room = last - first - history_ms - HORIZONS_S[1] as i64 * 1_000;
+        let share = (seed % 10_007) as f64 / 10_007.0;
+        (room >= 0).then(|| first + history_ms + (room as f64 * share) as i64 / step_ms * step_ms)
+    }
+
+    /// Times [`CALM_S`] after the largest falls of the mean over so long, an hour apart, with `history_s` before them.
+    fn falls(&self, history_s: usize, count: usize) -> Option<Vec<i64>> {
+        let step_ms = self.step_ms()?;
+        let window = (CALM_S as i64 * 1_000 / step_ms).max(4) as usize;
+        let lead = (history_s as i64 * 1_000 / step_ms) as usize;
+        let mean = |from: usize| {
+            let seen = self.values[from..from + window].iter().filter(|v| v.is_finite());
+            let (sum, count) = seen.fold((0.0, 0.0), |(sum, count), v| (sum + v, count + 1.0));
+            sum / count
+        };
+        let mut falls: Vec<(f64, usize)> = (lead.max(window)..self.values.len().saturating_sub(window))
+            .step_by((window / 8).max(1))
+            .map(|at| (mean(at - window) - mean(at), at))
+            .filter(|(fall, _)| *fall > 0.0)
+            .collect();
+        falls.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut chosen: Vec<usize> = Vec::new();
+        for (_, at) in falls {
+            if chosen.len() < count && chosen.iter().all(|other| other.abs_diff(at) >= 3 * window) {
+                chosen.push(at);
+            }
+        }
+        Some(chosen.iter().map(|at| self.times_ms[at + window - 1]).collect())
+    }
+}
+
 /// Costs in ms.
 #[derive(Default)]
 struct Costs {
@@ -155,7 +204,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .and_then(|at| arguments.get(at + 1))
     };
     let part = after("--part").map_or("all", String::as_str);
-    let mut lines: [Line; 3] = std::array::from_fn(|_| Line::default());
+    let mut lines: [Line; 2 * KINDS.len()] = std::array::from_fn(|_| Line::default());
     let mut costs = Costs::default();
     let (mut count, mut hosts) = (0, 0);
     let entries = std::fs::read_dir(directory)?;
@@ -170,11 +219,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         hosts += 1;
         for series in read(path)? {
             count += 1;
-            for (kind, history_s) in HISTORY_S.into_iter().enumerate() {
-                for origin in 0..ORIGINS[kind] {
-                    if let Some(task) = Task::cut(&series, host, history_s, origin) {
-                        task.ask(kind, &mut lines, &mut costs)?;
-                    }
+            for kind in 0..KINDS.len() {
+                for task in tasks(&series, host, kind) {
+                    task.ask(kind, &mut lines, &mut costs)?;
                 }
             }
         }
@@ -196,8 +243,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         "cover95",
         "flagged"
     );
-    for (line, name) in lines.iter().zip(["24 h, 10 min", "24 h, 1 h", "40 min, 10 min"]) {
-        line.print(name);
+    for (i, line) in lines.iter().enumerate() {
+        let (name, _, _, horizons) = KINDS[i / 2];
+        if i % 2 < horizons {
+            line.print(&format!("{name}, {}", ["10 min", "1 h"][i % 2]));
+        }
     }
     let Costs {
         cold,
@@ -215,6 +265,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// The origins of a series: spread by hash, or after its largest falls.
+fn tasks(series: &Series, host: usize, kind: usize) -> Vec<Task> {
+    let (_, history_s, count, _) = KINDS[kind];
+    let seed = |origin: usize| hash(&format!("{}-{history_s}-{origin}", series.name));
+    let times = if kind == AFTER_A_FALL {
+        series.falls(history_s, count).unwrap_or_default()
+    } else {
+        let spread = |origin| series.origin(history_s, seed(origin));
+        (0..count).filter_map(spread).collect()
+    };
+    let cut = |(origin, now): (usize, i64)| Task::cut(series, host, history_s, now, seed(origin));
+    times.into_iter().enumerate().filter_map(cut).collect()
+}
+
 /// One origin of a series.
 struct Task {
     host: usize,
@@ -227,20 +291,10 @@ struct Task {
 }
 
 impl Task {
-    /// Cuts `history_s` before an origin chosen by hash, and the longest horizon after it; `None` where the series is too short, has gaps there or
-    /// does not vary.
-    fn cut(series: &Series, host: usize, history_s: usize, origin: usize) -> Option<Self> {
-        let (first, last) = (*series.times_ms.first()?, *series.times_ms.last()?);
-        let mut deltas: Vec<i64> = series.times_ms.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        deltas.sort_unstable();
-        let step_ms = (*deltas.get(deltas.len() / 2)?).max(1);
+    /// Cuts `history_s` before `now`, and the longest horizon after it; `None` where the series is too short, has gaps there or does not vary.
+    fn cut(series: &Series, host: usize, history_s: usize, now: i64, seed: u64) -> Option<Self> {
+        let step_ms = series.step_ms()?;
         let (history_ms, horizon_ms) = (history_s as i64 * 1_000, HORIZONS_S[1] as i64 * 1_000);
-        let room = last - first - history_ms - horizon_ms;
-        if room < 0 {
-            return None;
-        }
-        let seed = hash(&format!("{}-{history_s}-{origin}", series.name));
-        let now = first + history_ms + (room as f64 * (seed % 10_007) as f64 / 10_007.0) as i64 / step_ms * step_ms;
         let pick = |low: i64, high: i64| -> (Vec<i64>, Vec<f64>) {
             let from = series.times_ms.partition_point(|t| *t <= low);
             let to = series.times_ms.partition_point(|t| *t <= high);
@@ -274,10 +328,10 @@ impl Task {
     }
 
     /// Asks everyone and scores.
-    fn ask(&self, kind: usize, lines: &mut [Line; 3], costs: &mut Costs) -> Result<(), Box<dyn Error>> {
+    fn ask(&self, kind: usize, lines: &mut [Line; 2 * KINDS.len()], costs: &mut Costs) -> Result<(), Box<dyn Error>> {
         let history = &self.history;
         let per_step_ms = (history.step_ms as f64 / history.steps_per_slot).round() as usize;
-        let horizons: Vec<usize> = HORIZONS_S[..2 - kind]
+        let horizons: Vec<usize> = HORIZONS_S[..KINDS[kind].3]
             .iter()
             .map(|&s| (s * 1_000 / per_step_ms).max(1))
             .collect();

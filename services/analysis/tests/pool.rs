@@ -336,3 +336,56 @@ fn a_band_on_a_threshold_does_not_leave_it() {
         assert!(row.iter().all(|p| *p < 0.1), "{row:?}");
     }
 }
+
+#[test]
+fn a_state_of_another_version_is_refused() {
+    let history = History::regular(&(0..100).map(scattered).collect::<Vec<_>>(), 60_000).unwrap();
+    let (_, state) = forecast(&history, &Question::new(vec![10], vec![]), None, 1).unwrap();
+    let flat = state.to_flat();
+    assert_eq!(PoolState::from_flat(&flat), Some(state));
+    for at in [0, 1] {
+        let mut other = flat.clone();
+        other[at] += 1.0;
+        assert_eq!(PoolState::from_flat(&other), None);
+    }
+}
+
+#[test]
+fn a_farther_bound_is_never_more_likely_on_either_side_of_the_record() {
+    for seed in 0..60 {
+        // Noise, walks, and a start-up that dies away; few samples against the horizon.
+        let mut level = 0.0;
+        let values: Vec<f64> = (0..60)
+            .map(|i| {
+                let noise = scattered(1_000 * seed + i) / 1_009.0;
+                level += noise - 0.5;
+                match seed % 3 {
+                    0 => noise,
+                    1 => level,
+                    _ => noise + 40.0 / (1.0 + i as f64),
+                }
+            })
+            .collect();
+        let history = History::regular(&values, 15_000).unwrap();
+        let (low, high) = values
+            .iter()
+            .fold((f64::MAX, f64::MIN), |(l, h), v| (v.min(l), v.max(h)));
+        let bounds = (0..40).map(|i| low + (high - low) * f64::from(i) / 30.0);
+        let question = Question::new(vec![5, 40, 120], bounds.map(Threshold::upper).collect());
+        for row in forecast(&history, &question, None, seed).unwrap().0.probability {
+            assert!(row.is_sorted_by(|near, far| near >= far), "{seed}: {row:?}");
+        }
+    }
+}
+
+#[test]
+fn a_start_up_that_is_over_is_not_held_against_the_series() {
+    // Twenty minutes of start-up, twenty of calm; the bound lies inside what the start-up reached.
+    let values: Vec<f64> = (0..80)
+        .map(|i| 20.0 + scattered(i) / 1_009.0 + if i < 40 { 10.0 - i as f64 / 4.0 } else { 0.0 })
+        .collect();
+    let history = History::regular(&values, 30_000).unwrap();
+    let question = Question::new(vec![20, 120], vec![Threshold::upper(27.0)]);
+    let said = forecast(&history, &question, None, 1).unwrap().0.probability;
+    assert!(said[0][0] < 0.15 && said[1][0] < 0.45, "{said:?}");
+}

@@ -12,6 +12,8 @@ const SHAPES: (f64, f64) = (-1.5, 0.3);
 /// A generalised Pareto distribution of the excesses over a high value (Pickands 1975), by moments (Hosking & Wallis 1987).
 #[derive(Debug, Clone, Copy)]
 struct Tail {
+    /// The highest value seen.
+    record: f64,
     /// Value from which excesses are counted, and the largest excess seen.
     from: f64,
     largest: f64,
@@ -37,6 +39,14 @@ impl Extremes {
         Self {
             upper,
             lower: Tail::of(&mut values),
+        }
+    }
+
+    /// The outermost value seen on a side.
+    pub(crate) fn record(&self, side: Side) -> f64 {
+        match side {
+            Side::Upper => self.upper.record,
+            Side::Lower => -self.lower.record,
         }
     }
 
@@ -73,6 +83,7 @@ impl Tail {
         let ratio = if square > 0.0 { mean * mean / square } else { 1.0 };
         let shape = (0.5 * (1.0 - ratio)).clamp(SHAPES.0, SHAPES.1);
         Self {
+            record: values.iter().copied().fold(from, f64::max),
             from,
             largest,
             scale: mean * (1.0 - shape),

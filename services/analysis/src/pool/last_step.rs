@@ -14,34 +14,58 @@ const MOST_PULL: f64 = 0.2;
 const SHARPENING: f64 = 1.135;
 const SHIFT: f64 = -0.21;
 
-/// The probability that a scaled threshold is left within `slots`, when paths of weight `share` leave it.
-pub(crate) fn probability(share: f64, slots: usize, threshold: Threshold, ground: &Ground) -> f64 {
-    let share = share.clamp(0.0, 1.0);
-    if ground.constant {
-        return share.clamp(LEAST, 1.0 - LEAST);
+/// A bound, scaled, with what the history says about it whatever the horizon.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bound {
+    pub(crate) threshold: Threshold,
+    /// P(a new record lies beyond it), 1 for a bound among the values seen.
+    record: f64,
+}
+
+impl Bound {
+    pub(crate) fn new(threshold: Threshold, ground: &Ground) -> Self {
+        Self {
+            threshold,
+            record: ground.extremes.beyond(threshold.side, threshold.value),
+        }
     }
-    let unseen = unseen(slots, ground.slots);
-    let pull = (PULL * unseen * unseen).min(MOST_PULL);
-    // Beyond all that was seen: of exchangeable windows the next one holds the record with probability `unseen`, and the record must reach
-    // that far. As far as deviations die out within the horizon the next window is one more of those that were seen; as far as they last, the
-    // paths know more.
-    let record = ground.extremes.beyond(threshold.side, threshold.value);
-    let lasts = ground.lasting(slots);
-    let exchangeable = lasts * share + (1.0 - lasts) * unseen * record;
-    let share = if record < 1.0 {
-        exchangeable
-    } else {
-        // A nearer bound is never less likely than the record, so no order of bounds is turned round where it begins.
-        share.max(exchangeable)
-    };
-    let up = pull.min(unseen) * record;
-    // Where every window so far left the threshold, only a change of the series itself could spare it.
-    let down = if ground.always_left(slots, threshold) {
-        0.0
-    } else {
-        pull
-    };
-    sharpened(share + (1.0 - share) * up - share * down, slots)
+
+    /// The bound at the outermost value seen, for one that lies beyond it.
+    pub(crate) fn seen(&self, ground: &Ground) -> Option<Threshold> {
+        let value = ground.extremes.record(self.threshold.side);
+        (self.record < 1.0).then_some(Threshold {
+            value,
+            ..self.threshold
+        })
+    }
+
+    /// The probability that the bound is left within `slots`, when paths of weight `share` leave it and of weight `at_record` leave the
+    /// outermost value seen.
+    pub(crate) fn probability(&self, share: f64, at_record: f64, slots: usize, ground: &Ground) -> f64 {
+        let share = share.clamp(0.0, 1.0);
+        if ground.constant {
+            return share.clamp(LEAST, 1.0 - LEAST);
+        }
+        let unseen = unseen(slots, ground.slots);
+        let pull = (PULL * unseen * unseen).min(MOST_PULL);
+        let share = if self.record < 1.0 {
+            // Beyond all that was seen: of exchangeable windows the next one holds the record with probability `unseen`, and the record
+            // must reach that far. As far as deviations die out within the horizon the next window is one more of those that were seen; as
+            // far as they last, the paths know more. A farther bound is never more likely than the record itself.
+            let lasts = ground.lasting(slots);
+            (lasts * share + (1.0 - lasts) * unseen * self.record).min(at_record)
+        } else {
+            share
+        };
+        let up = pull.min(unseen) * self.record;
+        // Where every window so far left the threshold, only a change of the series itself could spare it.
+        let down = if ground.always_left(slots, self.threshold) {
+            0.0
+        } else {
+            pull
+        };
+        sharpened(share + (1.0 - share) * up - share * down, slots)
+    }
 }
 
 /// Share of the unseen: a horizon of `slots` after a history of `seen` slots is this part of the whole.

@@ -4,7 +4,7 @@ use super::bands::bands;
 use super::experts::{EXPERTS, NAMES};
 use super::ground::Ground;
 use super::history::History;
-use super::last_step::{bands_floor, probability};
+use super::last_step::{Bound, bands_floor};
 use super::learning::{lay, learn_on};
 use super::paths::Paths;
 use super::question::{Bands, FirstCrossing, PoolError, PoolForecast, Question, Threshold};
@@ -152,19 +152,30 @@ impl Futures {
         bands(&self.paths, cells, weights, factor, &self.ground)
     }
 
+    /// The weighted share of all paths; `weights` are those of one path of each expert.
+    fn pooled(&self, shares: &[f64; EXPERTS], weights: &[f64; EXPERTS]) -> f64 {
+        (0..EXPERTS)
+            .filter(|&expert| !shares[expert].is_nan())
+            .map(|expert| shares[expert] * self.paths.of(expert).len() as f64 * weights[expert])
+            .sum()
+    }
+
     /// How the probability that a threshold is left grows from knot to knot.
     fn growth(&self, threshold: Threshold, weights: &[[f64; EXPERTS]], value: &Bands) -> Vec<Growth> {
         let threshold = self.ground.scaled(threshold);
+        let bound = Bound::new(threshold, &self.ground);
+        let record = bound.seen(&self.ground);
+        let grain = self.ground.walls.grain;
         let mut before = 0.0_f64;
         let knots = self.paths.knots.iter().zip(weights).enumerate();
         knots
             .map(|(k, (&knot, weights))| {
-                let experts = self.paths.shares_outside(k, threshold, self.ground.walls.grain);
-                let share = (0..EXPERTS)
-                    .filter(|&expert| !experts[expert].is_nan())
-                    .map(|expert| experts[expert] * self.paths.of(expert).len() as f64 * weights[expert])
-                    .sum();
-                let said = probability(share, knot, threshold, &self.ground);
+                let experts = self.paths.shares_outside(k, threshold, grain);
+                let share = self.pooled(&experts, weights);
+                let at_record = record.map_or(1.0, |record| {
+                    self.pooled(&self.paths.shares_outside(k, record, grain), weights)
+                });
+                let said = bound.probability(share, at_record, knot, &self.ground);
                 // Weights differ between horizons; a longer horizon still contains the shorter one.
                 before = before.max(said).max(bands_floor(value, k, threshold, &self.ground));
                 Growth {
