@@ -204,8 +204,8 @@ mod tests {
         assert!(owner_of(&[asked("p", " sum( up ) ", true)], &owners).is_some());
         assert_eq!(
             owner_of(&[asked("p", " sum( up ) ", true)], &owners),
-            owner_of(&[asked("p", "sum(up)", true)], &owners),
-            "as it is written does not matter"
+            owner_of(&[asked("p", "sum( up )", true)], &owners),
+            "blanks around it do not matter"
         );
         for nobodys in [asked("", "up", false), asked("p", "up{job=~'n.*'}", false)] {
             assert_eq!(owner_of(&[nobodys], &owners), None);

@@ -35,10 +35,10 @@ pub struct Run {
     pub current_step: String,
     /// How long it still takes, estimated.
     pub remaining_s: Option<Seconds>,
-    /// Samples read so far.
-    pub samples_read: u64,
-    /// Bytes read so far.
-    pub bytes_read: u64,
+    /// Samples read so far; null where several workers share the run.
+    pub samples_read: Option<u64>,
+    /// Bytes read so far; null like the samples.
+    pub bytes_read: Option<u64>,
     /// A sentence at the end.
     pub message: String,
     /// Stable word when the run as a whole failed.

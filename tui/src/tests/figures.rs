@@ -37,6 +37,8 @@ pub(super) fn runs() -> Vec<etl::Run> {
         series_done: done,
         series_failed: failed,
         current_step: "metadata".into(),
+        samples_read: Some(74_880),
+        bytes_read: Some(131_000),
         remaining: (state == etl::RunState::Running).then(|| time::duration(6_000)),
         step_summaries: vec![step("extract", 0), step("statistics", 3_600_000)],
         message: message.into(),

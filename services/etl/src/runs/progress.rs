@@ -112,8 +112,8 @@ impl RunProgress {
 
     /// What was read from the source for it.
     pub fn extracted(&mut self, samples: u64, bytes: u64) {
-        self.run.samples_read = samples;
-        self.run.bytes_read = bytes;
+        self.run.samples_read = Some(samples);
+        self.run.bytes_read = Some(bytes);
         self.begun = Some(Instant::now());
     }
 

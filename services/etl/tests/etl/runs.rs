@@ -33,7 +33,7 @@ async fn a_run_is_watched_to_its_end_and_everything_is_stored() {
         "{}",
         last.message
     );
-    assert!(last.samples_read > 3 * 2_000 && last.finished.is_some() && last.remaining.is_none());
+    assert!(last.samples_read > Some(3 * 2_000) && last.finished.is_some() && last.remaining.is_none());
     let steps: Vec<&str> = last
         .step_summaries
         .iter()

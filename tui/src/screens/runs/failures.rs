@@ -124,9 +124,8 @@ impl RunsScreen {
             lines.push(format!("about      {}", parts.collect::<Vec<_>>().join(" and ")));
         }
         lines.push(format!(
-            "read       {} samples, {}; a step's times are those of its series on the CPU pool",
-            run.samples_read,
-            crate::format::bytes(run.bytes_read)
+            "{}; a step's times are those of its series on the CPU pool",
+            super::rows::read_words(run).replacen("read ", "read       ", 1)
         ));
         (format!("run #{}", run.number), lines)
     }

@@ -129,3 +129,11 @@ pub(crate) fn export<'r>(rows: impl Iterator<Item = &'r RunRow>) -> TableFile {
         beside: Map::new(),
     }
 }
+
+/// What a run read, in words; workers that share a run do not add up what each of them read.
+pub(super) fn read_words(run: &etl::Run) -> String {
+    match (run.samples_read, run.bytes_read) {
+        (Some(samples), Some(bytes)) => format!("read {samples} samples, {}", crate::format::bytes(bytes)),
+        _ => "read – samples: not known of this run".to_owned(),
+    }
+}

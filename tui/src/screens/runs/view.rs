@@ -5,7 +5,7 @@ use sla_proto::etl::v1 as etl;
 use super::RunsScreen;
 use super::rows::RunRow;
 use crate::context::{Context, wire};
-use crate::format::{bytes, duration, millis};
+use crate::format::{duration, millis};
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
@@ -170,7 +170,7 @@ fn draw_steps(row: &RunRow, canvas: &mut Canvas<'_>) {
         y += 1;
     }
     let width = canvas.width().saturating_sub(2);
-    let read = format!("read {} samples, {}", row.run.samples_read, bytes(row.run.bytes_read));
+    let read = super::rows::read_words(&row.run);
     canvas.field(1, y, width, &read, Align::Left, Role::Dim);
     for failure in &row.run.failures {
         y += 1;
