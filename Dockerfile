@@ -6,7 +6,7 @@ ARG RUN_IMAGE=docker.io/library/debian:bookworm-slim
 
 FROM ${BUILD_IMAGE} AS build
 # Features beside the usual ones; `kafka` links the system's OpenSSL.
-ARG FEATURES="kafka"
+ARG FEATURES="kafka,mysql"
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
