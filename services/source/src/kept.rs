@@ -232,6 +232,8 @@ mod tests {
             for name in ["a", "b", "c"] {
                 kept.put(&labels(name), clock.now_ms(), f64::from(at % 7));
             }
+            let other = Labels::from_pairs([("__name__", "other")]);
+            kept.put(&other, clock.now_ms(), 1.0);
             clock.advance(60_000);
         }
         let scene = crate::conformance::Scene {

@@ -5,12 +5,49 @@ use sla_proto::etl::v1 as etl;
 use sla_proto::objective::v1::Objective;
 use sla_proto::result::v1 as result;
 use sla_proto::retrieval::v1 as retrieval;
-use sla_proto::series::v1::Series;
+use sla_proto::series::v1::{Series, SourceStatus};
+use sla_proto::server::v1::{self as server, GetServerInfoResponse};
 use sla_proto::storage::v1 as storage;
 use sla_proto::violation::v1 as violation;
 
 use super::script::{MIN, NOW_MS, Script, at};
 use crate::context::wire;
+
+/// What the processes of an estate say of themselves.
+pub(super) fn processes(source: &SourceStatus) -> server::ListProcessesResponse {
+    server::ListProcessesResponse {
+        processes: vec![
+            server::Process {
+                roles: vec!["etl".into()],
+                info: Some(GetServerInfoResponse {
+                    version: "0.1.0".into(),
+                    roles: vec!["etl".into()],
+                    source: Some(source.clone()),
+                    ..GetServerInfoResponse::default()
+                }),
+                serving: Some(true),
+                ..server::Process::default()
+            },
+            server::Process {
+                address: "http://storage\u{1b}[2J:7000".into(),
+                roles: vec!["storage".into()],
+                problem: "connection refused".into(),
+                ..server::Process::default()
+            },
+        ],
+        leases: vec![sla_proto::storage::v1::Lease {
+            name: "manager".into(),
+            holder: "host\u{1b}[2J pid 7".into(),
+            token: 1,
+            left: Some(time::duration(9_000)),
+        }],
+        owners: vec![server::Owner {
+            address: "http://worker:7000".into(),
+            partitions: 12,
+            since: None,
+        }],
+    }
+}
 
 /// What the log of runs holds.
 pub(super) fn runs() -> Vec<etl::Run> {

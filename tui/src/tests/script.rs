@@ -6,7 +6,7 @@ use sla_proto::etl::v1 as etl;
 use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
 use sla_proto::retrieval::v1 as retrieval;
 use sla_proto::series::v1::{Label, Point, Series, SourceStatus};
-use sla_proto::server::v1::{self as server, GetServerInfoResponse};
+use sla_proto::server::v1::GetServerInfoResponse;
 use sla_proto::set::v1 as set;
 use sla_proto::storage::v1 as storage;
 use sla_proto::violation::v1 as violation;
@@ -360,39 +360,7 @@ impl Script {
                 ..GetServerInfoResponse::default()
             }
             .into(),
-            Request::Processes(_) => server::ListProcessesResponse {
-                processes: vec![
-                    server::Process {
-                        roles: vec!["etl".into()],
-                        info: Some(GetServerInfoResponse {
-                            version: "0.1.0".into(),
-                            roles: vec!["etl".into()],
-                            source: Some(self.source()),
-                            ..GetServerInfoResponse::default()
-                        }),
-                        serving: Some(true),
-                        ..server::Process::default()
-                    },
-                    server::Process {
-                        address: "http://storage\u{1b}[2J:7000".into(),
-                        roles: vec!["storage".into()],
-                        problem: "connection refused".into(),
-                        ..server::Process::default()
-                    },
-                ],
-                leases: vec![sla_proto::storage::v1::Lease {
-                    name: "manager".into(),
-                    holder: "host\u{1b}[2J pid 7".into(),
-                    token: 1,
-                    left: Some(time::duration(9_000)),
-                }],
-                owners: vec![server::Owner {
-                    address: "http://worker:7000".into(),
-                    partitions: 12,
-                    since: None,
-                }],
-            }
-            .into(),
+            Request::Processes(_) => super::figures::processes(&self.source()).into(),
             Request::Names(_) => {
                 let mut names: Vec<etl::MetricName> = Vec::new();
                 for (series, _) in &self.series {

@@ -95,8 +95,6 @@ mod tests {
 
     /// The page of a process with all roles: what its registry tells.
     async fn metrics_page() -> String {
-        // As `main` does before anything else.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let (config, paths) = (Config::default(), Paths::inside(folder.path()));
         std::fs::create_dir_all(&paths.data).unwrap();

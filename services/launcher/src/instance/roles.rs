@@ -104,6 +104,8 @@ impl Running {
 /// # Errors
 /// What kept one of them from starting, or a secret or address of `[peers]` that cannot be used.
 pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
+    // The one TLS provider of every client and door here; another one that was installed first stays.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let secret = peers::secret(&wiring.config.peers)?;
     let metrics = Metrics::default();
     let (here, late) = Peer::late();
