@@ -112,7 +112,7 @@ async fn health(peer: &Peer, roles: &[String]) {
         let answer = peer.health().check(health_of(role)).await.unwrap().into_inner();
         assert_eq!(answer.status(), ServingStatus::Serving, "{role:?}");
     }
-    let unknown = peer.health().check(health_of("notify")).await.unwrap_err();
+    let unknown = peer.health().check(health_of("nobody")).await.unwrap_err();
     assert_eq!(
         (unknown.code(), reason(&unknown).as_str()),
         (Code::NotFound, "NOT_FOUND")
