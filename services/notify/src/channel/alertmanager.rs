@@ -1,4 +1,4 @@
-//! An Alertmanager: `POST /api/v2/alerts` (https://prometheus.io/docs/alerting/latest/alerts_api/). It forgets an alert whose
+//! An Alertmanager: `POST /api/v2/alerts` (<https://prometheus.io/docs/alerting/latest/alerts_api/>). It forgets an alert whose
 //! `endsAt` passes, so what goes on is told again before that.
 
 use reqwest::Client;

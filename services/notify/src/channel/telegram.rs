@@ -1,4 +1,4 @@
-//! A chat of Telegram: `sendMessage` of the Bot API (https://core.telegram.org/bots/api#making-requests). The token stands in the
+//! A chat of Telegram: `sendMessage` of the Bot API (<https://core.telegram.org/bots/api#making-requests>). The token stands in the
 //! path, so no URL of it is ever said.
 
 use reqwest::{Client, Url};

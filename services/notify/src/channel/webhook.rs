@@ -1,5 +1,5 @@
 //! A POST in the shape of Alertmanager's webhook, version 4
-//! (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config), with the id of the message in `Idempotency-Key`.
+//! (<https://prometheus.io/docs/alerting/latest/configuration/#webhook_config>), with the id of the message in `Idempotency-Key`.
 
 use reqwest::Client;
 use reqwest::header::HeaderName;
