@@ -13,6 +13,7 @@ pub mod pieces;
 pub mod remembering;
 pub mod samples;
 pub mod set_file;
+pub mod words;
 
 pub use generated::*;
 pub use peer::{LateRoutes, Peer, PeerChannel, PeerError};

@@ -3,65 +3,61 @@
 use sla_proto::notify::v1::Channel;
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::peer::Rank;
-use sla_runtime::caller::{self, Caller, Way};
+use sla_runtime::caller::{Caller, Way};
+use sla_runtime::ownership::Claimant;
 
 use crate::error::NotifyError;
 
-/// The caller of a request.
+/// The caller of a request: the rules of what has an owner, and those of messages.
 #[derive(Debug, Clone)]
-pub(crate) struct Asker {
-    /// For the record.
-    pub(crate) name: String,
-    /// `None`: nobody was asked who he is.
-    rank: Option<Rank>,
-}
+pub(crate) struct Asker(Claimant);
 
 impl Asker {
     /// Of a request. Whoever came over the network without being anybody has no channels.
     pub(crate) fn of(extensions: &tonic::Extensions) -> Result<Self, NotifyError> {
         let caller = extensions.get::<Caller>();
-        let known = caller.and_then(|caller| caller.known.as_ref());
-        if known.is_none() && caller.is_some_and(|caller| caller.way == Way::Guest) {
+        if caller.is_some_and(|caller| caller.known.is_none() && caller.way == Way::Guest) {
             return Err(NotifyError::NotAllowed {
                 words: "nobody knows who you are: messages are for those who are somebody".to_owned(),
                 hint: "log in, show a certificate, or ask on the host of the instance",
             });
         }
-        Ok(Self {
-            name: caller::user(extensions),
-            rank: known.map(|known| known.rank),
-        })
+        Ok(Self(Claimant::of(extensions)))
+    }
+
+    /// For the record.
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
     }
 
     /// Whose a channel is that he makes.
-    pub(crate) fn owner(&self) -> &str {
-        if self.rank.is_some() { &self.name } else { "" }
+    pub(crate) fn owner(&self) -> String {
+        self.0.owner_of("")
     }
 
     /// Whether he sees what is another's.
     pub(crate) fn sees_all(&self) -> bool {
-        self.rank.is_none_or(|rank| rank == Rank::Admin)
+        self.0.sees_all()
     }
 
     /// Whether a channel is his, or he may act for its owner.
     pub(crate) fn has(&self, channel: &Channel) -> bool {
-        self.sees_all() || channel.owner == self.name
+        self.0.sees(&channel.owner, true)
     }
 
     /// Whether he may make the instance call any address.
     pub(crate) fn may_name_addresses(&self) -> bool {
-        self.rank.is_none_or(|rank| rank >= Rank::Operator)
+        self.0.is_at_least(Rank::Operator)
     }
 
     /// Whether he may know of a set.
     pub(crate) fn sees(&self, set: &SlaSet) -> bool {
-        !set.private || self.sees_all() || set.owner == self.name
+        self.0.sees(&set.owner, set.private)
     }
 
     /// Whether he may acknowledge what becomes of a set: whoever may change it, and who owns it whatever his rank.
     pub(crate) fn may_speak_for(&self, set: &SlaSet) -> bool {
-        let by_rank = self.rank.is_none_or(|rank| rank >= Rank::Operator);
-        let nobodys = set.owner.is_empty() && self.rank.is_none_or(|rank| rank >= Rank::Editor);
-        self.sees(set) && (by_rank || nobodys || set.owner == self.name)
+        let may_edit_nobodys = !set.owner.is_empty() || self.0.is_at_least(Rank::Editor);
+        may_edit_nobodys && self.0.may_change(&set.owner, set.private)
     }
 }

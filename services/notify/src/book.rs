@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use sla_proto::Peer;
 use sla_proto::notify::v1::{Channel, Mark};
-use sla_proto::storage::v1::{ListStoredChannelsRequest, ListStoredMarksRequest};
+use sla_proto::objective::v1::SlaSet;
+use sla_proto::storage::v1::{ListStoredChannelsRequest, ListStoredMarksRequest, ListStoredSetsRequest};
 use tokio::time::Instant;
 
 use crate::error::NotifyError;
@@ -101,4 +102,14 @@ async fn marks(peer: &Peer) -> Result<Vec<Mark>, NotifyError> {
             return Ok(all);
         }
     }
+}
+
+/// All sets as they are stored now, whoever may see them.
+pub(crate) async fn sets(peer: &Peer) -> Result<Vec<SlaSet>, NotifyError> {
+    let answer = peer
+        .set_store()
+        .list_stored_sets(ListStoredSetsRequest::default())
+        .await;
+    let answer = answer.map_err(|status| NotifyError::upstream("reading the sets", status))?;
+    Ok(answer.into_inner().sets)
 }

@@ -10,12 +10,11 @@ use sla_proto::convert::{millis, timestamp};
 use sla_proto::notify::v1::{Channel, Mark, MarkKind, Notice, NoticeKind};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::storage::v1::{
-    ApplyNoticesRequest, DueNotice, GetNotifyProgressRequest, ListStoredAccountsRequest, ListStoredSetsRequest,
-    ListStoriesRequest, Story,
+    ApplyNoticesRequest, DueNotice, GetNotifyProgressRequest, ListStoredAccountsRequest, ListStoriesRequest, Story,
 };
 use tokio::time::Instant;
 
-use crate::book::Pages;
+use crate::book::{self, Pages};
 use crate::error::NotifyError;
 use crate::options::NotifyOptions;
 use crate::story::{Rules, Silence};
@@ -87,12 +86,7 @@ impl Desk {
             return Ok(());
         }
         let begun = Instant::now();
-        let answer = peer
-            .set_store()
-            .list_stored_sets(ListStoredSetsRequest::default())
-            .await;
-        let answer = answer.map_err(|status| NotifyError::upstream("reading the sets", status))?;
-        let sets = answer.into_inner().sets;
+        let sets = book::sets(peer).await?;
         let mut estate = Estate {
             sets: sets.into_iter().map(|set| (set.id.clone(), set)).collect(),
             disabled: HashSet::new(),

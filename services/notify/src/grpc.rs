@@ -6,11 +6,11 @@ use sla_proto::account::v1::AuditEntry;
 use sla_proto::convert::timestamp;
 use sla_proto::notify::v1::notify_service_server::NotifyService;
 use sla_proto::notify::v1::{self as pb, Channel, ChannelKind, Notice, NoticeKind};
-use sla_proto::storage::v1::{ChangeChannelsRequest, ListStoredDeliveriesRequest, ListStoredSetsRequest};
+use sla_proto::storage::v1::{ChangeChannelsRequest, ListStoredDeliveriesRequest};
 use tonic::{Request, Response, Status};
 
 use crate::asker::Asker;
-use crate::book::Pages;
+use crate::book::{self, Pages};
 use crate::channel::{Outcome, redacted};
 use crate::core::Core;
 use crate::desk::ALL_SETS;
@@ -61,7 +61,7 @@ impl NotifyGrpc {
     async fn add(&self, asker: &Asker, wanted: Option<Channel>) -> Result<Channel, NotifyError> {
         let mut channel = Channel {
             id: String::new(),
-            owner: asker.owner().to_owned(),
+            owner: asker.owner(),
             disabled: false,
             disabled_why: String::new(),
             created: Some(timestamp(self.0.now_ms())),
@@ -89,14 +89,7 @@ impl NotifyGrpc {
         if wanted.iter().all(|name| name == ALL_SETS) {
             return Ok(wanted.to_vec());
         }
-        let answer = self
-            .0
-            .peer
-            .set_store()
-            .list_stored_sets(ListStoredSetsRequest::default())
-            .await;
-        let answer = answer.map_err(|status| NotifyError::upstream("reading the sets", status))?;
-        let sets = answer.into_inner().sets;
+        let sets = book::sets(&self.0.peer).await?;
         let id = |name: &String| {
             if name == ALL_SETS {
                 return Ok(name.clone());
@@ -135,7 +128,7 @@ impl NotifyGrpc {
             .map(|channel| channel.name.clone())
             .unwrap_or_default();
         let entry = AuditEntry {
-            author: asker.name.clone(),
+            author: asker.name().to_owned(),
             action: action.to_owned(),
             subject,
             before: removed.map(words).unwrap_or_default(),
@@ -193,7 +186,7 @@ impl NotifyGrpc {
             channel_id: channel.id.clone(),
             kind: NoticeKind::Test.into(),
             count: 1,
-            text: format!("TEST of channel {} by {}: all is well", channel.name, asker.name),
+            text: format!("TEST of channel {} by {}: all is well", channel.name, asker.name()),
             made: Some(timestamp(now_ms)),
             ..Notice::default()
         };

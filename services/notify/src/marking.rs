@@ -6,12 +6,12 @@ use sla_proto::convert::{self, millis, timestamp};
 use sla_proto::notify::v1::{Mark, MarkKind, Notice, Subject};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::storage::v1::{
-    ChangeMarksRequest, GetStoredSetRequest, ListStoredDeliveriesRequest, ListStoredSetsRequest,
-    ListStoredViolationsRequest,
+    ChangeMarksRequest, GetStoredSetRequest, ListStoredDeliveriesRequest, ListStoredViolationsRequest,
 };
 use sla_proto::violation::v1::Violation;
 
 use crate::asker::Asker;
+use crate::book;
 use crate::core::Core;
 use crate::error::NotifyError;
 use crate::handle::{self, LEAST_DIGITS};
@@ -129,7 +129,7 @@ fn of_violation(core: &Core, asker: &Asker, violation: &Violation, set: &SlaSet)
         objective_name: objective.map_or_else(String::new, |objective| objective.name.clone()),
         generation: violation.generation,
         series: violation.series.clone(),
-        author: asker.name.clone(),
+        author: asker.name().to_owned(),
         at: Some(timestamp(core.now_ms())),
         ..Mark::default()
     }
@@ -199,7 +199,7 @@ async fn told_before(core: &Core, asker: &Asker, subject: &Subject) -> Result<Ma
         objective_name: notice.objective_name,
         generation: notice.generation,
         series: notice.series,
-        author: asker.name.clone(),
+        author: asker.name().to_owned(),
         at: Some(timestamp(core.now_ms())),
         ..Mark::default()
     })
@@ -241,13 +241,7 @@ async fn change(core: &Core, request: ChangeMarksRequest) -> Result<(), NotifyEr
 /// Marks that hold now, of sets that the asker sees.
 pub(crate) async fn listed(core: &Core, asker: &Asker) -> Result<Vec<Mark>, NotifyError> {
     let pages = core.book.read(&core.peer).await?;
-    let answer = core
-        .peer
-        .set_store()
-        .list_stored_sets(ListStoredSetsRequest::default())
-        .await;
-    let answer = answer.map_err(|status| NotifyError::upstream("reading the sets", status))?;
-    let sets = answer.into_inner().sets;
+    let sets = book::sets(&core.peer).await?;
     let now_ms = core.now_ms();
     let holds = |mark: &&Mark| mark.until.as_ref().is_none_or(|until| millis(until) > now_ms);
     let hidden = |mark: &&Mark| sets.iter().any(|set| set.id == mark.set_id && !asker.sees(set));

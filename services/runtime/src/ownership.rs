@@ -45,9 +45,14 @@ impl Claimant {
         }
     }
 
+    /// Whether it has this rank or a higher one; whoever was not asked who he is has any.
+    pub fn is_at_least(&self, least: Rank) -> bool {
+        self.rank.is_none_or(|rank| rank >= least)
+    }
+
     /// Whether there is nothing that it may not see.
     pub fn sees_all(&self) -> bool {
-        self.rank.is_none_or(|rank| rank == Rank::Admin)
+        self.is_at_least(Rank::Admin)
     }
 
     /// Whether it may know of a thing: a private one is its owner's and the admins'.
@@ -57,7 +62,7 @@ impl Claimant {
 
     /// Whether it may change or delete a thing: its owner, operators and admins; one without an owner whoever may edit at all.
     pub fn may_change(&self, owner: &str, private: bool) -> bool {
-        let by_rank = self.rank.is_none_or(|rank| rank >= Rank::Operator);
+        let by_rank = self.is_at_least(Rank::Operator);
         self.sees(owner, private) && (by_rank || owner.is_empty() || owner == self.name)
     }
 }

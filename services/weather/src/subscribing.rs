@@ -18,6 +18,17 @@ use crate::error::WeatherError;
 use crate::place::Place;
 use crate::subscription;
 
+/// Limits that can be agreed on; none given are refused like empty ones.
+fn checked(limits: Option<pb::Limits>) -> Result<pb::Limits, WeatherError> {
+    let limits = limits.unwrap_or_default();
+    let problems = subscription::problems(&limits);
+    if problems.is_empty() {
+        Ok(limits)
+    } else {
+        Err(WeatherError::Invalid(problems))
+    }
+}
+
 /// The way to the sets. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Subscriptions {
@@ -93,11 +104,7 @@ impl Subscriptions {
         request: &pb::SubscribeRequest,
         claimant: &Claimant,
     ) -> Result<pb::Subscription, WeatherError> {
-        let limits = request.limits.unwrap_or_default();
-        let problems = subscription::problems(&limits);
-        if !problems.is_empty() {
-            return Err(WeatherError::Invalid(problems));
-        }
+        let limits = checked(request.limits)?;
         let (place, is_new) = self.desk.add(&request.city, false).await?;
         let created = self.create(&place, &limits, request.shared, claimant).await;
         if created.is_err() && is_new {
@@ -177,11 +184,7 @@ impl Subscriptions {
         request: &pb::UpdateSubscriptionRequest,
         claimant: &Claimant,
     ) -> Result<pb::Subscription, WeatherError> {
-        let limits = request.limits.unwrap_or_default();
-        let problems = subscription::problems(&limits);
-        if !problems.is_empty() {
-            return Err(WeatherError::Invalid(problems));
-        }
+        let limits = checked(request.limits)?;
         let (stored, key) = self.changeable(&request.id, request.version, claimant).await?;
         let mut wanted = {
             let book = self.desk.book().await?;

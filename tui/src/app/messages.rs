@@ -3,8 +3,10 @@
 use sla_domain::SafeText;
 use sla_proto::notify::v1::{
     AcknowledgeResponse, Delivery, DeliveryState, ListDeliveriesRequest, ListDeliveriesResponse, ListMarksRequest,
-    ListMarksResponse, Mark, NoticeKind, SnoozeResponse,
+    ListMarksResponse, Mark, SnoozeResponse,
 };
+
+use sla_proto::words;
 
 use super::App;
 use crate::command::Cmd;
@@ -89,17 +91,7 @@ fn delivery_lines(cx: &Context, delivery: &Delivery) -> Vec<String> {
         DeliveryState::GivenUp => "given up".to_owned(),
         DeliveryState::Due | DeliveryState::Unspecified => format!("due {}", moment(cx, delivery.time.as_ref())),
     };
-    let what = match notice.kind() {
-        NoticeKind::Opened => "violated",
-        NoticeKind::Still => "still violated",
-        NoticeKind::Resolved => "ended",
-        NoticeKind::Coming => "expected",
-        NoticeKind::Passed => "expected no more",
-        NoticeKind::Flapping => "comes and goes",
-        NoticeKind::Calmed => "calm again",
-        NoticeKind::Disabled => "a channel was disabled",
-        NoticeKind::Test | NoticeKind::Unspecified => "test",
-    };
+    let what = words::notice(notice.kind());
     let head = format!(
         "{}  {}  {state}  {what}  {} / {}",
         moment(cx, notice.made.as_ref()),

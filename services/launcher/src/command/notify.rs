@@ -8,10 +8,10 @@ use sla_domain::duration::{format_ms, format_short_ms};
 use sla_domain::{Clock as _, SystemClock, instant};
 use sla_proto::notify::v1::{
     AcknowledgeRequest, AddChannelRequest, Channel, ChannelKind, Delivery, DeliveryState, EnableChannelRequest,
-    ListChannelsRequest, ListDeliveriesRequest, ListMarksRequest, Mark, MarkKind, NoticeKind, QuietHours,
-    RemoveChannelRequest, SnoozeRequest, Subject, TestChannelRequest,
+    ListChannelsRequest, ListDeliveriesRequest, ListMarksRequest, Mark, MarkKind, QuietHours, RemoveChannelRequest,
+    SnoozeRequest, Subject, TestChannelRequest,
 };
-use sla_proto::{Peer, convert};
+use sla_proto::{Peer, convert, words};
 use sla_views as views;
 
 use super::people::secrets;
@@ -232,8 +232,8 @@ fn delivery_row(delivery: &Delivery) -> Vec<String> {
         .as_ref()
         .map(|made| instant::format_ms(convert::millis(made)));
     let what = match notice.count {
-        0 | 1 => notice_word(notice.kind()).to_owned(),
-        count => format!("{} ({count})", notice_word(notice.kind())),
+        0 | 1 => words::notice(notice.kind()).to_owned(),
+        count => format!("{} ({count})", words::notice(notice.kind())),
     };
     let about = if notice.set_name.is_empty() {
         "–".to_owned()
@@ -315,21 +315,6 @@ fn kind_word(kind: ChannelKind) -> &'static str {
     }
 }
 
-fn notice_word(kind: NoticeKind) -> &'static str {
-    match kind {
-        NoticeKind::Opened => "violated",
-        NoticeKind::Still => "still violated",
-        NoticeKind::Resolved => "ended",
-        NoticeKind::Coming => "expected",
-        NoticeKind::Passed => "expected no more",
-        NoticeKind::Flapping => "comes and goes",
-        NoticeKind::Calmed => "calm again",
-        NoticeKind::Disabled => "channel disabled",
-        NoticeKind::Test => "test",
-        NoticeKind::Unspecified => "unknown",
-    }
-}
-
 fn delivery_word(state: DeliveryState) -> &'static str {
     match state {
         DeliveryState::Sent => "sent",
@@ -381,7 +366,7 @@ fn delivery_json(delivery: &Delivery) -> Value {
         "attempts": delivery.attempts,
         "time": views::time(delivery.time.as_ref()),
         "problem": views::word(&delivery.problem),
-        "what": notice_word(notice.kind()),
+        "what": words::notice(notice.kind()),
         "handle": views::word(&notice.handle),
         "set": views::word(&notice.set_name),
         "objective": views::word(&notice.objective_name),

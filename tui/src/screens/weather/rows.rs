@@ -41,8 +41,8 @@ impl CityRow {
         let subscriptions: Vec<Subscription> = all.iter().filter(is_here).cloned().collect();
         let limits = match subscriptions.as_slice() {
             [] => String::new(),
-            [one] if one.active => limits_text(&one.limits.unwrap_or_default()),
-            [one] => format!("paused: {}", limits_text(&one.limits.unwrap_or_default())),
+            [one] if one.active => one.limits.unwrap_or_default().to_string(),
+            [one] => format!("paused: {}", one.limits.unwrap_or_default()),
             several => format!("{} subscriptions", several.len()),
         };
         Self {
@@ -87,20 +87,6 @@ fn leaves(limits: &Limits, temperature: Option<f64>) -> bool {
 
 fn falls(asked: bool, millimetres: Option<f64>) -> bool {
     asked && millimetres.is_some_and(|millimetres| millimetres > 0.0)
-}
-
-/// `0 to 38 °C, no rain`.
-pub(super) fn limits_text(limits: &Limits) -> String {
-    let mut parts = Vec::new();
-    match (limits.t_min, limits.t_max) {
-        (Some(t_min), Some(t_max)) => parts.push(format!("{t_min} to {t_max} °C")),
-        (Some(t_min), None) => parts.push(format!("from {t_min} °C")),
-        (None, Some(t_max)) => parts.push(format!("up to {t_max} °C")),
-        (None, None) => {}
-    }
-    parts.extend(limits.rain.then(|| "no rain".to_owned()));
-    parts.extend(limits.snow.then(|| "no snow".to_owned()));
-    parts.join(", ")
 }
 
 fn plain(value: f64) -> Value<'static> {

@@ -1,7 +1,7 @@
 //! Drawing the weather screen.
 
 use super::WeatherScreen;
-use super::rows::{CityRow, SORTS, limits_text};
+use super::rows::{CityRow, SORTS};
 use crate::context::{Context, wire};
 use crate::format::duration;
 use crate::screens::phase::{draw_phase, stale_words};
@@ -102,7 +102,7 @@ impl WeatherScreen {
                     |at_ms| format!("the provider expects it outside by {}", cx.zone.minute(at_ms)),
                 );
                 let paused = if one.active { "" } else { "paused: " };
-                lines.push(format!("{paused}{}{whose}: {expected}", limits_text(&limits)));
+                lines.push(format!("{paused}{limits}{whose}: {expected}"));
             }
         }
         if let Some(provider) = &self.provider {

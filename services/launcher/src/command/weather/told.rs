@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sla_domain::{duration, instant};
 use sla_proto::convert;
-use sla_proto::weather::v1::{City, CityState, ForecastHour, Limits, ProviderStatus, Subscription};
+use sla_proto::weather::v1::{City, CityState, ForecastHour, ProviderStatus, Subscription};
 
 /// What is not known.
 const UNKNOWN: &str = "–";
@@ -72,26 +72,12 @@ pub(super) fn expected_row(expected: &ForecastHour) -> Vec<String> {
     ]
 }
 
-/// `0 to 38 °C, no rain`.
-pub(super) fn limits(limits: &Limits) -> String {
-    let mut parts = Vec::new();
-    match (limits.t_min, limits.t_max) {
-        (Some(t_min), Some(t_max)) => parts.push(format!("{t_min} to {t_max} °C")),
-        (Some(t_min), None) => parts.push(format!("from {t_min} °C")),
-        (None, Some(t_max)) => parts.push(format!("up to {t_max} °C")),
-        (None, None) => {}
-    }
-    parts.extend(limits.rain.then(|| "no rain".to_owned()));
-    parts.extend(limits.snow.then(|| "no snow".to_owned()));
-    parts.join(", ")
-}
-
 pub(super) fn subscription_row(one: &Subscription) -> Vec<String> {
     let owner = if one.owner.is_empty() { "nobody" } else { &one.owner };
     vec![
         one.id.clone(),
         city(one.city.as_ref()),
-        limits(&one.limits.unwrap_or_default()),
+        one.limits.unwrap_or_default().to_string(),
         owner.to_owned(),
         if one.private { "owner and admins" } else { "everybody" }.to_owned(),
         if one.active { "judged" } else { "paused" }.to_owned(),
@@ -171,21 +157,6 @@ pub(super) fn subscription_json(one: &Subscription) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn limits_are_told_in_words() {
-        let told = |t_min, t_max, rain, snow| {
-            limits(&Limits {
-                t_min,
-                t_max,
-                rain,
-                snow,
-            })
-        };
-        assert_eq!(told(Some(-5.0), Some(38.5), true, false), "-5 to 38.5 °C, no rain");
-        assert_eq!(told(None, Some(0.0), false, true), "up to 0 °C, no snow");
-        assert_eq!(told(Some(1.0), None, false, false), "from 1 °C");
-    }
 
     #[test]
     fn what_is_not_known_is_not_zero() {
