@@ -152,7 +152,7 @@ fn a_bearer_token_is_read_again_from_its_file() {
     std::fs::write(configured.folder().join("config.toml"), text).unwrap();
     let seen = configured.sla(&["metrics", "up"]);
     stub.sees(&["POST /api/v1/series ", "Bearer first"]);
-    assert!(!String::from_utf8_lossy(&seen.stderr).contains("401"), "{seen:?}");
+    assert!(!String::from_utf8_lossy(&seen.stderr).contains("HTTP 401"), "{seen:?}");
 
     stub.want("authorization: Bearer second\r\n");
     std::fs::write(&token, "second\n").unwrap();
