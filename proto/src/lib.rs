@@ -7,6 +7,7 @@
 pub mod conflict;
 pub mod convert;
 pub mod generated;
+pub mod lag;
 pub mod lease;
 pub mod peer;
 pub mod pieces;

@@ -151,6 +151,21 @@ fn checked(source: &str, batch: &Batch, ends: &mut BTreeMap<u32, u64>) -> Vec<Re
         .collect()
 }
 
+/// Waits until the lag of all partitions together is `as_expected`.
+async fn behind(feed: &dyn ResultFeed, as_expected: impl Fn(usize) -> bool) {
+    let lags = feed.lags();
+    let begun = Instant::now();
+    loop {
+        let told = lags();
+        let behind: Option<u64> = told.iter().map(|lag| lag.behind).sum();
+        if behind.is_some_and(|records| as_expected(records as usize)) {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{told:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// The suite of [`ResultFeed`]: `stream` publishes what `feed`, the only reader, must give. Fresh and empty, both.
 pub async fn feed(stream: &dyn ResultStream, feed: &mut dyn ResultFeed) {
     let nowhere = BTreeMap::new();
@@ -163,11 +178,14 @@ pub async fn feed(stream: &dyn ResultStream, feed: &mut dyn ResultFeed) {
     for (&partition, &end) in &middle {
         feed.applied(partition, end).await.unwrap();
     }
+    behind(feed, |records| records == 0).await;
     // It goes on where it was, with pieces cut by bytes.
     let second = records("second", 60, MAX_BATCH_BYTES / 20);
     stream.publish(&second).await.unwrap();
     let found = read(feed, second.len(), &nowhere, &mut ends).await;
     assert_eq!(by_key(&found), by_key(&second));
+    // Holes count.
+    behind(feed, |records| (second.len()..2 * second.len()).contains(&records)).await;
     // Back: a reader whose transaction failed, and one that begins anew.
     for (places, expected) in [
         (&middle, &second),

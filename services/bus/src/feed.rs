@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::error::FeedError;
+use crate::lag::Lags;
 
 /// One record of a stream, still encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,10 @@ pub trait ResultFeed: Send + 'static {
 
     /// Everything below `position` is durable at the reader. For displays of lag only: nobody resumes by it.
     async fn applied(&mut self, partition: u32, position: u64) -> Result<(), FeedError>;
+
+    /// Where it can be looked up how far this reader is behind, for as long as it lives. What is behind is counted in offsets:
+    /// holes count.
+    fn lags(&self) -> Lags;
 }
 
 /// A stream that can be read again and again, each time by a new reader.

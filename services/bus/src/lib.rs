@@ -11,6 +11,7 @@ pub mod error;
 pub mod feed;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod lag;
 #[cfg(feature = "test-support")]
 pub mod memory;
 pub mod stream;
@@ -19,5 +20,6 @@ pub mod tasks;
 pub use direct::{DirectStream, PeerSink, ResultSink};
 pub use error::{FeedError, StreamError};
 pub use feed::{Batch, FeedEvent, RawRecord, ResultFeed, ResultTopic};
+pub use lag::{Lag, LagBoard, Lags};
 pub use stream::{Receipt, ResultStream, record_key};
 pub use tasks::{PlacedTask, TaskTopic};

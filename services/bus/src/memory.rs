@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::batch::{self, MAX_BATCH_BYTES, MAX_BATCH_RECORDS};
 use crate::error::{FeedError, StreamError};
 use crate::feed::{Batch, FeedEvent, RawRecord, ResultFeed, ResultTopic};
+use crate::lag::{Lag, Lags};
 use crate::stream::{Receipt, ResultStream, record_key};
 
 const SOURCE: &str = "memory";
@@ -65,6 +66,7 @@ impl MemoryBus {
             bus: self.clone(),
             told: VecDeque::from([FeedEvent::Assigned(all)]),
             positions: BTreeMap::new(),
+            applied: Arc::default(),
             turn: 0,
         }
     }
@@ -126,6 +128,7 @@ pub struct MemoryFeed {
     bus: MemoryBus,
     told: VecDeque<FeedEvent>,
     positions: BTreeMap<u32, u64>,
+    applied: Arc<Mutex<BTreeMap<u32, u64>>>,
     /// Partitions take turns.
     turn: u32,
 }
@@ -200,11 +203,30 @@ impl ResultFeed for MemoryFeed {
                 partition,
             });
         };
-        self.positions.insert(partition, position.unwrap_or(first));
+        let position = position.unwrap_or(first);
+        self.positions.insert(partition, position);
+        self.applied(partition, position).await
+    }
+
+    async fn applied(&mut self, partition: u32, position: u64) -> Result<(), FeedError> {
+        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        applied.insert(partition, position);
         Ok(())
     }
 
-    async fn applied(&mut self, _partition: u32, _position: u64) -> Result<(), FeedError> {
-        Ok(())
+    fn lags(&self) -> Lags {
+        let (bus, applied) = (self.bus.clone(), self.applied.clone());
+        Arc::new(move || {
+            let (partitions, applied) = (bus.partitions(), applied.lock().unwrap_or_else(PoisonError::into_inner));
+            let lag = |(&partition, &position): (&u32, &u64)| Lag {
+                partition,
+                behind: partitions
+                    .get(partition as usize)
+                    .map(|known| known.end.saturating_sub(position)),
+                waiting: 0,
+                oldest_ms: None,
+            };
+            applied.iter().map(lag).collect()
+        })
     }
 }

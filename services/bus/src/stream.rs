@@ -34,6 +34,11 @@ pub trait ResultStream: Send + Sync + 'static {
     fn stores_at_once(&self) -> bool {
         true
     }
+
+    /// Records that wait in this process for somebody to have them.
+    fn waiting(&self) -> usize {
+        0
+    }
 }
 
 /// The key of a record: the 16 bytes of its series, or the id of its run for the closing word of a run. Records of one key

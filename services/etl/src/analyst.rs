@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sla_domain::{SafeText, Samples, SeriesId};
 use sla_proto::convert;
 use sla_proto::result::v1::series_result::Outcome;
-use sla_proto::result::v1::{Analysis, Failure, Forecast, SeriesResult, StepTiming};
+use sla_proto::result::v1::{Analysis, Failure, Forecast, ReadShare, SeriesResult, StepTiming};
 use sla_proto::series::v1::Series;
 use sla_runtime::pool::CpuPool;
 use sla_runtime::status::reason;
@@ -125,6 +125,7 @@ impl Analyst {
             as_of: Some(convert::timestamp(at_ms)),
             outcome: Some(outcome),
             timings,
+            read: None,
         }
     }
 
@@ -136,6 +137,7 @@ impl Analyst {
             as_of: Some(convert::timestamp(at_ms)),
             outcome: Some(self.failure(source_reason(error), &error.to_string(), "extract")),
             timings: Vec::new(),
+            read: Some(ReadShare::default()),
         }
     }
 

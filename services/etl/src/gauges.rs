@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use sla_bus::LagBoard;
 use sla_runtime::metrics::{Labels, Metrics, single};
 use sla_source::CacheFill;
 
@@ -12,13 +13,7 @@ use crate::runs::Runs;
 use crate::sources::{SourceUnit, Sources};
 
 /// Tells what the parts of the role hold.
-pub(crate) fn register(
-    metrics: &Metrics,
-    sources: &Sources,
-    runs: &Runs,
-    journal: &Journal,
-    (placement, tasks): (&Placement, &Arc<AtomicUsize>),
-) {
+pub(crate) fn register(metrics: &Metrics, sources: &Sources, runs: &Runs, journal: &Journal) {
     let of_each = |value: fn(&SourceUnit) -> Option<f64>| {
         let sources = sources.clone();
         move || -> Vec<(Labels, f64)> {
@@ -58,23 +53,39 @@ pub(crate) fn register(
     metrics.gauge("sla_etl_runs_open", "Runs that wait or go on", move || {
         single(open.open() as f64)
     });
-    let tasks = tasks.clone();
+    let publishing = runs.clone();
     metrics.gauge(
-        "sla_etl_tasks_open",
-        "Tasks of runs that wait here or are under way",
-        move || single(tasks.load(Ordering::Relaxed) as f64),
-    );
-    let owned = placement.clone();
-    metrics.gauge(
-        "sla_etl_partitions_owned",
-        "Partitions whose series are this worker's",
-        move || single(owned.len() as f64),
+        "sla_etl_results_waiting",
+        "Results that wait here for the brokers to have them",
+        move || single(publishing.unpublished() as f64),
     );
     let lines = journal.clone();
     metrics.counter(
         "sla_etl_log_lines_lost",
         "Log lines that were not written to the file",
         move || single(lines.lines_lost() as f64),
+    );
+}
+
+/// Tells what this worker has of the runs that are dealt out.
+pub(crate) fn register_shared(metrics: &Metrics, placement: &Placement, tasks: &Arc<AtomicUsize>, lags: &LagBoard) {
+    let tasks = tasks.clone();
+    metrics.gauge(
+        "sla_etl_tasks_open",
+        "Tasks of runs that wait here or are under way",
+        move || single(tasks.load(Ordering::Relaxed) as f64),
+    );
+    let lags = lags.clone();
+    metrics.gauge(
+        "sla_etl_tasks_behind",
+        "Tasks that were dealt out and are not done, by partition of this worker; none where it is not known",
+        move || lags.by_partition(|lag| lag.behind.map(|tasks| tasks as f64)),
+    );
+    let owned = placement.clone();
+    metrics.gauge(
+        "sla_etl_partitions_owned",
+        "Partitions whose series are this worker's",
+        move || single(owned.len() as f64),
     );
 }
 

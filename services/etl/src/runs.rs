@@ -130,6 +130,11 @@ impl Runs {
         self.live().iter().find(|run| run.id == id).cloned()
     }
 
+    /// Results that wait for the stream to have them.
+    pub fn unpublished(&self) -> usize {
+        self.0.parts.stream.waiting()
+    }
+
     /// How many runs wait or go on.
     pub fn open(&self) -> usize {
         self.live().iter().filter(|run| !run.has_ended()).count()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use sla_bus::{ResultStream, TaskTopic};
+use sla_bus::{LagBoard, ResultStream, TaskTopic};
 use sla_domain::{Clock, SafeText};
 use sla_proto::Peer;
 use sla_proto::etl::v1::analysis_service_server::AnalysisServiceServer;
@@ -104,8 +104,9 @@ impl EtlService {
             shutdown: shutdown.clone(),
             options: options.clone(),
         });
-        let (placement, open) = (Placement::at(&options.address), Arc::default());
-        gauges::register(&told, &sources, &runs, &journal, (&placement, &open));
+        let (placement, open, lags) = (Placement::at(&options.address), Arc::default(), LagBoard::default());
+        gauges::register(&told, &sources, &runs, &journal);
+        gauges::register_shared(&told, &placement, &open, &lags);
         let is_shared = tasks.is_some();
         let worker = tasks.map(|topic| Worker {
             runs: runs.clone(),
@@ -114,6 +115,7 @@ impl EtlService {
             metrics: metrics.clone(),
             peer: peer.clone(),
             open,
+            lags,
         });
         share(&runs, worker, &placement, &peer, &shutdown);
         let timer = ScheduleParts {

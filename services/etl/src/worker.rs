@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use prost::Message as _;
-use sla_bus::{FeedError, FeedEvent, ResultFeed, TaskTopic};
+use sla_bus::{FeedError, FeedEvent, LagBoard, ResultFeed, TaskTopic};
 use sla_domain::SafeText;
 use sla_proto::Peer;
 use sla_proto::etl::v1::Task;
@@ -45,6 +45,8 @@ pub(crate) struct Worker {
     pub(crate) peer: Peer,
     /// Tasks that wait or are done, for whoever looks.
     pub(crate) open: Arc<AtomicUsize>,
+    /// How far it is behind, too.
+    pub(crate) lags: LagBoard,
 }
 
 impl Worker {
@@ -56,7 +58,9 @@ impl Worker {
             let error = match self.topic.open().await {
                 Ok(mut feed) => {
                     told = false;
+                    self.lags.show(feed.source(), feed.lags());
                     let ended = self.follow(feed.as_mut(), &token).await;
+                    self.lags.clear();
                     // Dropping it waits for the thread that polls, at most a moment.
                     let _ = tokio::task::spawn_blocking(move || drop(feed)).await;
                     ended

@@ -36,6 +36,11 @@ pub(crate) fn register(metrics: &Metrics, core: &Arc<ManagerCore>) {
         }),
     );
     metrics.gauge(
+        "sla_manager_active",
+        "Whether this manager judges, under the lease; of several one does",
+        of_core(|core| single(if core.mandate.fence() > 0 { 1.0 } else { 0.0 })),
+    );
+    metrics.gauge(
         "sla_manager_samples_bytes",
         "What the samples that are judged take, compressed",
         of_core(|core| single(core.memory.lock().fill().0 as f64)),

@@ -1,13 +1,14 @@
 //! Keeps a reader of the results at work: a new one after each failure, a word for the banner while none can go on.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sla_bus::{FeedError, ResultTopic};
+use sla_bus::{FeedError, LagBoard, ResultTopic};
 use sla_domain::Clock;
 use sla_proto::convert;
-use sla_proto::storage::v1::StoreStatus;
+use sla_proto::storage::v1::{PartitionLag, StoreStatus, StreamReading};
 use sla_runtime::shutdown::Shutdown;
 use sla_runtime::{reason, status};
 
@@ -31,6 +32,9 @@ struct Stopped {
 #[derive(Clone)]
 pub(crate) struct Following {
     stopped: Arc<Mutex<Option<Stopped>>>,
+    /// Whether there is a stream at all.
+    follows: Arc<AtomicBool>,
+    lags: LagBoard,
     clock: Arc<dyn Clock>,
 }
 
@@ -44,6 +48,8 @@ impl Following {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             stopped: Arc::default(),
+            follows: Arc::default(),
+            lags: LagBoard::default(),
             clock,
         }
     }
@@ -53,8 +59,29 @@ impl Following {
         self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes what a banner says into `status`, unless it has worse to say.
+    /// How far the results are read.
+    pub(crate) fn lags(&self) -> &LagBoard {
+        &self.lags
+    }
+
+    fn reading(&self) -> StreamReading {
+        let (stream, lags) = self.lags.look().unwrap_or_default();
+        let partitions = lags.iter().map(|lag| PartitionLag {
+            partition: lag.partition,
+            behind: lag.behind,
+            oldest: lag.oldest_ms.map(convert::timestamp),
+        });
+        StreamReading {
+            stream,
+            partitions: partitions.collect(),
+        }
+    }
+
+    /// Writes into `status` how far the results are read, and what a banner says, unless it has worse to say.
     pub(crate) fn tell(&self, status: &mut StoreStatus) {
+        if self.follows.load(Ordering::Relaxed) {
+            status.reading = Some(self.reading());
+        }
         let Some(stopped) = self.stopped().clone().filter(|_| status.problem.is_empty()) else {
             return;
         };
@@ -79,6 +106,7 @@ impl Following {
     /// Reads `topic` into `store` until the process ends. What an operator must decide is waited for; a stream that refuses us
     /// ends the process, whose supervisor starts it with the configuration as it is then.
     pub(crate) async fn run<S: ResultStore>(self, topic: Arc<dyn ResultTopic>, store: S, shutdown: Shutdown) {
+        self.follows.store(true, Ordering::Relaxed);
         let token = shutdown.token().clone();
         loop {
             let opened = tokio::select! {
@@ -87,10 +115,12 @@ impl Following {
             };
             let ended = match opened {
                 Ok(mut feed) => {
+                    self.lags.show(feed.source(), feed.lags());
                     let ended = tokio::select! {
                         ended = intake::run(feed.as_mut(), &store, &token) => ended,
                         never = self.clear_when_it_lives() => match never {},
                     };
+                    self.lags.clear();
                     // Dropping it waits for the thread that polls, at most a moment.
                     let _ = tokio::task::spawn_blocking(move || drop(feed)).await;
                     ended

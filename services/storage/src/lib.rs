@@ -14,6 +14,7 @@ pub mod decoders;
 pub mod error;
 pub mod failpoint;
 mod follow;
+mod gauges;
 mod grpc;
 pub mod intake;
 pub mod metrics;

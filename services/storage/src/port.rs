@@ -6,7 +6,7 @@ use sla_proto::account::v1::AuditEntry;
 use sla_proto::etl::v1::{Run, Schedule};
 use sla_proto::notify::v1::{Channel, Delivery, Mark};
 use sla_proto::objective::v1::SlaSet;
-use sla_proto::result::v1::SeriesResult;
+use sla_proto::result::v1::{ReadShare, SeriesResult};
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{
     ApplyNoticesRequest, ChangeAccountsRequest, ChangeChannelsRequest, ChangeMarksRequest, ClaimMessagesRequest,
@@ -70,6 +70,8 @@ pub struct Progress {
     pub failed: u32,
     /// What the producer announced; `None` before its closing word.
     pub expected: Option<u32>,
+    /// What was read for them; `None` when one of them does not tell.
+    pub read: Option<ReadShare>,
 }
 
 impl Progress {

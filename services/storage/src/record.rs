@@ -7,7 +7,8 @@ use prost_types::Timestamp;
 use sla_domain::SeriesId;
 use sla_proto::convert;
 use sla_proto::result::v1::{
-    Analysis, Failure, Forecast, Metadata, Record, RunFinished, SeriesResult, WindowStatistics, record, series_result,
+    Analysis, Failure, Forecast, Metadata, ReadShare, Record, RunFinished, SeriesResult, WindowStatistics, record,
+    series_result,
 };
 use sla_proto::series::v1::Series;
 
@@ -107,6 +108,7 @@ pub(crate) struct SeriesFact {
     pub(crate) series: Series,
     pub(crate) as_of_ms: i64,
     pub(crate) failed: bool,
+    pub(crate) read: Option<ReadShare>,
     pub(crate) parts: Vec<Part>,
 }
 
@@ -174,6 +176,7 @@ fn series_fact(result: SeriesResult) -> Result<SeriesFact, Rejection> {
         as_of,
         outcome,
         timings,
+        read,
     } = result;
     let run_id = checked_run_id(run_id)?;
     let series = series.ok_or(Rejection::BadSeries)?;
@@ -196,6 +199,7 @@ fn series_fact(result: SeriesResult) -> Result<SeriesFact, Rejection> {
         series,
         as_of_ms,
         failed,
+        read,
         parts,
     })
 }

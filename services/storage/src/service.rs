@@ -12,6 +12,7 @@ use tonic::service::Routes;
 use crate::backups;
 use crate::error::StoreError;
 use crate::follow::Following;
+use crate::gauges;
 use crate::grpc::StorageGrpc;
 use crate::grpc::status::StatusGrpc;
 use crate::metrics::StorageMetrics;
@@ -103,6 +104,7 @@ impl<D: Database> StorageService<D> {
             move || single(if trouble.is_in_trouble() { 0.0 } else { 1.0 }),
         );
         let following = Following::new(Arc::clone(&clock));
+        gauges::register(&told, following.lags(), &clock);
         let task = Retention::new(store.clone(), retention, clock, metrics.clone());
         let token = shutdown.token().clone();
         shutdown.spawn("storage-retention", async move { task.run(&token).await });

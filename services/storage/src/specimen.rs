@@ -208,6 +208,7 @@ pub fn result(run_id: &str, n: u64, as_of_ms: i64, parts: Parts) -> SeriesResult
         as_of: Some(convert::timestamp(as_of_ms)),
         outcome: Some(series_result::Outcome::Analysis(analysis)),
         timings: timings(parts, seed),
+        read: None,
     }
 }
 
@@ -223,6 +224,7 @@ pub fn failure(run_id: &str, n: u64, as_of_ms: i64) -> SeriesResult {
             step: "extract".to_owned(),
         })),
         timings: Vec::new(),
+        read: None,
     }
 }
 

@@ -89,6 +89,7 @@ async fn version_1_is_still_read_and_newer_words_are_not_lost() {
     );
     let progress = store.progress("golden").await.unwrap().unwrap();
     assert_eq!((progress.done, progress.failed, progress.expected), (3, 2, Some(2)));
+    assert_eq!(progress.read, None, "records of that version do not tell what was read");
     let (letters, _) = store.dead_letters(Page::first(5)).await.unwrap();
     assert_eq!(letters.rows[0].reason, "unknown_schema");
     store.close().await;

@@ -35,7 +35,7 @@ pub struct Run {
     pub current_step: String,
     /// How long it still takes, estimated.
     pub remaining_s: Option<Seconds>,
-    /// Samples read so far; null where several workers share the run.
+    /// Samples read so far; null before anything was, and where a worker did not tell.
     pub samples_read: Option<u64>,
     /// Bytes read so far; null like the samples.
     pub bytes_read: Option<u64>,

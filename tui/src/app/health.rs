@@ -3,9 +3,10 @@
 
 use sla_domain::SafeText;
 use sla_proto::convert;
+use sla_proto::lag;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::server::v1::{ListProcessesResponse, Process};
-use sla_proto::storage::v1::StoreStatus;
+use sla_proto::storage::v1::{StoreStatus, StreamReading};
 
 use crate::context::Context;
 use crate::context::request::{Answer, Reply};
@@ -100,6 +101,11 @@ fn process(cx: &Context, process: &Process) -> Vec<String> {
         ));
         // Every process says how the storage looks from there: one that is cut off is seen.
         lines.push(format!("    storage: {}", store(info.store.as_ref(), time)));
+        if let Some(reading) = info.store.as_ref().and_then(|store| store.reading.as_ref())
+            && info.roles.iter().any(|role| role == "storage")
+        {
+            lines.push(format!("    results: {}", lag_words(reading, now_ms)));
+        }
         if info.roles.iter().any(|role| role == "etl") {
             lines.push(format!("    source: {}", source(info.source.as_ref(), time)));
         }
@@ -124,6 +130,29 @@ fn store(status: Option<&StoreStatus>, time: impl Fn(&prost_types::Timestamp) ->
         count => format!(", {}", plural(count.into(), "dead letter")),
     };
     format!("writes succeed, {}{letters}", bytes(status.file_bytes))
+}
+
+/// How far a process that stores results is behind their stream.
+fn lag_words(reading: &StreamReading, now_ms: i64) -> String {
+    if reading.stream.is_empty() {
+        return "cannot be read now".to_owned();
+    }
+    let stream = SafeText::new(&reading.stream);
+    let sum = lag::sum(reading);
+    if sum.partitions == 0 {
+        return format!("no partition of {stream} is read here");
+    }
+    let behind = sum.behind.map_or_else(
+        || "how far behind is unknown".to_owned(),
+        |records| format!("{} behind", plural(records, "record")),
+    );
+    let oldest = sum.oldest_ms.map_or_else(String::new, |at_ms| {
+        format!(", the oldest of {} ago", duration((now_ms - at_ms).max(0)))
+    });
+    format!(
+        "{} of {stream}, {behind}{oldest}",
+        plural(sum.partitions as u64, "partition")
+    )
 }
 
 fn source(status: Option<&SourceStatus>, time: impl Fn(&prost_types::Timestamp) -> String) -> String {

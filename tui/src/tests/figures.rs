@@ -13,6 +13,22 @@ use sla_proto::violation::v1 as violation;
 use super::script::{MIN, NOW_MS, Script, at};
 use crate::context::wire;
 
+/// A storage that has not read everything of its share.
+fn store_behind() -> storage::StoreStatus {
+    let lag = |partition, behind, oldest| storage::PartitionLag {
+        partition,
+        behind: Some(behind),
+        oldest,
+    };
+    storage::StoreStatus {
+        reading: Some(storage::StreamReading {
+            stream: "sla.results".into(),
+            partitions: vec![lag(0, 0, None), lag(3, 40, Some(time::timestamp(NOW_MS - 12_000)))],
+        }),
+        ..Default::default()
+    }
+}
+
 /// What the processes of an estate say of themselves.
 pub(super) fn processes(source: &SourceStatus) -> server::ListProcessesResponse {
     server::ListProcessesResponse {
@@ -29,13 +45,24 @@ pub(super) fn processes(source: &SourceStatus) -> server::ListProcessesResponse 
                 ..server::Process::default()
             },
             server::Process {
+                address: "http://store-2:7001".into(),
+                roles: vec!["storage".into()],
+                info: Some(GetServerInfoResponse {
+                    roles: vec!["storage".into()],
+                    store: Some(store_behind()),
+                    ..GetServerInfoResponse::default()
+                }),
+                serving: Some(true),
+                ..server::Process::default()
+            },
+            server::Process {
                 address: "http://storage\u{1b}[2J:7000".into(),
                 roles: vec!["storage".into()],
                 problem: "connection refused".into(),
                 ..server::Process::default()
             },
         ],
-        leases: vec![sla_proto::storage::v1::Lease {
+        leases: vec![storage::Lease {
             name: "manager".into(),
             holder: "host\u{1b}[2J pid 7".into(),
             token: 1,

@@ -22,13 +22,14 @@ fn a_first_look_tells_what_is_wrong() {
 
 #[test]
 fn what_does_not_answer_is_unknown_in_the_health_view() {
-    let mut driver = Driver::new(100, 24);
+    let mut driver = Driver::new(100, 34);
     driver.keys(": \"health\" Enter");
     println!("{}", driver.screen());
     driver.says("here  etl  serving");
     driver.says("storage: unknown");
     driver.says("connection refused");
     driver.says("worker http://worker:7000: 12 partitions");
+    driver.says("results: 2 partitions of sla.results, 40 records behind, the oldest of 12s ago");
     let screen = driver.screen();
     let storage = screen
         .lines()

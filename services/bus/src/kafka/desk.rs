@@ -2,17 +2,22 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use crate::batch::{MAX_BATCH_BYTES, MAX_BATCH_RECORDS};
 use crate::error::FeedError;
 use crate::feed::{Batch, FeedEvent, RawRecord};
+use crate::lag::Lag;
 
 /// Bytes that wait at most before partitions are paused; one message may lie above.
 const FULL_BYTES: usize = 8 << 20;
 /// Records that wait at most before partitions are paused.
 const FULL_RECORDS: usize = 16_000;
+
+/// Older words about the end of a partition count for nothing: the brokers are away.
+const STALE: Duration = Duration::from_secs(20);
 
 /// How far a partition has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +38,12 @@ struct Lane {
     after: u64,
     /// The next offset that the consumer gives.
     next: u64,
+    /// What lies below is durable at the reader.
+    applied: u64,
+    /// The offset after the last record, and when the brokers said so.
+    end: Option<(u64, Instant)>,
+    /// Offset and time of what was read and is not applied.
+    unapplied: VecDeque<(u64, Option<i64>)>,
 }
 
 impl Lane {
@@ -42,6 +53,25 @@ impl Lane {
             records: VecDeque::new(),
             after: 0,
             next: 0,
+            applied: 0,
+            end: None,
+            unapplied: VecDeque::new(),
+        }
+    }
+
+    fn lag(&self, partition: u32, now: Instant) -> Lag {
+        let fresh = self
+            .end
+            .filter(|(_, told)| now.saturating_duration_since(*told) < STALE);
+        // What was read since the brokers were asked lies beyond what they said.
+        let end = fresh
+            .filter(|_| self.stage == Stage::Reading)
+            .map(|(end, _)| end.max(self.next));
+        Lag {
+            partition,
+            behind: end.map(|end| end.saturating_sub(self.applied)),
+            waiting: self.unapplied.len() as u32,
+            oldest_ms: self.unapplied.front().and_then(|(_, stamp)| *stamp),
         }
     }
 }
@@ -64,6 +94,7 @@ impl State {
             self.bytes -= lane.records.iter().map(|record| record.body.len()).sum::<usize>();
             self.records -= lane.records.len();
             lane.records.clear();
+            lane.unapplied.clear();
         }
     }
 
@@ -164,6 +195,7 @@ impl Desk {
             lane.stage = Stage::Reading;
             lane.after = place;
             lane.next = place;
+            lane.applied = place;
         }
     }
 
@@ -178,8 +210,8 @@ impl Desk {
         self.news.notify_one();
     }
 
-    /// A record was read. What nobody asked for is dropped.
-    pub(super) fn push(&self, partition: u32, record: RawRecord) {
+    /// A record was read, published at `stamp`. What nobody asked for is dropped.
+    pub(super) fn push(&self, partition: u32, record: RawRecord, stamp: Option<i64>) {
         let mut state = self.state();
         let Some(lane) = state.lanes.get_mut(&partition) else {
             return;
@@ -189,11 +221,19 @@ impl Desk {
         }
         lane.next = record.offset + 1;
         let bytes = record.body.len();
+        lane.unapplied.push_back((record.offset, stamp));
         lane.records.push_back(record);
         state.bytes += bytes;
         state.records += 1;
         drop(state);
         self.news.notify_one();
+    }
+
+    /// The brokers say where a partition ends.
+    pub(super) fn ends(&self, partition: u32, end: u64, now: Instant) {
+        if let Some(lane) = self.state().lanes.get_mut(&partition) {
+            lane.end = Some((end, now));
+        }
     }
 
     /// What is read, and the next offset of each.
@@ -266,9 +306,20 @@ impl Desk {
     /// Notes what is durable.
     pub(super) fn note_applied(&self, partition: u32, position: u64) {
         let mut state = self.state();
-        if state.lanes.contains_key(&partition) {
+        if let Some(lane) = state.lanes.get_mut(&partition) {
+            lane.applied = position;
+            while lane.unapplied.front().is_some_and(|(offset, _)| *offset < position) {
+                lane.unapplied.pop_front();
+            }
             state.applied.insert(partition, position);
         }
+    }
+
+    /// How far the reader is behind in each partition.
+    pub(super) fn lags(&self, now: Instant) -> Vec<Lag> {
+        let state = self.state();
+        let lags = state.lanes.iter().map(|(partition, lane)| lane.lag(*partition, now));
+        lags.collect()
     }
 
     /// Nobody reads any more.
@@ -310,16 +361,16 @@ mod tests {
     fn partitions_take_turns_and_batches_join() {
         let desk = reading(&[0, 5]);
         for offset in 10..1_200 {
-            desk.push(0, record(offset, 10));
+            desk.push(0, record(offset, 10), None);
         }
-        desk.push(5, record(17, 10));
+        desk.push(5, record(17, 10), None);
         let order: Vec<(u32, u64, usize)> = std::iter::from_fn(|| batch(&desk))
             .map(|batch| (batch.partition, batch.after, batch.records.len()))
             .collect();
         assert_eq!(order, [(0, 10, 500), (5, 10, 1), (0, 510, 500), (0, 1_010, 190)]);
         assert_eq!(desk.fill().to_bits(), 0f64.to_bits());
-        desk.push(5, record(40, MAX_BATCH_BYTES + 1));
-        desk.push(5, record(41, 1));
+        desk.push(5, record(40, MAX_BATCH_BYTES + 1), None);
+        desk.push(5, record(41, 1), None);
         assert_eq!(batch(&desk).unwrap().records.len(), 1, "a giant comes alone");
         assert_eq!(batch(&desk).unwrap().after, 41);
     }
@@ -327,26 +378,56 @@ mod tests {
     #[test]
     fn what_was_read_before_a_seek_is_forgotten() {
         let desk = reading(&[3]);
-        desk.push(3, record(10, 1));
+        desk.push(3, record(10, 1), None);
         assert!(desk.seek(3, Some(2)));
         // Late arrivals of the old place.
-        desk.push(3, record(11, 1));
+        desk.push(3, record(11, 1), None);
         assert_eq!(desk.sought(), [(3, Some(2))]);
         desk.found(3, Some(9), 9);
         assert_eq!(desk.sought().len(), 1, "another question is no answer");
         desk.found(3, Some(2), 2);
-        desk.push(3, record(2, 1));
+        desk.push(3, record(2, 1), None);
         assert_eq!(batch(&desk).unwrap().records[0].offset, 2);
         assert!(!desk.seek(4, None));
     }
 
     #[test]
+    fn lag_is_what_is_not_applied_and_unknown_without_the_brokers() {
+        let desk = reading(&[4]);
+        let now = Instant::now();
+        let lag = |at| desk.lags(at)[0];
+        assert_eq!((lag(now).behind, lag(now).waiting), (None, 0), "nobody was asked");
+        desk.ends(4, 30, now);
+        assert_eq!(lag(now).behind, Some(20));
+        desk.push(4, record(10, 1), Some(1_000));
+        // A hole, as the offsets of a topic have them.
+        desk.push(4, record(12, 1), Some(2_000));
+        assert_eq!(batch(&desk).unwrap().records.len(), 2);
+        let behind = Lag {
+            partition: 4,
+            behind: Some(20),
+            waiting: 2,
+            oldest_ms: Some(1_000),
+        };
+        assert_eq!(lag(now), behind, "what was handed out is not applied yet");
+        desk.note_applied(4, 11);
+        assert_eq!((lag(now).behind, lag(now).oldest_ms), (Some(19), Some(2_000)));
+        desk.push(4, record(35, 1), None);
+        assert_eq!(lag(now).behind, Some(25), "read beyond what the brokers said");
+        assert_eq!(lag(now + STALE).behind, None, "their word is old");
+        assert!(desk.seek(4, Some(10)));
+        assert_eq!((lag(now).behind, lag(now).waiting), (None, 0));
+        desk.revoked(vec![4]);
+        assert!(desk.lags(now).is_empty());
+    }
+
+    #[test]
     fn what_is_revoked_is_gone() {
         let desk = reading(&[1, 2]);
-        desk.push(1, record(10, 100));
+        desk.push(1, record(10, 100), None);
         desk.note_applied(1, 11);
         desk.revoked(vec![1]);
-        desk.push(1, record(11, 100));
+        desk.push(1, record(11, 100), None);
         desk.note_applied(1, 12);
         assert!(matches!(desk.next("t"), Some(Ok(FeedEvent::Revoked(gone))) if gone == [1]));
         assert!(desk.next("t").is_none() && desk.take_applied().is_empty());

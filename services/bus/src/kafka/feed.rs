@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
@@ -14,6 +14,7 @@ use super::poller::{Place, Poller};
 use super::topic::check;
 use crate::error::FeedError;
 use crate::feed::{FeedEvent, ResultFeed, ResultTopic};
+use crate::lag::Lags;
 
 /// How long a poll waits for something.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -102,6 +103,11 @@ impl ResultFeed for KafkaFeed {
     async fn applied(&mut self, partition: u32, position: u64) -> Result<(), FeedError> {
         self.desk.note_applied(partition, position);
         Ok(())
+    }
+
+    fn lags(&self) -> Lags {
+        let desk = self.desk.clone();
+        Arc::new(move || desk.lags(Instant::now()))
     }
 }
 

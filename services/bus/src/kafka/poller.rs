@@ -26,6 +26,8 @@ const POLL: Duration = Duration::from_millis(50);
 const WATERMARK_LIMIT: Duration = Duration::from_secs(2);
 /// Longest wait for a seek.
 const SEEK_LIMIT: Duration = Duration::from_secs(2);
+/// How often the brokers are asked where partitions end.
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
 /// How often trouble is told to the reader.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// A member that says nothing so long, or has left, loses its partitions, milliseconds.
@@ -104,6 +106,7 @@ pub(super) struct Poller {
     dog: Watchdog,
     full: bool,
     told: Option<Instant>,
+    measured: Option<Instant>,
 }
 
 impl Poller {
@@ -143,6 +146,7 @@ impl Poller {
             dog: Watchdog::new(Instant::now()),
             full: false,
             told: None,
+            measured: None,
         })
     }
 
@@ -152,20 +156,25 @@ impl Poller {
             self.seek();
             self.commit();
             self.balance();
+            self.measure();
             let polled = self.consumer.poll(POLL).map(|polled| {
                 polled.map(|message| {
                     let record = RawRecord {
                         offset: message.offset().unsigned_abs(),
                         body: message.payload().unwrap_or_default().to_vec(),
                     };
-                    (message.partition().unsigned_abs(), record)
+                    (
+                        message.partition().unsigned_abs(),
+                        record,
+                        message.timestamp().to_millis(),
+                    )
                 })
             });
             match polled {
-                Some(Ok((partition, record))) => {
+                Some(Ok((partition, record, stamp))) => {
                     self.dog.heard(Instant::now());
                     self.reasons.clear();
-                    self.desk.push(partition, record);
+                    self.desk.push(partition, record, stamp);
                 }
                 Some(Err(error)) => self.trouble(&error),
                 None => self.watch(),
@@ -265,6 +274,24 @@ impl Poller {
         }
         if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
             tracing::debug!(%error, "the lag on display is stale");
+        }
+    }
+
+    /// Finds out where the partitions end, for displays of lag; brokers that do not answer are asked again later.
+    fn measure(&mut self) {
+        let now = Instant::now();
+        if self.measured.is_some_and(|last| now - last < MEASURE_EVERY) {
+            return;
+        }
+        self.measured = Some(now);
+        for (partition, _) in self.desk.reading() {
+            match self.bounds(partition) {
+                Ok((_, end)) => self.desk.ends(partition, end, now),
+                Err(error) => {
+                    tracing::debug!(partition, %error, "the lag is not known");
+                    return;
+                }
+            }
         }
     }
 

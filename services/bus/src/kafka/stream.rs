@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
+use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
 use sla_domain::partition_of;
 use sla_proto::result::v1::Record;
 
@@ -218,5 +218,9 @@ impl ResultStream for KafkaStream {
 
     fn stores_at_once(&self) -> bool {
         false
+    }
+
+    fn waiting(&self) -> usize {
+        usize::try_from(self.producer().in_flight_count()).unwrap_or(0)
     }
 }

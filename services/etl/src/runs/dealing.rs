@@ -10,7 +10,7 @@ use sla_proto::convert;
 use sla_proto::etl::v1::task::Work;
 use sla_proto::etl::v1::{Deal, Run, RunState, Share, SharedSeries, Task};
 use sla_proto::result::v1::series_result::Outcome;
-use sla_proto::result::v1::{Failure, Record, RunFinished, SeriesResult, record::Fact};
+use sla_proto::result::v1::{Failure, ReadShare, Record, RunFinished, SeriesResult, record::Fact};
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{GetStoredRunRequest, UpdateRunRequest};
 use sla_runtime::status::reason;
@@ -456,6 +456,7 @@ fn failed(series: Series, run_id: &str, at_ms: i64, reason: &str, message: &str)
             step: "extract".to_owned(),
         })),
         timings: Vec::new(),
+        read: Some(ReadShare::default()),
     }
 }
 

@@ -238,14 +238,19 @@ impl Runs {
                     options,
                     failure,
                     timings,
+                    read,
                     days,
                     at_ms,
                 } = job;
                 let analyst = &parts.analyst;
-                if let Some(error) = &failure {
-                    return analyst.unread(reading.series, &run.id, at_ms, error);
+                let result = match &failure {
+                    Some(error) => analyst.unread(reading.series, &run.id, at_ms, error),
+                    None => analyst.analyse(reading, &run.id, at_ms, timings, days, options).await,
+                };
+                SeriesResult {
+                    read: Some(read),
+                    ..result
                 }
-                analyst.analyse(reading, &run.id, at_ms, timings, days, options).await
             })
             .buffer_unordered(parts.analyst.threads())
             .ready_chunks(PUBLISH_RECORDS);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sla_domain::duration::format_short_ms;
 use sla_domain::{Samples, SeriesId};
-use sla_proto::result::v1::{SeriesResult, StepTiming};
+use sla_proto::result::v1::{ReadShare, SeriesResult, StepTiming};
 use sla_source::{Call, SourceError};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,7 @@ pub(super) struct Job {
     pub(super) failure: Option<SourceError>,
     /// What it took so far: its shares of the reads.
     pub(super) timings: Vec<StepTiming>,
+    pub(super) read: ReadShare,
     pub(super) days: DaysOf,
     /// The instant all its windows end at, Unix milliseconds.
     pub(super) at_ms: i64,
@@ -208,7 +209,8 @@ impl Runs {
         let problems = reading.problems.into_iter();
         let mut problems: HashMap<usize, SourceError> = problems.map(|one| (one.query_index, one.error)).collect();
         let mut answered = HashSet::new();
-        for one in reading.series {
+        let shares = shares(&reading.series, reading.bytes_read);
+        for (one, read) in reading.series.into_iter().zip(shares) {
             let query = group.queries.get(one.query_index).and_then(|(at, _)| queries.get(*at));
             answered.insert(one.query_index);
             let forecast = query.is_none_or(|query| query.forecast);
@@ -223,6 +225,7 @@ impl Runs {
                 failure: one.failure.clone().or_else(|| problems.get(&one.query_index).cloned()),
                 options: options.clone(),
                 timings,
+                read,
                 days: days.of(one.id),
                 at_ms,
                 reading: one,
@@ -246,6 +249,16 @@ impl Runs {
         let (_, series) = unit.reader.unanswered_message(asked.query.text());
         lot.unanswered.push(parts.analyst.unread(series, &run.id, at_ms, error));
     }
+}
+
+/// What each series has of a reading: its own samples, and of the bytes as much as any other.
+fn shares(series: &[SeriesReading], bytes: u64) -> Vec<ReadShare> {
+    let count = series.len().max(1) as u64;
+    let share = |(at, one): (u64, &SeriesReading)| ReadShare {
+        samples: one.sample_count(),
+        bytes: bytes / count + u64::from(at < bytes % count),
+    };
+    (0..).zip(series).map(share).collect()
 }
 
 /// The reading of a source that refused as a whole.

@@ -207,6 +207,8 @@ pub fn count(run: &mut Run, stored: &RunProgressStored) {
     run.series_failed = stored.failed;
     run.series_done = stored.done.saturating_sub(stored.failed);
     run.series_total = stored.expected.unwrap_or(run.series_total).max(stored.done);
+    run.samples_read = stored.samples_read;
+    run.bytes_read = stored.bytes_read;
 }
 
 /// Whether a run in this state is over.

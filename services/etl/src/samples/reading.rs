@@ -60,6 +60,11 @@ pub struct SeriesReading {
 }
 
 impl SeriesReading {
+    /// How many it has.
+    pub fn sample_count(&self) -> u64 {
+        self.chunks.iter().map(|chunk| u64::from(chunk.count)).sum()
+    }
+
     /// Its samples, decoded.
     pub fn samples(&self) -> Result<Samples, XorError> {
         clip::decode(&self.chunks)
@@ -168,10 +173,6 @@ impl SampleReading {
 
     /// Samples in all chunks.
     pub fn sample_count(&self) -> u64 {
-        self.series
-            .iter()
-            .flat_map(|series| &series.chunks)
-            .map(|chunk| u64::from(chunk.count))
-            .sum()
+        self.series.iter().map(SeriesReading::sample_count).sum()
     }
 }

@@ -2,9 +2,10 @@
 
 use color_eyre::eyre::Report;
 use serde_json::{Value, json};
-use sla_domain::{SafeText, duration, instant};
+use sla_domain::{Clock as _, SafeText, SystemClock, duration, instant};
+use sla_proto::lag::{self, LagSum};
 use sla_proto::server::v1::{ListProcessesRequest, ListProcessesResponse, Owner, Process};
-use sla_proto::storage::v1::Lease;
+use sla_proto::storage::v1::{Lease, StreamReading};
 use sla_proto::{Peer, convert};
 use sla_views::{Seconds, time};
 
@@ -35,7 +36,8 @@ pub(crate) async fn health(session: &Session, all: bool) -> Result<Exit, Report>
     if session.global.json {
         output::print_json(&Value::from(processes.iter().map(process_json).collect::<Vec<_>>()));
     } else {
-        output::print(&(words(&processes) + &agreed(&leases, &owners)));
+        let now_ms = SystemClock.now_ms();
+        output::print(&(words(&processes) + &agreed(&leases, &owners) + &lags(&processes, now_ms)));
     }
     let asked = if all { processes.len() } else { 1 };
     let serves = |process: &Process| process.serving == Some(true);
@@ -54,7 +56,68 @@ fn process_json(process: &Process) -> Value {
         "version": info.map(|info| info.version.as_str()),
         "pid": info.map(|info| info.pid),
         "started": time(info.and_then(|info| info.started.as_ref())),
+        "reading": reading(process).map(reading_json),
     })
+}
+
+/// How far a process that stores results is behind their stream.
+fn reading(process: &Process) -> Option<&StreamReading> {
+    let info = process.info.as_ref()?;
+    // Every process tells how a storage does; only one that is a storage tells of itself.
+    let stores = info.roles.iter().any(|role| role == "storage");
+    info.store.as_ref()?.reading.as_ref().filter(|_| stores)
+}
+
+fn reading_json(reading: &StreamReading) -> Value {
+    let partitions = reading.partitions.iter().map(|one| {
+        json!({
+            "partition": one.partition,
+            "behind": one.behind,
+            "oldest": time(one.oldest.as_ref()),
+        })
+    });
+    json!({
+        "stream": reading.stream,
+        "behind": lag::sum(reading).behind,
+        "partitions": partitions.collect::<Vec<_>>(),
+    })
+}
+
+/// A line for each process that reads results from a stream.
+fn lags(processes: &[Process], now_ms: i64) -> String {
+    let line = |process: &Process| {
+        let reading = reading(process)?;
+        let place = Some(process.address.as_str()).filter(|address| !address.is_empty());
+        Some(format!(
+            "storage {}: {}\n",
+            SafeText::new(place.unwrap_or("here")),
+            lag_words(reading, now_ms)
+        ))
+    };
+    processes.iter().filter_map(line).collect()
+}
+
+fn lag_words(reading: &StreamReading, now_ms: i64) -> String {
+    let stream = SafeText::new(&reading.stream);
+    let LagSum {
+        partitions,
+        behind,
+        oldest_ms,
+    } = lag::sum(reading);
+    if reading.stream.is_empty() {
+        return "results cannot be read now".to_owned();
+    }
+    let behind = behind.map_or_else(
+        || "how far behind is unknown".to_owned(),
+        |records| format!("{records} records behind"),
+    );
+    let oldest = oldest_ms.map_or_else(String::new, |at_ms| {
+        format!(", the oldest of {} ago", duration::format_ms((now_ms - at_ms).max(0)))
+    });
+    match partitions {
+        0 => format!("no partition of {stream} is read here"),
+        count => format!("{count} partitions of {stream}, {behind}{oldest}"),
+    }
 }
 
 /// What it runs by its own word, else what it is called for.
@@ -117,6 +180,9 @@ fn agreed(leases: &[Lease], owners: &[Owner]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sla_proto::server::v1::GetServerInfoResponse;
+    use sla_proto::storage::v1::{PartitionLag, StoreStatus};
+
     use super::*;
 
     #[test]
@@ -155,5 +221,40 @@ mod tests {
             "lease manager: host pid 7, 4s left\nlease manager: nobody, last host pid 7\nworker http://w:1: 12 partitions\n"
         );
         assert_eq!(agreed(&[], &[]), "", "unknown is not said to be nobody");
+    }
+
+    #[test]
+    fn who_stores_tells_how_far_it_is_behind_and_nobody_else() {
+        let lag = |partition, behind| PartitionLag {
+            partition,
+            behind,
+            oldest: behind.filter(|records| *records > 0).map(|_| convert::timestamp(8_000)),
+        };
+        let process = |role: &str, partitions: Vec<PartitionLag>| Process {
+            address: "https://s:1".to_owned(),
+            info: Some(GetServerInfoResponse {
+                roles: vec![role.to_owned()],
+                store: Some(StoreStatus {
+                    reading: Some(StreamReading {
+                        stream: "sla.results".to_owned(),
+                        partitions,
+                    }),
+                    ..StoreStatus::default()
+                }),
+                ..GetServerInfoResponse::default()
+            }),
+            ..Process::default()
+        };
+        let told = |partitions| lags(&[process("storage", partitions)], 20_000);
+        assert_eq!(
+            told(vec![lag(0, Some(0)), lag(3, Some(40))]),
+            "storage https://s:1: 2 partitions of sla.results, 40 records behind, the oldest of 12s ago\n"
+        );
+        assert!(told(vec![lag(0, Some(1)), lag(1, None)]).contains("how far behind is unknown"));
+        assert!(told(vec![]).contains("no partition of sla.results is read here"));
+        assert_eq!(lags(&[process("sla", vec![lag(0, Some(1))])], 0), "");
+        let json = process_json(&process("storage", vec![lag(3, Some(40))]));
+        assert_eq!(json["reading"]["partitions"][0]["behind"], 40);
+        assert_eq!(process_json(&process("sla", vec![]))["reading"], Value::Null);
     }
 }

@@ -179,6 +179,15 @@ async fn a_run_is_shared_and_survives_the_death_of_a_worker() {
         assert!(by_series.insert(id, result).is_none(), "a series came twice");
     }
     assert_eq!(by_series.len(), long.series_done as usize);
+    // What was read is told of each series once, whoever did its task a second time.
+    let samples = |result: &SeriesResult| windows(result).last().map_or(0, |longest| longest.n + longest.n_nan);
+    let judged: u64 = by_series.values().map(samples).sum();
+    assert!(
+        long.samples_read >= Some(judged) && long.samples_read < Some(2 * judged),
+        "{judged} samples in the longest windows, {:?} read",
+        long.samples_read
+    );
+    assert!(whole.bytes_read.is_some() && whole.samples_read.is_some(), "{whole:?}");
     for result in by_series.values() {
         let expected = analysed(&second, result).await;
         assert_eq!(windows(result).len(), windows(&expected).len(), "{:?}", result.series);

@@ -3,6 +3,7 @@
 use sla_proto::convert;
 use sla_proto::etl::v1::{Run, RunState};
 use sla_proto::result::v1::series_result::Outcome;
+use sla_proto::result::v1::{ReadShare, SeriesResult};
 use sla_runtime::reason;
 use tonic::Code;
 
@@ -39,6 +40,14 @@ pub async fn results(store: &dyn Store) {
     history_of_a_series(store).await;
 }
 
+/// A record of which it is told what was read for it.
+fn read_of(result: SeriesResult, samples: u64, bytes: u64) -> Vec<u8> {
+    body(SeriesResult {
+        read: Some(ReadShare { samples, bytes }),
+        ..result
+    })
+}
+
 async fn applies_once(store: &dyn Store) {
     let run = Run {
         id: "once".to_owned(),
@@ -48,8 +57,8 @@ async fn applies_once(store: &dyn Store) {
     store.create_run("once-request", run).await.unwrap();
     assert_eq!(store.position("once", 3).await.unwrap(), 0);
     let bodies = vec![
-        body(result("once", 0, NOW_MS, USUAL)),
-        body(failure("once", 1, NOW_MS)),
+        read_of(result("once", 0, NOW_MS, USUAL), 2_880, 13_000),
+        read_of(failure("once", 1, NOW_MS), 20, 7),
         finished("once", 3, NOW_MS + 5_000),
     ];
     let first = batch("once", 7, bodies);
@@ -83,8 +92,8 @@ async fn applies_once(store: &dyn Store) {
     // The producer sends everything anew, in other places of the stream; the last one is new.
     let resent = vec![
         finished("once", 3, NOW_MS + 5_000),
-        body(failure("once", 1, NOW_MS)),
-        body(result("once", 0, NOW_MS, USUAL)),
+        read_of(failure("once", 1, NOW_MS), 30, 9),
+        read_of(result("once", 0, NOW_MS, USUAL), 2_880, 400),
     ];
     let applied = store.apply(batch("once", 10, resent)).await.unwrap();
     assert_eq!(
@@ -102,8 +111,13 @@ async fn applies_once(store: &dyn Store) {
         Progress {
             done: 2,
             failed: 1,
-            expected: Some(3)
-        }
+            expected: Some(3),
+            read: Some(ReadShare {
+                samples: 2_900,
+                bytes: 13_007
+            })
+        },
+        "what was read counts once, as its record does"
     );
     assert!(!progress.is_complete(), "one record is missing");
     // A batch that overlaps what was applied: only its end is new.
@@ -121,7 +135,9 @@ async fn applies_once(store: &dyn Store) {
             next_offset: 14
         }
     );
-    assert!(store.progress("once").await.unwrap().unwrap().is_complete());
+    let progress = store.progress("once").await.unwrap().unwrap();
+    assert!(progress.is_complete());
+    assert_eq!(progress.read, None, "one record does not tell what was read for it");
 }
 
 async fn keeps_poison(store: &dyn Store) {

@@ -46,6 +46,8 @@ where
                 failed: progress.failed,
                 expected: progress.expected,
                 complete: progress.is_complete(),
+                samples_read: progress.read.map(|read| read.samples),
+                bytes_read: progress.read.map(|read| read.bytes),
             }),
         }))
     }

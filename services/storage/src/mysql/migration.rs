@@ -20,6 +20,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("leases", include_str!("../../migrations/mysql/0005_leases.sql")),
     ("accounts", include_str!("../../migrations/mysql/0006_accounts.sql")),
     ("notify", include_str!("../../migrations/mysql/0007_notify.sql")),
+    ("reads", include_str!("../../migrations/mysql/0008_reads.sql")),
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (

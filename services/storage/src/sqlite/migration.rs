@@ -19,6 +19,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("leases", include_str!("../../migrations/sqlite/0009_leases.sql")),
     ("accounts", include_str!("../../migrations/sqlite/0010_accounts.sql")),
     ("notify", include_str!("../../migrations/sqlite/0011_notify.sql")),
+    ("reads", include_str!("../../migrations/sqlite/0012_reads.sql")),
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (

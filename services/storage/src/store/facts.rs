@@ -14,11 +14,14 @@ use crate::value::{Value, values};
 const RUN_KEYS: &str = "SELECT run_id, id FROM run_progress WHERE run_id IN (*)";
 const SERIES_KEYS: &str = "SELECT fingerprint, id FROM series WHERE fingerprint IN (*)";
 const STORED: &str = "SELECT DISTINCT series FROM result WHERE run = ? AND series IN (*)";
-const BUMP_DONE: &str = "UPDATE run_progress SET done = done + ?, failed = failed + ?, \
+const BUMP_DONE: &str = "UPDATE run_progress SET done = done + ?, failed = failed + ?, told = told + ?, \
+     samples_read = samples_read + ?, bytes_read = bytes_read + ?, \
      as_of_ms = CASE WHEN as_of_ms > ? THEN as_of_ms ELSE ? END WHERE id = ?";
 /// The closing word with the later time counts, of equal times the larger number: the order of arrival does not matter.
 const FINISH: &str = "UPDATE run_progress SET expected = ?, cancelled = ?, finished_ms = ? WHERE id = ? \
      AND (expected IS NULL OR finished_ms < ? OR (finished_ms = ? AND expected < ?))";
+/// Most that is counted of one record: 4 PiB.
+const MAX_SHARE: i64 = 1 << 52;
 const PUT_RUN: Insert = Insert {
     table: "run_progress",
     key: &["run_id"],
@@ -139,6 +142,25 @@ struct Tally {
     done: i64,
     failed: i64,
     as_of_ms: i64,
+    /// How many say what was read for them, and the sums of that.
+    told: i64,
+    samples: i64,
+    bytes: i64,
+}
+
+impl Tally {
+    fn count(&mut self, fact: &SeriesFact) {
+        self.done += 1;
+        self.failed += i64::from(fact.failed);
+        self.as_of_ms = self.as_of_ms.max(fact.as_of_ms);
+        if let Some(read) = fact.read {
+            // What no source can hold is not what was read: bounded, so that no sum overflows.
+            let bounded = |count: u64| i64::try_from(count).map_or(MAX_SHARE, |count| count.min(MAX_SHARE));
+            self.told += 1;
+            self.samples += bounded(read.samples);
+            self.bytes += bounded(read.bytes);
+        }
+    }
 }
 
 fn store_series(tx: &mut dyn Transaction, about: &[(i64, &SeriesFact)]) -> Result<u32, StoreError> {
@@ -169,9 +191,7 @@ fn store_series(tx: &mut dyn Transaction, about: &[(i64, &SeriesFact)]) -> Resul
             as_of_ms: i64::MIN,
             ..Tally::default()
         });
-        tally.done += 1;
-        tally.failed += i64::from(fact.failed);
-        tally.as_of_ms = tally.as_of_ms.max(fact.as_of_ms);
+        tally.count(fact);
         for part in &fact.parts {
             let (kind, exact) = (part.kind.number(), payload::encode_exact(&part.content));
             let short = payload::encode_short(&part.content, &exact);
@@ -188,8 +208,16 @@ fn store_series(tx: &mut dyn Transaction, about: &[(i64, &SeriesFact)]) -> Resul
     tx.insert(&PUT_LATEST, &newest)?;
     let mut new = 0;
     for (run, tally) in tallies {
-        let Tally { done, failed, as_of_ms } = tally;
-        tx.execute(BUMP_DONE, &values![done, failed, as_of_ms, as_of_ms, run])?;
+        let Tally {
+            done,
+            failed,
+            as_of_ms,
+            told,
+            samples,
+            bytes,
+        } = tally;
+        let bumped = values![done, failed, told, samples, bytes, as_of_ms, as_of_ms, run];
+        tx.execute(BUMP_DONE, &bumped)?;
         new += done as u32;
     }
     Ok(new)

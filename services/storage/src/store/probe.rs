@@ -10,7 +10,7 @@ use crate::value::Value;
 /// Everything the database says, in natural keys and in a stable order; row ids, which depend on the order of arrival, are
 /// left out.
 const CONTENT: &[&str] = &[
-    "SELECT run_id, done, failed, expected, cancelled, finished_ms, as_of_ms FROM run_progress ORDER BY run_id",
+    "SELECT run_id, done, failed, expected, cancelled, finished_ms, as_of_ms, told, samples_read, bytes_read FROM run_progress ORDER BY run_id",
     "SELECT fingerprint, as_of_ms, body FROM series ORDER BY fingerprint",
     "SELECT p.run_id, s.fingerprint, r.kind, r.window_ms, r.as_of_ms, r.payload FROM result r \
      JOIN run_progress p ON p.id = r.run JOIN series s ON s.id = r.series ORDER BY 1, 2, 3, 4",

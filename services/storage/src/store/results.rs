@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use sla_domain::SeriesId;
 use sla_proto::convert;
-use sla_proto::result::v1::SeriesResult;
+use sla_proto::result::v1::{ReadShare, SeriesResult};
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{DeadLetter, LatestResult};
 
@@ -22,7 +22,8 @@ use crate::value::{Row, Value, values};
 const READ_LATEST: &str = "SELECT l.kind, l.as_of_ms, l.run_id, l.payload, s.body, s.fingerprint FROM series s \
      JOIN latest l ON l.series = s.id WHERE s.fingerprint IN (*) ORDER BY s.fingerprint, l.kind";
 const RUN_KEY: &str = "SELECT id FROM run_progress WHERE run_id = ?";
-const PROGRESS: &str = "SELECT done, failed, expected FROM run_progress WHERE run_id = ?";
+const PROGRESS: &str =
+    "SELECT done, failed, expected, told, samples_read, bytes_read FROM run_progress WHERE run_id = ?";
 /// The series of one page and the bytes of their parts.
 const RUN_SERIES: &str = "SELECT series, SUM(LENGTH(payload)) FROM result WHERE run = ? AND series > ? \
      GROUP BY series ORDER BY series LIMIT ?";
@@ -111,10 +112,21 @@ impl<D: Database> ResultStore for SqlStore<D> {
             .read(move |tx| {
                 let row = tx.row(PROGRESS, &values![&run_id])?;
                 row.map(|row| {
+                    let (done, told): (u32, u32) = (row.number(0)?, row.number(3)?);
+                    // A sum that lacks one is none.
+                    let read = if done > 0 && told == done {
+                        Some(ReadShare {
+                            samples: row.number(4)?,
+                            bytes: row.number(5)?,
+                        })
+                    } else {
+                        None
+                    };
                     Ok(Progress {
-                        done: row.number(0)?,
+                        done,
                         failed: row.number(1)?,
                         expected: row.optional(2)?,
+                        read,
                     })
                 })
                 .transpose()

@@ -6,7 +6,7 @@ use sla_domain::SeriesId;
 use sla_proto::account::v1::AuditEntry;
 use sla_proto::etl::v1::{Run, Schedule};
 use sla_proto::objective::v1::SlaSet;
-use sla_proto::result::v1::SeriesResult;
+use sla_proto::result::v1::{ReadShare, SeriesResult};
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{
     AcquireLeaseRequest, ApplyBatchRequest, ChangeAccountsRequest, ClaimPartitionsRequest, CreateRunRequest,
@@ -190,17 +190,16 @@ impl ResultStore for RemoteStore {
 
     async fn progress(&self, run_id: &str) -> Result<Option<Progress>, StoreError> {
         let request = GetStoredRunRequest { id: run_id.to_owned() };
-        let answer = self
-            .0
-            .run_store()
-            .get_stored_run(request)
-            .await
-            .map_err(remote)?
-            .into_inner();
+        let answer = self.0.run_store().get_stored_run(request).await;
+        let answer = answer.map_err(remote)?.into_inner();
+        let share = |samples, bytes| ReadShare { samples, bytes };
         Ok(answer.progress.map(|progress| Progress {
             done: progress.done,
             failed: progress.failed,
             expected: progress.expected,
+            read: progress
+                .samples_read
+                .map(|samples| share(samples, progress.bytes_read())),
         }))
     }
 

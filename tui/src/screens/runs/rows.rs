@@ -130,7 +130,7 @@ pub(crate) fn export<'r>(rows: impl Iterator<Item = &'r RunRow>) -> TableFile {
     }
 }
 
-/// What a run read, in words; workers that share a run do not add up what each of them read.
+/// What a run read, in words; it is known when all of its records tell it.
 pub(super) fn read_words(run: &etl::Run) -> String {
     match (run.samples_read, run.bytes_read) {
         (Some(samples), Some(bytes)) => format!("read {samples} samples, {}", crate::format::bytes(bytes)),
