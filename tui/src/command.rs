@@ -115,6 +115,7 @@ pub(crate) enum Cmd {
     CancelRun,
     RetryFailed,
     PauseSchedule,
+    Schedule,
     DeadLetters,
     ReplayLetter,
     Subscribe,

@@ -173,6 +173,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::CancelRun, "cancel-run", Runs, &["c"], "cancel", "Ends the chosen run between two series.").needs(&[Write, Connection, GoingRun]).dangerous().footer(14),
     entry(Cmd::RetryFailed, "retry-failed", Runs, &["f"], "retry failed", "Runs the series that failed again.").needs(&[Write, Connection, FailedRun]).footer(16),
     entry(Cmd::PauseSchedule, "pause-schedule", Runs, &["p"], "pause timer", "Stops or starts the runs that start by themselves.").needs(&[Write, Connection]).footer(18),
+    entry(Cmd::Schedule, "schedule", Runs, &[], "timer", "Says when runs start by themselves, or changes it: `:schedule results 5m metadata 1d`, `:schedule pause`.").argument("TIMES").needs(&[Write, Connection]),
     entry(Cmd::DeadLetters, "dead-letters", Runs, &["D"], "dead letters", "Lists the records that could not be decoded; Enter tries one again.").needs(&[Connection]).footer(19),
     entry(Cmd::ReplayLetter, "replay-letter", Runs, &[], "try again", "Tries to apply a dead letter again, by its hash.").argument("HASH").needs(&[Write, Connection]),
     // Weather.

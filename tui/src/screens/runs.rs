@@ -4,6 +4,7 @@ mod failures;
 mod launch;
 mod letters;
 mod rows;
+mod timer;
 mod view;
 
 use crossterm::event::KeyEvent;
@@ -45,6 +46,8 @@ pub(crate) struct RunsScreen {
     runs: Remote<Vec<RunRow>>,
     list: List,
     schedule: Remote<etl::Schedule>,
+    /// The question about the timer whose answer is said, not only shown.
+    told_timer: Option<RequestId>,
     log: Remote<Vec<LogLine>>,
     log_of: String,
     watching: Option<String>,
@@ -106,6 +109,39 @@ impl RunsScreen {
         if self.watching != run_id {
             self.watching.clone_from(&run_id);
             cx.effect(Effect::WatchRun(run_id));
+        }
+    }
+
+    fn change_timer(&mut self, cx: &mut Context, change: etl::UpdateScheduleRequest) {
+        let id = if change == etl::UpdateScheduleRequest::default() {
+            cx.call(Slot::Schedule, etl::GetScheduleRequest {})
+        } else {
+            cx.call(Slot::Schedule, change)
+        };
+        self.told_timer = Some(id);
+        self.schedule.asked(id, cx.now.wall_ms);
+    }
+
+    /// How the timer stands; said when it was asked for by name.
+    fn timer_told(&mut self, cx: &mut Context, id: RequestId, result: Answer<Option<etl::Schedule>>) {
+        let asked = self.told_timer == Some(id);
+        if asked {
+            self.told_timer = None;
+        }
+        match result {
+            Ok(schedule) => {
+                let schedule = schedule.unwrap_or_default();
+                if asked {
+                    cx.say(timer::words(cx, &schedule));
+                }
+                self.schedule.answer(id, Ok(schedule), cx.now.wall_ms);
+            }
+            Err(problem) => {
+                if asked {
+                    cx.complain(problem.sentence());
+                }
+                self.schedule.answer(id, Err(problem), cx.now.wall_ms);
+            }
         }
     }
 
@@ -219,9 +255,12 @@ impl Screen for RunsScreen {
                     paused: Some(!paused),
                     ..etl::UpdateScheduleRequest::default()
                 };
-                let id = cx.call(Slot::Schedule, request);
-                self.schedule.asked(id, cx.now.wall_ms);
+                self.change_timer(cx, request);
             }
+            Cmd::Schedule => match timer::change(argument.unwrap_or_default()) {
+                Ok(change) => self.change_timer(cx, change),
+                Err(why) => cx.complain(why),
+            },
             Cmd::Open => self.open_run(cx),
             Cmd::DeadLetters => read_letters(cx),
             Cmd::ReplayLetter => replay_letter(cx, argument.unwrap_or_default()),
@@ -289,15 +328,9 @@ impl Screen for RunsScreen {
             (Slot::Runs, Err(problem)) => {
                 self.runs.answer(id, Err(problem), now_ms);
             }
-            (Slot::Schedule, Ok(Reply::Schedule(told))) => {
-                self.schedule.answer(id, Ok(told.schedule.unwrap_or_default()), now_ms);
-            }
-            (Slot::Schedule, Ok(Reply::UpdateSchedule(told))) => {
-                self.schedule.answer(id, Ok(told.schedule.unwrap_or_default()), now_ms);
-            }
-            (Slot::Schedule, Err(problem)) => {
-                self.schedule.answer(id, Err(problem), now_ms);
-            }
+            (Slot::Schedule, Ok(Reply::Schedule(told))) => self.timer_told(cx, id, Ok(told.schedule)),
+            (Slot::Schedule, Ok(Reply::UpdateSchedule(told))) => self.timer_told(cx, id, Ok(told.schedule)),
+            (Slot::Schedule, Err(problem)) => self.timer_told(cx, id, Err(problem)),
             (Slot::RunLog, Ok(Reply::RunLog(log))) => {
                 let lines = log.lines.iter().map(|line| LogLine {
                     time_ms: line.time.as_ref().map_or(0, time::millis),

@@ -2,7 +2,7 @@
 
 use super::driver::Driver;
 use crate::app::Msg;
-use crate::context::request::Effect;
+use crate::context::request::{Effect, Request};
 
 fn copied(driver: &Driver) -> Option<&str> {
     driver.outside.iter().rev().find_map(|effect| match effect {
@@ -177,4 +177,27 @@ fn without_an_editor_it_is_said() {
     driver.says("no editor was found: set $VISUAL or $EDITOR");
     let edits = driver.outside.iter().filter(|e| matches!(e, Effect::Edit { .. }));
     assert_eq!(edits.count(), 0);
+}
+
+#[test]
+fn the_timer_is_changed_by_name_and_what_is_wrong_is_told() {
+    let mut driver = Driver::new(100, 30);
+    driver.keys("5");
+    driver.keys(": \"schedule\" Space \"hourly\"");
+    driver.keys("Enter");
+    driver.says("`hourly` is not known");
+    driver.keys(": \"schedule\" Space \"results\" Space \"10m\" Space \"pause\"");
+    driver.keys("Enter");
+    driver.says("the timer is paused");
+    let asked = driver.outside.iter().rev().find_map(|effect| match effect {
+        Effect::Call {
+            request: Request::UpdateSchedule(change),
+            ..
+        } => Some(*change),
+        _ => None,
+    });
+    let asked = asked.expect("the instance was asked");
+    assert_eq!(asked.paused, Some(true));
+    assert_eq!(asked.results_every.map(|every| every.seconds), Some(600));
+    assert_eq!(asked.metadata_every, None);
 }

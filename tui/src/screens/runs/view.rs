@@ -4,6 +4,7 @@ use sla_proto::etl::v1 as etl;
 
 use super::RunsScreen;
 use super::rows::RunRow;
+use super::timer;
 use crate::context::{Context, wire};
 use crate::format::{duration, millis};
 use crate::screens::phase::{draw_phase, stale_words};
@@ -61,29 +62,8 @@ impl RunsScreen {
             return;
         }
         let Some(schedule) = self.schedule.get() else { return };
-        let every = |span: Option<&prost_types::Duration>| wire::span_ms(span).map_or_else(|| "–".to_owned(), duration);
-        if schedule.paused {
-            line.field(
-                1,
-                0,
-                width,
-                "the timer is paused: nothing starts by itself (p starts it again)",
-                Align::Left,
-                Role::AtRisk,
-            );
-            return;
-        }
-        let next = |at: Option<&prost_types::Timestamp>| {
-            wire::ms(at).map_or_else(|| "–".to_owned(), |t| cx.zone.coming(t, cx.data_now_ms()))
-        };
-        let text = format!(
-            "next {} statistics and forecasts (every {})   metadata {} ({})",
-            next(schedule.next_results.as_ref()),
-            every(schedule.results_every.as_ref()),
-            next(schedule.next_metadata.as_ref()),
-            every(schedule.metadata_every.as_ref())
-        );
-        line.field(1, 0, width, &text, Align::Left, Role::Dim);
+        let role = if schedule.paused { Role::AtRisk } else { Role::Dim };
+        line.field(1, 0, width, &timer::words(cx, schedule), Align::Left, role);
     }
 
     fn draw_log(&self, cx: &Context, canvas: &mut Canvas<'_>) {
