@@ -90,6 +90,9 @@ struct FileObjective {
     min_duration: Option<String>,
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     forecast: bool,
+    /// How far ahead; absent: as far as the instance looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    horizon: Option<String>,
     #[serde(default, skip_serializing_if = "is_no")]
     suggested: bool,
 }
@@ -246,6 +249,7 @@ fn file_objective(objective: &wire::Objective) -> FileObjective {
             .filter(|&floor| floor != sla_domain::Objective::DEFAULT_COVERAGE_FLOOR),
         min_duration: span(objective.min_duration_ms),
         forecast: !objective.no_forecast,
+        horizon: span(objective.horizon_ms),
         suggested: objective.suggested,
     }
 }
@@ -326,6 +330,7 @@ fn wired_objective(objective: FileObjective) -> Result<wire::Objective, Invalid>
         min_duration_ms: span("min_duration", objective.min_duration.as_deref())?,
         suggested: objective.suggested,
         no_forecast: !objective.forecast,
+        horizon_ms: span("horizon", objective.horizon.as_deref())?,
         generation: 0,
     })
 }
@@ -345,6 +350,7 @@ max = 4.0
 missing = "hold(10m)"
 target = "99.9"
 rate_over = "1m30s"
+horizon = "24h"
 forecast = false
 "#;
 
@@ -354,6 +360,7 @@ forecast = false
         assert_eq!(read(&write(&sets), "web.toml").unwrap(), sets);
         let objective = &sets[0].objectives[0];
         assert_eq!((objective.hold_max_ms, objective.rate_over_ms), (600_000, 90_000));
+        assert_eq!(objective.horizon_ms, 86_400_000);
         assert!(objective.no_forecast && !sets[0].active);
         assert!(write(&[]).len() < 20);
     }
@@ -378,6 +385,7 @@ forecast = false
             coverage_floor: Some(0.5),
             min_duration: Some("1m".to_owned()),
             forecast: false,
+            horizon: Some("24h".to_owned()),
             suggested: true,
         };
         let set = FileSet {
@@ -392,7 +400,7 @@ forecast = false
             .lines()
             .filter_map(|line| Some(line.split_once(" = ")?.0))
             .collect();
-        assert_eq!(keys.len(), 21);
+        assert_eq!(keys.len(), 22);
         for key in keys {
             assert!(page.contains(&format!("\n| `{key}` |")), "{key}");
         }

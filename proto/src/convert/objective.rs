@@ -122,6 +122,7 @@ pub fn objective(message: &wire::Objective) -> Result<Objective, Vec<Invalid>> {
     objective.min_duration_ms = message.min_duration_ms;
     objective.suggested = message.suggested;
     objective.forecast = !message.no_forecast;
+    objective.horizon_ms = (message.horizon_ms != 0).then_some(message.horizon_ms);
     objective.generation = message.generation.max(1);
     let problems = objective.check();
     if problems.is_empty() {
@@ -164,6 +165,7 @@ pub fn objective_message(objective: &Objective) -> wire::Objective {
         min_duration_ms: objective.min_duration_ms,
         suggested: objective.suggested,
         no_forecast: !objective.forecast,
+        horizon_ms: objective.horizon_ms.unwrap_or(0),
         generation: objective.generation,
     }
 }

@@ -164,6 +164,8 @@ pub struct Objective {
     pub suggested: bool,
     /// Whether its future is forecast.
     pub forecast: bool,
+    /// How far ahead it is forecast, in milliseconds; `None` = as far as the instance looks.
+    pub horizon_ms: Option<i64>,
     /// Counts changes of what is judged; the history of older generations is not mixed in (semantics §15).
     pub generation: u32,
 }
@@ -183,6 +185,10 @@ impl Objective {
     pub const MAX_STEP_MS: i64 = 3_600_000;
     /// The longest duration any setting of an objective may have, in milliseconds: 31 days.
     pub const MAX_DURATION_MS: i64 = 31 * 86_400_000;
+    /// The shortest horizon of a forecast, in milliseconds.
+    pub const MIN_HORIZON_MS: i64 = 60_000;
+    /// The longest horizon of a forecast, in milliseconds: what came of it is judged on the samples kept, which are of 26 h.
+    pub const MAX_HORIZON_MS: i64 = 86_400_000;
 
     /// An objective with the usual settings: gap policy, rate of counters, no target, forecast on, generation 1.
     pub fn new(id: ObjectiveId, name: impl Into<String>, query: Query, range: AllowedRange) -> Self {
@@ -200,6 +206,7 @@ impl Objective {
             min_duration_ms: 0,
             suggested: false,
             forecast: true,
+            horizon_ms: None,
             generation: 1,
         }
     }
@@ -220,6 +227,10 @@ impl Objective {
         }
         found.extend(check_duration("step", self.step_ms, Self::MIN_STEP_MS..=Self::MAX_STEP_MS).err());
         found.extend(check_duration("min_duration", self.min_duration_ms, 0..=Self::MAX_DURATION_MS).err());
+        if let Some(horizon_ms) = self.horizon_ms {
+            let allowed_ms = Self::MIN_HORIZON_MS..=Self::MAX_HORIZON_MS;
+            found.extend(check_duration("horizon", horizon_ms, allowed_ms).err());
+        }
         if !(0.0..=1.0).contains(&self.coverage_floor) {
             found.push(Invalid::new(
                 "coverage_floor",
@@ -258,6 +269,7 @@ impl Objective {
             ("min_duration", self.min_duration_ms != other.min_duration_ms),
             ("suggested", self.suggested != other.suggested),
             ("forecast", self.forecast != other.forecast),
+            ("horizon", self.horizon_ms != other.horizon_ms),
         ]
         .into_iter()
         .filter_map(|(name, differs)| differs.then_some(name))
@@ -335,6 +347,7 @@ mod tests {
         bad.counter = CounterMode::Rate { over_ms: Some(-1) };
         bad.step_ms = 0;
         bad.min_duration_ms = i64::MAX;
+        bad.horizon_ms = Some(Objective::MAX_HORIZON_MS + 1);
         bad.coverage_floor = f64::NAN;
         bad.generation = 0;
         let fields: Vec<String> = bad.check().into_iter().map(|invalid| invalid.field).collect();
@@ -346,6 +359,7 @@ mod tests {
                 "rate_over",
                 "step",
                 "min_duration",
+                "horizon",
                 "coverage_floor",
                 "generation"
             ]
@@ -367,8 +381,12 @@ mod tests {
         after.target = Some(Target::parse("99").unwrap());
         after.name = "Other".into();
         after.step_ms = 30_000;
+        after.horizon_ms = Some(86_400_000);
         after.range = after.range.with_warning(None, Some(3.0)).unwrap();
-        assert_eq!(before.differences(&after), ["name", "warning", "step", "target"]);
+        assert_eq!(
+            before.differences(&after),
+            ["name", "warning", "step", "target", "horizon"]
+        );
         assert!(!before.judges_otherwise(&after));
         after.range = AllowedRange::at_most(5.0).unwrap();
         assert!(before.judges_otherwise(&after));

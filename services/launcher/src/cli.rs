@@ -430,7 +430,7 @@ pub(crate) struct ForecastArgs {
     /// Forecast tasks in bulk, one JSON object a line; - for stdin. Needs no instance.
     #[arg(long, value_name = "FILE.jsonl", conflicts_with = "set")]
     pub(crate) tasks: Option<PathBuf>,
-    /// How far ahead; default the configured horizon, which is the only one of agreements.
+    /// How far ahead: only agreements of that horizon, or of bounds tried with --method; default each its own.
     #[arg(long, value_name = "DURATION")]
     pub(crate) horizon: Option<Span>,
     #[command(flatten)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use sla_domain::Clock;
+use sla_domain::objective::Objective;
 use sla_proto::Peer;
 use sla_proto::series::v1::SourceStatus;
 use sla_runtime::Shutdown;
@@ -77,6 +78,11 @@ impl ManagerCore {
     /// judged at another instant would be judged in the past, or find no samples.
     pub(crate) fn present_ms(&self) -> i64 {
         self.clock.now_ms() + self.offset_ms.load(Ordering::Relaxed)
+    }
+
+    /// How far ahead an objective is forecast, milliseconds.
+    pub(crate) fn horizon_ms(&self, objective: &Objective) -> i64 {
+        objective.horizon_ms.unwrap_or(self.options.horizon_ms)
     }
 
     /// Takes over what a read told about the clock of the source.

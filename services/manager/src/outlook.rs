@@ -1,5 +1,6 @@
 //! Violations to come: probabilities, bands, predicted points, and how far they can be trusted.
 
+pub mod absence;
 pub mod backtest;
 pub(crate) mod backtests;
 pub mod board;

@@ -54,6 +54,8 @@ pub struct Objective {
     /// Whether it is forecast; left out: it is.
     #[serde(default = "yes")]
     pub forecast: bool,
+    /// How far ahead it is forecast, 60 to 86,400; null: as far as the instance looks.
+    pub horizon_s: Option<Seconds>,
     /// Grows with every change of query or bounds.
     pub generation: u32,
 }
@@ -90,6 +92,7 @@ impl From<&wire::Objective> for Objective {
             min_duration_s: span(objective.min_duration_ms),
             suggested: objective.suggested,
             forecast: !objective.no_forecast,
+            horizon_s: span(objective.horizon_ms),
             generation: objective.generation,
         }
     }
@@ -133,6 +136,7 @@ impl Objective {
             min_duration_ms: self.min_duration_s.map_or(0, |span| span.0),
             suggested: self.suggested,
             no_forecast: !self.forecast,
+            horizon_ms: self.horizon_s.map_or(0, |span| span.0),
             generation: self.generation,
         })
     }

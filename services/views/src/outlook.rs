@@ -28,6 +28,8 @@ pub struct Outlook {
     pub track_record: Option<TrackRecord>,
     /// Why there is none.
     pub problem: Option<String>,
+    /// The kind of `problem`: `no_history`, `silent`, `history_too_short`, `too_many_series` or `refused`.
+    pub no_outlook: Option<&'static str>,
     /// When it was made.
     pub made: Option<Time>,
     /// Quantile bands.
@@ -90,12 +92,24 @@ impl From<&wire::Outlook> for Outlook {
             low_confidence: outlook.low_confidence,
             track_record: outlook.track_record.as_ref().map(TrackRecord::from),
             problem: word(&outlook.problem),
+            no_outlook: no_outlook(outlook.no_outlook()),
             made: time(outlook.made.as_ref()),
             fan: fan.collect(),
             predicted_outside: outside.collect(),
             predicted_violations: outlook.predicted_violations,
         }
     }
+}
+
+fn no_outlook(kind: wire::NoOutlook) -> Option<&'static str> {
+    Some(match kind {
+        wire::NoOutlook::Unspecified => return None,
+        wire::NoOutlook::NoHistory => "no_history",
+        wire::NoOutlook::Silent => "silent",
+        wire::NoOutlook::HistoryTooShort => "history_too_short",
+        wire::NoOutlook::TooManySeries => "too_many_series",
+        wire::NoOutlook::Refused => "refused",
+    })
 }
 
 /// How earlier forecasts did.

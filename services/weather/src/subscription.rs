@@ -15,6 +15,8 @@ const CELSIUS: std::ops::RangeInclusive<f64> = -100.0..=70.0;
 const HOLD_ROUNDS: i64 = 4;
 const MIN_HOLD_MS: i64 = 3_600_000;
 const MAX_HOLD_MS: i64 = 12 * 3_600_000;
+/// A day is looked ahead, milliseconds: weather is no matter of ten minutes.
+const HORIZON_MS: i64 = 86_400_000;
 /// Characters of a set's name.
 const MAX_NAME_CHARS: usize = 80;
 
@@ -92,6 +94,7 @@ pub(crate) fn objectives(place: &Place, limits: &Limits, round_ms: i64) -> Vec<p
                 ..pb::AllowedRange::default()
             }),
             missing: pb::MissingPolicy::Hold.into(),
+            horizon_ms: HORIZON_MS,
             hold_max_ms: (HOLD_ROUNDS * round_ms).clamp(MIN_HOLD_MS, MAX_HOLD_MS),
             ..pb::Objective::default()
         })
@@ -135,7 +138,12 @@ pub(crate) fn with_limits(set: &pb::SlaSet, place: &Place, limits: &Limits, roun
             .iter()
             .position(|one| about(one).is_some_and(|(other, _)| other == metric));
         let Some(at) = at else { return false };
-        stored.range = wanted.remove(at).range;
+        let wanted = wanted.remove(at);
+        stored.range = wanted.range;
+        if stored.horizon_ms == 0 {
+            // Of the time when objectives had none of their own.
+            stored.horizon_ms = wanted.horizon_ms;
+        }
         true
     });
     set.objectives.append(&mut wanted);
@@ -244,6 +252,7 @@ mod tests {
             "x".clone_into(&mut asked.id);
             let objective = convert::objective(&asked).unwrap();
             assert_eq!(objective.source, SOURCE);
+            assert_eq!(objective.horizon_ms, Some(86_400_000));
             let range: AllowedRange = objective.range;
             range.judge(value)
         };

@@ -13,6 +13,7 @@ use crate::context::remote::Remote;
 use crate::context::request::{Answer, Reply, RequestId, Slot};
 use crate::context::{Context, wire};
 use crate::screens::phase::{draw_phase, stale_words};
+use crate::screens::trust;
 use crate::widget::canvas::Canvas;
 use crate::widget::chart::{Chart, Layer};
 
@@ -168,7 +169,13 @@ impl InstanceChart {
         let mut layers: Vec<Layer> = band.into_iter().collect();
         layers.extend(samples::bounds(instance.range, instance.unit));
         let fan = instance.outlook.map(samples::fan).unwrap_or_default();
-        let ahead = if fan.is_empty() { 0 } else { cx.horizon_ms() };
+        let horizon_ms = instance.outlook.map_or(0, |outlook| trust::horizon_ms(cx, outlook));
+        // The past keeps half of the chart.
+        let ahead = if fan.is_empty() {
+            0
+        } else {
+            horizon_ms.min(self.back_ms)
+        };
         layers.extend(fan);
         layers.push(samples::layer(chart, after, until));
         Chart {

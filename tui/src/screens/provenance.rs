@@ -128,7 +128,7 @@ pub(crate) fn window_lines(w: &WindowResult, unit: Unit) -> Vec<String> {
 
 /// Where a probability comes from and how often such words were right.
 pub(crate) fn outlook_lines(cx: &Context, outlook: &Outlook) -> Vec<String> {
-    let horizon = wire::span_ms(outlook.horizon.as_ref()).unwrap_or_else(|| cx.horizon_ms());
+    let horizon = trust::horizon_ms(cx, outlook);
     let made = wire::ms(outlook.made.as_ref()).map_or_else(String::new, |t| format!(", made {}", cx.zone.clock(t)));
     let told = trust::probability(outlook).map_or_else(
         || "no probability is given".to_owned(),

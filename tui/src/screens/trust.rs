@@ -3,6 +3,7 @@
 use sla_domain::{SafeText, likelihood};
 use sla_proto::violation::v1::{Outlook, TrackRecord, Trust};
 
+use crate::context::{Context, wire};
 use crate::format::plural;
 
 /// Whether forecasts were shown to be at least as good as "as it is now".
@@ -21,6 +22,11 @@ pub(crate) fn probability(outlook: &Outlook) -> Option<String> {
     } else {
         likelihood::fine(p)
     })
+}
+
+/// How far ahead it looks, milliseconds: an objective may have a horizon of its own.
+pub(crate) fn horizon_ms(cx: &Context, outlook: &Outlook) -> i64 {
+    wire::span_ms(outlook.horizon.as_ref()).unwrap_or_else(|| cx.horizon_ms())
 }
 
 /// As exports write it.

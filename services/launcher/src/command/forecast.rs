@@ -3,6 +3,8 @@
 mod bound;
 pub(super) mod tasks;
 
+use std::collections::BTreeSet;
+
 use color_eyre::eyre::Report;
 use sla_domain::{Invalid, Unit, duration, instant, likelihood, quantity};
 use sla_proto::convert;
@@ -35,8 +37,7 @@ pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Res
             ..EvaluateRequest::default()
         };
         let rows = flatten(peer.violations().evaluate(request).await?.into_inner().objectives);
-        check_horizon(arguments.horizon.map(Span::ms), &rows)?;
-        rows
+        of_horizon(arguments.horizon.map(Span::ms), rows)?
     } else {
         let request = ListFutureViolationsRequest {
             set,
@@ -59,8 +60,9 @@ pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Res
     Ok(Exit::OK)
 }
 
-/// Refuses a horizon that is not the one of the answer: a figure of another question is no answer.
-fn check_horizon(asked_ms: Option<i64>, rows: &[FutureRow]) -> Result<(), Invalid> {
+/// The rows of the horizon that was asked for; refused where the answer has others alone: a figure of another question is no
+/// answer.
+fn of_horizon(asked_ms: Option<i64>, rows: Vec<FutureRow>) -> Result<Vec<FutureRow>, Invalid> {
     let outlook = |row: &FutureRow| {
         row.series
             .as_ref()?
@@ -70,15 +72,21 @@ fn check_horizon(asked_ms: Option<i64>, rows: &[FutureRow]) -> Result<(), Invali
             .as_ref()
             .map(convert::duration_ms)
     };
-    match (asked_ms, rows.iter().find_map(outlook)) {
-        (Some(asked_ms), Some(have_ms)) if asked_ms != have_ms => Err(Invalid::new(
+    let Some(asked_ms) = asked_ms else { return Ok(rows) };
+    let have: BTreeSet<i64> = rows.iter().filter_map(outlook).collect();
+    if !have.is_empty() && !have.contains(&asked_ms) {
+        let have: Vec<String> = have.into_iter().map(duration::format_ms).collect();
+        return Err(Invalid::new(
             "--horizon",
             &duration::format_ms(asked_ms),
-            format!("forecasts are made for a horizon of {}", duration::format_ms(have_ms)),
-            "leave it out, or configure evaluation.horizon",
-        )),
-        _ => Ok(()),
+            format!("forecasts are made for a horizon of {}", have.join(" or ")),
+            "leave it out, give an objective a `horizon`, or configure evaluation.horizon",
+        ));
     }
+    Ok(rows
+        .into_iter()
+        .filter(|row| outlook(row).is_none_or(|have_ms| have_ms == asked_ms))
+        .collect())
 }
 
 fn flatten(objectives: Vec<ObjectiveStatus>) -> Vec<FutureRow> {
@@ -178,8 +186,9 @@ mod tests {
             series: Some(series),
             ..FutureRow::default()
         }];
-        assert!(check_horizon(None, &rows).is_ok() && check_horizon(Some(600_000), &rows).is_ok());
-        let refused = check_horizon(Some(1_200_000), &rows).unwrap_err().to_string();
+        assert_eq!(of_horizon(None, rows.clone()).unwrap().len(), rows.len());
+        assert_eq!(of_horizon(Some(600_000), rows.clone()).unwrap().len(), rows.len());
+        let refused = of_horizon(Some(1_200_000), rows).unwrap_err().to_string();
         assert!(
             refused.starts_with("--horizon is 20m: forecasts are made for a horizon of 10m"),
             "{refused}"

@@ -202,6 +202,7 @@ pub fn series_status(
     with_intervals: bool,
 ) -> pb::SeriesStatus {
     let floor = objective.known.objective.coverage_floor;
+    let horizon_ms = objective.known.objective.horizon_ms.unwrap_or(horizon_ms);
     let newest = judged.longest().and_then(|longest| longest.reading.newest);
     let listed = judged.judged.as_deref().filter(|_| with_intervals);
     pb::SeriesStatus {

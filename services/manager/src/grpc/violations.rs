@@ -1,6 +1,6 @@
 //! `sla.violation.v1.ViolationService`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,21 @@ use crate::options::MAX_OVERVIEW_WAIT;
 use crate::outlook::board::breaks_first;
 use crate::sets::sight::{Asker, Shown};
 use crate::watch;
+
+/// Refuses a horizon that no agreement is forecast over.
+fn another_horizon(asked_ms: i64, have_ms: &BTreeSet<i64>) -> SlaError {
+    let have: Vec<String> = have_ms
+        .iter()
+        .map(|ms| sla_domain::duration::format_short_ms(*ms))
+        .collect();
+    let invalid = Invalid::new(
+        "horizon",
+        &sla_domain::duration::format_ms(asked_ms),
+        format!("forecasts are kept for a horizon of {}", have.join(" or ")),
+        "leave it out, give an objective a horizon of its own, or configure evaluation.horizon",
+    );
+    SlaError::invalid("no forecasts of that horizon", invalid)
+}
 
 /// The edge: messages in, messages out.
 #[derive(Debug, Clone)]
@@ -142,25 +157,19 @@ impl ViolationsApi {
         asker: &Asker,
     ) -> Result<Vec<pb::FutureRow>, SlaError> {
         let shown = self.shown(&request.set, asker).await?;
-        if let Some(horizon) = &request.horizon {
-            let asked_ms = convert::duration_ms(horizon);
-            if asked_ms != self.0.options.horizon_ms {
-                let have = sla_domain::duration::format_short_ms(self.0.options.horizon_ms);
-                let invalid = Invalid::new(
-                    "horizon",
-                    &sla_domain::duration::format_ms(asked_ms),
-                    format!("forecasts are kept for a horizon of {have}"),
-                    "leave it out, or configure another horizon",
-                );
-                return Err(SlaError::invalid("no forecasts of that horizon", invalid));
-            }
-        }
+        let asked_ms = request.horizon.as_ref().map(convert::duration_ms);
+        let mut horizons_ms = BTreeSet::from([self.0.options.horizon_ms]);
         let snapshot = self.0.board.snapshot();
         let mut rows: Vec<pb::FutureRow> = Vec::new();
         let sets = self.0.sets().await?;
         for status in snapshot.of_set(&shown) {
             let mut objective = (**status).clone();
             if let Some(known) = sets.known(status) {
+                let horizon_ms = self.0.horizon_ms(&known.objective);
+                horizons_ms.insert(horizon_ms);
+                if asked_ms.is_some_and(|asked_ms| asked_ms != horizon_ms) {
+                    continue;
+                }
                 self.0.outlooks.attach(&known.objective, &mut objective, true);
             }
             rows.extend(objective.series.iter().map(|series| pb::FutureRow {
@@ -168,6 +177,9 @@ impl ViolationsApi {
                 objective: objective.objective.clone(),
                 series: Some(series.clone()),
             }));
+        }
+        if let Some(asked_ms) = asked_ms.filter(|asked_ms| !horizons_ms.contains(asked_ms)) {
+            return Err(another_horizon(asked_ms, &horizons_ms));
         }
         let none = pb::Outlook::default();
         let outlook = |row: &pb::FutureRow| {

@@ -11,12 +11,16 @@ use sla_proto::convert::timestamp;
 use sla_proto::storage::v1::ScoredForecast;
 
 use crate::evaluation::judge::judged_samples;
+use crate::outlook::absence::Absence;
 use crate::outlook::board::OutlookKey;
 use crate::outlook::probability::{Asking, Expectation, arima_rival, expect, seed};
-use crate::outlook::store::STORE_EVERY_MS;
+use crate::outlook::store::store_every_ms;
 use crate::outlook::track_record::{Outcome, outcome};
 use crate::samples::series::{HeldSeries, SeriesMemory};
 use crate::sets::catalog::KnownObjective;
+
+/// How often a horizon is looked at while it passes, at most: the usual one at every round.
+const LOOKS_A_HORIZON: i64 = 100;
 
 /// A forecast whose time has not come.
 #[derive(Debug, Clone)]
@@ -46,7 +50,7 @@ impl WaitingForecast {
 
 /// What one computation brings.
 pub(crate) struct Computed {
-    pub(crate) expected: Result<Expectation, String>,
+    pub(crate) expected: Result<Expectation, Absence>,
     pub(crate) arima: Option<f64>,
     pub(crate) outcomes: Vec<Option<Outcome>>,
     pub(crate) rate: bool,
@@ -65,6 +69,18 @@ pub(crate) struct Case {
 }
 
 impl Case {
+    /// Whether what was expected at `expected_ms` holds no longer: a horizon is looked at a hundred times while it passes, and
+    /// a series that fell silent is told at once.
+    pub(crate) fn is_due(&self, expected_ms: i64) -> bool {
+        let age_ms = self.at_ms - expected_ms;
+        let silent_ms = self
+            .series
+            .newest_ms()
+            .unwrap_or(i64::MIN)
+            .saturating_add(self.judgement().hold_ms());
+        !(0..self.horizon_ms / LOOKS_A_HORIZON).contains(&age_ms) || self.at_ms >= silent_ms
+    }
+
     pub(crate) fn judgement(&self) -> Judgement {
         Judgement::of_objective(&self.known.objective, spacing::cap_ms(self.spacing_ms))
     }
@@ -87,7 +103,8 @@ impl Case {
 /// An outcome teaches the experts' weights and the width of the band; overlapping forecasts share one lesson.
 pub(crate) fn learn(state: &mut PoolState, pending: &WaitingForecast) {
     let Some(came) = pending.came else { return };
-    let shared = (STORE_EVERY_MS as f64 / pending.forecast.horizon_ms.max(1) as f64).min(1.0);
+    let horizon_ms = pending.forecast.horizon_ms;
+    let shared = (store_every_ms(horizon_ms) as f64 / horizon_ms.max(1) as f64).min(1.0);
     let importance = shared / pending.experts.len().max(1) as f64;
     // One row a bound, the upper one first; after a restart nobody knows any more what was said.
     for (said, is_upper) in pending.experts.iter().zip(&pending.uppers) {

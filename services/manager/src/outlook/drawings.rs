@@ -12,6 +12,7 @@ use sla_proto::result::v1::Forecast;
 use sla_proto::violation::v1 as pb;
 
 use crate::evaluation::judge::JudgedObjective;
+use crate::outlook::absence::Absence;
 use crate::outlook::board::{OutlookBoard, OutlookKey, of_objective};
 use crate::outlook::message;
 use crate::outlook::predicted::{Predicted, predicted};
@@ -39,7 +40,7 @@ struct DrawnSeries {
 pub struct Drawings(Mutex<HashMap<DrawnSeries, Arc<Drawing>>>);
 
 impl Drawings {
-    fn expect(&self, series: DrawnSeries, asking: &Asking<'_>) -> Result<Expectation, String> {
+    fn expect(&self, series: DrawnSeries, asking: &Asking<'_>) -> Result<Expectation, Absence> {
         let known = self.known().get(&series).cloned();
         let (times, _) = asking.samples.between(i64::MIN, asking.at_ms);
         let same = |drawing: &Arc<Drawing>| {
@@ -69,7 +70,7 @@ impl Drawings {
 }
 
 /// Adds an outlook to each series that is told, and to the objective that of the series that breaks first. With `board`
-/// a stored objective shows what its rounds have found last.
+/// a stored objective shows what its rounds have found last. `horizon_ms` is that of objectives without their own.
 pub(crate) fn add(
     board: Option<&OutlookBoard>,
     drawings: &Drawings,
@@ -79,6 +80,7 @@ pub(crate) fn add(
     horizon_ms: i64,
 ) {
     let known = &objective.known;
+    let horizon_ms = known.objective.horizon_ms.unwrap_or(horizon_ms);
     let board = board.filter(|_| !known.set_id.is_empty());
     for (judged, told) in objective.series.iter().zip(&mut status.series) {
         let Some(samples) = judged.judged.as_deref() else {
@@ -124,7 +126,7 @@ pub(crate) fn add(
         let record = TrackRecord::default();
         let outlook = match expected {
             Ok(expected) => message::known(&expected, &record, predicted, objective.at_ms, horizon_ms),
-            Err(words) => message::unknown(words, &record, predicted, objective.at_ms, horizon_ms),
+            Err(absence) => message::unknown(absence, &record, predicted, objective.at_ms, horizon_ms),
         };
         told.outlook = Some(outlook.message);
     }

@@ -9,7 +9,7 @@ use crate::outlook::board::OutlookKey;
 use crate::outlook::case::{Case, Computed, WaitingForecast, compute, waiting};
 use crate::outlook::classic::ClassicForecasts;
 use crate::outlook::message;
-use crate::outlook::store::STORE_EVERY_MS;
+use crate::outlook::store::store_every_ms;
 use crate::outlook::tracked::{Tracked, TrackedSeries};
 
 /// What a round has to store.
@@ -32,8 +32,12 @@ pub(crate) async fn expect_all(
     for case in cases {
         let loaded = tracked.is_loaded(&case.key);
         let of_case = tracked.of(&case.key);
+        let told = of_case.expected_ms.filter(|_| core.outlooks.get(&case.key).is_some());
+        if told.is_some_and(|expected_ms| !case.is_due(expected_ms)) {
+            continue;
+        }
         let due = if loaded { of_case.due(case) } else { Vec::new() };
-        let stores = loaded && case.at_ms - of_case.stored_ms >= STORE_EVERY_MS;
+        let stores = loaded && case.at_ms - of_case.stored_ms >= store_every_ms(case.horizon_ms);
         let asked: Vec<(i64, i64)> = due.iter().map(|due| (due.made_ms(), due.forecast.horizon_ms)).collect();
         let (here, state) = (case.clone(), of_case.state.clone());
         let computing = core.pool.run(move || compute(&here, state.as_ref(), &asked, stores));
@@ -82,12 +86,14 @@ impl Tracked {
                         .push((case.key.clone(), waiting(case, &expected, computed.arima)));
                 }
                 self.state = Some(expected.state.clone());
+                self.expected_ms = Some(case.at_ms);
                 self.expected = Some(expected);
                 outlook
             }
-            Err(words) => {
+            Err(absence) => {
                 self.expected = None;
-                message::unknown(words, &self.record, points, case.at_ms, case.horizon_ms)
+                self.expected_ms = None;
+                message::unknown(absence, &self.record, points, case.at_ms, case.horizon_ms)
             }
         };
         core.outlooks.put(case.key.clone(), outlook);

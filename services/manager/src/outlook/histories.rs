@@ -13,6 +13,7 @@ use sla_proto::series::v1::Query as QueryMessage;
 use crate::core::ManagerCore;
 use crate::error::SlaError;
 use crate::options::FORECAST_HISTORY_MS;
+use crate::outlook::absence::Absence;
 use crate::outlook::board::OutlookKey;
 use crate::outlook::case::Case;
 use crate::outlook::message;
@@ -62,7 +63,7 @@ impl Histories {
             key: OutlookKey::new(&known.objective, series.head.id),
             series,
             at_ms,
-            horizon_ms: core.options.horizon_ms,
+            horizon_ms: core.horizon_ms(&known.objective),
         };
         let mut cases = Vec::new();
         for (known, chosen) in forecast {
@@ -157,9 +158,15 @@ fn chosen(core: &ManagerCore, active: &[Arc<KnownObjective>]) -> Vec<(Arc<KnownO
         for series in beyond {
             let key = OutlookKey::new(&known.objective, series.head.id);
             if core.outlooks.get(&key).is_none() {
-                let words = format!("more than {MAX_OUTLOOK_SERIES} series: this one is not forecast");
-                let (now_ms, horizon_ms) = (core.clock.now_ms(), core.options.horizon_ms);
-                let none = message::unknown(words, &TrackRecord::default(), Predicted::default(), now_ms, horizon_ms);
+                let beyond = Absence::too_many(MAX_OUTLOOK_SERIES);
+                let (now_ms, horizon_ms) = (core.clock.now_ms(), core.horizon_ms(&known.objective));
+                let none = message::unknown(
+                    beyond,
+                    &TrackRecord::default(),
+                    Predicted::default(),
+                    now_ms,
+                    horizon_ms,
+                );
                 core.outlooks.put(key, none);
             }
         }

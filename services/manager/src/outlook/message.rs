@@ -6,6 +6,7 @@ use sla_domain::state::Risk;
 use sla_proto::convert::{duration, timestamp};
 use sla_proto::violation::v1 as pb;
 
+use crate::outlook::absence::Absence;
 use crate::outlook::board::KnownOutlook;
 use crate::outlook::predicted::Predicted;
 use crate::outlook::probability::Expectation;
@@ -33,6 +34,7 @@ pub fn known(
         fan: expected.fan.clone(),
         predicted_outside: predicted.points,
         predicted_violations: predicted.violations,
+        no_outlook: pb::NoOutlook::Unspecified.into(),
         value_at_end: Some(expected.value_at_end),
     };
     // A short history may not turn a row to "at risk", however good its owner was before.
@@ -45,7 +47,7 @@ pub fn known(
 
 /// No outlook, and why.
 pub fn unknown(
-    problem: String,
+    absence: Absence,
     record: &TrackRecord,
     predicted: Predicted,
     at_ms: i64,
@@ -55,7 +57,8 @@ pub fn unknown(
         message: pb::Outlook {
             horizon: Some(duration(horizon_ms)),
             track_record: Some(track_record::message(record)),
-            problem,
+            problem: absence.words,
+            no_outlook: absence.kind.into(),
             made: Some(timestamp(at_ms)),
             predicted_outside: predicted.points,
             predicted_violations: predicted.violations,
@@ -133,7 +136,7 @@ mod tests {
             None
         );
         let none = unknown(
-            "no history".into(),
+            Absence::no_history(),
             &TrackRecord::default(),
             Predicted::default(),
             0,

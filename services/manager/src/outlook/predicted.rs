@@ -6,6 +6,10 @@ use sla_proto::convert::millis;
 use sla_proto::result::v1::{Forecast, ForecastLine};
 use sla_proto::violation::v1 as pb;
 
+/// Beyond this horizon a classic forecast that ends before it counts nothing, milliseconds; within it the newest one may end a
+/// little before.
+const CLASSIC_HORIZON_MS: i64 = 3_600_000;
+
 /// What a classic forecast says about a range.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Predicted {
@@ -18,7 +22,13 @@ pub struct Predicted {
 /// Points of the classic forecast within (`at_ms`, `at_ms` + `horizon_ms`] that lie outside. Nothing when it is about the
 /// rate and the objective about the raw values, or the other way round.
 pub fn predicted(forecast: &Forecast, range: &AllowedRange, rate: bool, at_ms: i64, horizon_ms: i64) -> Predicted {
-    if forecast.of_rate != rate {
+    // Half a horizon counted would be told as the whole of it.
+    let reaches_ms = [&forecast.max, &forecast.min]
+        .into_iter()
+        .filter_map(|line| millis(line.as_ref()?.points.last()?.time.as_ref()?).checked_sub(at_ms))
+        .max();
+    let is_short = horizon_ms > CLASSIC_HORIZON_MS && reaches_ms.is_none_or(|reaches_ms| reaches_ms < horizon_ms);
+    if forecast.of_rate != rate || is_short {
         return Predicted::default();
     }
     let mut points = Vec::new();

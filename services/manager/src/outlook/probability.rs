@@ -7,7 +7,9 @@ use sla_analysis::pool::{
 use sla_domain::range::AllowedRange;
 use sla_domain::{Samples, SeriesId};
 use sla_proto::convert::timestamp;
-use sla_proto::violation::v1::FanPoint;
+use sla_proto::violation::v1::{FanPoint, NoOutlook};
+
+use crate::outlook::absence::Absence;
 
 /// Below this a first crossing is not worth naming.
 const SMALL_PROBABILITY: f64 = 0.05;
@@ -69,8 +71,8 @@ pub struct Expectation {
     pub pool_horizon_ms: i64,
 }
 
-/// Asks the pool. `Err` says in words why there is no answer.
-pub fn expect(asking: &Asking<'_>) -> Result<Expectation, String> {
+/// Asks the pool. `Err` says why there is no answer.
+pub fn expect(asking: &Asking<'_>) -> Result<Expectation, Absence> {
     Drawing::new(asking)?.expect(asking)
 }
 
@@ -89,23 +91,28 @@ pub struct Drawing {
 }
 
 impl Drawing {
-    /// Draws; the range asked about does not matter. `Err` says in words why there is nothing to draw from.
-    pub fn new(asking: &Asking<'_>) -> Result<Self, String> {
+    /// Draws; the range asked about does not matter. `Err` says why there is nothing to draw from.
+    pub fn new(asking: &Asking<'_>) -> Result<Self, Absence> {
         let (times, values) = asking.samples.between(i64::MIN, asking.at_ms);
         let newest = times.iter().zip(values).rev().find(|(_, value)| value.is_finite());
         let Some((&newest_ms, &newest_value)) = newest else {
-            return Err("no history".to_owned());
+            return Err(Absence::no_history());
         };
         if asking.at_ms >= newest_ms.saturating_add(asking.cap_ms) {
-            return Err(crate::wording::silence(newest_ms, asking.at_ms));
+            return Err(Absence::silent(newest_ms, asking.at_ms));
         }
-        let history = History::new(times, values).map_err(|error| error.to_string())?;
+        let oldest_ms = times.iter().zip(values).find(|(_, value)| value.is_finite());
+        let history_ms = oldest_ms.map_or(0, |(oldest_ms, _)| asking.at_ms.saturating_sub(*oldest_ms));
+        if let Some(short) = Absence::of_history(history_ms, asking.horizon_ms) {
+            return Err(short);
+        }
+        let history = History::new(times, values).map_err(|error| Absence::refused(&error))?;
         let step_ms = (history.step_ms as f64 / history.steps_per_slot).max(1.0);
         let ahead_ms = asking.at_ms.saturating_add(asking.horizon_ms) - history.last_ms;
         let steps = ((ahead_ms as f64 / step_ms).ceil() as usize).clamp(1, MAX_HORIZON_STEPS);
         let question = Question::new(vec![steps], thresholds(asking.range));
         let futures =
-            Futures::draw(&history, &question, asking.state, asking.seed).map_err(|error| error.to_string())?;
+            Futures::draw(&history, &question, asking.state, asking.seed).map_err(|error| Absence::refused(&error))?;
         Ok(Self {
             futures,
             at_ms: asking.at_ms,
@@ -118,9 +125,12 @@ impl Drawing {
     }
 
     /// What it says about the range of `asking`.
-    pub fn expect(&self, asking: &Asking<'_>) -> Result<Expectation, String> {
+    pub fn expect(&self, asking: &Asking<'_>) -> Result<Expectation, Absence> {
         let thresholds = thresholds(asking.range);
-        let answer = self.futures.answer(&thresholds).map_err(|error| error.to_string())?;
+        let answer = self
+            .futures
+            .answer(&thresholds)
+            .map_err(|error| Absence::refused(&error))?;
         let by_bound = answer.probability.first().cloned().unwrap_or_default();
         // A path rarely leaves on both sides within one horizon: the sum is the honest bound.
         let probability = by_bound
@@ -139,10 +149,10 @@ impl Drawing {
             likeliest.map(|step| self.time_of(step).max(asking.at_ms))
         };
         let fan = self.fan(&answer);
-        let end = fan
-            .last()
-            .copied()
-            .ok_or_else(|| "the forecast has no band".to_owned())?;
+        let end = fan.last().copied().ok_or_else(|| Absence {
+            kind: NoOutlook::Refused,
+            words: "the forecast has no band".to_owned(),
+        })?;
         let last_value = if outside_now { 1.0 } else { 0.0 };
         Ok(Expectation {
             probability,
@@ -325,8 +335,38 @@ mod tests {
         let words = |samples: &Samples| format!("{:?}", expect(&asking(&range, samples, at_ms)));
         assert_eq!(words(&samples), words(&cut));
         let silent = expect(&asking(&range, &cut, at_ms + 2 * STEP_MS)).unwrap_err();
-        assert!(silent.starts_with("no data"), "{silent}");
-        assert!(expect(&asking(&range, &Samples::default(), 0)).is_err());
+        assert_eq!(silent.kind, NoOutlook::Silent);
+        assert!(silent.words.starts_with("no data"), "{silent:?}");
+        let none = expect(&asking(&range, &Samples::default(), 0)).unwrap_err();
+        assert_eq!(none.kind, NoOutlook::NoHistory);
+    }
+
+    #[test]
+    fn a_day_ahead_needs_a_day_behind() {
+        let quarter_ms = 900_000;
+        let of_hours = |hours: i64| {
+            let times: Vec<i64> = (0..=hours * 4).map(|i| i * quarter_ms).collect();
+            let values = times.iter().map(|time| (*time as f64 / 1.4e7).sin() * 10.0);
+            Samples::from_columns(times.clone(), values.collect())
+        };
+        let range = AllowedRange::at_most(9.0).unwrap();
+        let ask = |hours: i64| {
+            let samples = of_hours(hours);
+            let asking = Asking {
+                horizon_ms: 86_400_000,
+                cap_ms: 4 * quarter_ms,
+                ..asking(&range, &samples, hours * 3_600_000)
+            };
+            expect(&asking)
+        };
+        assert_eq!(ask(23).unwrap_err().kind, NoOutlook::HistoryTooShort);
+        let day = ask(26).unwrap();
+        assert!(
+            day.low_confidence,
+            "a day ahead on little more than a day is worth no two digits"
+        );
+        assert!((0.0..=1.0).contains(&day.probability));
+        assert_eq!(day.pool_horizon_ms, 86_400_000);
     }
 
     #[test]

@@ -95,13 +95,15 @@ impl Rounds {
         let now_ms = core.present_ms();
         let active = core.catalog.sets()?.active();
         let active: Vec<Arc<KnownObjective>> = active.into_iter().filter(|known| known.objective.forecast).collect();
-        let generations: HashMap<&ObjectiveId, u32> = active
+        let horizons: HashMap<(&ObjectiveId, u32), i64> = active
             .iter()
-            .map(|known| (&known.objective.id, known.objective.generation))
+            .map(|known| &known.objective)
+            .map(|objective| ((&objective.id, objective.generation), core.horizon_ms(objective)))
             .collect();
-        let is_active = |id: &ObjectiveId, generation| generations.get(id) == Some(&generation);
-        self.tracked.retain(is_active);
-        core.outlooks.retain(is_active);
+        self.tracked
+            .retain(|id, generation| horizons.get(&(id, generation)).copied());
+        core.outlooks
+            .retain(|id, generation| horizons.contains_key(&(id, generation)));
         let cases = self.histories.read(core, &active, now_ms).await?;
         self.classic.ask(&core.peer, &active, now_ms).await;
         self.tracked.load(&core.peer, &cases, now_ms).await;

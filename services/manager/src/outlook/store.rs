@@ -16,8 +16,10 @@ use sla_proto::{Peer, remembering};
 use crate::error::SlaError;
 use crate::outlook::board::OutlookKey;
 
-/// A forecast of a series is stored this often, milliseconds: five overlap within the usual horizon.
-pub const STORE_EVERY_MS: i64 = 120_000;
+/// A forecast of a series is stored at most this often, milliseconds.
+const STORE_EVERY_MS: i64 = 120_000;
+/// So many overlap within a horizon: what is scored more often is one outcome counted again.
+const STORED_A_HORIZON: i64 = 5;
 /// Rows of a page.
 const PAGE_ROWS: u32 = 1_000;
 /// Most pages of scored forecasts read for one objective: what is older says little about today.
@@ -25,11 +27,18 @@ const MAX_PAGES: usize = 10;
 /// Weights on which nobody has learned for so many days are forgotten.
 const KEEP_DAYS: u32 = 90;
 
-/// Forecasts of one objective, scored and pending, by series. Those of other generations are left out.
+/// How often a forecast over `horizon_ms` is stored, milliseconds.
+pub fn store_every_ms(horizon_ms: i64) -> i64 {
+    STORE_EVERY_MS.max(horizon_ms / STORED_A_HORIZON)
+}
+
+/// Forecasts of one objective, scored and pending, by series. Those of other generations and over another horizon are left
+/// out: a record is about one question.
 pub async fn load(
     peer: &Peer,
     objective: &ObjectiveId,
     generation: u32,
+    horizon_ms: i64,
 ) -> Result<HashMap<SeriesId, Vec<ScoredForecast>>, SlaError> {
     let mut found: HashMap<SeriesId, Vec<ScoredForecast>> = HashMap::new();
     let mut page_token = String::new();
@@ -46,7 +55,7 @@ pub async fn load(
             .map_err(|status| SlaError::upstream("read the forecasts", status))?
             .into_inner();
         for forecast in answer.forecasts {
-            if forecast.generation != generation {
+            if forecast.generation != generation || forecast.horizon_ms != horizon_ms {
                 continue;
             }
             if let Some(series) = SeriesId::from_slice(&forecast.series_id) {

@@ -1,6 +1,6 @@
 //! What is kept about each series of each objective between two rounds, and how it is found again after a restart.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sla_analysis::pool::PoolState;
@@ -30,6 +30,8 @@ pub(crate) struct Tracked {
     pub(crate) stored_ms: i64,
     pub(crate) backtest_ms: Option<i64>,
     pub(crate) expected: Option<Expectation>,
+    /// When that was; `None` where nothing could be.
+    pub(crate) expected_ms: Option<i64>,
 }
 
 impl Tracked {
@@ -51,7 +53,8 @@ impl Tracked {
 #[derive(Debug, Default)]
 pub(crate) struct TrackedSeries {
     by_key: HashMap<OutlookKey, Tracked>,
-    loaded: HashSet<(ObjectiveId, u32)>,
+    /// Objectives of which what is stored is known, and the horizon that it is about, milliseconds.
+    loaded: HashMap<(ObjectiveId, u32), i64>,
 }
 
 impl TrackedSeries {
@@ -77,27 +80,34 @@ impl TrackedSeries {
 
     /// Whether what is stored about a series is known: nothing is stored before that.
     pub(crate) fn is_loaded(&self, key: &OutlookKey) -> bool {
-        self.loaded.contains(&(key.objective.clone(), key.generation))
+        self.loaded.contains_key(&(key.objective.clone(), key.generation))
     }
 
-    /// Forgets objectives and generations that are active no more.
-    pub(crate) fn retain(&mut self, is_active: impl Fn(&ObjectiveId, u32) -> bool) {
-        self.by_key.retain(|key, _| is_active(&key.objective, key.generation));
-        self.loaded.retain(|(id, generation)| is_active(id, *generation));
+    /// Forgets objectives and generations that are active no more, and those whose horizon has changed: `horizon_ms` tells it
+    /// of active ones.
+    pub(crate) fn retain(&mut self, horizon_ms: impl Fn(&ObjectiveId, u32) -> Option<i64>) {
+        let loaded = &self.loaded;
+        self.by_key.retain(|key, _| {
+            let now_ms = horizon_ms(&key.objective, key.generation);
+            let known_ms = loaded.get(&(key.objective.clone(), key.generation)).copied();
+            now_ms.is_some() && known_ms.is_none_or(|known_ms| now_ms == Some(known_ms))
+        });
+        self.loaded
+            .retain(|(id, generation), known_ms| horizon_ms(id, *generation) == Some(*known_ms));
     }
 
     /// Reads what is stored about the objectives of these cases, each once; one that cannot be read yet is asked about
     /// again in the next round.
     pub(crate) async fn load(&mut self, peer: &Peer, cases: &[Case], at_ms: i64) {
-        let mut objectives: Vec<(Arc<KnownObjective>, Vec<SeriesId>)> = Vec::new();
+        let mut objectives: Vec<(Arc<KnownObjective>, Vec<SeriesId>, i64)> = Vec::new();
         for case in cases.iter().filter(|case| !self.is_loaded(&case.key)) {
             match objectives.last_mut() {
-                Some((known, series)) if known.objective.id == case.key.objective => series.push(case.key.series),
-                _ => objectives.push((case.known.clone(), vec![case.key.series])),
+                Some((known, series, _)) if known.objective.id == case.key.objective => series.push(case.key.series),
+                _ => objectives.push((case.known.clone(), vec![case.key.series], case.horizon_ms)),
             }
         }
-        for (known, series) in objectives {
-            if let Err(error) = self.load_one(peer, &known, &series, at_ms).await {
+        for (known, series, horizon_ms) in objectives {
+            if let Err(error) = self.load_one(peer, &known, &series, horizon_ms, at_ms).await {
                 tracing::debug!(error = %error.words(), "past forecasts cannot be read yet");
             }
         }
@@ -108,10 +118,11 @@ impl TrackedSeries {
         peer: &Peer,
         known: &KnownObjective,
         series: &[SeriesId],
+        horizon_ms: i64,
         at_ms: i64,
     ) -> Result<(), SlaError> {
         let objective = &known.objective;
-        let forecasts = store::load(peer, &objective.id, objective.generation).await?;
+        let forecasts = store::load(peer, &objective.id, objective.generation, horizon_ms).await?;
         let models = store::load_weights(peer, &objective.id, objective.generation, series).await?;
         for (series, rows) in forecasts {
             self.of(&OutlookKey::new(objective, series)).recall(rows, at_ms);
@@ -121,7 +132,8 @@ impl TrackedSeries {
             tracked.state = Some(state);
             tracked.saved_ms = saved_ms;
         }
-        self.loaded.insert((objective.id.clone(), objective.generation));
+        self.loaded
+            .insert((objective.id.clone(), objective.generation), horizon_ms);
         Ok(())
     }
 }

@@ -219,6 +219,8 @@ pub fn differences(before: &Objective, after: &Objective) -> Vec<String> {
     let word = |on: bool| if on { "yes" } else { "no" }.to_owned();
     put("suggested", word(before.suggested), word(after.suggested));
     put("forecast", word(before.forecast), word(after.forecast));
+    let horizon = |o: &Objective| o.horizon_ms.map_or_else(|| "the instance's".to_owned(), time);
+    put("horizon", horizon(before), horizon(after));
     lines
 }
 

@@ -112,7 +112,7 @@ impl FutureScreen {
         let Some(row) = self.current() else { return 0 };
         let outlook = &row.outlook;
         let mut lines = Vec::new();
-        let horizon = wire::span_ms(outlook.horizon.as_ref()).unwrap_or_else(|| cx.horizon_ms());
+        let horizon = trust::horizon_ms(cx, outlook);
         let head = match trust::probability(outlook) {
             Some(p) => format!(
                 "{} leaves {} within {}: {}",

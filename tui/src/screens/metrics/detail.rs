@@ -7,6 +7,7 @@ use sla_proto::retrieval::v1::{
     ExportSamplesRequest, GetChartRequest, GetChartResponse, GetSeriesDetailRequest, GetSeriesDetailResponse,
 };
 use sla_proto::series::v1::Query;
+use sla_proto::violation::v1::Outlook;
 
 use super::companion::{Companion, Kept};
 use crate::command::Cmd;
@@ -14,8 +15,8 @@ use crate::context::remote::Remote;
 use crate::context::request::{Answer, Effect, Reply, RequestId, Slot};
 use crate::context::{Context, wire};
 use crate::overlay::{Overlay, Pick, PickKind};
-use crate::screens::samples;
 use crate::screens::usual::Usual;
+use crate::screens::{samples, trust};
 use crate::theme::Role;
 use crate::widget::chart::{Chart, Layer};
 
@@ -365,7 +366,9 @@ impl Detail {
             let future = self.future_layers(cx);
             if !future.is_empty() {
                 // The horizon is drawn to scale, but never wider than a third.
-                until += (cx.horizon_ms()).min(self.span_ms / 2);
+                let outlook = self.outlook(cx);
+                let horizon_ms = outlook.map_or_else(|| cx.horizon_ms(), |outlook| trust::horizon_ms(cx, outlook));
+                until += horizon_ms.min(self.span_ms / 2);
                 layers.extend(future);
             }
         }
@@ -385,12 +388,14 @@ impl Detail {
         }
     }
 
+    fn outlook<'a>(&self, cx: &'a Context) -> Option<&'a Outlook> {
+        let (_, series) = cx.status_of(&self.series_id)?;
+        series.outlook.as_ref()
+    }
+
     /// The fan of the pool where there is one, else the classic forecast.
     fn future_layers(&self, cx: &Context) -> Vec<Layer> {
-        let outlook = cx
-            .status_of(&self.series_id)
-            .and_then(|(_, series)| series.outlook.as_ref());
-        if let Some(layers) = outlook.map(samples::fan).filter(|layers| !layers.is_empty()) {
+        if let Some(layers) = self.outlook(cx).map(samples::fan).filter(|layers| !layers.is_empty()) {
             return layers;
         }
         let Some(forecast) = self.analysis().ok().and_then(|a| a.forecast.as_ref()) else {

@@ -132,8 +132,11 @@ impl Detail {
             out = format!("{} {range}: {}", mark.glyph, wire::with_reason(mark.word, &series.why));
         }
         let told = !series.why.is_empty() && series.open.is_none();
-        if let Some(p) = series.outlook.as_ref().and_then(trust::probability).filter(|_| !told) {
-            let _ = write!(out, "   leaves it within {}: {p}", duration(cx.horizon_ms()));
+        if let Some(outlook) = series.outlook.as_ref().filter(|_| !told)
+            && let Some(p) = trust::probability(outlook)
+        {
+            let horizon = duration(trust::horizon_ms(cx, outlook));
+            let _ = write!(out, "   leaves it within {horizon}: {p}");
         }
         out
     }

@@ -95,7 +95,7 @@ pub(super) fn next(cx: &Context, row: &NowRow) -> Option<String> {
     };
     Some(format!(
         "next {}: {p} that it {leaves}   {}",
-        duration(cx.horizon_ms()),
+        duration(trust::horizon_ms(cx, outlook)),
         trust::words(outlook)
     ))
 }

@@ -43,9 +43,10 @@ enum Focus {
     Target,
     Counter,
     Forecast,
+    Horizon,
 }
 
-const ORDER: [Focus; 11] = [
+const ORDER: [Focus; 12] = [
     Focus::Query,
     Focus::Name,
     Focus::Min,
@@ -57,6 +58,7 @@ const ORDER: [Focus; 11] = [
     Focus::Target,
     Focus::Counter,
     Focus::Forecast,
+    Focus::Horizon,
 ];
 
 /// One objective being edited.
@@ -77,6 +79,7 @@ pub(crate) struct Form {
     target: TextField,
     counter: Choice,
     forecast: Choice,
+    horizon: TextField,
     check: Check,
     /// As it was opened, to see whether anything was changed.
     opened: String,
@@ -106,10 +109,12 @@ impl Form {
             .iter()
             .position(|c| c.1 == objective.counter_mode())
             .unwrap_or(0);
-        let hold = if objective.hold_max_ms > 0 {
-            crate::format::duration(objective.hold_max_ms)
-        } else {
-            String::new()
+        let span = |ms: i64| {
+            if ms > 0 {
+                crate::format::duration(ms)
+            } else {
+                String::new()
+            }
         };
         let mut form = Self {
             at,
@@ -123,10 +128,11 @@ impl Form {
             warn_below: TextField::new(&bound_text(range.warn_below, unit)),
             warn_above: TextField::new(&bound_text(range.warn_above, unit)),
             missing: Choice::new(&words(&MISSING), missing),
-            hold: TextField::new(&hold),
+            hold: TextField::new(&span(objective.hold_max_ms)),
             target: TextField::new(&objective.target_percent),
             counter: Choice::new(&COUNTER.map(|c| c.0), counter),
             forecast: Choice::new(&["yes", "no"], usize::from(objective.no_forecast)),
+            horizon: TextField::new(&span(objective.horizon_ms)),
             check: Check::default(),
             opened: String::new(),
             touched: false,
@@ -147,6 +153,7 @@ impl Form {
             &self.warn_above,
             &self.hold,
             &self.target,
+            &self.horizon,
         ];
         let choices = [&self.missing, &self.counter, &self.forecast].map(Choice::value);
         let texts: Vec<&str> = fields.iter().map(|field| field.value()).chain(choices).collect();
@@ -296,6 +303,16 @@ impl Form {
             (MissingPolicy::Hold, Some(ms)) => ms,
             _ => 0,
         };
+        let horizon_text = self.horizon.value().trim();
+        let horizon_ms = match (horizon_text, parse_duration_ms(horizon_text)) {
+            ("", _) => 0,
+            (_, Some(ms)) => ms,
+            (_, None) => {
+                let (rule, fix) = ("must be a duration", "write it like 10m or 24h, or leave it empty");
+                problems.push(Invalid::new("ahead", horizon_text, rule, fix));
+                0
+            }
+        };
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -317,6 +334,7 @@ impl Form {
             .clone_into(&mut objective.target_percent);
         objective.set_counter_mode(COUNTER[self.counter.at].1);
         objective.no_forecast = self.forecast.at == 1;
+        objective.horizon_ms = horizon_ms;
         if bounds(&objective) != bounds(&self.base) {
             objective.suggested = false;
         }
@@ -342,6 +360,7 @@ impl Form {
             Focus::WarnAbove => &mut self.warn_above,
             Focus::Hold => &mut self.hold,
             Focus::Target => &mut self.target,
+            Focus::Horizon => &mut self.horizon,
             Focus::Missing | Focus::Counter | Focus::Forecast => return None,
         })
     }
@@ -424,6 +443,7 @@ pub(crate) fn help() -> Vec<String> {
         "target %     how much of the time must be good, such as 99.9",
         "counter      auto = a counter is judged by its per-second rate; raw; rate",
         "forecast     whether it is said what is to come",
+        "ahead        how far it is looked ahead, such as 24h; empty = as far as the instance looks",
         "choices      space or the left and right arrows",
     ]
     .map(str::to_owned)
@@ -502,6 +522,19 @@ mod tests {
         typed(&mut form, "2");
         assert!(!form.may_close(), "a key in between takes it back");
         assert!(form.may_close());
+    }
+
+    #[test]
+    fn a_horizon_of_its_own_is_a_duration() {
+        let mut form = load();
+        assert_eq!(form.objective().unwrap().horizon_ms, 0);
+        form.horizon = TextField::new("24h");
+        assert_eq!(form.objective().unwrap().horizon_ms, 86_400_000);
+        for (text, field) in [("soon", "ahead"), ("25h", "horizon"), ("1s", "horizon")] {
+            form.horizon = TextField::new(text);
+            let problem = form.objective().unwrap_err().remove(0);
+            assert_eq!(problem.field, field, "{text}");
+        }
     }
 
     #[test]

@@ -280,7 +280,7 @@ fn next_words(cx: &Context, status: &ObjectiveStatus) -> String {
     let Some(outlook) = &status.outlook else {
         return "next  nothing is forecast yet".to_owned();
     };
-    let horizon = wire::span_ms(outlook.horizon.as_ref()).unwrap_or_else(|| cx.horizon_ms());
+    let horizon = trust::horizon_ms(cx, outlook);
     let Some(p) = trust::probability(outlook) else {
         return format!("next  no probability is given: {}", trust::words(outlook));
     };

@@ -8,6 +8,8 @@ use crate::widget::canvas::{Align, Canvas};
 
 /// Rows of what is wrong.
 const WORDS_ROWS_MAX: u16 = 3;
+/// Columns of the horizon, beside the name.
+const AHEAD: u16 = 12;
 /// Below this width the labels of the choices are short.
 const NARROW: u16 = 72;
 
@@ -20,8 +22,10 @@ impl Form {
         self.query
             .draw(canvas, 7, 0, width.saturating_sub(8), focus == Focus::Query);
         canvas.text(1, 1, "name", Role::Dim);
-        self.name
-            .draw(canvas, 7, 1, width.saturating_sub(8), focus == Focus::Name);
+        let name = width.saturating_sub(8 + AHEAD);
+        self.name.draw(canvas, 7, 1, name, focus == Focus::Name);
+        let x = canvas.text(8 + name, 1, "ahead", Role::Dim) + 1;
+        self.horizon.draw(canvas, x, 1, 5, focus == Focus::Horizon);
         let fields = [
             ("min", &self.min, Focus::Min),
             ("max", &self.max, Focus::Max),
