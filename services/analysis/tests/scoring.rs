@@ -11,6 +11,7 @@ fn scored(probability: f64, last_value: f64, violated: bool) -> Scored {
         last_value,
         base_rate: Some(0.2),
         arima: None,
+        provider: None,
         violated,
     }
 }

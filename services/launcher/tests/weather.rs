@@ -58,7 +58,7 @@ fn snow() -> Reply {
     Reply::json(&format!(
         r#"{{"current":{{"time":{now},"interval":900,"temperature_2m":-4.5,"rain":0,"showers":0,"snowfall":0.7,
             "wind_speed_10m":2.5}},
-        "hourly":{{"time":[{}],"temperature_2m":[66.0],"rain":[0],"showers":[0],"snowfall":[0]}}}}"#,
+        "hourly":{{"time":[{}],"temperature_2m":[66.0],"rain":[0],"showers":[0],"snowfall":[0.7]}}}}"#,
         now + 3_600
     ))
 }
@@ -113,6 +113,20 @@ fn a_city_is_a_source_and_a_subscription_a_set() {
         66.0
     );
     assert_eq!(cities["cities"][0]["subscriptions"], 1);
+
+    // Ours beside the provider's: a day ahead needs a day behind, and says so; the provider sees snow coming.
+    served.wait_until("both forecasts are told", || {
+        let cities = house.json(&["weather", "cities", "--forecast"]);
+        let outlooks = cities["cities"][0]["outlooks"].as_array().unwrap().clone();
+        let snow = outlooks.iter().find(|one| one["objective"] == "Snow");
+        snow.is_some_and(|snow| {
+            let outlook = &snow["outlook"];
+            let told = (&outlook["horizon_s"], &outlook["no_outlook"], &outlook["probability"]);
+            told == (&Value::from(86_400), &Value::from("history_too_short"), &Value::Null)
+                && outlook["provider"]["leaves"] == true
+                && outlook["provider"]["name"] == "open-meteo"
+        })
+    });
 
     // Like any set: snow falls, and it is not colder than agreed.
     served.wait_until("the snow is judged", || house.said(&["check", id]).0 == 2);

@@ -8,6 +8,7 @@ pub(crate) mod case;
 pub mod classic;
 pub mod drawings;
 pub(crate) mod expecting;
+pub(crate) mod foretold;
 pub(crate) mod histories;
 pub(crate) mod keeping;
 pub mod message;

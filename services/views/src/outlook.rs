@@ -30,6 +30,8 @@ pub struct Outlook {
     pub problem: Option<String>,
     /// The kind of `problem`: `no_history`, `silent`, `history_too_short`, `too_many_series` or `refused`.
     pub no_outlook: Option<&'static str>,
+    /// What whoever the samples are from foretells; null where nothing, or not the whole horizon.
+    pub provider: Option<ProviderOutlook>,
     /// When it was made.
     pub made: Option<Time>,
     /// Quantile bands.
@@ -93,10 +95,38 @@ impl From<&wire::Outlook> for Outlook {
             track_record: outlook.track_record.as_ref().map(TrackRecord::from),
             problem: word(&outlook.problem),
             no_outlook: no_outlook(outlook.no_outlook()),
+            provider: outlook.provider.as_ref().map(ProviderOutlook::from),
             made: time(outlook.made.as_ref()),
             fan: fan.collect(),
             predicted_outside: outside.collect(),
             predicted_violations: outlook.predicted_violations,
+        }
+    }
+}
+
+/// A course that a provider foretells; it says no probability.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ProviderOutlook {
+    /// Who.
+    pub name: String,
+    /// Whether it leaves the range within the horizon.
+    pub leaves: bool,
+    /// When it does first.
+    pub first: Option<Time>,
+    /// The value then.
+    pub value: Option<f64>,
+    /// When it was made.
+    pub made: Option<Time>,
+}
+
+impl From<&wire::ProviderOutlook> for ProviderOutlook {
+    fn from(outlook: &wire::ProviderOutlook) -> Self {
+        Self {
+            name: outlook.name.clone(),
+            leaves: outlook.leaves,
+            first: time(outlook.first.as_ref()),
+            value: outlook.value,
+            made: time(outlook.made.as_ref()),
         }
     }
 }
@@ -137,6 +167,12 @@ pub struct TrackRecord {
     pub brier_base_rate: Option<f64>,
     /// Brier score of ARIMA.
     pub brier_arima: Option<f64>,
+    /// Of `scored`, those at which the provider of the samples had foretold a course.
+    pub provider_scored: u32,
+    /// Brier score of the provider there.
+    pub brier_provider: Option<f64>,
+    /// Brier score of ours at the same ones.
+    pub brier_beside_provider: Option<f64>,
     /// Share of values inside the 95 % band.
     pub coverage_95: Option<f64>,
     /// A sentence.
@@ -166,6 +202,9 @@ impl From<&wire::TrackRecord> for TrackRecord {
             brier_last_value: record.brier_last_value,
             brier_base_rate: record.brier_base_rate,
             brier_arima: record.brier_arima,
+            provider_scored: record.provider_scored,
+            brier_provider: record.brier_provider,
+            brier_beside_provider: record.brier_beside_provider,
             coverage_95: record.coverage_95,
             text: record.text.clone(),
         }

@@ -86,6 +86,7 @@ impl City {
             forecast_made: self.forecast_made_ms.filter(|_| forecast).map(timestamp),
             subscriptions: 0,
             pinned: self.pinned,
+            outlooks: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `sla.weather.v1.WeatherService`: messages in, messages out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sla_proto::convert::{duration, timestamp};
@@ -45,7 +46,16 @@ impl WeatherGrpc {
         Ok(pb::AddCityResponse { city, added })
     }
 
-    async fn list(&self, request: &pb::ListCitiesRequest) -> Result<pb::ListCitiesResponse, WeatherError> {
+    async fn list(
+        &self,
+        request: &pb::ListCitiesRequest,
+        claimant: &Claimant,
+    ) -> Result<pb::ListCitiesResponse, WeatherError> {
+        let mut outlooks = if request.outlooks {
+            self.subscriptions.outlooks(claimant).await?
+        } else {
+            BTreeMap::new()
+        };
         let counts = self.subscriptions.counts().await?;
         let now_ms = self.desk.now_ms();
         let book = self.desk.book().await?;
@@ -62,6 +72,7 @@ impl WeatherGrpc {
                 let due_ms = book.rounds.due_ms(*slot);
                 let mut told = city.message(now_ms, book.rounds.round_ms(), due_ms, request.forecast);
                 told.subscriptions = counts.get(&city.place.key()).copied().unwrap_or(0);
+                told.outlooks = outlooks.remove(&city.place.key()).unwrap_or_default();
                 told
             })
             .collect();
@@ -123,7 +134,8 @@ impl WeatherService for WeatherGrpc {
         &self,
         request: Request<pb::ListCitiesRequest>,
     ) -> Result<Response<pb::ListCitiesResponse>, Status> {
-        answer("ListCities", self.list(request.get_ref()).await)
+        let claimant = Claimant::of(request.extensions());
+        answer("ListCities", self.list(request.get_ref(), &claimant).await)
     }
 
     async fn subscribe(

@@ -9,14 +9,19 @@ use sla_proto::Peer;
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::peer::Claims;
 use sla_proto::set::v1::{CreateSetRequest, DeleteSetRequest, GetSetRequest, ListSetsRequest, UpdateSetRequest};
+use sla_proto::violation::v1::ListFutureViolationsRequest;
 use sla_proto::weather::v1 as pb;
 use sla_runtime::ownership::Claimant;
 use tonic::Code;
 
 use crate::desk::Desk;
 use crate::error::WeatherError;
+use crate::options::SOURCE;
 use crate::place::Place;
 use crate::subscription;
+
+/// Objectives of which is told what is expected, at most.
+const MAX_OUTLOOKS: u32 = 2_000;
 
 /// Limits that can be agreed on; none given are refused like empty ones.
 fn checked(limits: Option<pb::Limits>) -> Result<pb::Limits, WeatherError> {
@@ -60,6 +65,37 @@ impl Subscriptions {
             *counts.entry(key).or_default() += 1;
         }
         Ok(counts)
+    }
+
+    /// What is expected of what `claimant` sees, by the key of the city: what breaks first before others.
+    pub(crate) async fn outlooks(
+        &self,
+        claimant: &Claimant,
+    ) -> Result<BTreeMap<String, Vec<pb::CityOutlook>>, WeatherError> {
+        let request = ListFutureViolationsRequest {
+            source: SOURCE.to_owned(),
+            brief: true,
+            max_rows: MAX_OUTLOOKS,
+            ..ListFutureViolationsRequest::default()
+        };
+        let answer = self
+            .for_user(claimant)
+            .violations()
+            .list_future_violations(request)
+            .await;
+        let answer = answer.map_err(WeatherError::upstream("reading what is expected"))?;
+        let mut found: BTreeMap<String, Vec<pb::CityOutlook>> = BTreeMap::new();
+        for row in answer.into_inner().rows {
+            let objective = row.objective.unwrap_or_default();
+            if let Some(key) = subscription::place_of(&objective) {
+                found.entry(key).or_default().push(pb::CityOutlook {
+                    set_id: row.set_id,
+                    objective: objective.name,
+                    outlook: row.series.and_then(|series| series.outlook),
+                });
+            }
+        }
+        Ok(found)
     }
 
     /// A set as a subscription; a city that is not polled has its coordinates alone.

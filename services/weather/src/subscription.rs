@@ -123,9 +123,14 @@ fn about(objective: &pb::Objective) -> Option<(&'static str, String)> {
     Some((metric, format!("{},{}", value("lat")?, value("lon")?)))
 }
 
+/// The key of the city that an objective is about.
+pub(crate) fn place_of(objective: &pb::Objective) -> Option<String> {
+    Some(about(objective)?.1)
+}
+
 /// The key of the city that a set is a subscription to; `None` for a set about anything else.
 pub(crate) fn city_key(set: &pb::SlaSet) -> Option<String> {
-    set.objectives.iter().find_map(|objective| Some(about(objective)?.1))
+    set.objectives.iter().find_map(place_of)
 }
 
 /// The same set with other limits: what else it holds stays, and objectives that stay keep their history.

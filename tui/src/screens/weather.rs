@@ -134,6 +134,7 @@ impl Screen for WeatherScreen {
         self.asked_ms = cx.now.mono_ms;
         let request = ListCitiesRequest {
             forecast: true,
+            outlooks: true,
             ..ListCitiesRequest::default()
         };
         let id = cx.call(Slot::Cities, request);

@@ -180,6 +180,7 @@ impl<'a> Rolling<'a> {
                 last_value: f64::from(u8::from(threshold.is_left_by(last))),
                 base_rate: Some(base_rate(&origin.training.slots, self.horizon, threshold)),
                 arima: arima.map(|p| p[i]),
+                provider: None,
                 violated: outcomes[i],
             });
         }

@@ -15,7 +15,7 @@ const MOST_AUTOCORRELATION: f64 = 0.95;
 /// Numbers of a rival in the flat form.
 const RIVAL_NUMBERS: usize = 6;
 /// Version of the flat form.
-const FORMAT: f64 = 1.0;
+const FORMAT: f64 = 2.0;
 
 /// The simple methods a forecast is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +26,13 @@ pub enum Rival {
     BaseRate,
     /// ARIMA(1,1,1).
     Arima,
+    /// Whoever the samples are from, where he foretells a course of his own: 1 where it leaves the range, else 0.
+    Provider,
 }
 
 impl Rival {
     /// All rivals, in the order of the flat form.
-    pub const ALL: [Self; 3] = [Self::LastValue, Self::BaseRate, Self::Arima];
+    pub const ALL: [Self; 4] = [Self::LastValue, Self::BaseRate, Self::Arima, Self::Provider];
 
     /// The name on screen.
     pub fn name(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Rival {
             Self::LastValue => "last value",
             Self::BaseRate => "base rate",
             Self::Arima => "ARIMA(1,1,1)",
+            Self::Provider => "provider",
         }
     }
 }
@@ -53,6 +56,8 @@ pub struct Scored {
     pub base_rate: Option<f64>,
     /// Probability of ARIMA(1,1,1) at that time, if it was kept.
     pub arima: Option<f64>,
+    /// 0 or 1 of the provider's own forecast at that time, if there was one.
+    pub provider: Option<f64>,
     /// Whether the range was left within the horizon.
     pub violated: bool,
 }
@@ -91,6 +96,11 @@ impl RivalRecord {
     /// The rival's mean Brier score.
     pub fn brier(&self) -> Option<f64> {
         (self.scored > 0).then(|| self.brier_sum / self.scored as f64)
+    }
+
+    /// Our mean Brier score at the same forecasts.
+    pub fn ours(&self) -> Option<f64> {
+        Some(self.brier()? + self.mean)
     }
 
     /// Two-sided interval of the mean difference (ours − rival; negative: we are better) at [`VERDICT_CONFIDENCE`], Student's t. Forecasts made more
@@ -146,7 +156,7 @@ pub struct TrackRecord {
     /// Sum of our Brier scores.
     pub brier_sum: f64,
     /// One record per entry of [`Rival::ALL`].
-    pub rivals: [RivalRecord; 3],
+    pub rivals: [RivalRecord; 4],
     /// Band forecasts scored (samples held against a 95 % band).
     pub band_scored: u64,
     /// Of these, how many fell inside.
@@ -167,7 +177,7 @@ impl TrackRecord {
         self.violations += u64::from(scored.violated);
         self.right += u64::from((p >= 0.5) == scored.violated);
         self.brier_sum += ours;
-        let said = [Some(scored.last_value), scored.base_rate, scored.arima];
+        let said = [Some(scored.last_value), scored.base_rate, scored.arima, scored.provider];
         for (rival, said) in self.rivals.iter_mut().zip(said) {
             if let Some(said) = said.filter(|p| !p.is_nan()) {
                 rival.add(ours, brier(said.clamp(0.0, 1.0), scored.violated));

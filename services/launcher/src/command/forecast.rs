@@ -42,6 +42,7 @@ pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Res
         let request = ListFutureViolationsRequest {
             set,
             horizon: arguments.horizon.map(|horizon| convert::duration(horizon.ms())),
+            ..ListFutureViolationsRequest::default()
         };
         peer.violations()
             .list_future_violations(request)
@@ -186,9 +187,9 @@ mod tests {
             series: Some(series),
             ..FutureRow::default()
         }];
-        assert_eq!(of_horizon(None, rows.clone()).unwrap().len(), rows.len());
-        assert_eq!(of_horizon(Some(600_000), rows.clone()).unwrap().len(), rows.len());
-        let refused = of_horizon(Some(1_200_000), rows).unwrap_err().to_string();
+        assert_eq!(of_horizon(None, rows.to_vec()).unwrap().len(), rows.len());
+        assert_eq!(of_horizon(Some(600_000), rows.to_vec()).unwrap().len(), rows.len());
+        let refused = of_horizon(Some(1_200_000), rows.to_vec()).unwrap_err().to_string();
         assert!(
             refused.starts_with("--horizon is 20m: forecasts are made for a horizon of 10m"),
             "{refused}"

@@ -83,7 +83,11 @@ fn asked(limits: LimitArgs) -> Limits {
 async fn cities(session: &Session, peer: &Peer, city: String, forecast: bool) -> Result<(), Report> {
     let answer = peer
         .weather()
-        .list_cities(ListCitiesRequest { city, forecast })
+        .list_cities(ListCitiesRequest {
+            city,
+            forecast,
+            outlooks: forecast,
+        })
         .await?
         .into_inner();
     let provider = answer.provider.unwrap_or_default();
@@ -99,6 +103,13 @@ async fn cities(session: &Session, peer: &Peer, city: String, forecast: bool) ->
         output::print(&format!("\nExpected in {city} by the provider, not measured:"));
         let rows: Vec<Vec<String>> = state.forecast.iter().map(told::expected_row).collect();
         output::print(table::table(&told::EXPECTED_HEAD, &rows).trim_end());
+        if !state.outlooks.is_empty() {
+            output::print(&format!(
+                "\nThat what is agreed there is left, by us and by the provider:"
+            ));
+            let rows: Vec<Vec<String>> = state.outlooks.iter().map(told::outlook_row).collect();
+            output::print(table::table(&told::OUTLOOK_HEAD, &rows).trim_end());
+        }
     }
     output::remark(&told::provider(&provider));
     Ok(())

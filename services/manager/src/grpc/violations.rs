@@ -167,10 +167,11 @@ impl ViolationsApi {
             if let Some(known) = sets.known(status) {
                 let horizon_ms = self.0.horizon_ms(&known.objective);
                 horizons_ms.insert(horizon_ms);
-                if asked_ms.is_some_and(|asked_ms| asked_ms != horizon_ms) {
+                let other_source = !request.source.is_empty() && request.source != known.objective.source;
+                if other_source || asked_ms.is_some_and(|asked_ms| asked_ms != horizon_ms) {
                     continue;
                 }
-                self.0.outlooks.attach(&known.objective, &mut objective, true);
+                self.0.outlooks.attach(&known.objective, &mut objective, !request.brief);
             }
             rows.extend(objective.series.iter().map(|series| pb::FutureRow {
                 set_id: objective.set_id.clone(),
@@ -189,6 +190,9 @@ impl ViolationsApi {
                 .unwrap_or(none.clone())
         };
         rows.sort_by_cached_key(|row| FirstBroken(outlook(row)));
+        if request.max_rows > 0 {
+            rows.truncate(request.max_rows as usize);
+        }
         Ok(rows)
     }
 

@@ -169,7 +169,8 @@ impl GoingBacktest {
                 .made
                 .as_ref()
                 .map_or(case.at_ms, sla_proto::convert::millis);
-            let outlook = message::known(expected, &tracked.record, points, made_ms, case.horizon_ms);
+            let mut outlook = message::known(expected, &tracked.record, points, made_ms, case.horizon_ms);
+            outlook.message.provider.clone_from(&shown.message.provider);
             core.outlooks.put(case.key.clone(), outlook);
         }
         Ok(())

@@ -9,6 +9,7 @@ use sla_domain::evaluation::Judgement;
 use sla_domain::spacing;
 use sla_proto::convert::timestamp;
 use sla_proto::storage::v1::ScoredForecast;
+use sla_proto::violation::v1::ProviderOutlook;
 
 use crate::evaluation::judge::judged_samples;
 use crate::outlook::absence::Absence;
@@ -123,7 +124,12 @@ pub(crate) fn learn(state: &mut PoolState, pending: &WaitingForecast) {
     }
 }
 
-pub(crate) fn waiting(case: &Case, expected: &Expectation, arima: Option<f64>) -> WaitingForecast {
+pub(crate) fn waiting(
+    case: &Case,
+    expected: &Expectation,
+    arima: Option<f64>,
+    provider: Option<&ProviderOutlook>,
+) -> WaitingForecast {
     WaitingForecast {
         forecast: ScoredForecast {
             made: Some(timestamp(case.at_ms)),
@@ -132,6 +138,7 @@ pub(crate) fn waiting(case: &Case, expected: &Expectation, arima: Option<f64>) -
             last_value_probability: expected.last_value,
             base_rate_probability: expected.base_rate,
             arima_probability: arima,
+            provider_probability: provider.map(|provider| f64::from(u8::from(provider.leaves))),
             band_low: Some(expected.band.0),
             band_high: Some(expected.band.1),
             method: "pool".to_owned(),

@@ -8,9 +8,17 @@ use crate::options::LATE_SAMPLES_MS;
 use crate::outlook::board::OutlookKey;
 use crate::outlook::case::{Case, Computed, WaitingForecast, compute, waiting};
 use crate::outlook::classic::ClassicForecasts;
+use crate::outlook::foretold::Foretold;
 use crate::outlook::message;
 use crate::outlook::store::store_every_ms;
 use crate::outlook::tracked::{Tracked, TrackedSeries};
+
+/// What others say about the same time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beside<'a> {
+    pub(crate) classic: &'a ClassicForecasts,
+    pub(crate) foretold: &'a Foretold,
+}
 
 /// What a round has to store.
 #[derive(Debug, Default)]
@@ -26,7 +34,7 @@ pub(crate) async fn expect_all(
     core: &ManagerCore,
     cases: &[Case],
     tracked: &mut TrackedSeries,
-    classic: &ClassicForecasts,
+    beside: &Beside<'_>,
 ) -> Result<Said, SlaError> {
     let mut said = Said::default();
     for case in cases {
@@ -52,7 +60,7 @@ pub(crate) async fn expect_all(
                 said.scored.push((case.key.clone(), waiting));
             }
         }
-        of_case.expect(core, case, computed, classic, stores, &mut said);
+        of_case.expect(core, case, computed, beside, stores, &mut said);
     }
     Ok(said)
 }
@@ -73,17 +81,20 @@ impl Tracked {
         core: &ManagerCore,
         case: &Case,
         computed: Computed,
-        classic: &ClassicForecasts,
+        beside: &Beside<'_>,
         stores: bool,
         said: &mut Said,
     ) {
-        let points = classic.predicted(case, computed.rate);
-        let outlook = match computed.expected {
+        let points = beside.classic.predicted(case, computed.rate);
+        let provider = beside.foretold.of(case);
+        let mut outlook = match computed.expected {
             Ok(expected) => {
                 let outlook = message::known(&expected, &self.record, points, case.at_ms, case.horizon_ms);
                 if stores {
-                    said.new
-                        .push((case.key.clone(), waiting(case, &expected, computed.arima)));
+                    said.new.push((
+                        case.key.clone(),
+                        waiting(case, &expected, computed.arima, provider.as_ref()),
+                    ));
                 }
                 self.state = Some(expected.state.clone());
                 self.expected_ms = Some(case.at_ms);
@@ -96,6 +107,7 @@ impl Tracked {
                 message::unknown(absence, &self.record, points, case.at_ms, case.horizon_ms)
             }
         };
+        outlook.message.provider = provider;
         core.outlooks.put(case.key.clone(), outlook);
     }
 }

@@ -35,6 +35,7 @@ pub fn known(
         predicted_outside: predicted.points,
         predicted_violations: predicted.violations,
         no_outlook: pb::NoOutlook::Unspecified.into(),
+        provider: None,
         value_at_end: Some(expected.value_at_end),
     };
     // A short history may not turn a row to "at risk", however good its owner was before.
@@ -100,6 +101,7 @@ mod tests {
                 last_value: 0.0,
                 base_rate: None,
                 arima: None,
+                provider: None,
                 violated: i % 6 == 0,
             });
         }

@@ -10,7 +10,8 @@ use crate::core::ManagerCore;
 use crate::error::SlaError;
 use crate::outlook::backtests::Backtests;
 use crate::outlook::classic::ClassicForecasts;
-use crate::outlook::expecting::expect_all;
+use crate::outlook::expecting::{Beside, expect_all};
+use crate::outlook::foretold::Foretold;
 use crate::outlook::histories::Histories;
 use crate::outlook::keeping::keep;
 use crate::outlook::tracked::TrackedSeries;
@@ -24,6 +25,7 @@ const SETTLE: Duration = Duration::from_millis(300);
 pub(crate) struct Rounds {
     histories: Histories,
     classic: ClassicForecasts,
+    foretold: Foretold,
     tracked: TrackedSeries,
     backtests: Backtests,
 }
@@ -106,9 +108,14 @@ impl Rounds {
             .retain(|id, generation| horizons.contains_key(&(id, generation)));
         let cases = self.histories.read(core, &active, now_ms).await?;
         self.classic.ask(&core.peer, &active, now_ms).await;
+        self.foretold.ask(&core.peer, &cases, now_ms).await;
         self.tracked.load(&core.peer, &cases, now_ms).await;
         let new = cases.iter().any(|case| core.outlooks.get(&case.key).is_none());
-        let said = expect_all(core, &cases, &mut self.tracked, &self.classic).await?;
+        let beside = Beside {
+            classic: &self.classic,
+            foretold: &self.foretold,
+        };
+        let said = expect_all(core, &cases, &mut self.tracked, &beside).await?;
         if new {
             // The states on the screens know nothing of these yet: they are judged again now, or a row would promise what its
             // header denies. A full queue is an evaluation that comes anyway.

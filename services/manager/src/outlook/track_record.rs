@@ -63,6 +63,7 @@ pub fn add(record: &mut TrackRecord, forecast: &ScoredForecast) {
         last_value: forecast.last_value_probability,
         base_rate: Some(forecast.base_rate_probability),
         arima: forecast.arima_probability,
+        provider: forecast.provider_probability,
         violated,
     });
     record.hindsight += u64::from(taken && forecast.backtest);
@@ -98,6 +99,7 @@ pub fn message(record: &TrackRecord) -> pb::TrackRecord {
         Verdict::Proven => pb::Trust::Proven,
         Verdict::Withheld => pb::Trust::Withheld,
     };
+    let provider = record.against(Rival::Provider);
     pb::TrackRecord {
         trust: trust.into(),
         scored: u32::try_from(record.scored).unwrap_or(u32::MAX),
@@ -110,6 +112,9 @@ pub fn message(record: &TrackRecord) -> pb::TrackRecord {
         coverage_95: record.coverage(),
         hindsight: u32::try_from(record.hindsight).unwrap_or(u32::MAX),
         text: words(record),
+        provider_scored: u32::try_from(provider.scored).unwrap_or(u32::MAX),
+        brier_provider: provider.brier(),
+        brier_beside_provider: provider.ours(),
     }
 }
 
@@ -239,6 +244,20 @@ mod tests {
         let withheld = of_forecasts(wrong);
         assert_eq!(standing(&withheld), Standing::Withheld);
         assert!(words(&withheld).starts_with("withheld"));
+        let beside = (0..10).map(|i| ScoredForecast {
+            provider_probability: (i > 4).then_some(if i == 5 { 0.0 } else { 1.0 }),
+            ..forecast(i, 0.5, 0.0, true)
+        });
+        let beside = message(&of_forecasts(beside.collect()));
+        assert_eq!(
+            (
+                beside.provider_scored,
+                beside.brier_provider,
+                beside.brier_beside_provider
+            ),
+            (5, Some(0.2), Some(0.25)),
+            "both over the same forecasts"
+        );
         let pending = ScoredForecast {
             left: None,
             ..forecast(1, 0.5, 0.0, true)

@@ -119,6 +119,7 @@ async fn a_subscription_is_a_set_of_its_owner_on_series_that_are_there() {
     let cities = ListCitiesRequest {
         city: "oslo".to_owned(),
         forecast: true,
+        outlooks: false,
     };
     let told = ada.weather().list_cities(cities).await.unwrap().into_inner();
     assert_eq!(told.cities[0].forecast[0].temperature_celsius, Some(66.0));

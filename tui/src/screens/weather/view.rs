@@ -1,10 +1,13 @@
 //! Drawing the weather screen.
 
+use sla_proto::weather::v1::CityOutlook;
+
 use super::WeatherScreen;
 use super::rows::{CityRow, SORTS};
 use crate::context::{Context, wire};
 use crate::format::duration;
 use crate::screens::phase::{draw_phase, stale_words};
+use crate::screens::trust;
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
@@ -104,6 +107,7 @@ impl WeatherScreen {
                 let paused = if one.active { "" } else { "paused: " };
                 lines.push(format!("{paused}{limits}{whose}: {expected}"));
             }
+            lines.extend(row.state.outlooks.iter().map(|one| outlook_words(cx, one)));
         }
         if let Some(provider) = &self.provider {
             let round = wire::span_ms(provider.round.as_ref()).map_or_else(String::new, duration);
@@ -119,6 +123,34 @@ impl WeatherScreen {
         }
         lines
     }
+}
+
+/// Ours and the provider's, with what both have shown so far.
+fn outlook_words(cx: &Context, one: &CityOutlook) -> String {
+    let outlook = one.outlook.clone().unwrap_or_default();
+    let ours = trust::probability(&outlook).unwrap_or_else(|| "no probability".to_owned());
+    let provider = match &outlook.provider {
+        None => "nothing over all of it".to_owned(),
+        Some(provider) if !provider.leaves => "inside".to_owned(),
+        Some(provider) => wire::ms(provider.first.as_ref()).map_or_else(
+            || "outside".to_owned(),
+            |at_ms| format!("outside by {}", cx.zone.minute(at_ms)),
+        ),
+    };
+    let record = outlook.track_record.clone().unwrap_or_default();
+    let of_both = match (record.brier_provider, record.brier_beside_provider) {
+        (Some(theirs), Some(ours)) => format!(
+            "; Brier over {}: ours {ours:.2}, the provider's {theirs:.2}",
+            record.provider_scored
+        ),
+        _ => String::new(),
+    };
+    format!(
+        "{} within {}: ours {ours} ({}), the provider {provider}{of_both}",
+        sla_domain::SafeText::new(&one.objective),
+        duration(trust::horizon_ms(cx, &outlook)),
+        trust::words(&outlook)
+    )
 }
 
 fn now_words(cx: &Context, row: &CityRow) -> String {

@@ -1,9 +1,11 @@
 //! Cities and subscriptions in words, rows and JSON.
 
 use serde_json::{Value, json};
-use sla_domain::{duration, instant};
+use sla_domain::{duration, instant, likelihood};
 use sla_proto::convert;
-use sla_proto::weather::v1::{City, CityState, ForecastHour, ProviderStatus, Subscription};
+use sla_proto::violation::v1::{ProviderOutlook, TrackRecord};
+use sla_proto::weather::v1::{City, CityOutlook, CityState, ForecastHour, ProviderStatus, Subscription};
+use sla_views as views;
 
 /// What is not known.
 const UNKNOWN: &str = "–";
@@ -19,6 +21,14 @@ pub(super) const STATE_HEAD: [&str; 8] = [
     "",
 ];
 pub(super) const EXPECTED_HEAD: [&str; 4] = ["UNTIL", "°C>", "RAIN mm>", "SNOW mm>"];
+pub(super) const OUTLOOK_HEAD: [&str; 6] = [
+    "AGREED",
+    "WITHIN>",
+    "OURS>",
+    "PROVIDER",
+    "RECORD OF OURS",
+    "OF THE PROVIDER",
+];
 pub(super) const SUBSCRIPTION_HEAD: [&str; 6] = ["ID", "CITY", "LIMITS", "OWNER", "SEEN BY", "STATE"];
 
 fn number(value: Option<f64>) -> String {
@@ -70,6 +80,59 @@ pub(super) fn expected_row(expected: &ForecastHour) -> Vec<String> {
         number(expected.rain_mm),
         number(expected.snow_water_mm),
     ]
+}
+
+/// Ours and the provider's, and how both did so far.
+pub(super) fn outlook_row(one: &CityOutlook) -> Vec<String> {
+    let outlook = one.outlook.clone().unwrap_or_default();
+    let record = outlook.track_record.clone().unwrap_or_default();
+    let ours = match outlook.probability {
+        Some(p) if outlook.low_confidence => likelihood::coarse(p),
+        Some(p) => likelihood::fine(p),
+        None if outlook.problem.is_empty() => UNKNOWN.to_owned(),
+        None => sla_domain::SafeText::new(&outlook.problem).into_string(),
+    };
+    vec![
+        sla_domain::SafeText::new(&one.objective).into_string(),
+        outlook.horizon.as_ref().map_or_else(
+            || UNKNOWN.to_owned(),
+            |ms| duration::format_ms(convert::duration_ms(ms)),
+        ),
+        ours,
+        outlook.provider.as_ref().map_or_else(|| UNKNOWN.to_owned(), foretold),
+        record.text.clone(),
+        provider_record(&record),
+    ]
+}
+
+/// `outside from 2026-03-02T14:00:00Z on (-4.5)`, `inside`.
+fn foretold(provider: &ProviderOutlook) -> String {
+    if !provider.leaves {
+        return "inside".to_owned();
+    }
+    let value = provider
+        .value
+        .map_or_else(String::new, |value| format!(" ({value:.1})"));
+    format!("outside by {}{value}", time(provider.first.as_ref()))
+}
+
+/// `right in 38 of 48; Brier 0.21, ours there 0.14`.
+fn provider_record(record: &TrackRecord) -> String {
+    let (Some(brier), Some(ours)) = (record.brier_provider, record.brier_beside_provider) else {
+        return "none is scored yet".to_owned();
+    };
+    // It says 0 or 1: its Brier score is the share that was wrong.
+    let right = (f64::from(record.provider_scored) * (1.0 - brier)).round();
+    format!(
+        "right in {right} of {}; Brier {brier:.2}, ours there {ours:.2}",
+        record.provider_scored
+    )
+}
+
+fn outlook_json(one: &CityOutlook) -> Value {
+    json!({
+        "set": one.set_id, "objective": one.objective, "outlook": one.outlook.as_ref().map(views::Outlook::from),
+    })
 }
 
 pub(super) fn subscription_row(one: &Subscription) -> Vec<String> {
@@ -133,6 +196,7 @@ pub(super) fn state_json(state: &CityState) -> Value {
         "city": state.city.as_ref().map(city_json), "now": now, "problem": state.problem,
         "next_poll": time_json(state.next_poll.as_ref()), "subscriptions": state.subscriptions,
         "pinned": state.pinned, "expected_by_provider": state.forecast.iter().map(expected).collect::<Vec<_>>(),
+        "outlooks": state.outlooks.iter().map(outlook_json).collect::<Vec<_>>(),
     })
 }
 
@@ -157,6 +221,44 @@ pub(super) fn subscription_json(one: &Subscription) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_forecasts_stand_beside_each_other_with_their_records() {
+        use sla_proto::violation::v1::Outlook;
+        let one = |probability, problem: &str, provider_scored: u32| CityOutlook {
+            objective: "Snow".to_owned(),
+            outlook: Some(Outlook {
+                probability,
+                problem: problem.to_owned(),
+                horizon: Some(convert::duration(86_400_000)),
+                provider: Some(ProviderOutlook {
+                    leaves: true,
+                    first: Some(convert::timestamp(3_600_000)),
+                    value: Some(0.7),
+                    ..ProviderOutlook::default()
+                }),
+                track_record: Some(TrackRecord {
+                    text: "unproven".to_owned(),
+                    provider_scored,
+                    brier_provider: (provider_scored > 0).then_some(0.25),
+                    brier_beside_provider: (provider_scored > 0).then_some(0.1),
+                    ..TrackRecord::default()
+                }),
+                ..Outlook::default()
+            }),
+            ..CityOutlook::default()
+        };
+        let row = outlook_row(&one(Some(0.62), "", 8));
+        assert_eq!(row[1..3], ["1d", "62 %"]);
+        assert_eq!(row[3], "outside by 1970-01-01T01:00:00Z (0.7)");
+        assert_eq!(row[5], "right in 6 of 8; Brier 0.25, ours there 0.10");
+        let young = outlook_row(&one(None, "history too short", 0));
+        assert_eq!(
+            (young[2].as_str(), young[5].as_str()),
+            ("history too short", "none is scored yet")
+        );
+        assert_eq!(foretold(&ProviderOutlook::default()), "inside");
+    }
 
     #[test]
     fn what_is_not_known_is_not_zero() {
