@@ -33,6 +33,10 @@ pub fn notice(kind: NoticeKind) -> &'static str {
         NoticeKind::Calmed => "calm again",
         NoticeKind::Disabled => "channel disabled",
         NoticeKind::Test => "test",
+        NoticeKind::NoData => "without data",
+        NoticeKind::DataAgain => "known again",
+        NoticeKind::SourceAway => "source away",
+        NoticeKind::SourceBack => "source back",
         NoticeKind::Unspecified => "unknown",
     }
 }

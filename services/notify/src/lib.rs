@@ -25,6 +25,7 @@ mod sender;
 mod service;
 mod story;
 mod timing;
+mod unknown;
 mod wording;
 
 pub use options::{Mail, MailTls, NotifyOptions, Telegram};

@@ -18,6 +18,7 @@ use crate::desk::{Desk, Work};
 use crate::error::NotifyError;
 use crate::handle;
 use crate::story::{self, Seen};
+use crate::unknown::Unknown;
 
 /// How often the feed is looked at when it is quiet.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -32,10 +33,17 @@ const MAX_UNSTORED: u64 = 500;
 /// Stories of violations.
 pub(crate) const OF_LEDGER: &str = "ledger";
 
+/// What is not in the ledger is looked at now and then.
+#[derive(Debug, Default)]
+struct Looks {
+    coming: Coming,
+    unknown: Unknown,
+}
+
 /// Reads until shutdown.
 pub(crate) async fn run(core: Arc<Core>) {
     let token = core.shutdown.token().clone();
-    let (mut desk, mut coming) = (None, Coming::default());
+    let (mut desk, mut looks) = (None, Looks::default());
     let (mut failures, mut pause) = (0_u32, Duration::ZERO);
     loop {
         tokio::select! {
@@ -43,7 +51,7 @@ pub(crate) async fn run(core: Arc<Core>) {
             () = core.changed.notified() => {}
             () = tokio::time::sleep(pause) => {}
         }
-        pause = match round(&core, &mut desk, &mut coming).await {
+        pause = match round(&core, &mut desk, &mut looks).await {
             Ok(more) => {
                 failures = 0;
                 if more { Duration::ZERO } else { LOOK_EVERY }
@@ -70,7 +78,7 @@ pub(crate) async fn run(core: Arc<Core>) {
 }
 
 /// One look; `true` when there is more to read.
-async fn round(core: &Core, desk: &mut Option<Desk>, coming: &mut Coming) -> Result<bool, NotifyError> {
+async fn round(core: &Core, desk: &mut Option<Desk>, looks: &mut Looks) -> Result<bool, NotifyError> {
     let desk = match desk {
         Some(desk) => desk,
         None => desk.insert(begin(core).await?),
@@ -87,8 +95,9 @@ async fn round(core: &Core, desk: &mut Option<Desk>, coming: &mut Coming) -> Res
     if !answer.changes.is_empty() {
         desk.look_around(&core.peer, &pages).await?;
     }
-    let expected = coming.look(core, &pages).await;
-    if expected.is_some() {
+    let expected = looks.coming.look(core, &pages).await;
+    let unknown = looks.unknown.look(core, &pages).await;
+    if expected.is_some() || unknown.is_some() {
         desk.look_around(&core.peer, &pages).await?;
     }
     let mut work = desk.work(&pages, &core.options, core.now_ms());
@@ -105,6 +114,9 @@ async fn round(core: &Core, desk: &mut Option<Desk>, coming: &mut Coming) -> Res
     }
     if let Some(expected) = &expected {
         expected.tell(&mut work, FULL);
+    }
+    if let Some(unknown) = &unknown {
+        unknown.tell(&mut work, FULL);
     }
     work.tick(FULL);
     match work.done(position) {

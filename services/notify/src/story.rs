@@ -201,7 +201,9 @@ pub(crate) fn tick(story: &mut Story, rules: &Rules<'_>, silence: Silence, now_m
         if silence.acknowledged.is_some() && silence.acknowledged == start_ms && !rules.follows_states() {
             return None;
         }
-        let kind = if story.told {
+        let kind = if let Some(lacking) = story.last.as_ref().map(Notice::kind).filter(|kind| is_lack(*kind)) {
+            lacking
+        } else if story.told {
             NoticeKind::Still
         } else {
             NoticeKind::Opened
@@ -209,6 +211,11 @@ pub(crate) fn tick(story: &mut Story, rules: &Rules<'_>, silence: Silence, now_m
         story.told = true;
         Some(kind)
     }
+}
+
+/// Whether it tells that nothing is known.
+fn is_lack(kind: NoticeKind) -> bool {
+    matches!(kind, NoticeKind::NoData | NoticeKind::SourceAway)
 }
 
 /// It has stopped coming and going.
@@ -259,6 +266,66 @@ pub(crate) fn expected(
     Some(NoticeKind::Coming)
 }
 
+/// What is known of something that nothing was known of.
+#[derive(Debug, Clone)]
+pub(crate) enum Lack {
+    /// Nothing, and why: of kind `NoData` or `SourceAway`.
+    Unknown(Box<Notice>),
+    /// Something.
+    Known,
+    /// It is agreed no more: that is no news of it.
+    Gone,
+}
+
+/// What one look says about what may be unknown.
+pub(crate) fn unknown(
+    story: &mut Story,
+    lack: Lack,
+    rules: &Rules<'_>,
+    silence: Silence,
+    now_ms: i64,
+) -> Option<NoticeKind> {
+    match lack {
+        Lack::Unknown(notice) if story.open => {
+            story.last = Some(Notice {
+                since: story.start,
+                ..*notice
+            });
+            None
+        }
+        Lack::Unknown(_) if silence.snoozed_until.is_some() => None,
+        Lack::Unknown(notice) => {
+            story.open = true;
+            story.told = true;
+            story.start = notice.since;
+            let kind = notice.kind();
+            story.last = Some(*notice);
+            tell_again_later(story, rules, now_ms);
+            Some(kind)
+        }
+        Lack::Known if story.open => {
+            end(story);
+            let last = story.last.as_mut()?;
+            last.until = Some(timestamp(now_ms));
+            let kind = match last.kind() {
+                NoticeKind::SourceAway => NoticeKind::SourceBack,
+                _ => NoticeKind::DataAgain,
+            };
+            (rules.follows_states() || !rules.channel.only_begins).then_some(kind)
+        }
+        Lack::Gone if story.open => {
+            end(story);
+            None
+        }
+        Lack::Known | Lack::Gone => None,
+    }
+}
+
+fn end(story: &mut Story) {
+    story.open = false;
+    story.next = None;
+}
+
 /// Whether nothing of it will be needed again.
 pub(crate) fn is_over(story: &Story, now_ms: i64) -> bool {
     let last_ms = story.start.as_ref().map_or(0, millis);
@@ -280,7 +347,7 @@ pub(crate) fn notice(story: &mut Story, kind: NoticeKind, now_ms: i64) -> Notice
             notice.count = story.flaps;
             notice.since = story.flapping_since;
         }
-        NoticeKind::Calmed | NoticeKind::Still => {}
+        NoticeKind::Calmed | NoticeKind::Still | NoticeKind::SourceAway | NoticeKind::SourceBack => {}
         _ => notice.count = 1,
     }
     Notice {
@@ -360,6 +427,51 @@ mod tests {
             };
             self.step(|story, rules, silence, now_ms| heard(story, seen, rules, silence, now_ms));
         }
+    }
+
+    #[test]
+    fn what_is_unknown_ends_when_it_is_known_and_not_by_silence() {
+        use NoticeKind::{DataAgain, NoData, SourceAway, SourceBack};
+        let lack = |kind: NoticeKind| {
+            Lack::Unknown(Box::new(Notice {
+                kind: kind.into(),
+                since: Some(timestamp(0)),
+                ..Notice::default()
+            }))
+        };
+        let kinds = |play: &Play| play.told.iter().map(|(_, kind, _)| *kind).collect::<Vec<_>>();
+        let look = |play: &mut Play, lack: Lack| {
+            play.step(|story, rules, silence, now_ms| unknown(story, lack, rules, silence, now_ms));
+        };
+        let mut play = Play::of(channel(ChannelKind::Webhook, 0));
+        look(&mut play, Lack::Known);
+        look(&mut play, lack(NoData));
+        look(&mut play, lack(NoData));
+        play.until(60 * M);
+        assert_eq!(kinds(&play), [NoData], "hours of silence are no end");
+        look(&mut play, Lack::Known);
+        look(&mut play, Lack::Known);
+        assert_eq!(kinds(&play), [NoData, DataAgain]);
+        look(&mut play, lack(NoData));
+        look(&mut play, Lack::Gone);
+        assert_eq!(
+            kinds(&play),
+            [NoData, DataAgain, NoData],
+            "what is agreed no more is not known again"
+        );
+        let mut source = Play::of(channel(ChannelKind::Alertmanager, 0));
+        look(&mut source, lack(SourceAway));
+        source.until(11 * M);
+        look(&mut source, Lack::Known);
+        assert_eq!(
+            kinds(&source),
+            [SourceAway, SourceAway, SourceAway, SourceBack],
+            "Alertmanager is told every 5 minutes, or it would call it resolved"
+        );
+        let mut snoozed = Play::of(channel(ChannelKind::Webhook, 0));
+        snoozed.silence.snoozed_until = Some(20 * M);
+        look(&mut snoozed, lack(NoData));
+        assert!(snoozed.told.is_empty());
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) fn newest(notices: &[Notice]) -> Vec<Notice> {
     let mut told: Vec<Notice> = Vec::new();
     for notice in notices {
         let same = |other: &&mut Notice| {
-            !notice.handle.is_empty() && other.handle == notice.handle && is_expected(other) == is_expected(notice)
+            !notice.handle.is_empty() && other.handle == notice.handle && subject_of(other) == subject_of(notice)
         };
         match told.iter_mut().find(same) {
             Some(other) => {
@@ -46,11 +46,24 @@ pub(crate) fn is_expected(notice: &Notice) -> bool {
     matches!(notice.kind(), NoticeKind::Coming | NoticeKind::Passed)
 }
 
+/// Whether it is about what is not known.
+pub(crate) fn is_unknown(notice: &Notice) -> bool {
+    matches!(
+        notice.kind(),
+        NoticeKind::NoData | NoticeKind::DataAgain | NoticeKind::SourceAway | NoticeKind::SourceBack
+    )
+}
+
+/// What it is about: a violation, one to come, or that nothing is known. The three have one handle.
+fn subject_of(notice: &Notice) -> (bool, bool) {
+    (is_expected(notice), is_unknown(notice))
+}
+
 /// Whether it tells that something is wrong, or will be.
 pub(crate) fn is_firing(notice: &Notice) -> bool {
     !matches!(
         notice.kind(),
-        NoticeKind::Resolved | NoticeKind::Passed | NoticeKind::Calmed
+        NoticeKind::Resolved | NoticeKind::Passed | NoticeKind::Calmed | NoticeKind::DataAgain | NoticeKind::SourceBack
     )
 }
 
@@ -65,6 +78,10 @@ pub(crate) fn subject(instance: &str, notices: &[Notice]) -> String {
         (count(&[NoticeKind::Coming]), "expected"),
         (count(&[NoticeKind::Resolved, NoticeKind::Calmed]), "ended"),
         (count(&[NoticeKind::Passed]), "expected no more"),
+        (count(&[NoticeKind::SourceAway]), "source away"),
+        (count(&[NoticeKind::NoData]), "without data"),
+        (count(&[NoticeKind::SourceBack]), "source back"),
+        (count(&[NoticeKind::DataAgain]), "known again"),
         (count(&[NoticeKind::Disabled]), "channel disabled"),
         (count(&[NoticeKind::Test]), "test"),
     ];
@@ -118,6 +135,8 @@ pub(crate) fn command(notice: &Notice) -> Option<String> {
     let set = safe(&notice.set_name).replace('\'', r"'\''");
     Some(if is_expected(notice) {
         format!("sla forecast '{set}'")
+    } else if is_unknown(notice) {
+        format!("sla check '{set}'")
     } else {
         format!("sla violations '{set}' --ledger")
     })
@@ -152,10 +171,24 @@ pub(crate) fn summary(notice: &Notice, now_ms: i64) -> String {
         NoticeKind::Calmed => format!("CALM AGAIN {what}\n{} violations from {since} on{worst}", notice.count),
         NoticeKind::Coming => format!("EXPECTED {what}\n{bound}{}", expectation(notice, now_ms)),
         NoticeKind::Passed => format!("EXPECTED NO MORE {what}\n{bound}{}", expectation(notice, now_ms)),
+        NoticeKind::NoData => format!("NO DATA {what}\n{}; neither kept nor violated", reason(notice)),
+        NoticeKind::DataAgain => format!("KNOWN AGAIN {what}\nafter {lasted} without data"),
+        NoticeKind::SourceAway => format!(
+            "SOURCE AWAY {}\nsince {since}: {}; nothing is known of {} that are agreed about it",
+            safe(&notice.source),
+            reason(notice),
+            notice.count
+        ),
+        NoticeKind::SourceBack => format!("SOURCE BACK {}\nafter {lasted}", safe(&notice.source)),
         NoticeKind::Disabled | NoticeKind::Test | NoticeKind::Unspecified => {
             SafeText::with_limit(&notice.text, 4 * MAX_NAME_CHARS).into_string()
         }
     }
+}
+
+/// Why nothing is known.
+fn reason(notice: &Notice) -> String {
+    SafeText::with_limit(&notice.text, 2 * MAX_NAME_CHARS).into_string()
 }
 
 /// `Web / latency p99 host-3`.

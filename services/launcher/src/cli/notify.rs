@@ -103,6 +103,9 @@ pub(crate) struct AddArgs {
     /// Also tell what is expected to be violated, where the forecaster is proven.
     #[arg(long)]
     pub(crate) coming: bool,
+    /// Also tell that nothing is known any more of what is agreed, and that it is known again; of a source that is away once.
+    #[arg(long)]
+    pub(crate) no_data: bool,
     /// Gather messages this long; 0s = at once. Default 15m for telegram and email, else at once.
     #[arg(long, value_name = "DURATION")]
     pub(crate) digest: Option<Span>,

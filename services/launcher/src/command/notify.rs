@@ -98,6 +98,7 @@ fn wanted(arguments: AddArgs) -> Result<Channel, Report> {
         address,
         sets: arguments.sets,
         coming: arguments.coming,
+        no_data: arguments.no_data,
         digest: arguments.digest.map(|span| convert::duration(span.ms())),
         repeat: arguments.repeat.map(|span| convert::duration(span.ms())),
         only_begins: arguments.only_begins,
@@ -161,6 +162,9 @@ fn when(channel: &Channel) -> String {
     }
     if channel.coming {
         words.push_str(", what is coming");
+    }
+    if channel.no_data {
+        words.push_str(", what is without data");
     }
     words
 }
@@ -346,6 +350,7 @@ fn channel_json(channel: &Channel) -> Value {
         "address": channel.address,
         "sets": channel.sets,
         "coming": channel.coming,
+        "no_data": channel.no_data,
         "digest_seconds": seconds(channel.digest.as_ref()),
         "repeat_seconds": seconds(channel.repeat.as_ref()),
         "only_begins": channel.only_begins,

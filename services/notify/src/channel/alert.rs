@@ -13,7 +13,14 @@ use crate::wording;
 /// Names and values, sorted.
 pub(super) type Pairs = BTreeMap<String, String>;
 /// Labels that are ours; those of the series stand beside them under another name.
-const OWN: [&str; 5] = ["alertname", "sla_set", "sla_objective", "sla_handle", "severity"];
+const OWN: [&str; 6] = [
+    "alertname",
+    "sla_set",
+    "sla_objective",
+    "sla_handle",
+    "sla_source",
+    "severity",
+];
 
 /// One alert.
 #[derive(Debug, Clone, Serialize)]
@@ -41,10 +48,12 @@ pub(super) fn alert(notice: &Notice, message_id: &str, now_ms: i64) -> Alert {
     let name = match notice.kind() {
         NoticeKind::Test => "SlaTest",
         NoticeKind::Disabled => "SlaChannelDisabled",
+        NoticeKind::SourceAway | NoticeKind::SourceBack => "SlaSourceAway",
+        _ if wording::is_unknown(notice) => "SlaNoData",
         _ if wording::is_expected(notice) => "SlaViolationExpected",
         _ => "SlaViolated",
     };
-    let severity = if wording::is_expected(notice) {
+    let severity = if wording::is_expected(notice) || wording::is_unknown(notice) {
         "warning"
     } else {
         "critical"
@@ -54,6 +63,7 @@ pub(super) fn alert(notice: &Notice, message_id: &str, now_ms: i64) -> Alert {
         ("sla_set", notice.set_name.as_str()),
         ("sla_objective", notice.objective_name.as_str()),
         ("sla_handle", notice.handle.as_str()),
+        ("sla_source", notice.source.as_str()),
         ("severity", severity),
     ];
     labels.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));

@@ -5,19 +5,18 @@ use std::error::Error as _;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url, redirect};
 
-use super::outcome::{Outcome, SEND_LIMIT, said};
+use super::outcome::{Outcome, said};
 
 /// How we introduce ourselves.
 const USER_AGENT: &str = concat!("sla-console/", env!("CARGO_PKG_VERSION"));
 /// Bytes of an answer that are read.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
-/// The client of all channels. A redirect is not followed: a message goes where its owner said, or nowhere.
+/// The client of all channels; how long an attempt may take is the caller's. A redirect is not followed: a message goes where its owner said, or nowhere.
 pub(super) fn client() -> Result<Client, reqwest::Error> {
     Client::builder()
         .user_agent(USER_AGENT)
         .redirect(redirect::Policy::none())
-        .timeout(SEND_LIMIT)
         .build()
 }
 
