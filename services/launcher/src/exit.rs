@@ -5,7 +5,10 @@ use std::process::ExitCode;
 use color_eyre::eyre::Report;
 use sla_domain::Invalid;
 use sla_proto::PeerError;
+use sla_runtime::reason;
 use sla_runtime::server::{ServerError, TlsError};
+use sla_runtime::status::Problem;
+use tonic::Code;
 
 use crate::config::ConfigError;
 
@@ -45,6 +48,26 @@ impl Exit {
         self.0
     }
 
+    /// What a program is told where no service has said it: the reason that belongs to the code.
+    pub(crate) fn problem(self, words: &str) -> Problem {
+        let (code, reason) = match self {
+            Self::USAGE => (Code::InvalidArgument, reason::BAD_USAGE),
+            Self::CONFIG => (Code::InvalidArgument, reason::BAD_CONFIG),
+            Self::DATA => (Code::InvalidArgument, reason::INVALID_FIELD),
+            Self::UNAVAILABLE => (Code::Unavailable, reason::UNAVAILABLE),
+            Self::NOT_ALLOWED => (Code::PermissionDenied, reason::NOT_ALLOWED),
+            _ => (Code::Internal, reason::INTERNAL),
+        };
+        Problem::new(code, reason, words)
+    }
+
+    /// Whether a status was made on the way: a service that fails says why in the details.
+    pub(crate) fn is_lost(status: &tonic::Status) -> bool {
+        use tonic_types::StatusExt as _;
+        let lost = matches!(status.code(), Code::Unknown | Code::Internal | Code::Cancelled);
+        lost && status.get_details_error_info().is_none()
+    }
+
     /// The code for an error that ended a command.
     pub(crate) fn of_report(report: &Report) -> Self {
         for cause in report.chain() {
@@ -80,11 +103,7 @@ impl Exit {
     }
 
     fn of_status(status: &tonic::Status) -> Self {
-        use tonic::Code;
-        use tonic_types::StatusExt as _;
-        // A service that fails says why in the details; without them the call was lost on its way.
-        let lost = matches!(status.code(), Code::Unknown | Code::Internal | Code::Cancelled);
-        if lost && status.get_details_error_info().is_none() {
+        if Self::is_lost(status) {
             return Self::UNAVAILABLE;
         }
         match status.code() {
@@ -128,9 +147,7 @@ impl Failure {
 
 #[cfg(test)]
 mod tests {
-    use sla_runtime::reason;
-    use sla_runtime::status::Problem;
-    use tonic::{Code, Status};
+    use tonic::Status;
 
     use super::*;
 

@@ -22,7 +22,15 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            // The line could not be read, so what it asks for is looked up by hand.
+            let wants_json = std::env::args_os()
+                .take_while(|argument| argument != "--")
+                .any(|argument| argument == "--json");
+            if wants_json && error.use_stderr() {
+                output::misused_json(&error);
+            } else {
+                let _ = error.print();
+            }
             return if error.use_stderr() {
                 Exit::USAGE.into()
             } else {
@@ -36,7 +44,7 @@ pub fn run() -> ExitCode {
         Err(report) => {
             let exit = Exit::of_report(&report);
             if as_json {
-                output::complain_json(&report, exit.code());
+                output::complain_json(&report, exit);
             } else {
                 output::complain(&report);
             }

@@ -9,6 +9,8 @@ use sla_runtime::refusal::Refusal;
 use sla_runtime::status::Problem;
 use tonic_types::StatusExt as _;
 
+use crate::exit::Exit;
+
 /// Writes an answer. A reader that has gone away (`| head`) is no error.
 pub(crate) fn print(text: &str) {
     let mut out = io::stdout().lock();
@@ -38,10 +40,11 @@ pub(crate) fn remark(text: &str) {
 }
 
 /// Writes an error as one line of JSON, as the gateway answers one (RFC 9457).
-pub(crate) fn complain_json(report: &Report, exit: u8) {
+pub(crate) fn complain_json(report: &Report, exit: Exit) {
     let status = report
         .chain()
         .find_map(|cause| cause.downcast_ref::<tonic::Status>())
+        .filter(|status| !Exit::is_lost(status))
         .cloned()
         .or_else(|| {
             report
@@ -49,12 +52,42 @@ pub(crate) fn complain_json(report: &Report, exit: u8) {
                 .find_map(|cause| cause.downcast_ref::<Invalid>())
                 .map(bad_input)
         });
-    let mut refusal = Refusal::from(&status.unwrap_or_else(|| tonic::Status::unknown("")));
-    if refusal.detail.is_empty() {
-        refusal.detail = harmless(&format!("{report:#}"));
-    }
-    let json = serde_json::json!({ "error": refusal, "exit": exit });
+    // What else went wrong has the reason of its exit code: one of the two alone would be half of an answer.
+    let words = || harmless(&format!("{report:#}"));
+    write_error(&status.unwrap_or_else(|| exit.problem(&words()).status()), exit);
+}
+
+fn write_error(status: &tonic::Status, exit: Exit) {
+    let json = serde_json::json!({ "error": Refusal::from(status), "exit": exit.code() });
     let _ = writeln!(io::stderr().lock(), "{json}");
+}
+
+/// Writes what is wrong with a command line that could not be read, in the same form.
+pub(crate) fn misused_json(error: &clap::Error) {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let text = harmless(&error.to_string());
+    // The first paragraph says what is wrong; usage and where to look for more follow.
+    let said = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command or an argument is missing",
+        _ => text.split("\n\n").next().unwrap_or_default(),
+    };
+    let said = said.strip_prefix("error: ").unwrap_or(said);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut problem = Exit::USAGE.problem(&said).hint("sla help tells what can be given");
+    let named = [
+        ContextKind::InvalidArg,
+        ContextKind::InvalidSubcommand,
+        ContextKind::ValidSubcommand,
+    ];
+    let arguments = match named.into_iter().find_map(|kind| error.get(kind)) {
+        Some(ContextValue::String(one)) => vec![one.clone()],
+        Some(ContextValue::Strings(several)) => several.clone(),
+        _ => Vec::new(),
+    };
+    for argument in arguments {
+        problem = problem.field(harmless(&argument), said.clone());
+    }
+    write_error(&problem.status(), Exit::USAGE);
 }
 
 fn bad_input(invalid: &Invalid) -> tonic::Status {

@@ -323,3 +323,56 @@ fn variables_of_the_environment() {
         );
     }
 }
+
+/// `--json` is one line with the reason that belongs to the exit code, whatever is wrong with the line.
+#[test]
+fn each_misuse_of_the_command_line_has_a_reason_of_its_own() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("bad.toml"), "nonsense = 1\n").unwrap();
+    let usage = |field: &'static str| (64, "BAD_USAGE", 400, field);
+    let rows: [(&[&str], _); 13] = [
+        (&["--json", "fly"], usage("fly")),
+        (&["--json", "sets", "--nonsense"], usage("--nonsense")),
+        (&["violations", "--json", "--last"], usage("--last")),
+        (&["--json", "evaluate"], usage("")),
+        (
+            &["--json", "forecast", "--horizon", "soon", "x"],
+            usage("--horizon <DURATION>"),
+        ),
+        (&["--json", "notify"], usage("")),
+        (&["--json", "notify", "add", "a", "fax", "b"], usage("<KIND>")),
+        (&["--json", "--color", "mauve", "sets"], usage("")),
+        (&["--json", "sets", "--json"], usage("")),
+        (&["--json", "--connect", "nowhere at all", "sets"], usage("")),
+        (&["--json", "evaluate", "node_load1{"], (65, "INVALID_FIELD", 400, "")),
+        (&["--json", "--config", "bad.toml", "sets"], (78, "BAD_CONFIG", 400, "")),
+        (
+            &["--json", "--connect", "127.0.0.1:1", "sets"],
+            (69, "UNAVAILABLE", 503, ""),
+        ),
+    ];
+    for (arguments, (code, reason, status, field)) in rows {
+        let (ended, text) = said(arguments, &[], place.path());
+        let told: serde_json::Value = serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{arguments:?} is no line of JSON ({error}): {text}"));
+        let error = &told["error"];
+        let got = (
+            ended,
+            error["reason"].as_str().unwrap_or_default(),
+            error["status"].as_i64(),
+            told["exit"].as_i64(),
+        );
+        assert_eq!(
+            got,
+            (Some(code), reason, Some(status), Some(i64::from(code))),
+            "{arguments:?}: {text}"
+        );
+        assert_eq!(error["type"], format!("urn:sla:{reason}"));
+        assert!(!error["detail"].as_str().unwrap_or_default().is_empty(), "{text}");
+        if !field.is_empty() {
+            assert_eq!(error["fields"][0]["field"], field, "{text}");
+        }
+    }
+    let (ended, text) = said(&["sets", "--nonsense", "--", "--json"], &[], place.path());
+    assert!(ended == Some(64) && text.contains("Usage:"), "people get words: {text}");
+}

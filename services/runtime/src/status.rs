@@ -74,6 +74,10 @@ pub mod reason {
         UNAVAILABLE
         /// It cannot be done in this state.
         WRONG_STATE
+        /// A command line that says nothing that could be done.
+        BAD_USAGE
+        /// The configuration cannot work.
+        BAD_CONFIG
     }
 }
 
