@@ -182,7 +182,11 @@ impl Writer {
             for field in of.fields().filter(|field| !in_path.contains(&field.name())) {
                 let mut schema = self.field(&field, false);
                 let description = schema.as_object_mut().and_then(|object| object.remove("description"));
-                list.push(json!({ "name": key(&field), "in": "query", "description": description, "schema": schema }));
+                let mut parameter = json!({ "name": key(&field), "in": "query", "schema": schema });
+                if let Some(description) = description {
+                    parameter["description"] = description;
+                }
+                list.push(parameter);
             }
         }
         Json::from(list)
