@@ -274,6 +274,34 @@ fn processes(words: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn an_instance_of_weather_alone_asks_for_no_prometheus_and_misses_none() {
+    let variables = [
+        ("SLA_WEATHER__PROVIDER", "open-meteo"),
+        ("SLA_WEATHER__BASE_URL", "http://127.0.0.1:1"),
+        ("SLA_INSTANCE__IDLE_EXIT", "1s"),
+    ];
+    let mut console = Console::open_with(&[], 120, 40, &variables);
+    console.see("nothing is agreed yet");
+    for (key, words) in [
+        ("6", "no city is polled yet"),
+        ("1", "0 names"),
+        ("5", "next"),
+        ("0", "nothing is agreed yet"),
+    ] {
+        console.press(key);
+        console.see(words);
+        let screen = console.screen.screen().contents();
+        for fault in ["unreachable", "Prometheus", "failing"] {
+            assert!(!screen.contains(fault), "{fault}: {screen}");
+        }
+    }
+    console.press("q");
+    let (code, bytes) = console.ended();
+    assert_eq!(code, 0);
+    assert_restored(&bytes);
+}
+
+#[test]
 fn an_instance_that_was_killed_is_started_again_and_the_screen_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().to_str().unwrap();

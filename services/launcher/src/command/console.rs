@@ -39,7 +39,7 @@ pub(crate) async fn open(mut session: Session) -> Result<Exit, Report> {
         let keep = token_keeper(bearer, session.token_file()?);
         return draw(&session, peer, keep, address, None).await;
     }
-    if session.paths.running().is_none() && session.config().source.url.is_empty() {
+    if session.paths.running().is_none() && !session.config().has_source() {
         session = ask_for_source(session)?;
     }
     let idle = session.config().instance.idle_exit;
