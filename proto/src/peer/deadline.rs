@@ -53,6 +53,7 @@ const WRITES: &[&str] = &[
     "/sla.notify.v1.NotifyService/AddChannel",
     "/sla.notify.v1.NotifyService/RemoveChannel",
     "/sla.notify.v1.NotifyService/EnableChannel",
+    "/sla.notify.v1.NotifyService/LinkTelegram",
     "/sla.notify.v1.NotifyService/Acknowledge",
     "/sla.notify.v1.NotifyService/Snooze",
     "/sla.storage.v1.NotifyStoreService/ChangeChannels",

@@ -17,7 +17,7 @@ use crate::config::{Flags, Span};
 use crate::instance::ROLES;
 
 pub(crate) use method::Method;
-pub(crate) use notify::{AddArgs, NotifyAction, NotifyArgs};
+pub(crate) use notify::{AddArgs, LinkArgs, NotifyAction, NotifyArgs, RouteArgs};
 pub(crate) use people::{
     AuditArgs, LoginArgs, RegisterArgs, Secret, SessionAction, SessionArgs, TokenAction, TokenArgs, UserAction,
     UserArgs,

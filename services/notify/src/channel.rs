@@ -6,6 +6,7 @@ mod email;
 mod outcome;
 mod post;
 mod telegram;
+mod updates;
 mod webhook;
 
 use sla_proto::notify::v1::{Channel, ChannelKind};
@@ -16,6 +17,7 @@ use outcome::SEND_LIMIT;
 pub(crate) use email::is_address;
 pub(crate) use outcome::{Outcome, Parcel};
 pub(crate) use post::{base_url, redacted};
+pub(crate) use updates::{Message, Messages, Trouble};
 
 /// All kinds of channels.
 #[derive(Debug, Clone)]
@@ -46,6 +48,29 @@ impl Channels {
             )),
             _ => None,
         }
+    }
+
+    /// Messages to the bot from `offset` on; ends within [`SEND_LIMIT`].
+    pub(crate) async fn messages(&self, offset: i64, waits: bool) -> Result<Messages, Trouble> {
+        let trouble = |words: String| Trouble { words, wait_ms: None };
+        let Some(bot) = &self.options.telegram else {
+            return Err(trouble("this instance has no bot".to_owned()));
+        };
+        let asking = updates::messages(&self.http, bot, offset, waits);
+        match tokio::time::timeout(SEND_LIMIT, asking).await {
+            Ok(heard) => heard,
+            Err(_) => Err(trouble(format!("no answer within {} s", SEND_LIMIT.as_secs()))),
+        }
+    }
+
+    /// Says something short to a chat of the bot.
+    pub(crate) async fn say(&self, chat: i64, text: &str) -> Result<(), String> {
+        let Some(bot) = &self.options.telegram else {
+            return Err("this instance has no bot".to_owned());
+        };
+        let saying = updates::say(&self.http, bot, chat, text);
+        let said = tokio::time::timeout(SEND_LIMIT, saying).await;
+        said.unwrap_or_else(|_| Err(format!("no answer within {} s", SEND_LIMIT.as_secs())))
     }
 
     /// One attempt; it ends within [`SEND_LIMIT`].

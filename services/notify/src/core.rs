@@ -1,6 +1,6 @@
 //! What the parts of the role share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use sla_domain::Clock;
 use sla_proto::Peer;
@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::book::Book;
 use crate::channel::Channels;
+use crate::linking::Links;
 use crate::metrics::NotifyMetrics;
 use crate::options::NotifyOptions;
 use crate::pace::Pace;
@@ -25,6 +26,10 @@ pub(crate) struct Core {
     pub(crate) metrics: NotifyMetrics,
     /// Something was written to the outbox.
     pub(crate) posted: Notify,
+    /// Codes by which chats become channels.
+    pub(crate) links: Mutex<Links>,
+    /// A code was given.
+    pub(crate) linking: Notify,
     /// Channels or marks have changed.
     pub(crate) changed: Notify,
 }

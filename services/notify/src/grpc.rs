@@ -15,7 +15,7 @@ use crate::channel::{Outcome, redacted};
 use crate::core::Core;
 use crate::desk::ALL_SETS;
 use crate::error::{NotifyError, refuse};
-use crate::{marking, rule, sender};
+use crate::{linker, marking, rule, sender};
 
 /// Channels that one owner may have.
 const MAX_CHANNELS_EACH: usize = 20;
@@ -49,6 +49,32 @@ fn find<'a>(pages: &'a Pages, asker: &Asker, name: &str) -> Result<&'a Channel, 
         .ok_or_else(|| NotifyError::not_found("channel", name))
 }
 
+/// Ids of the sets named by id or name; each must be there for the asker.
+async fn sets(core: &Core, asker: &Asker, wanted: &[String]) -> Result<Vec<String>, NotifyError> {
+    if wanted.iter().all(|name| name == ALL_SETS) {
+        return Ok(wanted.to_vec());
+    }
+    let sets = book::sets(&core.peer).await?;
+    let id = |name: &String| {
+        if name == ALL_SETS {
+            return Ok(name.clone());
+        }
+        let key = name.trim().to_lowercase();
+        let mut seen = sets.iter().filter(|set| asker.sees(set));
+        let found = seen.find(|set| set.id == *name || set.name.trim().to_lowercase() == key);
+        match found {
+            Some(set) => Ok(set.id.clone()),
+            None => rule::invalid(
+                "sets",
+                name,
+                "names a set",
+                "`sla sets list` has them; * is all that you see",
+            ),
+        }
+    };
+    wanted.iter().map(id).collect()
+}
+
 impl NotifyGrpc {
     async fn list(&self, asker: &Asker) -> Result<Vec<Channel>, NotifyError> {
         let pages = self.0.book.read(&self.0.peer).await?;
@@ -58,19 +84,20 @@ impl NotifyGrpc {
         Ok(list)
     }
 
-    async fn add(&self, asker: &Asker, wanted: Option<Channel>) -> Result<Channel, NotifyError> {
+    /// A channel of the asker as it would be stored, when everything about it is right.
+    pub(crate) async fn checked(core: &Core, asker: &Asker, wanted: Channel) -> Result<Channel, NotifyError> {
         let mut channel = Channel {
             id: String::new(),
             owner: asker.owner(),
             disabled: false,
             disabled_why: String::new(),
-            created: Some(timestamp(self.0.now_ms())),
+            created: Some(timestamp(core.now_ms())),
             version: 0,
-            ..wanted.unwrap_or_default()
+            ..wanted
         };
-        rule::check(&channel, asker, &self.0.channels)?;
-        channel.sets = self.sets(asker, &channel.sets).await?;
-        let pages = self.0.book.read(&self.0.peer).await?;
+        rule::check(&channel, asker, &core.channels)?;
+        channel.sets = sets(core, asker, &channel.sets).await?;
+        let pages = core.book.read(&core.peer).await?;
         let own = pages
             .channels
             .iter()
@@ -80,34 +107,23 @@ impl NotifyGrpc {
             let value = own.to_string();
             return rule::invalid("channel", &value, "at most 20 channels each", "remove one first");
         }
-        let written = self.change(asker, "notify.add", Some(channel), None).await?;
+        Ok(channel)
+    }
+
+    async fn add(&self, asker: &Asker, wanted: Option<Channel>) -> Result<Channel, NotifyError> {
+        let channel = Self::checked(&self.0, asker, wanted.unwrap_or_default()).await?;
+        self.write(asker, "notify.add", channel).await
+    }
+
+    /// Stores a new channel that was found right.
+    pub(crate) async fn write(&self, asker: &Asker, action: &str, channel: Channel) -> Result<Channel, NotifyError> {
+        let written = self.change(asker, action, Some(channel), None).await?;
         Ok(shown(&written))
     }
 
-    /// Ids of the sets named by id or name; each must be there for the asker.
-    async fn sets(&self, asker: &Asker, wanted: &[String]) -> Result<Vec<String>, NotifyError> {
-        if wanted.iter().all(|name| name == ALL_SETS) {
-            return Ok(wanted.to_vec());
-        }
-        let sets = book::sets(&self.0.peer).await?;
-        let id = |name: &String| {
-            if name == ALL_SETS {
-                return Ok(name.clone());
-            }
-            let key = name.trim().to_lowercase();
-            let mut seen = sets.iter().filter(|set| asker.sees(set));
-            let found = seen.find(|set| set.id == *name || set.name.trim().to_lowercase() == key);
-            match found {
-                Some(set) => Ok(set.id.clone()),
-                None => rule::invalid(
-                    "sets",
-                    name,
-                    "names a set",
-                    "`sla sets list` has them; * is all that you see",
-                ),
-            }
-        };
-        wanted.iter().map(id).collect()
+    async fn link(&self, asker: &Asker, wanted: Option<Channel>) -> Result<pb::LinkTelegramResponse, NotifyError> {
+        let (code, link) = linker::begin(&self.0, asker, wanted).await?;
+        Ok(pb::LinkTelegramResponse { code, link: Some(link) })
     }
 
     /// Writes a channel, or removes one, with its entry in the audit log.
@@ -294,6 +310,23 @@ impl NotifyService for NotifyGrpc {
             "EnableChannel",
             channel.map(|channel| pb::EnableChannelResponse { channel }),
         )
+    }
+
+    async fn link_telegram(
+        &self,
+        request: Request<pb::LinkTelegramRequest>,
+    ) -> Result<Response<pb::LinkTelegramResponse>, Status> {
+        let (asker, request) = asked(request)?;
+        answer("LinkTelegram", self.link(&asker, request.channel).await)
+    }
+
+    async fn get_telegram_link(
+        &self,
+        request: Request<pb::GetTelegramLinkRequest>,
+    ) -> Result<Response<pb::GetTelegramLinkResponse>, Status> {
+        let (asker, request) = asked(request)?;
+        let link = linker::told(&self.0, &asker, &request.id).map(Some);
+        answer("GetTelegramLink", link.map(|link| pb::GetTelegramLinkResponse { link }))
     }
 
     async fn test_channel(

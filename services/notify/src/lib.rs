@@ -14,6 +14,8 @@ mod desk;
 mod error;
 mod grpc;
 mod handle;
+mod linker;
+mod linking;
 mod marking;
 mod metrics;
 mod options;

@@ -1,6 +1,6 @@
 //! The role and its parts.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use sla_proto::notify::v1::notify_service_server::NotifyServiceServer;
 use sla_runtime::{Parts, Role};
@@ -14,7 +14,7 @@ use crate::grpc::NotifyGrpc;
 use crate::metrics::NotifyMetrics;
 use crate::options::NotifyOptions;
 use crate::pace::Pace;
-use crate::{reader, sender};
+use crate::{linker, reader, sender};
 
 /// Requests are small.
 const MAX_MESSAGE_BYTES: usize = 64 << 10;
@@ -46,10 +46,13 @@ impl NotifyService {
             pace: Pace::default(),
             metrics: NotifyMetrics::registered(&parts.metrics),
             posted: Notify::new(),
+            links: Mutex::default(),
+            linking: Notify::new(),
             changed: Notify::new(),
         });
         core.shutdown.spawn("notify reader", reader::run(core.clone()));
         core.shutdown.spawn("notify sender", sender::run(core.clone()));
+        core.shutdown.spawn("notify linker", linker::run(core.clone()));
         Ok(Self { core })
     }
 }

@@ -202,6 +202,12 @@ pub(crate) const ROUTES: &[Route] = &[
         "/v1/channels/{channel}/test",
         "sla.notify.v1.NotifyService/TestChannel",
     ),
+    route(Post, "/v1/telegram-links", "sla.notify.v1.NotifyService/LinkTelegram"),
+    route(
+        Get,
+        "/v1/telegram-links/{id}",
+        "sla.notify.v1.NotifyService/GetTelegramLink",
+    ),
     route(Get, "/v1/deliveries", "sla.notify.v1.NotifyService/ListDeliveries"),
     route(Get, "/v1/marks", "sla.notify.v1.NotifyService/ListMarks"),
     route(Post, "/v1/marks/acknowledge", "sla.notify.v1.NotifyService/Acknowledge"),

@@ -44,6 +44,8 @@ pub(crate) enum NotifyAction {
     Channels,
     /// Add a channel.
     Add(AddArgs),
+    /// Print a code; the chat of Telegram that sends it to the bot within ten minutes is told from then on.
+    Link(LinkArgs),
     /// Remove a channel; what waits for it is dropped.
     Remove {
         /// Its name.
@@ -97,6 +99,24 @@ pub(crate) struct AddArgs {
     /// File whose first line is the address; - for stdin.
     #[arg(long, value_name = "FILE", conflicts_with = "address")]
     pub(crate) address_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) route: RouteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinkArgs {
+    /// A name for the channel.
+    pub(crate) name: String,
+    /// Wait until a chat has sent the code, or until it has expired.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) route: RouteArgs,
+}
+
+/// About what, and when.
+#[derive(Debug, Args)]
+pub(crate) struct RouteArgs {
     /// A set to be told of; may be given several times. * = all that you see; default: yours, and those that nobody owns.
     #[arg(long = "set", value_name = "SET")]
     pub(crate) sets: Vec<String>,

@@ -1,5 +1,7 @@
 //! `sla notify`: channels, the delivery log, acknowledging and snoozing.
 
+mod link;
+
 use std::fmt::Write as _;
 
 use color_eyre::eyre::Report;
@@ -16,7 +18,7 @@ use sla_views as views;
 
 use super::people::secrets;
 use super::table::table;
-use crate::cli::{AddArgs, NotifyAction, NotifyArgs};
+use crate::cli::{AddArgs, NotifyAction, NotifyArgs, RouteArgs};
 use crate::command::Session;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -36,6 +38,7 @@ pub(crate) async fn notify(session: &Session, arguments: NotifyArgs) -> Result<E
             let test = format!("{} is there; try it: sla notify test {}", channel.name, channel.name);
             Ok(said(session, &channel, &test))
         }
+        NotifyAction::Link(arguments) => link::link(session, &peer, arguments).await,
         NotifyAction::Remove { channel } => {
             let answer = peer.notify().remove_channel(RemoveChannelRequest { channel }).await?;
             let channel = answer.into_inner().channel.unwrap_or_default();
@@ -79,6 +82,17 @@ fn wanted(arguments: AddArgs) -> Result<Channel, Report> {
         (None, Some(file)) => secrets::from_file(&file)?.to_string(),
         (None, None) => String::new(),
     };
+    let channel = routed(arguments.route)?;
+    Ok(Channel {
+        name: arguments.name,
+        kind: arguments.kind.message().into(),
+        address,
+        ..channel
+    })
+}
+
+/// A channel with what it is told of and when.
+fn routed(arguments: RouteArgs) -> Result<Channel, Report> {
     let quiet = arguments.quiet.map(|hours| {
         let (start, end) = hours.split_once('-').ok_or_else(|| {
             Failure::new(
@@ -93,9 +107,6 @@ fn wanted(arguments: AddArgs) -> Result<Channel, Report> {
         })
     });
     Ok(Channel {
-        name: arguments.name,
-        kind: arguments.kind.message().into(),
-        address,
         sets: arguments.sets,
         coming: arguments.coming,
         no_data: arguments.no_data,

@@ -7,6 +7,7 @@
 )]
 
 mod killed;
+mod linking;
 mod others;
 mod people;
 mod place;

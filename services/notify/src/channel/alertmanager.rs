@@ -7,7 +7,7 @@ use sla_proto::notify::v1::{Channel, Notice, NoticeKind};
 
 use super::alert::{Alert, alert};
 use super::outcome::{Outcome, Parcel};
-use super::post::{base_url, post};
+use super::post::{MAX_ANSWER_BYTES, base_url, post};
 use crate::timing::repeat_ms;
 
 /// An alert lives for so many repetitions: two of them may be lost.
@@ -28,7 +28,7 @@ pub(super) async fn send(http: &Client, channel: &Channel, parcel: &Parcel<'_>) 
         Ok(body) => body,
         Err(error) => return Outcome::Refused(error.to_string()),
     };
-    match post(http, url, body, None).await {
+    match post(http, url, body, None, MAX_ANSWER_BYTES).await {
         Ok(answer) => answer.verdict(),
         Err(outcome) => outcome,
     }

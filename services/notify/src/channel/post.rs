@@ -10,7 +10,7 @@ use super::outcome::{Outcome, said};
 /// How we introduce ourselves.
 const USER_AGENT: &str = concat!("sla-console/", env!("CARGO_PKG_VERSION"));
 /// Bytes of an answer that are read.
-const MAX_ANSWER_BYTES: usize = 64 << 10;
+pub(super) const MAX_ANSWER_BYTES: usize = 64 << 10;
 
 /// The client of all channels; how long an attempt may take is the caller's. A redirect is not followed: a message goes where its owner said, or nowhere.
 pub(super) fn client() -> Result<Client, reqwest::Error> {
@@ -31,12 +31,13 @@ pub(super) struct Answer {
     pub(super) cut_off: bool,
 }
 
-/// Posts JSON.
+/// Posts JSON; of the answer `max_bytes` and a little are read.
 pub(super) async fn post(
     http: &Client,
     url: Url,
     body: Vec<u8>,
     header: Option<(HeaderName, &str)>,
+    max_bytes: usize,
 ) -> Result<Answer, Outcome> {
     let mut request = http.post(url).header(CONTENT_TYPE, "application/json").body(body);
     if let Some((name, value)) = header {
@@ -46,7 +47,7 @@ pub(super) async fn post(
     let status = response.status();
     let retry_after_ms = retry_after_ms(response.headers());
     let (mut body, mut cut_off) = (Vec::new(), false);
-    while body.len() < MAX_ANSWER_BYTES {
+    while body.len() < max_bytes {
         match response.chunk().await {
             Ok(Some(piece)) => body.extend_from_slice(&piece),
             Ok(None) => break,

@@ -4,9 +4,10 @@
 use reqwest::{Client, Url};
 use serde::{Deserialize, Serialize};
 use sla_proto::notify::v1::Channel;
+use zeroize::Zeroizing;
 
 use super::outcome::{Outcome, Parcel, said};
-use super::post::{Answer, base_url, post};
+use super::post::{Answer, MAX_ANSWER_BYTES, base_url, post};
 use crate::options::Telegram;
 use crate::{secret, wording};
 
@@ -25,8 +26,8 @@ struct NoPreview {
 
 /// What is answered; on failure too.
 #[derive(Debug, Default, Deserialize)]
-struct Said {
-    ok: bool,
+pub(super) struct Said {
+    pub(super) ok: bool,
     #[serde(default)]
     description: String,
     #[serde(default)]
@@ -47,40 +48,46 @@ pub(super) async fn send(
     channel: &Channel,
     parcel: &Parcel<'_>,
 ) -> Outcome {
-    let token = match secret::read(&bot.token_file) {
-        Ok(token) => token,
-        Err(words) => return Outcome::Again(None, words),
-    };
-    let Some(url) = method(&bot.url, &token) else {
-        return Outcome::Again(
-            None,
-            "notify.telegram_url or the token is not what it should be".to_owned(),
-        );
-    };
     let request = SendMessage {
         chat_id: &channel.address,
         text: wording::text(instance, parcel.notices, parcel.id, parcel.now_ms),
         link_preview_options: NoPreview { is_disabled: true },
     };
-    let body = match serde_json::to_vec(&request) {
-        Ok(body) => body,
-        Err(error) => return Outcome::Refused(error.to_string()),
-    };
-    match post(http, url, body, None).await {
+    match call(http, bot, "sendMessage", &request, MAX_ANSWER_BYTES).await {
         // The other end may repeat what it was asked.
-        Ok(answer) => without(&token, verdict(&answer)),
-        Err(outcome) => without(&token, outcome),
+        Ok((answer, token)) => without(&token, verdict(&answer)),
+        Err(outcome) => outcome,
     }
 }
 
-/// The address of the method: a token has letters, digits, and `:_-` only.
-fn method(base: &str, token: &str) -> Option<Url> {
+/// Calls a method. The token, which what is answered may repeat, is for taking it out again.
+pub(super) async fn call(
+    http: &Client,
+    bot: &Telegram,
+    name: &str,
+    request: &impl Serialize,
+    max_bytes: usize,
+) -> Result<(Answer, Zeroizing<String>), Outcome> {
+    let token = secret::read(&bot.token_file).map_err(|words| Outcome::Again(None, words))?;
+    let url = method(&bot.url, &token, name).ok_or_else(|| {
+        let words = "notify.telegram_url or the token is not what it should be";
+        Outcome::Again(None, words.to_owned())
+    })?;
+    let body = serde_json::to_vec(request).map_err(|error| Outcome::Refused(error.to_string()))?;
+    match post(http, url, body, None, max_bytes).await {
+        Ok(answer) => Ok((answer, token)),
+        Err(outcome) => Err(without(&token, outcome)),
+    }
+}
+
+/// The address of a method: a token has letters, digits, and `:_-` only.
+fn method(base: &str, token: &str, name: &str) -> Option<Url> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-');
     if !token.chars().all(plain) {
         return None;
     }
     let mut url = base_url(base)?;
-    url.set_path(&format!("{}/bot{token}/sendMessage", url.path().trim_end_matches('/')));
+    url.set_path(&format!("{}/bot{token}/{name}", url.path().trim_end_matches('/')));
     Some(url)
 }
 
@@ -95,7 +102,7 @@ fn without(token: &str, outcome: Outcome) -> Outcome {
 }
 
 /// What an answer means: `error_code` is the status of HTTP.
-fn verdict(answer: &Answer) -> Outcome {
+pub(super) fn verdict(answer: &Answer) -> Outcome {
     let Ok(told) = serde_json::from_slice::<Said>(&answer.body) else {
         let words = if answer.cut_off {
             "the answer was cut off".to_owned()
@@ -165,13 +172,13 @@ mod tests {
     #[test]
     fn a_token_that_is_none_makes_no_address() {
         assert!(
-            method("https://api.telegram.org", "123:AB-c_d")
+            method("https://api.telegram.org", "123:AB-c_d", "sendMessage")
                 .unwrap()
                 .path()
                 .ends_with("/bot123:AB-c_d/sendMessage")
         );
         for token in ["../x", "a b", "a/b", "a?b"] {
-            assert!(method("https://api.telegram.org", token).is_none());
+            assert!(method("https://api.telegram.org", token, "getUpdates").is_none());
         }
     }
 }
