@@ -104,9 +104,7 @@ async fn cities(session: &Session, peer: &Peer, city: String, forecast: bool) ->
         let rows: Vec<Vec<String>> = state.forecast.iter().map(told::expected_row).collect();
         output::print(table::table(&told::EXPECTED_HEAD, &rows).trim_end());
         if !state.outlooks.is_empty() {
-            output::print(&format!(
-                "\nThat what is agreed there is left, by us and by the provider:"
-            ));
+            output::print("\nThat what is agreed there is left, by us and by the provider:");
             let rows: Vec<Vec<String>> = state.outlooks.iter().map(told::outlook_row).collect();
             output::print(table::table(&told::OUTLOOK_HEAD, &rows).trim_end());
         }

@@ -42,9 +42,9 @@ pub(super) async fn link(session: &Session, peer: &Peer, arguments: LinkArgs) ->
         );
         // Whoever waits for JSON gets one document; the code is needed before.
         if is_json {
-            output::remark(&words)
+            output::remark(&words);
         } else {
-            output::print(&words)
+            output::print(&words);
         }
     }
     if !arguments.wait {
