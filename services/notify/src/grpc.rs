@@ -2,41 +2,26 @@
 
 use std::sync::Arc;
 
-use sla_proto::account::v1::AuditEntry;
 use sla_proto::convert::timestamp;
 use sla_proto::notify::v1::notify_service_server::NotifyService;
-use sla_proto::notify::v1::{self as pb, Channel, ChannelKind, Notice, NoticeKind};
-use sla_proto::storage::v1::{ChangeChannelsRequest, ListStoredDeliveriesRequest};
+use sla_proto::notify::v1::{self as pb, Channel, Notice, NoticeKind};
+use sla_proto::storage::v1::ListStoredDeliveriesRequest;
 use tonic::{Request, Response, Status};
 
 use crate::asker::Asker;
-use crate::book::{self, Pages};
-use crate::channel::{Outcome, redacted};
+use crate::book::Pages;
+use crate::changing::shown;
+use crate::channel::Outcome;
 use crate::core::Core;
-use crate::desk::ALL_SETS;
 use crate::error::{NotifyError, refuse};
-use crate::{linker, marking, rule, sender};
+use crate::{changing, linker, marking, sender};
 
-/// Channels that one owner may have.
-const MAX_CHANNELS_EACH: usize = 20;
 /// Channels that a list of deliveries names to the storage at most.
 const MAX_LISTED: usize = 100;
 
 /// The calls.
 #[derive(Debug, Clone)]
 pub(crate) struct NotifyGrpc(pub(crate) Arc<Core>);
-
-/// A channel as others may see it.
-fn shown(channel: &Channel) -> Channel {
-    let address = match channel.kind() {
-        ChannelKind::Webhook | ChannelKind::Alertmanager => redacted(&channel.address),
-        _ => channel.address.clone(),
-    };
-    Channel {
-        address,
-        ..channel.clone()
-    }
-}
 
 /// The channel named so among those of the asker; an admin's own goes before another's of the same name.
 fn find<'a>(pages: &'a Pages, asker: &Asker, name: &str) -> Result<&'a Channel, NotifyError> {
@@ -49,32 +34,6 @@ fn find<'a>(pages: &'a Pages, asker: &Asker, name: &str) -> Result<&'a Channel, 
         .ok_or_else(|| NotifyError::not_found("channel", name))
 }
 
-/// Ids of the sets named by id or name; each must be there for the asker.
-async fn sets(core: &Core, asker: &Asker, wanted: &[String]) -> Result<Vec<String>, NotifyError> {
-    if wanted.iter().all(|name| name == ALL_SETS) {
-        return Ok(wanted.to_vec());
-    }
-    let sets = book::sets(&core.peer).await?;
-    let id = |name: &String| {
-        if name == ALL_SETS {
-            return Ok(name.clone());
-        }
-        let key = name.trim().to_lowercase();
-        let mut seen = sets.iter().filter(|set| asker.sees(set));
-        let found = seen.find(|set| set.id == *name || set.name.trim().to_lowercase() == key);
-        match found {
-            Some(set) => Ok(set.id.clone()),
-            None => rule::invalid(
-                "sets",
-                name,
-                "names a set",
-                "`sla sets list` has them; * is all that you see",
-            ),
-        }
-    };
-    wanted.iter().map(id).collect()
-}
-
 impl NotifyGrpc {
     async fn list(&self, asker: &Asker) -> Result<Vec<Channel>, NotifyError> {
         let pages = self.0.book.read(&self.0.peer).await?;
@@ -84,41 +43,9 @@ impl NotifyGrpc {
         Ok(list)
     }
 
-    /// A channel of the asker as it would be stored, when everything about it is right.
-    pub(crate) async fn checked(core: &Core, asker: &Asker, wanted: Channel) -> Result<Channel, NotifyError> {
-        let mut channel = Channel {
-            id: String::new(),
-            owner: asker.owner(),
-            disabled: false,
-            disabled_why: String::new(),
-            created: Some(timestamp(core.now_ms())),
-            version: 0,
-            ..wanted
-        };
-        rule::check(&channel, asker, &core.channels)?;
-        channel.sets = sets(core, asker, &channel.sets).await?;
-        let pages = core.book.read(&core.peer).await?;
-        let own = pages
-            .channels
-            .iter()
-            .filter(|other| other.owner == channel.owner)
-            .count();
-        if own >= MAX_CHANNELS_EACH {
-            let value = own.to_string();
-            return rule::invalid("channel", &value, "at most 20 channels each", "remove one first");
-        }
-        Ok(channel)
-    }
-
     async fn add(&self, asker: &Asker, wanted: Option<Channel>) -> Result<Channel, NotifyError> {
-        let channel = Self::checked(&self.0, asker, wanted.unwrap_or_default()).await?;
-        self.write(asker, "notify.add", channel).await
-    }
-
-    /// Stores a new channel that was found right.
-    pub(crate) async fn write(&self, asker: &Asker, action: &str, channel: Channel) -> Result<Channel, NotifyError> {
-        let written = self.change(asker, action, Some(channel), None).await?;
-        Ok(shown(&written))
+        let channel = changing::checked(&self.0, asker, wanted.unwrap_or_default()).await?;
+        changing::write(&self.0, asker, "notify.add", channel).await
     }
 
     async fn link(&self, asker: &Asker, wanted: Option<Channel>) -> Result<pb::LinkTelegramResponse, NotifyError> {
@@ -126,48 +53,10 @@ impl NotifyGrpc {
         Ok(pb::LinkTelegramResponse { code, link: Some(link) })
     }
 
-    /// Writes a channel, or removes one, with its entry in the audit log.
-    async fn change(
-        &self,
-        asker: &Asker,
-        action: &str,
-        put: Option<Channel>,
-        removed: Option<&Channel>,
-    ) -> Result<Channel, NotifyError> {
-        let words = |channel: &Channel| {
-            let state = if channel.disabled { ", disabled" } else { "" };
-            format!("{} {}{state}", rule::word(channel.kind()), shown(channel).address)
-        };
-        let subject = put
-            .as_ref()
-            .or(removed)
-            .map(|channel| channel.name.clone())
-            .unwrap_or_default();
-        let entry = AuditEntry {
-            author: asker.name().to_owned(),
-            action: action.to_owned(),
-            subject,
-            before: removed.map(words).unwrap_or_default(),
-            after: put.as_ref().map(words).unwrap_or_default(),
-            ..AuditEntry::default()
-        };
-        let request = ChangeChannelsRequest {
-            puts: put.into_iter().collect(),
-            removed: removed.map(|channel| channel.id.clone()).into_iter().collect(),
-            audit: vec![entry],
-            ..ChangeChannelsRequest::default()
-        };
-        let answer = self.0.peer.notify_store().change_channels(request).await;
-        self.0.book.is_old();
-        self.0.changed.notify_one();
-        let answer = answer.map_err(|status| NotifyError::upstream("writing the channel", status))?;
-        Ok(answer.into_inner().channels.into_iter().next().unwrap_or_default())
-    }
-
     async fn remove(&self, asker: &Asker, name: &str) -> Result<Channel, NotifyError> {
         let pages = self.0.book.read(&self.0.peer).await?;
         let channel = find(&pages, asker, name)?;
-        self.change(asker, "notify.remove", None, Some(channel)).await?;
+        changing::change(&self.0, asker, "notify.remove", None, Some(channel)).await?;
         Ok(shown(channel))
     }
 
@@ -182,7 +71,7 @@ impl NotifyGrpc {
             disabled_why: String::new(),
             ..channel.clone()
         };
-        let written = self.change(asker, "notify.enable", Some(enabled), None).await?;
+        let written = changing::change(&self.0, asker, "notify.enable", Some(enabled), None).await?;
         Ok(shown(&written))
     }
 

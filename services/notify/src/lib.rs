@@ -7,6 +7,7 @@
 mod asker;
 mod backoff;
 mod book;
+mod changing;
 mod channel;
 mod coming;
 mod core;

@@ -10,9 +10,8 @@ use crate::asker::Asker;
 use crate::channel::Message;
 use crate::core::Core;
 use crate::error::NotifyError;
-use crate::grpc::NotifyGrpc;
 use crate::linking::{Heard, Links};
-use crate::rule;
+use crate::{changing, rule};
 
 /// The least pause between two questions: who answers at once, without waiting for a message, is not asked on and on.
 const LEAST_PAUSE: Duration = Duration::from_millis(500);
@@ -38,7 +37,7 @@ pub(crate) async fn begin(
         address: NO_CHAT.to_owned(),
         ..wanted.unwrap_or_default()
     };
-    let channel = NotifyGrpc::checked(core, asker, wanted).await?;
+    let channel = changing::checked(core, asker, wanted).await?;
     let pages = core.book.read(&core.peer).await?;
     let is_taken = |other: &&Channel| other.owner == channel.owner && other.name.eq_ignore_ascii_case(&channel.name);
     if pages.channels.iter().any(|other| is_taken(&other)) {
@@ -121,7 +120,7 @@ async fn hear(core: &Arc<Core>, message: &Message, oldest_ms: Option<i64>) {
                 address: message.chat.to_string(),
                 ..*channel
             };
-            match NotifyGrpc(core.clone()).write(&asker, "notify.link", channel).await {
+            match changing::write(core, &asker, "notify.link", channel).await {
                 Ok(written) => {
                     let words = welcome(core, &written);
                     links(core).settle(&id, Ok(written));

@@ -1,6 +1,7 @@
 //! `sla notify`: channels, the delivery log, acknowledging and snoozing.
 
 mod link;
+mod told;
 
 use std::fmt::Write as _;
 
@@ -10,15 +11,17 @@ use sla_domain::duration::{format_ms, format_short_ms};
 use sla_domain::{Clock as _, SystemClock, instant};
 use sla_proto::notify::v1::{
     AcknowledgeRequest, AddChannelRequest, Channel, ChannelKind, Delivery, DeliveryState, EnableChannelRequest,
-    ListChannelsRequest, ListDeliveriesRequest, ListMarksRequest, Mark, MarkKind, QuietHours, RemoveChannelRequest,
-    SnoozeRequest, Subject, TestChannelRequest,
+    ListChannelsRequest, ListDeliveriesRequest, ListMarksRequest, Mark, MarkKind, RemoveChannelRequest, SnoozeRequest,
+    Subject, TestChannelRequest,
 };
 use sla_proto::{Peer, convert, words};
 use sla_views as views;
 
 use super::people::secrets;
 use super::table::table;
-use crate::cli::{AddArgs, NotifyAction, NotifyArgs, RouteArgs};
+use told::{channel_json, kind_word, routed};
+
+use crate::cli::{AddArgs, NotifyAction, NotifyArgs};
 use crate::command::Session;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -88,33 +91,6 @@ fn wanted(arguments: AddArgs) -> Result<Channel, Report> {
         kind: arguments.kind.message().into(),
         address,
         ..channel
-    })
-}
-
-/// A channel with what it is told of and when.
-fn routed(arguments: RouteArgs) -> Result<Channel, Report> {
-    let quiet = arguments.quiet.map(|hours| {
-        let (start, end) = hours.split_once('-').ok_or_else(|| {
-            Failure::new(
-                Exit::DATA,
-                format!("--quiet = {hours:?}: two times of day with a hyphen between; give 22:00-07:00"),
-            )
-        })?;
-        Ok::<_, Failure>(QuietHours {
-            start: start.to_owned(),
-            end: end.to_owned(),
-            zone: arguments.zone.unwrap_or_default(),
-        })
-    });
-    Ok(Channel {
-        sets: arguments.sets,
-        coming: arguments.coming,
-        no_data: arguments.no_data,
-        digest: arguments.digest.map(|span| convert::duration(span.ms())),
-        repeat: arguments.repeat.map(|span| convert::duration(span.ms())),
-        only_begins: arguments.only_begins,
-        quiet: quiet.transpose()?,
-        ..Channel::default()
     })
 }
 
@@ -320,16 +296,6 @@ async fn marks(session: &Session, peer: &Peer) -> Result<Exit, Report> {
     Ok(Exit::OK)
 }
 
-fn kind_word(kind: ChannelKind) -> &'static str {
-    match kind {
-        ChannelKind::Webhook => "webhook",
-        ChannelKind::Telegram => "telegram",
-        ChannelKind::Email => "email",
-        ChannelKind::Alertmanager => "alertmanager",
-        ChannelKind::Unspecified => "unknown",
-    }
-}
-
 fn delivery_word(state: DeliveryState) -> &'static str {
     match state {
         DeliveryState::Sent => "sent",
@@ -343,33 +309,6 @@ fn mark_word(kind: MarkKind) -> &'static str {
         MarkKind::Snoozed => "snoozed",
         MarkKind::Acknowledged | MarkKind::Unspecified => "acknowledged",
     }
-}
-
-fn seconds(span: Option<&prost_types::Duration>) -> Option<f64> {
-    span.map(|span| convert::duration_ms(span) as f64 / 1_000.0)
-}
-
-fn channel_json(channel: &Channel) -> Value {
-    let quiet = channel.quiet.as_ref().map(|quiet| {
-        json!({ "start": quiet.start, "end": quiet.end, "zone": if quiet.zone.is_empty() { "UTC" } else { &quiet.zone } })
-    });
-    json!({
-        "id": channel.id,
-        "name": channel.name,
-        "owner": views::word(&channel.owner),
-        "kind": kind_word(channel.kind()),
-        "address": channel.address,
-        "sets": channel.sets,
-        "coming": channel.coming,
-        "no_data": channel.no_data,
-        "digest_seconds": seconds(channel.digest.as_ref()),
-        "repeat_seconds": seconds(channel.repeat.as_ref()),
-        "only_begins": channel.only_begins,
-        "quiet": quiet,
-        "disabled": channel.disabled,
-        "disabled_why": views::word(&channel.disabled_why),
-        "created": views::time(channel.created.as_ref()),
-    })
 }
 
 fn delivery_json(delivery: &Delivery) -> Value {

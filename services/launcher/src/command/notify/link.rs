@@ -9,7 +9,7 @@ use sla_proto::notify::v1::{Channel, GetTelegramLinkRequest, LinkState, LinkTele
 use sla_proto::{Peer, convert};
 use sla_views as views;
 
-use super::{channel_json, routed};
+use super::told::{channel_json, routed};
 use crate::cli::LinkArgs;
 use crate::command::Session;
 use crate::exit::{Exit, Failure};
