@@ -15,6 +15,7 @@ mod desk;
 mod error;
 mod grpc;
 mod handle;
+mod lack;
 mod linker;
 mod linking;
 mod marking;

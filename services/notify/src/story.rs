@@ -5,7 +5,7 @@ use sla_proto::notify::v1::{Channel, ChannelKind, Mark, MarkKind, Notice, Notice
 use sla_proto::storage::v1::Story;
 
 use crate::handle::notice_id;
-use crate::timing;
+use crate::{timing, wording};
 
 /// What ended longer ago than this is not told any more, and forgotten, milliseconds.
 pub(crate) const OLD_MS: i64 = 24 * 3_600_000;
@@ -28,7 +28,7 @@ impl Rules<'_> {
     }
 
     /// Whether the other end wants states, not news: it groups, repeats and silences by itself.
-    fn follows_states(&self) -> bool {
+    pub(crate) fn follows_states(&self) -> bool {
         self.channel.kind() == ChannelKind::Alertmanager
     }
 
@@ -43,7 +43,7 @@ pub(crate) struct Silence {
     /// Start of the violation that somebody takes care of, Unix milliseconds.
     acknowledged: Option<i64>,
     /// Unix milliseconds.
-    snoozed_until: Option<i64>,
+    pub(crate) snoozed_until: Option<i64>,
 }
 
 impl Silence {
@@ -174,7 +174,8 @@ fn flapping(story: &mut Story) -> Option<NoticeKind> {
     Some(NoticeKind::Flapping)
 }
 
-fn tell_again_later(story: &mut Story, rules: &Rules<'_>, now_ms: i64) {
+/// Notes when what goes on is told again, where the channel wants it.
+pub(crate) fn tell_again_later(story: &mut Story, rules: &Rules<'_>, now_ms: i64) {
     let repeat_ms = rules.repeat_ms();
     story.next = (repeat_ms > 0).then(|| timestamp(now_ms + repeat_ms));
 }
@@ -201,8 +202,9 @@ pub(crate) fn tick(story: &mut Story, rules: &Rules<'_>, silence: Silence, now_m
         if silence.acknowledged.is_some() && silence.acknowledged == start_ms && !rules.follows_states() {
             return None;
         }
-        let kind = if let Some(lacking) = story.last.as_ref().map(Notice::kind).filter(|kind| is_lack(*kind)) {
-            lacking
+        let lacking = |last: &&Notice| wording::is_unknown(last) && wording::is_firing(last);
+        let kind = if let Some(last) = story.last.as_ref().filter(lacking) {
+            last.kind()
         } else if story.told {
             NoticeKind::Still
         } else {
@@ -211,11 +213,6 @@ pub(crate) fn tick(story: &mut Story, rules: &Rules<'_>, silence: Silence, now_m
         story.told = true;
         Some(kind)
     }
-}
-
-/// Whether it tells that nothing is known.
-fn is_lack(kind: NoticeKind) -> bool {
-    matches!(kind, NoticeKind::NoData | NoticeKind::SourceAway)
 }
 
 /// It has stopped coming and going.
@@ -264,66 +261,6 @@ pub(crate) fn expected(
     story.start = Some(timestamp(now_ms));
     story.last = notice;
     Some(NoticeKind::Coming)
-}
-
-/// What is known of something that nothing was known of.
-#[derive(Debug, Clone)]
-pub(crate) enum Lack {
-    /// Nothing, and why: of kind `NoData` or `SourceAway`.
-    Unknown(Box<Notice>),
-    /// Something.
-    Known,
-    /// It is agreed no more: that is no news of it.
-    Gone,
-}
-
-/// What one look says about what may be unknown.
-pub(crate) fn unknown(
-    story: &mut Story,
-    lack: Lack,
-    rules: &Rules<'_>,
-    silence: Silence,
-    now_ms: i64,
-) -> Option<NoticeKind> {
-    match lack {
-        Lack::Unknown(notice) if story.open => {
-            story.last = Some(Notice {
-                since: story.start,
-                ..*notice
-            });
-            None
-        }
-        Lack::Unknown(_) if silence.snoozed_until.is_some() => None,
-        Lack::Unknown(notice) => {
-            story.open = true;
-            story.told = true;
-            story.start = notice.since;
-            let kind = notice.kind();
-            story.last = Some(*notice);
-            tell_again_later(story, rules, now_ms);
-            Some(kind)
-        }
-        Lack::Known if story.open => {
-            end(story);
-            let last = story.last.as_mut()?;
-            last.until = Some(timestamp(now_ms));
-            let kind = match last.kind() {
-                NoticeKind::SourceAway => NoticeKind::SourceBack,
-                _ => NoticeKind::DataAgain,
-            };
-            (rules.follows_states() || !rules.channel.only_begins).then_some(kind)
-        }
-        Lack::Gone if story.open => {
-            end(story);
-            None
-        }
-        Lack::Known | Lack::Gone => None,
-    }
-}
-
-fn end(story: &mut Story) {
-    story.open = false;
-    story.next = None;
 }
 
 /// Whether nothing of it will be needed again.
@@ -427,51 +364,6 @@ mod tests {
             };
             self.step(|story, rules, silence, now_ms| heard(story, seen, rules, silence, now_ms));
         }
-    }
-
-    #[test]
-    fn what_is_unknown_ends_when_it_is_known_and_not_by_silence() {
-        use NoticeKind::{DataAgain, NoData, SourceAway, SourceBack};
-        let lack = |kind: NoticeKind| {
-            Lack::Unknown(Box::new(Notice {
-                kind: kind.into(),
-                since: Some(timestamp(0)),
-                ..Notice::default()
-            }))
-        };
-        let kinds = |play: &Play| play.told.iter().map(|(_, kind, _)| *kind).collect::<Vec<_>>();
-        let look = |play: &mut Play, lack: Lack| {
-            play.step(|story, rules, silence, now_ms| unknown(story, lack, rules, silence, now_ms));
-        };
-        let mut play = Play::of(channel(ChannelKind::Webhook, 0));
-        look(&mut play, Lack::Known);
-        look(&mut play, lack(NoData));
-        look(&mut play, lack(NoData));
-        play.until(60 * M);
-        assert_eq!(kinds(&play), [NoData], "hours of silence are no end");
-        look(&mut play, Lack::Known);
-        look(&mut play, Lack::Known);
-        assert_eq!(kinds(&play), [NoData, DataAgain]);
-        look(&mut play, lack(NoData));
-        look(&mut play, Lack::Gone);
-        assert_eq!(
-            kinds(&play),
-            [NoData, DataAgain, NoData],
-            "what is agreed no more is not known again"
-        );
-        let mut source = Play::of(channel(ChannelKind::Alertmanager, 0));
-        look(&mut source, lack(SourceAway));
-        source.until(11 * M);
-        look(&mut source, Lack::Known);
-        assert_eq!(
-            kinds(&source),
-            [SourceAway, SourceAway, SourceAway, SourceBack],
-            "Alertmanager is told every 5 minutes, or it would call it resolved"
-        );
-        let mut snoozed = Play::of(channel(ChannelKind::Webhook, 0));
-        snoozed.silence.snoozed_until = Some(20 * M);
-        look(&mut snoozed, lack(NoData));
-        assert!(snoozed.told.is_empty());
     }
 
     #[test]

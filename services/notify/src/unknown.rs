@@ -14,7 +14,7 @@ use crate::book::Pages;
 use crate::core::Core;
 use crate::desk::Work;
 use crate::handle;
-use crate::story::{self, Lack};
+use crate::lack::{self, Lack};
 
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -221,9 +221,9 @@ impl Found {
                     if !channel.no_data || work.len() >= most || !told.insert(channel.id.clone()) {
                         continue;
                     }
-                    let lack = Lack::Unknown(Box::new(notice.clone()));
+                    let now = Lack::Unknown(Box::new(notice.clone()));
                     work.act(channel, handle, OF_UNKNOWN, |story, rules, silence, now_ms| {
-                        story::unknown(story, lack, rules, silence, now_ms)
+                        lack::unknown(story, now, rules, silence, now_ms)
                     });
                 }
             }
@@ -232,7 +232,7 @@ impl Found {
             if self.lacking.contains_key(&handle) || work.len() >= most {
                 continue;
             }
-            let lack = if self.known.contains(&handle) {
+            let now = if self.known.contains(&handle) {
                 Lack::Known
             } else if self.open_question.contains(&handle) {
                 continue;
@@ -241,7 +241,7 @@ impl Found {
             };
             if let Some(channel) = work.channel(&channel_id) {
                 work.act(channel, &handle, OF_UNKNOWN, |story, rules, silence, now_ms| {
-                    story::unknown(story, lack, rules, silence, now_ms)
+                    lack::unknown(story, now, rules, silence, now_ms)
                 });
             }
         }
