@@ -87,6 +87,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=permissions.txt");
     let mut files = Vec::new();
     protos(Path::new("sla"), &mut files)?;
+    for file in &files {
+        println!("cargo:rerun-if-changed={}", file.display());
+    }
     let descriptors = protox::compile(&files, ["."])?;
     #[expect(clippy::disallowed_methods, reason = "cargo hands the folder over in no other way")]
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);

@@ -23,7 +23,7 @@ use told::{channel_json, kind_word, routed};
 
 use crate::cli::{AddArgs, NotifyAction, NotifyArgs};
 use crate::command::Session;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 use crate::output;
 
 /// Deliveries asked for at once.
