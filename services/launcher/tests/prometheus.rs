@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use sla_domain::{Clock as _, SystemClock};
 use sla_testkit::instance::sla;
 use sla_testkit::{Instance, servers};
 
@@ -78,6 +79,35 @@ fn same(what: &str, found: &Value, truth: &Value) {
             "{what} {close}: {found} is not {truth}"
         );
     }
+}
+
+/// A box whose clock is 40 s ahead (libfaketime): the first question of a new instance is answered at the server's time.
+#[test]
+#[ignore = "real server: dev/test"]
+fn the_first_answer_is_of_the_time_of_the_server() {
+    let library = faketime();
+    for (url, _) in servers::<Value>() {
+        let instance = Instance::on(&url);
+        let ahead = [("LD_PRELOAD", library.as_str()), ("FAKETIME", "+40s")];
+        let asked = ["evaluate", "up", "--min", "1", "--window", "1m", "--json"];
+        let before_ms = SystemClock.now_ms();
+        let output = instance.command(&asked).envs(ahead).output().unwrap();
+        let after_ms = SystemClock.now_ms();
+        let answer: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        let notice = answer["clock_notice"].as_str().unwrap_or_default();
+        assert!(notice.contains("behind this machine's"), "{url}: {answer}");
+        let at_ms = sla_domain::instant::parse_ms(answer["at"].as_str().unwrap()).unwrap();
+        // `Date` tells whole seconds.
+        let near = before_ms - 2_000..=after_ms + 2_000;
+        assert!(near.contains(&at_ms), "{url}: judged at {}", answer["at"]);
+        let _ = instance.command(&["stop"]).envs(ahead).output();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "dev/test says where the library is")]
+fn faketime() -> String {
+    std::env::var("SLA_TEST_FAKETIME").expect("dev/test exports SLA_TEST_FAKETIME")
 }
 
 #[test]

@@ -73,6 +73,9 @@ impl std::fmt::Debug for ManagerCore {
     }
 }
 
+/// A read that shows the clocks to be so much further apart than was known is made again, milliseconds; `Date` tells seconds.
+const ANOTHER_TIME_MS: i64 = 2_000;
+
 impl ManagerCore {
     /// The present of the source, Unix milliseconds: by our clock, corrected where both are known to disagree. What is
     /// judged at another instant would be judged in the past, or find no samples.
@@ -85,10 +88,13 @@ impl ManagerCore {
         objective.horizon_ms.unwrap_or(self.options.horizon_ms)
     }
 
-    /// Takes over what a read told about the clock of the source.
-    pub(crate) fn note_clock(&self, status: &SourceStatus) {
+    /// Takes over what a read told about the clock of the source; says whether the read was thereby of another instant
+    /// than the present, and is to be made again.
+    pub(crate) fn note_clock(&self, status: &SourceStatus) -> bool {
         let told_ms = status.clock_offset_ms.filter(|_| !status.clock_notice.is_empty());
-        self.offset_ms.store(told_ms.unwrap_or(0), Ordering::Relaxed);
+        let told_ms = told_ms.unwrap_or(0);
+        let known_ms = self.offset_ms.swap(told_ms, Ordering::Relaxed);
+        (told_ms - known_ms).abs() >= ANOTHER_TIME_MS
     }
 
     /// The sets in memory; before the first read of the store they are read now.

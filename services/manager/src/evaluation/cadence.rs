@@ -189,7 +189,7 @@ impl Cadence {
     ) -> Result<(), SlaError> {
         let read = bring_up(core, active, due, at_ms).await?;
         if let Some(status) = read.source {
-            core.note_clock(&status);
+            let _ = core.note_clock(&status);
             self.source = status;
         }
         if let Some(words) = read.failure {

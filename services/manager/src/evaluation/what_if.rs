@@ -38,22 +38,16 @@ pub(crate) async fn evaluate(
     asker: &Asker,
 ) -> Result<pb::EvaluateResponse, SlaError> {
     core.metrics.what_ifs.inc();
-    let asked = asked(core, &request)?;
+    let mut asked = asked(core, &request)?;
     let objectives = objectives(core, &request, asker).await?;
     let queries = wanted(&objectives);
-    let carry_ms = asked.cap_ms.unwrap_or(BEFORE_MS).clamp(BEFORE_MS, MAX_WINDOW_MS);
-    let plan = ReadPlan {
-        queries: queries.iter().map(|want| want.message.clone()).collect(),
-        after_ms: asked.at_ms.saturating_sub(asked.longest_ms()).saturating_sub(carry_ms),
-        until_ms: asked.at_ms,
-        max_series: core.options.max_series,
-        cached_only: request.cached_only,
-    };
-    let reading = if queries.is_empty() {
-        SamplesRead::default()
-    } else {
-        read(&core.peer, &core.judging, &plan).await?
-    };
+    let mut reading = samples(core, &queries, &asked, request.cached_only).await?;
+    let present = request.at.is_none() && !request.cached_only && !queries.is_empty();
+    if present && core.note_clock(&reading.end.status) {
+        // The first who asks learns only by the answer how far apart the clocks are.
+        asked.at_ms = core.present_ms();
+        reading = samples(core, &queries, &asked, request.cached_only).await?;
+    }
     let asked = if request.cached_only && request.at.is_none() {
         Asked {
             at_ms: memory_ms(&reading, asked.at_ms),
@@ -96,6 +90,27 @@ pub(crate) async fn evaluate(
         objectives: told,
         source: Some(source),
     })
+}
+
+/// What the queries find up to the instant that is asked for.
+async fn samples(
+    core: &ManagerCore,
+    queries: &[Wanted],
+    asked: &Asked,
+    cached_only: bool,
+) -> Result<SamplesRead, SlaError> {
+    if queries.is_empty() {
+        return Ok(SamplesRead::default());
+    }
+    let carry_ms = asked.cap_ms.unwrap_or(BEFORE_MS).clamp(BEFORE_MS, MAX_WINDOW_MS);
+    let plan = ReadPlan {
+        queries: queries.iter().map(|want| want.message.clone()).collect(),
+        after_ms: asked.at_ms.saturating_sub(asked.longest_ms()).saturating_sub(carry_ms),
+        until_ms: asked.at_ms,
+        max_series: core.options.max_series,
+        cached_only,
+    };
+    read(&core.peer, &core.judging, &plan).await
 }
 
 /// Classic forecasts made at an instant, by series; what cannot be forecast is left out.

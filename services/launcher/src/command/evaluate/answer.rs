@@ -174,6 +174,9 @@ impl Answer {
         if !self.series.is_empty() {
             json["series"] = self.series.iter().map(Judged::json).collect();
         }
+        if let Some(notice) = word(&self.source.clock_notice) {
+            json["clock_notice"] = json!(notice);
+        }
         if !self.problem.is_empty() {
             json["problem"] = json!(self.problem);
             json["cause"] = json!(word(&self.source.problem_cause));
@@ -212,6 +215,9 @@ impl Answer {
         }
         if whole.samples_nan > 0 {
             lines.push(format!("{} samples are NaN or infinite: left out", whole.samples_nan));
+        }
+        if let Some(notice) = word(&self.source.clock_notice) {
+            lines.push(format!("source: {}", SafeText::new(&notice)));
         }
         if !self.problem.is_empty() {
             lines.push(format!("problem: {}", SafeText::new(&self.problem)));
