@@ -269,7 +269,12 @@ impl Runs {
         };
         let stored = created.run.unwrap_or_default();
         if created.existed {
-            return Ok((self.get(&stored.id).await?, true));
+            let run = self.get(&stored.id).await?;
+            if run.state() == RunState::Queued {
+                // Who stored it may have died before it was dealt out; to be dealt twice changes nothing.
+                self.send_deal(&run.id).await?;
+            }
+            return Ok((run, true));
         }
         self.0.parts.metrics.runs_started.inc();
         let line = format!("run #{} was started by {}", stored.number, stored.started_by);

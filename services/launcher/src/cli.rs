@@ -26,10 +26,11 @@ pub(crate) use storage::{CopiesAction, StorageAction, StorageArgs, StreamPlace};
 pub(crate) use weather::{ChangeArgs, LimitArgs, WeatherAction, WeatherArgs};
 
 /// The version and what was built in; `--version` prints it.
-const LONG_VERSION: &str = if cfg!(feature = "kafka") {
-    concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: kafka")
-} else {
-    concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: none")
+const LONG_VERSION: &str = match (cfg!(feature = "kafka"), cfg!(feature = "mysql")) {
+    (true, true) => concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: kafka, mysql"),
+    (true, false) => concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: kafka"),
+    (false, true) => concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: mysql"),
+    (false, false) => concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: none"),
 };
 
 /// Service-level agreements in the terminal: were they kept, are they kept, will they be kept.

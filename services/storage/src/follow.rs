@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sla_bus::{FeedError, LagBoard, ResultTopic};
+use async_trait::async_trait;
+use sla_bus::{Batch, FeedError, LagBoard, ResultTopic};
 use sla_domain::Clock;
 use sla_proto::convert;
 use sla_proto::storage::v1::{PartitionLag, StoreStatus, StreamReading};
@@ -13,8 +14,9 @@ use sla_runtime::shutdown::Shutdown;
 use sla_runtime::{reason, status};
 
 use crate::error::StoreError;
-use crate::intake::{self, IntakeError};
-use crate::port::ResultStore;
+use crate::intake::{self, IntakeError, Sink};
+use crate::metrics::StorageMetrics;
+use crate::port::{Applied, ResultStore};
 
 /// Pause before a new reader.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -26,6 +28,25 @@ struct Stopped {
     problem: String,
     hint: String,
     since_ms: i64,
+}
+
+/// A store whose batches are counted, as those that come by a call.
+struct Counted<S> {
+    store: S,
+    metrics: StorageMetrics,
+}
+
+#[async_trait]
+impl<S: ResultStore> Sink for Counted<S> {
+    async fn apply(&self, batch: Batch) -> Result<Applied, StoreError> {
+        let applied = self.store.apply(batch).await;
+        self.metrics.count(&applied);
+        applied
+    }
+
+    async fn position(&self, source: &str, partition: u32) -> Result<u64, StoreError> {
+        self.store.position(source, partition).await
+    }
 }
 
 /// Whether results arrive, and what to do when they do not. Cheap to clone.
@@ -105,7 +126,14 @@ impl Following {
 
     /// Reads `topic` into `store` until the process ends. What an operator must decide is waited for; a stream that refuses us
     /// ends the process, whose supervisor starts it with the configuration as it is then.
-    pub(crate) async fn run<S: ResultStore>(self, topic: Arc<dyn ResultTopic>, store: S, shutdown: Shutdown) {
+    pub(crate) async fn run<S: ResultStore>(
+        self,
+        topic: Arc<dyn ResultTopic>,
+        store: S,
+        metrics: StorageMetrics,
+        shutdown: Shutdown,
+    ) {
+        let store = Counted { store, metrics };
         self.follows.store(true, Ordering::Relaxed);
         let token = shutdown.token().clone();
         loop {

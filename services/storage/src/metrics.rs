@@ -2,6 +2,9 @@
 
 use sla_runtime::metrics::Counter;
 
+use crate::error::StoreError;
+use crate::port::Applied;
+
 sla_runtime::role_metrics! {
     /// Counts since the start of the process.
     StorageMetrics, "sla_storage_" {
@@ -15,5 +18,21 @@ sla_runtime::role_metrics! {
         write_errors: Counter,
         /// Rows deleted by retention
         retired_rows: Counter,
+    }
+}
+
+impl StorageMetrics {
+    /// Counts what became of a batch, whichever way it came.
+    pub(crate) fn count(&self, batch: &Result<Applied, StoreError>) {
+        match batch {
+            Ok(applied) => {
+                self.inserted.inc_by(applied.inserted.into());
+                self.duplicates.inc_by(applied.duplicates.into());
+                self.dead_letters.inc_by(applied.dead_letters.into());
+            }
+            Err(_) => {
+                self.write_errors.inc();
+            }
+        }
     }
 }

@@ -125,10 +125,10 @@ impl<D: Database> StorageService<D> {
 
     /// Reads results from `topic` from now on, as one of its readers.
     pub fn follow(&self, topic: Arc<dyn ResultTopic>) {
-        let following = self
-            .following
-            .clone()
-            .run(topic, self.store.clone(), self.shutdown.clone());
+        let following =
+            self.following
+                .clone()
+                .run(topic, self.store.clone(), self.metrics.clone(), self.shutdown.clone());
         self.shutdown.spawn("storage-intake", following);
     }
 

@@ -338,14 +338,14 @@ impl Runs {
 /// Whether another attempt may do better.
 pub(crate) fn passes(error: &EtlError) -> bool {
     match error {
-        EtlError::Storage { cause, .. } => matches!(
+        // Whatever is wrong with a storage may be mended; only what is wrong with the question stays so.
+        EtlError::Storage { cause, .. } => !matches!(
             cause.code(),
-            tonic::Code::Unavailable
-                | tonic::Code::DeadlineExceeded
-                | tonic::Code::ResourceExhausted
-                | tonic::Code::Aborted
-                | tonic::Code::Cancelled
-                | tonic::Code::Unknown
+            tonic::Code::InvalidArgument
+                | tonic::Code::NotFound
+                | tonic::Code::PermissionDenied
+                | tonic::Code::Unauthenticated
+                | tonic::Code::Unimplemented
         ),
         EtlError::Publish(error) => matches!(
             **error,
@@ -527,6 +527,7 @@ mod tests {
     fn what_passes_is_tried_again_and_what_is_wrong_is_not() {
         let storage = |status| EtlError::storage("look", status);
         assert!(passes(&storage(tonic::Status::unavailable("away"))));
+        assert!(passes(&storage(tonic::Status::failed_precondition("read-only"))));
         assert!(!passes(&storage(tonic::Status::invalid_argument("no"))));
         assert!(passes(&EtlError::ShuttingDown));
         assert!(!passes(&EtlError::TooManySeries { found: 2, limit: 1 }));

@@ -22,6 +22,8 @@ const EVERY: Duration = Duration::from_millis(500);
 const TIMED_SERIES: u32 = 500;
 /// Runs none of which comes forward for so long are given up.
 const STALLED: Duration = Duration::from_mins(5);
+/// A run that waits so long to be dealt out is sent among the tasks again: who stored it may have died before it did that.
+const DEAL_AGAIN: Duration = Duration::from_secs(10);
 /// Runs that are looked at.
 const MOST_RUNS: u32 = 100;
 
@@ -30,6 +32,8 @@ const MOST_RUNS: u32 = 100;
 struct Known {
     counts: HashMap<String, (i32, u32)>,
     moved: Option<Instant>,
+    /// Since when runs wait to be dealt out.
+    undealt: HashMap<String, Instant>,
 }
 
 impl Runs {
@@ -68,6 +72,7 @@ impl Runs {
 
     async fn look_after(&self, known: &mut Known) -> Result<(), EtlError> {
         let runs = self.unfinished().await?;
+        let mut undealt = HashMap::new();
         let mut counts = HashMap::new();
         let mut left = Vec::new();
         for run in runs {
@@ -84,6 +89,10 @@ impl Runs {
                 self.complete(run, &stored, Ending::Complete).await?;
                 continue;
             }
+            if run.state() == RunState::Queued && stored.expected.is_none() {
+                let since = known.undealt.get(&run.id).copied();
+                undealt.insert(run.id.clone(), since.unwrap_or_else(Instant::now));
+            }
             counts.insert(run.id.clone(), (run.state, stored.done));
             left.push((run, stored));
         }
@@ -99,6 +108,21 @@ impl Runs {
                 };
                 self.complete(run, &stored, ending).await?;
             }
+        }
+        known.undealt = undealt;
+        self.deal_again(known).await
+    }
+
+    async fn deal_again(&self, known: &mut Known) -> Result<(), EtlError> {
+        for (id, since) in known
+            .undealt
+            .iter_mut()
+            .filter(|(_, since)| since.elapsed() >= DEAL_AGAIN)
+        {
+            *since = Instant::now();
+            self.send_deal(id).await?;
+            let line = "it was not dealt out yet, and is dealt out again";
+            self.0.parts.journal.write(Level::Warn, id, line);
         }
         Ok(())
     }

@@ -9,7 +9,8 @@ use sla_proto::peer::{Claims, Trust};
 use sla_proto::result::v1::series_result::Outcome;
 use sla_proto::result::v1::{SeriesResult, WindowStatistics};
 use sla_proto::series::v1::{Query, query};
-use sla_proto::storage::v1::{ListPlacementsRequest, ListRunResultsRequest};
+use sla_proto::server::v1::GetOwnMetricsRequest;
+use sla_proto::storage::v1::{CreateRunRequest, ListPlacementsRequest, ListRunResultsRequest};
 
 use crate::estate::{Estate, SECRET};
 
@@ -116,6 +117,48 @@ async fn analysed(worker: &Peer, result: &SeriesResult) -> SeriesResult {
     answers.message().await.unwrap().unwrap().result.unwrap()
 }
 
+/// Whoever stored a run died before it was dealt out: the owner of the first partition does that.
+async fn orphan(storage: &Peer, worker: &Peer, like: Run, series: u32) {
+    let request = CreateRunRequest {
+        request_id: "orphan".to_owned(),
+        run: Some(Run {
+            state: RunState::Queued.into(),
+            id: String::new(),
+            message: String::new(),
+            ..like
+        }),
+    };
+    let stored = storage.run_store().create_run(request).await.unwrap().into_inner();
+    let dealt = ended(worker, &stored.run.unwrap().id).await;
+    assert_eq!(
+        (dealt.state(), dealt.series_done),
+        (RunState::Done, series),
+        "{dealt:?}"
+    );
+}
+
+/// What was read is told of each series once, whoever did its task a second time.
+fn counted<'r>(long: &Run, whole: &Run, results: impl Iterator<Item = &'r SeriesResult>) {
+    let samples = |result: &SeriesResult| windows(result).last().map_or(0, |longest| longest.n + longest.n_nan);
+    let judged: u64 = results.map(samples).sum();
+    assert!(
+        long.samples_read >= Some(judged) && long.samples_read < Some(2 * judged),
+        "{judged} samples in the longest windows, {:?} read",
+        long.samples_read
+    );
+    assert!(whole.bytes_read.is_some() && whole.samples_read.is_some(), "{whole:?}");
+}
+
+/// Records that the storage says were new.
+async fn inserted(storage: &Peer) -> f64 {
+    let own = storage.server().get_own_metrics(GetOwnMetricsRequest {}).await.unwrap();
+    let text = own.into_inner().text;
+    let told = text
+        .lines()
+        .find_map(|line| line.strip_prefix("sla_storage_inserted_total "));
+    told.unwrap().parse().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "real server: dev/test"]
 #[expect(clippy::disallowed_methods, reason = "dev/test names its server in the environment")]
@@ -143,6 +186,8 @@ async fn a_run_is_shared_and_survives_the_death_of_a_worker() {
     let whole = ended(&second, &quick.id).await;
     assert_eq!((whole.state(), whole.series_failed), (RunState::Done, 0), "{whole:?}");
     assert!(whole.series_done > 20 && !whole.step_summaries.is_empty(), "{whole:?}");
+
+    orphan(&storage, &first, quick, whole.series_done).await;
 
     // All steps take long enough to be killed in the middle of them.
     let long = start(&second, "long", &[]).await;
@@ -179,15 +224,7 @@ async fn a_run_is_shared_and_survives_the_death_of_a_worker() {
         assert!(by_series.insert(id, result).is_none(), "a series came twice");
     }
     assert_eq!(by_series.len(), long.series_done as usize);
-    // What was read is told of each series once, whoever did its task a second time.
-    let samples = |result: &SeriesResult| windows(result).last().map_or(0, |longest| longest.n + longest.n_nan);
-    let judged: u64 = by_series.values().map(samples).sum();
-    assert!(
-        long.samples_read >= Some(judged) && long.samples_read < Some(2 * judged),
-        "{judged} samples in the longest windows, {:?} read",
-        long.samples_read
-    );
-    assert!(whole.bytes_read.is_some() && whole.samples_read.is_some(), "{whole:?}");
+    counted(&long, &whole, by_series.values());
     for result in by_series.values() {
         let expected = analysed(&second, result).await;
         assert_eq!(windows(result).len(), windows(&expected).len(), "{:?}", result.series);
@@ -195,6 +232,11 @@ async fn a_run_is_shared_and_survives_the_death_of_a_worker() {
             assert!(alike(stored, computed), "{:?}: {stored:?} {computed:?}", result.series);
         }
     }
+
+    assert!(
+        inserted(&storage).await >= 2.0 * by_series.len() as f64,
+        "records of the stream are counted"
+    );
 
     // What waits for its end elsewhere is cancelled by a row.
     let third = start(&second, "cancelled", &[]).await;

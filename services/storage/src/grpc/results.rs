@@ -41,13 +41,9 @@ where
                 after,
                 records,
             })
-            .await
-            .inspect_err(|_| {
-                self.metrics.write_errors.inc();
-            })?;
-        self.metrics.inserted.inc_by(applied.inserted.into());
-        self.metrics.duplicates.inc_by(applied.duplicates.into());
-        self.metrics.dead_letters.inc_by(applied.dead_letters.into());
+            .await;
+        self.metrics.count(&applied);
+        let applied = applied?;
         Ok(Response::new(ApplyBatchResponse {
             inserted: applied.inserted,
             duplicates: applied.duplicates,
