@@ -18,6 +18,7 @@ pub fn document() -> Option<Json> {
     let pool = DescriptorPool::decode(sla_proto::DESCRIPTORS).ok()?;
     let mut writer = Writer::new(&pool);
     let mut paths: BTreeMap<String, Map<String, Json>> = BTreeMap::new();
+    let mut templates = Templates::default();
     for route in ROUTES {
         let (service, method) = route.rpc.split_once('/')?;
         let method = pool
@@ -27,12 +28,13 @@ pub fn document() -> Option<Json> {
         let (input, output) = (method.input(), method.output());
         let comment = writer.comments.of(method.parent_file().name(), method.path());
         let answer = writer.reference(&output);
+        let (path, names) = templates.of(route);
         let mut operation = json!({
             "operationId": method.name(),
             "summary": first_sentence(&comment),
             "description": comment,
             "tags": [route.path.split('/').nth(2).unwrap_or_default()],
-            "parameters": writer.parameters(route, &input),
+            "parameters": writer.parameters(route, &input, &names),
             "responses": {
                 "200": { "description": "The answer.", "content": { "application/json": { "schema": answer } } },
                 "default": {
@@ -47,7 +49,7 @@ pub fn document() -> Option<Json> {
                 json!({ "required": false, "content": { "application/json": { "schema": schema } } });
         }
         let verb = route.verb.method().as_str().to_lowercase();
-        paths.entry(route.path.to_owned()).or_default().insert(verb, operation);
+        paths.entry(path).or_default().insert(verb, operation);
     }
     Some(json!({
         "openapi": "3.1.0",
@@ -62,6 +64,37 @@ pub fn document() -> Option<Json> {
         "paths": paths,
         "components": { "schemas": writer.finish() },
     }))
+}
+
+/// Paths as the page has them: names are plain words, and paths that differ in the names of their fields alone are one path
+/// there (OpenAPI 3.1, 4.8.8), so those of the first one stand for all.
+#[derive(Default)]
+struct Templates(BTreeMap<String, Vec<String>>);
+
+impl Templates {
+    /// The path of a route, and the names of the fields in it.
+    fn of(&mut self, route: &Route) -> (String, Vec<String>) {
+        let is_field = |word: &&str| word.starts_with('{');
+        let words: Vec<&str> = route.path.split('/').collect();
+        let shape: Vec<&str> = words
+            .iter()
+            .map(|word| if is_field(word) { "{}" } else { *word })
+            .collect();
+        let own = || {
+            let plain = |field: &str| field.rsplit('.').next().unwrap_or(field).to_owned();
+            route.path_fields().map(plain).collect()
+        };
+        let names = self.0.entry(shape.join("/")).or_insert_with(own).clone();
+        let mut next = names.iter();
+        let path: Vec<String> = words
+            .iter()
+            .map(|word| {
+                let name = if is_field(word) { next.next() } else { None };
+                name.map_or_else(|| (*word).to_owned(), |name| format!("{{{name}}}"))
+            })
+            .collect();
+        (path.join("/"), names)
+    }
 }
 
 fn first_sentence(text: &str) -> &str {
@@ -170,10 +203,11 @@ impl Writer {
         schema
     }
 
-    fn parameters(&mut self, route: &Route, of: &MessageDescriptor) -> Json {
+    /// `names` are those of the fields in the path, in their order.
+    fn parameters(&mut self, route: &Route, of: &MessageDescriptor, names: &[String]) -> Json {
         let mut list = Vec::new();
         let in_path: Vec<&str> = route.path_fields().collect();
-        for name in &in_path {
+        for name in names {
             list.push(
                 json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } }),
             );

@@ -96,7 +96,7 @@ async fn a_storm_of_wrong_passwords_is_nobody_elses_trouble() {
     let stranger = house.over_tcp(None).await;
     let begun = Instant::now();
     let storm = async {
-        let mut counts = [0; 3];
+        let mut counts = [0; 4];
         for wave in 0..STORM / AT_ONCE {
             // Time goes on, as it would: the address may try again now and then.
             house.clock.advance(1_500);
@@ -114,6 +114,8 @@ async fn a_storm_of_wrong_passwords_is_nobody_elses_trouble() {
                     Some(reason::UNAUTHENTICATED) => counts[0] += 1,
                     Some(reason::TOO_MANY_TRIES) => counts[1] += 1,
                     Some(reason::OVERLOADED) => counts[2] += 1,
+                    // A machine that is busy otherwise leaves the threads of low priority little: nobody answered in time.
+                    None if status.code() == Code::DeadlineExceeded => counts[3] += 1,
                     other => panic!("{other:?}: {status:?}"),
                 }
             }
@@ -123,12 +125,13 @@ async fn a_storm_of_wrong_passwords_is_nobody_elses_trouble() {
     let (counts, stormy) = tokio::join!(storm, p99(&edith));
     let took = begun.elapsed();
     println!(
-        "p99 quiet {:.2} ms, in the storm {:.2} ms; {} hashed, {} told to wait, {} turned away, in {:.1} s",
+        "p99 quiet {:.2} ms, in the storm {:.2} ms; {} hashed, {} told to wait, {} turned away, {} not answered, in {:.1} s",
         quiet * 1e3,
         stormy * 1e3,
         counts[0],
         counts[1],
         counts[2],
+        counts[3],
         took.as_secs_f64()
     );
     assert_eq!(counts.iter().sum::<usize>(), STORM);
