@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Semaphore;
 
+use crate::blocking;
+
 /// Why a piece of work gave no result.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
@@ -81,7 +83,7 @@ impl CpuPool {
             .acquire_owned()
             .await
             .map_err(|_| PoolError::Closed)?;
-        let task = tokio::task::spawn_blocking(move || {
+        let task = blocking::run(move || {
             let result = catch_unwind(AssertUnwindSafe(work));
             drop((permit, job));
             result

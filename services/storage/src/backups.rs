@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sla_domain::Clock;
+use sla_runtime::blocking;
 use sla_runtime::status::chain;
 
 use crate::sqlite::backup;
@@ -22,7 +23,7 @@ pub(crate) async fn daily(data_dir: PathBuf, clock: Arc<dyn Clock>) {
         if !is_due(backup::list(&folder).first().map(|newest| newest.made_ms), now_ms) {
             continue;
         }
-        match tokio::task::spawn_blocking(move || backup::take(&folder, now_ms)).await {
+        match blocking::run(move || backup::take(&folder, now_ms)).await {
             Ok(Ok(made)) => tracing::info!(file = %made.path.display(), bytes = made.bytes, "the database was copied"),
             Ok(Err(error)) => tracing::warn!(error = chain(&error), "no copy of the database was made"),
             Err(error) => tracing::error!(%error, "the copy of the database crashed"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sla_bus::ResultTopic;
 use sla_proto::storage::v1::store_status_service_server::StoreStatusServiceServer;
 use sla_runtime::metrics::single;
-use sla_runtime::{Parts, Role, Shutdown};
+use sla_runtime::{Parts, Role, Shutdown, blocking};
 use tonic::service::Routes;
 
 use crate::backups;
@@ -53,7 +53,7 @@ impl StorageService {
         } = options;
         let for_store = Arc::clone(&parts.clock);
         let copies = backups::daily(data_dir.clone(), Arc::clone(&parts.clock));
-        let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&data_dir, readers, for_store));
+        let opening = blocking::run(move || SqliteStore::open(&data_dir, readers, for_store));
         let store = opening
             .await
             .map_err(|error| StoreError::Crashed(error.to_string()))??;
@@ -88,7 +88,8 @@ impl StorageService<crate::mysql::Mysql> {
 }
 
 impl<D: Database> StorageService<D> {
-    fn over(store: SqlStore<D>, retention: RetentionOptions, parts: Parts) -> Self {
+    /// The role over a store that is open already, whatever is below it. Starts its retention.
+    pub fn over(store: SqlStore<D>, retention: RetentionOptions, parts: Parts) -> Self {
         let Parts {
             clock,
             shutdown,

@@ -1,4 +1,4 @@
-//! The SQLite adapter: one file, one thread that writes, a few connections that read.
+//! The SQLite adapter: one file, one connection that writes, a few that read.
 
 pub mod backup;
 mod connections;
@@ -40,17 +40,23 @@ impl std::fmt::Debug for Sqlite {
 /// All stores in one SQLite file.
 pub type SqliteStore = SqlStore<Sqlite>;
 
-impl SqliteStore {
+impl Sqlite {
     /// Opens or makes the database in `data_dir`, migrates it, and takes the lock that keeps other processes out.
     /// Blocks for as long as migrations take.
     pub fn open(data_dir: &Path, readers: usize, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let opened = opening::open(data_dir, clock.now_ms())?;
-        let connections = Connections::start(opened, readers, Trouble::new(clock.clone()))?;
-        let database = Sqlite {
+        let connections = Connections::start(opened, readers, Trouble::new(clock.clone()));
+        Ok(Self {
             connections: Arc::new(connections),
-            clock: Arc::clone(&clock),
-        };
-        Ok(Self::over(database, clock))
+            clock,
+        })
+    }
+}
+
+impl SqliteStore {
+    /// All stores in the database in `data_dir`; see [`Sqlite::open`].
+    pub fn open(data_dir: &Path, readers: usize, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        Ok(Self::over(Sqlite::open(data_dir, readers, Arc::clone(&clock))?, clock))
     }
 }
 

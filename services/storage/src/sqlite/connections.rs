@@ -1,14 +1,15 @@
-//! One thread that writes, a few connections that read. Writers never wait for readers nor readers for writers (WAL).
+//! One connection that writes, a few that read. Writers never wait for readers nor readers for writers (WAL).
 
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use sla_runtime::blocking;
 use sla_runtime::pool::panic_text;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex as Turn, Semaphore};
 
 use super::opening::{Opened, open_reader};
 use super::place::Place;
@@ -16,22 +17,24 @@ use crate::error::StoreError;
 use crate::failpoint;
 use crate::trouble::Trouble;
 
-/// Writes that may wait for the writer.
-const WRITE_QUEUE: usize = 64;
-/// How long a write may wait for its place in that queue; below the write deadline of 10 s.
-const QUEUE_TIMEOUT: Duration = Duration::from_secs(8);
-
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+/// How long a write may wait for its turn; below the write deadline of 10 s.
+const TURN_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The connections of one open database.
 #[derive(Debug)]
 pub(crate) struct Connections {
-    /// `None` after closing.
-    jobs: Mutex<Option<mpsc::Sender<Job>>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
+    /// Writes take turns, first come, first served. `None` after closing. Dropped after the readers: the lock goes last.
+    writer: Arc<Turn<Option<Writer>>>,
     trouble: Trouble,
     place: Place,
+}
+
+/// The connection that writes, and what keeps other processes out for as long as it is there.
+#[derive(Debug)]
+struct Writer {
+    connection: Connection,
+    lock: File,
 }
 
 #[derive(Debug)]
@@ -43,9 +46,9 @@ struct Readers {
 }
 
 impl Connections {
-    pub(crate) fn start(opened: Opened, readers: usize, trouble: Trouble) -> Result<Self, StoreError> {
+    pub(crate) fn start(opened: Opened, readers: usize, trouble: Trouble) -> Self {
         let Opened {
-            writer: mut connection,
+            writer: connection,
             path,
             place,
             lock,
@@ -54,39 +57,16 @@ impl Connections {
         if let Some(error) = unwritable {
             trouble.note(&Err::<(), _>(error));
         }
-        let (jobs, mut queue) = mpsc::channel::<Job>(WRITE_QUEUE);
-        let readers = Arc::new(Readers {
-            path: path.clone(),
-            permits: Arc::new(Semaphore::new(readers.max(1))),
-            idle: Mutex::new(Vec::new()),
-        });
-        let idle = Arc::clone(&readers);
-        let writer = std::thread::Builder::new()
-            .name("sla-storage-writer".to_owned())
-            .spawn(move || {
-                while let Some(job) = queue.blocking_recv() {
-                    job(&mut connection);
-                }
-                // Readers first: the last connection to close folds the write-ahead log into the file.
-                idle.permits.close();
-                idle.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                if let Err((_, error)) = connection.close() {
-                    tracing::warn!(%error, "the database was not closed cleanly");
-                }
-                drop(lock);
-            })
-            .map_err(|source| StoreError::File {
-                action: "start the writer of",
+        Self {
+            writer: Arc::new(Turn::new(Some(Writer { connection, lock }))),
+            readers: Arc::new(Readers {
                 path,
-                source,
-            })?;
-        Ok(Self {
-            jobs: Mutex::new(Some(jobs)),
-            writer: Mutex::new(Some(writer)),
-            readers,
+                permits: Arc::new(Semaphore::new(readers.max(1))),
+                idle: Mutex::new(Vec::new()),
+            }),
             trouble,
             place,
-        })
+        }
     }
 
     /// How writes have ended lately.
@@ -117,27 +97,18 @@ impl Connections {
         T: Send + 'static,
         F: FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let jobs = self
-            .jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-            .ok_or(StoreError::Closed)?;
-        let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let result = guarded(|| work(connection));
-            // A caller that has gone does not hear of it; what was committed stays.
-            drop(answer.send(result));
-        });
-        jobs.send_timeout(job, QUEUE_TIMEOUT)
+        let turn = Arc::clone(&self.writer).lock_owned();
+        let mut writer = tokio::time::timeout(TURN_TIMEOUT, turn)
             .await
-            .map_err(|error| match error {
-                mpsc::error::SendTimeoutError::Timeout(_) => StoreError::Busy {
-                    waited_ms: QUEUE_TIMEOUT.as_millis() as u64,
-                },
-                mpsc::error::SendTimeoutError::Closed(_) => StoreError::Closed,
+            .map_err(|_| StoreError::Busy {
+                waited_ms: TURN_TIMEOUT.as_millis() as u64,
             })?;
-        answered.await.map_err(|_| StoreError::Closed)?
+        // A caller that goes away does not hear of it; what was committed stays.
+        let write = blocking::run(move || {
+            let writer = writer.as_mut().ok_or(StoreError::Closed)?;
+            guarded(|| work(&mut writer.connection))
+        });
+        write.await.map_err(|_| StoreError::Closed)?
     }
 
     /// Runs `work` on a reading connection, in one snapshot of the database.
@@ -151,7 +122,7 @@ impl Connections {
             .acquire_owned()
             .await
             .map_err(|_| StoreError::Closed)?;
-        let task = tokio::task::spawn_blocking(move || {
+        let task = blocking::run(move || {
             let idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let result = guarded(|| {
                 let mut connection = match idle {
@@ -179,13 +150,22 @@ impl Connections {
 
     /// Ends the writer after the writes that wait, and folds the write-ahead log into the file.
     pub(crate) async fn close(&self) {
-        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = writer {
-            let ended = tokio::task::spawn_blocking(move || writer.join().is_ok()).await;
-            if !matches!(ended, Ok(true)) {
-                tracing::warn!("the writer of the database did not end cleanly");
+        let mut writer = Arc::clone(&self.writer).lock_owned().await;
+        let readers = Arc::clone(&self.readers);
+        let closing = blocking::run(move || {
+            // Readers first: the last connection to close folds the write-ahead log into the file.
+            readers.permits.close();
+            readers.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            let Some(Writer { connection, lock }) = writer.take() else {
+                return;
+            };
+            if let Err((_, error)) = connection.close() {
+                tracing::warn!(%error, "the database was not closed cleanly");
             }
+            drop(lock);
+        });
+        if closing.await.is_err() {
+            tracing::warn!("closing the database crashed");
         }
     }
 }
@@ -215,7 +195,7 @@ mod tests {
 
     fn connections(directory: &std::path::Path) -> Connections {
         let clock = std::sync::Arc::new(sla_domain::ManualClock::at(1));
-        Connections::start(open(directory, 1).unwrap(), 1, Trouble::new(clock)).unwrap()
+        Connections::start(open(directory, 1).unwrap(), 1, Trouble::new(clock))
     }
 
     #[tokio::test]
