@@ -63,6 +63,13 @@ impl LedgerChanges {
     pub fn len(&self) -> usize {
         self.rows.len()
     }
+
+    /// Says of what is stored when it was judged. What is announced keeps the instant that the overview has, too.
+    fn judged(&mut self, judged_ms: i64) {
+        for (_, row) in &mut self.rows {
+            row.judged = Some(timestamp(judged_ms));
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -106,6 +113,8 @@ type OfObjective = HashMap<SeriesId, Vec<Mirrored>>;
 #[derive(Debug, Default)]
 pub struct LedgerMirror {
     by_objective: HashMap<(ObjectiveId, u32), OfObjective>,
+    /// The newest instant at which a row was judged, as far as rows say, Unix milliseconds.
+    judged_ms: i64,
     loaded: bool,
 }
 
@@ -137,6 +146,7 @@ impl LedgerMirror {
                     .map_err(|status| SlaError::upstream("read the ledger", status))?
                     .into_inner();
                 for stored in answer.violations {
+                    read.judged_ms = read.judged_ms.max(stored.judged.as_ref().map_or(0, millis));
                     if let Some(violation) = from_message(&stored) {
                         let list = read.list(&violation.key);
                         if !list.iter().any(|have| have.violation.start_ms == violation.start_ms) {
@@ -218,6 +228,13 @@ impl LedgerMirror {
             });
         }
         end_unseen(stored, objective, pending);
+    }
+
+    /// Puts the changes judged at `at_ms` after all that was written before. A row gives way only to one that was judged
+    /// later: where the clock was ahead and is right again, what it made would otherwise stay for as long as it was ahead.
+    pub fn put_after(&mut self, pending: &mut LedgerChanges, at_ms: i64) {
+        self.judged_ms = at_ms.max(self.judged_ms.saturating_add(1));
+        pending.judged(self.judged_ms);
     }
 
     /// Takes over what was written at `now_ms`.
@@ -432,6 +449,32 @@ mod tests {
             matches!(&told[..], [Announcement::Closed(_)]),
             "what was open before is closed, not opened again"
         );
+    }
+
+    #[test]
+    fn what_a_clock_made_that_was_ahead_gives_way_once_it_is_right() {
+        let mut mirror = LedgerMirror::default();
+        let mut judged = |at_s: i64| {
+            let objective = at(at_s, &POINTS[..3]);
+            let mut pending = LedgerChanges::default();
+            mirror.compare(&objective, &mut pending);
+            mirror.put_after(&mut pending, objective.at_ms);
+            let (rows, told) = (pending.rows.clone(), mirror.written(pending, objective.at_ms));
+            let [(violation, row)] = &rows[..] else {
+                panic!("{rows:?}")
+            };
+            (violation.end_ms, row.judged.as_ref().map(millis), told)
+        };
+        assert_eq!(judged(690).0, None);
+        let (end_ms, ahead_ms, told) = judged(4_290);
+        assert!(end_ms.is_some(), "an hour later nothing holds any more");
+        let [Announcement::Closed(row)] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert_eq!(row.judged, Some(timestamp(4_290_000)));
+        let (end_ms, judged_ms, _) = judged(700);
+        assert_eq!(end_ms, None, "it goes on");
+        assert!(judged_ms > ahead_ms, "the store keeps what was judged last");
     }
 
     #[test]

@@ -298,6 +298,7 @@ impl Cadence {
         if pending.is_empty() {
             return Ok(Vec::new());
         }
+        self.ledger.put_after(&mut pending, at_ms);
         ledger::write(&core.peer, core.mandate.fence(), &pending).await?;
         let announcements = self.ledger.written(pending, at_ms);
         for announcement in &announcements {
