@@ -14,8 +14,9 @@ use crate::source_clock::SourceClock;
 
 /// Pause after the first failure; doubles with every further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Longest pause between two attempts. With an attempt that hangs and the tick of the next evaluation after it, everything is
+/// judged again 30 s after the source is back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Warnings kept for the banner.
 const MAX_WARNINGS: usize = 20;
 

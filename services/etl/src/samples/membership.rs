@@ -10,6 +10,8 @@ use tokio::time::Instant;
 
 /// The source is asked again which series a selector means when the answer is older than this.
 pub(super) const MEMBERS_AGE: Duration = Duration::from_secs(30);
+/// … or than this, where it was that there is none: a server that has just been started, or lost what it had, says so, too.
+const NOBODY_AGE: Duration = Duration::from_secs(5);
 /// Selectors that nobody read for this long are forgotten, with the samples only they need.
 pub(super) const UNUSED_AGE: Duration = Duration::from_hours(1);
 /// Selectors remembered.
@@ -49,7 +51,12 @@ impl Membership {
     /// Whether the source should be asked about the members at `at_ms`.
     pub(super) fn is_due(&self, selector: &str, at_ms: i64) -> bool {
         self.selectors.get(selector).is_none_or(|members| {
-            members.asked.elapsed() >= MEMBERS_AGE || (at_ms - members.at_ms).abs() > SAME_TIME_MS
+            let age = if members.series.is_empty() {
+                NOBODY_AGE
+            } else {
+                MEMBERS_AGE
+            };
+            members.asked.elapsed() >= age || (at_ms - members.at_ms).abs() > SAME_TIME_MS
         })
     }
 
@@ -111,6 +118,13 @@ mod tests {
         assert!(!membership.is_due("up", 1_000_000 + SAME_TIME_MS));
         assert!(membership.is_due("up", 1_000_001 + SAME_TIME_MS));
         assert!(membership.is_due("up", -1));
+        membership.answered("gone", Vec::new(), 1_000_000);
+        tokio::time::advance(NOBODY_AGE).await;
+        assert!(!membership.is_due("up", 1_000_000));
+        assert!(
+            membership.is_due("gone", 1_000_000),
+            "nothing may become something soon"
+        );
         tokio::time::advance(MEMBERS_AGE).await;
         assert!(membership.is_due("up", 1_000_000));
     }

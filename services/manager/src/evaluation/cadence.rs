@@ -176,6 +176,8 @@ impl Cadence {
             let every_ms = card.spacing_ms.max(floor_ms);
             // Half a floor of slack: ticks are not exact.
             card.known.objective.generation != known.objective.generation
+                // What could not be read is tried again with every tick: the source may be back.
+                || !card.status.problem.is_empty()
                 || !(0..every_ms - floor_ms / 2).contains(&(at_ms - card.judged_ms))
         })
     }
