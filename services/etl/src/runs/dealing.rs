@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sla_bus::PlacedTask;
 use sla_domain::{SeriesId, SourceId, partition_of};
@@ -15,6 +15,7 @@ use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{GetStoredRunRequest, UpdateRunRequest};
 use sla_runtime::status::reason;
 use sla_source::{Call, SourceError};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::execution::SCHEMA;

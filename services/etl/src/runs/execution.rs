@@ -1,6 +1,6 @@
 //! One run from its first read to its closing word.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use sla_domain::duration::format_short_ms;
@@ -12,6 +12,7 @@ use sla_proto::result::v1::{Record, RunFinished, SeriesResult, record::Fact};
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{GetStoredRunRequest, ReadLatestResultsRequest};
 use sla_runtime::status::reason;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::extraction::{Job, Lot};

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sla_domain::duration::format_short_ms;
 use sla_domain::{Samples, SeriesId};
 use sla_proto::result::v1::{ReadShare, SeriesResult, StepTiming};
 use sla_source::{Call, SourceError};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::live::LiveRun;

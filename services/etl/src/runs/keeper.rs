@@ -1,7 +1,7 @@
 //! Who ends the runs that were dealt out: the owner of the first partition, when the storage has counted all of their series.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sla_proto::etl::v1::{Run, RunFailure, RunState};
 use sla_proto::result::v1::StepTiming;
@@ -10,6 +10,7 @@ use sla_proto::storage::v1::{
     GetStoredRunRequest, ListRunResultsRequest, ListStoredRunsRequest, RunProgress as Stored, UpdateRunRequest,
 };
 use sla_runtime::status::reason;
+use tokio::time::Instant;
 
 use super::progress::{Ending, MAX_SHOWN_FAILURES, RunProgress, has_ended};
 use super::{Level, Runs};

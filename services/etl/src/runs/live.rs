@@ -1,11 +1,12 @@
 //! A run that is queued, goes on or has just ended: its progress, its events and those who watch them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sla_proto::convert;
 use sla_proto::etl::v1::{Run, WatchRunResponse};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::{RunProgress, has_ended};

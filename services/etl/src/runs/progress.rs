@@ -1,13 +1,12 @@
 //! The state machine of one run: what has been done, what failed, how it ends.
 
-use std::time::Instant;
-
 use sla_domain::SafeText;
 use sla_proto::convert;
 use sla_proto::etl::v1::{Run, RunFailure, RunScope, RunState};
 use sla_proto::result::v1::{Failure, StepTiming};
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::RunProgress as RunProgressStored;
+use tokio::time::Instant;
 
 use super::durations::{Durations, Remaining};
 
