@@ -26,6 +26,9 @@ use crate::sets::catalog::{FIRST_RETRY, KnownObjective, REFRESH_EVERY, RETRY_EVE
 /// Longest wait of `EvaluateNow` for its turn.
 pub const NOW_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// A read that shows the clocks to be so much further apart than was known is made again, milliseconds; `Date` tells seconds.
+const ANOTHER_TIME_MS: i64 = 2_000;
+
 /// Set and objective, by id.
 type CardKey = (String, String);
 
@@ -146,7 +149,8 @@ impl Cadence {
     /// One evaluation at the present instant; of all objectives, or of those that are due.
     pub(crate) async fn evaluate(&mut self, core: &ManagerCore, all: bool) -> Result<(), SlaError> {
         let begun = tokio::time::Instant::now();
-        let at_ms = core.present_ms();
+        let mut at_ms = core.present_ms();
+        let offset_ms = core.offset_ms();
         let sets = core.catalog.sets()?;
         let active = sets.active();
         let due: Vec<Arc<KnownObjective>> = active
@@ -155,6 +159,11 @@ impl Cadence {
             .cloned()
             .collect();
         self.read(core, &active, &due, at_ms).await?;
+        if (core.offset_ms() - offset_ms).abs() >= ANOTHER_TIME_MS {
+            // This read has told how far apart the clocks are: what was asked for was the wrong instant.
+            at_ms = core.present_ms();
+            self.read(core, &active, &due, at_ms).await?;
+        }
         let judged = self.judge(core, &due, at_ms).await?;
         core.metrics
             .series_judged
