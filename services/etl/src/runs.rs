@@ -21,10 +21,13 @@ use sla_domain::request_id::check_request_id;
 use sla_domain::{Clock, SafeText};
 use sla_proto::Peer;
 use sla_proto::etl::v1::{ListRunsRequest, ListRunsResponse, Run, RunScope, RunState};
-use sla_proto::storage::v1::{CreateRunRequest, GetStoredRunRequest, ListStoredRunsRequest, UpdateRunRequest};
+use sla_proto::storage::v1::{
+    CreateRunRequest, CreateRunResponse, GetStoredRunRequest, ListStoredRunsRequest, UpdateRunRequest,
+};
 use sla_runtime::shutdown::Shutdown;
 use sla_runtime::status::reason;
 use tokio::sync::{mpsc, oneshot};
+use tonic::{Code, Response, Status};
 
 use crate::analyst::{Analyst, step_options};
 use crate::error::EtlError;
@@ -42,6 +45,9 @@ const SAVE_ATTEMPTS: u32 = 30;
 const SAVE_PAUSE: Duration = Duration::from_secs(2);
 /// Runs looked at for the pace of the past.
 const PAST_RUNS: u32 = 20;
+/// How often a new run is offered to the storage while no answer comes, and the pause between.
+const CREATE_TRIES: u32 = 4;
+const CREATE_PAUSE: Duration = Duration::from_millis(500);
 
 /// What runs need of the rest of the role.
 pub struct RunParts {
@@ -223,25 +229,20 @@ impl Runs {
         let run = Arc::new(LiveRun::new(progress));
         // Known before it is stored, so that the recovery of a restart does not take it for a left-over.
         self.remember(run.clone());
-        let created = self
-            .0
-            .parts
-            .peer
-            .run_store()
-            .create_run(CreateRunRequest {
-                request_id,
-                run: Some(run.to_message()),
-            })
-            .await;
-        let created = match created {
-            Ok(created) => created.into_inner(),
+        let request = CreateRunRequest {
+            request_id,
+            run: Some(run.to_message()),
+        };
+        let created = match self.create(request).await {
+            Ok(created) => created,
             Err(status) => {
                 self.forget(&run.id);
                 return Err(EtlError::storage("store the run", status));
             }
         };
         let stored = created.run.unwrap_or_default();
-        if created.existed {
+        // Ours is there already where a first answer was lost.
+        if created.existed && stored.id != run.id {
             self.forget(&run.id);
             let stored = self.find_live(&stored.id).map_or(stored, |live| live.to_message());
             return Ok((stored, true));
@@ -263,12 +264,11 @@ impl Runs {
             request_id,
             run: Some(progress.to_message()),
         };
-        let created = match self.0.parts.peer.run_store().create_run(request).await {
-            Ok(created) => created.into_inner(),
-            Err(status) => return Err(EtlError::storage("store the run", status)),
-        };
+        let id = progress.to_message().id;
+        let created = self.create(request).await;
+        let created = created.map_err(|status| EtlError::storage("store the run", status))?;
         let stored = created.run.unwrap_or_default();
-        if created.existed {
+        if created.existed && stored.id != id {
             let run = self.get(&stored.id).await?;
             if run.state() == RunState::Queued {
                 // Who stored it may have died before it was dealt out; to be dealt twice changes nothing.
@@ -291,6 +291,21 @@ impl Runs {
             return Err(error);
         }
         Ok((stored, false))
+    }
+
+    /// Stores a new run. A lost answer is asked for again under the same id: a run that is stored and that nobody knows of would
+    /// wait for ever.
+    async fn create(&self, request: CreateRunRequest) -> Result<CreateRunResponse, Status> {
+        for _ in 1..CREATE_TRIES {
+            match self.0.parts.peer.run_store().create_run(request.clone()).await {
+                Err(status) if matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded) => {
+                    tokio::time::sleep(CREATE_PAUSE).await;
+                }
+                answer => return answer.map(Response::into_inner),
+            }
+        }
+        let answer = self.0.parts.peer.run_store().create_run(request).await;
+        answer.map(Response::into_inner)
     }
 
     fn remember(&self, run: Arc<LiveRun>) {
