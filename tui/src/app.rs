@@ -1,6 +1,7 @@
 //! The core: pure and synchronous. A message goes in, effects come out; the view only looks.
 
 mod answers;
+mod around;
 mod finding;
 mod headline;
 mod health;

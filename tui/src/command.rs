@@ -20,6 +20,7 @@ pub(crate) enum Cmd {
     Help,
     Palette,
     Find,
+    Around,
     SetList,
     Theme,
     Reload,

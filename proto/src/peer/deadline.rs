@@ -84,6 +84,7 @@ const SOURCE_READS: &[&str] = &[
     "/sla.retrieval.v1.RetrievalService/GetSeriesDetail",
     "/sla.retrieval.v1.RetrievalService/GetChart",
     "/sla.retrieval.v1.RetrievalService/ExportSamples",
+    "/sla.retrieval.v1.RetrievalService/ListMoved",
     // These read the weather of a city, and some make a set of it.
     "/sla.weather.v1.WeatherService/SearchCities",
     "/sla.weather.v1.WeatherService/AddCity",

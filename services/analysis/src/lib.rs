@@ -9,6 +9,7 @@
 pub mod acf;
 pub mod adf;
 pub mod arima;
+pub mod around;
 pub mod backtest;
 pub mod bins;
 pub mod decomposition;

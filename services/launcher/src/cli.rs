@@ -177,6 +177,8 @@ pub(crate) enum Command {
     Forecast(ForecastArgs),
     /// Past and present ETL runs.
     Runs(RunsArgs),
+    /// What else moved around an instant: series ranked by how they changed, each held against its own past.
+    Around(AroundArgs),
     /// Judge a range against a selector or a CSV file, without storing anything.
     Evaluate(EvaluateArgs),
     /// Every quantity the engine knows about one series.
@@ -454,6 +456,23 @@ pub(crate) struct ReplayArgs {
     /// How much faster than it was.
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     pub(crate) speed: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AroundArgs {
+    /// The series in question; looked at beside it are the sets in use, its instance, its job and all others.
+    pub(crate) selector: String,
+    /// How long after the instant it is looked, 3m to 2h.
+    #[arg(long, value_name = "DURATION", default_value = "15m")]
+    pub(crate) span: Span,
+    /// Rows at most.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) rows: u32,
+    /// The metric source to look in, by its name; default the one below [source].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: At,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! One file a command. Each gets a [`Session`], answers on stdout, and says how it ended.
 
 mod analyze;
+mod around;
 mod away;
 mod backtest;
 mod check;
@@ -118,6 +119,7 @@ async fn dispatch(global: Global, command: Option<Command>, loaded: Loaded) -> R
         Some(Command::Notify(arguments)) => notify::notify(&session, arguments).await,
         Some(Command::Config(arguments)) => config::config(&session, &arguments),
         Some(Command::Replay(arguments)) => replay::replay(&arguments).await,
+        Some(Command::Around(arguments)) => around::around(&session, &arguments).await,
         Some(Command::Evaluate(arguments)) => evaluate::evaluate(&session, &arguments).await,
         Some(Command::Run(arguments)) => runs::run(&session, &arguments).await,
         Some(Command::Runs(arguments)) => runs::runs(&session, &arguments).await,

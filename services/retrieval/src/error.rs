@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sla_domain::{Invalid, SafeText};
+use sla_proto::etl::v1::QueryFailure;
 use sla_proto::samples::ReadError;
 use sla_runtime::pool::PoolError;
 use sla_runtime::status::{Problem, ToStatus, reason};
@@ -46,6 +47,15 @@ impl RetrievalError {
     /// A refused field.
     pub(crate) fn invalid(field: &str, value: &str, rule: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::Invalid(Invalid::new(field, value, rule, fix))
+    }
+
+    /// A read of one query that failed.
+    pub(crate) fn away(failure: &QueryFailure) -> Self {
+        let told = SafeText::new(&failure.message).into_string();
+        let problem = Problem::new(Code::Unavailable, reason::SOURCE_UNREACHABLE, told)
+            .detail("source_reason", failure.reason.clone())
+            .hint("the source is tried again; see its state");
+        Self::upstream("read samples")(problem.status())
     }
 
     /// A call to another role that failed.

@@ -1,17 +1,18 @@
 //! The gRPC surface of the role.
 
+mod moved;
 mod rows;
 mod series;
 mod stored;
 
 use sla_domain::SafeText;
 use sla_proto::convert;
-use sla_proto::etl::v1::{QueryFailure, ReadSamplesRequest};
+use sla_proto::etl::v1::ReadSamplesRequest;
 use sla_proto::retrieval::v1::retrieval_service_server::RetrievalService;
 use sla_proto::retrieval::v1::{
     ExportSamplesRequest, ExportSamplesResponse, GetChartRequest, GetChartResponse, GetSeriesDetailRequest,
-    GetSeriesDetailResponse, GetSeriesHistoryRequest, GetSeriesHistoryResponse, ListSeriesRowsRequest,
-    ListSeriesRowsResponse, ListStoredRowsRequest, ListStoredRowsResponse,
+    GetSeriesDetailResponse, GetSeriesHistoryRequest, GetSeriesHistoryResponse, ListMovedRequest, ListMovedResponse,
+    ListSeriesRowsRequest, ListSeriesRowsResponse, ListStoredRowsRequest, ListStoredRowsResponse,
 };
 use sla_proto::series::v1::Query;
 use sla_proto::storage::v1::ReadLatestResultsRequest;
@@ -91,24 +92,6 @@ fn bad_page_token(problem: Problem) -> RetrievalError {
     }
 }
 
-/// Failures as sentences: which query, and why.
-fn sentences(failures: &[QueryFailure], queries: &[Query]) -> Vec<String> {
-    failures
-        .iter()
-        .map(|failure| {
-            let text = queries
-                .get(failure.query_index as usize)
-                .map(convert::query_text)
-                .unwrap_or_default();
-            format!(
-                "{}: {}",
-                SafeText::with_limit(text, 120),
-                SafeText::new(&failure.message)
-            )
-        })
-        .collect()
-}
-
 #[tonic::async_trait]
 impl RetrievalService for Core {
     async fn list_series_rows(
@@ -130,6 +113,11 @@ impl RetrievalService for Core {
     async fn get_chart(&self, request: Request<GetChartRequest>) -> Result<Response<GetChartResponse>, Status> {
         let answer = self.chart(request.into_inner()).await;
         answered("GetChart", answer)
+    }
+
+    async fn list_moved(&self, request: Request<ListMovedRequest>) -> Result<Response<ListMovedResponse>, Status> {
+        let answer = self.moved(request.into_inner()).await;
+        answered("ListMoved", answer)
     }
 
     async fn export_samples(

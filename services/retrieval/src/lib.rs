@@ -3,10 +3,12 @@
 //! Invariant: owns no data. Samples come from the role that owns them, results from the storage; what one of them could not
 //! give is said in the answer and never passes as "nothing there".
 
+mod circles;
 pub mod columns;
 pub mod error;
 pub mod figures;
 mod grpc;
+mod minutes;
 pub mod options;
 pub mod order;
 pub mod samples;

@@ -33,6 +33,29 @@ pub const MAX_READ_BYTES: usize = 128 << 20;
 /// Largest request decoded, bytes.
 pub const MAX_REQUEST_BYTES: usize = 1 << 20;
 
+/// A minute of what moved, milliseconds.
+pub const MOVED_BIN_MS: i64 = 60_000;
+/// How long after an instant it is looked when nothing is asked, and within what, milliseconds.
+pub const DEFAULT_MOVED_SPAN_MS: i64 = 15 * 60_000;
+/// See [`DEFAULT_MOVED_SPAN_MS`].
+pub const MIN_MOVED_SPAN_MS: i64 = 3 * 60_000;
+/// See [`DEFAULT_MOVED_SPAN_MS`].
+pub const MAX_MOVED_SPAN_MS: i64 = 2 * 3_600_000;
+/// What moves first moves at most so long before the instant, milliseconds.
+pub const MOVED_GUARD_MS: i64 = 5 * 60_000;
+/// How far back series are measured against themselves, milliseconds (12 h). With 2 h, bursts are not known from faults.
+pub const MOVED_PAST_MS: i64 = 12 * 3_600_000;
+/// Most series that are read for it beside those of the sets in use: 10,000 hours of samples in all.
+pub const MAX_MOVED_SERIES: usize = 830;
+/// No further circle of series is read after so long, as a screen waits for it.
+pub const MOVED_READ_TIME: Duration = Duration::from_secs(8);
+/// Rows of what moved when none are asked for, and most of them.
+pub const DEFAULT_MOVED_ROWS: usize = 50;
+/// See [`DEFAULT_MOVED_ROWS`].
+pub const MAX_MOVED_ROWS: usize = 200;
+/// Of the rows told so many may be there by chance.
+pub const MOVED_FALSE_SHARE: f64 = 0.1;
+
 /// Options of the role `retrieval`.
 #[derive(Debug, Clone)]
 pub struct RetrievalOptions {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sla_domain::{Labels, Samples, SeriesId};
+use sla_domain::{Labels, SafeText, Samples, SeriesId};
 use sla_proto::Peer;
+use sla_proto::convert;
 use sla_proto::etl::v1::{QueryFailure, ReadSamplesRequest};
 use sla_proto::samples::{RawSeries, ReadError, ReadLimits};
-use sla_proto::series::v1::{SampleChunk, Series, SourceStatus};
+use sla_proto::series::v1::{Query, SampleChunk, Series, SourceStatus};
 use sla_runtime::pool::CpuPool;
 use sla_source::xor;
 
@@ -107,10 +108,27 @@ where
     Ok(out)
 }
 
+/// Failures as sentences: which query, and why.
+pub(crate) fn sentences(failures: &[QueryFailure], queries: &[Query]) -> Vec<String> {
+    failures
+        .iter()
+        .map(|failure| {
+            let text = queries
+                .get(failure.query_index as usize)
+                .map(convert::query_text)
+                .unwrap_or_default();
+            format!(
+                "{}: {}",
+                SafeText::with_limit(text, 120),
+                SafeText::new(&failure.message)
+            )
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use sla_domain::SourceId;
-    use sla_proto::convert;
     use sla_proto::series::v1::SeriesKind;
 
     use super::*;

@@ -99,6 +99,7 @@ impl App {
         };
         match slot {
             Slot::WordNames | Slot::WordLabels => self.cx.words_told(slot, id, result),
+            Slot::Moved => self.around_told(result),
             Slot::Server => self.server_told(id, result),
             Slot::EvaluateNow => match result {
                 Ok(_) => self.cx.say("all active sets were judged"),

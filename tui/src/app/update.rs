@@ -357,6 +357,7 @@ impl App {
             Cmd::PreviousTab => self.turn_tab(-1),
             Cmd::Window | Cmd::WindowBack => self.window(cmd, argument),
             Cmd::Find => self.find(),
+            Cmd::Around => self.around(argument),
             Cmd::SetList => self.list_sets(argument),
             Cmd::SaveView | Cmd::Views | Cmd::DeleteView => self.view_command(cmd, argument),
             Cmd::CopyValue | Cmd::CopyRow => self.copy_of_row(cmd),

@@ -88,6 +88,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::Window, "window", Global, &["w"], "window", "Takes the next window length, or the one given: `:window 6h`.").argument("LENGTH").footer(40),
     entry(Cmd::WindowBack, "window-back", Global, &["W"], "window back", "Takes the window length before."),
     entry(Cmd::Show, "show", Global, &[], "show series", "Shows the series of a selector or expression: `:show node_load1{job=\"node\"}`.").argument("SELECTOR").needs(&[Connection]),
+    entry(Cmd::Around, "around", Global, &["z,n"], "what else moved", "Lists the series that changed around the moment of the chosen row, each held against its own past; Enter shows one: `:around 30m`.").argument("SPAN").needs(&[Connection]).footer(57),
     entry(Cmd::SetList, "sets", Global, &["z,o"], "list of sets", "Opens an SLA set from the list of all, or the one named.").argument("SET").needs(&[Connection]),
     entry(Cmd::SaveView, "save-view", Global, &["z,s"], "save view", "Keeps tab, window, filter, order and chart under a name.").argument("NAME"),
     entry(Cmd::Views, "views", Global, &["z,v"], "views", "Goes to a kept view, or to the one named.").argument("VIEW"),

@@ -72,6 +72,7 @@ pub(crate) enum Slot {
     Mark,
     WordNames,
     WordLabels,
+    Moved,
 }
 
 /// Every unary call of the console, a line each: its name here, the client and the rpc, what is asked and what is answered.
@@ -99,6 +100,7 @@ macro_rules! calls {
             Detail retrieval get_series_detail: retrieval::GetSeriesDetailRequest => retrieval::GetSeriesDetailResponse,
             Chart retrieval get_chart: retrieval::GetChartRequest => retrieval::GetChartResponse,
             Export retrieval export_samples: retrieval::ExportSamplesRequest => retrieval::ExportSamplesResponse,
+            Moved retrieval list_moved: retrieval::ListMovedRequest => retrieval::ListMovedResponse,
             Sets sets list_sets: set::ListSetsRequest => set::ListSetsResponse,
             CreateSet sets create_set: set::CreateSetRequest => set::CreateSetResponse,
             UpdateSet sets update_set: set::UpdateSetRequest => set::UpdateSetResponse,

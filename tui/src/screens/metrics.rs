@@ -543,6 +543,12 @@ impl Screen for MetricsScreen {
         })
     }
 
+    fn moment(&self, cx: &Context) -> Option<Jump> {
+        let row = self.current().filter(|_| !self.in_names());
+        let chart = self.detail.as_ref().map(|detail| detail.moment(cx));
+        chart.or_else(|| row.map(|row| row.found().1))
+    }
+
     fn at_arrival(&self) -> bool {
         self.detail.is_some()
     }

@@ -322,6 +322,17 @@ impl Screen for NowScreen {
         true
     }
 
+    fn moment(&self, _: &Context) -> Option<Jump> {
+        let row = self.current().filter(|row| !row.series.id.is_empty())?;
+        let open = row.open.as_ref();
+        Some(Jump::Chart {
+            query: wire::series_query(&row.series),
+            series_id: row.series.id.clone(),
+            title: row.title(),
+            at_ms: open.and_then(|open| wire::ms(open.start.as_ref())).or(row.silent_ms),
+        })
+    }
+
     fn filter_fields(&self) -> &'static [&'static str] {
         NowRow::FIELDS
     }

@@ -304,13 +304,8 @@ impl Screen for PastScreen {
             Cmd::Unfold => self.turn_fold(cx),
             Cmd::Open if self.pane == Pane::Objectives => self.pane = Pane::Ledger,
             Cmd::Open => {
-                if let Some(row) = self.violation() {
-                    cx.jump = Some(Jump::Chart {
-                        query: wire::series_query(&row.series),
-                        series_id: row.series.id.clone(),
-                        title: format!("{} {}", wire::series_name(&row.series), row.labels),
-                        at_ms: Some(row.start_ms),
-                    });
+                if let Some(chart) = self.moment(cx) {
+                    cx.jump = Some(chart);
                 }
             }
             Cmd::Samples => self.ask_samples(cx),
@@ -463,6 +458,16 @@ impl Screen for PastScreen {
             wire::side_word(row.side),
             number(row.worst, row.unit)
         ))
+    }
+
+    fn moment(&self, _: &Context) -> Option<Jump> {
+        let row = self.violation()?;
+        Some(Jump::Chart {
+            query: wire::series_query(&row.series),
+            series_id: row.series.id.clone(),
+            title: format!("{} {}", wire::series_name(&row.series), row.labels),
+            at_ms: Some(row.start_ms),
+        })
     }
 
     fn remember(&self, out: &mut Remembered) {

@@ -86,6 +86,11 @@ pub(crate) trait Screen {
         None
     }
 
+    /// The chosen series, and the moment in question where there is one.
+    fn moment(&self, _: &Context) -> Option<Jump> {
+        None
+    }
+
     /// Whether it still shows what another tab asked for, so that going back leads there.
     fn at_arrival(&self) -> bool {
         true

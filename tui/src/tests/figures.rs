@@ -191,6 +191,38 @@ impl Script {
         }
     }
 
+    pub(super) fn moved(&self, m: &retrieval::ListMovedRequest) -> retrieval::ListMovedResponse {
+        let minutes = || {
+            (0..45).map(|n| retrieval::Column {
+                last: Some(f64::from(n / 30)),
+                ..retrieval::Column::default()
+            })
+        };
+        let row = retrieval::MovedSeries {
+            series: self.series.get(3).map(|s| s.0.clone()),
+            kind: retrieval::MovedKind::Level.into(),
+            p: 0.0001,
+            size: 12.3,
+            before: 1.74,
+            after: 8.4,
+            onset_ms: Some(-2 * MIN),
+            minutes: minutes().collect(),
+            ..retrieval::MovedSeries::default()
+        };
+        let rows: Vec<_> = [row].into_iter().filter(|_| !self.silent).collect();
+        retrieval::ListMovedResponse {
+            moved: rows.len() as u32,
+            rows,
+            tested: 312,
+            left_out: 5_000,
+            at: m.at,
+            series: self.series.first().map(|s| s.0.clone()),
+            minutes: minutes().collect(),
+            proven_first_three: 0.76,
+            ..retrieval::ListMovedResponse::default()
+        }
+    }
+
     pub(super) fn ledger(&self, m: &violation::ListViolationsRequest) -> violation::ListViolationsResponse {
         let asked = |o: &&Objective| m.objective_id.is_empty() || o.id == m.objective_id;
         let objectives = self.sets.iter().flat_map(|s| &s.objectives).filter(asked);

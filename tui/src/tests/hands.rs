@@ -229,3 +229,28 @@ fn a_new_violation_alerts_and_a_click_opens() {
     driver.send(Msg::Click(10, 1));
     driver.says("12h ◂ now");
 }
+
+#[test]
+fn what_else_moved_is_listed_and_leads_on() {
+    let mut driver = Driver::new(160, 40);
+    driver.keys("0 z n");
+    driver.says("1 moved with it at 14:21");
+    driver.says("312 series, 5000 left out; of seeded incidents the culprit stood among the first 3 in 76 %");
+    driver.says("asked ");
+    driver.says("level    -2m   x12  node_load");
+    driver.says("1.74 to 8.4");
+    driver.says_not("caused");
+    let asked = driver.outside.iter().any(|effect| {
+        matches!(effect, Effect::Call { request: Request::Moved(m), .. } if m.at.is_some() && !m.series_id.is_empty())
+    });
+    assert!(asked);
+    driver.keys("j Enter");
+    driver.says("node_load");
+    driver.script.silent = true;
+    driver.keys("3 p z n");
+    driver.says("Nothing else changed around ");
+    driver.keys("Esc 1 Enter z n");
+    driver.says("Nothing else changed around ");
+    driver.keys("Esc 5 z n");
+    driver.says("choose a row about one series");
+}

@@ -387,6 +387,7 @@ impl Script {
             Request::Rows(m) => self.rows(m).into(),
             Request::Detail(m) => self.detail(m).into(),
             Request::Chart(m) => self.chart(m).into(),
+            Request::Moved(m) => self.moved(m).into(),
             Request::Export(_) => retrieval::ExportSamplesResponse {
                 series: self.series.first().map(|s| s.0.clone()),
                 times_ms: vec![NOW_MS - 15_000, NOW_MS],

@@ -95,6 +95,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "sla.retrieval.v1.RetrievalService/GetSeriesHistory",
     ),
     route(Get, "/v1/chart", "sla.retrieval.v1.RetrievalService/GetChart"),
+    route(Get, "/v1/moved", "sla.retrieval.v1.RetrievalService/ListMoved"),
     route(Get, "/v1/samples", "sla.retrieval.v1.RetrievalService/ExportSamples"),
     route(Get, "/v1/source", "sla.etl.v1.SourceService/GetSource"),
     route(Post, "/v1/source/retry", "sla.etl.v1.SourceService/RetrySource"),

@@ -9,7 +9,7 @@ use sla_proto::etl::v1::{
     RunState, StartRunRequest, WatchRunRequest, read_samples_response,
 };
 use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
-use sla_proto::retrieval::v1::{GetChartRequest, ListSeriesRowsRequest};
+use sla_proto::retrieval::v1::{GetChartRequest, ListMovedRequest, ListSeriesRowsRequest};
 use sla_proto::series::v1::{Query, query};
 use sla_proto::server::v1::{GetOwnMetricsRequest, GetServerInfoRequest, ListProcessesRequest};
 use sla_proto::set::v1::{ApplySetsRequest, CreateSetRequest, DeleteSetRequest, ListSetsRequest, UpdateSetRequest};
@@ -562,4 +562,25 @@ async fn reading(peer: &Peer) {
     assert!(chart.columns.iter().all(|column| column.min <= column.max));
     let between = |c: &sla_proto::retrieval::v1::Column| c.median >= c.min && c.median <= c.max;
     assert!(chart.columns.iter().filter(|c| c.min.is_some()).all(between));
+
+    let around = ListMovedRequest {
+        query: Some(selector("node_load1")),
+        at: Some(convert::timestamp(now_ms - 30 * 60_000)),
+        ..ListMovedRequest::default()
+    };
+    let told = peer.retrieval().list_moved(around.clone()).await.unwrap().into_inner();
+    assert!(told.tested > 10 && told.span_ms == 15 * 60_000, "{told:?}");
+    assert_eq!(told.left_out, 0, "the whole estate is looked at: {told:?}");
+    let rows = &told.rows;
+    assert!(
+        rows.iter().all(|row| row.series != told.series && row.p <= 0.1),
+        "{told:?}"
+    );
+    assert_eq!((told.minutes.len(), &told.problems[..]), (45, &[][..]));
+    let soon = ListMovedRequest {
+        at: Some(convert::timestamp(now_ms - 60_000)),
+        ..around
+    };
+    let refused = peer.retrieval().list_moved(soon).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
 }

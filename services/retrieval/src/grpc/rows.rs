@@ -11,8 +11,8 @@ use sla_proto::series::v1::{CounterMode, Point};
 use sla_proto::storage::v1::LatestResult;
 use sla_runtime::page::{self, Token};
 
+use super::bad_page_token;
 use super::stored::{StoredPage, series_row};
-use super::{bad_page_token, sentences};
 use crate::columns::columns;
 use crate::error::RetrievalError;
 use crate::figures;
@@ -21,7 +21,7 @@ use crate::options::{
     RATE_LOOK_BACK_MS,
 };
 use crate::order::{By, Key, Order, page as page_of};
-use crate::samples::{ReadSeries, each};
+use crate::samples::{ReadSeries, each, sentences};
 use crate::service::Core;
 
 /// What one row is computed with.

@@ -62,19 +62,7 @@ fn pick(reading: &mut Reading, id: &[u8], query: &Query) -> Result<ReadSeries, R
     at.map(|at| reading.series.swap_remove(at))
         .ok_or_else(|| match reading.failures.first() {
             // Away is not the same as not there.
-            Some(failure) => RetrievalError::Upstream {
-                doing: "read samples",
-                cause: std::sync::Arc::new(
-                    sla_runtime::status::Problem::new(
-                        tonic::Code::Unavailable,
-                        sla_runtime::status::reason::SOURCE_UNREACHABLE,
-                        SafeText::new(&failure.message).into_string(),
-                    )
-                    .detail("source_reason", failure.reason.clone())
-                    .hint("the source is tried again; see its state")
-                    .status(),
-                ),
-            },
+            Some(failure) => RetrievalError::away(failure),
             None => RetrievalError::NoSeries { name: name() },
         })
 }

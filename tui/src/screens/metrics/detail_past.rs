@@ -5,7 +5,7 @@ use sla_proto::violation::v1::{ListViolationsRequest, ListViolationsResponse};
 
 use super::detail::Detail;
 use crate::context::request::{Answer, Reply, RequestId, Slot};
-use crate::context::{Context, wire};
+use crate::context::{Context, Jump, wire};
 
 /// Violations read of one series.
 const LEDGER_ROWS: u32 = 200;
@@ -40,6 +40,19 @@ impl Detail {
         spans
             .map(|(from, to)| (*from, to.unwrap_or_else(|| cx.data_now_ms())))
             .collect()
+    }
+
+    /// Its chart at the moment in question: where the crosshair is, else where it was violated last within what is drawn.
+    pub(super) fn moment(&self, cx: &Context) -> Jump {
+        let until = self.until_ms.unwrap_or_else(|| cx.data_now_ms());
+        let drawn = until - self.span_ms..until;
+        let mut starts = self.past.rows().iter().map(|(from, _)| *from);
+        Jump::Chart {
+            query: self.query.clone(),
+            series_id: self.series_id.clone(),
+            title: self.title.clone(),
+            at_ms: self.cursor_ms.or_else(|| starts.rfind(|from| drawn.contains(from))),
+        }
     }
 
     /// The crosshair goes to the start of the violation before or after it; the range follows when it must.

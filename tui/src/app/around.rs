@@ -1,0 +1,164 @@
+//! What else moved around a moment: asked of the chosen row, told as a list that leads on.
+
+use sla_domain::{SafeText, Unit};
+use sla_proto::convert as time;
+use sla_proto::retrieval::v1::{Column, ListMovedRequest, ListMovedResponse, MovedKind, MovedSeries};
+use sla_proto::series::v1::Series;
+
+use super::App;
+use crate::command::Cmd;
+use crate::context::request::{Answer, Reply, Slot};
+use crate::context::{Jump, wire};
+use crate::format::{duration, number, parse_duration_ms};
+use crate::overlay::{Item, Overlay, Pick, PickKind};
+
+/// Columns of the picture of a series, and of its name.
+const PICTURE: usize = 24;
+const NAME_WIDTH: usize = 40;
+const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+impl App {
+    /// Asks for what moved around the moment of the chosen row; the argument is how long after it it is looked.
+    pub(super) fn around(&mut self, argument: Option<&str>) {
+        let span_ms = match argument.map(parse_duration_ms) {
+            Some(None) => {
+                self.cx.complain("what else moved: the span is a duration such as 15m");
+                return;
+            }
+            Some(Some(ms)) => ms,
+            None => 0,
+        };
+        let Some(Jump::Chart {
+            query,
+            series_id,
+            title,
+            at_ms,
+        }) = self.screen().moment(&self.cx)
+        else {
+            self.cx.complain("what else moved: choose a row about one series");
+            return;
+        };
+        let request = ListMovedRequest {
+            query: Some(query),
+            series_id,
+            at: at_ms.map(time::timestamp),
+            span_ms,
+            ..ListMovedRequest::default()
+        };
+        self.cx.call(Slot::Moved, request);
+        self.cx.say(format!("looking for what else moved with {title} ..."));
+    }
+
+    pub(super) fn around_told(&mut self, result: Answer) {
+        let told = match result.and_then(Reply::take::<ListMovedResponse>) {
+            Ok(told) => told,
+            Err(problem) => {
+                self.cx.complain(format!("what else moved: {}", problem.sentence()));
+                return;
+            }
+        };
+        self.cx.toasts.dismiss();
+        let at = wire::ms(told.at.as_ref()).map_or_else(String::new, |t| self.cx.zone.minute(t));
+        let counted = counted(&told);
+        let question = told.series.clone().unwrap_or_default();
+        if told.rows.is_empty() {
+            let mut lines = vec![
+                format!("Nothing else changed around {at}: {counted}."),
+                String::new(),
+                "Nothing is told that comes as often without anything having happened.".to_owned(),
+            ];
+            lines.extend(told.problems.iter().map(|p| SafeText::new(p).into_string()));
+            self.overlay = Some(Overlay::text(format!("moved with {}", name(&question)), lines));
+            return;
+        }
+        let own = line("asked", "", "", &question, &told.minutes, "");
+        let rows = told.rows.iter().map(|row| {
+            let series = row.series.clone().unwrap_or_default();
+            Item::new(words(row), wire::series_promql(&series))
+        });
+        let items = std::iter::once(Item::new(own, wire::series_promql(&question))).chain(rows);
+        let title = format!(
+            "{} moved with it at {at} ({counted}; of seeded incidents the culprit stood among the first 3 in {:.0} %)",
+            told.moved,
+            told.proven_first_three * 100.0
+        );
+        self.overlay = Some(Overlay::Pick(Pick::new(
+            title,
+            PickKind::Run(Cmd::Show),
+            items.collect(),
+        )));
+    }
+}
+
+/// `312 series, 9 not known long enough, 5000 left out`.
+fn counted(told: &ListMovedResponse) -> String {
+    let rest = [(told.untested, "not known long enough"), (told.left_out, "left out")];
+    let rest = rest.into_iter().filter(|(count, _)| *count > 0);
+    std::iter::once((told.tested, "series"))
+        .chain(rest)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn name(series: &Series) -> String {
+    let name = format!("{} {}", wire::series_name(series), wire::series_labels(series));
+    SafeText::with_limit(name.trim(), 200)
+        .truncate(NAME_WIDTH)
+        .into_string()
+}
+
+/// `level   +2m   x12   node_load5 host-3   ▁▁▂▇█   1.2 to 8.4`.
+fn words(row: &MovedSeries) -> String {
+    let kind = match row.kind() {
+        MovedKind::Level | MovedKind::Unspecified => "level",
+        MovedKind::Spread => "spread",
+        MovedKind::Rate => "rate",
+        MovedKind::Silence => "silence",
+    };
+    let series = row.series.clone().unwrap_or_default();
+    let onset = row.onset_ms.map_or_else(String::new, |ms| {
+        let sign = if ms < 0 { '-' } else { '+' };
+        format!("{sign}{}", duration(ms.abs()))
+    });
+    let size = if row.size >= 1000.0 {
+        "x999+".to_owned()
+    } else {
+        format!("x{:.0}", row.size)
+    };
+    let change = match row.kind() {
+        MovedKind::Silence => format!("alive {:.0} % to {:.0} %", row.before * 100.0, row.after * 100.0),
+        kind => {
+            let level = matches!(kind, MovedKind::Level | MovedKind::Unspecified);
+            let unit = if level {
+                wire::unit_of(&series, row.rate)
+            } else {
+                Unit::PLAIN
+            };
+            format!("{} to {}", number(row.before, unit), number(row.after, unit))
+        }
+    };
+    line(kind, &onset, &size, &series, &row.minutes, &change)
+}
+
+fn line(kind: &str, onset: &str, size: &str, series: &Series, minutes: &[Column], change: &str) -> String {
+    let (name, picture) = (name(series), picture(minutes));
+    format!("{kind:<7} {onset:>4} {size:>5}  {name:<NAME_WIDTH$}  {picture:<PICTURE$}  {change}")
+}
+
+/// From its least to its greatest value.
+fn picture(minutes: &[Column]) -> String {
+    let values: Vec<Option<f64>> = minutes.iter().map(|minute| minute.last).collect();
+    let known = values.iter().flatten();
+    let (low, high) = known.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+        (low.min(*v), high.max(*v))
+    });
+    let level = |value: f64| {
+        let share = if high > low { (value - low) / (high - low) } else { 0.0 };
+        LEVELS[((share * 7.0).round() as usize).min(7)]
+    };
+    let columns = PICTURE.min(values.len());
+    (0..columns)
+        .map(|at| values[at * values.len() / columns].map_or(' ', level))
+        .collect()
+}
