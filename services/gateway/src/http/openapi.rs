@@ -193,12 +193,16 @@ impl Writer {
         })
     }
 
-    /// The schema of a request's body: what stands in the path may be left out, like all else.
+    /// The schema of a request's body: what stands in the path may be left out, like all else, and null says the same.
     fn request(&mut self, route: &Route, of: &MessageDescriptor) -> Json {
         let in_path: Vec<&str> = route.path_fields().filter(|field| !field.contains('.')).collect();
         let mut schema = self.object(of, &in_path);
         if let Some(object) = schema.as_object_mut() {
             object.remove("required");
+            let fields = object.get_mut("properties").and_then(Json::as_object_mut);
+            for field in fields.into_iter().flat_map(Map::values_mut) {
+                *field = or_null(field.take());
+            }
         }
         schema
     }
@@ -232,10 +236,7 @@ impl Writer {
         if field.is_list() {
             one = json!({ "type": "array", "items": one });
         } else if nullable && (field.supports_presence() || may_be_nothing(field)) {
-            one = match one.get("$ref") {
-                Some(_) => json!({ "anyOf": [one, { "type": "null" }] }),
-                None => or_null(one),
-            };
+            one = or_null(one);
         }
         let comment = self
             .comments
@@ -276,14 +277,23 @@ fn may_be_nothing(field: &FieldDescriptor) -> bool {
     matches!(field.kind(), Kind::Enum(_) | Kind::Double)
 }
 
+/// The same, or null; once.
 fn or_null(mut schema: Json) -> Json {
-    if let Some(words) = schema.get_mut("enum").and_then(Json::as_array_mut) {
+    let null = json!("null");
+    let of_null = json!({ "type": "null" });
+    if let Some(words) = schema.get_mut("enum").and_then(Json::as_array_mut)
+        && !words.contains(&Json::Null)
+    {
         words.push(Json::Null);
     }
-    if let Some(kind) = schema.get("type").cloned() {
-        schema["type"] = json!([kind, "null"]);
-    } else if let Some(any) = schema.get_mut("anyOf").and_then(Json::as_array_mut) {
-        any.push(json!({ "type": "null" }));
+    match schema.get("type").cloned() {
+        Some(Json::Array(kinds)) if kinds.contains(&null) => {}
+        Some(kind) => schema["type"] = json!([kind, "null"]),
+        None => match schema.get_mut("anyOf").and_then(Json::as_array_mut) {
+            Some(any) if any.contains(&of_null) => {}
+            Some(any) => any.push(of_null),
+            None => schema = json!({ "anyOf": [schema, of_null] }),
+        },
     }
     schema
 }

@@ -24,7 +24,7 @@ fn what_was_read_can_be_sent_back() {
                 "id": "o", "name": "load", "query": "rate(x[5m])", "step_s": 15, "source": "eu", "min": null, "max": 4.5,
                 "warn_below": null, "warn_above": 4.0, "missing": "hold(10m)", "counter": "rate", "rate_over_s": 300,
                 "target_percent": "99.9", "coverage_floor": 0.5, "min_duration_s": 60, "suggested": false,
-                "forecast": false, "generation": 2,
+                "forecast": false, "horizon_s": 86400, "generation": 2,
             }],
         }
     });
