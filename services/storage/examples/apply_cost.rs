@@ -1,6 +1,6 @@
 //! What it costs to apply 10,000 records in batches of 500 to SQLite and to the servers of `SLA_TEST_DATABASES`
 //! (`NAME URL PASSWORD CA;…`): records a second, and CPU seconds of this process. The servers' own CPU is measured by
-//! `dev/bench storage`, which knows their processes.
+//! `dev/bench-machines records`, which knows their processes.
 //!
 //! `cargo run --release -p sla-storage --example apply_cost -- sqlite|NAME`
 
