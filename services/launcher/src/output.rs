@@ -73,7 +73,7 @@ pub(crate) fn misused_json(error: &clap::Error) {
     };
     let said = said.strip_prefix("error: ").unwrap_or(said);
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut problem = Exit::USAGE.problem(&said).hint("sla help tells what can be given");
+    let mut problem = Exit::USAGE.problem(&said).hint("sla --help tells what can be given");
     let named = [
         ContextKind::InvalidArg,
         ContextKind::InvalidSubcommand,

@@ -61,6 +61,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("sla login…", "asks for a password: tests/accounts"),
     ("sla session …", "wants users: tests/accounts"),
     ("sla notify add …", "wants another end: tests/messages"),
+    ("sla notify link …", "wants a bot: tests/messages"),
     ("sla notify test …", "wants another end: tests/messages"),
     ("sla notify remove …", "wants a channel: tests/messages"),
     ("sla notify enable …", "wants a disabled channel: tests/messages"),
