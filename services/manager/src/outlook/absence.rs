@@ -54,7 +54,7 @@ impl Absence {
         }
     }
 
-    /// What a horizon is too long for: beyond [`MEASURED_HORIZON_MS`] one whole horizon must have been seen, or there is nothing
+    /// What a horizon is too long for: beyond an hour (`MEASURED_HORIZON_MS`) one whole horizon must have been seen, or there is nothing
     /// that a forecast could have learned how such a time goes.
     pub fn of_history(history_ms: i64, horizon_ms: i64) -> Option<Self> {
         let is_short = horizon_ms > MEASURED_HORIZON_MS && history_ms < horizon_ms;
