@@ -45,6 +45,8 @@ pub const MAX_MOVED_SPAN_MS: i64 = 2 * 3_600_000;
 pub const MOVED_GUARD_MS: i64 = 5 * 60_000;
 /// How far back series are measured against themselves, milliseconds (12 h). With 2 h, bursts are not known from faults.
 pub const MOVED_PAST_MS: i64 = 12 * 3_600_000;
+/// The hit rate was counted with [`MOVED_PAST_MS`]; a little less is the same.
+pub const PROVEN_PAST_MS: i64 = MOVED_PAST_MS * 9 / 10;
 /// Most series that are read for it beside those of the sets in use: 10,000 hours of samples in all.
 pub const MAX_MOVED_SERIES: usize = 830;
 /// No further circle of series is read after so long, as a screen waits for it.

@@ -77,11 +77,16 @@ impl App {
             Item::new(words(row), wire::series_promql(&series))
         });
         let items = std::iter::once(Item::new(own, wire::series_promql(&question))).chain(rows);
-        let title = format!(
-            "{} moved with it at {at} ({counted}; of seeded incidents the culprit stood among the first 3 in {:.0} %)",
-            told.moved,
-            told.proven_first_three * 100.0
+        let proven = told.proven_first_three.map_or_else(
+            || "how often such a list is right is not proven for so short a past".to_owned(),
+            |rate| {
+                format!(
+                    "of seeded incidents the culprit stood among the first 3 in {:.0} %",
+                    rate * 100.0
+                )
+            },
         );
+        let title = format!("{} moved with it at {at} ({counted}; {proven})", told.moved);
         self.overlay = Some(Overlay::Pick(Pick::new(
             title,
             PickKind::Run(Cmd::Show),

@@ -218,7 +218,7 @@ impl Script {
             at: m.at,
             series: self.series.first().map(|s| s.0.clone()),
             minutes: minutes().collect(),
-            proven_first_three: 0.76,
+            proven_first_three: Some(0.76),
             ..retrieval::ListMovedResponse::default()
         }
     }

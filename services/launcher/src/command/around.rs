@@ -91,18 +91,37 @@ fn print(answer: &ListMovedResponse) {
     );
     if answer.rows.is_empty() {
         output::print(&format!("Nothing else changed around it: {counted}."));
+        remark_problems(answer);
         return;
     }
     let rows: Vec<Vec<String>> = answer.rows.iter().map(cells).collect();
     let head = ["SERIES", "MOVED", "BEFORE>", "AFTER>", "FIRST>", "LAG>", "SIZE>"];
     output::print(&table(&head, &rows));
     output::remark(&format!(
-        "{} moved with {question} ({counted}). Of seeded incidents the culprit stood among the first three in {:.0} %, the \
-         first five in {:.0} %; which one it is here, the list cannot know.",
+        "{} moved with {question} ({counted}). {}",
         answer.moved,
-        answer.proven_first_three * 100.0,
-        answer.proven_first_five * 100.0
+        proven(answer)
     ));
+    remark_problems(answer);
+}
+
+/// How often such a list has been right.
+fn proven(answer: &ListMovedResponse) -> String {
+    match (answer.proven_first_three, answer.proven_first_five) {
+        (Some(three), Some(five)) => format!(
+            "Of seeded incidents the culprit stood among the first three in {:.0} %, the first five in {:.0} %; which one it \
+             is here, the list cannot know.",
+            three * 100.0,
+            five * 100.0
+        ),
+        _ => "How often such a list is right is not proven for so short a past.".to_owned(),
+    }
+}
+
+fn remark_problems(answer: &ListMovedResponse) {
+    for problem in &answer.problems {
+        output::remark(SafeText::new(problem).as_str());
+    }
 }
 
 /// A row of the table: levels in the series' own unit, the rest plain.

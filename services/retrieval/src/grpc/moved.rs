@@ -14,7 +14,7 @@ use crate::figures;
 use crate::minutes::{drawn, minutes};
 use crate::options::{
     DEFAULT_MOVED_ROWS, DEFAULT_MOVED_SPAN_MS, MAX_MOVED_ROWS, MAX_MOVED_SPAN_MS, MIN_MOVED_SPAN_MS, MOVED_BIN_MS,
-    MOVED_FALSE_SHARE, MOVED_GUARD_MS, MOVED_PAST_MS, RATE_LOOK_BACK_MS,
+    MOVED_FALSE_SHARE, MOVED_GUARD_MS, MOVED_PAST_MS, PROVEN_PAST_MS, RATE_LOOK_BACK_MS,
 };
 use crate::samples::{ReadSeries, each};
 use crate::service::Core;
@@ -35,12 +35,14 @@ impl Core {
         // The series in question came first.
         let measured = each(&self.pool, circles.series, move |one| Measured::of(&one, grid)).await?;
         let measured: Vec<Measured> = measured.into_iter().collect::<Result<_, _>>()?;
+        let past_ms = known_ms(&measured);
+        let proven = Some(PROVEN).filter(|_| past_ms >= PROVEN_PAST_MS);
         let ranked = self.pool.run(move || ranked(&measured, rows)).await?;
         let (after_ms, until_ms) = grid.near_ms();
         Ok(ListMovedResponse {
             at: Some(convert::timestamp(around.at_ms)),
             span_ms: around.until_ms - around.at_ms,
-            past_ms: MOVED_PAST_MS,
+            past_ms,
             left_out: circles.left_out,
             minutes_after: Some(convert::timestamp(after_ms)),
             minutes_until: Some(convert::timestamp(until_ms)),
@@ -49,11 +51,22 @@ impl Core {
             read_ms,
             rank_ms: started.elapsed().as_secs_f64() * 1_000.0,
             problems: circles.problems,
-            proven_first_three: PROVEN.first_three,
-            proven_first_five: PROVEN.first_five,
+            proven_first_three: proven.map(|rate| rate.first_three),
+            proven_first_five: proven.map(|rate| rate.first_five),
             ..ranked
         })
     }
+}
+
+/// The past that is known of the half of the measured series that is known longest, milliseconds.
+fn known_ms(all: &[Measured]) -> i64 {
+    let mut known: Vec<i64> = all
+        .iter()
+        .filter(|one| one.profile.is_some())
+        .map(|one| one.known_ms)
+        .collect();
+    known.sort_unstable();
+    known.get(known.len() / 2).copied().unwrap_or(0)
 }
 
 /// What moved with the first of these.
@@ -156,6 +169,8 @@ impl Grid {
 struct Measured {
     series: Series,
     rate: bool,
+    /// From its first sample to the instant, at most what was asked for, milliseconds.
+    known_ms: i64,
     /// Its bins around the instant.
     near: Vec<f64>,
     profile: Option<Profile>,
@@ -167,9 +182,12 @@ impl Measured {
         let samples = figures::drawn(one.samples()?, one.spacing_ms, rate);
         let mut bins = minutes(&samples, grid.from_ms, MOVED_BIN_MS, grid.frame.count, one.spacing_ms);
         let profile = profile(&bins, &grid.frame);
+        let first = bins.iter().position(|value| value.is_finite());
+        let known = first.map_or(0, |first| grid.frame.at.saturating_sub(first));
         Ok(Self {
             series: one.series.clone(),
             rate,
+            known_ms: known as i64 * MOVED_BIN_MS,
             near: bins.split_off(grid.near_at()),
             profile,
         })
