@@ -235,7 +235,9 @@ pub(super) fn parameter(field: &FieldDescriptor, text: &str) -> Json {
     if is_text && !is_milliseconds(field) {
         return Json::from(text);
     }
-    serde_json::from_str(text).unwrap_or_else(|_| Json::from(text))
+    // There is no null in a query: what is left out is not said.
+    let json: Option<Json> = serde_json::from_str(text).ok();
+    json.filter(|json| !json.is_null()).unwrap_or_else(|| Json::from(text))
 }
 
 #[cfg(test)]

@@ -111,10 +111,11 @@ fn parameters_are_read_by_the_kind_of_their_field() {
         ("window_s", "60"),
         ("sort", "7"),
         ("columns", "x"),
+        ("page_size", "null"),
     ];
     let given: Vec<_> = given.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
     let json = parameters(&of, &given);
-    let wanted = json!({ "queries": ["up", { "selector": "x" }], "window_s": 60, "sort": "7", "columns": "x" });
+    let wanted = json!({ "queries": ["up", { "selector": "x" }], "window_s": 60, "sort": "7", "columns": "x", "page_size": "null" });
     assert_eq!(json, wanted);
     assert_eq!(message(&of, &json).unwrap_err().field, "columns");
 }
