@@ -219,6 +219,10 @@ impl Writer {
         if !route.verb.has_body() {
             for field in of.fields().filter(|field| !in_path.contains(&field.name())) {
                 let mut schema = self.field(&field, false);
+                if schema["format"] == "date-time" {
+                    // A text in a query may also be Unix seconds.
+                    schema["type"] = json!(["string", "number"]);
+                }
                 let description = schema.as_object_mut().and_then(|object| object.remove("description"));
                 let mut parameter = json!({ "name": key(&field), "in": "query", "schema": schema });
                 if let Some(description) = description {
