@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::notify::v1::NoticeKind;
+use crate::notify::v1::{ChannelKind, NoticeKind};
 use crate::weather::v1::Limits;
 
 /// `0 to 38 °C, no rain`; nothing when nothing is agreed.
@@ -38,6 +38,17 @@ pub fn notice(kind: NoticeKind) -> &'static str {
         NoticeKind::SourceAway => "source away",
         NoticeKind::SourceBack => "source back",
         NoticeKind::Unspecified => "unknown",
+    }
+}
+
+/// What a channel is.
+pub fn channel(kind: ChannelKind) -> &'static str {
+    match kind {
+        ChannelKind::Webhook => "webhook",
+        ChannelKind::Telegram => "telegram",
+        ChannelKind::Email => "email",
+        ChannelKind::Alertmanager => "alertmanager",
+        ChannelKind::Unspecified => "unknown",
     }
 }
 

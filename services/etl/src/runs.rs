@@ -296,16 +296,16 @@ impl Runs {
     /// Stores a new run. A lost answer is asked for again under the same id: a run that is stored and that nobody knows of would
     /// wait for ever.
     async fn create(&self, request: CreateRunRequest) -> Result<CreateRunResponse, Status> {
-        for _ in 1..CREATE_TRIES {
+        let mut left = CREATE_TRIES;
+        loop {
+            left -= 1;
             match self.0.parts.peer.run_store().create_run(request.clone()).await {
-                Err(status) if matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded) => {
+                Err(status) if left > 0 && matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded) => {
                     tokio::time::sleep(CREATE_PAUSE).await;
                 }
                 answer => return answer.map(Response::into_inner),
             }
         }
-        let answer = self.0.parts.peer.run_store().create_run(request).await;
-        answer.map(Response::into_inner)
     }
 
     fn remember(&self, run: Arc<LiveRun>) {

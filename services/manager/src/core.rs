@@ -80,12 +80,7 @@ impl ManagerCore {
     /// The present of the source, Unix milliseconds: by our clock, corrected where both are known to disagree. What is
     /// judged at another instant would be judged in the past, or find no samples.
     pub(crate) fn present_ms(&self) -> i64 {
-        self.clock.now_ms() + self.offset_ms()
-    }
-
-    /// How far the clock of the source is ahead, where that is corrected, milliseconds.
-    pub(crate) fn offset_ms(&self) -> i64 {
-        self.offset_ms.load(Ordering::Relaxed)
+        self.clock.now_ms() + self.offset_ms.load(Ordering::Relaxed)
     }
 
     /// How far ahead an objective is forecast, milliseconds.

@@ -4,6 +4,7 @@ use sla_proto::account::v1::AuditEntry;
 use sla_proto::convert::timestamp;
 use sla_proto::notify::v1::{Channel, ChannelKind};
 use sla_proto::storage::v1::ChangeChannelsRequest;
+use sla_proto::words;
 
 use crate::asker::Asker;
 use crate::channel::redacted;
@@ -95,7 +96,7 @@ pub(crate) async fn change(
 ) -> Result<Channel, NotifyError> {
     let words = |channel: &Channel| {
         let state = if channel.disabled { ", disabled" } else { "" };
-        format!("{} {}{state}", rule::word(channel.kind()), shown(channel).address)
+        format!("{} {}{state}", words::channel(channel.kind()), shown(channel).address)
     };
     let subject = put
         .as_ref()

@@ -1,7 +1,7 @@
 //! What a channel must be: field, value, rule, fix, one after the other.
 
-use sla_proto::convert;
 use sla_proto::notify::v1::{Channel, ChannelKind, QuietHours};
+use sla_proto::{convert, words};
 
 use crate::asker::Asker;
 use crate::channel::{Channels, base_url, is_address, redacted};
@@ -28,7 +28,7 @@ pub(crate) fn check(channel: &Channel, asker: &Asker, channels: &Channels) -> Re
         return invalid("kind", "", "a channel has a kind", fix);
     }
     if let Some((rule, fix)) = channels.lacks(kind) {
-        return invalid("kind", word(kind), rule, fix);
+        return invalid("kind", words::channel(kind), rule, fix);
     }
     address(kind, &channel.address, asker)?;
     if channel.sets.len() > MAX_SETS {
@@ -59,17 +59,6 @@ pub(crate) fn check(channel: &Channel, asker: &Asker, channels: &Channels) -> Re
         return invalid("repeat", "0s", "Alertmanager forgets what it is not told again", fix);
     }
     channel.quiet.as_ref().map_or(Ok(()), quiet)
-}
-
-/// The word of a kind.
-pub(crate) fn word(kind: ChannelKind) -> &'static str {
-    match kind {
-        ChannelKind::Webhook => "webhook",
-        ChannelKind::Telegram => "telegram",
-        ChannelKind::Email => "email",
-        ChannelKind::Alertmanager => "alertmanager",
-        ChannelKind::Unspecified => "unknown",
-    }
 }
 
 pub(crate) fn invalid<T>(field: &'static str, value: &str, rule: &str, fix: &str) -> Result<T, NotifyError> {

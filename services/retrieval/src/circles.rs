@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use sla_analysis::around::SERIES_MAX;
 use sla_domain::SafeText;
+use sla_domain::series::quoted;
 use sla_proto::convert;
-use sla_proto::etl::v1::{ListMetricNamesRequest, ListMetricNamesResponse, ListSeriesRequest, ReadSamplesRequest};
+use sla_proto::etl::v1::{ListMetricNamesRequest, ListMetricNamesResponse, ListSeriesRequest};
 use sla_proto::series::v1::{Query, Series, SourceStatus, query};
 use sla_proto::set::v1::ListSetsRequest;
 
@@ -45,7 +46,7 @@ impl Circles {
     ) -> Result<Self, RetrievalError> {
         let started = Instant::now();
         let mut out = Self::default();
-        let mut reading = core.samples(vec![question.clone()], range).await?;
+        let mut reading = core.read(vec![question.clone()], range.0, range.1, false).await?;
         let wanted = |one: &ReadSeries| series_id.is_empty() || one.id.0 == series_id;
         let Some(at) = reading.series.iter().position(wanted) else {
             return Err(match reading.failures.first() {
@@ -67,7 +68,7 @@ impl Circles {
         for label in ["instance", "job"] {
             let value = of.labels.iter().find(|l| l.name == label).map(|l| l.value.as_str());
             if let Some(value) = value.filter(|_| out.room > 0 && started.elapsed() < MOVED_READ_TIME) {
-                let matcher = format!("{label}=\"{}\"", escaped(value));
+                let matcher = format!("{label}={}", quoted(value));
                 match core.listed(&source, &matcher).await {
                     Ok(listed) => {
                         let names = out.names_of(&listed);
@@ -132,7 +133,8 @@ impl Circles {
                 Query {
                     source: source.to_owned(),
                     query: Some(query::Query::Selector(format!(
-                        "{{{matcher}{comma}__name__=~\"{names}\"}}"
+                        "{{{matcher}{comma}__name__=~{}}}",
+                        quoted(&names)
                     ))),
                     ..Query::default()
                 }
@@ -147,7 +149,7 @@ impl Circles {
     }
 
     async fn try_read(&mut self, core: &Core, queries: &[Query], range: (i64, i64), most: usize) {
-        match core.samples(queries.to_vec(), range).await {
+        match core.read(queries.to_vec(), range.0, range.1, false).await {
             Ok(reading) => self.take(reading, queries, most),
             Err(error) => self.problems.push(error.to_string()),
         }
@@ -165,18 +167,6 @@ impl Circles {
 }
 
 impl Core {
-    async fn samples(&self, queries: Vec<Query>, (after_ms, until_ms): (i64, i64)) -> Result<Reading, RetrievalError> {
-        let request = ReadSamplesRequest {
-            queries,
-            after: Some(convert::timestamp(after_ms)),
-            until: Some(convert::timestamp(until_ms)),
-            max_series: 0,
-            cached_only: false,
-            long_view: false,
-        };
-        crate::samples::read(&self.peer, request, self.options.read_timeout).await
-    }
-
     /// Of all objectives that are watched.
     async fn queries_in_use(&self) -> Result<Vec<Query>, RetrievalError> {
         let sets = self.peer.sets().list_sets(ListSetsRequest {}).await;
@@ -238,7 +228,7 @@ fn alternatives(names: &[&str]) -> Vec<String> {
     out
 }
 
-/// A name that stands for itself in a regular expression between quotes.
+/// A name that stands for itself in a regular expression.
 fn literal(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for c in name.chars() {
@@ -247,12 +237,7 @@ fn literal(name: &str) -> String {
         }
         out.push(c);
     }
-    escaped(&out)
-}
-
-/// As a label's value stands between quotes.
-fn escaped(value: &str) -> String {
-    value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
+    out
 }
 
 #[cfg(test)]
@@ -261,14 +246,14 @@ mod tests {
 
     #[test]
     fn names_stand_for_themselves() {
-        assert_eq!(escaped("a\\\"b\n"), "a\\\\\\\"b\\n");
-        assert_eq!(literal("http.server{x}"), r"http\\.server\\{x\\}");
+        assert_eq!(quoted("a\\\"b\n"), "\"a\\\\\\\"b\\n\"");
+        assert_eq!(quoted(&literal("http.server{x}")), r#""http\\.server\\{x\\}""#);
         assert_eq!(alternatives(&["up", "node_load1"]), ["up|node_load1"]);
         assert!(alternatives(&[]).is_empty());
         let long = "x".repeat(NAMES_BYTES / 2);
         assert_eq!(alternatives(&[&long, &long, "up"]).len(), 2);
         for name in ["up", "http.server", "a|b"] {
-            let text = format!("{{__name__=~\"{}\"}}", literal(name));
+            let text = format!("{{__name__=~{}}}", quoted(&literal(name)));
             assert!(sla_domain::Query::parse(&text).is_ok(), "{text}");
         }
     }

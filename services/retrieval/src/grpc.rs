@@ -34,7 +34,8 @@ impl Core {
         self.clock.now_ms() + noticed_ms.unwrap_or(0)
     }
 
-    async fn read(
+    /// The samples of these queries in (`after_ms`, `until_ms`].
+    pub(crate) async fn read(
         &self,
         queries: Vec<Query>,
         after_ms: i64,

@@ -19,7 +19,7 @@ use sla_views as views;
 
 use super::people::secrets;
 use super::table::table;
-use told::{channel_json, kind_word, routed};
+use told::{channel_json, routed};
 
 use crate::cli::{AddArgs, NotifyAction, NotifyArgs};
 use crate::command::Session;
@@ -121,7 +121,7 @@ async fn channels(session: &Session, peer: &Peer) -> Result<Exit, Report> {
             vec![
                 channel.name.clone(),
                 channel.owner.clone(),
-                kind_word(channel.kind()).to_owned(),
+                words::channel(channel.kind()).to_owned(),
                 channel.address.clone(),
                 when(channel),
                 state(channel),

@@ -6,6 +6,8 @@
     reason = "a test that cannot go on shall fail where it stands"
 )]
 
+#[path = "../shared/agreement.rs"]
+mod agreement;
 mod authority;
 mod estate;
 mod gateway;

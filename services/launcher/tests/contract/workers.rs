@@ -4,18 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use sla_proto::Peer;
-use sla_proto::etl::v1::{AnalyzeSeriesRequest, GetRunRequest, Run, RunScope, RunState, StartRunRequest};
+use sla_proto::etl::v1::{GetRunRequest, Run, RunScope, RunState, StartRunRequest};
 use sla_proto::peer::{Claims, Trust};
-use sla_proto::result::v1::series_result::Outcome;
-use sla_proto::result::v1::{SeriesResult, WindowStatistics};
+use sla_proto::result::v1::SeriesResult;
 use sla_proto::series::v1::{Query, query};
 use sla_proto::server::v1::GetOwnMetricsRequest;
 use sla_proto::storage::v1::{CreateRunRequest, ListPlacementsRequest, ListRunResultsRequest};
 
+use crate::agreement;
 use crate::estate::{Estate, SECRET};
 
-/// The stored form keeps eleven digits.
-const STORED_PRECISION: f64 = 1e-10;
 const PARTITIONS: u32 = 12;
 /// How long a worker may be silent before its partitions are another's, with the time to do its tasks again.
 const TAKEOVER: Duration = Duration::from_mins(4);
@@ -84,39 +82,6 @@ async fn results(peer: &Peer, id: &str) -> Vec<SeriesResult> {
         .results
 }
 
-fn windows(result: &SeriesResult) -> &[WindowStatistics] {
-    match &result.outcome {
-        Some(Outcome::Analysis(analysis)) => &analysis.windows,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Equal but for the digits that the stored form leaves out.
-fn alike(stored: &WindowStatistics, computed: &WindowStatistics) -> bool {
-    let figures = |w: &WindowStatistics| [w.mean, w.min, w.max, w.std, w.median, w.p95, w.p99];
-    let counts = |w: &WindowStatistics| (w.window_ms, w.n, w.n_nan, w.spanned_ms);
-    let near = |(a, b): (Option<f64>, Option<f64>)| match (a, b) {
-        (Some(a), Some(b)) => (a - b).abs() <= STORED_PRECISION * a.abs().max(b.abs()),
-        (a, b) => a == b,
-    };
-    counts(stored) == counts(computed) && figures(stored).into_iter().zip(figures(computed)).all(near)
-}
-
-/// What one process finds about the same series at the same instant.
-async fn analysed(worker: &Peer, result: &SeriesResult) -> SeriesResult {
-    let series = result.series.as_ref().unwrap();
-    let name = series.labels.iter().find(|label| label.name == "__name__").unwrap();
-    let request = AnalyzeSeriesRequest {
-        query: Some(query_of(&name.value)),
-        at: result.as_of,
-        steps: vec!["statistics".to_owned()],
-        series_id: series.id.clone(),
-        ..AnalyzeSeriesRequest::default()
-    };
-    let mut answers = worker.analysis().analyze_series(request).await.unwrap().into_inner();
-    answers.message().await.unwrap().unwrap().result.unwrap()
-}
-
 /// Whoever stored a run died before it was dealt out: the owner of the first partition does that.
 async fn orphan(storage: &Peer, worker: &Peer, like: Run, series: u32) {
     let request = CreateRunRequest {
@@ -139,7 +104,11 @@ async fn orphan(storage: &Peer, worker: &Peer, like: Run, series: u32) {
 
 /// What was read is told of each series once, whoever did its task a second time.
 fn counted<'r>(long: &Run, whole: &Run, results: impl Iterator<Item = &'r SeriesResult>) {
-    let samples = |result: &SeriesResult| windows(result).last().map_or(0, |longest| longest.n + longest.n_nan);
+    let samples = |result: &SeriesResult| {
+        agreement::windows(result)
+            .last()
+            .map_or(0, |longest| longest.n + longest.n_nan)
+    };
     let judged: u64 = results.map(samples).sum();
     assert!(
         long.samples_read >= Some(judged) && long.samples_read < Some(2 * judged),
@@ -226,11 +195,7 @@ async fn a_run_is_shared_and_survives_the_death_of_a_worker() {
     assert_eq!(by_series.len(), long.series_done as usize);
     counted(&long, &whole, by_series.values());
     for result in by_series.values() {
-        let expected = analysed(&second, result).await;
-        assert_eq!(windows(result).len(), windows(&expected).len(), "{:?}", result.series);
-        for (stored, computed) in windows(result).iter().zip(windows(&expected)) {
-            assert!(alike(stored, computed), "{:?}: {stored:?} {computed:?}", result.series);
-        }
+        agreement::compare(&second, result).await;
     }
 
     assert!(

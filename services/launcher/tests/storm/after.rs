@@ -4,21 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use sla_proto::etl::v1::{AnalyzeSeriesRequest, Run, RunState};
+use sla_proto::etl::v1::{Run, RunState};
 use sla_proto::objective::v1::SlaSet;
-use sla_proto::result::v1::series_result::Outcome;
-use sla_proto::result::v1::{SeriesResult, WindowStatistics};
+use sla_proto::result::v1::SeriesResult;
 use sla_proto::storage::v1::{
     GetStoreStatusRequest, ListPlacementsRequest, ListRunResultsRequest, ListStoredAuditRequest, ListStoredRunsRequest,
 };
 use sla_proto::violation::v1::{GetOverviewRequest, ListViolationsRequest, Violation};
 use sla_proto::{Peer, convert, lag};
 
+use crate::agreement;
 use crate::cast::{Cast, PARTITIONS};
 use crate::load::{HOSTS, call, edit_name, patiently, selector};
 
-/// The stored form keeps eleven digits.
-const STORED_PRECISION: f64 = 1e-10;
 /// Questions to the process alone at once.
 const AT_ONCE: usize = 4;
 
@@ -129,45 +127,9 @@ pub(crate) async fn results(storage: &Peer, run: &Run, series: usize) -> Vec<Ser
     results
 }
 
-fn windows(result: &SeriesResult) -> &[WindowStatistics] {
-    match &result.outcome {
-        Some(Outcome::Analysis(analysis)) => &analysis.windows,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Equal but for the digits that the stored form leaves out.
-fn alike(stored: &WindowStatistics, computed: &WindowStatistics) -> bool {
-    let figures = |w: &WindowStatistics| [w.mean, w.min, w.max, w.std, w.median, w.p95, w.p99];
-    let counts = |w: &WindowStatistics| (w.window_ms, w.n, w.n_nan, w.spanned_ms);
-    let near = |(a, b): (Option<f64>, Option<f64>)| match (a, b) {
-        (Some(a), Some(b)) => (a - b).abs() <= STORED_PRECISION * a.abs().max(b.abs()),
-        (a, b) => a == b,
-    };
-    counts(stored) == counts(computed) && figures(stored).into_iter().zip(figures(computed)).all(near)
-}
-
 /// Holds results against what one process finds at the same instants; gives how many windows were compared.
 pub(crate) async fn compare(alone: &Peer, results: &[SeriesResult]) -> usize {
-    let compared = futures::stream::iter(results).map(|result| async move {
-        let series = result.series.as_ref().unwrap();
-        let name = series.labels.iter().find(|label| label.name == "__name__").unwrap();
-        let request = AnalyzeSeriesRequest {
-            query: Some(selector(&name.value)),
-            at: result.as_of,
-            steps: vec!["statistics".to_owned()],
-            series_id: series.id.clone(),
-            ..AnalyzeSeriesRequest::default()
-        };
-        let mut answers = alone.analysis().analyze_series(request).await.unwrap().into_inner();
-        let computed = answers.message().await.unwrap().unwrap().result.unwrap();
-        let (ours, theirs) = (windows(result), windows(&computed));
-        assert_eq!(ours.len(), theirs.len(), "{series:?}");
-        for (stored, computed) in ours.iter().zip(theirs) {
-            assert!(alike(stored, computed), "{series:?}: {stored:?} {computed:?}");
-        }
-        ours.len()
-    });
+    let compared = futures::stream::iter(results).map(|result| agreement::compare(alone, result));
     compared
         .buffer_unordered(AT_ONCE)
         .fold(0, |sum, one| async move { sum + one })

@@ -14,6 +14,8 @@
 )]
 
 mod after;
+#[path = "../shared/agreement.rs"]
+mod agreement;
 mod backing;
 mod cast;
 mod load;

@@ -26,9 +26,6 @@ use crate::sets::catalog::{FIRST_RETRY, KnownObjective, REFRESH_EVERY, RETRY_EVE
 /// Longest wait of `EvaluateNow` for its turn.
 pub const NOW_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A read that shows the clocks to be so much further apart than was known is made again, milliseconds; `Date` tells seconds.
-const ANOTHER_TIME_MS: i64 = 2_000;
-
 /// Set and objective, by id.
 type CardKey = (String, String);
 
@@ -150,7 +147,6 @@ impl Cadence {
     pub(crate) async fn evaluate(&mut self, core: &ManagerCore, all: bool) -> Result<(), SlaError> {
         let begun = tokio::time::Instant::now();
         let mut at_ms = core.present_ms();
-        let offset_ms = core.offset_ms();
         let sets = core.catalog.sets()?;
         let active = sets.active();
         let due: Vec<Arc<KnownObjective>> = active
@@ -158,8 +154,7 @@ impl Cadence {
             .filter(|known| all || self.is_due(known, at_ms, core.options.floor_ms))
             .cloned()
             .collect();
-        self.read(core, &active, &due, at_ms).await?;
-        if (core.offset_ms() - offset_ms).abs() >= ANOTHER_TIME_MS {
+        if self.read(core, &active, &due, at_ms).await? {
             // This read has told how far apart the clocks are: what was asked for was the wrong instant.
             at_ms = core.present_ms();
             self.read(core, &active, &due, at_ms).await?;
@@ -191,16 +186,18 @@ impl Cadence {
         })
     }
 
+    /// Brings the samples up to an instant; says whether that was not the source's present.
     async fn read(
         &mut self,
         core: &ManagerCore,
         active: &[Arc<KnownObjective>],
         due: &[Arc<KnownObjective>],
         at_ms: i64,
-    ) -> Result<(), SlaError> {
+    ) -> Result<bool, SlaError> {
         let read = bring_up(core, active, due, at_ms).await?;
+        let mut another_time = false;
         if let Some(status) = read.source {
-            let _ = core.note_clock(&status);
+            another_time = core.note_clock(&status);
             self.source = status;
         }
         if let Some(words) = read.failure {
@@ -208,7 +205,7 @@ impl Cadence {
             self.source.failing_since.get_or_insert_with(|| timestamp(at_ms));
             self.source.problem = words;
         }
-        Ok(())
+        Ok(another_time)
     }
 
     async fn judge(

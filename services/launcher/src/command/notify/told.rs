@@ -2,8 +2,8 @@
 
 use color_eyre::eyre::Report;
 use serde_json::{Value, json};
-use sla_proto::convert;
-use sla_proto::notify::v1::{Channel, ChannelKind, QuietHours};
+use sla_proto::notify::v1::{Channel, QuietHours};
+use sla_proto::{convert, words};
 use sla_views as views;
 
 use crate::cli::RouteArgs;
@@ -36,16 +36,6 @@ pub(super) fn routed(arguments: RouteArgs) -> Result<Channel, Report> {
     })
 }
 
-pub(super) fn kind_word(kind: ChannelKind) -> &'static str {
-    match kind {
-        ChannelKind::Webhook => "webhook",
-        ChannelKind::Telegram => "telegram",
-        ChannelKind::Email => "email",
-        ChannelKind::Alertmanager => "alertmanager",
-        ChannelKind::Unspecified => "unknown",
-    }
-}
-
 pub(super) fn channel_json(channel: &Channel) -> Value {
     let quiet = channel.quiet.as_ref().map(|quiet| {
         json!({ "start": quiet.start, "end": quiet.end, "zone": if quiet.zone.is_empty() { "UTC" } else { &quiet.zone } })
@@ -54,7 +44,7 @@ pub(super) fn channel_json(channel: &Channel) -> Value {
         "id": channel.id,
         "name": channel.name,
         "owner": views::word(&channel.owner),
-        "kind": kind_word(channel.kind()),
+        "kind": words::channel(channel.kind()),
         "address": channel.address,
         "sets": channel.sets,
         "coming": channel.coming,
