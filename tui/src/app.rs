@@ -2,6 +2,7 @@
 
 mod answers;
 mod around;
+mod bounds;
 mod finding;
 mod headline;
 mod health;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 
 use crokey::KeyCombination;
 use crossterm::event::KeyEvent;
+use sla_proto::retrieval::v1::ListMovedResponse;
 
 pub(crate) use update::update;
 pub(crate) use view::draw;
@@ -100,6 +102,11 @@ pub(crate) struct App {
     views: BTreeMap<String, View>,
     /// What the entries of the list of everything lead to.
     found: Vec<lead::Leads>,
+    /// Series that the server was asked for on its behalf.
+    searched: lead::Searched,
+    /// What moved around a moment, and whether what moved first stands first.
+    moved: Option<ListMovedResponse>,
+    moved_by_time: bool,
     /// The row that was clicked, and when.
     clicked: Option<(u16, i64)>,
     /// In the order of the tabs.
@@ -154,6 +161,9 @@ impl App {
             history: remembered.history.clone(),
             views: remembered.views.clone(),
             found: Vec::new(),
+            searched: lead::Searched::default(),
+            moved: None,
+            moved_by_time: false,
             clicked: None,
             screens: screens::all(&remembered, start.editor),
             trail: trail::Trail::default(),
@@ -221,7 +231,11 @@ impl App {
 
     /// When the app wants a [`Msg::Tick`], monotonic milliseconds; `None` while nothing moves by itself.
     pub(crate) fn deadline_ms(&self) -> Option<i64> {
-        let moving = [self.cx.deadline_ms(), self.screen().deadline_ms()];
+        let finding = match &self.overlay {
+            Some(Overlay::Find(find)) => find.ask_at_ms,
+            _ => None,
+        };
+        let moving = [self.cx.deadline_ms(), self.screen().deadline_ms(), finding];
         moving.into_iter().flatten().min()
     }
 }

@@ -53,13 +53,13 @@ impl Frames {
         let (width, height) = self.driver.app.cx.size;
         let mut buffer = crate::shell::encode::blank(self.spare.take(), width, height);
         debug_assert_eq!(buffer.area, Rect::new(0, 0, width, height));
-        let mut cursor = None;
+        let mut marks = crate::widget::marks::Marks::default();
         draw(
             &self.driver.app,
-            &mut Canvas::new(&mut buffer, &mut cursor, &self.driver.app.cx.theme),
+            &mut Canvas::new(&mut buffer, &mut marks, &self.driver.app.cx.theme),
         );
         let mut bytes = Vec::new();
-        self.spare = Some(self.encoder.encode(buffer, cursor, &mut bytes));
+        self.spare = Some(self.encoder.encode(buffer, marks, &mut bytes));
         bytes.len()
     }
 }

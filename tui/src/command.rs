@@ -85,6 +85,9 @@ pub(crate) enum Cmd {
     EarlierViolation,
     LogScale,
     Compare,
+    RaiseBound,
+    LowerBound,
+    TurnBound,
     LaterViolation,
     Range,
     NewObjective,
@@ -207,6 +210,8 @@ pub(crate) struct Command {
     /// A sentence.
     pub(crate) help: &'static str,
     pub(crate) scope: Scope,
+    /// Where else it works, with the same keys.
+    pub(crate) also: Option<Scope>,
     /// Default keys, the first is shown.
     pub(crate) chords: &'static [&'static str],
     /// Name of the argument that `:id …` takes.
@@ -216,6 +221,24 @@ pub(crate) struct Command {
     pub(crate) footer: u8,
     /// All must be there.
     pub(crate) needs: &'static [Need],
+}
+
+impl Command {
+    /// The scopes it works in.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = Scope> {
+        std::iter::once(self.scope).chain(self.also)
+    }
+
+    /// Whether it works in one of these.
+    pub(crate) fn works_in(&self, scopes: &[Scope]) -> bool {
+        self.scopes().any(|scope| scopes.contains(&scope))
+    }
+
+    /// Where it works, as help and docs write it.
+    pub(crate) fn place(&self) -> String {
+        let words: Vec<&str> = self.scopes().map(Scope::word).collect();
+        words.join(", ")
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! What all screens share: time, connection, the overview of what is wrong, and the way out (effects).
 
+pub(crate) mod graph;
 pub(crate) mod list;
 pub(crate) mod log_ring;
 pub(crate) mod remote;
 pub(crate) mod request;
 pub(crate) mod shown;
 pub(crate) mod toast;
+pub(crate) mod trial;
 pub(crate) mod vocabulary;
 pub(crate) mod wire;
 
@@ -28,6 +30,7 @@ use log_ring::LogRing;
 use remote::Remote;
 use request::{Effect, Request, RequestId, Slot};
 use toast::{Level, Toasts};
+use trial::Trial;
 use vocabulary::Vocabulary;
 use wire::{Mark, State};
 
@@ -114,6 +117,8 @@ pub(crate) struct Context {
     pub(crate) now: Now,
     pub(crate) size: (u16, u16),
     pub(crate) theme: Theme,
+    /// Whether the terminal takes links.
+    links: bool,
     pub(crate) zone: Zone,
     pub(crate) connection: Connection,
     pub(crate) server: Remote<GetServerInfoResponse>,
@@ -127,6 +132,8 @@ pub(crate) struct Context {
     pub(crate) jump: Option<Jump>,
     /// What a screen wants to be shown over it.
     pub(crate) overlay: Option<Overlay>,
+    /// What is being moved on the chart that is open, and is not saved.
+    pub(crate) trial: Option<Trial>,
     /// All sets, as they were listed last.
     pub(crate) sets: Remote<Vec<SlaSet>>,
     /// Violations whose end was told by an evaluation that is not here yet.
@@ -149,6 +156,7 @@ impl Context {
             now,
             size,
             theme: Theme::new(caps),
+            links: caps.links,
             zone,
             connection: Connection::Connecting(None),
             server: Remote::default(),
@@ -160,6 +168,7 @@ impl Context {
             vocabulary: Vocabulary::default(),
             jump: None,
             overlay: None,
+            trial: None,
             sets: Remote::default(),
             ended: VecDeque::new(),
             agreed_queries: None,

@@ -1,11 +1,12 @@
 //! A whole picture as text, for tests.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 
 use crate::theme::Theme;
 use crate::theme::caps::Caps;
 use crate::widget::canvas::Canvas;
+use crate::widget::marks::Marks;
 
 /// The rows of a buffer, right-trimmed.
 pub(crate) fn rows_of(buffer: &Buffer) -> Vec<String> {
@@ -31,8 +32,7 @@ pub(crate) fn rows_of(buffer: &Buffer) -> Vec<String> {
 /// Draws on a canvas of that size and gives its rows.
 pub(crate) fn picture(width: u16, height: u16, caps: Caps, draw: impl FnOnce(&mut Canvas<'_>)) -> Vec<String> {
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
-    let mut cursor: Option<Position> = None;
     let theme = Theme::new(caps);
-    draw(&mut Canvas::new(&mut buffer, &mut cursor, &theme));
+    draw(&mut Canvas::new(&mut buffer, &mut Marks::default(), &theme));
     rows_of(&buffer)
 }

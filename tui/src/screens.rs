@@ -5,6 +5,7 @@ mod instance;
 mod metrics;
 mod now;
 mod past;
+mod past_words;
 mod phase;
 mod provenance;
 mod runs;

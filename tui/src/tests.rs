@@ -2,6 +2,8 @@
 
 mod accounts;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod charts;
 pub(crate) mod driver;
 mod figures;

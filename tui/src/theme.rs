@@ -203,7 +203,7 @@ mod tests {
         Theme::new(Caps {
             colour,
             background,
-            unicode: true,
+            ..Caps::default()
         })
     }
 
@@ -213,8 +213,7 @@ mod tests {
         let own = std::collections::BTreeMap::from([("night".to_owned(), own)]);
         let caps = Caps {
             colour: ColourDepth::True,
-            background: Background::Dark,
-            unicode: true,
+            ..Caps::default()
         };
         let theme = Theme::with_own(caps, own);
         assert_eq!(theme.names(), ["auto", "dark", "light", "high-contrast", "night"]);

@@ -8,6 +8,7 @@ pub(crate) mod columns;
 pub(crate) mod complete;
 pub(crate) mod field;
 pub(crate) mod lane;
+pub(crate) mod marks;
 pub(crate) mod progress;
 mod raster;
 mod scale;

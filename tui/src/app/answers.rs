@@ -98,7 +98,11 @@ impl App {
             return;
         };
         match slot {
-            Slot::WordNames | Slot::WordLabels => self.cx.words_told(slot, id, result),
+            Slot::WordNames | Slot::WordLabels => {
+                self.cx.words_told(slot, id, result);
+                self.find_again();
+            }
+            Slot::FindSeries => self.search_told(id, result),
             Slot::Moved => self.around_told(result),
             Slot::Server => self.server_told(id, result),
             Slot::EvaluateNow => match result {

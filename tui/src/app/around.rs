@@ -6,7 +6,6 @@ use sla_proto::retrieval::v1::{Column, ListMovedRequest, ListMovedResponse, Move
 use sla_proto::series::v1::Series;
 
 use super::App;
-use crate::command::Cmd;
 use crate::context::request::{Answer, Reply, Slot};
 use crate::context::{Jump, wire};
 use crate::format::{duration, number, parse_duration_ms};
@@ -60,7 +59,6 @@ impl App {
         self.cx.toasts.dismiss();
         let at = wire::ms(told.at.as_ref()).map_or_else(String::new, |t| self.cx.zone.minute(t));
         let counted = counted(&told);
-        let question = told.series.clone().unwrap_or_default();
         if told.rows.is_empty() {
             let mut lines = vec![
                 format!("Nothing else changed around {at}: {counted}."),
@@ -68,30 +66,57 @@ impl App {
                 "Nothing is told that comes as often without anything having happened.".to_owned(),
             ];
             lines.extend(told.problems.iter().map(|p| SafeText::new(p).into_string()));
-            self.overlay = Some(Overlay::text(format!("moved with {}", name(&question)), lines));
+            self.overlay = Some(Overlay::text(
+                format!("moved with {}", name(&told.series.clone().unwrap_or_default())),
+                lines,
+            ));
             return;
         }
-        let own = line("asked", "", "", &question, &told.minutes, "");
-        let rows = told.rows.iter().map(|row| {
-            let series = row.series.clone().unwrap_or_default();
-            Item::new(words(row), wire::series_promql(&series))
-        });
-        let items = std::iter::once(Item::new(own, wire::series_promql(&question))).chain(rows);
-        let proven = told.proven_first_three.map_or_else(
-            || "how often such a list is right is not proven for so short a past".to_owned(),
-            |rate| {
+        self.moved = Some(told);
+        self.list_moved();
+    }
+
+    /// The other order of the list.
+    pub(super) fn turn_moved(&mut self) {
+        self.moved_by_time = !self.moved_by_time;
+        self.list_moved();
+    }
+
+    /// The list in the order that is chosen; its title says which.
+    fn list_moved(&mut self) {
+        let Some(told) = &self.moved else { return };
+        let at = wire::ms(told.at.as_ref()).map_or_else(String::new, |t| self.cx.zone.minute(t));
+        let question = told.series.clone().unwrap_or_default();
+        let mut moved: Vec<&MovedSeries> = told.rows.iter().collect();
+        let (order, proven) = if self.moved_by_time {
+            // What did not move by its level has no first move.
+            moved.sort_by_key(|row| row.onset_ms.unwrap_or(i64::MAX));
+            (
+                "first to move first",
+                Some("how often this order is right is not proven".to_owned()),
+            )
+        } else {
+            let rate = told.proven_first_three.map(|rate| {
                 format!(
                     "of seeded incidents the culprit stood among the first 3 in {:.0} %",
                     rate * 100.0
                 )
-            },
-        );
-        let title = format!("{} moved with it at {at} ({counted}; {proven})", told.moved);
-        self.overlay = Some(Overlay::Pick(Pick::new(
-            title,
-            PickKind::Run(Cmd::Show),
-            items.collect(),
-        )));
+            });
+            ("greatest change first", rate)
+        };
+        let proven =
+            proven.unwrap_or_else(|| "how often such a list is right is not proven for so short a past".to_owned());
+        let own = line("asked", "", "", &question, &told.minutes, "");
+        let rows = moved.into_iter().map(|row| {
+            let series = row.series.clone().unwrap_or_default();
+            Item::new(words(row), wire::series_promql(&series))
+        });
+        let items = std::iter::once(Item::new(own, wire::series_promql(&question))).chain(rows);
+        let title = format!("{} moved with it at {at}, {order} ({})", told.moved, counted(told));
+        self.overlay = Some(Overlay::Pick(Pick {
+            note: proven,
+            ..Pick::new(title, PickKind::Moved, items.collect())
+        }));
     }
 }
 

@@ -192,7 +192,7 @@ fn draw_help(app: &App, scopes: &[Scope], scroll: usize, search: Option<&TextFie
     // What is looked for is found wherever it works.
     let mut places: Vec<Scope> = scopes.to_vec();
     if wanted.is_some() {
-        let others = COMMANDS.iter().map(|c| c.scope);
+        let others = COMMANDS.iter().flat_map(Command::scopes);
         for scope in others {
             if !places.contains(&scope) {
                 places.push(scope);
@@ -202,7 +202,7 @@ fn draw_help(app: &App, scopes: &[Scope], scroll: usize, search: Option<&TextFie
     for scope in &places {
         let here: Vec<&Command> = COMMANDS
             .iter()
-            .filter(|c| c.scope == *scope && wanted.as_ref().is_none_or(|wanted| is_about(app, c, wanted)))
+            .filter(|c| c.works_in(&[*scope]) && wanted.as_ref().is_none_or(|wanted| is_about(app, c, wanted)))
             .collect();
         if here.is_empty() {
             continue;

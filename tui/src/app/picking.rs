@@ -48,8 +48,10 @@ impl App {
         if pick.command(cmd, page) {
             return true;
         }
-        match (pick.kind, cmd) {
-            (PickKind::Run(run), Cmd::Open) => {
+        let kind = pick.kind;
+        match (kind, cmd) {
+            (PickKind::Run(_) | PickKind::Moved, Cmd::Open) => {
+                let run = if let PickKind::Run(run) = kind { run } else { Cmd::Show };
                 let value = pick.current().map(|item| item.value.clone());
                 self.overlay = None;
                 match value {
@@ -62,6 +64,7 @@ impl App {
                 let at = pick.chosen;
                 self.change_columns(cmd, at);
             }
+            (PickKind::Moved, Cmd::Sort) => self.turn_moved(),
             (PickKind::Columns, Cmd::Open) => self.overlay = None,
             _ => return false,
         }

@@ -43,6 +43,7 @@ pub(crate) fn update(app: &mut App, msg: Msg, now: Now) -> Vec<Effect> {
         app.jump(jump);
     }
     app.overlay = app.cx.overlay.take().or_else(|| app.overlay.take());
+    app.follow_trial();
     app.cx.take_effects()
 }
 
@@ -148,7 +149,7 @@ impl App {
     pub(super) fn typed(&mut self) {
         self.want_words_of_line();
         if let Some(Overlay::Find(find)) = &mut self.overlay {
-            find.typed();
+            find.typed(self.cx.now.mono_ms);
         }
         if let Some(Overlay::Help { scroll, .. }) = &mut self.overlay {
             *scroll = 0;
@@ -245,6 +246,7 @@ impl App {
 
     fn tick(&mut self) {
         self.cx.tick();
+        self.search_when_due();
         let (screen, cx) = self.here();
         screen.tick(cx);
     }
@@ -423,11 +425,14 @@ impl App {
     }
 
     pub(super) fn screen_command(&mut self, cmd: Cmd, argument: Option<&str>) {
+        if self.bound_command(cmd, argument) {
+            return;
+        }
         let (screen, cx) = self.here();
         if !screen.command(cx, cmd, argument)
             && let Some(entry) = command(cmd)
         {
-            let place = entry.scope.word();
+            let place = entry.place();
             cx.complain(format!("{} works in {place}, not here", entry.title));
         }
     }

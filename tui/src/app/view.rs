@@ -192,7 +192,7 @@ fn draw_footer(app: &App, line: &mut Canvas<'_>) {
     let scopes = app.scopes();
     let mut keys: Vec<_> = COMMANDS
         .iter()
-        .filter(|c| c.footer > 0 && scopes.contains(&c.scope))
+        .filter(|c| c.footer > 0 && c.works_in(&scopes))
         .filter(|c| app.lacks(c).is_none() && app.keymap.leads(c.cmd, &scopes))
         // Nothing is filtered or opened inside a detail, and only figures of the metrics follow the window.
         .filter(|c| {

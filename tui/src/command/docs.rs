@@ -19,7 +19,7 @@ pub fn commands_markdown() -> String {
                 .map(|key| format!("`{}`", key.replace('|', "\\|")))
                 .collect::<Vec<_>>()
                 .join(" "),
-            command.scope.word(),
+            command.place(),
             sentence(command).replace('|', "\\|"),
         );
     }

@@ -93,28 +93,20 @@ impl Keymap {
             id: id.clone(),
             chord: chord.to_owned(),
         })?;
-        let scope = command.scope;
-        // A key that begins a pair means nothing by itself.
-        let taken = if let Some(second) = second {
-            let other = self.pairs.insert((scope, key, second), command.cmd);
-            other.or(self.bound.get(&(scope, key)).copied())
-        } else {
-            let other = self.bound.insert((scope, key), command.cmd);
-            let begins = |(of, first, _): &(Scope, KeyCombination, KeyCombination)| (*of, *first) == (scope, key);
-            let pair = self.pairs.iter().find(|(pair, _)| begins(pair));
-            other.or(pair.map(|(_, cmd)| *cmd))
-        };
-        if let Some(other) = taken.filter(|other| *other != command.cmd) {
-            let other = COMMANDS
-                .iter()
-                .find(|c| c.cmd == other)
-                .map_or("?", |c| c.id)
-                .to_owned();
-            return Err(KeymapError::Conflict {
-                id,
-                chord: chord.to_owned(),
-                other,
-            });
+        for scope in command.scopes() {
+            let taken = self.take(scope, (key, second), command.cmd);
+            if let Some(other) = taken.filter(|other| *other != command.cmd) {
+                let other = COMMANDS
+                    .iter()
+                    .find(|c| c.cmd == other)
+                    .map_or("?", |c| c.id)
+                    .to_owned();
+                return Err(KeymapError::Conflict {
+                    id,
+                    chord: chord.to_owned(),
+                    other,
+                });
+            }
         }
         let mut shown = show_chord(key);
         if let Some(second) = second {
@@ -124,6 +116,19 @@ impl Keymap {
         }
         self.shown.entry(command.cmd).or_default().push(shown);
         Ok(())
+    }
+
+    /// Gives a command a key, or two, in a scope; returns who had it.
+    fn take(&mut self, scope: Scope, (key, second): Chord, cmd: Cmd) -> Option<Cmd> {
+        // A key that begins a pair means nothing by itself.
+        if let Some(second) = second {
+            let other = self.pairs.insert((scope, key, second), cmd);
+            return other.or(self.bound.get(&(scope, key)).copied());
+        }
+        let other = self.bound.insert((scope, key), cmd);
+        let begins = |(of, first, _): &(Scope, KeyCombination, KeyCombination)| (*of, *first) == (scope, key);
+        let pair = self.pairs.iter().find(|(pair, _)| begins(pair));
+        other.or(pair.map(|(_, cmd)| *cmd))
     }
 
     /// Whether `key` begins a pair when `scopes` are active.
@@ -147,11 +152,11 @@ impl Keymap {
     /// What may follow a key that begins pairs: the second key and its command, in the order of the registry.
     pub(crate) fn follow(&self, scopes: &[Scope], first: KeyCombination) -> Vec<(String, &'static Command)> {
         let mut out = Vec::new();
-        for command in COMMANDS.iter().filter(|c| scopes.contains(&c.scope)) {
+        for command in COMMANDS.iter().filter(|c| c.works_in(scopes)) {
             let of = self
                 .pairs
                 .iter()
-                .find(|((scope, one, _), cmd)| (*scope, *one, **cmd) == (command.scope, first, command.cmd));
+                .find(|((scope, one, _), cmd)| scopes.contains(scope) && (*one, **cmd) == (first, command.cmd));
             out.extend(of.map(|((_, _, second), _)| (show_chord(*second), command)));
         }
         out

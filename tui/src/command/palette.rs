@@ -8,13 +8,10 @@ use super::{COMMANDS, Command, Scope};
 /// Commands that match `typed` (its first word), best first; those of `scopes` before others.
 pub(crate) fn matching(typed: &str, scopes: &[Scope]) -> Vec<&'static Command> {
     let word = typed.split_whitespace().next().unwrap_or("");
-    let usable =
-        |c: &&Command| !matches!(c.scope, Scope::Form | Scope::Confirm | Scope::Pick) || scopes.contains(&c.scope);
+    let usable = |c: &&Command| !matches!(c.scope, Scope::Form | Scope::Confirm | Scope::Pick) || c.works_in(scopes);
     let near = |c: &Command| {
-        scopes
-            .iter()
-            .position(|scope| *scope == c.scope)
-            .unwrap_or(scopes.len())
+        let places = scopes.iter();
+        places.take_while(|scope| !c.works_in(&[**scope])).count()
     };
     if word.is_empty() {
         let mut all: Vec<_> = COMMANDS.iter().filter(usable).collect();

@@ -16,6 +16,7 @@ const fn entry(
         title,
         help,
         scope,
+        also: None,
         chords,
         argument: None,
         danger: Danger::None,
@@ -37,6 +38,12 @@ impl Command {
 
     const fn footer(mut self, rank: u8) -> Self {
         self.footer = rank;
+        self
+    }
+
+    /// Works there with the same keys, too.
+    const fn also(mut self, scope: Scope) -> Self {
+        self.also = Some(scope);
         self
     }
 
@@ -64,7 +71,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::Quit, "quit", Global, &["q", "ctrl-c"], "quit", "Leaves the console; the instance keeps watching. What becomes of changes that are not saved is asked, or told: `save`, `keep`, `drop`.").argument("HOW").footer(90),
     entry(Cmd::Help, "help", Global, &["?", "f1"], "help", "Shows what works here, and which keys do it.").footer(91),
     entry(Cmd::Palette, "commands", Global, &[":"], "commands", "Runs any command by its name; Tab completes, Up at the top brings back earlier ones.").footer(80),
-    entry(Cmd::Find, "find", Global, &["ctrl-p"], "find anything", "One list of everything: commands, sets, objectives, series and metric names.").footer(81),
+    entry(Cmd::Find, "find", Global, &["ctrl-p"], "find anything", "One list of everything: series, also of the server, sets, objectives, commands and metric names.").footer(81),
     entry(Cmd::Back, "back", Global, &["esc"], "back", "Closes what is open and returns to where you came from, or clears the filter."),
     entry(Cmd::JumpBack, "jump-back", Global, &["ctrl-o", "alt-left"], "place before", "Goes back to the place you were at before.").needs(&[Back]),
     entry(Cmd::JumpForward, "jump-forward", Global, &["ctrl-e", "alt-right"], "place after", "Goes forward again after going back.").needs(&[Forward]),
@@ -141,6 +148,9 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::LaterViolation, "later-violation", Detail, &["]"], "violation after", "Puts the crosshair on the start of the next violation."),
     entry(Cmd::LogScale, "log-scale", Detail, &["V"], "log scale", "Draws the values by ratio, or by difference again."),
     entry(Cmd::Compare, "compare", Detail, &["B"], "compare", "Keeps this series: the next chart that is opened shows it, too; again ends it."),
+    entry(Cmd::RaiseBound, "raise-bound", Detail, &["K", "shift-up"], "raise bound", "Raises a bound of this series by one step and tells what it would have meant; nothing is saved before S.").footer(11),
+    entry(Cmd::LowerBound, "lower-bound", Detail, &["J", "shift-down"], "lower bound", "Lowers a bound of this series by one step and tells what it would have meant; nothing is saved before S."),
+    entry(Cmd::TurnBound, "turn-bound", Detail, &["b"], "next bound", "Chooses which bound K and J move: min, max, or one of another objective about this series."),
     entry(Cmd::Range, "range", Detail, &["t"], "time range", "Chooses a time range, or takes the one given: `:range last 6h`, `14:00-15:30`, `14:00`, `2h` (ago), `now`.").argument("TIME").footer(16),
     // Sets.
     entry(Cmd::EditObjective, "edit-objective", Sets, &["enter"], "edit", "Edits the chosen objective in a form.").needs(&[Objective]).footer(12),
@@ -150,14 +160,14 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::DeleteObjective, "delete-objective", Sets, &["d", "delete"], "delete", "Takes the chosen objective out of the set (undo brings it back).").needs(&[Objective]),
     entry(Cmd::BoundUp, "bound-up", Sets, &["+", "="], "raise bound", "Raises the bound by one step.").needs(&[Objective]).footer(30),
     entry(Cmd::BoundDown, "bound-down", Sets, &["-"], "lower bound", "Lowers the bound by one step.").needs(&[Objective]),
-    entry(Cmd::SetBound, "bound", Sets, &[], "set bound", "Sets a bound of the chosen objective, or of all selected: `:bound max 4`, `:bound min 2G`, `:bound max none`.").argument("BOUND").needs(&[Objective]),
+    entry(Cmd::SetBound, "bound", Sets, &[], "set bound", "Sets a bound of the chosen objective, or of all selected: `:bound max 4`, `:bound min 2G`, `:bound max none`.").also(Detail).argument("BOUND").needs(&[Objective]),
     entry(Cmd::PickObjective, "select-objective", Sets, &["space"], "select", "Selects or unselects the chosen objective: + - d ctrl-g and :bound then act on all selected.").needs(&[Objective]),
     entry(Cmd::PickObjectives, "select-objectives", Sets, &["ctrl-a"], "select all", "Selects every objective shown, or none.").needs(&[Objective]),
     entry(Cmd::OtherBound, "other-bound", Sets, &["t"], "other bound", "Chooses whether + and - move min or max.").needs(&[Objective]),
-    entry(Cmd::Undo, "undo", Sets, &["u"], "undo", "Takes back the last change that is not saved.").needs(&[Undo]).footer(20),
-    entry(Cmd::Redo, "redo", Sets, &["U", "ctrl-y"], "redo", "Makes the change again that was taken back last.").needs(&[Redo]),
-    entry(Cmd::Revert, "revert", Sets, &["ctrl-x"], "revert", "Goes back to what is stored; undo brings the changes back.").needs(&[Changes]),
-    entry(Cmd::Save, "save", Sets, &["S", "ctrl-s"], "save", "Saves the set; refused when somebody else saved first.").needs(&[Write, Changes]).footer(22),
+    entry(Cmd::Undo, "undo", Sets, &["u"], "undo", "Takes back the last change that is not saved.").also(Detail).needs(&[Undo]).footer(20),
+    entry(Cmd::Redo, "redo", Sets, &["U", "ctrl-y"], "redo", "Makes the change again that was taken back last.").also(Detail).needs(&[Redo]),
+    entry(Cmd::Revert, "revert", Sets, &["ctrl-x"], "revert", "Goes back to what is stored; undo brings the changes back.").also(Detail).needs(&[Changes]),
+    entry(Cmd::Save, "save", Sets, &["S", "ctrl-s"], "save", "Saves the set; refused when somebody else saved first.").also(Detail).needs(&[Write, Changes]).footer(22),
     entry(Cmd::Suggest, "suggest", Sets, &["ctrl-g"], "suggest range", "Suggests a range from the last 12 h.").needs(&[Objective]).footer(28),
     entry(Cmd::NextSet, "next-set", Sets, &["]"], "next set", "Opens the next SLA set, or the one named.").argument("SET"),
     entry(Cmd::NewSet, "new-set", Sets, &["N"], "new set", "Creates an SLA set.").argument("NAME").needs(&[Write, Connection]),

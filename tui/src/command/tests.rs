@@ -61,7 +61,7 @@ fn a_key_taken_by_an_inner_scope_leaves_the_outer_command_another_key() {
     ] {
         let taken: BTreeSet<_> = COMMANDS
             .iter()
-            .filter(|c| c.scope == inner)
+            .filter(|c| c.works_in(&[inner]))
             .flat_map(|c| c.chords)
             .collect();
         let outer = [Scope::Global, Scope::List];

@@ -26,6 +26,8 @@ pub(crate) enum Slot {
     DetailUsual,
     DetailCompanion,
     DetailLedger,
+    DetailTried,
+    DetailTriedAll,
     Export,
     Sets,
     SetWrite,
@@ -72,6 +74,7 @@ pub(crate) enum Slot {
     Mark,
     WordNames,
     WordLabels,
+    FindSeries,
     Moved,
 }
 

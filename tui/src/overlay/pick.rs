@@ -32,6 +32,8 @@ impl Item {
 pub(crate) enum PickKind {
     /// Runs a command with the value of the entry.
     Run(Cmd),
+    /// The series that moved around a moment: goes to one, in either order.
+    Moved,
     /// Ticks and moves the columns of the table below.
     Columns,
 }
@@ -43,6 +45,8 @@ pub(crate) struct Pick {
     pub(crate) items: Vec<Item>,
     pub(crate) chosen: usize,
     pub(crate) kind: PickKind,
+    /// A line below the entries.
+    pub(crate) note: String,
 }
 
 impl Pick {
@@ -52,6 +56,7 @@ impl Pick {
             items,
             chosen: 0,
             kind,
+            note: String::new(),
         }
     }
 
@@ -78,6 +83,7 @@ impl Pick {
         let text_width = |item: &Item| unicode_width::UnicodeWidthStr::width(item.text.as_str()) as u16;
         let hint = match self.kind {
             PickKind::Run(_) => "Enter takes it   Esc back",
+            PickKind::Moved => "Enter shows it   s other order   Esc back",
             PickKind::Columns => "Space shows or hides   J/K moves   Esc back",
         };
         let wanted = self
@@ -87,7 +93,10 @@ impl Pick {
             .max()
             .unwrap_or(0)
             .max(hint.len() as u16);
-        let wanted = wanted.max(self.title.chars().count() as u16) + 8;
+        let wanted = wanted
+            .max(self.title.chars().count() as u16)
+            .max(self.note.chars().count() as u16)
+            + 8;
         let width = wanted.min(WIDTH_MAX).min(canvas.width());
         let height = (self.items.len() as u16 + 4).min(canvas.height());
         let (x, y) = ((canvas.width() - width) / 2, (canvas.height() - height) / 2);
@@ -113,6 +122,14 @@ impl Pick {
             inside.field(x, y, w.saturating_sub(x), &item.text, Align::Left, role);
         }
         let last = inside.height().saturating_sub(1);
+        inside.field(
+            2,
+            last.saturating_sub(1),
+            w.saturating_sub(3),
+            &self.note,
+            Align::Left,
+            Role::Dim,
+        );
         inside.field(1, last, w.saturating_sub(2), hint, Align::Left, Role::Key);
     }
 }

@@ -12,6 +12,8 @@ mod kept;
 mod names;
 mod range;
 mod rows;
+mod trial;
+mod tried;
 mod view;
 mod why;
 
@@ -452,10 +454,20 @@ impl Screen for MetricsScreen {
     }
 
     fn deadline_ms(&self) -> Option<i64> {
-        self.preview_at_ms
+        let tried = self.detail.as_ref().and_then(Detail::deadline_ms);
+        self.preview_at_ms.into_iter().chain(tried).min()
+    }
+
+    fn trial_changed(&mut self, cx: &mut Context) {
+        if let Some(detail) = &mut self.detail {
+            detail.trial_changed(cx);
+        }
     }
 
     fn tick(&mut self, cx: &mut Context) {
+        if let Some(detail) = &mut self.detail {
+            detail.try_when_due(cx);
+        }
         if self.preview_at_ms.is_none_or(|at| at > cx.now.mono_ms) {
             return;
         }
@@ -507,6 +519,8 @@ impl Screen for MetricsScreen {
             Slot::DetailUsual,
             Slot::DetailCompanion,
             Slot::DetailLedger,
+            Slot::DetailTried,
+            Slot::DetailTriedAll,
             Slot::Export,
         ]
     }
@@ -529,6 +543,9 @@ impl Screen for MetricsScreen {
                 | Cmd::Range
                 | Cmd::LogScale
                 | Cmd::Compare
+                | Cmd::RaiseBound
+                | Cmd::LowerBound
+                | Cmd::TurnBound
         );
         !of_a_chart || self.detail.as_ref().is_none_or(Detail::shows_chart)
     }

@@ -7,6 +7,7 @@ use crate::command::{Cmd, Need, Scope};
 use crate::context::list::List;
 use crate::context::request::{Answer, RequestId, Slot};
 use crate::context::shown::Shown;
+use crate::context::trial::Trial;
 use crate::context::{Context, Jump};
 use crate::remembered::{Remembered, View};
 use crate::widget::canvas::Canvas;
@@ -85,6 +86,17 @@ pub(crate) trait Screen {
     fn place(&self) -> Option<Jump> {
         None
     }
+
+    /// A command about the bounds of a series, given where its chart is.
+    fn command_of_chart(&mut self, _: &mut Context, _series_id: &[u8], _: Cmd, _argument: Option<&str>) {}
+
+    /// What the draft says about a series, while it differs from what is stored.
+    fn trial(&self, _: &Context, _series_id: &[u8]) -> Option<Trial> {
+        None
+    }
+
+    /// What the draft says about the series on its chart is another than before.
+    fn trial_changed(&mut self, _: &mut Context) {}
 
     /// The chosen series, and the moment in question where there is one.
     fn moment(&self, _: &Context) -> Option<Jump> {

@@ -5,6 +5,7 @@ mod bulk;
 mod columns;
 mod draft;
 mod form;
+mod on_chart;
 mod rows;
 mod text_file;
 mod view;
@@ -26,13 +27,14 @@ use crate::context::list::List;
 use crate::context::remote::Remote;
 use crate::context::request::{Answer, RequestId, Slot};
 use crate::context::shown::Shown;
+use crate::context::trial::Trial;
 use crate::context::{Context, Jump};
 use crate::filter::Filterable as _;
 use crate::remembered::{KeptDraft, Remembered};
 use crate::screens::Screen;
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
-use draft::{Bound, Draft};
+use draft::{Aim, Bound, Draft};
 use form::Form;
 use rows::{ObjectiveRow, WHAT_IF_WINDOW_MS};
 
@@ -53,6 +55,8 @@ pub(crate) struct SetsScreen {
     rows: Vec<ObjectiveRow>,
     list: List,
     bound: Bound,
+    /// Which bound is moved on a chart.
+    aim: Option<Aim>,
     form: Option<Form>,
     /// Keys of the objectives that are edited together.
     picked: BTreeSet<Vec<u8>>,
@@ -187,17 +191,8 @@ impl SetsScreen {
 
     /// The form of an objective of any set; a set with changes is not left for another.
     fn edit_of(&mut self, cx: &mut Context, set_id: &str, objective_id: &str) {
-        if self.draft.as_ref().is_none_or(|draft| draft.set.id != set_id) {
-            if self.is_dirty() {
-                cx.complain("the open set has changes that are not saved: S saves them, ctrl-x drops them");
-                return;
-            }
-            let sets = cx.sets.rows();
-            let Some(set) = sets.iter().find(|set| set.id == set_id).cloned() else {
-                cx.complain("this set is not listed yet");
-                return;
-            };
-            self.open(cx, set);
+        if !self.turn_to(cx, set_id) {
+            return;
         }
         self.list.set_filter("");
         self.list.follow(objective_id.as_bytes());
@@ -332,7 +327,10 @@ impl Screen for SetsScreen {
                     }
                 }
             }
-            Cmd::SetBound => self.set_bound(cx, argument.unwrap_or_default()),
+            Cmd::SetBound => {
+                let all = self.chosen();
+                self.set_bound(cx, &all, argument.unwrap_or_default());
+            }
             Cmd::PickObjective | Cmd::PickObjectives => self.pick(cx, cmd),
             Cmd::OtherBound => {
                 self.bound = self.bound.other();
@@ -570,6 +568,14 @@ impl Screen for SetsScreen {
             Jump::Edit { set_id, objective_id } => self.edit_of(cx, &set_id, &objective_id),
             _ => {}
         }
+    }
+
+    fn command_of_chart(&mut self, cx: &mut Context, series_id: &[u8], cmd: Cmd, argument: Option<&str>) {
+        self.moved_on_chart(cx, series_id, cmd, argument);
+    }
+
+    fn trial(&self, cx: &Context, series_id: &[u8]) -> Option<Trial> {
+        self.trial_of(cx, series_id)
     }
 
     fn edited(&mut self, cx: &mut Context, result: Result<Option<String>, String>) {

@@ -7,11 +7,16 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::widget::marks::Marks;
+
 /// Unchanged cells between two changes that are written again rather than jumped over: a jump costs at least 4 bytes.
 const REWRITE_GAP_MAX: u16 = 3;
 /// DEC private mode 2026, synchronized output: the terminal shows the frame when it is whole.
 const FRAME_BEGIN: &[u8] = b"\x1b[?2026h";
 const FRAME_END: &[u8] = b"\x1b[?2026l";
+/// OSC 8: what follows leads to the address between, or, without one, nowhere.
+const LINK_BEGIN: &[u8] = b"\x1b]8;;";
+const LINK_END: &[u8] = b"\x1b\\";
 
 /// The style the terminal will use for the next character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +36,8 @@ const PLAIN: Pen = Pen {
 #[derive(Debug)]
 pub(crate) struct Encoder {
     screen: Option<Buffer>,
-    cursor: Option<Position>,
+    /// What was on it beside its cells.
+    marks: Marks,
     pen: Pen,
     /// Where the terminal's own cursor is; `None` after a wide character or at the right edge, where terminals differ.
     at: Option<(u16, u16)>,
@@ -41,7 +47,7 @@ impl Encoder {
     pub(crate) fn new() -> Self {
         Self {
             screen: None,
-            cursor: None,
+            marks: Marks::default(),
             pen: PLAIN,
             at: None,
         }
@@ -54,7 +60,7 @@ impl Encoder {
 
     /// Appends to `out` the bytes that show `next`, and returns the buffer that was shown before for reuse.
     /// Nothing is appended when nothing changed.
-    pub(crate) fn encode(&mut self, next: Buffer, cursor: Option<Position>, out: &mut Vec<u8>) -> Buffer {
+    pub(crate) fn encode(&mut self, next: Buffer, marks: Marks, out: &mut Vec<u8>) -> Buffer {
         let start = out.len();
         out.extend_from_slice(FRAME_BEGIN);
         let opened = out.len();
@@ -64,12 +70,13 @@ impl Encoder {
                 out.extend_from_slice(b"\x1b[0m\x1b[?25l\x1b[2J");
                 self.pen = PLAIN;
                 self.at = None;
-                self.cursor = None;
+                self.marks = Marks::default();
                 Buffer::empty(next.area)
             }
         };
-        self.changes(&previous, &next, out);
-        self.place_cursor(cursor, opened, out);
+        self.changes(&previous, (&next, &marks), out);
+        self.place_cursor(marks.cursor, opened, out);
+        self.marks = marks;
         if out.len() == opened {
             out.truncate(start);
         } else {
@@ -79,22 +86,43 @@ impl Encoder {
         previous
     }
 
-    fn changes(&mut self, previous: &Buffer, next: &Buffer, out: &mut Vec<u8>) {
-        for (x, y, cell) in previous.diff_iter(next) {
-            self.travel(x, y, next, out);
+    fn changes(&mut self, previous: &Buffer, (next, marks): (&Buffer, &Marks), out: &mut Vec<u8>) {
+        let mut cells: Vec<(u16, u16, &Cell)> = previous.diff_iter(next).collect();
+        // A cell that leads elsewhere is written again, whatever it shows.
+        let led = marks.differing(&self.marks).into_iter();
+        let led: Vec<_> = led.filter_map(|(x, y)| Some((x, y, next.cell((x, y))?))).collect();
+        if !led.is_empty() {
+            cells.extend(led);
+            cells.sort_by_key(|&(x, y, _)| (y, x));
+            cells.dedup_by_key(|&mut (x, y, _)| (y, x));
+        }
+        let mut open: Option<&str> = None;
+        for (x, y, cell) in cells {
+            let address = marks.address_at(x, y);
+            if open != address {
+                write_link(address, out);
+                open = address;
+            }
+            self.travel((x, y), (next, marks), out);
             self.paint(cell, out);
             let width = cell.symbol().width().max(1) as u16;
             let right = x + width;
             self.at = (width == 1 && right < next.area.width).then_some((right, y));
         }
+        // Nothing that is written between two frames leads anywhere.
+        if open.is_some() {
+            write_link(None, out);
+        }
     }
 
-    fn travel(&mut self, x: u16, y: u16, next: &Buffer, out: &mut Vec<u8>) {
+    fn travel(&mut self, (x, y): (u16, u16), (next, marks): (&Buffer, &Marks), out: &mut Vec<u8>) {
         match self.at {
             Some((at_x, at_y)) if (at_x, at_y) == (x, y) => {}
             Some((at_x, at_y)) if at_y == y && at_x < x => {
                 let gap = x - at_x;
-                let cheap = gap <= REWRITE_GAP_MAX && (at_x..x).all(|between| self.same_pen_ascii(next, between, y));
+                let led = marks.address_at(x, y);
+                let same = |between| self.same_pen_ascii(next, between, y) && marks.address_at(between, y) == led;
+                let cheap = gap <= REWRITE_GAP_MAX && (at_x..x).all(same);
                 if cheap {
                     for between in at_x..x {
                         if let Some(cell) = next.cell((between, y)) {
@@ -165,18 +193,23 @@ impl Encoder {
     fn place_cursor(&mut self, cursor: Option<Position>, opened: usize, out: &mut Vec<u8>) {
         let painted = out.len() > opened;
         if let Some(Position { x, y }) = cursor {
-            if painted || self.cursor != cursor {
+            if painted || self.marks.cursor != cursor {
                 let _ = write!(out, "\x1b[{};{}H", y + 1, x + 1);
                 self.at = Some((x, y));
             }
-            if self.cursor.is_none() {
+            if self.marks.cursor.is_none() {
                 out.extend_from_slice(b"\x1b[?25h");
             }
-        } else if self.cursor.is_some() {
+        } else if self.marks.cursor.is_some() {
             out.extend_from_slice(b"\x1b[?25l");
         }
-        self.cursor = cursor;
     }
+}
+
+fn write_link(address: Option<&str>, out: &mut Vec<u8>) {
+    out.extend_from_slice(LINK_BEGIN);
+    out.extend_from_slice(address.unwrap_or_default().as_bytes());
+    out.extend_from_slice(LINK_END);
 }
 
 fn pen_of(cell: &Cell) -> Pen {
@@ -238,7 +271,7 @@ mod tests {
 
     fn bytes(encoder: &mut Encoder, next: Buffer) -> String {
         let mut out = Vec::new();
-        encoder.encode(next, None, &mut out);
+        encoder.encode(next, Marks::default(), &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -291,6 +324,36 @@ mod tests {
                 assert_eq!(shown.trim_end(), line.trim_end(), "frame {round} row {y}");
             }
         }
+    }
+
+    #[test]
+    fn a_link_is_opened_and_closed_within_its_frame() {
+        let mut encoder = Encoder::new();
+        let linked = |encoder: &mut Encoder, address: &str| {
+            let (mut out, mut marks) = (Vec::new(), Marks::default());
+            marks.link(Rect::new(1, 0, 2, 1), address);
+            encoder.encode(picture(&["abcd"]), marks, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let close = "\x1b]8;;\x1b\\";
+        let shown = linked(&mut encoder, "http://p/graph?g0.expr=up");
+        assert!(
+            shown.contains(&format!("a\x1b]8;;http://p/graph?g0.expr=up\x1b\\bc{close}d")),
+            "{shown:?}"
+        );
+        assert_eq!(
+            linked(&mut encoder, "http://p/graph?g0.expr=up"),
+            "",
+            "the same again costs nothing"
+        );
+        assert_eq!(
+            linked(&mut encoder, "http://q"),
+            format!("\x1b[?2026h\x1b]8;;http://q\x1b\\\x1b[1;2Hbc{close}\x1b[?2026l"),
+            "another address under the same text"
+        );
+        let plain = bytes(&mut encoder, picture(&["abcd"]));
+        assert_eq!(plain, "\x1b[?2026h\x1b[1;2Hbc\x1b[?2026l", "a link that is gone");
+        assert!(!linked(&mut encoder, "file:///etc/passwd").contains("]8;"));
     }
 
     #[test]

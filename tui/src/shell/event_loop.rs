@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use ratatui::layout::Position;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -24,6 +23,7 @@ use crate::context::Now;
 use crate::context::request::{Effect, LinkEvent};
 use crate::link::{KeepToken, Link, LinkCommand};
 use crate::widget::canvas::Canvas;
+use crate::widget::marks::Marks;
 
 /// Pictures that nobody asked for come at most this often: a burst of news is one frame.
 const NEWS_FRAME: Duration = Duration::from_millis(33);
@@ -97,12 +97,9 @@ impl<I: InputSource> Shell<I> {
     pub(crate) fn paint(&self) {
         let (width, height) = self.app.cx.size;
         let mut buffer = blank(self.writer.spare(), width, height);
-        let mut cursor: Option<Position> = None;
-        draw(
-            &self.app,
-            &mut Canvas::new(&mut buffer, &mut cursor, &self.app.cx.theme),
-        );
-        self.writer.submit(buffer, cursor);
+        let mut marks = Marks::default();
+        draw(&self.app, &mut Canvas::new(&mut buffer, &mut marks, &self.app.cx.theme));
+        self.writer.submit(buffer, marks);
     }
 
     /// Runs until the user leaves, a signal says so, or the terminal is gone.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use sla_proto::Peer;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -18,6 +18,7 @@ use crate::context::request::Effect;
 use crate::context::{HEADER_ROWS, Now};
 use crate::link::{Link, LinkCommand, PeerWire, Wire};
 use crate::widget::canvas::Canvas;
+use crate::widget::marks::Marks;
 
 /// The picture that is read out: wide enough for whole rows, few enough of them to listen to.
 const SIZE: (u16, u16) = (100, 40);
@@ -181,10 +182,9 @@ impl<O: std::io::Write> Plain<O> {
     /// The picture as lines: what is wrong where that changed, then the tab, without what only frames it.
     fn read_out(&mut self) -> std::io::Result<()> {
         let mut buffer = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
-        let mut cursor: Option<Position> = None;
         draw(
             &self.app,
-            &mut Canvas::new(&mut buffer, &mut cursor, &self.app.cx.theme),
+            &mut Canvas::new(&mut buffer, &mut Marks::default(), &self.app.cx.theme),
         );
         let rows: Vec<String> = (0..SIZE.1).map(|y| row_of(&buffer, y)).collect();
         let head: Vec<String> = rows[..usize::from(HEADER_ROWS) - 1].to_vec();

@@ -11,9 +11,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Position;
 
 use super::encode::Encoder;
+use crate::widget::marks::Marks;
 
 /// One write(2) is at most this long, so that leaving never waits for a whole frame on a slow line.
 const WRITE_CHUNK_BYTES: usize = 1024;
@@ -44,7 +44,7 @@ impl Sink for StdoutSink {
 
 struct Frame {
     buffer: Buffer,
-    cursor: Option<Position>,
+    marks: Marks,
 }
 
 #[derive(Default)]
@@ -93,9 +93,9 @@ impl FrameWriter {
     }
 
     /// Hands over a whole frame; one that still waits is replaced and never seen.
-    pub(crate) fn submit(&self, buffer: Buffer, cursor: Option<Position>) {
+    pub(crate) fn submit(&self, buffer: Buffer, marks: Marks) {
         let mut slot = self.shared.lock();
-        if let Some(skipped) = slot.frame.replace(Frame { buffer, cursor }) {
+        if let Some(skipped) = slot.frame.replace(Frame { buffer, marks }) {
             slot.spare = Some(skipped.buffer);
         }
         drop(slot);
@@ -191,7 +191,7 @@ fn write_frames(shared: &Shared, mut sink: impl Sink) {
         let mut spare = None;
         if let Some(frame) = frame {
             let before = bytes.len();
-            spare = Some(encoder.encode(frame.buffer, frame.cursor, &mut bytes));
+            spare = Some(encoder.encode(frame.buffer, frame.marks, &mut bytes));
             shared
                 .frame_bytes
                 .store((bytes.len() - before) as u64, Ordering::Relaxed);
@@ -251,13 +251,13 @@ mod tests {
         let (sent, got) = sync_channel(100);
         let mut writer = FrameWriter::start(Gated(gate, sent)).unwrap();
         let frame = |text: &str| Buffer::with_lines([text]);
-        writer.submit(frame("first 0"), None);
+        writer.submit(frame("first 0"), Marks::default());
         // Wait until the first frame is in flight, then send many while the line is blocked.
         while !writer.shared.lock().busy {
             std::thread::yield_now();
         }
         for n in 1..50 {
-            writer.submit(frame(&format!("later {}", n % 10)), None);
+            writer.submit(frame(&format!("later {}", n % 10)), Marks::default());
         }
         for _ in 0..100 {
             let _ = open.try_send(());
@@ -278,7 +278,7 @@ mod tests {
         let (_open, gate) = sync_channel(1);
         let (sent, _got) = sync_channel(1);
         let mut writer = FrameWriter::start(Gated(gate, sent)).unwrap();
-        writer.submit(Buffer::with_lines(["x"]), None);
+        writer.submit(Buffer::with_lines(["x"]), Marks::default());
         let started = Instant::now();
         writer.stop(Duration::from_millis(30));
         assert!(started.elapsed() < Duration::from_millis(500));

@@ -121,14 +121,14 @@ fn moving_the_cursor_is_cheap() {
     let mut driver = Driver::new(80, 24);
     let mut encoder = crate::shell::encode_for_tests();
     let mut frame = |driver: &Driver| {
-        let mut cursor = None;
+        let mut marks = crate::widget::marks::Marks::default();
         let mut buffer = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 80, 24));
         draw(
             &driver.app,
-            &mut crate::widget::canvas::Canvas::new(&mut buffer, &mut cursor, &driver.app.cx.theme),
+            &mut crate::widget::canvas::Canvas::new(&mut buffer, &mut marks, &driver.app.cx.theme),
         );
         let mut out = Vec::new();
-        encoder.encode(buffer, cursor, &mut out);
+        encoder.encode(buffer, marks, &mut out);
         out.len()
     };
     let first = frame(&driver);

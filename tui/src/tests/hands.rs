@@ -3,6 +3,7 @@
 use super::driver::Driver;
 use crate::app::{App, Msg, Settings, Start};
 use crate::context::request::{Effect, Request};
+use crate::context::wire;
 use crate::remembered::Remembered;
 
 fn copied(driver: &Driver) -> Option<&str> {
@@ -71,6 +72,44 @@ fn one_list_holds_everything() {
     driver.says("never add counts of windows");
     driver.keys("C-p \"redraw\" Enter");
     assert!(driver.outside.contains(&Effect::Redraw));
+}
+
+#[test]
+fn series_that_nobody_watches_are_found_at_the_server() {
+    let mut driver = Driver::new(100, 30);
+    driver.keys("C-p");
+    driver.says("series     node_load1");
+    driver.keys("\"node_l\"");
+    let asked = driver.outside.iter().filter_map(|effect| match effect {
+        Effect::Call {
+            request: Request::ListSeries(m),
+            ..
+        } => Some(wire::query_text(m.query.as_ref())),
+        _ => None,
+    });
+    let asked: Vec<&str> = asked.collect();
+    assert_eq!(
+        asked,
+        ["{__name__=~\"node_load1|node_load5\"}"],
+        "once, when typing rests"
+    );
+    driver.says("4 series of the server");
+    driver.keys("\"oad5\"");
+    driver.says("series     node_load5{instance=\"host-1\"");
+    driver.keys("Enter");
+    driver.says("Chart");
+    driver.says("no agreement about this series");
+}
+
+#[test]
+fn what_is_left_out_of_the_list_of_everything_is_told() {
+    let mut driver = Driver::new(100, 30);
+    driver.script.more_series = 9_996;
+    driver.keys("C-p \"node_l\"");
+    driver.says("4 of 10000 series of the server; label=value asks for those with it");
+    driver.script.failing = true;
+    driver.keys("C-u \"up\"");
+    driver.says("series of the server: the disk is full");
 }
 
 #[test]
@@ -231,11 +270,35 @@ fn a_new_violation_alerts_and_a_click_opens() {
 }
 
 #[test]
+fn what_moved_may_stand_in_the_order_of_its_first_moves() {
+    let mut driver = Driver::new(80, 24);
+    let order = |driver: &Driver| {
+        let rows = driver.rows();
+        let at = |words: &str| rows.iter().position(|row| row.contains(words)).unwrap();
+        (at("level    -2m"), at("level    -5m"))
+    };
+    driver.keys("0 z n");
+    driver.says("greatest change first");
+    driver.says("among the first 3 in 76 %");
+    let (greatest, earliest) = order(&driver);
+    assert!(greatest < earliest, "{}", driver.screen());
+    driver.keys("s");
+    driver.says("first to move first");
+    driver.says("how often this order is right is not proven");
+    let (greatest, earliest) = order(&driver);
+    assert!(earliest < greatest, "{}", driver.screen());
+    driver.keys("Esc z n");
+    driver.says("first to move first");
+    driver.keys("s");
+    driver.says("greatest change first");
+}
+
+#[test]
 fn what_else_moved_is_listed_and_leads_on() {
     let mut driver = Driver::new(160, 40);
     driver.keys("0 z n");
-    driver.says("1 moved with it at 14:21");
-    driver.says("312 series, 5000 left out; of seeded incidents the culprit stood among the first 3 in 76 %");
+    driver.says("2 moved with it at 14:21, greatest change first (312 series, 5000 left out)");
+    driver.says("of seeded incidents the culprit stood among the first 3 in 76 %");
     driver.says("asked ");
     driver.says("level    -2m   x12  node_load");
     driver.says("1.74 to 8.4");

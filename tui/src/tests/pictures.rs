@@ -28,6 +28,7 @@ const fn caps(colour: ColourDepth, unicode: bool) -> Caps {
         colour,
         unicode,
         background: Background::Dark,
+        links: false,
     }
 }
 
@@ -45,10 +46,10 @@ fn buffer(width: u16, height: u16, caps: Caps, keys: &str) -> Buffer {
     driver.connect();
     driver.keys(keys);
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
-    let mut cursor = None;
+    let mut marks = crate::widget::marks::Marks::default();
     draw(
         &driver.app,
-        &mut Canvas::new(&mut buffer, &mut cursor, &driver.app.cx.theme),
+        &mut Canvas::new(&mut buffer, &mut marks, &driver.app.cx.theme),
     );
     buffer
 }

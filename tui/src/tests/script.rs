@@ -40,6 +40,8 @@ pub(crate) struct Script {
     pub(crate) silent: bool,
     /// A forecast that is not proven says that targets will be down.
     pub(crate) unproven: bool,
+    /// Series beyond those that are listed.
+    pub(crate) more_series: u32,
     /// The role weather runs.
     pub(crate) town: bool,
     /// Outside text in failures, dead letters and what is told of the source.
@@ -116,6 +118,7 @@ impl Default for Script {
             flapping: false,
             stored: false,
             unproven: false,
+            more_series: 0,
             town: false,
             silent: false,
             hostile: String::new(),
@@ -457,9 +460,18 @@ impl Script {
             .into(),
             Request::ListSeries(m) => {
                 let wanted = wire::query_text(m.query.as_ref());
-                let of = self.series.iter().filter(|(s, _)| s.labels[0].value == wanted);
+                let listed = |name: &str| {
+                    ["\"", "|"]
+                        .map(|end| format!("{name}{end}"))
+                        .iter()
+                        .any(|part| wanted.contains(part))
+                };
+                let named = |name: &str| wanted == name || listed(name);
+                let of = self.series.iter().filter(|(s, _)| named(&s.labels[0].value));
+                let series: Vec<Series> = of.map(|(s, _)| s.clone()).collect();
                 etl::ListSeriesResponse {
-                    series: of.map(|(s, _)| s.clone()).collect(),
+                    total: series.len() as u32 + self.more_series,
+                    series,
                     ..etl::ListSeriesResponse::default()
                 }
                 .into()
@@ -474,7 +486,11 @@ impl Script {
                 let windows: Vec<i64> = m.windows.iter().map(time::duration_ms).collect();
                 violation::EvaluateResponse {
                     at: at(NOW_MS),
-                    objectives: m.objectives.iter().map(|o| self.judge(o, &windows)).collect(),
+                    objectives: m
+                        .objectives
+                        .iter()
+                        .map(|o| super::figures::with_windows(self.judge(o, &windows), m.with_intervals))
+                        .collect(),
                     source: None,
                 }
                 .into()

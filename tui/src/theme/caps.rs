@@ -31,6 +31,8 @@ pub struct Caps {
     pub background: Background,
     /// Whether the locale is UTF-8: otherwise every glyph is ASCII.
     pub unicode: bool,
+    /// Whether texts may lead to addresses (OSC 8).
+    pub links: bool,
 }
 
 impl Default for Caps {
@@ -39,6 +41,7 @@ impl Default for Caps {
             colour: ColourDepth::Ansi256,
             background: Background::Dark,
             unicode: true,
+            links: false,
         }
     }
 }
@@ -72,6 +75,8 @@ impl Caps {
             colour,
             background: if light { Background::Light } else { Background::Dark },
             unicode: locale.contains("utf8"),
+            // These print what they do not know; all others leave it out.
+            links: !["", "dumb", "linux"].contains(&term.as_str()) && !term.starts_with("vt"),
         }
     }
 }
@@ -108,6 +113,14 @@ mod tests {
         assert!(caps(&[("LANG", "it_IT.UTF-8")]).unicode);
         assert!(!caps(&[("LANG", "it_IT.UTF-8"), ("LC_ALL", "C")]).unicode);
         assert!(!caps(&[]).unicode);
+    }
+
+    #[test]
+    fn terminals_that_print_what_they_do_not_know_get_no_links() {
+        assert!(caps(&[("TERM", "xterm-256color")]).links && caps(&[("TERM", "tmux-256color")]).links);
+        for term in ["", "dumb", "linux", "vt100", "vt220"] {
+            assert!(!caps(&[("TERM", term)]).links, "{term}");
+        }
     }
 
     #[test]

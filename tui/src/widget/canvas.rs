@@ -8,6 +8,7 @@ use ratatui::style::Style;
 use sla_domain::SafeText;
 use unicode_width::UnicodeWidthStr as _;
 
+use super::marks::Marks;
 use crate::theme::{Role, Theme, to_ascii};
 
 /// Where a text sits in its field.
@@ -23,17 +24,17 @@ pub(crate) enum Align {
 /// A rectangle to draw in. Coordinates count from its top left corner; what lies outside is not drawn.
 pub(crate) struct Canvas<'a> {
     buffer: &'a mut Buffer,
-    cursor: &'a mut Option<Position>,
+    marks: &'a mut Marks,
     theme: &'a Theme,
     area: Rect,
 }
 
 impl<'a> Canvas<'a> {
-    pub(crate) fn new(buffer: &'a mut Buffer, cursor: &'a mut Option<Position>, theme: &'a Theme) -> Self {
+    pub(crate) fn new(buffer: &'a mut Buffer, marks: &'a mut Marks, theme: &'a Theme) -> Self {
         let area = buffer.area;
         Self {
             buffer,
-            cursor,
+            marks,
             theme,
             area,
         }
@@ -62,7 +63,7 @@ impl<'a> Canvas<'a> {
         let area = wanted.intersection(self.area);
         Canvas {
             buffer: self.buffer,
-            cursor: self.cursor,
+            marks: self.marks,
             theme: self.theme,
             area,
         }
@@ -131,6 +132,7 @@ impl<'a> Canvas<'a> {
 
     /// Blanks the whole canvas (popups lie over other things).
     pub(crate) fn clear(&mut self) {
+        self.marks.cover(self.area);
         for y in 0..self.area.height {
             for x in 0..self.area.width {
                 if let Some(cell) = self.buffer.cell_mut((self.area.x + x, self.area.y + y)) {
@@ -164,8 +166,14 @@ impl<'a> Canvas<'a> {
     /// Puts the terminal's cursor here.
     pub(crate) fn set_cursor(&mut self, x: u16, y: u16) {
         if x < self.area.width && y < self.area.height {
-            *self.cursor = Some(Position::new(self.area.x + x, self.area.y + y));
+            self.marks.cursor = Some(Position::new(self.area.x + x, self.area.y + y));
         }
+    }
+
+    /// The text of `width` columns at (x, y) leads to an address.
+    pub(crate) fn link(&mut self, x: u16, y: u16, width: u16, address: &str) {
+        let wanted = Rect::new(self.area.x.saturating_add(x), self.area.y.saturating_add(y), width, 1);
+        self.marks.link(wanted.intersection(self.area), address);
     }
 
     fn drawable<'t>(&self, text: &'t str) -> Cow<'t, str> {
@@ -216,8 +224,7 @@ mod tests {
             unicode,
             ..Caps::default()
         });
-        let mut cursor = None;
-        draw(&mut Canvas::new(&mut buffer, &mut cursor, &theme));
+        draw(&mut Canvas::new(&mut buffer, &mut Marks::default(), &theme));
         (0..12)
             .map(|x| buffer[(x, 0)].symbol().to_owned())
             .collect::<String>()

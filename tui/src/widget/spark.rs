@@ -114,9 +114,8 @@ mod tests {
         let cells = [SparkCell::new(Some((0.1, 0.1)))];
         let mut buffer = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 1, 1));
         let theme = crate::theme::Theme::new(Caps::default());
-        let mut cursor = None;
         draw(
-            &mut Canvas::new(&mut buffer, &mut cursor, &theme),
+            &mut Canvas::new(&mut buffer, &mut crate::widget::marks::Marks::default(), &theme),
             0,
             0,
             1,

@@ -242,6 +242,11 @@ fn caps(config: &ConsoleConfig) -> Caps {
         "false" => caps.unicode = false,
         _ => {}
     }
+    match config.links.as_str() {
+        "true" => caps.links = true,
+        "false" => caps.links = false,
+        _ => {}
+    }
     caps
 }
 

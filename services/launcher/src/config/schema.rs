@@ -368,6 +368,8 @@ pub(crate) struct ConsoleConfig {
     pub(crate) background: String,
     /// auto, true or false: draw with Unicode.
     pub(crate) unicode: String,
+    /// auto, true or false: names lead to the server's own graph (OSC 8 links).
+    pub(crate) links: String,
     /// Times in UTC rather than local.
     pub(crate) utc: bool,
     /// Listen to the mouse.
@@ -390,6 +392,7 @@ impl Default for ConsoleConfig {
             colour: "auto".to_owned(),
             background: "auto".to_owned(),
             unicode: "auto".to_owned(),
+            links: "auto".to_owned(),
             utc: true,
             mouse: false,
             theme: "auto".to_owned(),
@@ -537,6 +540,7 @@ impl Config {
                 &["nothing", "bell", "desktop"][..],
             ),
             ("console.unicode", &self.console.unicode, &["auto", "true", "false"][..]),
+            ("console.links", &self.console.links, &["auto", "true", "false"][..]),
             (
                 "account.registration",
                 &self.account.registration,

@@ -31,6 +31,8 @@ impl MetricsScreen {
                 | Slot::DetailUsual
                 | Slot::DetailCompanion
                 | Slot::DetailLedger
+                | Slot::DetailTried
+                | Slot::DetailTriedAll
                 | Slot::Export,
                 result,
             ) => {

@@ -10,6 +10,7 @@ use sla_proto::series::v1::Query;
 use sla_proto::violation::v1::Outlook;
 
 use super::companion::{Companion, Kept};
+use super::tried::Tried;
 use crate::command::Cmd;
 use crate::context::remote::Remote;
 use crate::context::request::{Answer, Effect, Reply, RequestId, Slot};
@@ -74,6 +75,8 @@ pub(crate) struct Detail {
     /// Starts and ends of its violations, oldest first.
     pub(super) past: Remote<Vec<(i64, Option<i64>)>>,
     pub(super) usual: Usual,
+    /// What a bound that is being moved would have meant.
+    pub(super) tried: Tried,
     log: bool,
     /// Another series that is drawn, too.
     pub(super) companion: Option<Companion>,
@@ -95,6 +98,7 @@ impl Detail {
             result: Remote::default(),
             past: Remote::default(),
             usual: Usual::default(),
+            tried: Tried::default(),
             log: false,
             companion: None,
             asked_ms: i64::MIN / 2,
@@ -167,7 +171,13 @@ impl Detail {
         }
     }
 
+    /// When something here moves by itself, monotonic milliseconds.
+    pub(super) fn deadline_ms(&self) -> Option<i64> {
+        self.tried.ask_at_ms
+    }
+
     pub(crate) fn figures_changed(&mut self, cx: &mut Context) {
+        self.try_again(cx);
         if self.until_ms.is_none() && !self.chart.is_loading() && cx.now.mono_ms - self.asked_ms >= REFRESH_MS {
             self.read_chart(cx);
         }
@@ -259,6 +269,7 @@ impl Detail {
                     companion.reply(cx, id, result.clone());
                 }
             }
+            (Slot::DetailTried | Slot::DetailTriedAll, _) => self.tried.reply(slot, id, result.clone(), now_ms),
             (Slot::DetailUsual, _) => self.usual.reply(id, result.clone()),
             (Slot::DetailLedger, _) => self.past_told(cx, id, result.clone()),
             (Slot::DetailChart, Ok(Reply::Chart(chart))) => {
@@ -350,17 +361,18 @@ impl Detail {
         let samples_until = until;
         layers.extend(self.usual.band(&self.series_id, after, until));
         let unit = self.unit(drawn.is_some_and(|chart| chart.rate));
-        if let Some(agreed) = cx.agreed.get(&self.series_id) {
+        let tried = cx.trial.as_ref().and_then(|trial| trial.objective.range);
+        if let Some(range) = tried.or_else(|| cx.agreed.get(&self.series_id).map(|agreed| agreed.range)) {
             let bound = |value: Option<f64>, word: &str| {
                 value.map(|value| Layer::Bound {
                     value,
                     label: format!("{word} {}", crate::format::number(value, unit)),
                 })
             };
-            layers.extend(bound(agreed.range.min, "min"));
-            layers.extend(bound(agreed.range.max, "max"));
-            layers.extend(bound(agreed.range.warn_below, "warn below"));
-            layers.extend(bound(agreed.range.warn_above, "warn above"));
+            layers.extend(bound(range.min, "min"));
+            layers.extend(bound(range.max, "max"));
+            layers.extend(bound(range.warn_below, "warn below"));
+            layers.extend(bound(range.warn_above, "warn above"));
         }
         if self.until_ms.is_none() {
             let future = self.future_layers(cx);
@@ -381,7 +393,7 @@ impl Detail {
             now_ms: (now <= until).then_some(now),
             cursor_ms: self.cursor_ms,
             stale_ms: samples::stale_from(cx, &self.chart, after, samples_until),
-            violated: self.violated(cx),
+            violated: self.tried_spans(cx).unwrap_or_else(|| self.violated(cx)),
             unit,
             log: self.log,
             ..Chart::empty(after, until, cx.zone)

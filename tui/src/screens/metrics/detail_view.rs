@@ -30,6 +30,7 @@ impl Detail {
         }
         if x + 12 < width {
             canvas.field(x + 1, 0, width - x - 2, &self.title, Align::Left, Role::Strong);
+            self.link_title(cx, canvas, x + 1, width - x - 2);
         }
         let height = canvas.height();
         let mut body = canvas.rows(1, height.saturating_sub(1));
@@ -69,8 +70,12 @@ impl Detail {
         if let Some(cursor) = self.cursor_ms {
             lines.push((Role::Accent, chart.reading(cursor, cx.data_now_ms())));
         }
-        lines.push((Role::Text, self.state_words(cx)));
-        lines.push((Role::Text, self.figures_words(cx)));
+        if let Some(trial) = &cx.trial {
+            lines.extend(self.trial_words(cx, trial));
+        } else {
+            lines.push((Role::Text, self.state_words(cx)));
+            lines.push((Role::Text, self.figures_words(cx)));
+        }
         lines.push((Role::Dim, self.reading_words(cx)));
         for (y, (role, text)) in lines
             .iter()
@@ -94,6 +99,7 @@ impl Detail {
             Align::Left,
             Role::Strong,
         );
+        self.link_title(cx, canvas, 3, width.saturating_sub(6));
         let words = [self.state_words(cx), self.figures_words(cx), self.shape_words()];
         let mut y = 1;
         for line in words
@@ -108,6 +114,14 @@ impl Detail {
         let mut area = canvas.rows(y, height.saturating_sub(y));
         if draw_phase(cx, &self.chart, &mut area, "samples") {
             self.build_chart(cx).draw(&mut area);
+        }
+    }
+
+    /// The title leads to the server's own graph.
+    fn link_title(&self, cx: &Context, canvas: &mut Canvas<'_>, x: u16, room: u16) {
+        if let Some(address) = cx.graph(&self.shown_query(cx)) {
+            let width = unicode_width::UnicodeWidthStr::width(self.title.as_str()) as u16;
+            canvas.link(x, 0, width.min(room), &address);
         }
     }
 

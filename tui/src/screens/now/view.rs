@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::format::{maybe_in, number, plural};
 use crate::screens::instance::Instance;
 use crate::screens::phase::draw_phase;
-use crate::screens::trust;
+use crate::screens::{Screen as _, trust};
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
@@ -138,6 +138,9 @@ impl NowScreen {
         for line in crate::widget::wrap::wrap(&head, usize::from(room)).iter().take(2) {
             canvas.text(1, y, line, Role::Strong);
             y += 1;
+        }
+        if let Some(address) = self.shown_query(cx).and_then(|shown| cx.graph(&shown)) {
+            canvas.link(1, 1, row.what.width() as u16, &address);
         }
         let problem = self.history.problem().map(|why| (why, Role::Error));
         let stale = self.chart.stale(cx).map(|words| (words, Role::Error));

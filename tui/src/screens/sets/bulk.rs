@@ -49,8 +49,8 @@ impl SetsScreen {
         }
     }
 
-    /// `max 4`, `min 2G`, `max none`.
-    pub(super) fn set_bound(&mut self, cx: &mut Context, text: &str) {
+    /// `max 4`, `min 2G`, `max none`, for these places in the draft.
+    pub(super) fn set_bound(&mut self, cx: &mut Context, all: &[usize], text: &str) {
         let (side, value) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
         let bound = match side {
             "min" => Bound::Min,
@@ -61,8 +61,7 @@ impl SetsScreen {
             }
         };
         let value = value.trim();
-        let all = self.chosen();
-        let number = match self.read_bound(&all, value) {
+        let number = match self.read_bound(all, value) {
             Ok(number) => number,
             Err(why) => {
                 cx.complain(format!("bound {side} {why}, or none"));
@@ -70,7 +69,7 @@ impl SetsScreen {
             }
         };
         let Some(draft) = &mut self.draft else { return };
-        match draft.set_bounds(&all, bound, number) {
+        match draft.set_bounds(all, bound, number) {
             Ok(()) => {
                 let count = plural(all.len() as u64, "objective");
                 self.changed(cx);

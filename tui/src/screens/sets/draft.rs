@@ -37,6 +37,14 @@ impl Bound {
     }
 }
 
+/// A bound of an objective of a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Aim {
+    pub(super) set_id: String,
+    pub(super) objective_id: String,
+    pub(super) bound: Bound,
+}
+
 /// A set with changes that are not saved.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {

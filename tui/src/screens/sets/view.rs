@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::context::wire::{self, Mark};
 use crate::format::{duration, maybe, number, percent, plural};
 use crate::screens::phase::{draw_phase, stale_words};
-use crate::screens::{samples, trust};
+use crate::screens::{Screen as _, past_words, samples, trust};
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
@@ -145,6 +145,10 @@ impl SetsScreen {
         let mut inside = if self.form.is_some() && h < FRAMED_MIN {
             canvas.part(0, 0, w, h)
         } else {
+            if let Some(address) = self.shown_query(cx).and_then(|shown| cx.graph(&shown)) {
+                let width = unicode_width::UnicodeWidthStr::width(title.as_str()) as u16;
+                canvas.link(3, 0, width.min(w.saturating_sub(6)), &address);
+            }
             canvas.frame(&title, Role::Title)
         };
         let (width, height) = (inside.width(), inside.height());
@@ -192,7 +196,7 @@ impl SetsScreen {
         let Some(status) = row.now.as_ref().filter(|_| self.form.is_none()) else {
             return lines;
         };
-        lines.push((past_words(status), Role::Text));
+        lines.push((format!("past  {}", past_words::windows(&status.windows)), Role::Text));
         let state = wire::State::of(status.state());
         lines.push((now_words(status), state.role()));
         lines.push((next_words(cx, status), Role::Text));
@@ -241,23 +245,6 @@ fn what_if_words(w: &WindowResult, unit: Unit) -> (String, Role) {
         percent(w.coverage)
     );
     (text, if w.violations > 0 { Role::Violated } else { Role::Ok })
-}
-
-/// `past  1h none   6h 2 (5m30s)   12h 7 (14m)`: each window counts everything inside it.
-fn past_words(status: &ObjectiveStatus) -> String {
-    let windows: Vec<String> = status
-        .windows
-        .iter()
-        .map(|w| {
-            let length = duration(w.window_ms);
-            match (w.covered_ms, w.violations) {
-                (0, _) => format!("{length} no data"),
-                (_, 0) => format!("{length} none"),
-                (_, count) => format!("{length} {count} ({})", duration(w.violated_ms)),
-            }
-        })
-        .collect();
-    format!("past  {}", windows.join("   "))
 }
 
 fn now_words(status: &ObjectiveStatus) -> String {

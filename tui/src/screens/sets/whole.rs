@@ -111,6 +111,24 @@ impl SetsScreen {
         }
     }
 
+    /// Opens the set with this id unless it is open; says why not when it cannot: one with changes is not left for another.
+    pub(super) fn turn_to(&mut self, cx: &mut Context, set_id: &str) -> bool {
+        if self.draft.as_ref().is_some_and(|draft| draft.set.id == set_id) {
+            return true;
+        }
+        if self.is_dirty() {
+            cx.complain("the open set has changes that are not saved: S saves them, ctrl-x drops them");
+            return false;
+        }
+        let set = cx.sets.rows().iter().find(|set| set.id == set_id).cloned();
+        let known = set.is_some();
+        match set {
+            Some(set) => self.open(cx, set),
+            None => cx.complain("this set is not listed yet"),
+        }
+        known
+    }
+
     pub(super) fn open(&mut self, cx: &mut Context, set: SlaSet) {
         self.draft = Some(Draft::new(set));
         self.kept_text = None;

@@ -1,0 +1,90 @@
+//! What a range has meant, or would have, in words.
+
+use sla_domain::Target;
+use sla_domain::budget::{Budget, Tally};
+use sla_proto::violation::v1::WindowResult;
+
+use crate::format::{duration, percent};
+
+/// `1h none   6h 2 (5m30s)   12h 7 (14m)`: each window counts everything inside it.
+pub(crate) fn windows(windows: &[WindowResult]) -> String {
+    let words: Vec<String> = windows.iter().map(window).collect();
+    words.join("   ")
+}
+
+/// `12h 7 (14m)`.
+fn window(w: &WindowResult) -> String {
+    let length = duration(w.window_ms);
+    match (w.covered_ms, w.violations) {
+        (0, _) => format!("{length} no data"),
+        (_, 0) => format!("{length} none"),
+        (_, count) => format!("{length} {count} ({})", duration(w.violated_ms)),
+    }
+}
+
+/// `12h 7 (14m), 98.1 % good of 99.5 % agreed: 388 % of the budget used`; without a target only how good it was.
+pub(crate) fn promise(w: &WindowResult, target_percent: &str) -> String {
+    let past = window(w);
+    // Below the floor of coverage there is no percentage.
+    let Some(good) = w.percent_good else { return past };
+    let good = percent(good / 100.0);
+    let Ok(target) = Target::parse(target_percent) else {
+        return format!("{past}, {good} good");
+    };
+    let count = |ms: i64| u64::try_from(ms).unwrap_or_default();
+    let tally = Tally {
+        bad: count(w.bad_ms),
+        total: count(w.judged_ms),
+    };
+    let used = Budget::of(&target, tally).map_or_else(String::new, |budget| {
+        format!(": {} of the budget used", share(budget.consumed))
+    });
+    format!("{past}, {good} good of {target} agreed{used}")
+}
+
+/// Twice the budget and more needs no decimals; near it they tell whether something is left.
+fn share(consumed: f64) -> String {
+    if consumed < 2.0 {
+        percent(consumed)
+    } else {
+        format!("{:.0} %", consumed * 100.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(violations: u64, bad_ms: i64) -> WindowResult {
+        WindowResult {
+            window_ms: 43_200_000,
+            violations,
+            violated_ms: bad_ms,
+            bad_ms,
+            covered_ms: 43_200_000,
+            judged_ms: 43_200_000,
+            percent_good: Some(100.0 * (1.0 - bad_ms as f64 / 43_200_000.0)),
+            ..WindowResult::default()
+        }
+    }
+
+    #[test]
+    fn a_budget_is_told_where_there_is_a_target() {
+        let w = told(2, 432_000);
+        assert_eq!(promise(&w, ""), "12h 2 (7m12s), 99.00 % good");
+        assert_eq!(
+            promise(&w, "99.5"),
+            "12h 2 (7m12s), 99.00 % good of 99.5 % agreed: 200 % of the budget used"
+        );
+        let unknown = WindowResult {
+            percent_good: None,
+            ..w
+        };
+        assert_eq!(
+            promise(&unknown, "99.5"),
+            "12h 2 (7m12s)",
+            "no percentage below the floor"
+        );
+        assert_eq!(windows(&[told(0, 0), WindowResult::default()]), "12h none   0s no data");
+    }
+}
