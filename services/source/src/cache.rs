@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sla_domain::{Labels, Samples, SeriesId};
 
 use crate::limits::MAX_SERIES_SAMPLES;
-use crate::reply::{CHUNK_SAMPLES, RawSeries, SeriesData, XorChunk};
+use crate::reply::{CHUNK_SAMPLES, RawSeries, SeriesData, XorChunk, newest_within};
 use crate::xor;
 
 /// How far back samples are kept, in milliseconds (26 h: the longest window, a day to compare with, and slack).
@@ -250,6 +250,12 @@ impl SampleCache {
         Some((entry.covered_after_ms, entry.covered_until_ms))
     }
 
+    /// The time of the newest sample known of `id` in (`after_ms`, `until_ms`].
+    pub fn newest_within(&self, id: SeriesId, after_ms: i64, until_ms: i64) -> Result<Option<i64>, xor::XorError> {
+        let chunks = self.entries.get(&id).map(|entry| entry.chunks.as_slice());
+        newest_within(chunks.unwrap_or_default(), after_ms, until_ms)
+    }
+
     /// Marks `id` as wanted now; series not wanted for long are shed first.
     pub fn touch(&mut self, id: SeriesId) {
         self.turn += 1;
@@ -268,6 +274,13 @@ impl SampleCache {
         {
             let newest_ms = entry.chunks.last().map_or(i64::MIN, |chunk| chunk.max_ms);
             entry.covered_until_ms = newest_ms.min(now_ms).max(entry.covered_after_ms);
+        }
+    }
+
+    /// What was thought to be known of `id` after `known_ms` is not.
+    pub fn rewind(&mut self, id: SeriesId, known_ms: i64) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.covered_until_ms = known_ms.clamp(entry.covered_after_ms, entry.covered_until_ms);
         }
     }
 

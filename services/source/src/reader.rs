@@ -15,6 +15,12 @@ use crate::reply::{RawSeries, SeriesData, SeriesFailure, Way, XorChunk};
 pub const DEFAULT_REREAD_MS: i64 = 300_000;
 /// A series further behind than this is read apart from the others, so that it does not make all tails long.
 const MUCH_BEHIND_MS: i64 = 1_800_000;
+/// An answer that lacks what was read before is not believed for so long, milliseconds: the series is asked for again from
+/// there on. A server that has lost a disk or a neighbour says in good faith that there is nothing; one whose series has
+/// ended repeats its last samples. Later its word counts.
+pub const DOUBTED_MS: i64 = 3_600_000;
+/// So many series of one refresh are asked for again for that reason. What others miss is read when they come back.
+pub const DOUBTED_SERIES: usize = 10_000;
 
 /// How a [`CachedReader`] reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +67,26 @@ pub struct Refreshed {
     pub way: Option<Way>,
     /// The server's warnings: partial data is not full data.
     pub warnings: Vec<String>,
+    /// Series whose answer is not believed: it lacks what was read before ([`DOUBTED_MS`]). The cache keeps what it had.
+    pub doubted: usize,
+}
+
+impl Refreshed {
+    /// Adds what a further read of the same refresh did.
+    fn add(&mut self, other: Self) {
+        self.series += other.series;
+        self.failures.extend(other.failures);
+        self.samples += other.samples;
+        self.bytes += other.bytes;
+        self.requests += other.requests;
+        self.way = self.way.max(other.way);
+        for warning in other.warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+        self.doubted += other.doubted;
+    }
 }
 
 /// A source and the cache in front of it. All methods take `&self`; refreshes run one after another.
@@ -79,6 +105,19 @@ struct Errand {
     series: Vec<Labels>,
     after_ms: i64,
     until_ms: i64,
+}
+
+/// A series, and after which instant it has to be read.
+type Behind = (Labels, i64);
+
+/// What became of the answer about one series.
+enum Taken {
+    /// It is known up to the instant asked for.
+    Known,
+    /// The answer lacks what was read before.
+    Doubted,
+    /// It is back after a silence, and after this instant nothing of it was read.
+    Hole(i64),
 }
 
 impl CachedReader {
@@ -111,9 +150,8 @@ impl CachedReader {
         let _turn = self.turn(call).await?;
         let until_ms = until_ms.min(self.clock.now_ms());
         let start_ms = until_ms - self.options.window_ms;
-        // What has to be read, with the instant after which: (until, from) widen to what the hungriest needs.
-        let (mut fresh, mut tail, mut behind, mut earlier) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut tail_after, mut behind_after, mut earlier_until) = (until_ms, until_ms, until_ms);
+        let (mut behind, mut earlier) = (Vec::new(), Vec::new());
+        let mut earlier_until = until_ms;
         let mut done = 0;
         let refused = self.still_dense(series, until_ms);
         {
@@ -125,36 +163,34 @@ impl CachedReader {
                 match cache.covered(id) {
                     Some((after, known)) if after <= start_ms && known >= until_ms => done += 1,
                     Some((after, known)) if after <= start_ms && known > start_ms => {
-                        let from = (known - self.options.reread_ms).max(start_ms);
-                        if until_ms - known <= MUCH_BEHIND_MS {
-                            tail_after = tail_after.min(from);
-                            tail.push(labels.clone());
-                        } else {
-                            behind_after = behind_after.min(from);
-                            behind.push(labels.clone());
-                        }
+                        behind.push((labels.clone(), (known - self.options.reread_ms).max(start_ms)));
                     }
                     // An instant before everything known: read up to what is known, or the newest would be given up.
                     Some((after, _)) if after > until_ms => {
                         earlier_until = earlier_until.max(after);
                         earlier.push(labels.clone());
                     }
-                    _ => fresh.push(labels.clone()),
+                    _ => behind.push((labels.clone(), start_ms)),
                 }
             }
         }
-        let errands = [
-            (fresh, start_ms, until_ms),
-            (behind, behind_after, until_ms),
-            (tail, tail_after, until_ms),
-            (earlier, start_ms, earlier_until),
-        ]
-        .map(|(series, after_ms, until_ms)| Errand {
-            series,
-            after_ms,
-            until_ms,
+        let mut errands = self.together(behind, until_ms);
+        errands.push(Errand {
+            series: earlier,
+            after_ms: start_ms,
+            until_ms: earlier_until,
         });
-        let mut out = self.run(errands, call).await?;
+        let (mut out, holes) = self.run(errands, call).await?;
+        if !holes.is_empty() {
+            let back: Vec<Labels> = holes.iter().map(|(labels, _)| labels.clone()).collect();
+            match self.run(self.together(holes, until_ms), call).await {
+                Ok((filled, _)) => out.add(filled),
+                Err(error) => out.failures.extend(back.into_iter().map(|labels| SeriesFailure {
+                    labels,
+                    error: error.clone(),
+                })),
+            }
+        }
         out.series += done;
         out.failures.extend(
             refused
@@ -169,8 +205,33 @@ impl CachedReader {
         Ok(out)
     }
 
+    /// The reads for series that are behind: those about as far are asked for at once, so that none makes all tails long.
+    fn together(&self, behind: Vec<Behind>, until_ms: i64) -> Vec<Errand> {
+        let reread_ms = self.options.reread_ms;
+        let farthest_ms = [
+            self.options.window_ms - 1,
+            MUCH_BEHIND_MS + reread_ms,
+            2 * reread_ms,
+            i64::MIN,
+        ];
+        let mut errands = farthest_ms.map(|_| Errand {
+            series: Vec::new(),
+            after_ms: until_ms,
+            until_ms,
+        });
+        for (labels, after_ms) in behind {
+            let place = farthest_ms.iter().position(|&far_ms| until_ms - after_ms > far_ms);
+            if let Some(errand) = place.and_then(|place| errands.get_mut(place)) {
+                errand.after_ms = errand.after_ms.min(after_ms);
+                errand.series.push(labels);
+            }
+        }
+        errands.into()
+    }
+
     /// Reads backwards until the last 26 h (`keep_ms`) of `series` are known. For the background: cancel it freely,
-    /// what was read stays. Series that were never refreshed are left alone.
+    /// what was read stays. Series that were never refreshed are left alone. The oldest minutes known are asked for once more:
+    /// an answer without them says nothing about what was before.
     pub async fn extend_back(&self, series: &[Labels], call: &Call) -> Result<Refreshed, SourceError> {
         let _turn = self.turn(call).await?;
         let start_ms = self.clock.now_ms() - self.options.keep_ms;
@@ -181,8 +242,9 @@ impl CachedReader {
             for labels in series {
                 match cache.covered(self.id_of(labels)) {
                     // A chunk's length of slack: eviction cuts at chunks.
-                    Some((after, _)) if after > start_ms + MUCH_BEHIND_MS => {
-                        by_end.entry(after).or_default().push(labels.clone());
+                    Some((after, known)) if after > start_ms + MUCH_BEHIND_MS => {
+                        let end_ms = known.min(after + self.options.reread_ms);
+                        by_end.entry(end_ms).or_default().push(labels.clone());
                     }
                     Some(_) => done += 1,
                     None => {}
@@ -194,9 +256,15 @@ impl CachedReader {
             after_ms: start_ms,
             until_ms,
         });
-        let mut out = self.run(errands, call).await?;
+        let (mut out, _) = self.run(errands, call).await?;
         out.series += done;
         Ok(out)
+    }
+
+    /// Whether a sample of `series` in (`after_ms`, `until_ms`] is known.
+    pub fn has_sample(&self, series: &Labels, after_ms: i64, until_ms: i64) -> bool {
+        let newest = self.read().newest_within(self.id_of(series), after_ms, until_ms);
+        newest.is_ok_and(|newest| newest.is_some())
     }
 
     /// The samples of a series in (`after_ms`, `until_ms`] as far as the cache knows them; `None` when it was never read.
@@ -248,9 +316,14 @@ impl CachedReader {
         .await
     }
 
-    /// Reads each errand and stores what it brings. An error only when nothing at all was read.
-    async fn run(&self, errands: impl IntoIterator<Item = Errand>, call: &Call) -> Result<Refreshed, SourceError> {
-        let mut out = Refreshed::default();
+    /// Reads each errand and stores what it brings; the series that are back after a silence are to be read once more. An
+    /// error only when nothing at all was read.
+    async fn run(
+        &self,
+        errands: impl IntoIterator<Item = Errand>,
+        call: &Call,
+    ) -> Result<(Refreshed, Vec<Behind>), SourceError> {
+        let (mut out, mut holes) = (Refreshed::default(), Vec::new());
         let mut first_error = None;
         let mut read_any = false;
         for errand in errands.into_iter().filter(|errand| !errand.series.is_empty()) {
@@ -268,16 +341,15 @@ impl CachedReader {
             match self.source.read(&request, call).await {
                 Ok(read) => {
                     read_any = true;
-                    out.samples += read.samples;
-                    out.bytes += read.bytes;
-                    out.requests += read.requests;
-                    out.way = out.way.max(Some(read.way));
-                    for warning in read.warnings {
-                        if !out.warnings.contains(&warning) {
-                            out.warnings.push(warning);
-                        }
-                    }
-                    self.keep(asked, read.series, &read.failures, &request, &mut out);
+                    out.add(Refreshed {
+                        samples: read.samples,
+                        bytes: read.bytes,
+                        requests: read.requests,
+                        way: Some(read.way),
+                        warnings: read.warnings,
+                        ..Refreshed::default()
+                    });
+                    holes.extend(self.keep(asked, read.series, &read.failures, &request, &mut out));
                     out.failures.extend(read.failures);
                 }
                 Err(error) => {
@@ -294,13 +366,13 @@ impl CachedReader {
             }
         }
         if read_any {
-            return Ok(out);
+            return Ok((out, holes));
         }
-        first_error.map_or(Ok(out), Err)
+        first_error.map_or(Ok((out, holes)), Err)
     }
 
-    /// Puts what was read into the cache. Series that were asked for and brought nothing are known to be silent;
-    /// those that failed are left as they were.
+    /// Puts what was read into the cache. Series that were asked for and brought nothing are known to be silent; those that
+    /// failed or are doubted are left as they were. Gives those that have to be read once more.
     fn keep(
         &self,
         asked: &[Labels],
@@ -308,9 +380,10 @@ impl CachedReader {
         failures: &[SeriesFailure],
         request: &ReadRequest,
         out: &mut Refreshed,
-    ) {
+    ) -> Vec<Behind> {
         let mut brought: HashMap<Labels, RawSeries> = read.into_iter().map(|one| (one.labels.clone(), one)).collect();
         let failed: HashMap<&Labels, &SourceError> = failures.iter().map(|one| (&one.labels, &one.error)).collect();
+        let mut holes = Vec::new();
         for labels in asked {
             match failed.get(labels) {
                 // Its histograms were seen: there is nothing else in this range.
@@ -326,11 +399,10 @@ impl CachedReader {
                 data: SeriesData::Plain(Samples::default()),
             });
             // The lock is taken a series at a time, so that computations are not held up by a bulk read.
-            let stored = self
-                .write()
-                .store(self.id_of(labels), one, request.after_ms, request.until_ms);
-            match stored {
-                Ok(()) => out.series += 1,
+            match self.take(one, request, out.doubted < DOUBTED_SERIES) {
+                Ok(Taken::Known) => out.series += 1,
+                Ok(Taken::Doubted) => out.doubted += 1,
+                Ok(Taken::Hole(after_ms)) => holes.push((labels.clone(), after_ms)),
                 Err(error) => {
                     let error = unkept(&error);
                     if matches!(error, SourceError::TooManySamples { .. }) {
@@ -343,6 +415,43 @@ impl CachedReader {
                 }
             }
         }
+        holes
+    }
+
+    /// Holds the answer about one series against what is known of it, and stores it where the two go together.
+    fn take(&self, brought: RawSeries, request: &ReadRequest, may_doubt: bool) -> Result<Taken, StoreError> {
+        let (after_ms, until_ms) = (request.after_ms, request.until_ms);
+        let id = self.id_of(&brought.labels);
+        let newest_ms = brought.newest_ms(after_ms, until_ms)?;
+        let mut cache = self.write();
+        let lacking = cache
+            .newest_within(id, after_ms, until_ms)?
+            .filter(|known_ms| newest_ms.is_none_or(|newest_ms| newest_ms < *known_ms))
+            .filter(|known_ms| *known_ms > until_ms - DOUBTED_MS);
+        match lacking {
+            Some(_) if may_doubt => return Ok(Taken::Doubted),
+            // What was read stays, and the rest of the range is believed to be as empty as it is said to be.
+            Some(known_ms) => {
+                let silence = RawSeries {
+                    labels: brought.labels,
+                    data: SeriesData::Plain(Samples::default()),
+                };
+                cache.store(id, silence, known_ms, until_ms)?;
+                return Ok(Taken::Known);
+            }
+            None => {}
+        }
+        let read_ms = cache
+            .newest_within(id, i64::MIN, i64::MAX)?
+            .unwrap_or(i64::MIN)
+            .max(until_ms - self.options.window_ms);
+        let was_silent = cache.covered(id).is_some_and(|(_, known_ms)| known_ms >= after_ms);
+        if newest_ms.is_some() && was_silent && read_ms < after_ms {
+            cache.rewind(id, read_ms);
+            return Ok(Taken::Hole(read_ms));
+        }
+        cache.store(id, brought, after_ms, until_ms)?;
+        Ok(Taken::Known)
     }
 
     fn leave_alone(&self, labels: &Labels, now_ms: i64, error: SourceError) {

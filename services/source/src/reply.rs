@@ -220,6 +220,33 @@ impl RawSeries {
             }
         }
     }
+
+    /// The time of the newest sample in (`after_ms`, `until_ms`], Unix milliseconds.
+    pub fn newest_ms(&self, after_ms: i64, until_ms: i64) -> Result<Option<i64>, xor::XorError> {
+        match &self.data {
+            SeriesData::Plain(samples) => Ok(samples.between(after_ms, until_ms).0.last().copied()),
+            SeriesData::Chunks(chunks) => newest_within(chunks, after_ms, until_ms),
+        }
+    }
+}
+
+/// The time of the newest sample of chunks, which rise, in (`after_ms`, `until_ms`]; a chunk is decoded only where its end lies
+/// outside.
+pub(crate) fn newest_within(chunks: &[XorChunk], after_ms: i64, until_ms: i64) -> Result<Option<i64>, xor::XorError> {
+    for chunk in chunks.iter().rev().filter(|chunk| chunk.min_ms <= until_ms) {
+        if chunk.max_ms <= after_ms {
+            return Ok(None);
+        }
+        if chunk.max_ms <= until_ms {
+            return Ok(Some(chunk.max_ms));
+        }
+        let mut inside = Samples::default();
+        xor::decode_range(&chunk.bytes, after_ms, until_ms, &mut inside)?;
+        if let Some(&newest_ms) = inside.times_ms.last() {
+            return Ok(Some(newest_ms));
+        }
+    }
+    Ok(None)
 }
 
 /// A series that could not be read.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use sla_domain::{Clock, Labels, ManualClock, SourceId};
-use sla_source::reader::DEFAULT_REREAD_MS;
+use sla_source::reader::{DEFAULT_REREAD_MS, DOUBTED_MS};
 use sla_source::{
     CachedReader, Call, MetricSource, ReadRequest, ReaderOptions, Replay, ReplayOptions, SourceError, Targets,
 };
@@ -145,4 +145,73 @@ async fn the_future_is_not_known() {
     assert_eq!(reader.about(reader.id_of(&series[0])).unwrap().covered_until_ms, NOW);
     reader.retain(|_, labels| labels.metric_name() == "up");
     assert_eq!(reader.fill().series, 3);
+}
+
+#[tokio::test]
+async fn nothing_does_not_take_the_place_of_what_was_read() {
+    let (reader, source, clock) = reader();
+    let series = all(&source).await;
+    reader.refresh(&series, NOW, &Call::default()).await.unwrap();
+    source.set_empty(true);
+    for _ in 0..80 {
+        clock.advance(15_000);
+        let now_ms = clock.now_ms();
+        let read = reader.refresh(&series, now_ms, &Call::default()).await.unwrap();
+        assert_eq!((read.series, read.doubted), (0, 54));
+    }
+    let id = reader.id_of(&series[0]);
+    assert_eq!(reader.about(id).unwrap().covered_until_ms, NOW);
+    source.set_empty(false);
+    clock.advance(15_000);
+    let back = reader.refresh(&series, clock.now_ms(), &Call::default()).await.unwrap();
+    assert_eq!((back.series, back.requests), (54, 1));
+    equal_to_the_source(&reader, &series, clock.now_ms() - 12 * HOUR, clock.now_ms()).await;
+    // Not of the past either.
+    source.set_empty(true);
+    assert_eq!(reader.extend_back(&series, &Call::default()).await.unwrap().doubted, 54);
+    source.set_empty(false);
+    reader.extend_back(&series, &Call::default()).await.unwrap();
+    equal_to_the_source(&reader, &series, clock.now_ms() - 26 * HOUR, clock.now_ms()).await;
+}
+
+#[tokio::test]
+async fn after_an_hour_its_word_counts_and_what_it_kept_back_is_read_all_the_same() {
+    let (reader, source, clock) = reader();
+    let series = all(&source).await;
+    reader.refresh(&series, NOW, &Call::default()).await.unwrap();
+    source.set_empty(true);
+    clock.advance(DOUBTED_MS - 60_000);
+    let read = reader.refresh(&series, clock.now_ms(), &Call::default()).await.unwrap();
+    assert_eq!(read.doubted, 54);
+    clock.advance(HOUR);
+    let read = reader.refresh(&series, clock.now_ms(), &Call::default()).await.unwrap();
+    assert_eq!((read.series, read.doubted), (54, 0));
+    source.set_empty(false);
+    clock.advance(15_000);
+    let back = reader.refresh(&series, clock.now_ms(), &Call::default()).await.unwrap();
+    assert_eq!((back.series, back.requests), (54, 2));
+    equal_to_the_source(&reader, &series, clock.now_ms() - 12 * HOUR, clock.now_ms()).await;
+}
+
+#[tokio::test]
+async fn a_series_that_has_ended_costs_no_more_than_one_that_goes_on() {
+    let (reader, source, clock) = reader();
+    let series = all(&source).await;
+    reader.refresh(&series, NOW, &Call::default()).await.unwrap();
+    // From now on the server gets no more samples, and repeats the last ones.
+    source.set_present_ms(NOW);
+    let id = reader.id_of(&series[0]);
+    for _ in 0..40 {
+        clock.advance(15_000);
+        let read = reader.refresh(&series, clock.now_ms(), &Call::default()).await.unwrap();
+        assert_eq!((read.series, read.doubted, read.requests), (54, 0, 1));
+        let asked = source.reads().last().unwrap().after_ms;
+        assert_eq!(asked, clock.now_ms() - 15_000 - DEFAULT_REREAD_MS);
+        assert_eq!(reader.about(id).unwrap().covered_until_ms, clock.now_ms());
+    }
+    // One that begins again is read from where it ended.
+    source.set_present_ms(i64::MAX);
+    clock.advance(15_000);
+    reader.refresh(&series, clock.now_ms(), &Call::default()).await.unwrap();
+    equal_to_the_source(&reader, &series, clock.now_ms() - 12 * HOUR, clock.now_ms()).await;
 }

@@ -20,6 +20,7 @@ pub struct Switched {
     replay: Replay,
     is_away: AtomicBool,
     is_slow: AtomicBool,
+    is_empty: AtomicBool,
     reads: Mutex<Vec<ReadRequest>>,
     long_looks: AtomicUsize,
     present_ms: AtomicI64,
@@ -34,6 +35,7 @@ impl Switched {
             replay,
             is_away: AtomicBool::new(false),
             is_slow: AtomicBool::new(false),
+            is_empty: AtomicBool::new(false),
             reads: Mutex::default(),
             long_looks: AtomicUsize::new(0),
             present_ms: AtomicI64::new(i64::MAX),
@@ -45,6 +47,15 @@ impl Switched {
     /// From now on every question runs out of time, or none does.
     pub fn set_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
+    /// From now on it answers that there is nothing at all, or what there is.
+    pub fn set_empty(&self, is_empty: bool) {
+        self.is_empty.store(is_empty, Ordering::SeqCst);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.is_empty.load(Ordering::SeqCst)
     }
 
     /// From now on a read takes a while.
@@ -111,7 +122,8 @@ impl MetricSource for Switched {
         limit: usize,
         call: &Call,
     ) -> Result<Vec<Labels>, SourceError> {
-        self.check()?.series(selectors, start_ms, end_ms, limit, call).await
+        let named = self.check()?.series(selectors, start_ms, end_ms, limit, call).await?;
+        Ok(if self.is_empty() { Vec::new() } else { named })
     }
 
     async fn read(&self, request: &ReadRequest, call: &Call) -> Result<RawRead, SourceError> {
@@ -130,11 +142,21 @@ impl MetricSource for Switched {
             until_ms,
             ..request.clone()
         };
-        replay.read(&request, call).await
+        let mut read = replay.read(&request, call).await?;
+        if self.is_empty() {
+            read.series.clear();
+            read.samples = 0;
+        }
+        Ok(read)
     }
 
     async fn read_expression(&self, request: &ExpressionRequest, call: &Call) -> Result<ExpressionRead, SourceError> {
-        self.check()?.read_expression(request, call).await
+        let read = self.check()?.read_expression(request, call).await?;
+        Ok(if self.is_empty() {
+            ExpressionRead::default()
+        } else {
+            read
+        })
     }
 
     async fn check_query(&self, expression: &str, call: &Call) -> Result<(), SourceError> {

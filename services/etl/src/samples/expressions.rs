@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sla_domain::{Labels, Samples};
+use sla_source::reader::DOUBTED_MS;
 use sla_source::{Call, ExpressionRead, ExpressionRequest, MetricSource, ReadLimits, SourceError};
 
 /// Most samples held over all expressions; the longest unused go first.
@@ -26,6 +27,16 @@ struct Held {
 impl Held {
     fn samples(&self) -> usize {
         self.series.iter().map(|(_, samples)| samples.len()).sum()
+    }
+
+    /// Whether an answer about the time from `after_ms` on lacks everything that was evaluated there before and is not older
+    /// than [`DOUBTED_MS`]: such an answer is not believed.
+    fn is_taken_back(&self, read: &ExpressionRead, after_ms: i64, until_ms: i64) -> bool {
+        let has = |series: &[(Labels, Samples)], from_ms: i64| {
+            let mut all = series.iter();
+            all.any(|(_, samples)| !samples.between(from_ms, self.until_ms).0.is_empty())
+        };
+        has(&self.series, after_ms.max(until_ms - DOUBTED_MS)) && !has(&read.series, after_ms)
     }
 
     /// Puts what was evaluated in (`after_ms`, `until_ms`] in the place of what was known about it. A range that does not
@@ -143,7 +154,9 @@ impl Expressions {
             ..Held::default()
         });
         held.used = turn;
-        held.merge(read, after_ms, until_ms, until_ms.saturating_sub(keep_ms));
+        if !held.is_taken_back(&read, after_ms, until_ms) {
+            held.merge(read, after_ms, until_ms, until_ms.saturating_sub(keep_ms));
+        }
         while state.held.len() > 1 && state.held.values().map(Held::samples).sum::<usize>() > MAX_HELD_SAMPLES {
             let oldest = state
                 .held

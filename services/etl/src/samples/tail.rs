@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use sla_domain::{Clock as _, Labels, Selector, SeriesId};
+use sla_source::reader::{DOUBTED_MS, DOUBTED_SERIES};
 use sla_source::{Call, ReadLimits, ReadRequest, Refreshed, SourceError, Targets};
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
@@ -69,10 +70,9 @@ impl Tail<'_> {
             let texts: Vec<String> = due.iter().map(|(_, selector)| selector.text().to_owned()).collect();
             match self.members(&texts).await {
                 Ok(found) => {
-                    let membership = &mut self.memory.remembered().membership;
                     for (_, selector) in &due {
                         let own = found.iter().filter(|labels| selector.matches(labels)).cloned();
-                        membership.answered(selector.text(), own.collect(), until_ms);
+                        self.answered(selector, own.collect());
                     }
                     return;
                 }
@@ -86,16 +86,31 @@ impl Tail<'_> {
         }
         for (index, selector) in due {
             match self.members(&[selector.text().to_owned()]).await {
-                Ok(found) => {
-                    let membership = &mut self.memory.remembered().membership;
-                    membership.answered(selector.text(), found, until_ms);
-                }
+                Ok(found) => self.answered(selector, found),
                 Err(error) => self.tally.problem(index, error),
             }
             if self.tally.outage.is_some() {
                 return;
             }
         }
+    }
+
+    /// Keeps whom the source named. Who had samples a short while ago and is not named is missing, not gone: it is asked for
+    /// on, as its samples are.
+    fn answered(&self, selector: &Selector, mut found: Vec<Labels>) {
+        let until_ms = self.plan.until_ms;
+        let mut remembered = self.memory.remembered();
+        if let Some(before) = remembered.membership.get(selector.text()) {
+            let named: HashSet<&Labels> = found.iter().collect();
+            let unnamed = before.series.iter().filter(|labels| !named.contains(labels));
+            let recent = |labels: &&Labels| self.memory.cache.has_sample(labels, until_ms - DOUBTED_MS, until_ms);
+            let missing: Vec<Labels> = unnamed.filter(recent).take(DOUBTED_SERIES).cloned().collect();
+            if !missing.is_empty() {
+                found.extend(missing);
+                found.sort();
+            }
+        }
+        remembered.membership.answered(selector.text(), found, until_ms);
     }
 
     async fn members(&mut self, texts: &[String]) -> Result<Vec<Labels>, SourceError> {

@@ -46,10 +46,16 @@ pub(crate) async fn bring_up(
     let forgetting = core.judging.run(move || memory.lock().forget(&wants, at_ms, reach));
     forgetting.await?;
     let mut brought = BroughtUp::default();
-    let mut reads = core
-        .memory
-        .lock()
-        .due(&wanted(due), at_ms, reach.judged_ms, core.options.max_series);
+    let (wants, limit) = (wanted(due), core.options.max_series);
+    let reads = core.memory.lock().due(&wants, at_ms, reach.judged_ms, limit);
+    read_all(core, reads, &mut brought).await;
+    // What the tails have found missing is filled before anything is judged.
+    let holes = core.memory.lock().holes(&wants, at_ms, reach.judged_ms, limit);
+    read_all(core, holes.into_iter().collect(), &mut brought).await;
+    Ok(brought)
+}
+
+async fn read_all(core: &ManagerCore, mut reads: Vec<DueRead>, brought: &mut BroughtUp) {
     reads.reverse();
     while let Some(read_due) = reads.pop() {
         let read_due = Arc::new(read_due);
@@ -74,7 +80,6 @@ pub(crate) async fn bring_up(
         let end = outcome.map_err(|error| error.words());
         core.memory.lock().finish(&read_due, &end);
     }
-    Ok(brought)
 }
 
 async fn read_into_memory(core: &ManagerCore, due: &Arc<DueRead>) -> Result<ReadEnd, SlaError> {

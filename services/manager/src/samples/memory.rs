@@ -27,6 +27,8 @@ struct Answers {
     full_at_ms: Option<i64>,
     /// A series appeared in a tail: its past has to be read.
     incomplete: bool,
+    /// A series is back after a silence, and from here on nothing of it was read, Unix milliseconds.
+    hole_ms: Option<i64>,
     problem: String,
 }
 
@@ -38,6 +40,7 @@ impl Answers {
             read_until_ms: None,
             full_at_ms: None,
             incomplete: false,
+            hole_ms: None,
             problem: String::new(),
         }
     }
@@ -216,6 +219,32 @@ impl SampleMemory {
         reads
     }
 
+    /// The read that fills what tails up to `at_ms` have found missing; what is too much for one round is found again.
+    pub fn holes(&self, wanted: &[Wanted], at_ms: i64, reach_ms: i64, max_series: u32) -> Option<DueRead> {
+        let (mut reread, mut holes) = (0, Vec::new());
+        for want in wanted {
+            let Some(answers) = self.answers(&want.key) else {
+                continue;
+            };
+            if let Some(hole_ms) = answers.hole_ms.filter(|_| reread < REREAD_SERIES_A_ROUND) {
+                reread += answers.series.len();
+                holes.push((want, hole_ms));
+            }
+        }
+        let after_ms = holes.iter().map(|(_, hole_ms)| *hole_ms).min()?;
+        Some(DueRead {
+            wanted: holes.iter().map(|(want, _)| (*want).clone()).collect(),
+            plan: ReadPlan {
+                queries: holes.iter().map(|(want, _)| want.message.clone()).collect(),
+                after_ms: after_ms.max(at_ms.saturating_sub(reach_ms)),
+                until_ms: at_ms,
+                max_series,
+                cached_only: false,
+            },
+            full: false,
+        })
+    }
+
     /// Takes in a part of what a read brings.
     pub fn absorb(&mut self, due: &DueRead, part: &[RawSeries]) -> Result<(), ReadError> {
         let places: Vec<usize> = due.wanted.iter().map(|want| self.place(want)).collect();
@@ -228,7 +257,17 @@ impl SampleMemory {
 
     fn take(&mut self, raw: &RawSeries, read: &Samples, place: Option<usize>, due: &DueRead) -> Result<(), ReadError> {
         let id = raw.id;
-        let is_new = !self.series.contains_key(&id);
+        let known = self.series.get(&id);
+        let is_new = known.is_none();
+        if !due.full
+            && let Some(newest_ms) = known.and_then(|known| known.series.newest_ms())
+            && has_hole(newest_ms, read, due.plan.after_ms)
+            && let Some(place) = place
+        {
+            let hole_ms = &mut self.answers[place].hole_ms;
+            *hole_ms = Some(hole_ms.map_or(newest_ms, |before_ms| before_ms.min(newest_ms)));
+            return Ok(());
+        }
         if is_new && self.bytes >= self.cap_bytes {
             self.left_out.insert(id);
             return Ok(());
@@ -277,6 +316,8 @@ impl SampleMemory {
             };
             answers.problem = SafeText::new(words).to_string();
             if answers.problem.is_empty() {
+                // A tail says so again with each read, until the series is known from there on.
+                answers.hole_ms = answers.hole_ms.filter(|hole_ms| *hole_ms < due.plan.after_ms);
                 answers.read_until_ms = Some(due.plan.until_ms);
                 if due.full {
                     answers.full_at_ms = Some(due.plan.until_ms);
@@ -370,6 +411,15 @@ impl Remembered {
     }
 }
 
+/// Whether samples may lie between the newest that is known and what a tail after `after_ms` brings. In front of it comes the
+/// newest sample before the tail, where there is one not long ago.
+fn has_hole(newest_ms: i64, read: &Samples, after_ms: i64) -> bool {
+    let carried = read.times_ms.partition_point(|&time| time <= after_ms);
+    let before_ms = carried.checked_sub(1).map(|last| read.times_ms[last]);
+    let is_new = read.times_ms.last().is_some_and(|&last_ms| last_ms > newest_ms);
+    newest_ms < after_ms && is_new && before_ms != Some(newest_ms)
+}
+
 /// The memory of the role: fed by the evaluation, read by all that look at samples.
 #[derive(Debug)]
 pub struct SharedMemory(Mutex<SampleMemory>);
@@ -387,198 +437,4 @@ impl SharedMemory {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::samples::reader::tests::raw;
-    use sla_domain::query::Query;
-    use sla_proto::etl::v1::QueryFailure;
-    use sla_proto::series::v1 as pb;
-
-    const H: i64 = 3_600_000;
-    const REACH: Reach = Reach {
-        judged_ms: 5 * H,
-        forecast_ms: 8 * H,
-    };
-
-    fn wanted(text: &str) -> Wanted {
-        let query = Query::parse(text).unwrap();
-        Wanted {
-            key: QueryKey::new("", &query, 60_000),
-            message: pb::Query {
-                query: Some(pb::query::Query::Selector(text.to_owned())),
-                step_ms: 0,
-                source: String::new(),
-            },
-            query,
-        }
-    }
-
-    fn memory() -> SampleMemory {
-        SampleMemory::new(1 << 20)
-    }
-
-    fn absorb(memory: &mut SampleMemory, due: &DueRead, part: &[RawSeries]) {
-        memory.absorb(due, part).unwrap();
-        memory.finish(due, &Ok(ReadEnd::default()));
-    }
-
-    #[test]
-    fn tails_follow_a_whole_read_and_a_new_series_is_read_whole() {
-        let mut memory = memory();
-        let want = [wanted("up")];
-        let at = 100 * H;
-        let first = memory.due(&want, at, 12 * H, 10);
-        assert!(first.len() == 1 && first[0].full && first[0].plan.after_ms == 88 * H);
-        absorb(
-            &mut memory,
-            &first[0],
-            &[raw("up", "a", 0, &[&[(99 * H, 1.0), (at, 1.0)]])],
-        );
-        let later = at + 15_000;
-        let tail = memory.due(&want, later, 12 * H, 10);
-        assert!(!tail[0].full);
-        assert_eq!(tail[0].plan.after_ms, at - LATE_SAMPLES_MS);
-        let part = [
-            raw("up", "a", 0, &[&[(99 * H, 1.0), (at - 5, 0.0), (later, 1.0)]]),
-            raw("up", "b", 0, &[&[(later, 1.0)]]),
-        ];
-        absorb(&mut memory, &tail[0], &part);
-        let series = memory.series(&want[0].key);
-        let a = series
-            .iter()
-            .find(|series| series.head.labels.get("instance") == Some("a"))
-            .unwrap();
-        assert_eq!(
-            a.samples().times_ms,
-            [99 * H, at - 5, later],
-            "revised tail replaces the old one"
-        );
-        assert!(
-            memory.due(&want, later + 15_000, 12 * H, 10)[0].full,
-            "series b has a past"
-        );
-    }
-
-    #[test]
-    fn overlapping_selectors_share_a_series_that_comes_once_also_one_that_is_wanted_later() {
-        let mut memory = memory();
-        let want = [
-            wanted("up"),
-            wanted("up{instance=\"a\"}"),
-            wanted("up{instance=~\"a|b\"}"),
-        ];
-        let due = memory.due(&want[..2], 10 * H, H, 10);
-        let part = [
-            raw("up", "a", 0, &[&[(10 * H, 1.0)]]),
-            raw("up", "b", 0, &[&[(10 * H, 1.0)]]),
-        ];
-        absorb(&mut memory, &due[0], &part);
-        let counts = |memory: &SampleMemory| want.each_ref().map(|want| memory.series(&want.key).len());
-        assert_eq!(counts(&memory), [2, 1, 0]);
-        let due = memory.due(&want, 10 * H + 1, H, 10);
-        let full = due.iter().find(|due| due.full).unwrap();
-        assert_eq!(full.wanted.len(), 1);
-        absorb(
-            &mut memory,
-            full,
-            &[
-                raw("up", "b", 0, &[&[(10 * H, 1.0)]]),
-                raw("up", "a", 0, &[&[(10 * H, 1.0)]]),
-            ],
-        );
-        assert_eq!(counts(&memory), [2, 1, 2]);
-        assert!(Arc::ptr_eq(
-            &memory.series(&want[1].key)[0],
-            memory
-                .series(&want[2].key)
-                .iter()
-                .find(|s| s.head.labels.get("instance") == Some("a"))
-                .unwrap()
-        ));
-    }
-
-    #[test]
-    fn a_failure_keeps_the_samples_and_says_why() {
-        let mut memory = memory();
-        let want = [wanted("up"), wanted("down")];
-        let due = memory.due(&want, 10 * H, H, 10);
-        let failures = vec![QueryFailure {
-            query_index: 1,
-            reason: "X".into(),
-            message: "503".into(),
-        }];
-        memory
-            .absorb(&due[0], &[raw("up", "a", 0, &[&[(10 * H, 1.0)]])])
-            .unwrap();
-        let end = ReadEnd {
-            failures,
-            ..ReadEnd::default()
-        };
-        memory.finish(&due[0], &Ok(end));
-        assert_eq!(
-            (memory.problem(&want[0].key), memory.problem(&want[1].key)),
-            ("", "503")
-        );
-        assert_eq!(memory.read_until_ms(&want[0].key), Some(10 * H));
-        assert_eq!(memory.read_until_ms(&want[1].key), None);
-        memory.finish(&due[0], &Err("connection refused".into()));
-        assert_eq!(memory.problem(&want[0].key), "connection refused");
-        assert_eq!(memory.series(&want[0].key).len(), 1);
-        // Not read since: the next read goes back to where the last good one ended.
-        let next = memory.due(&want[..1], 10 * H + 60_000, H, 10);
-        assert_eq!(next[0].plan.after_ms, 10 * H - LATE_SAMPLES_MS);
-    }
-
-    #[test]
-    fn what_no_window_reaches_is_forgotten_and_the_history_of_forecasts_kept() {
-        let mut memory = memory();
-        let want = [wanted("up")];
-        let due = memory.due(&want, 10 * H, 20 * H, 10);
-        let old: Vec<(i64, f64)> = (0..100).map(|i| (i64::from(i) * H / 10, 1.0)).collect();
-        let part = [
-            raw("up", "a", 0, &[&old]),
-            raw("up", "b", 0, &[&old]),
-            raw("up", "gone", 0, &[&[(H, 1.0)]]),
-        ];
-        absorb(&mut memory, &due[0], &part);
-        let forecast = memory.series(&want[0].key)[0].head.id;
-        memory.keep_history_of(&HashSet::from([forecast]));
-        memory.forget(&want, 10 * H, REACH);
-        let left = memory.series(&want[0].key);
-        assert_eq!(left.len(), 2);
-        for series in &left {
-            let oldest = if series.head.id == forecast { 0 } else { 5 * H };
-            assert_eq!(
-                series.oldest_ms(),
-                Some(oldest),
-                "one sample at the edge carries its value in"
-            );
-        }
-        let older = Samples::from_columns(vec![-H, 0], vec![3.0, 3.0]);
-        memory.extend_back(forecast, &older);
-        assert_eq!(
-            memory.series(&want[0].key).iter().map(|s| s.oldest_ms()).min(),
-            Some(Some(-H))
-        );
-        memory.forget(&[], 10 * H, REACH);
-        assert!(memory.series(&want[0].key).is_empty());
-        assert_eq!(memory.fill().0, 0, "no byte is counted that is not held");
-    }
-
-    #[test]
-    fn a_full_memory_takes_no_new_series_and_says_how_many() {
-        let mut memory = SampleMemory::new(1);
-        let want = [wanted("up")];
-        let due = memory.due(&want, 10 * H, H, 10);
-        let part: Vec<RawSeries> = ["a", "b", "c"]
-            .map(|host| raw("up", host, 0, &[&[(10 * H, 1.0)]]))
-            .into();
-        absorb(&mut memory, &due[0], &part);
-        assert_eq!(memory.series(&want[0].key).len(), 1);
-        assert_eq!(memory.fill().2, 2);
-        absorb(&mut memory, &due[0], &part);
-        assert_eq!(memory.fill().2, 2, "told once each");
-        memory.forget(&[], 10 * H, REACH);
-        assert_eq!(memory.fill().2, 0);
-    }
-}
+mod tests;
