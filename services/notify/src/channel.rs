@@ -15,9 +15,16 @@ use crate::options::NotifyOptions;
 use outcome::SEND_LIMIT;
 
 pub(crate) use email::is_address;
-pub(crate) use outcome::{Outcome, Parcel};
+pub use outcome::{Outcome, Parcel};
 pub(crate) use post::{base_url, redacted};
 pub(crate) use updates::{Message, Messages, Trouble};
+
+/// Whoever brings messages to the other end of a channel.
+#[tonic::async_trait]
+pub trait Carrier: Send + Sync + 'static {
+    /// One attempt, which ends by itself within a moment. Dropped, or without an answer, nobody knows whether it arrived.
+    async fn carry(&self, channel: &Channel, parcel: &Parcel<'_>) -> Outcome;
+}
 
 /// All kinds of channels.
 #[derive(Debug, Clone)]
@@ -72,9 +79,12 @@ impl Channels {
         let said = tokio::time::timeout(SEND_LIMIT, saying).await;
         said.unwrap_or_else(|_| Err(format!("no answer within {} s", SEND_LIMIT.as_secs())))
     }
+}
 
-    /// One attempt; it ends within [`SEND_LIMIT`].
-    pub(crate) async fn send(&self, channel: &Channel, parcel: &Parcel<'_>) -> Outcome {
+#[tonic::async_trait]
+impl Carrier for Channels {
+    /// Ends within [`SEND_LIMIT`].
+    async fn carry(&self, channel: &Channel, parcel: &Parcel<'_>) -> Outcome {
         let attempt = async {
             match channel.kind() {
                 ChannelKind::Webhook => webhook::send(&self.http, channel, parcel).await,

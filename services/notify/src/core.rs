@@ -8,7 +8,7 @@ use sla_runtime::Shutdown;
 use tokio::sync::Notify;
 
 use crate::book::Book;
-use crate::channel::Channels;
+use crate::channel::{Carrier, Channels};
 use crate::linking::Links;
 use crate::metrics::NotifyMetrics;
 use crate::options::NotifyOptions;
@@ -21,6 +21,8 @@ pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shutdown: Shutdown,
     pub(crate) channels: Channels,
+    /// Takes messages to where they go.
+    pub(crate) carrier: Arc<dyn Carrier>,
     pub(crate) book: Book,
     pub(crate) pace: Pace,
     pub(crate) metrics: NotifyMetrics,

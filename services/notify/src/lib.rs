@@ -32,5 +32,6 @@ mod timing;
 mod unknown;
 mod wording;
 
+pub use channel::{Carrier, Outcome, Parcel};
 pub use options::{Mail, MailTls, NotifyOptions, Telegram};
 pub use service::{NotifyService, StartError};

@@ -178,7 +178,7 @@ pub(crate) async fn send(core: &Core, channel: &Channel, id: &str, notices: &[No
         notices: &notices,
         now_ms: core.now_ms(),
     };
-    core.channels.send(channel, &parcel).await
+    core.carrier.carry(channel, &parcel).await
 }
 
 /// Takes a channel out of use, and tells its owner on his other ones. Whoever was faster has done the same.

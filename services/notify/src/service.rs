@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tonic::service::Routes;
 
 use crate::book::Book;
-use crate::channel::Channels;
+use crate::channel::{Carrier, Channels};
 use crate::core::Core;
 use crate::grpc::NotifyGrpc;
 use crate::metrics::NotifyMetrics;
@@ -36,8 +36,23 @@ impl NotifyService {
     /// # Errors
     /// When the system's certificates cannot be read.
     pub fn start(options: NotifyOptions, parts: Parts) -> Result<Self, StartError> {
+        let channels = Channels::new(options.clone())?;
+        Ok(Self::over(Arc::new(channels.clone()), channels, options, parts))
+    }
+
+    /// The same with messages handed to `carrier`, whatever their channel.
+    ///
+    /// # Errors
+    /// As [`NotifyService::start`].
+    pub fn through(carrier: Arc<dyn Carrier>, options: NotifyOptions, parts: Parts) -> Result<Self, StartError> {
+        let channels = Channels::new(options.clone())?;
+        Ok(Self::over(carrier, channels, options, parts))
+    }
+
+    fn over(carrier: Arc<dyn Carrier>, channels: Channels, options: NotifyOptions, parts: Parts) -> Self {
         let core = Arc::new(Core {
-            channels: Channels::new(options.clone())?,
+            channels,
+            carrier,
             options,
             peer: parts.peer,
             clock: parts.clock,
@@ -53,7 +68,7 @@ impl NotifyService {
         core.shutdown.spawn("notify reader", reader::run(core.clone()));
         core.shutdown.spawn("notify sender", sender::run(core.clone()));
         core.shutdown.spawn("notify linker", linker::run(core.clone()));
-        Ok(Self { core })
+        Self { core }
     }
 }
 

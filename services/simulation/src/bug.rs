@@ -26,11 +26,13 @@ pub enum Bug {
     ResultLost,
     /// A watcher misses what changed now and then.
     UpdateMissed,
+    /// A message is taken for sent that never arrived.
+    MessageSwallowed,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BlindAfterJump,
         Self::ClockNotSeen,
         Self::SpacingForgotten,
@@ -42,6 +44,7 @@ impl Bug {
         Self::LateIgnored,
         Self::ResultLost,
         Self::UpdateMissed,
+        Self::MessageSwallowed,
     ];
 
     /// Its word on the command line.
@@ -58,6 +61,7 @@ impl Bug {
             Self::LateIgnored => "late-ignored",
             Self::ResultLost => "result-lost",
             Self::UpdateMissed => "update-missed",
+            Self::MessageSwallowed => "message-swallowed",
         }
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Desk {
     pub(crate) notes: Notes,
     pub(crate) clock: Arc<LifeClock>,
     pub(crate) bug: Option<Bug>,
+    /// Whether objectives are forecast.
+    pub(crate) forecasts: bool,
     /// World time after which nobody edits, Unix milliseconds.
     pub(crate) until_ms: i64,
 }
@@ -124,8 +126,7 @@ impl Editor {
                 max: Some(self.bound()),
                 ..AllowedRange::default()
             }),
-            // Forecasts are another matter, and cost much.
-            no_forecast: true,
+            no_forecast: !self.desk.forecasts,
             ..Objective::default()
         }
     }

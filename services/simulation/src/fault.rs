@@ -15,7 +15,7 @@ pub(crate) enum SourceMood {
     Lagging(i64),
     /// Series of one name fail, the others are there.
     Partial(usize),
-    /// It says that there is nothing at all: what the planted bug makes of it.
+    /// It says that there is nothing at all.
     Empty,
 }
 
@@ -41,6 +41,8 @@ pub(crate) enum Fault {
     Wire(u64),
     /// Percent of results that are refused, doubled or overtaken.
     Bus(u64),
+    /// Percent of messages to people that do not arrive, or whose receipt does not.
+    Post(u64),
     /// Samples of one series come late.
     Late(usize),
     /// The machine's clock is ahead by so much, milliseconds.

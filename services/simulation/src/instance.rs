@@ -24,13 +24,12 @@ use tonic::service::Routes;
 use crate::bug::Bug;
 use crate::clock::LifeClock;
 use crate::disk::{Disk, OnDisk};
+use crate::mail::Mailroom;
 use crate::post::Post;
 use crate::source::WorldSource;
 use crate::weather::Weather;
 use crate::wire::Wire;
 
-/// Distance of runs, milliseconds.
-const RUNS_EVERY_MS: i64 = 120_000;
 const READERS: usize = 2;
 
 /// What an instance is started on.
@@ -41,7 +40,11 @@ pub(crate) struct Ground {
     pub(crate) source: Arc<WorldSource>,
     /// Results go over it, where there is one.
     pub(crate) bus: Option<MemoryBus>,
+    /// Where messages go.
+    pub(crate) mailroom: Arc<Mailroom>,
     pub(crate) windows_ms: Vec<i64>,
+    /// Distance of runs, milliseconds.
+    pub(crate) runs_every_ms: i64,
     pub(crate) bug: Option<Bug>,
 }
 
@@ -77,6 +80,7 @@ impl Instance {
             ground.disk.clone(),
         );
         let store = SqlStore::over(database, clock);
+        sla_storage::keep_copies(ground.disk.folder.clone(), &parts);
         let storage = StorageService::over(store, RetentionOptions::default(), parts.clone());
         let stream: Arc<dyn ResultStream> = match &ground.bus {
             Some(bus) => {
@@ -87,13 +91,18 @@ impl Instance {
         };
         let etl = EtlOptions {
             windows_ms: ground.windows_ms.clone(),
-            results_every_ms: RUNS_EVERY_MS,
+            results_every_ms: ground.runs_every_ms,
             ..EtlOptions::default()
         };
         let sla = SlaOptions {
             windows_ms: ground.windows_ms.clone(),
             default_set: false,
             ..SlaOptions::default()
+        };
+        // Each begin and end is told: how often is too often is another matter.
+        let notify = NotifyOptions {
+            flap_count: u32::MAX,
+            ..NotifyOptions::default()
         };
         let account = AccountOptions {
             hashers: 1,
@@ -111,7 +120,7 @@ impl Instance {
             )?),
             Box::new(SlaService::start(sla, parts.clone())?),
             Box::new(RetrievalService::start(RetrievalOptions::default(), parts.clone())?),
-            Box::new(NotifyService::start(NotifyOptions::default(), parts.clone())?),
+            Box::new(NotifyService::through(ground.mailroom.clone(), notify, parts.clone())?),
             Box::new(GatewayService::start(GatewayOptions::default(), parts)),
         ];
         let routes = running

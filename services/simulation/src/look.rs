@@ -8,7 +8,8 @@ use std::time::Duration;
 use sla_domain::{Labels, SeriesId, SourceId};
 use sla_proto::Peer;
 use sla_proto::convert::{self, millis};
-use sla_proto::etl::v1::{ListRunsRequest, RunState};
+use sla_proto::etl::v1::{GetScheduleRequest, ListRunsRequest, Run, RunState, Schedule};
+use sla_proto::notify::v1::{Delivery, ListDeliveriesRequest};
 use sla_proto::set::v1::ListSetsRequest;
 use sla_proto::storage::v1::GetStoredRunRequest;
 use sla_proto::violation::v1::{
@@ -17,7 +18,9 @@ use sla_proto::violation::v1::{
 
 use crate::book::selector;
 use crate::console::{Desk, Screen};
-use crate::source::{Delivery, SOURCE, WorldSource};
+use crate::mail::Mailroom;
+use crate::outlooks;
+use crate::source::{SOURCE, WorldSource};
 use crate::truth::{HISTORY_MS, Signal, Stretch, Word, state, stretches};
 
 /// Between two looks at what is told.
@@ -49,6 +52,7 @@ pub(crate) struct Look {
     pub(crate) source: Arc<WorldSource>,
     pub(crate) signals: Arc<Vec<Signal>>,
     pub(crate) screens: Vec<Screen>,
+    pub(crate) mailroom: Arc<Mailroom>,
     pub(crate) caps: Caps,
     /// When the world began, Unix milliseconds.
     pub(crate) begun_ms: i64,
@@ -176,6 +180,7 @@ impl Look {
             ));
         }
         self.check_screens(&overview)?;
+        self.mailroom.check(&self.deliveries().await?, &rows, now_ms)?;
         self.check_runs().await?;
         let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
         if tasks > MOST_TASKS {
@@ -240,9 +245,20 @@ impl Look {
                 return Err(format!("{} does not see {:?}", told.id, signal.labels));
             };
             self.check_cap(told, series)?;
+            let machine_ms = sla_domain::Clock::now_ms(&*self.desk.clock).max(now_ms);
+            if let Some(words) = series
+                .outlook
+                .as_ref()
+                .and_then(|outlook| outlooks::wrong(outlook, told.max, machine_ms))
+            {
+                return Err(format!(
+                    "of {:?} under {} is expected what cannot be: {words}",
+                    signal.labels, told.id
+                ));
+            }
             let word = match series.state() {
                 State::Violated => Word::Violated,
-                State::Ok => Word::Fine,
+                State::Ok | State::AtRisk => Word::Fine,
                 State::NoData => Word::NoData,
                 other => return Err(format!("{} is {other:?}", told.id)),
             };
@@ -302,6 +318,27 @@ impl Look {
             page_token = answer.next_page_token;
             if page_token.is_empty() {
                 return Ok(rows);
+            }
+        }
+    }
+
+    /// What the instance tells about its messages, newest first.
+    async fn deliveries(&self) -> Result<Vec<Delivery>, String> {
+        let (mut told, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = ListDeliveriesRequest {
+                page_size: 1_000,
+                page_token,
+                ..ListDeliveriesRequest::default()
+            };
+            let answer = self.peer.notify().list_deliveries(request).await;
+            let answer = answer
+                .map_err(|status| format!("the messages cannot be read: {}", status.message()))?
+                .into_inner();
+            told.extend(answer.deliveries);
+            page_token = answer.next_page_token;
+            if page_token.is_empty() {
+                return Ok(told);
             }
         }
     }
@@ -395,6 +432,17 @@ impl Look {
         ))
     }
 
+    /// What is told of the timer, and the newest runs.
+    pub(crate) async fn timer(&self) -> Result<(Schedule, Vec<Run>), String> {
+        let away = |status: tonic::Status| format!("the timer cannot be read: {}", status.message());
+        let told = self.peer.schedule().get_schedule(GetScheduleRequest {}).await;
+        let runs = self.peer.runs().list_runs(ListRunsRequest::default()).await;
+        Ok((
+            told.map_err(away)?.into_inner().schedule.unwrap_or_default(),
+            runs.map_err(away)?.into_inner().runs,
+        ))
+    }
+
     async fn check_runs(&self) -> Result<(), String> {
         let answer = self.peer.runs().list_runs(ListRunsRequest::default()).await;
         let runs = answer
@@ -440,7 +488,7 @@ fn stretch(row: &Violation) -> Option<Stretch> {
 
 /// Up to which instants samples may have been known when what is told now was judged: what was delivered before
 /// `judged_ms`, or any delivery since.
-fn known_until(deliveries: &[Delivery], judged_ms: i64) -> Vec<i64> {
+fn known_until(deliveries: &[crate::source::Delivery], judged_ms: i64) -> Vec<i64> {
     let (mut before_ms, mut since) = (i64::MIN, Vec::new());
     for &(when_ms, until_ms) in deliveries {
         let known_ms = until_ms.max(since.last().copied().unwrap_or(before_ms));

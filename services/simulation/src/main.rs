@@ -32,6 +32,7 @@ fn wanted() -> Result<Wanted, String> {
             "--from" => wanted.first = number?,
             "--seed" => (wanted.first, wanted.count, wanted.one) = (number?, 1, true),
             "--hours" => wanted.hours = number? as u32,
+            "--days" => wanted.hours = number? as u32 * 24,
             "--bug" => {
                 let known = Bug::ALL.into_iter().find(|bug| bug.word() == value);
                 let words = Bug::ALL.map(Bug::word).join(", ");
@@ -39,7 +40,7 @@ fn wanted() -> Result<Wanted, String> {
             }
             _ => {
                 return Err(format!(
-                    "{word}: give --seeds N, --from N, --seed N, --hours N, --bug WORD"
+                    "{word}: give --seeds N, --from N, --seed N, --hours N, --days N, --bug WORD"
                 ));
             }
         }
@@ -81,18 +82,20 @@ fn main() -> ExitCode {
         sum.lives += report.figures.lives;
         sum.looks += report.figures.looks;
         sum.violations += report.figures.violations;
+        sum.messages += report.figures.messages;
         sum.faults += report.figures.faults;
     }
     println!(
         "{} seeds, {failed} failed: {:.1} h of virtual time, {} faults, {} starts, {} edits acknowledged, {} looks, \
-         {} rows of the ledger compared",
+         {} rows of the ledger compared, {} messages",
         wanted.count,
         sum.virtual_ms as f64 / 3_600_000.0,
         sum.faults,
         sum.lives,
         sum.edits,
         sum.looks,
-        sum.violations
+        sum.violations,
+        sum.messages
     );
     if failed == 0 {
         ExitCode::SUCCESS

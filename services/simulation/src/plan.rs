@@ -4,12 +4,22 @@ use crate::dice::Dice;
 use crate::fault::{DiskMood, Fault, SourceMood};
 
 const MINUTE_MS: i64 = 60_000;
+/// When worlds of minutes begin, Unix milliseconds.
+const BEGUN_MS: i64 = 1_700_000_000_000;
+/// When long ones begin, Unix milliseconds: 2024-03-30 12:00 UTC, the day before Europe's clocks go forward.
+const DAY_BEGUN_MS: i64 = 1_711_800_000_000;
 /// Every promise holds again this long after the last fault, milliseconds.
 pub(crate) const RECOVERY_MS: i64 = 30_000;
 /// Editors rest for this long before a look, milliseconds: what they saved is judged by then.
 pub(crate) const REST_MS: i64 = 20_000;
 /// One seed in so many has no faults.
 const CALM_EACH: u64 = 8;
+/// So many percent of the others end with a source that says for minutes that there is nothing.
+const SILENT_PERCENT: u64 = 8;
+/// In so many percent messages to people go astray for a while.
+const UNHEARD_PERCENT: u64 = 30;
+/// In so many percent objectives are forecast, which costs much.
+const FORECAST_PERCENT: u64 = 10;
 /// A calm world is looked at this often, milliseconds.
 const LOOK_EVERY_MS: i64 = 2 * MINUTE_MS;
 
@@ -44,6 +54,8 @@ pub(crate) struct Restart {
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
+    /// Unix milliseconds.
+    pub(crate) begun_ms: i64,
     pub(crate) length_ms: i64,
     pub(crate) spells: Vec<Spell>,
     pub(crate) restarts: Vec<Restart>,
@@ -53,8 +65,10 @@ pub(crate) struct Plan {
     pub(crate) tells_time: bool,
     /// Whether results go over a bus.
     pub(crate) over_bus: bool,
-    /// Whether editors edit all the time, or only in the first minute.
-    pub(crate) edits_on: bool,
+    /// Whether objectives are forecast.
+    pub(crate) forecasts: bool,
+    /// Editors edit for so long, milliseconds; `None`: almost to the end.
+    pub(crate) edits_for_ms: Option<i64>,
 }
 
 impl Plan {
@@ -63,13 +77,15 @@ impl Plan {
         let mut dice = Dice::of(seed, "plan");
         let mut plan = Self {
             seed,
+            begun_ms: BEGUN_MS,
             length_ms: dice.between(7, 11) * MINUTE_MS,
             spells: Vec::new(),
             restarts: Vec::new(),
             clock_set: None,
             tells_time: dice.chance(70),
             over_bus: dice.chance(50),
-            edits_on: true,
+            forecasts: Dice::of(seed, "forecasts").chance(FORECAST_PERCENT),
+            edits_for_ms: None,
         };
         if seed % CALM_EACH == CALM_EACH - 1 {
             return plan;
@@ -105,7 +121,39 @@ impl Plan {
         }
         plan.swaps();
         plan.restarts.sort_by_key(|restart| restart.at_ms);
+        plan.long_silence();
+        plan.lost_messages(last_ms);
         plan
+    }
+
+    /// Receivers of messages are away now and then, until `last_ms` at most.
+    fn lost_messages(&mut self, last_ms: i64) {
+        let mut dice = Dice::of(self.seed, "messages");
+        if dice.chance(UNHEARD_PERCENT) {
+            let from_ms = dice.between(60_000, last_ms - 10_000);
+            let fault = Fault::Post(dice.below(90) + 10);
+            let until_ms = (from_ms + dice.between(10_000, 120_000)).min(last_ms);
+            self.spells.push(Spell {
+                from_ms,
+                until_ms,
+                fault,
+            });
+        }
+    }
+
+    /// Now and then the source has nothing to say for longer than tails reach back, when all else is over.
+    fn long_silence(&mut self) {
+        let mut dice = Dice::of(self.seed, "silence");
+        if dice.chance(SILENT_PERCENT) {
+            let from_ms = self.length_ms - RECOVERY_MS;
+            let until_ms = from_ms + dice.between(6 * MINUTE_MS, 8 * MINUTE_MS);
+            self.spells.push(Spell {
+                from_ms,
+                until_ms,
+                fault: Fault::Source(SourceMood::Empty),
+            });
+            self.length_ms = until_ms + MINUTE_MS + RECOVERY_MS;
+        }
     }
 
     /// Of a long seed without faults.
@@ -114,11 +162,17 @@ impl Plan {
             spells: Vec::new(),
             restarts: Vec::new(),
             clock_set: None,
-            edits_on: false,
+            edits_for_ms: Some(MINUTE_MS),
             ..Self::of(seed)
         };
         plan.length_ms = length_ms;
+        plan.begun_ms = DAY_BEGUN_MS;
         plan
+    }
+
+    /// Whether it is one of hours.
+    pub(crate) fn is_long(&self) -> bool {
+        self.length_ms > 60 * MINUTE_MS
     }
 
     /// A folder that was swapped is noticed when the instance dies, and only once.
@@ -216,7 +270,8 @@ fn fault(dice: &mut Dice) -> Fault {
         9 => Fault::Disk(DiskMood::Failing(dice.below(60) + 10)),
         10 | 11 => Fault::Wire(dice.below(25) + 2),
         12 => Fault::Bus(dice.below(50) + 10),
-        6 | 13 => Fault::Late(dice.below(5) as usize),
+        6 => source(SourceMood::Empty),
+        13 => Fault::Late(dice.below(5) as usize),
         14 => Fault::Jump(3_600_000),
         15 => Fault::Jump(dice.between(-3_600_000, 3_600_000)),
         _ => Fault::FolderSwapped,

@@ -30,6 +30,10 @@ pub struct Figures {
     pub looks: u64,
     /// Rows of the ledger that were compared, in all looks.
     pub violations: u64,
+    /// Runs that were seen to begin when it was told, in long worlds.
+    pub fired: u64,
+    /// Messages that arrived at the other end of a channel.
+    pub messages: u64,
     /// Faults.
     pub faults: u64,
 }

@@ -15,6 +15,8 @@ pub(crate) struct Mood {
     pub(crate) lost_percent: u64,
     /// Percent of published results that are refused, doubled or delivered in another order.
     pub(crate) bus_percent: u64,
+    /// Percent of messages that do not arrive, or whose receipt does not, half of them each.
+    pub(crate) post_percent: u64,
     /// A series whose samples after this instant are kept back, and the instant.
     pub(crate) withheld: Option<(usize, i64)>,
 }
@@ -64,6 +66,7 @@ impl Weather {
                 Fault::Disk(disk) => mood.disk = disk,
                 Fault::Wire(percent) => mood.lost_percent = percent,
                 Fault::Bus(percent) => mood.bus_percent = percent,
+                Fault::Post(percent) => mood.post_percent = percent,
                 Fault::Late(series) => mood.withheld = Some((series, since_ms)),
                 Fault::Jump(_) | Fault::FolderSwapped => {}
             }

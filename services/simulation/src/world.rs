@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sla_bus::memory::MemoryBus;
 use sla_proto::Peer;
+use sla_proto::notify::v1::{AddChannelRequest, Channel, ListChannelsRequest};
 use sla_proto::peer::Claims;
 use sla_proto::set::v1::ListSetsRequest;
 use tempfile::TempDir;
@@ -16,11 +17,13 @@ use crate::book::Book;
 use crate::bug::Bug;
 use crate::clock::LifeClock;
 use crate::console::{Desk, Editor, Screen, watch};
+use crate::day::Day;
 use crate::dice::Dice;
 use crate::disk::Disk;
 use crate::fault::Fault;
 use crate::instance::{Ground, Instance};
 use crate::look::{Caps, Look};
+use crate::mail::{self, Mailroom};
 use crate::plan::{Death, Plan, REST_MS, Restart};
 use crate::report::{Notes, Report};
 use crate::source::WorldSource;
@@ -28,13 +31,14 @@ use crate::truth::{Signal, signals};
 use crate::weather::Weather;
 use crate::wire::Wire;
 
-/// When every world begins, Unix milliseconds.
-const BEGUN_MS: i64 = 1_700_000_000_000;
 const MINUTE_MS: i64 = 60_000;
 /// A write that can be cut comes within this time, or the process is killed without.
 const TORN_WAIT: Duration = Duration::from_secs(15);
 /// Partitions of the bus.
 const PARTITIONS: usize = 3;
+/// Distance of runs, milliseconds, in a world of minutes and in one of hours.
+const RUNS_EVERY_MS: i64 = 120_000;
+const LONG_RUNS_EVERY_MS: i64 = 15 * MINUTE_MS;
 /// How often sets are asked for at the begin of a life, and the pause between.
 const FIRST_ASKS: u32 = 50;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -60,9 +64,11 @@ struct World {
     now_ms: i64,
     signals: Arc<Vec<Signal>>,
     weather: Arc<Weather>,
+    mailroom: Arc<Mailroom>,
     skew_ms: Arc<AtomicI64>,
     book: Arc<Mutex<Book>>,
     caps: Caps,
+    day: Day,
     bus: Option<MemoryBus>,
     notes: Notes,
 }
@@ -89,6 +95,8 @@ pub(crate) fn run(plan: Plan, bug: Option<Bug>) -> std::io::Result<Report> {
         figures.virtual_ms = world.now_ms;
         figures.edits = edits;
         figures.lives = world.lives;
+        figures.fired = world.day.fired();
+        figures.messages = world.mailroom.len() as u64;
         figures.faults = (world.plan.spells.len() + world.plan.restarts.len()) as u64;
     });
     Ok(world.notes.report(world.plan.seed))
@@ -105,28 +113,52 @@ fn folder() -> std::io::Result<TempDir> {
     }
 }
 
+/// A channel, where it is not there yet.
+async fn add_channel(console: &Peer, channel: &Channel) {
+    for _ in 0..FIRST_ASKS {
+        let there = console.notify().list_channels(ListChannelsRequest {}).await;
+        let done = match there {
+            Ok(there) if there.get_ref().channels.iter().any(|one| one.name == channel.name) => true,
+            Ok(_) => {
+                let request = AddChannelRequest {
+                    channel: Some(channel.clone()),
+                };
+                console.notify().add_channel(request).await.is_ok()
+            }
+            Err(_) => false,
+        };
+        if done {
+            return;
+        }
+        tokio::time::sleep(FIRST_PAUSE).await;
+    }
+}
+
 impl World {
     fn new(plan: Plan, bug: Option<Bug>) -> std::io::Result<Self> {
         let folder = folder()?;
+        let weather = Arc::new(Weather::new(plan.seed));
         Ok(Self {
             place: folder.path().join("life-0"),
             folder,
             lives: 0,
             now_ms: 0,
-            signals: Arc::new(signals(plan.seed, BEGUN_MS)),
-            weather: Arc::new(Weather::new(plan.seed)),
+            signals: Arc::new(signals(plan.seed, plan.begun_ms)),
+            mailroom: Arc::new(Mailroom::new(weather.clone(), bug)),
+            weather,
             skew_ms: Arc::default(),
             book: Arc::default(),
             caps: Caps::default(),
+            day: Day::default(),
             bus: plan.over_bus.then(|| MemoryBus::of(PARTITIONS)),
-            notes: Notes::begin(BEGUN_MS),
+            notes: Notes::begin(plan.begun_ms),
             plan,
             bug,
         })
     }
 
     fn windows_ms(&self) -> Vec<i64> {
-        if self.plan.length_ms > 60 * MINUTE_MS {
+        if self.plan.is_long() {
             vec![60 * MINUTE_MS, 720 * MINUTE_MS]
         } else {
             vec![10 * MINUTE_MS, 60 * MINUTE_MS]
@@ -138,13 +170,13 @@ impl World {
         let active = self.plan.active(at_ms);
         let since: Vec<(Fault, i64)> = active
             .iter()
-            .map(|&(fault, from_ms)| (fault, BEGUN_MS + from_ms))
+            .map(|&(fault, from_ms)| (fault, self.plan.begun_ms + from_ms))
             .collect();
         self.weather.set(&since);
         self.skew_ms.store(self.plan.skew_ms(at_ms), Ordering::SeqCst);
         let words: Vec<String> = active.iter().map(|(fault, _)| format!("{fault:?}")).collect();
         self.notes
-            .line(BEGUN_MS + at_ms, &format!("weather: {}", words.join(", ")));
+            .line(self.plan.begun_ms + at_ms, &format!("weather: {}", words.join(", ")));
     }
 
     /// One life of the instance, until it dies or the world ends.
@@ -152,7 +184,7 @@ impl World {
         let born_ms = self.now_ms;
         self.lives += 1;
         self.apply(born_ms);
-        let clock = Arc::new(LifeClock::new(BEGUN_MS + born_ms, self.skew_ms.clone()));
+        let clock = Arc::new(LifeClock::new(self.plan.begun_ms + born_ms, self.skew_ms.clone()));
         let disk = Disk::new(self.place.clone(), self.weather.clone(), clock.clone(), self.bug);
         let source = WorldSource::new(
             self.signals.clone(),
@@ -167,7 +199,13 @@ impl World {
             disk: disk.clone(),
             source: source.clone(),
             bus: self.bus.clone(),
+            mailroom: self.mailroom.clone(),
             windows_ms: self.windows_ms(),
+            runs_every_ms: if self.plan.is_long() {
+                LONG_RUNS_EVERY_MS
+            } else {
+                RUNS_EVERY_MS
+            },
             bug: self.bug,
         };
         let instance = match Instance::start(&ground) {
@@ -185,12 +223,8 @@ impl World {
             notes: self.notes.clone(),
             clock: clock.clone(),
             bug: self.bug,
-            until_ms: BEGUN_MS
-                + if self.plan.edits_on {
-                    self.plan.length_ms - 45_000
-                } else {
-                    MINUTE_MS
-                },
+            forecasts: self.plan.forecasts,
+            until_ms: self.plan.begun_ms + self.plan.edits_for_ms.unwrap_or(self.plan.length_ms - 45_000),
         };
         let end = {
             let everybody = self.everybody(&instance.peer, &desk, source, &disk, born_ms);
@@ -206,17 +240,17 @@ impl World {
         {
             self.notes.fail(clock.world_ms(), &words);
         }
-        self.now_ms = clock.world_ms() - BEGUN_MS;
+        self.now_ms = clock.world_ms() - self.plan.begun_ms;
         end
     }
 
     /// Waits for the end of this life.
     async fn end(&self, clock: &LifeClock, disk: &Disk, born_ms: i64) -> End {
         let Some(restart) = self.restart(born_ms) else {
-            clock.wait_until(BEGUN_MS + self.plan.length_ms).await;
+            clock.wait_until(self.plan.begun_ms + self.plan.length_ms).await;
             return End::Over;
         };
-        clock.wait_until(BEGUN_MS + restart.at_ms).await;
+        clock.wait_until(self.plan.begun_ms + restart.at_ms).await;
         if restart.death == Death::Torn {
             self.weather.tear();
             // Nothing was written in all that time: an ordinary death.
@@ -271,8 +305,9 @@ impl World {
             source,
             signals: self.signals.clone(),
             screens: screens.clone(),
+            mailroom: self.mailroom.clone(),
             caps: self.caps.clone(),
-            begun_ms: BEGUN_MS,
+            begun_ms: self.plan.begun_ms,
             longest_ms: self.windows_ms().last().copied().unwrap_or_default(),
         };
         let seed = self.plan.seed.wrapping_add(self.lives << 32);
@@ -284,6 +319,10 @@ impl World {
         };
         let editing = async {
             self.first_look(peer, desk).await;
+            for channel in mail::channels(self.plan.is_long()) {
+                add_channel(&console("anna"), &channel).await;
+            }
+            self.mailroom.listens(desk.clock.world_ms());
             tokio::join!(editor("anna").run(), editor("ben").run());
         };
         let watching = screens
@@ -317,7 +356,7 @@ impl World {
 
     async fn weather_goes(&self, clock: &LifeClock, disk: &Disk, born_ms: i64) {
         for change_ms in self.plan.changes().into_iter().filter(|&change_ms| change_ms > born_ms) {
-            clock.wait_until(BEGUN_MS + change_ms).await;
+            clock.wait_until(self.plan.begun_ms + change_ms).await;
             self.apply(change_ms);
             let swaps = |&(fault, from_ms): &(Fault, i64)| fault == Fault::FolderSwapped && from_ms == change_ms;
             if self.plan.active(change_ms).iter().any(swaps)
@@ -330,12 +369,26 @@ impl World {
         std::future::pending::<()>().await;
     }
 
+    /// What holds in a long world.
+    async fn day_goes(&self, look: &Look) -> Result<(), String> {
+        let now_ms = look.desk.clock.world_ms();
+        let lasted_ms = now_ms - self.plan.begun_ms;
+        let (told, runs) = look.timer().await?;
+        self.day.check_timer(&told, &runs, now_ms)?;
+        Day::check_copies(&self.place, lasted_ms, now_ms)?;
+        self.day.check_memory(lasted_ms)
+    }
+
     async fn looks(&self, look: &Look, born_ms: i64) {
         for look_ms in self.plan.looks(born_ms) {
-            look.desk.clock.wait_until(BEGUN_MS + look_ms - REST_MS).await;
+            look.desk.clock.wait_until(self.plan.begun_ms + look_ms - REST_MS).await;
             let _rest = look.desk.rest.write().await;
-            look.desk.clock.wait_until(BEGUN_MS + look_ms).await;
-            if let Err(words) = look.at_rest().await {
+            look.desk.clock.wait_until(self.plan.begun_ms + look_ms).await;
+            let outcome = match look.at_rest().await {
+                Ok(()) if self.plan.is_long() => self.day_goes(look).await,
+                outcome => outcome,
+            };
+            if let Err(words) = outcome {
                 self.notes.fail(look.desk.clock.world_ms(), &words);
             }
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sla_domain::Clock;
-use sla_runtime::blocking;
 use sla_runtime::status::chain;
+use sla_runtime::{Parts, blocking};
 
 use crate::sqlite::backup;
 
@@ -15,8 +15,20 @@ const LOOK_EVERY: Duration = Duration::from_mins(10);
 /// Age at which the newest copy is followed by another, milliseconds.
 const EVERY_MS: i64 = 24 * 3_600_000;
 
+/// Makes a copy of the database in `data_dir` every day, until the process ends.
+pub fn keep_copies(data_dir: PathBuf, parts: &Parts) {
+    let copies = daily(data_dir, Arc::clone(&parts.clock));
+    let token = parts.shutdown.token().clone();
+    parts.shutdown.spawn("storage-backups", async move {
+        tokio::select! {
+            () = token.cancelled() => {}
+            () = copies => {}
+        }
+    });
+}
+
 /// Makes copies until it is dropped.
-pub(crate) async fn daily(data_dir: PathBuf, clock: Arc<dyn Clock>) {
+async fn daily(data_dir: PathBuf, clock: Arc<dyn Clock>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let (folder, now_ms) = (data_dir.clone(), clock.now_ms());

@@ -38,6 +38,7 @@ pub mod transaction;
 pub mod trouble;
 pub mod value;
 
+pub use backups::keep_copies;
 pub use error::StoreError;
 pub use metrics::StorageMetrics;
 #[cfg(feature = "mysql")]

@@ -52,18 +52,12 @@ impl StorageService {
             retention,
         } = options;
         let for_store = Arc::clone(&parts.clock);
-        let copies = backups::daily(data_dir.clone(), Arc::clone(&parts.clock));
+        let copied = data_dir.clone();
         let opening = blocking::run(move || SqliteStore::open(&data_dir, readers, for_store));
         let store = opening
             .await
             .map_err(|error| StoreError::Crashed(error.to_string()))??;
-        let token = parts.shutdown.token().clone();
-        parts.shutdown.spawn("storage-backups", async move {
-            tokio::select! {
-                () = token.cancelled() => {}
-                () = copies => {}
-            }
-        });
+        backups::keep_copies(copied, &parts);
         Ok(Self::over(store, retention, parts))
     }
 }

@@ -12,7 +12,7 @@ const MAX_SAID_CHARS: usize = 200;
 
 /// What became of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// The other end has it.
     Sent,
     /// It may be tried again, after this many milliseconds where the other end said so.
@@ -25,13 +25,13 @@ pub(crate) enum Outcome {
 
 /// One message, as it goes to any of them.
 #[derive(Debug, Clone)]
-pub(crate) struct Parcel<'a> {
+pub struct Parcel<'a> {
     /// The same in each attempt.
-    pub(crate) id: &'a str,
+    pub id: &'a str,
     /// Of several about the same thing the newest.
-    pub(crate) notices: &'a [Notice],
+    pub notices: &'a [Notice],
     /// Unix milliseconds.
-    pub(crate) now_ms: i64,
+    pub now_ms: i64,
 }
 
 /// What the other end said, harmless and short.
