@@ -349,8 +349,9 @@ impl Chart {
             let (width, now) = (text.len() as u16, self.now_ms.map(|now| scale.x(now) / 2));
             // Not across the line of now.
             let right = columns - width;
+            // Of samples that are old it lies beyond the plot.
             let at = now
-                .filter(|now| *now >= i32::from(right))
+                .filter(|now| (i32::from(right)..i32::from(columns)).contains(now))
                 .map_or(right, |now| (now - i32::from(width) - 1).max(0) as u16);
             // Where nothing is drawn, the lowest row first; not at all where every row has something.
             let bounds = self.layers.iter().filter_map(|layer| match layer {

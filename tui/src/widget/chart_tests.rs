@@ -194,3 +194,33 @@ proptest! {
         picture(width, height, Caps { unicode, ..Caps::default() }, |canvas| c.draw(canvas));
     }
 }
+
+#[test]
+fn the_present_may_lie_beyond_what_was_read_long_ago() {
+    let band = Layer::Band {
+        points: vec![(500_000, 1.0, 2.0), (600_000, 1.0, 2.0)],
+        role: Role::Band50,
+    };
+    let samples = Layer::Samples {
+        extents: extents(&[(0, 1.0), (300, 2.0)]),
+        gap_ms: 400_000,
+    };
+    for now in [
+        0,
+        300_000,
+        590_000,
+        600_000,
+        610_000,
+        660_000,
+        700_000,
+        1_000_000,
+        1 << 40,
+    ] {
+        let old = Chart {
+            now_ms: Some(now),
+            ..chart(vec![band.clone(), samples.clone()])
+        };
+        let text = drawn(&old, Caps::default()).join("\n");
+        assert!(text.contains("00:05"), "{now}: {text}");
+    }
+}
