@@ -43,6 +43,12 @@ pub fn parse_ms(text: &str) -> Result<i64, Invalid> {
     })
 }
 
+/// Whether an instant that [`parse_ms`] reads says by itself which zone it is of: a number, or a time with an offset.
+pub fn has_zone(text: &str) -> bool {
+    let (_, time) = text.trim().split_at_checked(10).unwrap_or_default();
+    !time.contains(':') || time.ends_with(['Z', 'z']) || time.contains(['+', '-'])
+}
+
 fn from_number(number: f64) -> Option<i64> {
     let ms = if number.abs() > MILLISECONDS_ABOVE {
         number
@@ -73,6 +79,22 @@ pub fn format_clock_ms(ms: i64) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_time_of_day_without_an_offset_says_no_zone() {
+        for text in ["2026-11-20 14:22:00", "2026-11-20T14:22", "2026-11-20T14:22:00.5"] {
+            assert!(!has_zone(text), "{text}");
+        }
+        for text in [
+            "2026-11-20T14:22:00Z",
+            "2026-11-20 14:22:00-05:00",
+            "1795184520",
+            "-1",
+            "1.79518452e9",
+        ] {
+            assert!(has_zone(text), "{text}");
+        }
+    }
 
     #[test]
     fn instants_are_read_in_every_usual_form() {

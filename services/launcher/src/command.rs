@@ -52,6 +52,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Report> {
         // These need no configuration and no runtime.
         Some(Command::Completions { shell }) => return Ok(manual::completions(shell)),
         Some(Command::Man) => return manual::man_page(),
+        Some(Command::Serve(_)) => crate::instance::make_frugal(),
         _ => {}
     }
     if let Some(outcome) = without_instance(&global, command.as_ref()) {

@@ -117,3 +117,14 @@ fn who_does_not_listen_holds_the_end_for_seconds_and_a_second_signal_ends_it_at_
     assert!(took < Duration::from_secs(1), "{took:?}");
     assert!(!socket.exists());
 }
+
+#[test]
+fn an_instance_has_told_the_allocator_to_give_memory_back() {
+    let instance = Instance::on("http://127.0.0.1:9");
+    let mut served = instance.serve(&[]);
+    let environment = std::fs::read(format!("/proc/{}/environ", served.id())).unwrap();
+    assert!(String::from_utf8_lossy(&environment).contains("MALLOC_ARENA_MAX="));
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", served.id())).unwrap();
+    assert_eq!(name.trim(), "sla", "it can still be found by its name");
+    served.kill();
+}

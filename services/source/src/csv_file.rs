@@ -89,6 +89,7 @@ struct Table {
     times: Vec<i64>,
     values: Vec<f64>,
     of_others: usize,
+    without_zone: usize,
 }
 
 impl Table {
@@ -122,9 +123,14 @@ impl Table {
         })?;
         let text = &record[layout.value];
         let value = value_of(text).ok_or_else(|| {
-            let fix = "write a point before decimals and nothing between thousands";
+            let fix = if layout.width > 2 && text.contains(char::is_alphabetic) {
+                "choose the column of the values by --value-column, and one series of several by --label-column NAME=VALUE"
+            } else {
+                "write a point before decimals and nothing between thousands"
+            };
             refused(line, layout.value + 1, text, "is no number".to_owned(), fix)
         })?;
+        self.without_zone += usize::from(!instant::has_zone(&record[0]));
         self.times.push(time);
         self.values.push(value);
         Ok(())
@@ -137,6 +143,9 @@ impl Table {
         }
         if self.of_others > 0 {
             remarks.push(format!("{} lines of other series are left out", self.of_others));
+        }
+        if self.without_zone > 0 {
+            remarks.push("times that say no zone are read as UTC".to_owned());
         }
         let distinct = self.times.iter().collect::<HashSet<_>>().len();
         let repeated = self.times.len() - distinct;

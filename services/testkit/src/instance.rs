@@ -115,6 +115,11 @@ impl Served {
         }
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Whether it has not ended.
     pub fn is_running(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()

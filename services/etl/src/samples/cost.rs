@@ -6,11 +6,11 @@ use sla_domain::{Clock as _, Labels};
 use sla_source::Call;
 
 use super::expressions::REREAD_MS;
-use super::memory::{LOOK_BACK_MS, SampleMemory};
+use super::memory::{LOOK_BACK_MS, MAX_HELD_SERIES, SampleMemory};
 use super::reader::SampleReader;
 use super::reading::{ReadPlan, ReadTally};
 use super::tail::{Tail, union};
-use crate::catalogue::{MAX_LISTED_SERIES, too_many};
+use crate::catalogue::too_many;
 use crate::error::EtlError;
 use crate::query::ReadQuery;
 
@@ -51,7 +51,7 @@ impl SampleReader {
             queries: queries.to_vec(),
             after_ms: now_ms - memory.longest_window_ms,
             until_ms: now_ms,
-            max_series: MAX_LISTED_SERIES,
+            max_series: MAX_HELD_SERIES,
             cached_only: false,
             long_view: false,
         };
@@ -86,7 +86,7 @@ impl SampleReader {
         cost.bytes = (cost.samples as f64 * bytes_per_sample) as u64;
         for (index, query) in queries.iter().enumerate() {
             if let ReadQuery::Expression { text, step_ms } = query {
-                let series = memory.catalogue.series_now(query, MAX_LISTED_SERIES, call).await?.len();
+                let series = memory.catalogue.series_now(query, MAX_HELD_SERIES, call).await?.len();
                 let range = memory
                     .expressions
                     .missing(&(text.clone(), *step_ms), plan.after_ms, now_ms);

@@ -11,13 +11,16 @@ use tokio::time::Instant;
 use super::expressions::Expressions;
 use super::known_looks::KnownLooks;
 use super::membership::Membership;
-use crate::catalogue::{Catalogue, MAX_LISTED_SERIES};
+use crate::catalogue::Catalogue;
 use crate::health::SourceHealth;
 use crate::metrics::EtlMetrics;
 use crate::options::EtlOptions;
 use crate::query::ReadQuery;
 use crate::source_clock::SourceClock;
 
+/// Series of one look at the source: more than a box holds. How many one query may match is a setting, how much is held is counted
+/// in bytes.
+pub(super) const MAX_HELD_SERIES: usize = 100_000;
 /// What is read before a window, so that a value can be carried in and a rate can look back, milliseconds.
 pub(super) const LOOK_BACK_MS: i64 = 900_000;
 /// Long views kept.
@@ -88,7 +91,7 @@ impl SampleMemory {
             window_ms: options.longest_window_ms() + LOOK_BACK_MS,
             keep_ms: options.history_ms + LOOK_BACK_MS,
             // The limit of a read is checked by its reader, where queries are known.
-            max_series: MAX_LISTED_SERIES,
+            max_series: MAX_HELD_SERIES,
             cache_cap_bytes: options.cache_bytes,
             ..ReaderOptions::default()
         };

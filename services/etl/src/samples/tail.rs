@@ -10,9 +10,8 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::clip::held;
-use super::memory::{LOOK_BACK_MS, SampleMemory};
+use super::memory::{LOOK_BACK_MS, MAX_HELD_SERIES, SampleMemory};
 use super::reading::{ReadPlan, ReadTally};
-use crate::catalogue::MAX_LISTED_SERIES;
 
 /// Samples older than asked by less than this were asked for a moment ago by somebody else: they are new enough, milliseconds.
 const TOLERANCE_MS: i64 = 500;
@@ -260,7 +259,7 @@ impl Tail<'_> {
             after_ms,
             until_ms,
             limits: ReadLimits {
-                max_series: MAX_LISTED_SERIES,
+                max_series: MAX_HELD_SERIES,
             },
         };
         let read = self.memory.source.read(&request, self.call).await?;

@@ -11,7 +11,7 @@ use sla_proto::{API_LEVEL, Peer};
 use sla_source::redact_url;
 
 use super::paths::answers;
-use super::{Paths, folder};
+use super::{Paths, folder, heap};
 use crate::exit::{Exit, Failure};
 
 /// How long a started instance may take to answer; it may wait itself for one that is ending.
@@ -141,6 +141,7 @@ fn start(paths: &Paths, wanted: &Wanted) -> Result<Started, Report> {
         .wrap_err_with(|| format!("cannot write {}", words.display()))?;
     let child = Command::new(program)
         .args(&wanted.serve)
+        .envs(heap::FRUGAL)
         .envs(wanted.environment.clone())
         .stdin(Stdio::null())
         .stdout(Stdio::null())

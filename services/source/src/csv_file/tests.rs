@@ -44,7 +44,7 @@ fn what_is_read_and_what_is_told() {
             "times without seconds",
             "2026-11-20 10:00,1\n2026-11-20 10:01,2\n",
             vec![1.0, 2.0],
-            "",
+            "times that say no zone are read as UTC",
         ),
         (
             "a name with the separator",
