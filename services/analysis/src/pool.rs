@@ -11,6 +11,7 @@
 
 mod bands;
 mod copying;
+mod correction;
 mod drift;
 mod experts;
 mod extremes;
@@ -30,12 +31,13 @@ mod state;
 mod terrain;
 mod track;
 
+pub use correction::{Correction, Said};
 pub use experts::{EXPERTS, NAMES};
 pub use history::{HOLD_STEPS, History, MAX_HISTORY_SLOTS, MIN_SAMPLES};
 pub use learning::{Lesson, learn, lessons};
 pub use outlook::{Futures, forecast};
 pub use question::{
     Bands, FirstCrossing, LEVELS, MAX_HORIZON_STEPS, MAX_HORIZONS, MAX_THRESHOLDS, PoolError, PoolForecast, Question,
-    Side, Threshold,
+    Side, Threshold, Told,
 };
 pub use state::{FORGETTING, HorizonRecord, LEARNING_RATE, PRIOR_LONG, PRIOR_SHORT, PoolState, prior};

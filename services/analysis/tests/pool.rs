@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use sla_analysis::pool::{
-    EXPERTS, History, LEVELS, PoolError, PoolForecast, PoolState, Question, Threshold, forecast, learn,
+    EXPERTS, History, LEVELS, PoolError, PoolForecast, PoolState, Question, Said, Threshold, Told, forecast, learn,
 };
 
 /// Values 0…1008 without order (SplitMix64's mixer).
@@ -225,9 +225,15 @@ fn outcomes_move_weight_to_the_experts_that_were_right() {
     let mut state = PoolState::default();
     let before = state.weights_for(600_000, 86_400_000.0);
     // The first expert was sure and right, the second sure and wrong, the others undecided; the third was silent.
-    let mut said = [0.5; EXPERTS];
-    (said[0], said[1], said[2]) = (1.0, 0.0, f64::NAN);
-    (0..20).for_each(|_| state.observe(600_000, &[said, said], &[true, true]));
+    let mut told = Told {
+        experts: [0.5; EXPERTS],
+        said: Said {
+            plain: 0.5,
+            corrected: 0.5,
+        },
+    };
+    (told.experts[0], told.experts[1], told.experts[2]) = (1.0, 0.0, f64::NAN);
+    (0..20).for_each(|_| state.observe(600_000, &[told, told], &[true, true]));
     let after = state.weights_for(600_000, 86_400_000.0);
     assert!(after[0] > 2.0 * before[0] && after[1] < before[1] / 2.0, "{after:?}");
     assert!((after.iter().sum::<f64>() - 1.0).abs() < 1e-12);
@@ -236,9 +242,9 @@ fn outcomes_move_weight_to_the_experts_that_were_right() {
         "two thresholds of one future are one outcome"
     );
     // A horizon of nearly the same length is the same record, another one is not.
-    state.observe(600_180, &[said], &[false]);
+    state.observe(600_180, &[told], &[false]);
     assert_eq!(state.horizons.len(), 1);
-    state.observe(3_600_000, &[said], &[false]);
+    state.observe(3_600_000, &[told], &[false]);
     assert_eq!(
         state
             .horizons

@@ -564,8 +564,17 @@ pub(crate) struct BacktestArgs {
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub(crate) horizon: Span,
     /// Only these methods; default all.
-    #[arg(long, value_delimiter = ',', value_name = "METHOD")]
+    #[arg(long, value_delimiter = ',', value_name = "METHOD", conflicts_with = "live")]
     pub(crate) methods: Vec<String>,
+    /// Replay what the role itself would have said, with what it keeps between forecasts; the series should be days long.
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// The bound of --live: least allowed value; default quantiles of the first day as greatest ones.
+    #[arg(long, requires = "live", allow_hyphen_values = true, value_name = "VALUE")]
+    pub(crate) min: Option<String>,
+    /// The bound of --live: greatest allowed value.
+    #[arg(long, requires = "live", allow_hyphen_values = true, value_name = "VALUE")]
+    pub(crate) max: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -21,7 +21,7 @@ use sla_manager::evaluation::asked::Asked;
 use sla_manager::evaluation::judge::judge_on;
 use sla_manager::evaluation::status::objective_status;
 use sla_manager::evaluation::tracks::ObjectiveTracks;
-use sla_manager::samples::memory::{DueRead, Reach, SampleMemory};
+use sla_manager::samples::memory::{DueRead, SampleMemory};
 use sla_manager::samples::reader::{ReadEnd, ReadPlan};
 use sla_manager::samples::series::SeriesHead;
 use sla_manager::sets::catalog::KnownObjective;
@@ -178,14 +178,11 @@ struct Role<'a> {
 impl Role<'_> {
     /// Reads as the source would tell it (not measured), and takes in part by part (measured).
     fn round(&mut self, at_ms: i64) {
-        let reach = Reach {
-            judged_ms: self.options.longest_window_ms() + 30 * 60_000,
-            forecast_ms: self.options.longest_window_ms() + 30 * 60_000,
-        };
+        let reach_ms = self.options.longest_window_ms() + 30 * 60_000;
         let wanted: Vec<_> = self.objectives.iter().map(|known| known.wanted.clone()).collect();
         let begun = ran_us();
-        self.memory.forget(&wanted, at_ms, reach);
-        let due = self.memory.due(&wanted, at_ms, reach.judged_ms, u32::MAX);
+        self.memory.forget(&wanted, at_ms, reach_ms);
+        let due = self.memory.due(&wanted, at_ms, reach_ms, u32::MAX);
         self.spent_us[0] += ran_us() - begun;
         for due in &due {
             self.read(due);

@@ -26,8 +26,20 @@ pub const MAX_INLINE_OBJECTIVES: usize = 100;
 pub const MAX_SETS_AT_ONCE: usize = 100;
 /// Most sets stored: as many as the store keeps.
 pub const MAX_SETS: usize = 1_000;
-/// History that forecasts stand on, milliseconds (26 h: a whole day and the horizon before it).
+/// History that forecasts stand on at least, milliseconds (26 h: a whole day and the horizon before it) …
 pub const FORECAST_HISTORY_MS: i64 = 26 * 3_600_000;
+/// … and at most (8 days: the same hours of a week).
+const LONGEST_HISTORY_MS: i64 = 8 * 86_400_000;
+/// Between them it is so many samples long, as 26 h are at the usual distance of 15 s: what is farther apart costs no more and is
+/// foretold from more days.
+const HISTORY_SAMPLES: i64 = FORECAST_HISTORY_MS / 15_000;
+
+/// How far back a forecast looks at samples that are `spacing_ms` apart, milliseconds.
+pub fn forecast_history_ms(spacing_ms: i64) -> i64 {
+    HISTORY_SAMPLES
+        .saturating_mul(spacing_ms)
+        .clamp(FORECAST_HISTORY_MS, LONGEST_HISTORY_MS)
+}
 /// Most memory for samples unless configured otherwise, bytes: 10,000 series of 12 h at 15 s need it.
 pub const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
 /// The least that may be configured, bytes.

@@ -14,6 +14,7 @@ pub(crate) mod keeping;
 pub mod message;
 pub mod predicted;
 pub mod probability;
+pub mod replay;
 pub mod rounds;
 pub mod store;
 pub mod track_record;

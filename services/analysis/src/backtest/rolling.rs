@@ -4,7 +4,7 @@ use super::methods::{Memory, Origin, Said, base_rate};
 use super::plan::{BacktestError, Bounds, Method, Plan};
 use super::report::Report;
 use super::tally::{Tally, mean_pinball};
-use crate::pool::{EXPERTS, History, LEVELS, MIN_SAMPLES, Threshold};
+use crate::pool::{History, LEVELS, MIN_SAMPLES, Threshold, Told};
 use crate::scoring::{Scored, TrackRecord, covers, mase_scale};
 
 /// Slots of history before the first origin, at least.
@@ -53,7 +53,7 @@ pub fn run(
 #[derive(Debug)]
 struct Pending {
     complete_at: usize,
-    experts: Vec<[f64; EXPERTS]>,
+    told: Vec<Told>,
     outcomes: Vec<bool>,
     /// Share of the future's values inside the 95 % band.
     inside: f64,
@@ -150,7 +150,7 @@ impl<'a> Rolling<'a> {
         if let Some(answer) = self.memory.pool.take() {
             self.pending.push(Pending {
                 complete_at: at + self.horizon,
-                experts: answer.expert_probability.into_iter().next().unwrap_or_default(),
+                told: answer.told.into_iter().next().unwrap_or_default(),
                 outcomes,
                 inside,
             });
@@ -164,7 +164,7 @@ impl<'a> Rolling<'a> {
         self.pending.retain(|outcome| {
             let ripe = outcome.complete_at <= at;
             if let (true, Some(state)) = (ripe, memory.state.as_mut()) {
-                state.observe(horizon_ms, &outcome.experts, &outcome.outcomes);
+                state.observe(horizon_ms, &outcome.told, &outcome.outcomes);
                 state.observe_band(outcome.inside);
             }
             !ripe

@@ -9,10 +9,8 @@ const LEAST: f64 = 0.002;
 const PULL: f64 = 1.35;
 /// And at most this much.
 const MOST_PULL: f64 = 0.2;
-/// Slope and shift of the logarithm of the odds after pooling: an average of probabilities is nearer to ½ than it should be (Ranjan &
-/// Gneiting 2010), and drawn paths roam farther than series do.
-const SHARPENING: f64 = 1.135;
-const SHIFT: f64 = -0.21;
+/// Shift of the logarithm of the odds after pooling: drawn paths roam farther than series do.
+const SHIFT: f64 = -0.15;
 
 /// A bound, scaled, with what the history says about it whatever the horizon.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +62,7 @@ impl Bound {
         } else {
             pull
         };
-        sharpened(share + (1.0 - share) * up - share * down, slots)
+        shifted(share + (1.0 - share) * up - share * down, slots)
     }
 }
 
@@ -87,11 +85,10 @@ pub(crate) fn bands_floor(value: &Bands, k: usize, threshold: Threshold, ground:
     share.unwrap_or(0.0)
 }
 
-/// Undoes the pull toward ½ of an average of probabilities for a horizon of `slots`. At a single slot nothing is shifted: half of all
-/// values lie beyond the median.
-fn sharpened(p: f64, slots: usize) -> f64 {
+/// Takes back how much too far paths of `slots` roam. At a single slot nothing is shifted: half of all values lie beyond the median.
+fn shifted(p: f64, slots: usize) -> f64 {
     let p = p.clamp(LEAST, 1.0 - LEAST);
     let odds = libm::log(p / (1.0 - p));
     let shift = SHIFT * (1.0 - 1.0 / slots as f64);
-    (1.0 / (1.0 + libm::exp(-(shift + SHARPENING * odds)))).clamp(LEAST, 1.0 - LEAST)
+    (1.0 / (1.0 + libm::exp(-(shift + odds)))).clamp(LEAST, 1.0 - LEAST)
 }

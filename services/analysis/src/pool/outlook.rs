@@ -7,7 +7,7 @@ use super::history::History;
 use super::last_step::{Bound, bands_floor};
 use super::learning::{lay, learn_on};
 use super::paths::Paths;
-use super::question::{Bands, FirstCrossing, PoolError, PoolForecast, Question, Threshold};
+use super::question::{Bands, FirstCrossing, PoolError, PoolForecast, Question, Threshold, Told};
 use super::state::PoolState;
 use std::fmt::Write as _;
 
@@ -89,7 +89,7 @@ impl Futures {
         let weights: Vec<[f64; EXPERTS]> = self.paths.knots.iter().map(|&knot| self.weigh(knot)).collect();
         let value = self.bands(&self.paths.value, &weights);
         let mut probability = vec![Vec::with_capacity(thresholds.len()); self.horizons.len()];
-        let mut expert_probability = vec![Vec::with_capacity(thresholds.len()); self.horizons.len()];
+        let mut told = vec![Vec::with_capacity(thresholds.len()); self.horizons.len()];
         let mut first_crossing = Vec::with_capacity(thresholds.len());
         for &threshold in thresholds {
             let growth = self.growth(threshold, &weights, &value);
@@ -98,13 +98,13 @@ impl Futures {
                 let at = self.paths.knots.partition_point(|&knot| knot < horizon);
                 let at = at.min(self.paths.knots.len() - 1);
                 probability[i].push(growth[at].probability);
-                expert_probability[i].push(growth[at].experts);
+                told[i].push(growth[at].told);
             }
             first_crossing.push(self.first_crossing(&growth));
         }
         Ok(PoolForecast {
             probability,
-            expert_probability,
+            told,
             first_crossing,
             steps: self.steps(),
             value,
@@ -166,7 +166,7 @@ impl Futures {
         let bound = Bound::new(threshold, &self.ground);
         let record = bound.seen(&self.ground);
         let grain = self.ground.walls.grain;
-        let mut before = 0.0_f64;
+        let (mut before, mut plain_before) = (0.0_f64, 0.0_f64);
         let knots = self.paths.knots.iter().zip(weights).enumerate();
         knots
             .map(|(k, (&knot, weights))| {
@@ -175,13 +175,17 @@ impl Futures {
                 let at_record = record.map_or(1.0, |record| {
                     self.pooled(&self.paths.shares_outside(k, record, grain), weights)
                 });
-                let said = bound.probability(share, at_record, knot, &self.ground);
+                let plain = bound.probability(share, at_record, knot, &self.ground);
+                let floor = bands_floor(value, k, threshold, &self.ground);
                 // Weights differ between horizons; a longer horizon still contains the shorter one.
-                before = before.max(said).max(bands_floor(value, k, threshold, &self.ground));
+                plain_before = plain_before.max(plain).max(floor);
+                let correction = self.state.correction_for(knot as i64 * self.ground.step_ms);
+                let said = correction.of(plain_before);
+                before = before.max(correction.told(said)).max(floor);
                 Growth {
                     knot,
                     probability: before,
-                    experts,
+                    told: Told { experts, said },
                 }
             })
             .collect()
@@ -223,8 +227,8 @@ struct Growth {
     knot: usize,
     /// That the threshold was left at or before the knot.
     probability: f64,
-    /// What each expert says about it, NaN where nothing.
-    experts: [f64; EXPERTS],
+    /// Of what that is made.
+    told: Told,
 }
 
 /// The experts that drew paths, by the weight they really have; those below a hundredth are not named.

@@ -1,5 +1,6 @@
 //! What is asked of the pool and what it answers.
 
+use super::correction::Said;
 use super::experts::EXPERTS;
 use thiserror::Error;
 
@@ -166,14 +167,23 @@ pub struct FirstCrossing {
     pub median_step: Option<usize>,
 }
 
+/// What was said about one threshold within one horizon: kept with the forecast until the outcome is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Told {
+    /// By each expert, NaN where it had nothing to say.
+    pub experts: [f64; EXPERTS],
+    /// By all together.
+    pub said: Said,
+}
+
 /// The pool's answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PoolForecast {
     /// `probability[horizon][threshold]` that any sample of the next horizon steps leaves the threshold; inside (0, 1).
     pub probability: Vec<Vec<f64>>,
-    /// `expert_probability[horizon][threshold][expert]`, NaN where an expert had nothing to say: store it with the forecast, and give it to
-    /// [`super::PoolState::observe`] when the outcome is known.
-    pub expert_probability: Vec<Vec<[f64; EXPERTS]>>,
+    /// `told[horizon][threshold]`, from which it was made: store it with the forecast, and give it to [`super::PoolState::observe`] when the
+    /// outcome is known.
+    pub told: Vec<Vec<Told>>,
     /// One per threshold.
     pub first_crossing: Vec<FirstCrossing>,
     /// Steps of the caller's samples at which the bands stand: ascending, from 1 to the longest horizon.

@@ -1,6 +1,8 @@
 //! What the pool has learned about one series, as plain numbers that a caller can store.
 
+use super::correction::{Correction, NUMBERS};
 use super::experts::EXPERTS;
+use super::question::Told;
 use super::terrain::Known;
 
 /// Weights before anything was learned about the series, in the order of [`super::NAMES`], where the history is long against the horizon.
@@ -29,7 +31,7 @@ const BAND_RATE: f64 = 0.08;
 const NARROWEST: f64 = 0.6;
 const WIDEST: f64 = 1.5;
 /// Version of the flat form.
-const FORMAT: f64 = 4.0;
+const FORMAT: f64 = 5.0;
 
 /// The shipped weights for a history of `history_ms` and a horizon of `horizon_ms`; sum 1.
 pub fn prior(history_ms: f64, horizon_ms: f64) -> [f64; EXPERTS] {
@@ -53,6 +55,8 @@ pub struct HorizonRecord {
     pub scored: f64,
     /// Sum of squared errors per expert over these outcomes.
     pub loss: [f64; EXPERTS],
+    /// What was learned about all experts together.
+    pub correction: Correction,
 }
 
 impl HorizonRecord {
@@ -63,6 +67,7 @@ impl HorizonRecord {
             gain: [0.0; EXPERTS],
             scored: 0.0,
             loss: [0.0; EXPERTS],
+            correction: Correction::default(),
         }
     }
 
@@ -88,6 +93,12 @@ impl HorizonRecord {
             let kept = *gain * (1.0 - FORGETTING * importance);
             *gain = (kept - LEARNING_RATE * importance * (loss - mean)).clamp(-MOST_GAIN, MOST_GAIN);
         }
+    }
+
+    /// One outcome of a forecast: of what was told, and whether the threshold was left.
+    pub fn learn(&mut self, told: &Told, violated: bool, importance: f64) {
+        self.observe(&told.experts, violated, importance);
+        self.correction.observe(told.said, violated, importance);
     }
 
     /// Weight per expert, sum 1, for a history of `history_ms`.
@@ -116,15 +127,22 @@ pub struct PoolState {
 impl PoolState {
     /// Weights for a horizon: learned at the nearest known horizon (in the logarithm of time), else the prior.
     pub fn weights_for(&self, horizon_ms: i64, history_ms: f64) -> [f64; EXPERTS] {
+        self.nearest(horizon_ms).map_or_else(
+            || prior(history_ms, horizon_ms as f64),
+            |record| record.weights(history_ms),
+        )
+    }
+
+    /// The correction for a horizon, learned as the weights are; none before anything was.
+    pub(crate) fn correction_for(&self, horizon_ms: i64) -> Correction {
+        self.nearest(horizon_ms)
+            .map_or_else(Correction::default, |record| record.correction)
+    }
+
+    fn nearest(&self, horizon_ms: i64) -> Option<&HorizonRecord> {
         let wanted = libm::log(horizon_ms.max(1) as f64);
         let distance = |record: &HorizonRecord| (libm::log(record.horizon_ms.max(1) as f64) - wanted).abs();
-        self.horizons
-            .iter()
-            .min_by(|a, b| distance(a).total_cmp(&distance(b)))
-            .map_or_else(
-                || prior(history_ms, horizon_ms as f64),
-                |record| record.weights(history_ms),
-            )
+        self.horizons.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))
     }
 
     /// What need not be searched for again, on a step of `step_ms`.
@@ -157,13 +175,13 @@ impl PoolState {
         &mut self.horizons[at]
     }
 
-    /// Learns from one stored forecast whose time has come: what each expert had said about each threshold
-    /// ([`super::PoolForecast::expert_probability`] of that horizon) and which thresholds were left.
-    pub fn observe(&mut self, horizon_ms: i64, experts: &[[f64; EXPERTS]], violated: &[bool]) {
-        let importance = 1.0 / experts.len().max(1) as f64;
+    /// Learns from one stored forecast whose time has come: what had been told about each threshold ([`super::PoolForecast::told`] of that
+    /// horizon) and which thresholds were left.
+    pub fn observe(&mut self, horizon_ms: i64, told: &[Told], violated: &[bool]) {
+        let importance = 1.0 / told.len().max(1) as f64;
         let record = self.record_mut(horizon_ms);
-        for (said, &left) in experts.iter().zip(violated) {
-            record.observe(said, left, importance);
+        for (told, &left) in told.iter().zip(violated) {
+            record.learn(told, left, importance);
         }
     }
 
@@ -175,13 +193,14 @@ impl PoolState {
             flat.push(record.scored);
             flat.extend_from_slice(&record.gain);
             flat.extend_from_slice(&record.loss);
+            flat.extend_from_slice(&record.correction.to_flat());
         }
         flat
     }
 
     /// Reads what [`Self::to_flat`] wrote; `None` for another version or damaged numbers (start from nothing then).
     pub fn from_flat(flat: &[f64]) -> Option<Self> {
-        let row = 2 + 2 * EXPERTS;
+        let row = 2 + 2 * EXPERTS + NUMBERS;
         let fits = flat.len() >= 5
             && flat[0] == FORMAT
             && flat[1] == EXPERTS as f64
@@ -196,7 +215,9 @@ impl PoolState {
                 let mut record = HorizonRecord::new(chunk[0] as i64);
                 record.scored = chunk[1];
                 record.gain.copy_from_slice(&chunk[2..2 + EXPERTS]);
-                record.loss.copy_from_slice(&chunk[2 + EXPERTS..]);
+                record.loss.copy_from_slice(&chunk[2 + EXPERTS..2 + 2 * EXPERTS]);
+                let last = chunk.last_chunk().map(Correction::from_flat);
+                record.correction = last.unwrap_or_default();
                 record
             })
             .collect();

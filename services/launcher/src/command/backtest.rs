@@ -1,5 +1,7 @@
 //! `sla backtest`: how good the forecasts would have been on a series, beside the usual methods.
 
+mod live;
+
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -42,6 +44,9 @@ const ALIASES: [(&str, Method); 4] = [
 pub(crate) fn of_file(arguments: &BacktestArgs, json: bool) -> Result<Exit, Report> {
     let methods = methods(&arguments.methods)?;
     let series = input::of_file(&arguments.input)?;
+    if arguments.live {
+        return live::answer(&[series], arguments, json);
+    }
     answer(&[series], &methods, arguments, json)
 }
 
@@ -49,6 +54,9 @@ pub(crate) fn of_file(arguments: &BacktestArgs, json: bool) -> Result<Exit, Repo
 pub(crate) async fn of_source(session: &Session, arguments: &BacktestArgs) -> Result<Exit, Report> {
     let methods = methods(&arguments.methods)?;
     let series = input::of_source(session, &arguments.input).await?;
+    if arguments.live {
+        return live::answer(&series, arguments, session.global.json);
+    }
     answer(&series, &methods, arguments, session.global.json)
 }
 

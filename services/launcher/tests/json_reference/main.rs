@@ -433,6 +433,14 @@ fn backtest_compares_the_methods() {
     assert_eq!(short.code, 3);
     check_documented(&short.json(), "backtest");
     assert_eq!(sla(&["backtest", "--csv", "-", "--methods", "magic"], &csv).code, 65);
+    let live = sla(&["backtest", "--csv", "-", "--live", "--max", "65", "--json"], &csv);
+    assert_eq!(live.code, 0, "{}", live.err);
+    let live = live.json();
+    check_documented(&live, "backtest --live");
+    assert_eq!(
+        (&live["bounds"][0]["max"], &live["horizon_s"]),
+        (&json!(65.0), &json!(600))
+    );
 }
 
 #[test]

@@ -137,6 +137,7 @@ fn every_key_in_the_source_is_on_the_page() {
         "analyze/smoothing.rs",
         "analyze/stretch.rs",
         "backtest.rs",
+        "backtest/live.rs",
         "outlook.rs",
         "forecast/tasks.rs",
     ];

@@ -19,7 +19,7 @@ use crate::evaluation::snapshot::Snapshot;
 use crate::evaluation::status::{as_stored, objective_status};
 use crate::evaluation::tracks::ObjectiveTracks;
 use crate::ledger::{self, Announcement, LedgerChanges, LedgerMirror};
-use crate::samples::feed::{bring_up, reach};
+use crate::samples::feed::{bring_up, reach_ms};
 use crate::samples::series::SeriesMemory;
 use crate::sets::catalog::{FIRST_RETRY, KnownObjective, REFRESH_EVERY, RETRY_EVERY, Sets};
 
@@ -284,7 +284,7 @@ impl Cadence {
         active: &[Arc<KnownObjective>],
         at_ms: i64,
     ) -> Result<Vec<Announcement>, SlaError> {
-        let reach_ms = reach(&core.options).judged_ms;
+        let reach_ms = reach_ms(&core.options);
         if !self.ledger.is_loaded() {
             self.ledger.load(&core.peer, at_ms - reach_ms).await?;
         }

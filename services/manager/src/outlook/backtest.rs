@@ -3,9 +3,9 @@
 use sla_analysis::pool::PoolState;
 use sla_domain::Samples;
 use sla_domain::evaluation::Judgement;
-use sla_proto::convert::timestamp;
 use sla_proto::storage::v1::ScoredForecast;
 
+use crate::outlook::case::WaitingForecast;
 use crate::outlook::probability::{Asking, arima_rival, expect};
 use crate::outlook::track_record::outcome;
 
@@ -72,21 +72,10 @@ pub fn backtest(
         };
         let Ok(expected) = expect(&asking) else { continue };
         if let Some(came) = outcome(past.samples, past.judgement, made_ms, past.horizon_ms) {
-            out.push(ScoredForecast {
-                made: Some(timestamp(made_ms)),
-                horizon_ms: past.horizon_ms,
-                probability: expected.probability,
-                last_value_probability: expected.last_value,
-                base_rate_probability: expected.base_rate,
-                arima_probability: arima_rival(&asking),
-                band_low: Some(expected.band.0),
-                band_high: Some(expected.band.1),
-                left: Some(came.left),
-                value: came.value,
-                backtest: true,
-                method: "pool".to_owned(),
-                ..ScoredForecast::default()
-            });
+            let mut said = WaitingForecast::new(made_ms, past.horizon_ms, &expected, arima_rival(&asking));
+            said.settle(came);
+            said.forecast.backtest = true;
+            out.push(said.forecast);
         }
         state = Some(expected.state);
     }

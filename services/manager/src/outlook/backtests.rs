@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::core::ManagerCore;
 use crate::error::SlaError;
 use crate::outlook::backtest::{Past, backtest, origins};
-use crate::outlook::case::{Case, named};
+use crate::outlook::case::{Case, name};
 use crate::outlook::message;
 use crate::outlook::predicted::Predicted;
 use crate::outlook::store;
@@ -149,11 +149,8 @@ impl GoingBacktest {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let names = named(case);
         for row in &mut self.rows {
-            row.objective_id.clone_from(&names.objective_id);
-            row.generation = names.generation;
-            row.series_id.clone_from(&names.series_id);
+            name(row, case);
         }
         store::put(&core.peer, core.mandate.fence(), &self.rows).await?;
         core.metrics.forecasts_stored.inc_by(self.rows.len() as u64);

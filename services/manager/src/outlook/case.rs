@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use sla_analysis::pool::{EXPERTS, PoolState};
+use sla_analysis::pool::{PoolState, Told};
 use sla_analysis::scoring::covers;
 use sla_domain::Samples;
 use sla_domain::evaluation::Judgement;
 use sla_domain::spacing;
-use sla_proto::convert::timestamp;
+use sla_proto::convert::{millis, timestamp};
 use sla_proto::storage::v1::ScoredForecast;
-use sla_proto::violation::v1::ProviderOutlook;
 
 use crate::evaluation::judge::judged_samples;
 use crate::outlook::absence::Absence;
@@ -27,8 +26,8 @@ const LOOKS_A_HORIZON: i64 = 100;
 #[derive(Debug, Clone)]
 pub(crate) struct WaitingForecast {
     pub(crate) forecast: ScoredForecast,
-    /// What each expert said; unknown after a restart.
-    pub(crate) experts: Vec<[f64; EXPERTS]>,
+    /// What was said about each bound; unknown after a restart.
+    pub(crate) told: Vec<Told>,
     /// Of each of these rows whether it is about the upper bound.
     pub(crate) uppers: Vec<bool>,
     pub(crate) pool_horizon_ms: i64,
@@ -37,11 +36,45 @@ pub(crate) struct WaitingForecast {
 }
 
 impl WaitingForecast {
+    /// One that is made now.
+    pub(crate) fn new(made_ms: i64, horizon_ms: i64, expected: &Expectation, arima: Option<f64>) -> Self {
+        Self {
+            forecast: ScoredForecast {
+                made: Some(timestamp(made_ms)),
+                horizon_ms,
+                probability: expected.probability,
+                last_value_probability: expected.last_value,
+                base_rate_probability: expected.base_rate,
+                arima_probability: arima,
+                band_low: Some(expected.band.0),
+                band_high: Some(expected.band.1),
+                method: "pool".to_owned(),
+                ..ScoredForecast::default()
+            },
+            told: expected.told.clone(),
+            uppers: expected.uppers.clone(),
+            pool_horizon_ms: expected.pool_horizon_ms,
+            came: None,
+        }
+    }
+
+    /// When it was made, Unix milliseconds.
+    pub(crate) fn made_ms(&self) -> i64 {
+        self.forecast.made.as_ref().map_or(i64::MAX, millis)
+    }
+
+    /// What came of it.
+    pub(crate) fn settle(&mut self, came: Outcome) {
+        self.forecast.left = Some(came.left);
+        self.forecast.value = came.value;
+        self.came = Some(came);
+    }
+
     /// One of an earlier life of the process.
     pub(crate) fn recalled(forecast: ScoredForecast) -> Self {
         Self {
             forecast,
-            experts: Vec::new(),
+            told: Vec::new(),
             uppers: Vec::new(),
             pool_horizon_ms: 0,
             came: None,
@@ -54,7 +87,6 @@ pub(crate) struct Computed {
     pub(crate) expected: Result<Expectation, Absence>,
     pub(crate) arima: Option<f64>,
     pub(crate) outcomes: Vec<Option<Outcome>>,
-    pub(crate) rate: bool,
 }
 
 /// One series of one objective in a round.
@@ -101,18 +133,16 @@ impl Case {
     }
 }
 
-/// An outcome teaches the experts' weights and the width of the band; overlapping forecasts share one lesson.
+/// An outcome teaches the experts' weights, the last step and the width of the band; overlapping forecasts share one lesson.
 pub(crate) fn learn(state: &mut PoolState, pending: &WaitingForecast) {
     let Some(came) = pending.came else { return };
     let horizon_ms = pending.forecast.horizon_ms;
     let shared = (store_every_ms(horizon_ms) as f64 / horizon_ms.max(1) as f64).min(1.0);
-    let importance = shared / pending.experts.len().max(1) as f64;
+    let importance = shared / pending.told.len().max(1) as f64;
     // One row a bound, the upper one first; after a restart nobody knows any more what was said.
-    for (said, is_upper) in pending.experts.iter().zip(&pending.uppers) {
+    for (told, is_upper) in pending.told.iter().zip(&pending.uppers) {
         let left = if *is_upper { came.above } else { came.below };
-        state
-            .record_mut(pending.pool_horizon_ms)
-            .observe(said, left, importance);
+        state.record_mut(pending.pool_horizon_ms).learn(told, left, importance);
     }
     let band = (
         pending.forecast.band_low,
@@ -124,43 +154,20 @@ pub(crate) fn learn(state: &mut PoolState, pending: &WaitingForecast) {
     }
 }
 
-pub(crate) fn waiting(
+/// Says whose a row is.
+pub(crate) fn name(row: &mut ScoredForecast, case: &Case) {
+    case.key.objective.as_str().clone_into(&mut row.objective_id);
+    row.generation = case.key.generation;
+    row.series_id = case.key.series.0.to_vec();
+}
+
+/// What a round computes of a case, and whether that is about the rate.
+pub(crate) fn compute(
     case: &Case,
-    expected: &Expectation,
-    arima: Option<f64>,
-    provider: Option<&ProviderOutlook>,
-) -> WaitingForecast {
-    WaitingForecast {
-        forecast: ScoredForecast {
-            made: Some(timestamp(case.at_ms)),
-            horizon_ms: case.horizon_ms,
-            probability: expected.probability,
-            last_value_probability: expected.last_value,
-            base_rate_probability: expected.base_rate,
-            arima_probability: arima,
-            provider_probability: provider.map(|provider| f64::from(u8::from(provider.leaves))),
-            band_low: Some(expected.band.0),
-            band_high: Some(expected.band.1),
-            method: "pool".to_owned(),
-            ..named(case)
-        },
-        experts: expected.experts.clone(),
-        uppers: expected.uppers.clone(),
-        pool_horizon_ms: expected.pool_horizon_ms,
-        came: None,
-    }
-}
-
-pub(crate) fn named(case: &Case) -> ScoredForecast {
-    ScoredForecast {
-        objective_id: case.key.objective.as_str().to_owned(),
-        generation: case.key.generation,
-        series_id: case.key.series.0.to_vec(),
-        ..ScoredForecast::default()
-    }
-}
-
-pub(crate) fn compute(case: &Case, state: Option<&PoolState>, due: &[(i64, i64)], with_rival: bool) -> Computed {
+    state: Option<&PoolState>,
+    due: &[(i64, i64)],
+    with_rival: bool,
+) -> (Computed, bool) {
     let (judged, rate) = case.judged();
     let judgement = case.judgement();
     let asking = Asking {
@@ -172,33 +179,41 @@ pub(crate) fn compute(case: &Case, state: Option<&PoolState>, due: &[(i64, i64)]
         state,
         seed: case.seed(),
     };
-    let expected = expect(&asking);
+    (ask(&asking, &judgement, due, with_rival), rate)
+}
+
+/// What is expected now, and what came of the forecasts that are `due` (when each was made, and how far it looked).
+pub(crate) fn ask(asking: &Asking<'_>, judgement: &Judgement, due: &[(i64, i64)], with_rival: bool) -> Computed {
+    let expected = expect(asking);
     let arima = if with_rival && expected.is_ok() {
-        arima_rival(&asking)
+        arima_rival(asking)
     } else {
         None
     };
-    let outcomes = due
-        .iter()
-        .map(|&(made_ms, horizon_ms)| outcome(&judged, &judgement, made_ms, horizon_ms))
-        .collect();
+    let came = |&(made_ms, horizon_ms): &(i64, i64)| outcome(asking.samples, judgement, made_ms, horizon_ms);
     Computed {
         expected,
         arima,
-        outcomes,
-        rate,
+        outcomes: due.iter().map(came).collect(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sla_analysis::pool::{EXPERTS, Said};
 
     #[test]
     fn an_outcome_moves_the_weights_towards_who_was_right() {
-        let mut said = [f64::NAN; EXPERTS];
-        said[0] = 0.9;
-        said[1] = 0.1;
+        let mut told = Told {
+            experts: [f64::NAN; EXPERTS],
+            said: Said {
+                plain: 0.2,
+                corrected: 0.2,
+            },
+        };
+        told.experts[0] = 0.9;
+        told.experts[1] = 0.1;
         let pending = |came: Option<Outcome>| WaitingForecast {
             forecast: ScoredForecast {
                 horizon_ms: 600_000,
@@ -207,7 +222,13 @@ mod tests {
                 value: Some(5.0),
                 ..ScoredForecast::default()
             },
-            experts: vec![said, [0.5; EXPERTS]],
+            told: vec![
+                told,
+                Told {
+                    experts: [0.5; EXPERTS],
+                    ..told
+                },
+            ],
             uppers: vec![true, false],
             pool_horizon_ms: 600_000,
             came,

@@ -12,7 +12,7 @@ use sla_proto::series::v1::Query as QueryMessage;
 
 use crate::core::ManagerCore;
 use crate::error::SlaError;
-use crate::options::FORECAST_HISTORY_MS;
+use crate::options::forecast_history_ms;
 use crate::outlook::absence::Absence;
 use crate::outlook::board::OutlookKey;
 use crate::outlook::case::Case;
@@ -26,6 +26,8 @@ use crate::sets::catalog::KnownObjective;
 const MAX_OUTLOOK_SERIES: usize = 500;
 /// Older history that is not there is asked for again after this long, milliseconds: the source may have learned it.
 const ASK_AGAIN_MS: i64 = 3_600_000;
+/// Read at a time, milliseconds (2 d): as much as one call may bring.
+const PIECE_MS: i64 = 2 * 86_400_000;
 /// History that begins this much late is long enough, milliseconds.
 const SLACK_MS: i64 = 3_600_000;
 
@@ -44,15 +46,18 @@ impl Histories {
         now_ms: i64,
     ) -> Result<Vec<Case>, SlaError> {
         let forecast = chosen(core, active);
-        let ids: HashSet<SeriesId> = forecast
-            .iter()
-            .flat_map(|(_, series)| series)
-            .map(|s| s.head.id)
-            .collect();
-        self.asked_ms.retain(|id, _| ids.contains(id));
-        core.memory.lock().keep_history_of(&ids);
+        let mut lengths_ms: HashMap<SeriesId, i64> = HashMap::new();
         for (known, series) in &forecast {
-            if let Err(error) = self.reach_back(core, known, series, now_ms).await {
+            for series in series {
+                let length_ms = forecast_history_ms(core.spacings.see(known, series, false).0);
+                let longest_ms = lengths_ms.entry(series.head.id).or_default();
+                *longest_ms = length_ms.max(*longest_ms);
+            }
+        }
+        self.asked_ms.retain(|id, _| lengths_ms.contains_key(id));
+        core.memory.lock().keep_history_of(&lengths_ms);
+        for (known, series) in &forecast {
+            if let Err(error) = self.reach_back(core, known, series, &lengths_ms, now_ms).await {
                 // What windows need is there: a forecast stands on less for now.
                 tracing::debug!(error = %error.words(), "older history cannot be read");
             }
@@ -83,21 +88,27 @@ impl Histories {
         Ok(cases)
     }
 
-    /// Reads what lies before the series' oldest sample and was not asked for lately.
+    /// Reads what lies before the series' oldest sample and was not asked for lately, the newest pieces first.
     async fn reach_back(
         &mut self,
         core: &ManagerCore,
         known: &KnownObjective,
         series: &[Arc<SeriesMemory>],
+        lengths_ms: &HashMap<SeriesId, i64>,
         now_ms: i64,
     ) -> Result<(), SlaError> {
-        let after_ms = now_ms - FORECAST_HISTORY_MS;
+        let after_ms = |series: &SeriesMemory| now_ms - lengths_ms.get(&series.head.id).copied().unwrap_or(0);
         let short: Vec<&Arc<SeriesMemory>> = series
             .iter()
-            .filter(|series| series.oldest_ms().is_none_or(|oldest| oldest > after_ms + SLACK_MS))
+            .filter(|series| {
+                let enough_ms = after_ms(series) + SLACK_MS;
+                series.oldest_ms().is_none_or(|oldest_ms| oldest_ms > enough_ms)
+            })
             .filter(|series| self.is_due(series.head.id, now_ms))
             .collect();
-        let Some(until_ms) = short.iter().filter_map(|series| series.oldest_ms()).max() else {
+        let ends = short.iter().filter_map(|series| series.oldest_ms()).max();
+        let begins = short.iter().map(|series| after_ms(series)).min();
+        let (Some(mut until_ms), Some(from_ms)) = (ends, begins) else {
             return Ok(());
         };
         self.asked_ms
@@ -108,26 +119,21 @@ impl Histories {
         } else {
             short.iter().filter_map(|series| query_of(&series.head)).collect()
         };
-        let plan = ReadPlan {
-            queries,
-            after_ms,
-            until_ms,
-            max_series: core.options.max_series,
-            cached_only: false,
-        };
         let wanted: HashSet<SeriesId> = short.iter().map(|series| series.head.id).collect();
-        let mut parts = ReadParts::new(core.peer.clone(), plan);
-        while let Some(part) = parts.next().await? {
-            let memory = core.memory.clone();
-            let wanted = wanted.clone();
-            let absorbing = core.pool.run(move || {
-                for raw in part.iter().filter(|raw| wanted.contains(&raw.id)) {
-                    let older = decode(raw)?;
-                    memory.lock().extend_back(raw.id, &older);
-                }
-                Ok::<_, SlaError>(())
-            });
-            absorbing.await??;
+        while until_ms > from_ms {
+            let after_ms = from_ms.max(until_ms - PIECE_MS);
+            let plan = ReadPlan {
+                queries: queries.clone(),
+                after_ms,
+                until_ms,
+                max_series: core.options.max_series,
+                cached_only: false,
+            };
+            if absorb(core, plan, &wanted).await? == 0 {
+                // The source knows nothing older.
+                break;
+            }
+            until_ms = after_ms;
         }
         Ok(())
     }
@@ -136,6 +142,27 @@ impl Histories {
         let asked_ms = self.asked_ms.get(&id);
         asked_ms.is_none_or(|asked| !(0..ASK_AGAIN_MS).contains(&(now_ms - asked)))
     }
+}
+
+/// Puts what a plan brings in front of what is known of the wanted series; returns how many samples came.
+async fn absorb(core: &ManagerCore, plan: ReadPlan, wanted: &HashSet<SeriesId>) -> Result<usize, SlaError> {
+    let mut parts = ReadParts::new(core.peer.clone(), plan);
+    let mut came = 0;
+    while let Some(part) = parts.next().await? {
+        let memory = core.memory.clone();
+        let wanted = wanted.clone();
+        let absorbing = core.pool.run(move || {
+            let mut came = 0;
+            for raw in part.iter().filter(|raw| wanted.contains(&raw.id)) {
+                let older = decode(raw)?;
+                came += older.len();
+                memory.lock().extend_back(raw.id, &older);
+            }
+            Ok::<_, SlaError>(came)
+        });
+        came += absorbing.await??;
+    }
+    Ok(came)
 }
 
 /// The query of one plain series; the series of an expression cannot be asked for one by one.

@@ -6,10 +6,9 @@ use sla_proto::storage::v1::ScoredForecast;
 use crate::core::ManagerCore;
 use crate::error::SlaError;
 use crate::outlook::board::OutlookKey;
-use crate::outlook::case::{WaitingForecast, learn};
+use crate::outlook::case::WaitingForecast;
 use crate::outlook::expecting::Said;
 use crate::outlook::store;
-use crate::outlook::track_record::add;
 use crate::outlook::tracked::TrackedSeries;
 
 /// Learned weights are stored this often, milliseconds.
@@ -45,10 +44,7 @@ async fn keep_outcomes(
             continue;
         }
         core.metrics.forecasts_scored.inc();
-        add(&mut tracked.record, &waiting.forecast);
-        if let Some(state) = &mut tracked.state {
-            learn(state, &waiting);
-        }
+        tracked.learn(&waiting);
     }
     written
 }

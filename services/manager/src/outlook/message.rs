@@ -87,7 +87,7 @@ mod tests {
             last_value: 0.0,
             base_rate: 0.1,
             state: PoolState::default(),
-            experts: Vec::new(),
+            told: Vec::new(),
             uppers: Vec::new(),
             pool_horizon_ms: 600_000,
         }

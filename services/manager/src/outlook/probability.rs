@@ -2,7 +2,7 @@
 
 use sla_analysis::arima;
 use sla_analysis::pool::{
-    EXPERTS, Futures, History, LEVELS, MAX_HORIZON_STEPS, PoolForecast, PoolState, Question, Side, Threshold,
+    Futures, History, LEVELS, MAX_HORIZON_STEPS, PoolForecast, PoolState, Question, Side, Threshold, Told,
 };
 use sla_domain::range::AllowedRange;
 use sla_domain::{Samples, SeriesId};
@@ -63,8 +63,8 @@ pub struct Expectation {
     pub base_rate: f64,
     /// To be kept: weights, warm starts.
     pub state: PoolState,
-    /// What each expert said about each bound: to learn from when the outcome is known.
-    pub experts: Vec<[f64; EXPERTS]>,
+    /// What was said about each bound: to learn from when the outcome is known.
+    pub told: Vec<Told>,
     /// Of each of these rows whether it is about the upper bound.
     pub uppers: Vec<bool>,
     /// The horizon as the pool counts it, milliseconds.
@@ -165,7 +165,7 @@ impl Drawing {
             last_value,
             base_rate: base_rate(asking).unwrap_or(last_value),
             state: self.futures.state().clone(),
-            experts: answer.expert_probability.into_iter().next().unwrap_or_default(),
+            told: answer.told.into_iter().next().unwrap_or_default(),
             uppers: thresholds
                 .iter()
                 .map(|threshold| threshold.side == Side::Upper)
@@ -313,7 +313,7 @@ mod tests {
             assert!(line.windows(2).all(|pair| pair[0] <= pair[1]), "{line:?}");
         }
         assert_eq!(expected.fan.last().unwrap().time, Some(timestamp(at_ms + 600_000)));
-        assert_eq!(expected.experts.len(), 2, "one row a bound");
+        assert_eq!(expected.told.len(), 2, "one row a bound");
         // What was learned makes the same answer again, for less.
         let again = expect(&Asking {
             state: Some(&expected.state),

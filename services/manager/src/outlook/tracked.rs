@@ -12,12 +12,12 @@ use sla_proto::convert::millis;
 use sla_proto::storage::v1::ScoredForecast;
 
 use crate::error::SlaError;
-use crate::options::FORECAST_HISTORY_MS;
+use crate::options::{FORECAST_HISTORY_MS, LATE_SAMPLES_MS};
 use crate::outlook::board::OutlookKey;
-use crate::outlook::case::{Case, WaitingForecast};
+use crate::outlook::case::{Case, WaitingForecast, learn};
 use crate::outlook::probability::Expectation;
 use crate::outlook::store;
-use crate::outlook::track_record::of_forecasts;
+use crate::outlook::track_record::{add, of_forecasts};
 use crate::sets::catalog::KnownObjective;
 
 /// What is kept about one series of one objective.
@@ -35,6 +35,24 @@ pub(crate) struct Tracked {
 }
 
 impl Tracked {
+    /// Takes out the forecasts whose time has come. Late samples are waited for: an outcome is judged once, and an unknown
+    /// outcome is none.
+    pub(crate) fn due(&mut self, at_ms: i64) -> Vec<WaitingForecast> {
+        let is_due = |waiting: &mut WaitingForecast| {
+            let ends_ms = waiting.made_ms().saturating_add(waiting.forecast.horizon_ms);
+            ends_ms.saturating_add(LATE_SAMPLES_MS) <= at_ms
+        };
+        self.waiting.extract_if(.., is_due).collect()
+    }
+
+    /// A forecast with its outcome goes into the record and teaches.
+    pub(crate) fn learn(&mut self, settled: &WaitingForecast) {
+        add(&mut self.record, &settled.forecast);
+        if let Some(state) = &mut self.state {
+            learn(state, settled);
+        }
+    }
+
     fn recall(&mut self, rows: Vec<ScoredForecast>, at_ms: i64) {
         let (scored, waiting): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.left.is_some());
         let made = |row: &ScoredForecast| row.made.as_ref().map_or(i64::MIN, millis);

@@ -7,8 +7,8 @@ use sla_proto::series::v1::SourceStatus;
 
 use crate::core::ManagerCore;
 use crate::error::SlaError;
-use crate::options::{FORECAST_HISTORY_MS, SlaOptions};
-use crate::samples::memory::{DueRead, Reach};
+use crate::options::SlaOptions;
+use crate::samples::memory::DueRead;
 use crate::samples::reader::{ReadEnd, ReadParts};
 use crate::samples::wanted::Wanted;
 use crate::sets::catalog::KnownObjective;
@@ -17,13 +17,9 @@ use crate::sets::catalog::KnownObjective;
 /// violation shows where it began.
 const REACH_SLACK_MS: i64 = 30 * 60_000;
 
-/// How far back samples are kept.
-pub(crate) fn reach(options: &SlaOptions) -> Reach {
-    let judged_ms = options.longest_window_ms() + REACH_SLACK_MS;
-    Reach {
-        judged_ms,
-        forecast_ms: judged_ms.max(FORECAST_HISTORY_MS),
-    }
+/// How far back samples are kept for judging, milliseconds.
+pub(crate) fn reach_ms(options: &SlaOptions) -> i64 {
+    options.longest_window_ms() + REACH_SLACK_MS
 }
 
 /// How a [`bring_up`] went.
@@ -42,15 +38,15 @@ pub(crate) async fn bring_up(
     due: &[Arc<KnownObjective>],
     at_ms: i64,
 ) -> Result<BroughtUp, SlaError> {
-    let (memory, wants, reach) = (core.memory.clone(), wanted(active), reach(&core.options));
-    let forgetting = core.judging.run(move || memory.lock().forget(&wants, at_ms, reach));
+    let (memory, wants, reach_ms) = (core.memory.clone(), wanted(active), reach_ms(&core.options));
+    let forgetting = core.judging.run(move || memory.lock().forget(&wants, at_ms, reach_ms));
     forgetting.await?;
     let mut brought = BroughtUp::default();
     let (wants, limit) = (wanted(due), core.options.max_series);
-    let reads = core.memory.lock().due(&wants, at_ms, reach.judged_ms, limit);
+    let reads = core.memory.lock().due(&wants, at_ms, reach_ms, limit);
     read_all(core, reads, &mut brought).await;
     // What the tails have found missing is filled before anything is judged.
-    let holes = core.memory.lock().holes(&wants, at_ms, reach.judged_ms, limit);
+    let holes = core.memory.lock().holes(&wants, at_ms, reach_ms, limit);
     read_all(core, holes.into_iter().collect(), &mut brought).await;
     Ok(brought)
 }

@@ -52,8 +52,8 @@ struct Remembered {
     /// The queries it was held against; others may want it since.
     matched: u64,
     bytes: usize,
-    /// Older history than windows need is kept: it is forecast.
-    is_forecast: bool,
+    /// How far back it is kept for its forecast, milliseconds; 0 without one.
+    history_ms: i64,
 }
 
 /// A read that is due, and the queries it is for.
@@ -82,15 +82,6 @@ impl DueRead {
             })
             .collect()
     }
-}
-
-/// How far back samples are kept, milliseconds.
-#[derive(Debug, Clone, Copy)]
-pub struct Reach {
-    /// Of every series.
-    pub judged_ms: i64,
-    /// Of those that are forecast.
-    pub forecast_ms: i64,
 }
 
 /// Samples by series, series by query.
@@ -136,8 +127,9 @@ impl SampleMemory {
         self.answers.len() - 1
     }
 
-    /// Forgets queries that nobody wants any more and samples that no window reaches at `at_ms`.
-    pub fn forget(&mut self, wanted: &[Wanted], at_ms: i64, reach: Reach) {
+    /// Forgets queries that nobody wants any more and samples before `at_ms` less `reach_ms`, which no window reaches, and no
+    /// forecast either.
+    pub fn forget(&mut self, wanted: &[Wanted], at_ms: i64, reach_ms: i64) {
         self.left_out.clear();
         let keys: HashSet<&QueryKey> = wanted.iter().map(|want| &want.key).collect();
         self.answers.retain(|answers| keys.contains(&answers.wanted.key));
@@ -149,14 +141,9 @@ impl SampleMemory {
         // A series unseen for the longest window drops out.
         self.series.retain(|_, remembered| {
             let newest_ms = remembered.series.newest_ms().unwrap_or(i64::MIN);
-            let kept = newest_ms > at_ms.saturating_sub(reach.judged_ms);
+            let kept = newest_ms > at_ms.saturating_sub(reach_ms);
             if kept {
-                let reach_ms = if remembered.is_forecast {
-                    reach.forecast_ms
-                } else {
-                    reach.judged_ms
-                };
-                remembered.evict(at_ms.saturating_sub(reach_ms));
+                remembered.evict(at_ms.saturating_sub(reach_ms.max(remembered.history_ms)));
                 bytes += remembered.bytes;
             }
             kept
@@ -346,10 +333,10 @@ impl SampleMemory {
         self.answers(key).map_or("", |answers| answers.problem.as_str())
     }
 
-    /// Says which series are forecast: only their older history is kept.
-    pub fn keep_history_of(&mut self, forecast: &HashSet<SeriesId>) {
+    /// Says which series are forecast, and how far back each looks (milliseconds): only their older history is kept.
+    pub fn keep_history_of(&mut self, forecast: &HashMap<SeriesId, i64>) {
         for (id, remembered) in &mut self.series {
-            remembered.is_forecast = forecast.contains(id);
+            remembered.history_ms = forecast.get(id).copied().unwrap_or(0);
         }
     }
 
@@ -385,7 +372,7 @@ impl Remembered {
             series: Arc::new(series),
             matched: 0,
             bytes: 0,
-            is_forecast: false,
+            history_ms: 0,
         }
     }
 

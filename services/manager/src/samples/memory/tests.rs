@@ -5,10 +5,7 @@ use sla_proto::etl::v1::QueryFailure;
 use sla_proto::series::v1 as pb;
 
 const H: i64 = 3_600_000;
-const REACH: Reach = Reach {
-    judged_ms: 5 * H,
-    forecast_ms: 8 * H,
-};
+const REACH_MS: i64 = 5 * H;
 
 fn wanted(text: &str) -> Wanted {
     let query = Query::parse(text).unwrap();
@@ -152,8 +149,8 @@ fn what_no_window_reaches_is_forgotten_and_the_history_of_forecasts_kept() {
     ];
     absorb(&mut memory, &due[0], &part);
     let forecast = memory.series(&want[0].key)[0].head.id;
-    memory.keep_history_of(&HashSet::from([forecast]));
-    memory.forget(&want, 10 * H, REACH);
+    memory.keep_history_of(&HashMap::from([(forecast, 8 * H)]));
+    memory.forget(&want, 10 * H, REACH_MS);
     let left = memory.series(&want[0].key);
     assert_eq!(left.len(), 2);
     for series in &left {
@@ -170,7 +167,7 @@ fn what_no_window_reaches_is_forgotten_and_the_history_of_forecasts_kept() {
         memory.series(&want[0].key).iter().map(|s| s.oldest_ms()).min(),
         Some(Some(-H))
     );
-    memory.forget(&[], 10 * H, REACH);
+    memory.forget(&[], 10 * H, REACH_MS);
     assert!(memory.series(&want[0].key).is_empty());
     assert_eq!(memory.fill().0, 0, "no byte is counted that is not held");
 }
@@ -188,7 +185,7 @@ fn a_full_memory_takes_no_new_series_and_says_how_many() {
     assert_eq!(memory.fill().2, 2);
     absorb(&mut memory, &due[0], &part);
     assert_eq!(memory.fill().2, 2, "told once each");
-    memory.forget(&[], 10 * H, REACH);
+    memory.forget(&[], 10 * H, REACH_MS);
     assert_eq!(memory.fill().2, 0);
 }
 
@@ -202,29 +199,29 @@ fn what_was_missed_in_a_silence_is_read_when_it_is_over() {
             .collect()
     };
     let at = 10 * H;
-    let full = memory.due(&wants, at, REACH.judged_ms, 100).remove(0);
+    let full = memory.due(&wants, at, REACH_MS, 100).remove(0);
     absorb(&mut memory, &full, &[raw("load", "a", 0, &[&even(9 * H, at)])]);
     // Nothing is told for ten minutes.
     let mut now_ms = at;
     while now_ms < at + 600_000 {
         now_ms += 15_000;
-        let tail = memory.due(&wants, now_ms, REACH.judged_ms, 100).remove(0);
+        let tail = memory.due(&wants, now_ms, REACH_MS, 100).remove(0);
         assert!(!tail.full);
         absorb(&mut memory, &tail, &[]);
         assert!(
-            memory.holes(&wants, now_ms, REACH.judged_ms, 100).is_none(),
+            memory.holes(&wants, now_ms, REACH_MS, 100).is_none(),
             "nobody asks twice for nothing"
         );
     }
     // Then everything is there again; a tail begins with the sample before it.
     now_ms += 15_000;
-    let tail = memory.due(&wants, now_ms, REACH.judged_ms, 100).remove(0);
+    let tail = memory.due(&wants, now_ms, REACH_MS, 100).remove(0);
     absorb(
         &mut memory,
         &tail,
         &[raw("load", "a", 0, &[&even(tail.plan.after_ms - 15_000, now_ms)])],
     );
-    let hole = memory.holes(&wants, now_ms, REACH.judged_ms, 100).unwrap();
+    let hole = memory.holes(&wants, now_ms, REACH_MS, 100).unwrap();
     assert_eq!((hole.plan.after_ms, hole.plan.until_ms, hole.full), (at, now_ms, false));
     absorb(
         &mut memory,
@@ -234,10 +231,10 @@ fn what_was_missed_in_a_silence_is_read_when_it_is_over() {
     let held = memory.series(&wants[0].key).remove(0).held();
     let want: Vec<i64> = even(9 * H, now_ms).iter().map(|(time, _)| *time).collect();
     assert_eq!(held.samples.times_ms, want);
-    assert!(memory.holes(&wants, now_ms, REACH.judged_ms, 100).is_none());
+    assert!(memory.holes(&wants, now_ms, REACH_MS, 100).is_none());
     // A silence that is one: the sample before the tail is the newest known.
     now_ms += 600_000;
-    let tail = memory.due(&wants, now_ms, REACH.judged_ms, 100).remove(0);
+    let tail = memory.due(&wants, now_ms, REACH_MS, 100).remove(0);
     let (before, after) = ((now_ms - 600_000, 1.0), (now_ms, 2.0));
     let tail = DueRead {
         plan: ReadPlan {
@@ -247,6 +244,6 @@ fn what_was_missed_in_a_silence_is_read_when_it_is_over() {
         ..tail
     };
     absorb(&mut memory, &tail, &[raw("load", "a", 0, &[&[before, after]])]);
-    assert!(memory.holes(&wants, now_ms, REACH.judged_ms, 100).is_none());
+    assert!(memory.holes(&wants, now_ms, REACH_MS, 100).is_none());
     assert_eq!(memory.series(&wants[0].key)[0].newest_ms(), Some(now_ms));
 }
