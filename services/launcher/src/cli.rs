@@ -1,6 +1,8 @@
 //! The command line. Help, completions and the man page are made from these definitions.
 
+mod bounds;
 mod method;
+mod moment;
 mod notify;
 mod people;
 mod storage;
@@ -10,13 +12,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sla_domain::{Invalid, instant};
 
 use crate::command::csv_file::CsvColumns;
 use crate::config::{Flags, Span};
 use crate::instance::ROLES;
 
+pub(crate) use bounds::LiveArgs;
 pub(crate) use method::Method;
+pub(crate) use moment::At;
 pub(crate) use notify::{AddArgs, LinkArgs, NotifyAction, NotifyArgs, RouteArgs};
 pub(crate) use people::{
     AuditArgs, LoginArgs, RegisterArgs, Secret, SessionAction, SessionArgs, TokenAction, TokenArgs, UserAction,
@@ -123,25 +126,6 @@ impl Global {
             instance: self.instance.clone(),
             data_dir: self.data_dir.clone(),
         }
-    }
-}
-
-/// An instant.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct At {
-    /// The instant to look at: RFC 3339 or Unix seconds; default now.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) at: Option<String>,
-}
-
-impl At {
-    /// The instant asked for, Unix milliseconds; `None` = now.
-    pub(crate) fn ms(&self) -> Result<Option<i64>, Invalid> {
-        let parsed = self.at.as_deref().map(instant::parse_ms).transpose();
-        parsed.map_err(|invalid| Invalid {
-            field: "--at".to_owned(),
-            ..invalid
-        })
     }
 }
 
@@ -566,15 +550,8 @@ pub(crate) struct BacktestArgs {
     /// Only these methods; default all.
     #[arg(long, value_delimiter = ',', value_name = "METHOD", conflicts_with = "live")]
     pub(crate) methods: Vec<String>,
-    /// Replay what the role itself would have said, with what it keeps between forecasts; the series should be days long.
-    #[arg(long)]
-    pub(crate) live: bool,
-    /// The bound of --live: least allowed value; default quantiles of the first day as greatest ones.
-    #[arg(long, requires = "live", allow_hyphen_values = true, value_name = "VALUE")]
-    pub(crate) min: Option<String>,
-    /// The bound of --live: greatest allowed value.
-    #[arg(long, requires = "live", allow_hyphen_values = true, value_name = "VALUE")]
-    pub(crate) max: Option<String>,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
 }
 
 #[derive(Debug, Args)]

@@ -44,7 +44,7 @@ const ALIASES: [(&str, Method); 4] = [
 pub(crate) fn of_file(arguments: &BacktestArgs, json: bool) -> Result<Exit, Report> {
     let methods = methods(&arguments.methods)?;
     let series = input::of_file(&arguments.input)?;
-    if arguments.live {
+    if arguments.live.live {
         return live::answer(&[series], arguments, json);
     }
     answer(&[series], &methods, arguments, json)
@@ -54,7 +54,7 @@ pub(crate) fn of_file(arguments: &BacktestArgs, json: bool) -> Result<Exit, Repo
 pub(crate) async fn of_source(session: &Session, arguments: &BacktestArgs) -> Result<Exit, Report> {
     let methods = methods(&arguments.methods)?;
     let series = input::of_source(session, &arguments.input).await?;
-    if arguments.live {
+    if arguments.live.live {
         return live::answer(&series, arguments, session.global.json);
     }
     answer(&series, &methods, arguments, session.global.json)

@@ -69,7 +69,7 @@ impl Bounds {
                 ..invalid
             })
         };
-        let (min, max) = (read("--min", &arguments.min)?, read("--max", &arguments.max)?);
+        let (min, max) = (read("--min", &arguments.live.min)?, read("--max", &arguments.live.max)?);
         if min.is_none() && max.is_none() {
             return Ok(Self { given: None });
         }
