@@ -34,7 +34,7 @@ use crate::remembered::{KeptDraft, Remembered};
 use crate::screens::Screen;
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
-use draft::{Aim, Bound, Draft};
+use draft::{Aim, Bound, Draft, Writing};
 use form::Form;
 use rows::{ObjectiveRow, WHAT_IF_WINDOW_MS};
 
@@ -82,8 +82,8 @@ pub(crate) struct SetsScreen {
     kept_text: Option<String>,
     /// Changes of an earlier console that were not saved.
     kept: Option<KeptDraft>,
-    /// What is being saved is one thing by itself, not the draft.
-    saving_alone: bool,
+    /// What is being written, by call.
+    writing: Vec<(RequestId, Writing)>,
 }
 
 impl SetsScreen {
@@ -409,8 +409,8 @@ impl Screen for SetsScreen {
         Some(Shown::new(&query, now - WHAT_IF_WINDOW_MS, now))
     }
 
-    /// A connection stands: the sets are needed by the first screen too.
     fn connected(&mut self, cx: &mut Context) {
+        self.writing.clear();
         Self::read_sets(cx);
     }
 

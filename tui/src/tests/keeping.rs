@@ -70,6 +70,34 @@ fn watching_or_renaming_saves_nothing_else() {
 }
 
 #[test]
+fn what_is_edited_while_a_save_is_under_way_stays() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2 +");
+    driver.answering = false;
+    driver.keys("S");
+    driver.keys("+");
+    let saved = driver.outside.iter().rev().find_map(|effect| match effect {
+        Effect::Call {
+            slot,
+            id,
+            request: request @ Request::UpdateSet(_),
+        } => Some((*slot, *id, request.clone())),
+        _ => None,
+    });
+    let (slot, id, request) = saved.unwrap();
+    let result = driver.script.answer(&request);
+    driver.answering = true;
+    driver.send(Msg::Link(LinkEvent::Reply { slot, id, result }));
+    assert_eq!(driver.script.sets[0].objectives[0].range.unwrap().max, Some(4.1));
+    driver.says("default*");
+    driver.keys("N \"other\" Enter");
+    driver.says("this set has changes that are not saved");
+    assert_eq!(driver.script.sets.len(), 1);
+    driver.keys("S");
+    assert_eq!(driver.script.sets[0].objectives[0].range.unwrap().max, Some(4.2));
+}
+
+#[test]
 fn quitting_asks_what_becomes_of_changes() {
     let mut driver = Driver::new(80, 24);
     driver.keys("2 + q");

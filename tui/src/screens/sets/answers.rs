@@ -3,6 +3,7 @@
 use sla_proto::set::v1 as set;
 
 use super::SetsScreen;
+use super::draft::Writing;
 use crate::context::Context;
 use crate::context::request::{Answer, Problem, Reply, RequestId, Slot};
 use crate::overlay::Overlay;
@@ -20,8 +21,14 @@ impl SetsScreen {
             (Slot::Sets, Err(problem)) => {
                 cx.sets.answer(id, Err(problem), now_ms);
             }
-            (Slot::SetWrite, Ok(reply)) => self.written(cx, reply),
-            (Slot::SetWrite, Err(problem)) => self.refused(cx, &problem),
+            (Slot::SetWrite, result) => {
+                let place = self.writing.iter().position(|(call, _)| *call == id);
+                let writing = place.map(|at| self.writing.remove(at).1);
+                match result {
+                    Ok(reply) => self.written(cx, writing, reply),
+                    Err(problem) => self.refused(cx, writing.as_ref(), &problem),
+                }
+            }
             (Slot::Suggest, Ok(Reply::Suggest(suggestion))) => self.suggested(cx, &suggestion),
             (Slot::Suggest, Err(problem)) => {
                 let name = self.suggesting.take().unwrap_or_default();
@@ -45,14 +52,15 @@ impl SetsScreen {
         }
     }
 
-    fn written(&mut self, cx: &mut Context, reply: Reply) {
+    fn written(&mut self, cx: &mut Context, writing: Option<Writing>, reply: Reply) {
         let saved = match reply {
             Reply::CreateSet(told) => told.set,
             Reply::UpdateSet(told) => told.set,
             Reply::DuplicateSet(told) => told.set,
             Reply::DeleteSet(_) => {
                 cx.say("the set is deleted");
-                self.draft = None;
+                let gone = |id: &str| matches!(&writing, Some(Writing::Deletion(gone)) if gone == id);
+                self.draft = self.draft.take().filter(|draft| !gone(&draft.set.id));
                 self.rebuild(cx);
                 Self::read_sets(cx);
                 return;
@@ -62,21 +70,38 @@ impl SetsScreen {
         let Some(set) = saved else {
             return cx.complain("the instance answered without a set");
         };
-        if std::mem::take(&mut self.saving_alone)
-            && let Some(draft) = self.draft.as_mut().filter(|draft| draft.set.id == set.id)
-        {
-            let watched = if set.active { "watched" } else { "not watched" };
-            let left = if draft.is_dirty() {
-                "; the other changes are still not saved"
-            } else {
-                ""
-            };
-            cx.say(format!("{} is {watched} now{left}", set.name));
-            draft.rebase(set);
-            self.rebuild(cx);
-        } else {
-            cx.say(format!("{} is saved (version {})", set.name, set.version));
-            self.open(cx, set);
+        let told = format!("{} is saved (version {})", set.name, set.version);
+        let is_dirty = self.is_dirty();
+        match (writing, self.draft.as_mut().filter(|draft| draft.set.id == set.id)) {
+            (Some(Writing::Alone), Some(draft)) => {
+                let watched = if set.active { "watched" } else { "not watched" };
+                let left = if draft.is_dirty() {
+                    "; the other changes are still not saved"
+                } else {
+                    ""
+                };
+                cx.say(format!("{} is {watched} now{left}", set.name));
+                draft.rebase(set);
+                self.rebuild(cx);
+            }
+            (Some(Writing::Draft { sent, steps }), Some(draft)) => {
+                draft.saved(&sent, steps, set);
+                let left = if draft.is_dirty() {
+                    "; what was changed meanwhile is not"
+                } else {
+                    ""
+                };
+                cx.say(format!("{told}{left}"));
+                self.kept_text = None;
+                self.what_if.clear();
+                self.changed(cx);
+            }
+            // The set that is open has changes, which are not left for another one.
+            _ if is_dirty => cx.say(told),
+            _ => {
+                cx.say(told);
+                self.open(cx, set);
+            }
         }
         Self::read_sets(cx);
         let waiting = std::mem::take(&mut self.waiting);
@@ -98,7 +123,7 @@ impl SetsScreen {
         if self.kept.is_some() {
             self.take_kept(cx, &sets);
         }
-        let wanted = self.open_name.take();
+        let wanted = self.open_name.take().filter(|_| !self.is_dirty());
         if let Some(set) = wanted.and_then(|name| sets.iter().find(|s| s.name == name)) {
             self.open(cx, set.clone());
         } else if let Some(draft) = &self.draft {
@@ -135,8 +160,8 @@ impl SetsScreen {
     }
 
     /// A save was refused: somebody was faster, or something is wrong.
-    fn refused(&mut self, cx: &mut Context, problem: &Problem) {
-        if std::mem::take(&mut self.saving_alone) {
+    fn refused(&mut self, cx: &mut Context, writing: Option<&Writing>, problem: &Problem) {
+        if matches!(writing, Some(Writing::Alone)) {
             cx.complain(problem.sentence());
             Self::read_sets(cx);
             return;

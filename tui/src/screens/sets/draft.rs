@@ -45,6 +45,17 @@ pub(super) struct Aim {
     pub(super) bound: Bound,
 }
 
+/// What is being written, where its answer means something for the draft.
+#[derive(Debug)]
+pub(crate) enum Writing {
+    /// One thing by itself, not the draft.
+    Alone,
+    /// The draft as it was after so many changes.
+    Draft { sent: SlaSet, steps: usize },
+    /// The set of this id is deleted.
+    Deletion(String),
+}
+
 /// A set with changes that are not saved.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
@@ -81,6 +92,33 @@ impl Draft {
                 set.name.clone_from(&new.name);
             }
         }
+    }
+
+    /// How many changes can be taken back.
+    pub(crate) fn steps(&self) -> usize {
+        self.undo.len()
+    }
+
+    /// What was sent after `steps` changes is stored as `saved`. What was edited meanwhile stays, and is not saved.
+    pub(crate) fn saved(&mut self, sent: &SlaSet, steps: usize, saved: SlaSet) {
+        if self.set.objectives == sent.objectives {
+            *self = Self::new(saved);
+            return;
+        }
+        self.undo.drain(..steps.min(self.undo.len()));
+        let edits = self.undo.iter_mut().chain(&mut self.redo);
+        for objective in edits.chain([&mut self.set]).flat_map(|set| &mut set.objectives) {
+            let place = |found: &dyn Fn(&Objective) -> bool| sent.objectives.iter().position(found);
+            if let Some(now) = place(&|sent| sent == objective).and_then(|at| saved.objectives.get(at)) {
+                objective.clone_from(now);
+            } else if objective.id.is_empty()
+                && let Some(now) = place(&|sent| sent.name == objective.name).and_then(|at| saved.objectives.get(at))
+            {
+                // It was new when it was sent.
+                objective.id.clone_from(&now.id);
+            }
+        }
+        self.rebase(saved);
     }
 
     pub(crate) fn is_dirty(&self) -> bool {

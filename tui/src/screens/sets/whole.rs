@@ -4,17 +4,22 @@ use sla_proto::objective::v1::SlaSet;
 use sla_proto::set::v1 as set;
 
 use super::SetsScreen;
-use super::draft::Draft;
+use super::draft::{Draft, Writing};
 use crate::command::Cmd;
 use crate::context::request::Slot;
 use crate::context::{Context, wire};
 use crate::format::plural;
+
+/// Why another set is not opened now.
+const NOT_SAVED: &str = "this set has changes that are not saved: S saves them, ctrl-x drops them";
 
 impl SetsScreen {
     pub(super) fn set_command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
         let name = argument.unwrap_or_default().to_owned();
         match cmd {
             Cmd::NextSet => self.open_next(cx, argument),
+            // Another set would be opened, and the changes be gone.
+            Cmd::NewSet | Cmd::DuplicateSet if self.is_dirty() => cx.complain(NOT_SAVED),
             Cmd::NewSet => {
                 let fresh = SlaSet {
                     name: name.clone(),
@@ -37,7 +42,8 @@ impl SetsScreen {
                         id: draft.set.id.clone(),
                         version: draft.set.version,
                     };
-                    cx.call(Slot::SetWrite, request);
+                    let gone = Writing::Deletion(request.id.clone());
+                    self.writing.push((cx.call(Slot::SetWrite, request), gone));
                 }
             }
             Cmd::ActivateSet => self.save_alone(cx, |set| set.active = !set.active),
@@ -50,8 +56,8 @@ impl SetsScreen {
     fn save_alone(&mut self, cx: &mut Context, edit: impl FnOnce(&mut SlaSet)) {
         if let Some(mut set) = self.draft.as_ref().map(|draft| draft.stored().clone()) {
             edit(&mut set);
-            self.saving_alone = true;
-            cx.call(Slot::SetWrite, set::UpdateSetRequest { set: Some(set) });
+            let id = cx.call(Slot::SetWrite, set::UpdateSetRequest { set: Some(set) });
+            self.writing.push((id, Writing::Alone));
         }
     }
 
@@ -85,14 +91,15 @@ impl SetsScreen {
                 return;
             }
         }
-        let set = Some(draft.set.clone());
-        self.saving_alone = false;
-        cx.call(Slot::SetWrite, set::UpdateSetRequest { set });
+        let (sent, steps) = (draft.set.clone(), draft.steps());
+        let set = Some(sent.clone());
+        let id = cx.call(Slot::SetWrite, set::UpdateSetRequest { set });
+        self.writing.push((id, Writing::Draft { sent, steps }));
     }
 
     fn open_next(&mut self, cx: &mut Context, name: Option<&str>) {
         if self.is_dirty() {
-            cx.complain("this set has changes that are not saved: S saves them, ctrl-x drops them");
+            cx.complain(NOT_SAVED);
             return;
         }
         let sets = cx.sets.rows();
