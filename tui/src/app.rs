@@ -38,6 +38,7 @@ use crate::context::{Connection, Context, Now};
 use crate::format::Zone;
 use crate::overlay::Overlay;
 use crate::remembered::{Remembered, View};
+use crate::say::{self, Language};
 use crate::screens::{self, Screen};
 use crate::theme::caps::Caps;
 use crate::theme::own::OwnTheme;
@@ -72,6 +73,8 @@ pub struct Settings {
     pub local_time: bool,
     /// Whether nothing may be changed from here.
     pub read_only: bool,
+    /// What the console speaks.
+    pub language: Language,
     /// The theme to begin with.
     pub theme: String,
     /// The user's own themes.
@@ -138,6 +141,7 @@ pub(crate) struct Start {
 
 impl App {
     pub(crate) fn new(start: Start, now: Now) -> Result<Self, KeymapError> {
+        say::speak(start.settings.language);
         let keymap = Keymap::build(&start.settings.keys)?;
         let remembered = start.remembered;
         let zone = if start.settings.local_time || remembered.local_time {

@@ -13,6 +13,8 @@ pub(crate) use need::Need;
 pub(crate) use registry::{COMMANDS, command};
 pub(crate) use tab::Tab;
 
+use crate::say::{self, Text};
+
 /// What can be done. The names are those of the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Cmd {
@@ -23,6 +25,7 @@ pub(crate) enum Cmd {
     Around,
     SetList,
     Theme,
+    Language,
     Reload,
     SaveView,
     Views,
@@ -171,20 +174,20 @@ impl Scope {
     /// As config, help and docs write it.
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::Global => "global",
-            Self::List => "list",
-            Self::Now => "now",
-            Self::Timeline => "timeline",
-            Self::Metrics => "metrics",
-            Self::Detail => "detail",
-            Self::Sets => "sets",
-            Self::Past => "past",
-            Self::Future => "future",
-            Self::Runs => "runs",
-            Self::Weather => "weather",
-            Self::Form => "form",
-            Self::Confirm => "confirm",
-            Self::Pick => "choosing",
+            Self::Global => say::places::global(),
+            Self::List => say::places::list(),
+            Self::Now => say::places::now(),
+            Self::Timeline => say::places::timeline(),
+            Self::Metrics => say::places::metrics(),
+            Self::Detail => say::places::detail(),
+            Self::Sets => say::places::sets(),
+            Self::Past => say::places::past(),
+            Self::Future => say::places::future(),
+            Self::Runs => say::places::runs(),
+            Self::Weather => say::places::weather(),
+            Self::Form => say::places::form(),
+            Self::Confirm => say::places::confirm(),
+            Self::Pick => say::places::choosing(),
         }
     }
 }
@@ -206,9 +209,9 @@ pub(crate) struct Command {
     /// Stable name, used in `:` and in the config.
     pub(crate) id: &'static str,
     /// Two or three words for footer and palette.
-    pub(crate) title: &'static str,
+    title: Text,
     /// A sentence.
-    pub(crate) help: &'static str,
+    help: Text,
     pub(crate) scope: Scope,
     /// Where else it works, with the same keys.
     pub(crate) also: Option<Scope>,
@@ -238,6 +241,16 @@ impl Command {
     pub(crate) fn place(&self) -> String {
         let words: Vec<&str> = self.scopes().map(Scope::word).collect();
         words.join(", ")
+    }
+
+    /// Two or three words for footer and palette.
+    pub(crate) fn title(&self) -> &'static str {
+        (self.title)()
+    }
+
+    /// A sentence.
+    pub(crate) fn help(&self) -> &'static str {
+        (self.help)()
     }
 }
 

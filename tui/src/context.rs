@@ -24,6 +24,7 @@ use sla_proto::violation::v1::{
 use crate::command::Tab;
 use crate::format::Zone;
 use crate::overlay::Overlay;
+use crate::say;
 use crate::theme::Theme;
 use crate::theme::caps::Caps;
 use log_ring::LogRing;
@@ -306,7 +307,7 @@ impl Context {
     pub(crate) fn copy(&mut self, text: String) {
         let short: String = text.chars().take(60).collect();
         self.effects.push(Effect::Copy(text));
-        self.say(format!("copied: {short}"));
+        self.say(say::notices::copied(&short));
     }
 
     pub(crate) fn windows_ms(&self) -> &[i64] {
@@ -424,7 +425,7 @@ impl Context {
                 let name = violation.series.as_ref().map(wire::series_name).unwrap_or_default();
                 let side = wire::side_word(violation.side());
                 let unit = violation.series.as_ref().map_or(Unit::PLAIN, wire::judged_unit);
-                let told = format!("{name} is {side} {}", crate::format::number(violation.bound, unit));
+                let told = say::notices::is(&name, &side, &crate::format::number(violation.bound, unit));
                 self.effects.push(Effect::Alert(told.clone()));
                 self.complain(told);
                 return false;
@@ -457,12 +458,10 @@ impl Context {
             let name = violation.series.as_ref().map(wire::series_name).unwrap_or_default();
             let lasted = crate::format::duration(violation.duration_ms);
             match self.state_after(&violation) {
-                None => self.say(format!("{name} is no longer watched; it was violated for {lasted}")),
-                Some(State::Ok | State::AtRisk) => self.say(format!("{name} is back in its range after {lasted}")),
+                None => self.say(say::notices::is_no_longer_watched(&name, &lasted)),
+                Some(State::Ok | State::AtRisk) => self.say(say::notices::is_back_in_its(&name, &lasted)),
                 Some(State::NoData | State::Excluded) => {
-                    self.complain(format!(
-                        "{name} was violated when last seen, for {lasted}: now there is no data"
-                    ));
+                    self.complain(say::notices::was_violated_when_last(&name, &lasted));
                 }
                 Some(State::Violated) => {}
             }

@@ -8,6 +8,8 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use sla_domain::unit::Kind;
 use sla_domain::{Unit, quantity};
 
+use crate::say;
+
 /// The longest filter, characters.
 pub(crate) const FILTER_CHARS_MAX: usize = 500;
 
@@ -95,7 +97,7 @@ impl Filter {
     /// Understands `text`, or says in words what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.chars().count() > FILTER_CHARS_MAX {
-            return Err(format!("a filter has at most {FILTER_CHARS_MAX} characters"));
+            return Err(say::filter::a_filter_has_at(&FILTER_CHARS_MAX));
         }
         let terms = words(text)?.iter().map(|word| term(word)).collect::<Result<_, _>>()?;
         Ok(Self {
@@ -202,7 +204,7 @@ fn holds(value: &Value<'_>, compare: Compare, wanted: &str) -> bool {
 fn term(word: &str) -> Result<Term, String> {
     if let Some(rest) = word.strip_prefix('!') {
         if rest.is_empty() {
-            return Err("`!` needs a term after it".to_owned());
+            return Err(say::filter::needs_a_term_after().to_owned());
         }
         return Ok(Term::Not(Box::new(term(rest)?)));
     }
@@ -219,7 +221,7 @@ fn term(word: &str) -> Result<Term, String> {
             .size_limit(REGEX_BYTES_MAX)
             .build()
             .map(Term::Regex)
-            .map_err(|_| format!("`{pattern}` is no regular expression"));
+            .map_err(|_| say::filter::is_no_regular_expression(&pattern));
     }
     for (at, _) in word.char_indices().skip(1) {
         for (operator, compare) in OPERATORS {
@@ -227,9 +229,7 @@ fn term(word: &str) -> Result<Term, String> {
                 let wanted = word[at + operator.len()..].trim_matches('"').to_owned();
                 let name = word[..at].to_lowercase();
                 if name == "state" && !STATE_RANKS.iter().any(|(state, _)| state.eq_ignore_ascii_case(&wanted)) {
-                    return Err(format!(
-                        "state is one of ok, at_risk, violated, no_data, excluded; `{wanted}` is none of them"
-                    ));
+                    return Err(say::filter::state_is_one_of(&wanted));
                 }
                 return Ok(Term::Field(name, compare, wanted));
             }
@@ -278,7 +278,7 @@ fn words(text: &str) -> Result<Vec<String>, String> {
         }
     }
     if quoted {
-        return Err("a quote is not closed".to_owned());
+        return Err(say::filter::a_quote_is_not().to_owned());
     }
     if !word.is_empty() {
         out.push(word);

@@ -5,6 +5,8 @@ use sla_domain::duration as domain_duration;
 use sla_domain::quantity;
 use sla_domain::unit::{Kind, Unit};
 
+use crate::say;
+
 pub(crate) use sla_domain::quantity::short as number;
 
 /// Which wall clock is shown.
@@ -19,8 +21,8 @@ impl Zone {
     /// "UTC" or "local".
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::Utc => "UTC",
-            Self::Local => "local",
+            Self::Utc => say::words::utc(),
+            Self::Local => say::words::local(),
         }
     }
 
@@ -108,15 +110,6 @@ pub(crate) fn maybe_in(value: Option<f64>, unit: Unit, columns: u16) -> String {
         || "–".to_owned(),
         |value| quantity::within(value, unit, usize::from(columns)),
     )
-}
-
-/// `1 violation`, `3 violations`.
-pub(crate) fn plural(count: u64, noun: &str) -> String {
-    if count == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{count} {noun}s")
-    }
 }
 
 /// `0s`, `45s`, `3m15s`, `11m`, `2h05m`, `3d04h`.

@@ -20,6 +20,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::request::{Answer, LinkEvent, Problem, Reply, Request, RequestId, Slot};
+use crate::say;
 use backoff::Backoff;
 pub(crate) use peer::PeerWire;
 
@@ -192,18 +193,16 @@ impl<W: Wire> Keeper<W> {
     async fn probe(&self) -> Result<(), String> {
         let answer = tokio::time::timeout(OPEN_TIMEOUT, self.wire.call(GetServerInfoRequest {}.into())).await;
         match answer {
-            Err(_) => Err("the instance does not answer".to_owned()),
+            Err(_) => Err(say::link::the_instance_does_not().to_owned()),
             Ok(Err(problem)) => {
                 if problem.reason == "UNAUTHENTICATED" {
                     self.tell(LinkEvent::Stranger(problem.sentence())).await;
                 }
                 Err(problem.sentence())
             }
-            Ok(Ok(Reply::Server(server))) if server.api_level != sla_proto::API_LEVEL => Err(format!(
-                "the instance speaks API level {}, this console {}: start another with --instance NAME",
-                server.api_level,
-                sla_proto::API_LEVEL
-            )),
+            Ok(Ok(Reply::Server(server))) if server.api_level != sla_proto::API_LEVEL => Err(
+                say::link::the_instance_speaks_api(&server.api_level, &sla_proto::API_LEVEL),
+            ),
             Ok(Ok(_)) => Ok(()),
         }
     }

@@ -18,6 +18,8 @@ mod hostile;
 #[cfg(test)]
 mod keeping;
 #[cfg(test)]
+mod languages;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod pictures;

@@ -7,6 +7,7 @@ use super::{App, health};
 use crate::command::Tab;
 use crate::context::Connection;
 use crate::context::request::{Answer, LinkEvent, Reply, RequestId, Slot};
+use crate::say;
 
 impl App {
     pub(super) fn link(&mut self, event: LinkEvent) {
@@ -24,7 +25,7 @@ impl App {
                     self.cx.connection,
                     Connection::Lost { .. } | Connection::Connecting(Some(_))
                 ) {
-                    self.cx.say("connected again");
+                    self.cx.say(say::notices::connected_again());
                 }
                 self.cx.connection = Connection::Connected;
                 self.cx.ask_server();
@@ -106,13 +107,13 @@ impl App {
             Slot::Moved => self.around_told(result),
             Slot::Server => self.server_told(id, result),
             Slot::EvaluateNow => match result {
-                Ok(_) => self.cx.say("all active sets were judged"),
+                Ok(_) => self.cx.say(say::notices::all_active_sets_were()),
                 Err(problem) => self.cx.complain(problem.sentence()),
             },
             Slot::RetrySource => match result.and_then(Reply::take::<RetrySourceResponse>) {
                 Ok(told) => {
                     if told.status.as_ref().is_none_or(|source| source.problem.is_empty()) {
-                        self.cx.say("the metric source answers again");
+                        self.cx.say(say::notices::the_metric_source_answers());
                     }
                     self.cx.source_told(told.status);
                 }

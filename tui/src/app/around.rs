@@ -10,6 +10,7 @@ use crate::context::request::{Answer, Reply, Slot};
 use crate::context::{Jump, wire};
 use crate::format::{duration, number, parse_duration_ms};
 use crate::overlay::{Item, Overlay, Pick, PickKind};
+use crate::say;
 
 /// Columns of the picture of a series, and of its name.
 const PICTURE: usize = 24;
@@ -21,7 +22,7 @@ impl App {
     pub(super) fn around(&mut self, argument: Option<&str>) {
         let span_ms = match argument.map(parse_duration_ms) {
             Some(None) => {
-                self.cx.complain("what else moved: the span is a duration such as 15m");
+                self.cx.complain(say::around::what_else_moved_the());
                 return;
             }
             Some(Some(ms)) => ms,
@@ -34,7 +35,7 @@ impl App {
             at_ms,
         }) = self.screen().moment(&self.cx)
         else {
-            self.cx.complain("what else moved: choose a row about one series");
+            self.cx.complain(say::around::what_else_moved_choose());
             return;
         };
         let request = ListMovedRequest {
@@ -45,14 +46,14 @@ impl App {
             ..ListMovedRequest::default()
         };
         self.cx.call(Slot::Moved, request);
-        self.cx.say(format!("looking for what else moved with {title} ..."));
+        self.cx.say(say::around::looking_for_what_else(&title));
     }
 
     pub(super) fn around_told(&mut self, result: Answer) {
         let told = match result.and_then(Reply::take::<ListMovedResponse>) {
             Ok(told) => told,
             Err(problem) => {
-                self.cx.complain(format!("what else moved: {}", problem.sentence()));
+                self.cx.complain(say::around::what_else_moved(&problem.sentence()));
                 return;
             }
         };
@@ -61,13 +62,13 @@ impl App {
         let counted = counted(&told);
         if told.rows.is_empty() {
             let mut lines = vec![
-                format!("Nothing else changed around {at}: {counted}."),
+                say::around::nothing_else_changed_around(&at, &counted),
                 String::new(),
-                "Nothing is told that comes as often without anything having happened.".to_owned(),
+                say::around::nothing_is_told_that().to_owned(),
             ];
             lines.extend(told.problems.iter().map(|p| SafeText::new(p).into_string()));
             self.overlay = Some(Overlay::text(
-                format!("moved with {}", name(&told.series.clone().unwrap_or_default())),
+                say::around::moved_with(&name(&told.series.clone().unwrap_or_default())),
                 lines,
             ));
             return;
@@ -92,27 +93,23 @@ impl App {
             // What did not move by its level has no first move.
             moved.sort_by_key(|row| row.onset_ms.unwrap_or(i64::MAX));
             (
-                "first to move first",
-                Some("how often this order is right is not proven".to_owned()),
+                say::around::first_to_move_first(),
+                Some(say::around::how_often_this_order().to_owned()),
             )
         } else {
-            let rate = told.proven_first_three.map(|rate| {
-                format!(
-                    "of seeded incidents the culprit stood among the first 3 in {:.0} %",
-                    rate * 100.0
-                )
-            });
-            ("greatest change first", rate)
+            let rate = told
+                .proven_first_three
+                .map(|rate| say::around::of_seeded_incidents_the(&format_args!("{:.0}", rate * 100.0)));
+            (say::around::greatest_change_first(), rate)
         };
-        let proven =
-            proven.unwrap_or_else(|| "how often such a list is right is not proven for so short a past".to_owned());
-        let own = line("asked", "", "", &question, &told.minutes, "");
+        let proven = proven.unwrap_or_else(|| say::around::how_often_such_a().to_owned());
+        let own = line(say::around::asked(), "", "", &question, &told.minutes, "");
         let rows = moved.into_iter().map(|row| {
             let series = row.series.clone().unwrap_or_default();
             Item::new(words(row), wire::series_promql(&series))
         });
         let items = std::iter::once(Item::new(own, wire::series_promql(&question))).chain(rows);
-        let title = format!("{} moved with it at {at}, {order} ({})", told.moved, counted(told));
+        let title = say::around::moved_with_it(&told.moved, &at, &order, &counted(told));
         self.overlay = Some(Overlay::Pick(Pick {
             note: proven,
             ..Pick::new(title, PickKind::Moved, items.collect())
@@ -122,9 +119,12 @@ impl App {
 
 /// `312 series, 9 not known long enough, 5000 left out`.
 fn counted(told: &ListMovedResponse) -> String {
-    let rest = [(told.untested, "not known long enough"), (told.left_out, "left out")];
+    let rest = [
+        (told.untested, say::around::not_known_long_enough()),
+        (told.left_out, say::around::left_out()),
+    ];
     let rest = rest.into_iter().filter(|(count, _)| *count > 0);
-    std::iter::once((told.tested, "series"))
+    std::iter::once((told.tested, say::around::series()))
         .chain(rest)
         .map(|(count, words)| format!("{count} {words}"))
         .collect::<Vec<_>>()
@@ -141,10 +141,10 @@ fn name(series: &Series) -> String {
 /// `level   +2m   x12   node_load5 host-3   ▁▁▂▇█   1.2 to 8.4`.
 fn words(row: &MovedSeries) -> String {
     let kind = match row.kind() {
-        MovedKind::Level | MovedKind::Unspecified => "level",
-        MovedKind::Spread => "spread",
-        MovedKind::Rate => "rate",
-        MovedKind::Silence => "silence",
+        MovedKind::Level | MovedKind::Unspecified => say::around::level(),
+        MovedKind::Spread => say::around::spread(),
+        MovedKind::Rate => say::around::rate(),
+        MovedKind::Silence => say::around::silence(),
     };
     let series = row.series.clone().unwrap_or_default();
     let onset = row.onset_ms.map_or_else(String::new, |ms| {
@@ -157,7 +157,10 @@ fn words(row: &MovedSeries) -> String {
         format!("x{:.0}", row.size)
     };
     let change = match row.kind() {
-        MovedKind::Silence => format!("alive {:.0} % to {:.0} %", row.before * 100.0, row.after * 100.0),
+        MovedKind::Silence => say::around::alive_to(
+            &format_args!("{:.0}", row.before * 100.0),
+            &format_args!("{:.0}", row.after * 100.0),
+        ),
         kind => {
             let level = matches!(kind, MovedKind::Level | MovedKind::Unspecified);
             let unit = if level {
@@ -165,7 +168,7 @@ fn words(row: &MovedSeries) -> String {
             } else {
                 Unit::PLAIN
             };
-            format!("{} to {}", number(row.before, unit), number(row.after, unit))
+            say::around::to(&number(row.before, unit), &number(row.after, unit))
         }
     };
     line(kind, &onset, &size, &series, &row.minutes, &change)

@@ -13,6 +13,7 @@ use crate::command::{Cmd, palette};
 use crate::context::request::{Answer, Reply, RequestId, Slot};
 use crate::context::{Jump, wire};
 use crate::overlay::{Find, Found, Overlay};
+use crate::say;
 
 /// Series of the server that are listed, and metrics that they are looked for in.
 const SERIES_MAX: u32 = 500;
@@ -42,20 +43,32 @@ impl App {
         let watched = watched.filter_map(|status| status.series.as_ref());
         let at_server: Vec<&Series> = self.searched.series.iter().collect();
         for series in watched.filter(|series| seen.insert(&series.id)) {
-            add("series", &wire::series_promql(series), Leads::Place(chart_of(series)));
+            add(
+                say::notices::series(),
+                &wire::series_promql(series),
+                Leads::Place(chart_of(series)),
+            );
         }
         for (text, jump) in self.screens.iter().flat_map(|screen| screen.series()) {
             let known = matches!(&jump, Jump::Chart { series_id, .. } if seen.contains(&series_id[..]));
             let listed = matches!(&jump, Jump::Chart { series_id, .. } if at_server.iter().any(|s| s.id == *series_id));
             if !known && !listed {
-                add("series", &text, Leads::Place(jump));
+                add(say::notices::series(), &text, Leads::Place(jump));
             }
         }
         for series in at_server.into_iter().filter(|series| seen.insert(&series.id)) {
-            add("series", &wire::series_promql(series), Leads::Place(chart_of(series)));
+            add(
+                say::notices::series(),
+                &wire::series_promql(series),
+                Leads::Place(chart_of(series)),
+            );
         }
         for set in self.cx.sets.rows() {
-            add("set", &set.name, Leads::Command(Cmd::SetList, Some(set.name.clone())));
+            add(
+                say::notices::set(),
+                &set.name,
+                Leads::Command(Cmd::SetList, Some(set.name.clone())),
+            );
         }
         for set in self.cx.sets.rows() {
             for objective in set.objectives.iter().filter(|o| !o.id.is_empty()) {
@@ -64,15 +77,19 @@ impl App {
                     objective_id: objective.id.clone(),
                 };
                 let text = format!("{} ({})", wire::objective_name(objective), set.name);
-                add("objective", &text, Leads::Place(jump));
+                add(say::notices::objective(), &text, Leads::Place(jump));
             }
         }
         for command in palette::matching("", &self.screen().scopes()) {
-            let text = format!("{}  {}", command.id, command.title);
-            add("command", &text, Leads::Command(command.cmd, None));
+            let text = format!("{}  {}", command.id, command.title());
+            add(say::notices::command(), &text, Leads::Command(command.cmd, None));
         }
         for name in self.cx.vocabulary.names() {
-            add("metric", name, Leads::Place(Jump::Series(name.to_owned())));
+            add(
+                say::notices::metric(),
+                name,
+                Leads::Place(Jump::Series(name.to_owned())),
+            );
         }
         let (entries, leads) = all.into_iter().unzip();
         self.found = leads;
@@ -113,7 +130,7 @@ impl App {
         let id = self.cx.call(Slot::FindSeries, request);
         self.searched.selector = selector;
         self.searched.pending = Some(id);
-        self.say_found("asking the server for series ...".to_owned());
+        self.say_found(say::notices::asking_the_server_for().to_owned());
     }
 
     pub(super) fn search_told(&mut self, id: RequestId, result: Answer) {
@@ -125,15 +142,15 @@ impl App {
                 let (read, total) = (told.series.len(), told.total as usize);
                 self.searched.series = told.series;
                 self.say_found(if read < total {
-                    format!("{read} of {total} series of the server; label=value asks for those with it")
+                    say::notices::of_series_of_the(&read, &total)
                 } else {
-                    format!("{total} series of the server")
+                    say::notices::series_of_the_server(&total)
                 });
                 self.find_again();
             }
             Err(problem) => {
                 self.searched.selector.clear();
-                self.say_found(format!("series of the server: {}", problem.sentence()));
+                self.say_found(say::notices::series_of_the_server_2(&problem.sentence()));
             }
         }
     }

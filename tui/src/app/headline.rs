@@ -3,7 +3,8 @@
 use super::App;
 use crate::context::wire::{self, Mark, State};
 use crate::context::{Connection, Context};
-use crate::format::{duration, plural};
+use crate::format::duration;
+use crate::say;
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 
@@ -40,21 +41,28 @@ fn words(cx: &Context, room: u16) -> Words {
             retry_at_ms,
         } => {
             let left_ms = retry_at_ms - cx.now.mono_ms;
-            return banner(cx, room, "no connection", Some(*since_wall_ms), Some(left_ms), why);
+            return banner(
+                cx,
+                room,
+                say::frame::no_connection(),
+                Some(*since_wall_ms),
+                Some(left_ms),
+                why,
+            );
         }
-        Connection::Connecting(None) => return plain('·', &format!("connecting to {}", cx.target), Role::Dim),
+        Connection::Connecting(None) => return plain('·', &say::frame::connecting_to(&cx.target), Role::Dim),
         Connection::Connecting(Some(since_wall_ms)) => {
-            let why = format!("connecting to {}", cx.target);
-            return banner(cx, room, "no connection", Some(*since_wall_ms), None, &why);
+            let why = say::frame::connecting_to(&cx.target);
+            return banner(cx, room, say::frame::no_connection(), Some(*since_wall_ms), None, &why);
         }
         Connection::Connected => {}
     }
     if let Some(source) = cx.source().filter(|s| !s.problem.is_empty()) {
         let what = match source.problem_reason.as_str() {
-            "SOURCE_UNREACHABLE" => "source unreachable",
-            "SOURCE_UNAUTHORIZED" => "source refuses us",
-            "SOURCE_NOT_PROMETHEUS" => "no Prometheus there",
-            _ => "source failing",
+            "SOURCE_UNREACHABLE" => say::frame::source_unreachable(),
+            "SOURCE_UNAUTHORIZED" => say::frame::source_refuses_us(),
+            "SOURCE_NOT_PROMETHEUS" => say::frame::no_prometheus_there(),
+            _ => say::frame::source_failing(),
         };
         let since_ms = wire::ms(source.failing_since.as_ref());
         return banner(cx, room, what, since_ms, cx.source_retry_left_ms(), &source.problem);
@@ -67,33 +75,29 @@ fn words(cx: &Context, room: u16) -> Words {
         .get()
         .filter(|o| o.evaluated.is_some() || !o.headlines.is_empty())
     else {
-        return plain('·', "waiting for the first evaluation", Role::Dim);
+        return plain('·', say::frame::waiting_for_the_first(), Role::Dim);
     };
     if overview.objectives.is_empty() && cx.not_watched() > 0 {
-        let count = plural(cx.not_watched() as u64, "objective");
-        let text = format!("nothing is watched now: {count} in sets that are not watched (2, then A watches one)");
-        return plain(Mark::NOT_WATCHED.glyph, &text, Mark::NOT_WATCHED.role);
+        let count = say::counts::objectives(&cx.not_watched());
+        let text = say::frame::nothing_is_watched_now(&count);
+        return plain(Mark::NotWatched.glyph(), &text, Mark::NotWatched.role());
     }
     if overview.objectives.is_empty() {
-        return plain(
-            '·',
-            "nothing is agreed yet: Space selects series, a adds them to a set",
-            Role::Dim,
-        );
+        return plain('·', say::frame::nothing_is_agreed_yet(), Role::Dim);
     }
     if overview.headlines.is_empty() {
         if overview
             .objectives
             .iter()
-            .any(|status| Mark::of_objective(status) == Mark::UNPROVEN)
+            .any(|status| Mark::of_objective(status) == Mark::Unproven)
         {
-            let text = "all is inside its range; a forecast that is not proven says that it will not stay so (4)";
-            return plain(Mark::UNPROVEN.glyph, text, Mark::UNPROVEN.role);
+            let text = say::frame::all_is_inside_its();
+            return plain(Mark::Unproven.glyph(), text, Mark::Unproven.role());
         }
         let kept = if cx.not_watched() > 0 {
-            "all agreements that are watched are kept"
+            say::frame::all_agreements_that_are()
         } else {
-            "all agreements are kept"
+            say::frame::all_agreements_are_kept()
         };
         return plain('✓', kept, Role::Ok);
     }
@@ -110,17 +114,25 @@ fn words(cx: &Context, room: u16) -> Words {
 
 /// What is missing, since when and in how long it is tried again, before any detail.
 fn banner(cx: &Context, room: u16, what: &str, since_ms: Option<i64>, left_ms: Option<i64>, why: &str) -> Words {
+    let short = room < FULL_BANNER_MIN;
     let again = match left_ms {
         None => String::new(),
-        Some(left) if left <= 0 => ", trying now".to_owned(),
-        Some(left) => format!(", again in {}", duration((left + 999) / 1000 * 1000)),
+        Some(left) if left <= 0 => say::frame::trying_now().to_owned(),
+        Some(left) => {
+            let left = duration((left + 999) / 1000 * 1000);
+            if short {
+                say::frame::again_short(&left)
+            } else {
+                say::frame::again_in(&left)
+            }
+        }
     };
-    let text = if room < FULL_BANNER_MIN {
-        let since = since_ms.map_or_else(String::new, |t| format!(" since {}", cx.zone.minute(t)));
-        format!("{what}{since}{}", again.replace(", again", ","))
+    let text = if short {
+        let since = since_ms.map_or_else(String::new, |t| say::frame::since(&cx.zone.minute(t)));
+        format!("{what}{since}{again}")
     } else {
-        let since = since_ms.map_or_else(String::new, |t| format!(" since {}", cx.zone.clock(t)));
-        format!("{what}{since}{again} (r now): {why}")
+        let since = since_ms.map_or_else(String::new, |t| say::frame::since(&cx.zone.clock(t)));
+        say::frame::r_now(&what, &since, &again, &why)
     };
     Words {
         mark: '✗',
@@ -136,7 +148,7 @@ fn whole_headlines(headlines: &[String], room: usize) -> String {
         if count == 0 {
             String::new()
         } else {
-            format!("   +{count} more")
+            say::frame::more(&count)
         }
     };
     let mut out = headlines.first().map_or_else(String::new, |first| fitting(first, room));

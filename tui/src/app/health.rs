@@ -10,28 +10,29 @@ use sla_proto::storage::v1::{StoreStatus, StreamReading};
 
 use crate::context::Context;
 use crate::context::request::{Answer, Reply};
-use crate::format::{bytes, duration, plural};
+use crate::format::{bytes, duration};
 use crate::overlay::Overlay;
-
-/// Title of the overlay; also how it is known again when the answer comes.
-const TITLE: &str = "health: processes, as this instance sees them";
+use crate::say;
 
 /// What is shown until the answer is there.
 pub(super) fn asking() -> Overlay {
-    Overlay::text(TITLE, vec!["asking each process …".to_owned()])
+    Overlay::text(
+        say::health::health_processes_as_this(),
+        vec![say::health::asking_each_process().to_owned()],
+    )
 }
 
-/// Puts the answer into the overlay, if it is still open.
+/// Puts the answer into the overlay, if it is still open: its title tells.
 pub(super) fn told(cx: &Context, overlay: &mut Option<Overlay>, result: Answer) {
     if let Some(Overlay::Text { title, lines, .. }) = overlay
-        && title.as_str() == TITLE
+        && title.as_str() == say::health::health_processes_as_this()
     {
         *lines = match result.and_then(Reply::take::<ListProcessesResponse>) {
             Ok(told) => {
                 let processes = told.processes.iter().flat_map(|one| process(cx, one));
                 processes.chain(agreed(cx, &told)).collect()
             }
-            Err(problem) => vec![format!("unknown: {}", problem.sentence())],
+            Err(problem) => vec![say::health::unknown(&problem.sentence())],
         };
     }
 }
@@ -42,19 +43,19 @@ fn agreed(cx: &Context, told: &ListProcessesResponse) -> Vec<String> {
         let left_ms = lease.left.as_ref().map_or(0, convert::duration_ms);
         let (name, holder) = (SafeText::new(&lease.name), SafeText::new(&lease.holder));
         match left_ms {
-            0 => format!("lease {name}: nobody holds it; last {holder}"),
-            _ => format!("lease {name}: {holder}, for {}", duration(left_ms)),
+            0 => say::health::lease_nobody_holds_it(&name, &holder),
+            _ => say::health::lease_for(&name, &holder, &duration(left_ms)),
         }
     });
     let owners = told.owners.iter().map(|owner| {
         let address = Some(owner.address.as_str()).filter(|address| !address.is_empty());
         let since = owner.since.as_ref().map_or_else(String::new, |since| {
-            format!(", since {}", cx.zone.moment(convert::millis(since), cx.now.wall_ms))
+            say::health::since(&cx.zone.moment(convert::millis(since), cx.now.wall_ms))
         });
-        format!(
-            "worker {}: {}{since}",
-            SafeText::new(address.unwrap_or("without an address")),
-            plural(u64::from(owner.partitions), "partition")
+        say::health::worker(
+            &SafeText::new(address.unwrap_or(say::health::without_an_address())),
+            &say::counts::partitions(&owner.partitions),
+            &since,
         )
     });
     leases.chain(owners).collect()
@@ -69,19 +70,19 @@ fn process(cx: &Context, process: &Process) -> Vec<String> {
         .map_or(&process.roles, |info| &info.roles)
         .join(", ");
     let place = if process.address.is_empty() {
-        "here"
+        say::health::here()
     } else {
         &process.address
     };
     let state = match process.serving {
-        Some(true) => "serving",
-        Some(false) => "ending",
-        None => "unknown",
+        Some(true) => say::health::serving(),
+        Some(false) => say::health::ending(),
+        None => say::health::not_known(),
     };
     let took = process
         .took
         .as_ref()
-        .map(|took| format!(", answered in {}", duration(convert::duration_ms(took))));
+        .map(|took| say::health::answered_in(&duration(convert::duration_ms(took))));
     let mut lines = vec![format!(
         "{}  {}  {state}{}",
         SafeText::new(place),
@@ -92,22 +93,25 @@ fn process(cx: &Context, process: &Process) -> Vec<String> {
         lines.push(format!("    {}", SafeText::new(&process.problem)));
     }
     if let Some(info) = &process.info {
-        let since = info.started.as_ref().map_or_else(|| "unknown".to_owned(), time);
-        lines.push(format!(
-            "    version {}, instance {}, process {}, since {since}",
-            SafeText::new(&info.version),
-            SafeText::new(&info.instance),
-            info.pid
+        let since = info
+            .started
+            .as_ref()
+            .map_or_else(|| say::health::not_known().to_owned(), time);
+        lines.push(say::health::version_instance_process_since(
+            &SafeText::new(&info.version),
+            &SafeText::new(&info.instance),
+            &info.pid,
+            &since,
         ));
         // Every process says how the storage looks from there: one that is cut off is seen.
-        lines.push(format!("    storage: {}", store(info.store.as_ref(), time)));
+        lines.push(say::health::storage(&store(info.store.as_ref(), time)));
         if let Some(reading) = info.store.as_ref().and_then(|store| store.reading.as_ref())
             && info.roles.iter().any(|role| role == "storage")
         {
-            lines.push(format!("    results: {}", lag_words(reading, now_ms)));
+            lines.push(say::health::results(&lag_words(reading, now_ms)));
         }
         if info.roles.iter().any(|role| role == "etl") {
-            lines.push(format!("    source: {}", source(info.source.as_ref(), time)));
+            lines.push(say::health::source(&source(info.source.as_ref(), time)));
         }
     }
     lines.push(String::new());
@@ -116,55 +120,52 @@ fn process(cx: &Context, process: &Process) -> Vec<String> {
 
 fn store(status: Option<&StoreStatus>, time: impl Fn(&prost_types::Timestamp) -> String) -> String {
     let Some(status) = status else {
-        return "unknown".to_owned();
+        return say::health::not_known().to_owned();
     };
     if !status.problem.is_empty() {
         let since = status
             .failing_since
             .as_ref()
-            .map(|since| format!(", since {}", time(since)));
+            .map(|since| say::health::failing_since(&time(since)));
         return format!("{}{}", SafeText::new(&status.problem), since.unwrap_or_default());
     }
     let letters = match status.dead_letters {
         0 => String::new(),
-        count => format!(", {}", plural(count.into(), "dead letter")),
+        count => format!(", {}", say::counts::dead_letters(&count)),
     };
-    format!("writes succeed, {}{letters}", bytes(status.file_bytes))
+    say::health::writes_succeed(&bytes(status.file_bytes), &letters)
 }
 
 /// How far a process that stores results is behind their stream.
 fn lag_words(reading: &StreamReading, now_ms: i64) -> String {
     if reading.stream.is_empty() {
-        return "cannot be read now".to_owned();
+        return say::health::cannot_be_read_now().to_owned();
     }
     let stream = SafeText::new(&reading.stream);
     let sum = lag::sum(reading);
     if sum.partitions == 0 {
-        return format!("no partition of {stream} is read here");
+        return say::health::no_partition_of_is(&stream);
     }
     let behind = sum.behind.map_or_else(
-        || "how far behind is unknown".to_owned(),
-        |records| format!("{} behind", plural(records, "record")),
+        || say::health::how_far_behind_is().to_owned(),
+        |records| say::health::behind(&say::counts::records(&records)),
     );
     let oldest = sum.oldest_ms.map_or_else(String::new, |at_ms| {
-        format!(", the oldest of {} ago", duration((now_ms - at_ms).max(0)))
+        say::health::the_oldest_of_ago(&duration((now_ms - at_ms).max(0)))
     });
-    format!(
-        "{} of {stream}, {behind}{oldest}",
-        plural(sum.partitions as u64, "partition")
-    )
+    say::health::of(&say::counts::partitions(&sum.partitions), &stream, &behind, &oldest)
 }
 
 fn source(status: Option<&SourceStatus>, time: impl Fn(&prost_types::Timestamp) -> String) -> String {
     let Some(status) = status else {
-        return "unknown".to_owned();
+        return say::health::not_known().to_owned();
     };
     let name = SafeText::new(&status.source);
     if !status.problem.is_empty() {
         let since = status
             .failing_since
             .as_ref()
-            .map(|since| format!(", since {}", time(since)));
+            .map(|since| say::health::failing_since(&time(since)));
         return format!(
             "{name}: {}{}",
             SafeText::new(&status.problem),
@@ -172,7 +173,7 @@ fn source(status: Option<&SourceStatus>, time: impl Fn(&prost_types::Timestamp) 
         );
     }
     match &status.last_success {
-        Some(last) => format!("{name} answers, last read {}", time(last)),
-        None => format!("{name}: unknown, it was not read yet"),
+        Some(last) => say::health::answers_last_read(&name, &time(last)),
+        None => say::health::unknown_it_was_not(&name),
     }
 }

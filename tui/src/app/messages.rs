@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::context::request::{Answer, Reply, Slot};
 use crate::context::wire;
 use crate::overlay::Overlay;
+use crate::say;
 
 /// Deliveries that are shown.
 const DELIVERIES: u32 = 200;
@@ -42,13 +43,13 @@ impl App {
         let told = match slot {
             Slot::Deliveries => result.and_then(Reply::take).map(|answer: ListDeliveriesResponse| {
                 let lines = answer.deliveries.iter().flat_map(|one| delivery_lines(&self.cx, one));
-                let lines = or_nothing(lines.collect(), "nothing was sent yet; `sla notify add` says where to");
-                self.overlay = Some(Overlay::text("messages: newest first", lines));
+                let lines = or_nothing(lines.collect(), say::people::nothing_was_sent_yet());
+                self.overlay = Some(Overlay::text(say::people::messages_newest_first(), lines));
             }),
             Slot::Marks => result.and_then(Reply::take).map(|answer: ListMarksResponse| {
                 let lines = answer.marks.iter().map(|mark| mark_line(&self.cx, mark)).collect();
-                let lines = or_nothing(lines, "nothing is acknowledged or snoozed");
-                self.overlay = Some(Overlay::text("taken care of, or silent", lines));
+                let lines = or_nothing(lines, say::people::nothing_is_acknowledged_or());
+                self.overlay = Some(Overlay::text(say::people::taken_care_of_or(), lines));
             }),
             Slot::Mark => result
                 .and_then(|reply| match reply {
@@ -87,9 +88,9 @@ fn moment(cx: &Context, time: Option<&prost_types::Timestamp>) -> String {
 fn delivery_lines(cx: &Context, delivery: &Delivery) -> Vec<String> {
     let notice = delivery.notice.clone().unwrap_or_default();
     let state = match delivery.state() {
-        DeliveryState::Sent => "sent".to_owned(),
-        DeliveryState::GivenUp => "given up".to_owned(),
-        DeliveryState::Due | DeliveryState::Unspecified => format!("due {}", moment(cx, delivery.time.as_ref())),
+        DeliveryState::Sent => say::people::sent().to_owned(),
+        DeliveryState::GivenUp => say::people::given_up().to_owned(),
+        DeliveryState::Due | DeliveryState::Unspecified => say::people::due(&moment(cx, delivery.time.as_ref())),
     };
     let what = words::notice(notice.kind());
     let head = format!(
@@ -101,11 +102,7 @@ fn delivery_lines(cx: &Context, delivery: &Delivery) -> Vec<String> {
     );
     let mut lines = vec![head];
     if !delivery.problem.is_empty() {
-        lines.push(format!(
-            "    attempt {}: {}",
-            delivery.attempts,
-            safe(&delivery.problem)
-        ));
+        lines.push(say::people::attempt(&delivery.attempts, &safe(&delivery.problem)));
     }
     lines
 }
@@ -113,11 +110,7 @@ fn delivery_lines(cx: &Context, delivery: &Delivery) -> Vec<String> {
 fn mark_line(cx: &Context, mark: &Mark) -> String {
     let about = format!("{} / {}", safe(&mark.set_name), safe(&mark.objective_name));
     match &mark.until {
-        Some(until) => format!(
-            "{about}: silent until {}, by {}",
-            moment(cx, Some(until)),
-            safe(&mark.author)
-        ),
-        None => format!("{about}: {} takes care, until it ends", safe(&mark.author)),
+        Some(until) => say::people::silent_until_by(&about, &moment(cx, Some(until)), &safe(&mark.author)),
+        None => say::people::takes_care_until_it(&about, &safe(&mark.author)),
     }
 }

@@ -6,6 +6,7 @@ use super::App;
 use crate::command::keymap::show_chord;
 use crate::command::{COMMANDS, Command, Danger, Scope, palette};
 use crate::overlay::{Overlay, Purpose};
+use crate::say;
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::field::TextField;
@@ -51,7 +52,7 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
             let x = (canvas.width() - width) / 2;
             let mut popup = canvas.part(x, 1, width, height);
             popup.clear();
-            let mut inside = popup.frame("command", Role::Title);
+            let mut inside = popup.frame(say::frame::command(), Role::Title);
             inside.text(0, 0, ":", Role::Key);
             let (w, rows) = (inside.width(), usize::from(inside.height().saturating_sub(1)));
             let top = chosen.saturating_sub(rows.saturating_sub(1));
@@ -67,7 +68,7 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
                 inside.field(2, y, NAME_WIDTH, &name, Align::Left, role);
                 let key = app.keymap.keys(command.cmd).first().cloned().unwrap_or_default();
                 inside.field(NAME_WIDTH + 3, y, PALETTE_KEY_WIDTH, &key, Align::Left, Role::Key);
-                let text = reason.map_or_else(|| command.help.to_owned(), |why| format!("not now: {why}"));
+                let text = reason.map_or_else(|| command.help().to_owned(), |why| say::frame::not_now(&why));
                 let x = NAME_WIDTH + PALETTE_KEY_WIDTH + 4;
                 inside.field(x, y, w.saturating_sub(x), &text, Align::Left, Role::Dim);
             }
@@ -105,17 +106,17 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
             let (x, y) = ((canvas.width() - width) / 2, canvas.height().saturating_sub(height) / 2);
             let mut popup = canvas.part(x, y, width, height);
             popup.clear();
-            let mut inside = popup.frame("really?", Role::Violated);
+            let mut inside = popup.frame(say::frame::really(), Role::Violated);
             for (row, line) in lines.iter().enumerate() {
                 inside.text(1, row as u16, line, Role::Text);
             }
-            inside.text(1, lines.len() as u16 + 1, "y yes   n no", Role::Key);
+            inside.text(1, lines.len() as u16 + 1, say::frame::y_yes_n_no(), Role::Key);
         }
         Overlay::Log { scroll } => {
-            let mut inside = full(canvas, "log of this console (newest below)");
+            let mut inside = full(canvas, say::frame::log_of_this_console());
             let rows = usize::from(inside.height());
             if app.cx.log.len() == 0 {
-                inside.text(1, 0, "nothing was logged", Role::Dim);
+                inside.text(1, 0, say::frame::nothing_was_logged(), Role::Dim);
             }
             let skip = (*scroll).min(app.cx.log.len().saturating_sub(rows));
             for (y, line) in app.cx.log.tail(rows, skip).iter().enumerate() {
@@ -131,7 +132,7 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
             let rows = usize::from(canvas.height().saturating_sub(2));
             let top = (*scroll).min(lines.len().saturating_sub(rows));
             let place = if lines.len() > rows {
-                format!("   {}-{} of {}", top + 1, (top + rows).min(lines.len()), lines.len())
+                say::frame::place_behind(&(top + 1), &(top + rows).min(lines.len()), &lines.len())
             } else {
                 String::new()
             };
@@ -147,7 +148,7 @@ pub(crate) fn draw(app: &App, overlay: &Overlay, canvas: &mut Canvas<'_>) {
 fn full<'c>(canvas: &'c mut Canvas<'_>, title: &str) -> Canvas<'c> {
     canvas.clear();
     let (w, h) = (canvas.width(), canvas.height());
-    let title = format!("{title}   Esc back");
+    let title = say::frame::esc_back(&title);
     canvas.frame(&title, Role::Title);
     canvas.part(1, 1, w.saturating_sub(2), h.saturating_sub(2))
 }
@@ -171,14 +172,14 @@ pub(crate) fn draw_follow(app: &App, first: KeyCombination, canvas: &mut Canvas<
             Role::Text
         };
         inside.field(1, y, 6, key, Align::Left, Role::Key);
-        inside.field(8, y, room.saturating_sub(8), command.title, Align::Left, role);
+        inside.field(8, y, room.saturating_sub(8), command.title(), Align::Left, role);
     }
 }
 
 /// Whether a command holds what is looked for: in its name, its title, its keys or its sentence.
 fn is_about(app: &App, command: &Command, wanted: &str) -> bool {
     let keys = app.keymap.keys(command.cmd).join(" ");
-    let texts = [command.id, command.title, command.help, &keys];
+    let texts = [command.id, command.title(), command.help(), &keys];
     texts.iter().any(|text| text.to_lowercase().contains(wanted))
 }
 
@@ -212,15 +213,15 @@ fn draw_help(app: &App, scopes: &[Scope], scroll: usize, search: Option<&TextFie
             let mut keys = wrap(&app.keymap.keys(command.cmd).join(" "), usize::from(KEY_WIDTH)).into_iter();
             let why = app
                 .lacks(command)
-                .map(|why| format!(" (not now: {why})"))
+                .map(|why| say::frame::not_now_behind(&why))
                 .unwrap_or_default();
             let ask = if command.danger == Danger::Confirm {
-                " Asks first."
+                say::frame::asks_first()
             } else {
                 ""
             };
             let role = if why.is_empty() { Role::Text } else { Role::Dim };
-            for text in wrap(&format!("{}{ask}{why}", command.help), width) {
+            for text in wrap(&format!("{}{ask}{why}", command.help()), width) {
                 lines.push((role, keys.next().unwrap_or_default(), text));
             }
             lines.extend(keys.map(|rest| (role, rest, " ".to_owned())));
@@ -228,11 +229,11 @@ fn draw_help(app: &App, scopes: &[Scope], scroll: usize, search: Option<&TextFie
     }
     let rows = usize::from(canvas.height().saturating_sub(2));
     let top = scroll.min(lines.len().saturating_sub(rows));
-    let place = format!("{}-{} of {}", top + 1, (top + rows).min(lines.len()), lines.len());
+    let place = say::frame::place(&(top + 1), &(top + rows).min(lines.len()), &lines.len());
     let title = match &wanted {
-        Some(wanted) if lines.is_empty() => format!("help: nothing about `{wanted}`"),
-        Some(wanted) => format!("help: about `{wanted}`   {place}"),
-        None => format!("help: what works here   {place}   / looks for a word"),
+        Some(wanted) if lines.is_empty() => say::frame::help_nothing_about(&wanted),
+        Some(wanted) => say::frame::help_about(&wanted, &place),
+        None => say::frame::help_what_works_here(&place),
     };
     let mut inside = full(canvas, &title);
     let width = inside.width();

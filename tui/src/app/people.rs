@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::context::request::{Answer, Effect, Problem, Reply, Secret, Slot};
 use crate::context::wire;
 use crate::overlay::{Item, Login, Overlay, Pick, PickKind};
+use crate::say;
 
 /// Reason of an answer to nobody.
 pub(super) const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
@@ -51,7 +52,7 @@ impl App {
                 self.cx.call(Slot::Sessions, ListSessionsRequest { user });
             }
             Cmd::RevokeSession if argument.is_empty() => {
-                self.cx.complain("revoke-session: which one? `sessions` lists them");
+                self.cx.complain(say::people::revoke_session_which_one());
             }
             Cmd::RevokeSession => {
                 let id = argument.to_owned();
@@ -93,16 +94,20 @@ impl App {
             Slot::WhoAmI => result.and_then(Reply::take).map(|me| self.cx.say(who(&me))),
             Slot::Users => result.and_then(Reply::take).map(|answer: ListUsersResponse| {
                 let lines = answer.users.iter().map(user_line).collect();
-                self.overlay = Some(Overlay::text("users: name, role, uids", lines));
+                self.overlay = Some(Overlay::text(say::people::users_name_role_uids(), lines));
             }),
             Slot::Sessions => result.and_then(Reply::take).map(|answer: ListSessionsResponse| {
                 let items = answer.sessions.iter().map(|one| session_item(&self.cx, one)).collect();
-                let pick = Pick::new("sessions: Enter ends one", PickKind::Run(Cmd::RevokeSession), items);
+                let pick = Pick::new(
+                    say::people::sessions_enter_ends_one(),
+                    PickKind::Run(Cmd::RevokeSession),
+                    items,
+                );
                 self.overlay = Some(Overlay::Pick(pick));
             }),
             Slot::RevokeSession => result.and_then(Reply::take).map(|answer: RevokeSessionResponse| {
                 let ended = answer.session.unwrap_or_default();
-                let text = format!("{} of {} has ended", ended.id, SafeText::new(&ended.user));
+                let text = say::people::of_has_ended(&ended.id, &SafeText::new(&ended.user));
                 self.cx.say(text);
             }),
             Slot::Audit => result.and_then(Reply::take).map(|answer: ListAuditResponse| {
@@ -111,7 +116,7 @@ impl App {
                     .iter()
                     .flat_map(|entry| audit_lines(&self.cx, entry))
                     .collect();
-                self.overlay = Some(Overlay::text("audit: who changed what, newest first", lines));
+                self.overlay = Some(Overlay::text(say::people::audit_who_changed_what(), lines));
             }),
             _ => return Some(result),
         };
@@ -130,7 +135,7 @@ impl App {
                 let user = opened.user.unwrap_or_default();
                 let rank = Rank::of_message(user.rank()).map_or("", Rank::word);
                 self.cx
-                    .say(format!("logged in as {}, {rank}", SafeText::new(&user.name)));
+                    .say(say::people::logged_in_as(&SafeText::new(&user.name), &rank));
                 self.cx.effect(Effect::UseToken(Some(Secret(opened.token))));
                 self.declined_login = false;
                 if self.is_connected() {
@@ -149,9 +154,9 @@ impl App {
     fn logged_out(&mut self, answer: LogoutResponse) {
         self.cx.effect(Effect::UseToken(None));
         self.cx.say(if answer.ended {
-            "logged out"
+            say::people::logged_out()
         } else {
-            "there was no session to end: your uid says who you are"
+            say::people::there_was_no_session()
         });
     }
 }
@@ -160,12 +165,12 @@ fn who(me: &WhoAmIResponse) -> String {
     let caller = SafeText::new(&me.caller);
     let rank = Rank::of_message(me.rank()).map_or("", Rank::word);
     if !me.enabled {
-        return format!("{caller}; this instance has no users, and everybody may everything");
+        return say::people::this_instance_has_no(&caller);
     }
     let by = match &me.session {
-        None => "by your uid".to_owned(),
-        Some(held) if held.token_name.is_empty() => format!("by the session {}", held.id),
-        Some(held) => format!("by the token {}", SafeText::new(&held.token_name)),
+        None => say::people::by_your_uid().to_owned(),
+        Some(held) if held.token_name.is_empty() => say::people::by_the_session(&held.id),
+        Some(held) => say::people::by_the_token(&SafeText::new(&held.token_name)),
     };
     format!("{caller}, {rank}, {by}")
 }
@@ -180,10 +185,10 @@ fn user_line(user: &User) -> String {
     };
     let mut notes = Vec::new();
     if user.disabled {
-        notes.push("disabled");
+        notes.push(say::people::disabled());
     }
     if !user.has_password {
-        notes.push("no password");
+        notes.push(say::people::no_password());
     }
     let name = SafeText::new(&user.name).into_string();
     format!("{name:<32}  {rank:<8}  {uids:<12}  {}", notes.join(", "))
@@ -194,16 +199,16 @@ fn session_item(cx: &Context, one: &Session) -> Item {
         wire::ms(time).map_or_else(|| "–".to_owned(), |ms| cx.zone.moment(ms, cx.data_now_ms()))
     };
     let what = match (one.token_name.is_empty(), one.current) {
-        (true, true) => "this session".to_owned(),
-        (true, false) => "session".to_owned(),
-        (false, _) => format!("token {}", one.token_name),
+        (true, true) => say::people::this_session().to_owned(),
+        (true, false) => say::people::session().to_owned(),
+        (false, _) => say::people::token(&one.token_name),
     };
-    let text = format!(
-        "{}  {what}  {}  last call {}, ends {}",
-        one.user,
-        one.client,
-        moment(one.seen.as_ref()),
-        moment(one.expires.as_ref())
+    let text = say::people::last_call_ends(
+        &one.user,
+        &what,
+        &one.client,
+        &moment(one.seen.as_ref()),
+        &moment(one.expires.as_ref()),
     );
     Item::new(text, one.id.clone())
 }
@@ -226,7 +231,7 @@ fn audit_lines(cx: &Context, entry: &AuditEntry) -> Vec<String> {
         );
         let more = side.lines().count().saturating_sub(AUDIT_LINES);
         if more > 0 {
-            lines.push(format!("    {mark} … {more} lines more: `sla audit --full`"));
+            lines.push(say::people::lines_more_sla_audit(&mark, &more));
         }
     }
     lines

@@ -5,13 +5,14 @@ use sla_domain::SafeText;
 use super::App;
 use crate::command::Cmd;
 use crate::overlay::{Item, Overlay, Pick, PickKind};
+use crate::say;
 
 impl App {
     /// Where the numbers of the chosen row come from.
     pub(super) fn why(&self) -> Overlay {
         let (title, lines) = self.screen().why(&self.cx);
         let lines = lines.iter().map(|line| SafeText::new(line).into_string()).collect();
-        Overlay::text(format!("why: {}", SafeText::new(&title)), lines)
+        Overlay::text(say::notices::why(&SafeText::new(&title)), lines)
     }
 
     /// The columns of the table on screen, to show, hide and move.
@@ -20,23 +21,23 @@ impl App {
             .here()
             .0
             .columns_mut()
-            .map(|columns| columns.titles().collect::<Vec<_>>())
+            .map(|columns| columns.heads().collect::<Vec<_>>())
         {
-            Some(titles) => {
-                let items = titles
+            Some(heads) => {
+                let items = heads
                     .into_iter()
-                    .map(|(title, shown)| Item {
+                    .map(|(head, shown)| Item {
                         ticked: Some(shown),
-                        ..Item::new(title, title)
+                        ..Item::new(head, head)
                     })
                     .collect();
                 self.overlay = Some(Overlay::Pick(Pick::new(
-                    "columns, left to right; narrow terminals leave some out",
+                    say::notices::columns_left_to_right(),
                     PickKind::Columns,
                     items,
                 )));
             }
-            None => self.cx.complain("columns: this screen has no columns to choose"),
+            None => self.cx.complain(say::notices::columns_this_screen_has()),
         }
     }
 

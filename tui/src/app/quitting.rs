@@ -4,6 +4,7 @@ use super::App;
 use crate::command::{Cmd, Need, Tab};
 use crate::context::request::{Effect, Slot};
 use crate::overlay::{Item, Overlay, Pick, PickKind};
+use crate::say;
 
 impl App {
     fn has_changes(&self) -> bool {
@@ -26,20 +27,20 @@ impl App {
                 self.cx.effect(Effect::Quit);
             }
             None | Some("save" | "keep") => self.cx.effect(Effect::Quit),
-            Some(other) => self.cx.complain(format!("quit: `{other}` must be save, keep or drop")),
+            Some(other) => self.cx.complain(say::notices::quit_must_be_save(&other)),
         }
     }
 
     fn ask_before_quitting(&mut self) {
         let mut items = Vec::new();
         if self.is_connected() && !self.read_only {
-            items.push(Item::new("save them, then quit", "save"));
+            items.push(Item::new(say::notices::save_them_then_quit(), "save"));
         }
         if self.keeps_drafts {
-            items.push(Item::new("quit and find them here at the next start", "keep"));
+            items.push(Item::new(say::notices::quit_and_find_them(), "keep"));
         }
-        items.push(Item::new("quit and drop them", "drop"));
-        let title = "changes are not saved (Esc stays)";
+        items.push(Item::new(say::notices::quit_and_drop_them(), "drop"));
+        let title = say::notices::changes_are_not_saved();
         self.overlay = Some(Overlay::Pick(Pick::new(title, PickKind::Run(Cmd::Quit), items)));
     }
 

@@ -6,6 +6,7 @@ use super::App;
 use crate::command::{Cmd, Command, palette};
 use crate::format::duration;
 use crate::overlay::{Overlay, Purpose};
+use crate::say::Language;
 use crate::widget::complete::{self, Offer};
 
 /// Lines remembered of one kind.
@@ -141,6 +142,7 @@ impl App {
                 sets.iter().map(|set| set.name.clone()).collect()
             }
             Some("VIEW") => self.views.keys().cloned().collect(),
+            Some("LANGUAGE") => Language::ALL.map(|(word, _)| word.to_owned()).to_vec(),
             Some("THEME") => self.cx.theme.names(),
             _ => Vec::new(),
         }

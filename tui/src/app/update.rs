@@ -14,6 +14,7 @@ use crate::context::request::{Effect, Slot};
 use crate::context::{Jump, Now};
 use crate::format::{Zone, parse_duration_ms};
 use crate::overlay::{Overlay, Purpose};
+use crate::say;
 use crate::widget::field::TextField;
 
 /// Takes a message at an instant and returns what must be done outside.
@@ -28,9 +29,7 @@ pub(crate) fn update(app: &mut App, msg: Msg, now: Now) -> Vec<Effect> {
         Msg::Resize(width, height) => app.resize(width, height),
         Msg::Tick => app.tick(),
         Msg::Link(event) => app.link(event),
-        Msg::WorkerPanic(what) => app
-            .cx
-            .complain(format!("a part of the console failed and was started again: {what}")),
+        Msg::WorkerPanic(what) => app.cx.complain(say::notices::a_part_of_the(&what)),
         Msg::Edited(result) => {
             let (sets, cx) = app.of(Tab::Sets);
             sets.edited(cx, result);
@@ -96,14 +95,14 @@ impl App {
                     show_chord(first),
                     show_chord(KeyCombination::from(key).normalized())
                 );
-                self.cx.complain(format!("no command has the keys {keys}"));
+                self.cx.complain(say::notices::no_command_has_the(&keys));
             }
         }
     }
 
     fn help_with_form(&mut self) {
         if let Some(lines) = self.screen().form_help().filter(|_| self.overlay.is_none()) {
-            self.overlay = Some(Overlay::text("help: this form", lines));
+            self.overlay = Some(Overlay::text(say::notices::help_this_form(), lines));
         }
     }
 
@@ -200,7 +199,7 @@ impl App {
                 let picked = palette::matching(&typed, &scopes).get(chosen).map(|c| (*c, argument));
                 match exact.or(picked) {
                     Some((command, argument)) => self.run(command.cmd, argument.filter(|a| !a.is_empty())),
-                    None => self.cx.complain(format!("there is no command `{typed}`")),
+                    None => self.cx.complain(say::notices::there_is_no_command(&typed)),
                 }
             }
             Some(Overlay::Prompt {
@@ -226,7 +225,7 @@ impl App {
 
     fn paste(&mut self, text: &str, cut: bool) {
         if cut {
-            self.cx.complain("the paste was cut: it was too long or never ended");
+            self.cx.complain(say::notices::the_paste_was_cut());
         }
         if let Some(field) = self.overlay.as_mut().and_then(Overlay::field_mut) {
             field.paste(text);
@@ -255,12 +254,12 @@ impl App {
     pub(crate) fn run(&mut self, cmd: Cmd, argument: Option<String>) {
         let Some(entry) = command(cmd) else { return };
         if let Some(why) = self.lacks(entry) {
-            self.cx.complain(format!("{}: {why}", entry.title));
+            self.cx.complain(format!("{}: {why}", entry.title()));
             return;
         }
         let question = match entry.danger {
             Danger::None => None,
-            Danger::Confirm => Some(self.question(cmd).unwrap_or_else(|| entry.help.to_owned())),
+            Danger::Confirm => Some(self.question(cmd).unwrap_or_else(|| entry.help().to_owned())),
             Danger::Sometimes => self.question(cmd),
         };
         if let Some(question) = question {
@@ -336,10 +335,7 @@ impl App {
                 } else {
                     Zone::Utc
                 };
-                self.cx.say(format!(
-                    "times are shown in {} time; exports stay in UTC",
-                    self.cx.zone.word()
-                ));
+                self.cx.say(say::notices::times_are_shown_in(&self.cx.zone.word()));
             }
             Cmd::Refresh => {
                 if self.is_connected() {
@@ -364,6 +360,7 @@ impl App {
             Cmd::SaveView | Cmd::Views | Cmd::DeleteView => self.view_command(cmd, argument),
             Cmd::CopyValue | Cmd::CopyRow => self.copy_of_row(cmd),
             Cmd::Theme => self.choose_theme(argument),
+            Cmd::Language => self.choose_language(argument),
             Cmd::Reload => self.reload(),
             Cmd::Filter if argument.is_none() && matches!(self.overlay, Some(Overlay::Help { .. })) => {
                 if let Some(Overlay::Help { search, typing, .. }) = &mut self.overlay {
@@ -395,17 +392,17 @@ impl App {
     /// Asks for the argument of a command on the last line.
     pub(super) fn ask_argument(&mut self, cmd: Cmd) {
         let label = match cmd {
-            Cmd::NewSet => "name of the new set",
-            Cmd::RenameSet => "new name",
-            Cmd::DuplicateSet => "name of the copy",
-            Cmd::Range => "time or range (14:00, 14:00-15:30, last 6h, 2h ago as 2h, now)",
-            Cmd::Show => "series (selector or expression; Tab completes)",
-            Cmd::SaveView => "name of the view",
-            Cmd::SetBound => "bound (max 4, min 2G, max none)",
-            _ => "file (.json or .csv)",
+            Cmd::NewSet => say::notices::name_of_the_new(),
+            Cmd::RenameSet => say::notices::new_name(),
+            Cmd::DuplicateSet => say::notices::name_of_the_copy(),
+            Cmd::Range => say::notices::time_or_range_14(),
+            Cmd::Show => say::notices::series_selector_or_expression(),
+            Cmd::SaveView => say::notices::name_of_the_view(),
+            Cmd::SetBound => say::notices::bound_max_4_min(),
+            _ => say::notices::file_json_or_csv(),
         };
         let value = if cmd == Cmd::Export {
-            let tab = self.tab.title().to_lowercase().replace(' ', "-");
+            let tab = command(Cmd::Go(self.tab)).map_or("", |c| c.id);
             format!("sla-{tab}.json")
         } else if cmd == Cmd::SaveView {
             self.screen().row_text(&self.cx).map_or_else(
@@ -433,14 +430,14 @@ impl App {
             && let Some(entry) = command(cmd)
         {
             let place = entry.place();
-            cx.complain(format!("{} works in {place}, not here", entry.title));
+            cx.complain(say::notices::works_in_not_here(&entry.title(), &place));
         }
     }
 
     /// Into the clipboard: what is on screen as PromQL, or as a line that asks the server for it.
     fn copy(&mut self, cmd: Cmd) {
-        let title = command(cmd).map_or("", |c| c.title);
-        let nothing = format!("{title}: nothing here is a query");
+        let title = command(cmd).map_or("", crate::command::Command::title);
+        let nothing = say::notices::nothing_here_is_a(&title);
         if cmd == Cmd::Copy {
             match self.screen().copied(&self.cx) {
                 Some(text) => self.cx.copy(text),
@@ -456,8 +453,7 @@ impl App {
         if address.contains("://") {
             self.cx.copy(shown.curl(&address));
         } else {
-            self.cx
-                .complain(format!("{title}: this source has no address that could be asked"));
+            self.cx.complain(say::notices::this_source_has_no(&title));
         }
     }
 
@@ -474,7 +470,7 @@ impl App {
                         .map(|w| crate::format::duration(*w))
                         .collect();
                     self.cx
-                        .complain(format!("window `{text}`: must be one of {}", offered.join(", ")));
+                        .complain(say::notices::window_must_be_one(&text, &offered.join(", ")));
                     return;
                 }
             }

@@ -5,6 +5,7 @@ use crate::command::{COMMANDS, Cmd, Scope, Tab};
 use crate::context::toast::Level;
 use crate::context::wire::{self, Mark, State};
 use crate::context::{Connection, Context, HEADER_ROWS, STALE_MS};
+use crate::say;
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 
@@ -13,9 +14,6 @@ pub(crate) const TABS_ROW: u16 = HEADER_ROWS - 1;
 /// Below this the console is one line.
 const WIDTH_MIN: u16 = 30;
 const HEIGHT_MIN: u16 = 8;
-
-/// What the time of the header is.
-const JUDGED: &str = "judged ";
 
 /// Draws everything.
 pub(crate) fn draw(app: &App, canvas: &mut Canvas<'_>) {
@@ -48,29 +46,29 @@ fn counts(app: &App) -> Vec<(Mark, u32)> {
     let objectives = overview.map_or(&[][..], |o| o.objectives.as_slice());
     let unproven = objectives
         .iter()
-        .filter(|status| Mark::of_objective(status) == Mark::UNPROVEN)
+        .filter(|status| Mark::of_objective(status) == Mark::Unproven)
         .count() as u32;
     let of = |state| Mark::of(state, None);
     vec![
         (of(State::Violated), counts.violated),
         (of(State::NoData), counts.no_data),
         (of(State::AtRisk), counts.at_risk),
-        (Mark::UNPROVEN, unproven),
+        (Mark::Unproven, unproven),
         (of(State::Ok), counts.ok.saturating_sub(unproven)),
         (of(State::Excluded), counts.excluded),
-        (Mark::NOT_WATCHED, app.cx.not_watched() as u32),
+        (Mark::NotWatched, app.cx.not_watched() as u32),
     ]
 }
 
 fn draw_one_line(app: &App, canvas: &mut Canvas<'_>) {
     let mut x = canvas.text(0, 0, "sla ", Role::Title);
     if app.cx.connection != Connection::Connected {
-        canvas.text(x, 0, "no connection", Role::Error);
+        canvas.text(x, 0, say::frame::no_connection(), Role::Error);
         return;
     }
     for (mark, count) in counts(app) {
         if count > 0 {
-            x = canvas.text(x, 0, &format!("{}{count} ", mark.glyph), mark.role);
+            x = canvas.text(x, 0, &format!("{}{count} ", mark.glyph()), mark.role());
         }
     }
 }
@@ -80,10 +78,10 @@ fn draw_status(app: &App, line: &mut Canvas<'_>) {
     let width = line.width();
     let mut x = line.text(1, 0, "sla", Role::Title) + 2;
     if cx.server.get().is_some_and(|s| s.demo) {
-        x = line.text(x, 0, " DEMO ", Role::TabActive) + 2;
+        x = line.text(x, 0, say::frame::demo(), Role::TabActive) + 2;
     }
     if app.read_only {
-        x = line.text(x, 0, " READ-ONLY ", Role::TabActive) + 2;
+        x = line.text(x, 0, say::frame::read_only(), Role::TabActive) + 2;
     }
     let name = cx.source().map_or(cx.target.as_str(), |s| s.source.as_str());
     let name_width = (width / 5).min(name.chars().count() as u16);
@@ -98,25 +96,25 @@ fn draw_status(app: &App, line: &mut Canvas<'_>) {
             .into_iter()
             .filter(|(mark, count)| *count > 0 || always.contains(mark))
             .collect();
-        let told = |(mark, count): &(Mark, u32)| format!("{} {count} {}", mark.glyph, mark.word);
+        let told = |(mark, count): &(Mark, u32)| format!("{} {count} {}", mark.glyph(), mark.word());
         let length: usize = shown.iter().map(|cell| told(cell).chars().count() + 2).sum();
         // Words where the time of the judgement fits behind them.
         let words = usize::from(x + right_width) + length < usize::from(width);
         for cell in &shown {
             let (mark, count) = cell;
-            let role = if *count == 0 { Role::Dim } else { mark.role };
+            let role = if *count == 0 { Role::Dim } else { mark.role() };
             let text = if words {
                 told(cell)
             } else {
-                format!("{}{count}", mark.glyph)
+                format!("{}{count}", mark.glyph())
             };
             x = line.text(x, 0, &text, role) + 2;
         }
     } else if cx.connection == Connection::Connected {
-        x = line.text(x, 0, "nothing judged yet", Role::Dim) + 2;
+        x = line.text(x, 0, say::frame::nothing_judged_yet(), Role::Dim) + 2;
     }
     if x + right_width >= width {
-        right = right.trim_start_matches(JUDGED).to_owned();
+        right = right.trim_start_matches(say::frame::judged()).to_owned();
     }
     let right_width = right.chars().count() as u16;
     if x + right_width < width {
@@ -131,9 +129,14 @@ fn status_time(app: &App) -> String {
         return String::new();
     };
     let age = cx.data_now_ms() - evaluated;
-    let time = format!("{JUDGED}{} {}", cx.zone.clock(evaluated), cx.zone.word());
+    let time = format!(
+        "{}{} {}",
+        say::frame::judged(),
+        cx.zone.clock(evaluated),
+        cx.zone.word()
+    );
     if age > STALE_MS {
-        format!("STALE {time}, {}", crate::widget::progress::age(age))
+        say::frame::stale(&time, &crate::widget::progress::age(age))
     } else {
         time
     }
@@ -148,9 +151,9 @@ fn tab_texts(cx: &Context, width: u16) -> impl Iterator<Item = (Tab, u16, String
         .filter(move |(_, (tab, _))| cx.has_tab(*tab));
     there.map(move |(at, (tab, whole))| {
         let title = if short {
-            whole.split(' ').next_back().unwrap_or("")
+            whole().split(' ').next_back().unwrap_or("")
         } else {
-            whole
+            whole()
         };
         let text = if width < 44 {
             let title: String = title.chars().take(3).collect();
@@ -207,7 +210,7 @@ fn draw_footer(app: &App, line: &mut Canvas<'_>) {
     let pieces = |c: &crate::command::Command| {
         (
             app.keymap.keys(c.cmd).first().cloned().unwrap_or_default(),
-            c.title.to_owned(),
+            c.title().to_owned(),
         )
     };
     let length = |c: &crate::command::Command| {
@@ -233,6 +236,6 @@ fn draw_footer(app: &App, line: &mut Canvas<'_>) {
     if scopes.contains(&Scope::Form) {
         // Esc leaves every form, whatever is bound.
         x = line.text(x, 0, "Esc", Role::Key);
-        line.text(x + 1, 0, "back", Role::Dim);
+        line.text(x + 1, 0, say::frame::back(), Role::Dim);
     }
 }

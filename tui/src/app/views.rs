@@ -10,6 +10,7 @@ use crate::context::wire;
 use crate::format::Zone;
 use crate::overlay::{Item, Overlay, Pick, PickKind};
 use crate::remembered::{KeptChart, View};
+use crate::say::{self, Language};
 
 /// Views kept, and the longest name.
 const VIEWS_MAX: usize = 100;
@@ -23,12 +24,12 @@ impl App {
             (Cmd::Views, None) => self.pick_view(),
             (Cmd::Views, Some(name)) => match self.views.get(name).cloned() {
                 Some(view) => self.show_view(&view),
-                None => self.cx.complain(format!("there is no view `{name}`: z v lists them")),
+                None => self.cx.complain(say::notices::there_is_no_view(&name)),
             },
-            (_, None) => self.cx.complain("delete view: name it, as in `:delete-view NAME`"),
+            (_, None) => self.cx.complain(say::notices::delete_view_name_it()),
             (_, Some(name)) => match self.views.remove(name) {
-                Some(_) => self.cx.say(format!("the view {name} is forgotten")),
-                None => self.cx.complain(format!("there is no view `{name}`")),
+                Some(_) => self.cx.say(say::notices::the_view_is_forgotten(&name)),
+                None => self.cx.complain(say::notices::there_is_no_view_2(&name)),
             },
         }
     }
@@ -36,14 +37,11 @@ impl App {
     fn save_view(&mut self, name: &str) {
         let name = name.trim();
         if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
-            self.cx
-                .complain(format!("save view: a name has 1 to {NAME_CHARS_MAX} characters"));
+            self.cx.complain(say::notices::save_view_a_name(&NAME_CHARS_MAX));
             return;
         }
         if self.views.len() >= VIEWS_MAX && !self.views.contains_key(name) {
-            self.cx.complain(format!(
-                "there are {VIEWS_MAX} views already: `:delete-view NAME` forgets one"
-            ));
+            self.cx.complain(say::notices::there_are_views_already(&VIEWS_MAX));
             return;
         }
         let all = self.remembered();
@@ -73,20 +71,20 @@ impl App {
             });
         }
         self.views.insert(name.to_owned(), view);
-        self.cx.say(format!("kept as {name}: z v goes there"));
+        self.cx.say(say::notices::kept_as_z_v(&name));
     }
 
     fn pick_view(&mut self) {
         if self.views.is_empty() {
-            self.cx.complain("no view is kept yet: z s keeps what is on screen");
+            self.cx.complain(say::notices::no_view_is_kept());
             return;
         }
         let items = self.views.iter().map(|(name, view)| {
-            let tab = Tab::ALL.get(view.tab).map_or("", |tab| tab.1);
+            let tab = Tab::ALL.get(view.tab).map_or("", |tab| tab.0.title());
             let what = view.chart.as_ref().map_or(view.filter.as_str(), |chart| &chart.title);
             Item::new(format!("{name}   {tab} {what}"), name.clone())
         });
-        let pick = Pick::new("views", PickKind::Run(Cmd::Views), items.collect());
+        let pick = Pick::new(say::notices::views(), PickKind::Run(Cmd::Views), items.collect());
         self.overlay = Some(Overlay::Pick(pick));
     }
 
@@ -118,15 +116,19 @@ impl App {
         let items: Vec<Item> = sets
             .iter()
             .map(|set| {
-                let watched = if set.active { "watched" } else { "⏸ not watched" };
-                let count = crate::format::plural(set.objectives.len() as u64, "objective");
+                let watched = if set.active {
+                    say::notices::watched()
+                } else {
+                    say::notices::not_watched()
+                };
+                let count = say::counts::objectives(&set.objectives.len());
                 Item::new(
-                    format!("{}   {count}, {watched}, version {}", set.name, set.version),
+                    say::notices::version(&set.name, &count, &watched, &set.version),
                     set.name.clone(),
                 )
             })
             .collect();
-        let pick = Pick::new("SLA sets", PickKind::Run(Cmd::SetList), items);
+        let pick = Pick::new(say::notices::sla_sets(), PickKind::Run(Cmd::SetList), items);
         self.overlay = Some(Overlay::Pick(pick));
     }
 
@@ -140,7 +142,7 @@ impl App {
         };
         match text {
             Some(text) => self.cx.copy(text),
-            None => self.cx.complain("there is nothing to copy in this row"),
+            None => self.cx.complain(say::notices::there_is_nothing_to()),
         }
     }
 
@@ -151,10 +153,10 @@ impl App {
         let name = name.map_or_else(|| names[(at + 1) % names.len()].clone(), str::to_owned);
         if let Some(theme) = self.cx.theme.named(self.caps, &name) {
             self.cx.theme = theme;
-            self.cx.say(format!("theme {name}"));
+            self.cx.say(say::notices::theme(&name));
         } else {
             let known = names.join(", ");
-            self.cx.complain(format!("theme `{name}`: must be one of {known}"));
+            self.cx.complain(say::notices::theme_must_be_one(&name, &known));
         }
     }
 
@@ -163,13 +165,14 @@ impl App {
         let taken = settings.and_then(|settings| {
             let keymap = crate::command::keymap::Keymap::build(&settings.keys).map_err(|error| error.to_string())?;
             self.keymap = keymap;
+            say::speak(settings.language);
             self.read_only = settings.read_only;
             self.cx.zone = if settings.local_time { Zone::Local } else { Zone::Utc };
             self.use_theme(settings.themes, &settings.theme)
         });
         match taken {
-            Ok(()) => self.cx.say("the configuration was read again"),
-            Err(why) => self.cx.complain(format!("reload: {why}")),
+            Ok(()) => self.cx.say(say::notices::the_configuration_was_read()),
+            Err(why) => self.cx.complain(say::notices::reload(&why)),
         }
     }
 
@@ -180,10 +183,7 @@ impl App {
         let themes = crate::theme::Theme::with_own(caps, own.themes);
         let chosen = themes.named(caps, name);
         if chosen.is_none() {
-            problems.push(format!(
-                "console.theme = `{name}`: must be one of {}",
-                themes.names().join(", ")
-            ));
+            problems.push(say::notices::console_theme_must_be(&name, &themes.names().join(", ")));
         }
         self.cx.theme = chosen.unwrap_or(themes);
         if problems.is_empty() {
@@ -191,6 +191,21 @@ impl App {
         } else {
             Err(problems.join("; "))
         }
+    }
+
+    /// Speaks another language, or the next one.
+    pub(super) fn choose_language(&mut self, name: Option<&str>) {
+        let all = Language::ALL;
+        let at = all.iter().position(|(_, have)| *have == say::language()).unwrap_or(0);
+        let Some(language) = name.map_or(Some(all[(at + 1) % all.len()].1), Language::named) else {
+            let known = all.map(|(word, _)| word).join(", ");
+            self.cx
+                .complain(say::notices::language_must_be_one(&name.unwrap_or_default(), &known));
+            return;
+        };
+        say::speak(language);
+        self.cx.say(say::notices::language(&say::words::this_language()));
+        self.refresh();
     }
 
     pub(super) fn reload(&mut self) {

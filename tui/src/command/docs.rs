@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::keymap::Keymap;
 use super::{COMMANDS, Command, Danger};
+use crate::say;
 
 /// A Markdown table of every command: name, keys, where it works, what it does.
 pub fn commands_markdown() -> String {
@@ -60,9 +61,9 @@ fn usage(command: &Command) -> String {
 
 fn sentence(command: &Command) -> String {
     let ask = if command.danger == Danger::Confirm {
-        " Asks first."
+        say::frame::asks_first()
     } else {
         ""
     };
-    format!("{}{ask}", command.help)
+    format!("{}{ask}", command.help())
 }

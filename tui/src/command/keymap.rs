@@ -11,13 +11,13 @@ use super::{COMMANDS, Cmd, Command, Scope};
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum KeymapError {
     /// No such command.
-    #[error("keys.{id}: there is no command of this name; `?` lists all names")]
+    #[error("{}", crate::say::keys::keys_there_is_no(&id))]
     UnknownCommand {
         /// As it was given.
         id: String,
     },
     /// Not a key.
-    #[error("keys.{id}: `{chord}` is no key; write keys like `ctrl-d`, `shift-f5`, `G`, `space`, or two as `z,t`")]
+    #[error("{}", crate::say::keys::keys_is_no_key(&id, &chord))]
     BadChord {
         /// The command.
         id: String,
@@ -25,7 +25,7 @@ pub enum KeymapError {
         chord: String,
     },
     /// Two commands of one scope on one key.
-    #[error("keys.{id}: `{chord}` already means `{other}` there; give that one another key")]
+    #[error("{}", crate::say::keys::keys_already_means_there(&id, &chord, &other))]
     Conflict {
         /// The command.
         id: String,

@@ -1,5 +1,7 @@
 //! What a command needs before it can be done.
 
+use crate::say;
+
 /// Something that must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -42,23 +44,23 @@ impl Need {
     /// What is said when it is not there.
     pub(crate) fn lacking(self) -> &'static str {
         match self {
-            Self::Write => "this console is read-only",
-            Self::Connection => "there is no connection to the instance",
-            Self::Series => "no series is chosen",
-            Self::Set => "there is no SLA set yet: create one with `new-set`",
-            Self::Objective => "no objective is chosen",
-            Self::Unfolding => "the chosen objective is about one series",
-            Self::Editor => "no editor was found: set $VISUAL or $EDITOR",
-            Self::Changes => "nothing was changed",
-            Self::Undo => "there is nothing to undo",
-            Self::Redo => "there is nothing to do again",
-            Self::Instance => "choose a row about one objective",
-            Self::Back => "this is where you began",
-            Self::Forward => "this is the newest place",
-            Self::GoingRun => "the chosen run has ended",
-            Self::FailedRun => "no series of the chosen run failed",
-            Self::Cities => "this instance does not watch the weather: see [weather] in its configuration",
-            Self::Subscription => "choose a city to which you have one subscription; the tab SLA sets lists all",
+            Self::Write => say::needs::this_console_is_read(),
+            Self::Connection => say::needs::there_is_no_connection(),
+            Self::Series => say::needs::no_series_is_chosen(),
+            Self::Set => say::needs::there_is_no_sla(),
+            Self::Objective => say::needs::no_objective_is_chosen(),
+            Self::Unfolding => say::needs::the_chosen_objective_is(),
+            Self::Editor => say::needs::no_editor_was_found(),
+            Self::Changes => say::needs::nothing_was_changed(),
+            Self::Undo => say::needs::there_is_nothing_to(),
+            Self::Redo => say::needs::there_is_nothing_to_do(),
+            Self::Instance => say::needs::choose_a_row_about(),
+            Self::Back => say::needs::this_is_where_you(),
+            Self::Forward => say::needs::this_is_the_newest(),
+            Self::GoingRun => say::needs::the_chosen_run_has(),
+            Self::FailedRun => say::needs::no_series_of_the(),
+            Self::Cities => say::needs::this_instance_does_not(),
+            Self::Subscription => say::needs::choose_a_city_to(),
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn matching(typed: &str, scopes: &[Scope]) -> Vec<&'static Command> {
             let by_id = pattern
                 .score(Utf32Str::new(c.id, &mut chars), &mut matcher)
                 .map(|score| score * 2);
-            let by_title = pattern.score(Utf32Str::new(c.title, &mut chars), &mut matcher);
+            let by_title = pattern.score(Utf32Str::new(c.title(), &mut chars), &mut matcher);
             by_id.max(by_title).map(|score| (score + exact, c))
         })
         .collect();

@@ -1,5 +1,7 @@
 //! The tabs.
 
+use crate::say::{self, Text};
+
 /// One tab, in the order of the tab row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Tab {
@@ -14,18 +16,18 @@ pub(crate) enum Tab {
 
 impl Tab {
     /// A further tab is a line here, one in `screens::all` and one in the registry of commands.
-    pub(crate) const ALL: [(Self, &'static str); 7] = [
-        (Self::Now, "Now"),
-        (Self::Metrics, "Metrics"),
-        (Self::Sets, "SLA sets"),
-        (Self::Past, "Past"),
-        (Self::Future, "Future"),
-        (Self::Runs, "Runs"),
-        (Self::Weather, "Weather"),
+    pub(crate) const ALL: [(Self, Text); 7] = [
+        (Self::Now, say::tabs::now),
+        (Self::Metrics, say::tabs::metrics),
+        (Self::Sets, say::tabs::sets),
+        (Self::Past, say::tabs::past),
+        (Self::Future, say::tabs::future),
+        (Self::Runs, say::tabs::runs),
+        (Self::Weather, say::tabs::weather),
     ];
 
     pub(crate) fn title(self) -> &'static str {
-        Self::ALL[self.at()].1
+        (Self::ALL[self.at()].1)()
     }
 
     /// Its place among all.

@@ -11,9 +11,13 @@ fn ids_and_commands_are_unique_and_told_in_words() {
     let cmds: BTreeSet<_> = COMMANDS.iter().map(|c| c.cmd).collect();
     assert_eq!((ids.len(), cmds.len()), (COMMANDS.len(), COMMANDS.len()));
     for command in COMMANDS {
-        assert!(command.help.ends_with('.') && command.help.len() >= 8, "{}", command.id);
         assert!(
-            !command.title.is_empty() && command.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
+            command.help().ends_with('.') && command.help().len() >= 8,
+            "{}",
+            command.id
+        );
+        assert!(
+            !command.title().is_empty() && command.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
             "{}",
             command.id
         );

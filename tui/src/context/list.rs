@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use crate::command::Cmd;
 use crate::filter::{Filter, Filterable};
+use crate::say;
 use crate::widget::table::Cursor;
 
 /// A row of a list.
@@ -111,7 +112,7 @@ impl List {
         };
         let Some(at) = columns.iter().position(|column| column.eq_ignore_ascii_case(name)) else {
             let known = columns.join(", ").to_lowercase();
-            return Err(format!("sort: `{name}` must be one of {known}"));
+            return Err(say::filter::sort_must_be_one(&name, &known));
         };
         if self.sort == at {
             self.down = !self.down;
@@ -144,7 +145,7 @@ impl List {
     fn see_fields<T: Row>(&mut self, rows: &[T]) {
         self.unknown = self.filter.unknown_field(rows).map(|name| {
             let fields = T::FIELDS.join(", ");
-            format!("no row has a field `{name}`: there are {fields} and the labels")
+            say::filter::no_row_has_a(&name, &fields)
         });
     }
 
@@ -179,7 +180,7 @@ impl List {
         if self.filter.is_empty() {
             format!("{all} {noun}")
         } else {
-            format!("{} of {all} {noun}", self.shown.len())
+            say::filter::of(&self.shown.len(), &all, &noun)
         }
     }
 }

@@ -10,6 +10,8 @@ use sla_proto::storage::v1 as storage;
 use sla_proto::violation::v1 as violation;
 use sla_proto::weather::v1 as weather;
 
+use crate::say;
+
 /// Numbers the requests of one console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RequestId(pub(crate) u64);
@@ -223,9 +225,7 @@ impl Problem {
     /// A reply of another kind than the request's.
     pub(crate) fn unexpected(reply: &Reply) -> Self {
         let kind = reply.kind();
-        Self::plain(format!(
-            "the instance gave an answer of another kind ({kind}): is it of the same version?"
-        ))
+        Self::plain(say::link::the_instance_gave_an(&kind))
     }
 
     /// The sentence with its hint.

@@ -10,6 +10,7 @@ use sla_proto::objective::v1::{AllowedRange, Objective};
 use sla_proto::series::v1::{CounterMode, Query, Series, query};
 use sla_proto::violation::v1 as violation;
 
+use crate::say;
 use crate::theme::Role;
 
 /// Unix milliseconds of an optional time.
@@ -56,6 +57,17 @@ impl State {
 
     pub(crate) fn word(self) -> &'static str {
         match self {
+            Self::Ok => say::words::ok(),
+            Self::AtRisk => say::words::at_risk(),
+            Self::Violated => say::words::violated(),
+            Self::NoData => say::words::no_data(),
+            Self::Excluded => say::words::excluded(),
+        }
+    }
+
+    /// The word that JSON and texts to copy use, in any language.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
             Self::Ok => "ok",
             Self::AtRisk => "at risk",
             Self::Violated => "violated",
@@ -80,29 +92,18 @@ impl State {
     }
 }
 
-/// How a state is shown: glyph, word and role. A state that is well but whose unproven forecast says that it will not stay
-/// so has a mark of its own, for `ok` is read as green.
+/// How a state is shown. A state that is well but whose unproven forecast says that it will not stay so has a mark of its own,
+/// for `ok` is read as green.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark {
-    pub(crate) glyph: char,
-    pub(crate) word: &'static str,
-    pub(crate) role: Role,
+pub(crate) enum Mark {
+    State(State),
+    /// A forecast says that the range will be left, but such forecasts are not proven here.
+    Unproven,
+    /// Nobody watches it.
+    NotWatched,
 }
 
 impl Mark {
-    /// A forecast says that the range will be left, but such forecasts are not proven here.
-    pub(crate) const UNPROVEN: Self = Self {
-        glyph: '◇',
-        word: "unproven",
-        role: Role::AtRisk,
-    };
-    /// Nobody watches it.
-    pub(crate) const NOT_WATCHED: Self = Self {
-        glyph: '⏸',
-        word: "not watched",
-        role: Role::NoData,
-    };
-
     /// How an objective stands now.
     pub(crate) fn of_objective(status: &violation::ObjectiveStatus) -> Self {
         Self::of(State::of(status.state()), status.outlook.as_ref())
@@ -110,12 +111,41 @@ impl Mark {
 
     pub(crate) fn of(state: State, outlook: Option<&violation::Outlook>) -> Self {
         if state == State::Ok && outlook.is_some_and(warns_unproven) {
-            return Self::UNPROVEN;
+            return Self::Unproven;
         }
-        Self {
-            glyph: state.mark(),
-            word: state.word(),
-            role: state.role(),
+        Self::State(state)
+    }
+
+    pub(crate) fn glyph(self) -> char {
+        match self {
+            Self::State(state) => state.mark(),
+            Self::Unproven => '◇',
+            Self::NotWatched => '⏸',
+        }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::State(state) => state.word(),
+            Self::Unproven => say::words::unproven(),
+            Self::NotWatched => say::words::not_watched(),
+        }
+    }
+
+    /// The word that filters and JSON use, in any language.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::State(state) => state.key(),
+            Self::Unproven => "unproven",
+            Self::NotWatched => "not watched",
+        }
+    }
+
+    pub(crate) fn role(self) -> Role {
+        match self {
+            Self::State(state) => state.role(),
+            Self::Unproven => Role::AtRisk,
+            Self::NotWatched => Role::NoData,
         }
     }
 }
@@ -322,6 +352,15 @@ pub(crate) fn range_text(range: Option<&AllowedRange>, unit: Unit) -> String {
 /// `above` or `below`.
 pub(crate) fn side_word(side: violation::Side) -> &'static str {
     match side {
+        violation::Side::Above => say::words::above(),
+        violation::Side::Below => say::words::below(),
+        violation::Side::Unspecified => say::words::outside(),
+    }
+}
+
+/// The word that filters and JSON use, in any language.
+pub(crate) fn side_key(side: violation::Side) -> &'static str {
+    match side {
         violation::Side::Above => "above",
         violation::Side::Below => "below",
         violation::Side::Unspecified => "outside",
@@ -384,7 +423,7 @@ mod tests {
             State::NoData,
             State::Violated,
         ] {
-            assert_eq!(state.ranked().0.replace('_', " "), state.word());
+            assert_eq!(state.ranked().0.replace('_', " "), state.key());
         }
     }
 }

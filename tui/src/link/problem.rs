@@ -6,6 +6,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::context::request::Problem;
+use crate::say;
 
 /// What the details of a status say, else its message, else what its code means.
 pub(crate) fn of_status(status: &Status) -> Problem {
@@ -17,9 +18,11 @@ pub(crate) fn of_status(status: &Status) -> Problem {
         .unwrap_or_default();
     let text = match status.code() {
         // An expired deadline arrives as CANCELLED from tonic's own timer.
-        Code::DeadlineExceeded | Code::Cancelled => "it took too long and was given up".to_owned(),
-        Code::Unavailable if status.message().is_empty() || info.is_none() => "the instance does not answer".to_owned(),
-        Code::Unimplemented => "this instance cannot do that: its role is not running there".to_owned(),
+        Code::DeadlineExceeded | Code::Cancelled => say::link::it_took_too_long().to_owned(),
+        Code::Unavailable if status.message().is_empty() || info.is_none() => {
+            say::link::the_instance_does_not().to_owned()
+        }
+        Code::Unimplemented => say::link::this_instance_cannot_do().to_owned(),
         _ if status.message().is_empty() => format!("{}", status.code()),
         _ => status.message().to_owned(),
     };
@@ -39,20 +42,23 @@ pub(crate) fn of_status(status: &Status) -> Problem {
 pub(crate) fn no_connection() -> Problem {
     Problem {
         reason: "NO_CONNECTION".to_owned(),
-        ..Problem::plain("there is no connection to the instance")
+        ..Problem::plain(say::link::there_is_no_connection())
     }
 }
 
 /// The limit has passed.
 pub(crate) fn too_slow(limit: Duration) -> Problem {
-    Problem::plain(format!("no answer within {:.0} s", limit.as_secs_f64()))
+    Problem::plain(say::link::no_answer_within_s(&format_args!(
+        "{:.0}",
+        limit.as_secs_f64()
+    )))
 }
 
 /// Reading the answer failed in the console itself.
 pub(crate) fn panicked() -> Problem {
     Problem {
-        hint: "`:log` has the words; r reads again".to_owned(),
-        ..Problem::plain("this console failed while it read the answer")
+        hint: say::link::log_has_the_words().to_owned(),
+        ..Problem::plain(say::link::this_console_failed_while())
     }
 }
 

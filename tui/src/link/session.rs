@@ -9,13 +9,12 @@ use tokio::sync::mpsc;
 
 use super::{Keeper, LinkCommand, OPEN_TIMEOUT, RUN_SILENCE, SILENCE, Wire, problem};
 use crate::context::request::{LinkEvent, Problem, RequestId, Slot};
+use crate::say;
 
 /// How long a stream that broke rests while the instance itself still answers.
 const STREAM_REST: Duration = Duration::from_secs(1);
 /// The wire ends each call by its deadline, the longest of which is 15 s: one that outlives this is given up here.
 const CALL_MAX: Duration = Duration::from_secs(20);
-/// The end of a stream that said nothing.
-const NO_HEARTBEAT: &str = "no heartbeat came";
 /// Streams tell their end here.
 const ENDS_MAX: usize = 4;
 
@@ -48,7 +47,7 @@ impl<W: Wire> Keeper<W> {
                         return Some(why);
                     }
                     tracing::warn!(problem = problem.sentence(), "the stream of violations ended; trying again");
-                    if problem.sentence() == NO_HEARTBEAT {
+                    if problem.sentence() == say::link::no_heartbeat_came() {
                         self.tell(LinkEvent::Connected).await;
                     }
                     self.watch(ended.clone(), STREAM_REST);
@@ -90,13 +89,13 @@ impl<W: Wire> Keeper<W> {
                         Err(_) => {
                             // Told at once: an instance that stands still takes its time to fail the next question, too.
                             let silent = LinkEvent::Lost {
-                                why: NO_HEARTBEAT.to_owned(),
+                                why: say::link::no_heartbeat_came().to_owned(),
                                 retry_in_ms: 0,
                             };
                             let _ = events.send(silent).await;
-                            return Err(Problem::plain(NO_HEARTBEAT));
+                            return Err(Problem::plain(say::link::no_heartbeat_came()));
                         }
-                        Ok(None) => return Err(Problem::plain("the instance ended the stream")),
+                        Ok(None) => return Err(Problem::plain(say::link::the_instance_ended_the())),
                         Ok(Some(response)) => {
                             if events.send(LinkEvent::Violations(Box::new(response?))).await.is_err() {
                                 return Ok(());

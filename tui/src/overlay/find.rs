@@ -3,6 +3,7 @@
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
+use crate::say;
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::field::TextField;
@@ -131,15 +132,15 @@ impl Find {
         let left = self.matching - self.shown.len().min(self.matching);
         let cut = match left {
             0 => String::new(),
-            left => format!(", {left} more"),
+            left => say::frame::more_2(&left),
         };
-        let title = format!("find: {} of {}{cut}", self.matching, self.entries.len());
+        let title = say::frame::find_of(&self.matching, &self.entries.len(), &cut);
         let mut inside = popup.frame(&title, Role::Title);
         inside.text(0, 0, "/", Role::Key);
         let told = u16::from(!self.told.is_empty());
         let (w, rows) = (inside.width(), usize::from(inside.height().saturating_sub(1 + told)));
         if self.shown.is_empty() {
-            inside.text(2, 1, "nothing matches", Role::Dim);
+            inside.text(2, 1, say::frame::nothing_matches(), Role::Dim);
         }
         let top = self.chosen.saturating_sub(rows.saturating_sub(1));
         for (line, at) in self.shown.iter().skip(top).take(rows).enumerate() {

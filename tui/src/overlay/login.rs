@@ -1,5 +1,6 @@
 //! The form of a login: a name, and a password that is not shown.
 
+use crate::say;
 use crate::theme::Role;
 use crate::widget::canvas::Canvas;
 use crate::widget::field::TextField;
@@ -84,7 +85,7 @@ impl Login {
     pub(crate) fn draw(&self, canvas: &mut Canvas<'_>) {
         let width = canvas.width().min(WIDTH);
         let told = if self.is_waiting {
-            "logging in …"
+            say::frame::logging_in()
         } else {
             self.problem.as_str()
         };
@@ -93,11 +94,11 @@ impl Login {
         let (x, y) = ((canvas.width() - width) / 2, canvas.height().saturating_sub(height) / 2);
         let mut popup = canvas.part(x, y, width, height);
         popup.clear();
-        let mut inside = popup.frame("log in   Esc not now", Role::Title);
+        let mut inside = popup.frame(say::frame::log_in_esc_not(), Role::Title);
         let room = inside.width().saturating_sub(LABEL + 1);
-        inside.text(1, 0, "name", Role::Key);
+        inside.text(1, 0, say::frame::name(), Role::Key);
         self.name.draw(&mut inside, LABEL, 0, room, !self.at_password);
-        inside.text(1, 1, "password", Role::Key);
+        inside.text(1, 1, say::frame::password(), Role::Key);
         let stars = "*".repeat(self.password.value().chars().count());
         TextField::new(&stars).draw(&mut inside, LABEL, 1, room, self.at_password);
         let role = if self.is_waiting { Role::Dim } else { Role::Error };

@@ -1,6 +1,7 @@
 //! A list to choose from: a time range, a record, the columns of a table.
 
 use crate::command::Cmd;
+use crate::say;
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 
@@ -82,9 +83,9 @@ impl Pick {
     pub(crate) fn draw(&self, canvas: &mut Canvas<'_>) {
         let text_width = |item: &Item| unicode_width::UnicodeWidthStr::width(item.text.as_str()) as u16;
         let hint = match self.kind {
-            PickKind::Run(_) => "Enter takes it   Esc back",
-            PickKind::Moved => "Enter shows it   s other order   Esc back",
-            PickKind::Columns => "Space shows or hides   J/K moves   Esc back",
+            PickKind::Run(_) => say::frame::enter_takes_it_esc(),
+            PickKind::Moved => say::frame::enter_shows_it_s(),
+            PickKind::Columns => say::frame::space_shows_or_hides(),
         };
         let wanted = self
             .items
@@ -92,7 +93,7 @@ impl Pick {
             .map(text_width)
             .max()
             .unwrap_or(0)
-            .max(hint.len() as u16);
+            .max(hint.chars().count() as u16);
         let wanted = wanted
             .max(self.title.chars().count() as u16)
             .max(self.note.chars().count() as u16)
@@ -106,7 +107,7 @@ impl Pick {
         let (w, rows) = (inside.width(), usize::from(inside.height().saturating_sub(2)));
         let top = self.chosen.saturating_sub(rows.saturating_sub(1));
         if self.items.is_empty() {
-            inside.text(2, 0, "nothing here", Role::Dim);
+            inside.text(2, 0, say::frame::nothing_here(), Role::Dim);
         }
         for (line, item) in self.items.iter().skip(top).take(rows).enumerate() {
             let y = line as u16;

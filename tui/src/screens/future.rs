@@ -16,6 +16,7 @@ use crate::context::shown::Shown;
 use crate::context::{Context, Jump, wire};
 use crate::filter::Filterable as _;
 use crate::remembered::Remembered;
+use crate::say;
 use crate::screens::Screen;
 use crate::screens::instance::{self, InstanceChart, Slots};
 use crate::widget::canvas::Canvas;
@@ -191,7 +192,7 @@ impl Screen for FutureScreen {
         let p = crate::screens::trust::probability(&row.outlook).unwrap_or_else(|| "–".to_owned());
         let first = row
             .first_ms()
-            .map_or_else(String::new, |t| format!("  first {}", cx.zone.clock(t)));
+            .map_or_else(String::new, |t| say::future::first(&cx.zone.clock(t)));
         let trust = crate::screens::trust::words(&row.outlook);
         Some(format!("{}  {}  {p}{first}  {trust}", row.title(), row.range))
     }

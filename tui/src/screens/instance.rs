@@ -12,6 +12,7 @@ use super::usual::Usual;
 use crate::context::remote::Remote;
 use crate::context::request::{Answer, Reply, RequestId, Slot};
 use crate::context::{Context, wire};
+use crate::say;
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::screens::trust;
 use crate::widget::canvas::Canvas;
@@ -158,7 +159,7 @@ impl InstanceChart {
     /// Draws the instance into all of `canvas`.
     pub(crate) fn draw(&self, cx: &Context, canvas: &mut Canvas<'_>, instance: &Instance<'_>) {
         // Between the cursor's move and its rest the samples are another's.
-        if self.of != instance.series.id || !draw_phase(cx, &self.chart, canvas, "samples") {
+        if self.of != instance.series.id || !draw_phase(cx, &self.chart, canvas, say::detail::samples()) {
             return;
         }
         let Some(chart) = self.chart.get() else { return };

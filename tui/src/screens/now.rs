@@ -17,6 +17,7 @@ use crate::context::shown::Shown;
 use crate::context::{Context, Jump, wire};
 use crate::filter::Filterable as _;
 use crate::remembered::Remembered;
+use crate::say;
 use crate::screens::instance::{InstanceChart, Slots};
 use crate::screens::{Screen, provenance};
 use crate::widget::canvas::Canvas;
@@ -81,7 +82,7 @@ impl NowScreen {
         if row.folded > 0 {
             self.turn_fold(cx);
         } else if row.series.id.is_empty() {
-            cx.complain(format!("{}: no series of it was ever seen", row.title()));
+            cx.complain(say::now::no_series_of_it(&row.title()));
         } else {
             cx.jump = Some(Jump::Chart {
                 query: wire::series_query(&row.series),
@@ -110,7 +111,7 @@ impl NowScreen {
             .current()
             .filter(|row| row.folded == 0 && !row.series.id.is_empty());
         let Some(row) = row.filter(|_| !self.timeline.is_open()) else {
-            cx.complain("choose a row about one series");
+            cx.complain(say::now::choose_a_row_about());
             return;
         };
         let subject = Some(Subject {
@@ -224,7 +225,7 @@ impl Screen for NowScreen {
             Cmd::NextViolation => self.next_violated(cx, 1),
             Cmd::PreviousViolation => self.next_violated(cx, -1),
             Cmd::Export => readout::export(&self.rows).write(cx, argument),
-            Cmd::Sort => cx.say("the worst stands on top; o turns the order round"),
+            Cmd::Sort => cx.say(say::now::the_worst_stands_on()),
             _ => return false,
         }
         true
@@ -264,9 +265,9 @@ impl Screen for NowScreen {
     fn why(&self, cx: &Context) -> (String, Vec<String>) {
         let mut lines = provenance::source_lines(cx);
         let Some(row) = self.current() else {
-            return ("what is wrong now".to_owned(), lines);
+            return (say::now::what_is_wrong_now().to_owned(), lines);
         };
-        lines.push(format!("series     {}", wire::series_promql(&row.series)));
+        lines.push(say::now::series(&wire::series_promql(&row.series)));
         if let Some((status, series)) = cx.status_of(&row.series.id) {
             if let Some(objective) = &status.objective {
                 lines.extend(provenance::rule_lines(objective, Some(series.cap_ms)));
@@ -281,10 +282,7 @@ impl Screen for NowScreen {
         if let Some(outlook) = &row.outlook {
             lines.extend(provenance::outlook_lines(cx, outlook));
         }
-        lines.push(
-            "lane       from the ledger; ? where no sample was seen; to the right of now what the forecast expects"
-                .to_owned(),
-        );
+        lines.push(say::now::lane_from_the_ledger().to_owned());
         (row.title(), lines)
     }
 

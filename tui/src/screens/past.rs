@@ -22,6 +22,7 @@ use crate::filter::Filterable as _;
 use crate::format::number;
 use crate::overlay::Overlay;
 use crate::remembered::Remembered;
+use crate::say;
 use crate::screens::Screen;
 use crate::screens::instance::{self, InstanceChart, Slots};
 use crate::widget::canvas::Canvas;
@@ -213,7 +214,7 @@ impl PastScreen {
     /// Asks for the violating samples of the chosen interval: the stored objective, judged again over just that stretch.
     fn ask_samples(&mut self, cx: &mut Context) {
         let (Some(row), Some(of)) = (self.violation().cloned(), self.ledger_of.clone()) else {
-            cx.complain("samples: choose an interval of the ledger first (p)");
+            cx.complain(say::past::samples_choose_an_interval());
             return;
         };
         let end = row.end_ms.unwrap_or_else(|| cx.data_now_ms()) + SAMPLES_MARGIN_MS;
@@ -254,9 +255,9 @@ impl PastScreen {
             }
         }
         if lines.is_empty() {
-            lines.push("its samples are no longer in memory: the interval itself is kept in the ledger".to_owned());
+            lines.push(say::past::its_samples_are_no().to_owned());
         }
-        let title = format!("violating samples of {} {}", wire::series_name(&row.series), row.labels);
+        let title = say::past::violating_samples_of(&wire::series_name(&row.series), &row.labels);
         cx.overlay = Some(Overlay::text(SafeText::new(&title).into_string(), lines));
     }
 }
@@ -448,15 +449,17 @@ impl Screen for PastScreen {
             return Some(format!("{}  {}", objective.name, objective.range));
         };
         let now = cx.data_now_ms();
-        let end = row.end_ms.map_or_else(|| "open".to_owned(), |t| cx.zone.clock(t));
-        Some(format!(
-            "{} {}  {} to {end}  {}  {} worst {}",
-            wire::series_name(&row.series),
-            row.labels,
-            cx.zone.moment(row.start_ms, now),
-            crate::format::duration(row.duration_ms),
-            wire::side_word(row.side),
-            number(row.worst, row.unit)
+        let end = row
+            .end_ms
+            .map_or_else(|| say::past::open().to_owned(), |t| cx.zone.clock(t));
+        Some(say::past::to_worst(
+            &wire::series_name(&row.series),
+            &row.labels,
+            &cx.zone.moment(row.start_ms, now),
+            &end,
+            &crate::format::duration(row.duration_ms),
+            &wire::side_word(row.side),
+            &number(row.worst, row.unit),
         ))
     }
 

@@ -5,6 +5,7 @@ use sla_domain::budget::{Budget, Tally};
 use sla_proto::violation::v1::WindowResult;
 
 use crate::format::{duration, percent};
+use crate::say;
 
 /// `1h none   6h 2 (5m30s)   12h 7 (14m)`: each window counts everything inside it.
 pub(crate) fn windows(windows: &[WindowResult]) -> String {
@@ -16,8 +17,8 @@ pub(crate) fn windows(windows: &[WindowResult]) -> String {
 fn window(w: &WindowResult) -> String {
     let length = duration(w.window_ms);
     match (w.covered_ms, w.violations) {
-        (0, _) => format!("{length} no data"),
-        (_, 0) => format!("{length} none"),
+        (0, _) => say::sets::window_no_data(&length),
+        (_, 0) => say::sets::none(&length),
         (_, count) => format!("{length} {count} ({})", duration(w.violated_ms)),
     }
 }
@@ -29,7 +30,7 @@ pub(crate) fn promise(w: &WindowResult, target_percent: &str) -> String {
     let Some(good) = w.percent_good else { return past };
     let good = percent(good / 100.0);
     let Ok(target) = Target::parse(target_percent) else {
-        return format!("{past}, {good} good");
+        return say::sets::good(&past, &good);
     };
     let count = |ms: i64| u64::try_from(ms).unwrap_or_default();
     let tally = Tally {
@@ -37,9 +38,9 @@ pub(crate) fn promise(w: &WindowResult, target_percent: &str) -> String {
         total: count(w.judged_ms),
     };
     let used = Budget::of(&target, tally).map_or_else(String::new, |budget| {
-        format!(": {} of the budget used", share(budget.consumed))
+        say::sets::of_the_budget_used(&share(budget.consumed))
     });
-    format!("{past}, {good} good of {target} agreed{used}")
+    say::sets::good_of_agreed(&past, &good, &target, &used)
 }
 
 /// Twice the budget and more needs no decimals; near it they tell whether something is left.

@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::context::remote::{Phase, Remote};
 use crate::context::request::Problem;
+use crate::say;
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::wrap::wrap;
@@ -17,14 +18,14 @@ pub(crate) fn draw_phase<T>(cx: &Context, remote: &Remote<T>, canvas: &mut Canva
                 1,
                 0,
                 width,
-                &format!("{noun}: waiting for the connection"),
+                &say::phase::waiting_for_the_connection(&noun),
                 Align::Left,
                 Role::Dim,
             );
             false
         }
         Phase::Loading(_) => {
-            canvas.field(1, 0, width, &format!("reading {noun} ..."), Align::Left, Role::Dim);
+            canvas.field(1, 0, width, &say::phase::reading(&noun), Align::Left, Role::Dim);
             false
         }
         Phase::Failed(since) => {
@@ -33,7 +34,7 @@ pub(crate) fn draw_phase<T>(cx: &Context, remote: &Remote<T>, canvas: &mut Canva
                 1,
                 0,
                 width,
-                &format!("{noun}: failing since {}", cx.zone.clock(since)),
+                &say::phase::failing_since(&noun, &cx.zone.clock(since)),
                 Align::Left,
                 Role::Error,
             );
@@ -51,5 +52,5 @@ pub(crate) fn stale_words<T>(cx: &Context, remote: &Remote<T>) -> Option<String>
         return None;
     };
     let why = remote.problem().map(Problem::sentence).unwrap_or_default();
-    Some(format!("STALE since {}: {why}", cx.zone.clock(since)))
+    Some(say::phase::stale_since(&cx.zone.clock(since), &why))
 }

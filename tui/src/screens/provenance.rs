@@ -6,17 +6,18 @@ use sla_proto::violation::v1::{Outlook, WindowResult};
 
 use super::trust;
 use crate::context::{Context, wire};
-use crate::format::{duration, maybe, number, percent, plural};
+use crate::format::{duration, maybe, number, percent};
+use crate::say;
 
 /// Where samples come from and how they are read.
 pub(crate) fn source_lines(cx: &Context) -> Vec<String> {
     let Some(source) = cx.source() else {
-        return vec!["source     nothing was told about it yet".to_owned()];
+        return vec![say::provenance::source_nothing_was_told().to_owned()];
     };
     let place = if source.address.is_empty() {
         source.source.clone()
     } else {
-        format!("{} at {}", source.source, source.address)
+        say::provenance::at(&source.source, &source.address)
     };
     let version = if source.version.is_empty() {
         String::new()
@@ -24,37 +25,34 @@ pub(crate) fn source_lines(cx: &Context) -> Vec<String> {
         format!(", {}", source.version)
     };
     let way = match source.way.as_str() {
-        "chunks" => "remote read of compressed chunks: raw samples",
-        "samples" => "remote read of samples: raw samples",
-        "instant" => "an instant query of a range, as JSON: raw samples",
-        "range" => "a range query at a step: no raw samples",
-        "replay" => "a replayed recording: raw samples",
-        "" => "not told yet",
+        "chunks" => say::provenance::remote_read_of_compressed(),
+        "samples" => say::provenance::remote_read_of_samples(),
+        "instant" => say::provenance::an_instant_query_of(),
+        "range" => say::provenance::a_range_query_at(),
+        "replay" => say::provenance::a_replayed_recording_raw(),
+        "" => say::provenance::not_told_yet(),
         other => other,
     };
     let now = cx.data_now_ms();
     let last = wire::ms(source.last_success.as_ref()).map_or_else(
-        || "never".to_owned(),
+        || say::provenance::never().to_owned(),
         |t| format!("{} {}", cx.zone.moment(t, now), cx.zone.word()),
     );
     let mut lines = vec![
-        format!("source     {place}{version}"),
-        format!("read by    {way}; last answer {last}"),
+        say::provenance::source(&place, &version),
+        say::provenance::read_by_last_answer(&way, &last),
     ];
     if source.hides_stale_markers {
-        lines.push(
-            "           this way hides stale markers: a gap then begins when the last sample's hold ends".to_owned(),
-        );
+        lines.push(say::provenance::this_way_hides_stale().to_owned());
     }
     if !source.problem.is_empty() {
-        lines.push(format!("problem    {}", source.problem));
+        lines.push(say::provenance::problem(&source.problem));
     }
-    lines.extend(source.warnings.iter().map(|warning| format!("warning    {warning}")));
+    lines.extend(source.warnings.iter().map(|warning| say::provenance::warning(&warning)));
     if let Some(at) = cx.overview.get().and_then(|o| wire::ms(o.evaluated.as_ref())) {
-        lines.push(format!(
-            "judged     at {} {}, all windows at that one instant",
-            cx.zone.moment(at, now),
-            cx.zone.word()
+        lines.push(say::provenance::judged_at_all_windows(
+            &cx.zone.moment(at, now),
+            &cx.zone.word(),
         ));
     }
     lines
@@ -63,29 +61,29 @@ pub(crate) fn source_lines(cx: &Context) -> Vec<String> {
 /// How an objective is judged.
 pub(crate) fn rule_lines(objective: &Objective, cap_ms: Option<i64>) -> Vec<String> {
     let missing = match objective.missing() {
-        MissingPolicy::Gap | MissingPolicy::Unspecified => "is dropped (gap)".to_owned(),
-        MissingPolicy::Good => "counts as good".to_owned(),
-        MissingPolicy::Bad => "counts as bad".to_owned(),
-        MissingPolicy::Hold => format!("holds the last value, at most {}", duration(objective.hold_max_ms)),
-        MissingPolicy::Zero => "is judged as the value 0".to_owned(),
+        MissingPolicy::Gap | MissingPolicy::Unspecified => say::provenance::is_dropped_gap().to_owned(),
+        MissingPolicy::Good => say::provenance::counts_as_good().to_owned(),
+        MissingPolicy::Bad => say::provenance::counts_as_bad().to_owned(),
+        MissingPolicy::Hold => say::provenance::holds_the_last_value(&duration(objective.hold_max_ms)),
+        MissingPolicy::Zero => say::provenance::is_judged_as_the().to_owned(),
     };
     let hold = cap_ms.filter(|ms| *ms > 0).map_or_else(
-        || "a sample holds until the next, at most twice the usual spacing".to_owned(),
-        |ms| format!("a sample holds until the next, at most {}", duration(ms)),
+        || say::provenance::a_sample_holds_until().to_owned(),
+        |ms| say::provenance::a_sample_holds_until_the(&duration(ms)),
     );
     let suggested = if objective.suggested {
-        ", suggested, agreed by nobody yet"
+        say::provenance::suggested_agreed_by_nobody()
     } else {
         ""
     };
     vec![
-        format!("query      {}", wire::query_text(objective.query.as_ref())),
-        format!(
-            "range      {} (bounds are good), generation {}{suggested}",
-            wire::range_text(objective.range.as_ref(), wire::objective_unit(objective)),
-            objective.generation
+        say::provenance::query(&wire::query_text(objective.query.as_ref())),
+        say::provenance::range_bounds_are_good(
+            &wire::range_text(objective.range.as_ref(), wire::objective_unit(objective)),
+            &objective.generation,
+            &suggested,
         ),
-        format!("time       {hold}; what is unknown {missing}"),
+        say::provenance::time_what_is_unknown(&hold, &missing),
     ]
 }
 
@@ -93,35 +91,36 @@ pub(crate) fn rule_lines(objective: &Objective, cap_ms: Option<i64>) -> Vec<Stri
 pub(crate) fn window_lines(w: &WindowResult, unit: Unit) -> Vec<String> {
     let length = duration(w.window_ms);
     if w.judged_ms == 0 {
-        return vec![format!("{length:<10} nothing is known of it: no data")];
+        return vec![say::provenance::nothing_is_known_of(&format_args!("{length:<10}"))];
     }
     let share = 1.0 - w.bad_ms as f64 / w.judged_ms as f64;
     let floor = if w.percent_good.is_none() {
-        "; too little is known: shown as no data"
+        say::provenance::too_little_is_known()
     } else {
         ""
     };
     let nan = if w.samples_nan > 0 {
-        format!(", {} NaN skipped", w.samples_nan)
+        say::provenance::nan_skipped(&w.samples_nan)
     } else {
         String::new()
     };
     vec![
-        format!(
-            "{length:<10} good = 1 - bad / judged = 1 - {} / {} = {}{floor}",
-            duration(w.bad_ms),
-            duration(w.judged_ms),
-            percent(share)
+        say::provenance::good_1_bad_judged(
+            &format_args!("{length:<10}"),
+            &duration(w.bad_ms),
+            &duration(w.judged_ms),
+            &percent(share),
+            &floor,
         ),
-        format!(
-            "           {} outside for {}, worst {}; {} of {} samples{nan}; known {} of it, unknown {}",
-            plural(w.violations, "interval"),
-            duration(w.violated_ms),
-            maybe(w.worst, unit),
-            w.samples_violating,
-            w.samples,
-            percent(w.coverage),
-            duration(w.unknown_ms)
+        say::provenance::outside_for_worst_of(
+            &say::counts::intervals(&w.violations),
+            &duration(w.violated_ms),
+            &maybe(w.worst, unit),
+            &w.samples_violating,
+            &w.samples,
+            &nan,
+            &percent(w.coverage),
+            &duration(w.unknown_ms),
         ),
     ]
 }
@@ -129,50 +128,39 @@ pub(crate) fn window_lines(w: &WindowResult, unit: Unit) -> Vec<String> {
 /// Where a probability comes from and how often such words were right.
 pub(crate) fn outlook_lines(cx: &Context, outlook: &Outlook) -> Vec<String> {
     let horizon = trust::horizon_ms(cx, outlook);
-    let made = wire::ms(outlook.made.as_ref()).map_or_else(String::new, |t| format!(", made {}", cx.zone.clock(t)));
+    let made = wire::ms(outlook.made.as_ref()).map_or_else(String::new, |t| say::provenance::made(&cx.zone.clock(t)));
     let told = trust::probability(outlook).map_or_else(
-        || "no probability is given".to_owned(),
-        |p| format!("{p} to leave the range"),
+        || say::provenance::no_probability_is_given().to_owned(),
+        |p| say::provenance::to_leave_the_range(&p),
     );
     let mut lines = vec![
-        format!("future     {told} within {}{made}", duration(horizon)),
-        format!(
-            "           the greatest allowed value is held against the forecast of the max, the least against that of the min"
-        ),
+        say::provenance::future_within(&told, &duration(horizon), &made),
+        say::provenance::the_greatest_allowed_value().to_owned(),
     ];
     if !outlook.method.is_empty() {
-        lines.push(format!("method     {}", outlook.method));
+        lines.push(say::provenance::method(&outlook.method));
     }
-    lines.push(format!("record     {}", trust::words(outlook)));
+    lines.push(say::provenance::record(&trust::words(outlook)));
     if let Some(record) = &outlook.track_record {
         let scores: Vec<String> = [
-            ("this forecast", record.brier),
-            ("as it is now", record.brier_last_value),
-            ("base rate", record.brier_base_rate),
-            ("ARIMA", record.brier_arima),
+            (say::provenance::this_forecast(), record.brier),
+            (say::provenance::as_it_is_now(), record.brier_last_value),
+            (say::provenance::base_rate(), record.brier_base_rate),
+            (say::provenance::arima(), record.brier_arima),
         ]
         .into_iter()
         .filter_map(|(name, score)| score.map(|score| format!("{name} {}", number(score, Unit::PLAIN))))
         .collect();
         if !scores.is_empty() {
-            lines.push(format!("           Brier score, less is better: {}", scores.join(", ")));
+            lines.push(say::provenance::brier_score_less_is(&scores.join(", ")));
         }
         if let Some(inside) = record.coverage_95 {
-            lines.push(format!(
-                "           {} of the values lay inside the 95 % band",
-                percent(inside)
-            ));
+            lines.push(say::provenance::of_the_values_lay(&percent(inside)));
         }
     }
-    lines.push(
-        "           unproven until 30 forecasts are scored with 5 of each outcome; withheld when worse than `as it is now`"
-            .to_owned(),
-    );
+    lines.push(say::provenance::unproven_until_30_forecasts().to_owned());
     if outlook.low_confidence {
-        lines.push(
-            "           low confidence: under an hour of history, constant, changed, or short against the horizon"
-                .to_owned(),
-        );
+        lines.push(say::provenance::low_confidence_under_an().to_owned());
     }
     lines
 }

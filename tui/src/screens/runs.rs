@@ -18,6 +18,7 @@ use crate::context::remote::Remote;
 use crate::context::request::{Answer, Effect, Problem, Reply, RequestId, Slot};
 use crate::context::shown::Shown;
 use crate::context::{Context, wire};
+use crate::say;
 use crate::screens::Screen;
 use crate::widget::canvas::Canvas;
 use launch::Launch;
@@ -175,7 +176,7 @@ impl RunsScreen {
         self.put(cx, run);
         if !row.is_running() && self.watching.as_ref() == Some(&row.run.id) {
             self.watch(cx, None);
-            let text = format!("run #{} {}: {}", row.run.number, row.state_word(), row.message);
+            let text = say::runs::run(&row.run.number, &row.state_word(), &row.message);
             if row.run.state() == etl::RunState::Done {
                 cx.say(text);
             } else {
@@ -265,7 +266,7 @@ impl Screen for RunsScreen {
             Cmd::DeadLetters => read_letters(cx),
             Cmd::ReplayLetter => replay_letter(cx, argument.unwrap_or_default()),
             Cmd::Export => rows::export(self.list.passing(self.runs.rows())).write(cx, argument),
-            Cmd::Sort => cx.say("runs stand newest first; o turns the order round"),
+            Cmd::Sort => cx.say(say::runs::runs_stand_newest_first()),
             _ => return false,
         }
         true
@@ -352,7 +353,7 @@ impl Screen for RunsScreen {
             (Slot::RunStart, Ok(Reply::StartRun(started))) => {
                 self.launch = None;
                 if let Some(run) = started.run {
-                    cx.say(format!("run #{} started", run.number));
+                    cx.say(say::runs::run_started(&run.number));
                     self.list.follow(run.id.as_bytes());
                     let run_id = run.id.clone();
                     self.put(cx, run);
@@ -362,7 +363,7 @@ impl Screen for RunsScreen {
             }
             (Slot::RunCancel, Ok(Reply::CancelRun(cancelled))) => {
                 if let Some(run) = cancelled.run {
-                    cx.say(format!("run #{} ends between two series", run.number));
+                    cx.say(say::runs::run_ends_between_two(&run.number));
                     self.put(cx, run);
                 }
             }
@@ -410,7 +411,7 @@ impl Screen for RunsScreen {
     }
 
     fn question(&self, cmd: Cmd) -> Option<String> {
-        (cmd == Cmd::CancelRun).then(|| "Cancel this run? Series that are done keep their results.".to_owned())
+        (cmd == Cmd::CancelRun).then(|| say::runs::cancel_this_run_series().to_owned())
     }
 
     fn run_news(&mut self, cx: &mut Context, response: etl::WatchRunResponse) {

@@ -31,6 +31,7 @@ use crate::context::trial::Trial;
 use crate::context::{Context, Jump};
 use crate::filter::Filterable as _;
 use crate::remembered::{KeptDraft, Remembered};
+use crate::say;
 use crate::screens::Screen;
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
@@ -238,12 +239,9 @@ impl SetsScreen {
         let height = self.height(cx);
         self.list.command(Cmd::Bottom, &self.rows, height);
         if count > 0 {
-            cx.say(format!(
-                "{count} added to {}; ranges are being suggested, S saves",
-                self.set_name()
-            ));
+            cx.say(say::sets::added_to_ranges_are(&count, &self.set_name()));
         } else {
-            cx.say("these are in the set already");
+            cx.say(say::sets::these_are_in_the());
         }
         self.next_suggestion(cx);
     }
@@ -304,7 +302,7 @@ impl Screen for SetsScreen {
             Cmd::NewObjective => {
                 let at = self.draft.as_ref().map_or(0, |d| d.set.objectives.len());
                 self.form = Some(Form::new(at, &Objective::default()));
-                cx.say("F1 tells what the fields mean");
+                cx.say(say::sets::f1_tells_what_the());
             }
             Cmd::Ledger => self.open_past(cx),
             Cmd::DeleteObjective => {
@@ -313,8 +311,8 @@ impl Screen for SetsScreen {
                     draft.remove_all(&all);
                     self.picked.clear();
                     self.changed(cx);
-                    let what = crate::format::plural(all.len() as u64, "objective");
-                    cx.say(format!("{what} taken out here; u brings back, S saves the set"));
+                    let what = say::counts::objectives(&all.len());
+                    cx.say(say::sets::taken_out_here_u(&what));
                 }
             }
             Cmd::BoundUp | Cmd::BoundDown => {
@@ -334,7 +332,7 @@ impl Screen for SetsScreen {
             Cmd::PickObjective | Cmd::PickObjectives => self.pick(cx, cmd),
             Cmd::OtherBound => {
                 self.bound = self.bound.other();
-                cx.say(format!("+ and - move {}", self.bound.word()));
+                cx.say(say::sets::and_move(&self.bound.word()));
             }
             Cmd::Undo | Cmd::Redo | Cmd::Revert => {
                 if let Some(draft) = &mut self.draft {
@@ -382,7 +380,7 @@ impl Screen for SetsScreen {
             self.form = None;
             self.ask_what_if(cx, 0);
         } else {
-            cx.complain("this form has changes: Esc again drops them, Enter takes them");
+            cx.complain(say::sets::this_form_has_changes());
         }
         true
     }
@@ -432,7 +430,7 @@ impl Screen for SetsScreen {
                         draft.put(at, objective);
                     }
                     self.changed(cx);
-                    cx.say("changed here; S saves the set");
+                    cx.say(say::sets::changed_here_s_saves());
                 }
                 Err(problems) => cx.complain(problems.first().map(ToString::to_string).unwrap_or_default()),
             },
@@ -519,9 +517,7 @@ impl Screen for SetsScreen {
     fn question(&self, cmd: Cmd) -> Option<String> {
         let name = self.set_name();
         match cmd {
-            Cmd::DeleteSet => Some(format!(
-                "Delete the SLA set {name}? Its objectives are no longer watched; its past violations stay, marked retired."
-            )),
+            Cmd::DeleteSet => Some(say::sets::delete_the_sla_set(&name)),
             Cmd::ActivateSet => self.stop_question(),
             _ => None,
         }
@@ -546,7 +542,7 @@ impl Screen for SetsScreen {
     fn row_text(&self, _: &Context) -> Option<String> {
         let row = self.current()?;
         let range = crate::context::wire::range_text(row.objective.range.as_ref(), row.unit);
-        let now = row.mark().map_or("", |mark| mark.word);
+        let now = row.mark().map_or("", crate::context::wire::Mark::word);
         Some(format!(
             "{}  {range}  {now} {}",
             row.name,
@@ -557,7 +553,7 @@ impl Screen for SetsScreen {
     fn proposal(&self, cmd: Cmd) -> Option<String> {
         match cmd {
             Cmd::RenameSet => Some(self.set_name()),
-            Cmd::DuplicateSet => Some(format!("{} copy", self.set_name())),
+            Cmd::DuplicateSet => Some(say::sets::copy(&self.set_name())),
             _ => None,
         }
     }

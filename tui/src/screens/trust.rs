@@ -4,7 +4,7 @@ use sla_domain::{SafeText, likelihood};
 use sla_proto::violation::v1::{Outlook, TrackRecord, Trust};
 
 use crate::context::{Context, wire};
-use crate::format::plural;
+use crate::say;
 
 /// Whether forecasts were shown to be at least as good as "as it is now".
 pub(crate) fn of(outlook: &Outlook) -> Trust {
@@ -45,18 +45,18 @@ pub(crate) fn words(outlook: &Outlook) -> String {
     }
     let record = outlook.track_record.clone().unwrap_or_default();
     match of(outlook) {
-        Trust::Withheld => "withheld: worse than last value".to_owned(),
+        Trust::Withheld => say::trust::withheld_worse_than_last().to_owned(),
         Trust::Proven if !record.text.is_empty() => SafeText::new(&record.text).into_string(),
-        Trust::Proven => format!("{} of {} right", record.right, record.scored),
-        Trust::Unproven | Trust::Unspecified if record.scored == 0 => "unproven: none is scored yet".to_owned(),
+        Trust::Proven => say::trust::of_right(&record.right, &record.scored),
+        Trust::Unproven | Trust::Unspecified if record.scored == 0 => say::trust::unproven_none_is_scored().to_owned(),
         Trust::Unproven | Trust::Unspecified => {
-            let left = plural(u64::from(record.violations), "violation");
+            let left = say::counts::violations(&record.violations);
             let seeded = match record.hindsight {
                 0 => String::new(),
-                all if all == record.scored => ", all over stored history".to_owned(),
-                some => format!(", {some} of them over stored history"),
+                all if all == record.scored => say::trust::all_over_stored_history().to_owned(),
+                some => say::trust::of_them_over_stored(&some),
             };
-            format!("unproven ({} scored, {left}{seeded})", record.scored)
+            say::trust::unproven_scored(&record.scored, &left, &seeded)
         }
     }
 }
@@ -68,14 +68,14 @@ pub(crate) fn short(outlook: &Outlook) -> String {
     }
     let record = outlook.track_record.clone().unwrap_or_default();
     match of(outlook) {
-        Trust::Withheld => "withheld: worse".to_owned(),
+        Trust::Withheld => say::trust::withheld_worse().to_owned(),
         // The verdict is the server's, from an interval: `better than last value`, `as good as last value`.
         Trust::Proven => match record.text.split_once(" than ").or(record.text.split_once(" as last ")) {
             Some((verdict, _)) => SafeText::new(verdict).into_string(),
-            None => "proven".to_owned(),
+            None => say::trust::proven().to_owned(),
         },
-        Trust::Unproven | Trust::Unspecified if record.scored == 0 => "none scored yet".to_owned(),
-        Trust::Unproven | Trust::Unspecified => format!("unproven ({}, {})", record.scored, record.violations),
+        Trust::Unproven | Trust::Unspecified if record.scored == 0 => say::trust::none_scored_yet().to_owned(),
+        Trust::Unproven | Trust::Unspecified => say::trust::unproven(&record.scored, &record.violations),
     }
 }
 

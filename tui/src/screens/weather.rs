@@ -22,6 +22,7 @@ use crate::context::shown::Shown;
 use crate::context::{Context, Jump, wire};
 use crate::filter::Filterable as _;
 use crate::remembered::Remembered;
+use crate::say;
 use crate::screens::Screen;
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
@@ -233,15 +234,12 @@ impl Screen for WeatherScreen {
             (_, Ok(Reply::Subscribe(told))) => {
                 self.form = None;
                 let made = told.subscription.unwrap_or_default();
-                cx.say(format!(
-                    "{} is judged from now on",
-                    sla_domain::SafeText::new(&made.name)
-                ));
+                cx.say(say::weather::is_judged_from_now(&sla_domain::SafeText::new(&made.name)));
                 self.list.follow(made.city.unwrap_or_default().key.as_bytes());
                 self.refresh(cx);
             }
             (_, Ok(Reply::Unsubscribe(_))) => {
-                cx.say("the subscription is deleted; its past violations are kept");
+                cx.say(say::weather::the_subscription_is_deleted());
                 self.refresh(cx);
             }
             (_, Err(problem)) => match &mut self.form {
@@ -291,10 +289,7 @@ impl Screen for WeatherScreen {
 
     fn question(&self, cmd: Cmd) -> Option<String> {
         let name = &self.chosen()?.name;
-        let text = format!(
-            "Delete `{}`? Its past violations are kept.",
-            sla_domain::SafeText::new(name)
-        );
+        let text = say::weather::delete_its_past_violations(&sla_domain::SafeText::new(name));
         (cmd == Cmd::Unsubscribe).then_some(text)
     }
 
@@ -309,13 +304,12 @@ impl Screen for WeatherScreen {
         let row = self.current()?;
         let now = row.now();
         let of = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1}"));
-        Some(format!(
-            "{}  {} °C  rain {} mm  snow {} mm  {}",
-            row.name,
-            of(now.temperature_celsius),
-            of(now.rain_mm),
-            of(now.snow_water_mm),
-            row.limits
+        Some(say::weather::c_rain_mm_snow(
+            &row.name,
+            &of(now.temperature_celsius),
+            &of(now.rain_mm),
+            &of(now.snow_water_mm),
+            &row.limits,
         ))
     }
 
@@ -329,9 +323,9 @@ impl Screen for WeatherScreen {
 
     fn why(&self, cx: &Context) -> (String, Vec<String>) {
         let mut lines = self.words(cx);
-        lines.push("°C, rain and snow are what the provider said is now, at the time of the poll; they are samples of the source weather.".to_owned());
-        lines.push("FORECAST is what the provider expects; it never becomes a sample.".to_owned());
-        ("weather".to_owned(), lines)
+        lines.push(say::weather::c_rain_and_snow().to_owned());
+        lines.push(say::weather::forecast_is_what_the().to_owned());
+        (say::weather::weather().to_owned(), lines)
     }
 
     fn slots(&self) -> &'static [Slot] {

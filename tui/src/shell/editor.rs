@@ -8,6 +8,8 @@ use std::process::{Child, Command};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::say;
+
 /// How text is edited: what the launcher knows of the environment.
 #[derive(Debug, Clone)]
 pub struct Editing {
@@ -41,7 +43,7 @@ impl Edit {
         DirBuilder::new()
             .mode(0o700)
             .create(&folder)
-            .map_err(|error| said("cannot be made", &error))?;
+            .map_err(|error| said(say::shell::cannot_be_made(), &error))?;
         let file = folder.join(file_name(name));
         let written = OpenOptions::new()
             .write(true)
@@ -64,7 +66,7 @@ impl Edit {
                 before: text.to_owned(),
             }),
             Err(error) => {
-                let words = said("the editor cannot be started", &error);
+                let words = said(say::shell::the_editor_cannot_be(), &error);
                 remove(&folder);
                 Err(words)
             }
@@ -78,12 +80,12 @@ impl Edit {
 
     /// Waits for the editor's end and reads what it left. Blocks.
     pub(crate) fn wait(mut self) -> Edited {
-        let status = self.child.wait().map_err(|error| format!("the editor: {error}"));
+        let status = self.child.wait().map_err(|error| say::shell::the_editor(&error));
         let read = status.and_then(|status| {
             if status.success() {
                 self.read()
             } else {
-                Err(format!("the editor ended with {status}: nothing was taken"))
+                Err(say::shell::the_editor_ended_with(&status))
             }
         });
         remove(&self.folder);
@@ -96,7 +98,7 @@ impl Edit {
         let mut text = String::new();
         let read = file.take(TEXT_BYTES_MAX + 1).read_to_string(&mut text).map_err(said)?;
         if read as u64 > TEXT_BYTES_MAX {
-            return Err("the edited text is larger than 1 MB: nothing was taken".to_owned());
+            return Err(say::shell::the_edited_text_is().to_owned());
         }
         Ok((text != self.before).then_some(text))
     }

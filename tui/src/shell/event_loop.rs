@@ -22,6 +22,7 @@ use crate::app::{App, Msg, draw, update};
 use crate::context::Now;
 use crate::context::request::{Effect, LinkEvent};
 use crate::link::{KeepToken, Link, LinkCommand};
+use crate::say;
 use crate::widget::canvas::Canvas;
 use crate::widget::marks::Marks;
 
@@ -237,7 +238,7 @@ impl<I: InputSource> Shell<I> {
                 match clipboard::osc52(&text) {
                     Some(bytes) if self.writer.aside(&bytes) => {}
                     _ => {
-                        let _ = notes.try_send(Err("this is too long for the clipboard".to_owned()));
+                        let _ = notes.try_send(Err(say::shell::this_is_too_long().to_owned()));
                     }
                 }
                 return;
@@ -259,7 +260,7 @@ impl<I: InputSource> Shell<I> {
             Effect::Quit | Effect::Suspend | Effect::Reload | Effect::Edit { .. } => return,
         };
         if self.link.commands.try_send(command).is_err() {
-            let _ = notes.try_send(Err("the link is overloaded; try again".to_owned()));
+            let _ = notes.try_send(Err(say::shell::the_link_is_overloaded().to_owned()));
         }
     }
 
@@ -267,7 +268,7 @@ impl<I: InputSource> Shell<I> {
     fn read_settings(&mut self) {
         let settings = match &self.reload {
             Some(reload) => reload(),
-            None => Err("this console has no configuration file".to_owned()),
+            None => Err(say::shell::this_console_has_no().to_owned()),
         };
         let now = self.now();
         // It asks for nothing outside.
@@ -372,10 +373,10 @@ pub(super) fn write_new(path: &Path, text: &str) -> Result<String, String> {
         .write(true)
         .create_new(true)
         .open(path)
-        .map_err(|error| format!("{name}: {error}; choose another name"))?;
+        .map_err(|error| say::shell::choose_another_name(&name, &error))?;
     file.write_all(text.as_bytes())
         .map_err(|error| format!("{name}: {error}"))?;
-    Ok(format!("written: {name} ({})", crate::format::bytes(text.len() as u64)))
+    Ok(say::shell::written(&name, &crate::format::bytes(text.len() as u64)))
 }
 
 /// Replaces a file in one step, so that a crash leaves the old one.

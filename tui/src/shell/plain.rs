@@ -17,6 +17,7 @@ use crate::app::{App, Msg, draw, update};
 use crate::context::request::Effect;
 use crate::context::{HEADER_ROWS, Now};
 use crate::link::{Link, LinkCommand, PeerWire, Wire};
+use crate::say;
 use crate::widget::canvas::Canvas;
 use crate::widget::marks::Marks;
 
@@ -27,9 +28,6 @@ const LINES_MAX: usize = 16;
 /// How long answers are awaited after a line, and how long a silence ends that.
 const SETTLE: Duration = Duration::from_millis(1_500);
 const SILENCE: Duration = Duration::from_millis(250);
-
-const WELCOME: &str = "sla without a screen. Type a command (help lists them), one key, enter, esc, up, down, tab, or /filter. \
-                       An empty line reads the screen again; quit leaves.";
 
 /// Runs the console line by line on standard input and output until `quit` or the end of the input.
 pub async fn run_plain(peer: Peer, options: TuiOptions) -> Result<Exit, TuiError> {
@@ -70,7 +68,7 @@ pub(crate) async fn run_plain_on(
         told: Vec::new(),
         left: false,
     };
-    plain.say(WELCOME)?;
+    plain.say(say::shell::sla_without_a_screen())?;
     plain.settle().await?;
     plain.read_out()?;
     while !plain.left {
@@ -166,15 +164,15 @@ impl<O: std::io::Write> Plain<O> {
             Effect::Reload => {
                 let settings = match &self.options.reload {
                     Some(reload) => reload(),
-                    None => Err("this console has no configuration file".to_owned()),
+                    None => Err(say::shell::this_console_has_no().to_owned()),
                 };
                 return self.take(Msg::Settings(settings));
             }
-            Effect::Edit { .. } => return self.say("an editor needs a screen: change the set with `sla sets apply`"),
+            Effect::Edit { .. } => return self.say(say::shell::an_editor_needs_a()),
             Effect::Suspend | Effect::Redraw => return Ok(()),
         };
         if self.link.commands.try_send(command).is_err() {
-            self.say("the link is overloaded; try again")?;
+            self.say(say::shell::the_link_is_overloaded())?;
         }
         Ok(())
     }

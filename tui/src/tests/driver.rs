@@ -9,6 +9,7 @@ use crate::context::Now;
 use crate::context::request::{Effect, LinkEvent};
 use crate::frame::picture;
 use crate::remembered::Remembered;
+use crate::say::{self, Language};
 use crate::theme::caps::Caps;
 
 /// The app, its instance, and what it wanted done outside.
@@ -81,6 +82,14 @@ impl Driver {
     /// Connected, with a first evaluation.
     pub(crate) fn new(width: u16, height: u16) -> Self {
         let mut driver = Self::offline(width, height, Caps::default());
+        driver.connect();
+        driver
+    }
+
+    /// Connected, in another language from the first answer on.
+    pub(crate) fn speaking(width: u16, height: u16, language: Language) -> Self {
+        let mut driver = Self::offline(width, height, Caps::default());
+        say::speak(language);
         driver.connect();
         driver
     }

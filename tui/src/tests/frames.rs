@@ -3,7 +3,7 @@ use crate::app::draw;
 use crate::theme::caps::{Caps, ColourDepth};
 
 /// Key sequences that lead to every picture worth checking.
-const PLACES: [&str; 26] = [
+pub(super) const PLACES: [&str; 26] = [
     "0",
     "0 G Space",
     "0 t h [",
@@ -32,7 +32,7 @@ const PLACES: [&str; 26] = [
     "L",
 ];
 
-fn check(rows: &[String], width: u16, height: u16, place: &str) {
+pub(super) fn check(rows: &[String], width: u16, height: u16, place: &str) {
     assert_eq!(rows.len(), usize::from(height));
     for row in rows {
         let columns = unicode_width::UnicodeWidthStr::width(row.as_str());

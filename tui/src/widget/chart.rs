@@ -7,6 +7,7 @@ use super::raster::Raster;
 use super::scale::Scale;
 use super::ticks::time_ticks;
 use crate::format::{Zone, number};
+use crate::say;
 use crate::theme::Role;
 
 /// Columns for the labels of the value axis.
@@ -99,7 +100,7 @@ impl Chart {
         let (width, height) = (canvas.width(), canvas.height());
         let label = VALUE_LABEL_WIDTH.min(width / 4);
         if width < 12 || height < 3 || self.until_ms <= self.after_ms {
-            canvas.field(0, 0, width, "too small for a chart", Align::Left, Role::Dim);
+            canvas.field(0, 0, width, say::chart::too_small_for_a(), Align::Left, Role::Dim);
             return;
         }
         let (columns, rows) = (width - label - 1, height - 1);
@@ -108,7 +109,7 @@ impl Chart {
                 0,
                 height / 2,
                 width,
-                "no samples in this range",
+                say::chart::no_samples_in_this(),
                 Align::Centre,
                 Role::Dim,
             );
@@ -138,9 +139,9 @@ impl Chart {
         }
         if self.log {
             let words = if scale.log {
-                "log"
+                say::chart::log()
             } else {
-                "not log: values of 0 or less"
+                say::chart::not_log_values_of()
             };
             plot.text(1, 0, words, Role::Dim);
         }
@@ -386,7 +387,7 @@ impl Chart {
             }
         }
         if self.stale_ms.is_some() {
-            plot.text(columns.saturating_sub(6), 0, " STALE", Role::Error);
+            plot.text(columns.saturating_sub(6), 0, say::chart::stale(), Role::Error);
         }
     }
 
@@ -414,7 +415,7 @@ impl Chart {
                         parts.push(if e.min == e.max {
                             number(e.last, self.unit)
                         } else {
-                            format!("{} to {}", number(e.min, self.unit), number(e.max, self.unit))
+                            say::chart::to(&number(e.min, self.unit), &number(e.max, self.unit))
                         });
                     }
                 }
@@ -424,10 +425,9 @@ impl Chart {
                 } => {
                     let near = points.iter().min_by_key(|(t, _, _)| (t - time_ms).abs());
                     if let Some((_, low, high)) = near.filter(|(t, _, _)| (t - time_ms).abs() <= width.max(60_000)) {
-                        parts.push(format!(
-                            "95 % expected in [{}, {}]",
-                            number(*low, self.unit),
-                            number(*high, self.unit)
+                        parts.push(say::chart::expected_in(
+                            &number(*low, self.unit),
+                            &number(*high, self.unit),
                         ));
                     }
                 }
@@ -437,10 +437,9 @@ impl Chart {
                 } => {
                     let near = points.iter().min_by_key(|(t, _, _)| (t - time_ms).abs());
                     if let Some((_, low, high)) = near.filter(|(t, _, _)| (t - time_ms).abs() <= width.max(60_000)) {
-                        beside.push(format!(
-                            "usual {} to {}",
-                            number(*low, self.unit),
-                            number(*high, self.unit)
+                        beside.push(say::chart::usual_to(
+                            &number(*low, self.unit),
+                            &number(*high, self.unit),
                         ));
                     }
                 }
@@ -454,10 +453,10 @@ impl Chart {
             }
         }
         if self.violated.iter().any(|(from, to)| (*from..=*to).contains(&time_ms)) {
-            parts.push("violated".to_owned());
+            parts.push(say::chart::violated().to_owned());
         }
         if parts.is_empty() {
-            format!("{when}  no sample here")
+            say::chart::no_sample_here(&when)
         } else {
             parts.extend(beside);
             format!("{when}  {}", parts.join("  "))

@@ -49,8 +49,13 @@ impl Columns {
     }
 
     /// Titles in their order, and whether they are shown.
-    pub(crate) fn titles(&self) -> impl Iterator<Item = (&'static str, bool)> + '_ {
+    fn titles(&self) -> impl Iterator<Item = (&'static str, bool)> + '_ {
         self.order.iter().map(|(at, shown)| (self.all[*at].title, *shown))
+    }
+
+    /// Heads as they are read, in their order, and whether they are shown.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = (&'static str, bool)> + '_ {
+        self.order.iter().map(|(at, shown)| ((self.all[*at].head)(), *shown))
     }
 
     /// What is to be placed.
@@ -90,6 +95,7 @@ mod tests {
     const fn column(title: &'static str) -> Column {
         Column {
             title,
+            head: crate::say::heads::series,
             width: 4,
             grow: 0,
             align: Align::Left,

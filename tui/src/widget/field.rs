@@ -5,6 +5,7 @@ use tui_input::{Input, InputRequest};
 
 use super::canvas::{Align, Canvas};
 use super::complete::{self, Offer};
+use crate::say;
 use crate::theme::Role;
 
 /// The longest text a field takes, characters.
@@ -130,7 +131,7 @@ impl TextField {
             let role = if current { Role::Cursor } else { Role::Text };
             row.field(1, 0, width.saturating_sub(9), option, Align::Left, role);
             if line + 1 == rows && count > rows {
-                row.field(0, 0, width, &format!("of {count}"), Align::Right, Role::Dim);
+                row.field(0, 0, width, &say::chart::of(&count), Align::Right, Role::Dim);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::canvas::Canvas;
 use crate::format::duration;
+use crate::say;
 use crate::theme::Role;
 
 /// Draws a bar of `width` columns for `done` of `total`.
@@ -19,10 +20,10 @@ pub(crate) fn left(remaining_ms: Option<i64>) -> String {
 /// How old data are, in words, in steps that do not repaint every second: under a minute it is "seconds".
 pub(crate) fn age(ms: i64) -> String {
     match ms {
-        ..60_000 => "seconds old".to_owned(),
-        60_000..3_600_000 => format!("{} min old", ms / 60_000),
-        3_600_000..172_800_000 => format!("{} h old", ms / 3_600_000),
-        _ => format!("{} d old", ms / 86_400_000),
+        ..60_000 => say::phase::seconds_old().to_owned(),
+        60_000..3_600_000 => say::phase::min_old(&(ms / 60_000)),
+        3_600_000..172_800_000 => say::phase::h_old(&(ms / 3_600_000)),
+        _ => say::phase::d_old(&(ms / 86_400_000)),
     }
 }
 

@@ -1,12 +1,15 @@
 //! A table that is handed only the rows it can show: ten thousand series cost what twenty cost.
 
 use super::canvas::{Align, Canvas};
+use crate::say::Text;
 use crate::theme::Role;
 
 /// A column. Lower `priority` leaves first when the terminal is narrow; 9 never leaves.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Column {
+    /// Its name, in any language: what cells are chosen by, and what is remembered.
     pub(crate) title: &'static str,
+    pub(crate) head: Text,
     /// Least width in columns.
     pub(crate) width: u16,
     /// Share of what is left over; 0 = fixed.
@@ -16,9 +19,17 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    pub(crate) const fn new(title: &'static str, width: u16, grow: u16, align: Align, priority: u8) -> Self {
+    pub(crate) const fn new(
+        title: &'static str,
+        head: Text,
+        width: u16,
+        grow: u16,
+        align: Align,
+        priority: u8,
+    ) -> Self {
         Self {
             title,
+            head,
             width,
             grow,
             align,
@@ -86,7 +97,7 @@ pub(crate) fn place_measured(columns: &[Column], width: u16, contents: &[(&str, 
         contents
             .iter()
             .find(|c| c.0 == columns[at].title)
-            .map(|c| c.1.max(columns[at].title.len() as u16))
+            .map(|c| c.1.max(head_width(&columns[at])))
     };
     let least = |at: usize| content(at).map_or(columns[at].width, |c| columns[at].width.min(c));
     let mut shown: Vec<usize> = (0..columns.len()).collect();
@@ -140,6 +151,11 @@ pub(crate) fn place_measured(columns: &[Column], width: u16, contents: &[(&str, 
     placed
 }
 
+/// Terminal columns that the head of a column takes, in any language.
+fn head_width(column: &Column) -> u16 {
+    column.title.len().max((column.head)().chars().count()) as u16
+}
+
 /// The title of the column at `x`.
 pub(crate) fn title_at(columns: &[Column], placed: &Placed, x: u16) -> Option<&'static str> {
     let at = placed
@@ -162,7 +178,7 @@ pub(crate) fn draw_header(canvas: &mut Canvas<'_>, columns: &[Column], placed: &
             }
             _ => "",
         };
-        let title = format!("{}{mark}", column.title);
+        let title = format!("{}{mark}", (column.head)());
         let narrow = title.chars().count() > usize::from(width) && !mark.is_empty();
         let title = if narrow { mark } else { &title };
         canvas.field(x, 0, width, title, column.align, Role::Dim);
@@ -193,6 +209,7 @@ mod tests {
     const fn column(title: &'static str, width: u16, grow: u16, priority: u8) -> Column {
         Column {
             title,
+            head: crate::say::heads::series,
             width,
             grow,
             align: Align::Left,

@@ -13,7 +13,7 @@ pub(crate) fn wrap_hanging(line: &str, columns: usize) -> Vec<String> {
         .zip(line.chars().skip(1))
         .find(|((at, c), next)| *c == ' ' && *next != ' ' && line[..*at].ends_with(' '))
         .map_or(0, |((at, _), _)| at + 1);
-    let (lead, text) = if text_at <= LEAD_MAX {
+    let (lead, text) = if line[..text_at].chars().count() <= LEAD_MAX {
         line.split_at(text_at)
     } else {
         ("", line)

@@ -11,8 +11,8 @@ use sla_proto::Peer;
 use sla_proto::peer::Bearer;
 use sla_runtime::telemetry;
 use sla_tui::{
-    Alert, Attach, Background, Caps, ColourDepth, Editing, KeepToken, LogRing, OwnTheme, Settings, THEME_BYTES_MAX,
-    Themes, TuiOptions,
+    Alert, Attach, Background, Caps, ColourDepth, Editing, KeepToken, Language, LogRing, OwnTheme, Settings,
+    THEME_BYTES_MAX, Themes, TuiOptions,
 };
 
 use super::people::keyring;
@@ -175,6 +175,7 @@ fn settings(config: &ConsoleConfig, read_only: bool) -> Settings {
             .collect(),
         local_time: !config.utc,
         read_only: read_only || config.read_only,
+        language: Language::named(&config.language).unwrap_or_else(|| Language::from_environment(environment)),
         theme: config.theme.clone(),
         themes: own_themes(),
     }

@@ -366,6 +366,8 @@ pub(crate) struct ConsoleConfig {
     pub(crate) colour: String,
     /// auto, dark or light.
     pub(crate) background: String,
+    /// auto (what LC_ALL, LC_MESSAGES or LANG say), en or it.
+    pub(crate) language: String,
     /// auto, true or false: draw with Unicode.
     pub(crate) unicode: String,
     /// auto, true or false: names lead to the server's own graph (OSC 8 links).
@@ -391,6 +393,7 @@ impl Default for ConsoleConfig {
         Self {
             colour: "auto".to_owned(),
             background: "auto".to_owned(),
+            language: "auto".to_owned(),
             unicode: "auto".to_owned(),
             links: "auto".to_owned(),
             utc: true,
@@ -539,6 +542,7 @@ impl Config {
                 &self.console.alert,
                 &["nothing", "bell", "desktop"][..],
             ),
+            ("console.language", &self.console.language, &["auto", "en", "it"][..]),
             ("console.unicode", &self.console.unicode, &["auto", "true", "false"][..]),
             ("console.links", &self.console.links, &["auto", "true", "false"][..]),
             (

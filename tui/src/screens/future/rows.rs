@@ -115,9 +115,9 @@ impl Row for FutureRow {
 /// The rows as a file.
 pub(crate) fn export<'r>(rows: impl Iterator<Item = &'r FutureRow>) -> TableFile {
     let rows = rows.map(|row| {
-        let outside = row.outlook.predicted_outside.iter().map(|p| {
-            json!({"time": wire::ms(p.time.as_ref()).map(iso), "value": p.value, "side": wire::side_word(p.side())})
-        });
+        let outside = row.outlook.predicted_outside.iter().map(
+            |p| json!({"time": wire::ms(p.time.as_ref()).map(iso), "value": p.value, "side": wire::side_key(p.side())}),
+        );
         json!({
             "objective": row.name.as_str(), "series": wire::series_promql(&row.series), "state": row.state.ranked().0,
             "probability": row.outlook.probability, "first_crossing": row.first_ms().map(iso), "now": row.now,

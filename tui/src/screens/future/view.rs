@@ -8,6 +8,7 @@ use super::rows::{FutureRow, SORTS};
 use crate::context::Context;
 use crate::context::wire::{self, Mark};
 use crate::format::{duration, number};
+use crate::say;
 use crate::screens::instance::{self, Instance};
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::screens::trust;
@@ -70,14 +71,14 @@ impl FutureScreen {
         let words = Self::words_rows(cx);
         let room = height.saturating_sub(1 + words);
         let mut body = canvas.rows(1, room);
-        if !draw_phase(cx, &self.rows, &mut body, "what is to come") {
+        if !draw_phase(cx, &self.rows, &mut body, say::future::what_is_to_come()) {
             return;
         }
         if self.list.shown().is_empty() {
             let text = if self.items().is_empty() {
-                "nothing is expected yet: forecasts come with the first evaluations of a set"
+                say::future::nothing_is_expected_yet()
             } else {
-                "no row passes the filter (Esc clears it)"
+                say::future::no_row_passes_the()
             };
             body.text(3, 0, text, Role::Dim);
         }
@@ -114,35 +115,28 @@ impl FutureScreen {
         let mut lines = Vec::new();
         let horizon = trust::horizon_ms(cx, outlook);
         let head = match trust::probability(outlook) {
-            Some(p) => format!(
-                "{} leaves {} within {}: {}",
-                row.title(),
-                row.range,
-                duration(horizon),
-                p
-            ),
-            None => format!("{}: no probability is given", row.title()),
+            Some(p) => say::future::leaves_within(&row.title(), &row.range, &duration(horizon), &p),
+            None => say::future::no_probability_is_given(&row.title()),
         };
         let low = if outlook.low_confidence {
-            ", low confidence: history short, constant or changed"
+            say::future::low_confidence_history_short()
         } else {
             ""
         };
         lines.push(head);
-        lines.push(format!("track record: {}{low}", trust::words(&row.outlook)));
+        lines.push(say::future::track_record(&trust::words(&row.outlook), &low));
         if !outlook.method.is_empty() {
             let made =
-                wire::ms(outlook.made.as_ref()).map_or_else(String::new, |t| format!(", made {}", cx.zone.clock(t)));
-            lines.push(format!("method: {}{made}; bands 50/80/95 %", outlook.method));
+                wire::ms(outlook.made.as_ref()).map_or_else(String::new, |t| say::future::made(&cx.zone.clock(t)));
+            lines.push(say::future::method_bands_50_80(&outlook.method, &made));
         }
         if let Some(last) = outlook.fan.last() {
-            lines.push(format!(
-                "at the end, by the pool: median {}, 50 % [{}, {}], 95 % [{}, {}]",
-                number(last.median, row.unit),
-                number(last.low_50, row.unit),
-                number(last.high_50, row.unit),
-                number(last.low_95, row.unit),
-                number(last.high_95, row.unit)
+            lines.push(say::future::at_the_end_by(
+                &number(last.median, row.unit),
+                &number(last.low_50, row.unit),
+                &number(last.high_50, row.unit),
+                &number(last.low_95, row.unit),
+                &number(last.high_95, row.unit),
             ));
         }
         if !outlook.predicted_outside.is_empty() {
@@ -155,10 +149,7 @@ impl FutureScreen {
                 })
                 .collect();
             // Another method than the probability's: named, so that the two are not read as one.
-            lines.push(format!(
-                "the classic forecast (Holt-Winters) also has outside: {}",
-                points.join(", ")
-            ));
+            lines.push(say::future::the_classic_forecast_holt(&points.join(", ")));
         } else if !row.why.is_empty() {
             lines.push(row.why.as_str().to_owned());
         }
@@ -205,7 +196,7 @@ fn draw_cell(
     let (text, role) = match column.title {
         "S" => {
             let mark = Mark::of(row.state, Some(outlook));
-            (mark.glyph.to_string(), mark.role)
+            (mark.glyph().to_string(), mark.role())
         }
         "OBJECTIVE" => (short.form(row.name.as_str()).to_owned(), Role::Text),
         "LABELS" => (short.form(row.labels.as_str()).to_owned(), Role::Dim),
@@ -214,7 +205,7 @@ fn draw_cell(
             None => ("–".to_owned(), Role::Dim),
         },
         "FIRST" => match row.first_ms() {
-            Some(first) if first <= cx.data_now_ms() => ("now".to_owned(), Role::Violated),
+            Some(first) if first <= cx.data_now_ms() => (say::future::now().to_owned(), Role::Violated),
             Some(first) => (cx.zone.clock(first), if likely { Role::AtRisk } else { Role::Text }),
             None => ("–".to_owned(), Role::Dim),
         },

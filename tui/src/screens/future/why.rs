@@ -2,16 +2,20 @@
 
 use super::FutureScreen;
 use crate::context::{Context, wire};
+use crate::say;
 use crate::screens::provenance;
 
 impl FutureScreen {
     pub(super) fn provenance(&self, cx: &Context) -> (String, Vec<String>) {
         let Some(row) = self.current() else {
-            return ("future violations".to_owned(), provenance::source_lines(cx));
+            return (
+                say::future::future_violations().to_owned(),
+                provenance::source_lines(cx),
+            );
         };
         let mut lines = vec![
-            format!("series     {}", wire::series_promql(&row.series)),
-            format!("range      {}", row.range),
+            say::future::series(&wire::series_promql(&row.series)),
+            say::future::range(&row.range),
         ];
         lines.extend(provenance::outlook_lines(cx, &row.outlook));
         lines.extend(provenance::source_lines(cx));

@@ -8,6 +8,7 @@ use sla_proto::series::v1::Query;
 use crate::context::remote::Remote;
 use crate::context::request::{Answer, Reply, RequestId, Slot};
 use crate::context::{Context, wire};
+use crate::say;
 use crate::screens::samples;
 use crate::widget::chart::{Extent, Layer};
 
@@ -68,7 +69,7 @@ impl Companion {
             self.of.title.clone()
         } else {
             let (low, high) = (quantity::short(low, own_unit), quantity::short(high, own_unit));
-            format!("{}, {low} to {high} on an axis of its own", self.of.title)
+            say::metrics::to_on_an_axis(&self.of.title, &low, &high)
         };
         // A series that never moves lies in the middle of its axis.
         let air = if high > low { 0.0 } else { high.abs().max(1.0) };

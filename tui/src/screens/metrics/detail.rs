@@ -16,6 +16,7 @@ use crate::context::remote::Remote;
 use crate::context::request::{Answer, Effect, Reply, RequestId, Slot};
 use crate::context::{Context, wire};
 use crate::overlay::{Overlay, Pick, PickKind};
+use crate::say;
 use crate::screens::usual::Usual;
 use crate::screens::{samples, trust};
 use crate::theme::Role;
@@ -50,11 +51,11 @@ impl Page {
 
     pub(crate) fn title(self) -> &'static str {
         match self {
-            Self::Chart => "Chart",
-            Self::Statistics => "Statistics",
-            Self::Shape => "Shape",
-            Self::Forecast => "Forecast",
-            Self::Timings => "Timings",
+            Self::Chart => say::detail::chart(),
+            Self::Statistics => say::detail::statistics(),
+            Self::Shape => say::detail::shape(),
+            Self::Forecast => say::detail::forecast(),
+            Self::Timings => say::detail::timings(),
         }
     }
 }
@@ -239,7 +240,7 @@ impl Detail {
                 if let Some(text) = argument {
                     self.go_to_text(cx, text);
                 } else {
-                    let pick = Pick::new("time range", PickKind::Run(cmd), self.ranges(cx));
+                    let pick = Pick::new(say::detail::time_range(), PickKind::Run(cmd), self.ranges(cx));
                     cx.overlay = Some(Overlay::Pick(pick));
                 }
             }
@@ -301,31 +302,30 @@ impl Detail {
     pub(super) fn provenance(&self, cx: &Context) -> Vec<String> {
         let now = cx.data_now_ms();
         let (after, until) = self.range(cx);
-        let mut lines = vec![format!(
-            "drawn      {} to {}",
-            cx.zone.moment(after, now),
-            cx.zone.moment(until, now)
+        let mut lines = vec![say::detail::drawn_to(
+            &cx.zone.moment(after, now),
+            &cx.zone.moment(until, now),
         )];
         if let Some(chart) = self.chart.get() {
             let of = if chart.rate {
-                "per-second rate, resets corrected"
+                say::detail::per_second_rate_resets()
             } else {
-                "raw values"
+                say::detail::raw_values()
             };
-            lines.push(format!("query      {}", chart.promql));
-            lines.push(format!(
-                "samples    {} of {of}, {} apart; each drawn column holds the min and max of its samples",
-                chart.samples,
-                crate::format::duration(chart.spacing_ms)
+            lines.push(say::detail::query(&chart.promql));
+            lines.push(say::detail::samples_of_apart_each(
+                &chart.samples,
+                &of,
+                &crate::format::duration(chart.spacing_ms),
             ));
         }
         if let Some(result) = self.seasonal_result() {
             let at = wire::ms(result.as_of.as_ref()).map_or_else(String::new, |t| cx.zone.moment(t, now));
-            lines.push(format!("analysis   computed now, as of {at}"));
+            lines.push(say::detail::analysis_computed_now_as(&at));
         }
         let stored = self.result.get().and_then(|r| r.stored.as_ref());
         if let Some(at) = stored.and_then(|s| wire::ms(s.as_of.as_ref())) {
-            lines.push(format!("last run   stored a result as of {}", cx.zone.moment(at, now)));
+            lines.push(say::detail::last_run_stored_a(&cx.zone.moment(at, now)));
         }
         lines
     }
@@ -371,8 +371,8 @@ impl Detail {
             };
             layers.extend(bound(range.min, "min"));
             layers.extend(bound(range.max, "max"));
-            layers.extend(bound(range.warn_below, "warn below"));
-            layers.extend(bound(range.warn_above, "warn above"));
+            layers.extend(bound(range.warn_below, say::detail::warn_below()));
+            layers.extend(bound(range.warn_above, say::detail::warn_above()));
         }
         if self.until_ms.is_none() {
             let future = self.future_layers(cx);

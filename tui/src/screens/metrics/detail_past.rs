@@ -6,6 +6,7 @@ use sla_proto::violation::v1::{ListViolationsRequest, ListViolationsResponse};
 use super::detail::Detail;
 use crate::context::request::{Answer, Reply, RequestId, Slot};
 use crate::context::{Context, Jump, wire};
+use crate::say;
 
 /// Violations read of one series.
 const LEDGER_ROWS: u32 = 200;
@@ -67,9 +68,9 @@ impl Detail {
         };
         let Some(start) = next else {
             cx.say(if later {
-                "no later violation of this series"
+                say::detail::no_later_violation_of()
             } else {
-                "no earlier violation of this series is in the ledger"
+                say::detail::no_earlier_violation_of()
             });
             return;
         };

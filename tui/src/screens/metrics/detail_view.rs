@@ -8,6 +8,7 @@ use super::detail::{Detail, Page};
 use crate::context::Context;
 use crate::context::wire::{self, Mark};
 use crate::format::{duration, maybe, maybe_in, millis, number};
+use crate::say;
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::screens::trust;
 use crate::theme::Role;
@@ -37,12 +38,12 @@ impl Detail {
         match self.page {
             Page::Chart => self.draw_chart_page(cx, &mut body),
             page => {
-                if !draw_phase(cx, &self.result, &mut body, "analysis") {
+                if !draw_phase(cx, &self.result, &mut body, say::detail::analysis()) {
                     return;
                 }
                 match self.analysis() {
                     Err(why) => {
-                        body.field(1, 1, width, &format!("not computed: {why}"), Align::Left, Role::NoData);
+                        body.field(1, 1, width, &say::detail::not_computed(&why), Align::Left, Role::NoData);
                     }
                     Ok(analysis) => match page {
                         Page::Statistics => draw_statistics(analysis, self.unit(false), &mut body),
@@ -60,7 +61,7 @@ impl Detail {
         let plot = height.saturating_sub(FIGURES_ROWS);
         let chart = self.build_chart(cx);
         let mut area = canvas.rows(0, plot);
-        if draw_phase(cx, &self.chart, &mut area, "samples") {
+        if draw_phase(cx, &self.chart, &mut area, say::detail::samples()) {
             chart.draw(&mut area);
         }
         let mut lines: Vec<(Role, String)> = Vec::new();
@@ -112,7 +113,7 @@ impl Detail {
             y += 1;
         }
         let mut area = canvas.rows(y, height.saturating_sub(y));
-        if draw_phase(cx, &self.chart, &mut area, "samples") {
+        if draw_phase(cx, &self.chart, &mut area, say::detail::samples()) {
             self.build_chart(cx).draw(&mut area);
         }
     }
@@ -127,30 +128,33 @@ impl Detail {
 
     fn state_words(&self, cx: &Context) -> String {
         let Some((objective, series)) = cx.status_of(&self.series_id) else {
-            return "no agreement about this series (a adds it to an SLA set)".to_owned();
+            return say::detail::no_agreement_about_this().to_owned();
         };
         let state = wire::State::of(series.state());
         let unit = self.unit(series.rate);
         let range = wire::range_text(objective.objective.as_ref().and_then(|o| o.range.as_ref()), unit);
         let mark = Mark::of(state, series.outlook.as_ref());
-        let mut out = format!("{} {} {range}", mark.glyph, mark.word);
+        let mut out = format!("{} {} {range}", mark.glyph(), mark.word());
         if let Some(open) = &series.open {
             let since = wire::ms(open.start.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
             let _ = write!(
                 out,
-                " since {since} ({}) worst {}",
-                duration(open.duration_ms),
-                number(open.worst, unit)
+                "{}",
+                say::detail::since_worst(&since, &duration(open.duration_ms), &number(open.worst, unit))
             );
         } else if !series.why.is_empty() {
-            out = format!("{} {range}: {}", mark.glyph, wire::with_reason(mark.word, &series.why));
+            out = format!(
+                "{} {range}: {}",
+                mark.glyph(),
+                wire::with_reason(mark.word(), &series.why)
+            );
         }
         let told = !series.why.is_empty() && series.open.is_none();
         if let Some(outlook) = series.outlook.as_ref().filter(|_| !told)
             && let Some(p) = trust::probability(outlook)
         {
             let horizon = duration(trust::horizon_ms(cx, outlook));
-            let _ = write!(out, "   leaves it within {horizon}: {p}");
+            let _ = write!(out, "{}", say::detail::leaves_it_within(&horizon, &p));
         }
         out
     }
@@ -169,19 +173,19 @@ impl Detail {
             return String::new();
         };
         let history = if window.spanned_ms < window.window_ms / 10 * 9 {
-            format!("   only {} of history", duration(window.spanned_ms))
+            say::detail::only_of_history(&duration(window.spanned_ms))
         } else {
             String::new()
         };
-        format!(
-            "{}: min {} mean {} max {} std {} p95 {} n {}{history}",
-            duration(window.window_ms),
-            maybe(window.min, unit),
-            maybe(window.mean, unit),
-            maybe(window.max, unit),
-            maybe(window.std, unit),
-            maybe(window.p95, unit),
-            window.n
+        say::detail::min_mean_max_std(
+            &duration(window.window_ms),
+            &maybe(window.min, unit),
+            &maybe(window.mean, unit),
+            &maybe(window.max, unit),
+            &maybe(window.std, unit),
+            &maybe(window.p95, unit),
+            &window.n,
+            &history,
         )
     }
 
@@ -190,18 +194,21 @@ impl Detail {
             return String::new();
         };
         let stationary = metadata.stationarity.as_ref().map_or_else(String::new, |t| {
-            format!(
-                "stationary {} (p {:.2})  ",
-                if t.stationary { "yes" } else { "no" },
-                t.p_value
+            say::detail::stationary_p(
+                &(if t.stationary {
+                    say::detail::yes()
+                } else {
+                    say::detail::no()
+                }),
+                &format_args!("{:.2}", t.p_value),
             )
         });
         let season = metadata
             .seasonality
             .as_ref()
             .map_or_else(String::new, |s| match s.period_ms {
-                0 => "season none".to_owned(),
-                period => format!("season {} (strength {:.2})", duration(period), s.strength),
+                0 => say::detail::season_none().to_owned(),
+                period => say::detail::season_strength(&duration(period), &format_args!("{:.2}", s.strength)),
             });
         format!("{stationary}{season}")
     }
@@ -210,18 +217,19 @@ impl Detail {
         let Some(chart) = self.chart.get() else {
             return String::new();
         };
-        let rate = if chart.rate { "per-second rate  " } else { "" };
+        let rate = if chart.rate { say::detail::per_second_rate() } else { "" };
         let until = wire::ms(chart.until.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
-        format!(
-            "{rate}spacing {}  {} samples  as of {until}  {}",
-            duration(chart.spacing_ms),
-            chart.samples,
-            chart.promql
+        say::detail::spacing_samples_as_of(
+            &rate,
+            &duration(chart.spacing_ms),
+            &chart.samples,
+            &until,
+            &chart.promql,
         )
     }
 
     fn draw_timings(&self, canvas: &mut Canvas<'_>) {
-        canvas.text(1, 0, "STEP            WINDOW       TIME", Role::Dim);
+        canvas.text(1, 0, say::detail::step_window_time(), Role::Dim);
         let timings = self.seasonal_result().map(|r| r.timings.as_slice()).unwrap_or_default();
         for (y, timing) in timings.iter().enumerate() {
             let y = y as u16 + 1;
@@ -235,7 +243,7 @@ impl Detail {
             canvas.field(25, y, 10, &millis(timing.ms), Align::Right, Role::Text);
         }
         if timings.is_empty() {
-            canvas.text(1, 1, "no timings were told", Role::Dim);
+            canvas.text(1, 1, say::detail::no_timings_were_told(), Role::Dim);
         }
     }
 }
@@ -243,8 +251,8 @@ impl Detail {
 /// Statistics shown: of the rate for counters, else of the raw values. The word says which.
 fn figures(analysis: &Analysis) -> (&'static str, &[WindowStatistics]) {
     match &analysis.rate {
-        Some(rate) if !rate.windows.is_empty() => ("per-second rate", &rate.windows),
-        _ => ("raw values", &analysis.windows),
+        Some(rate) if !rate.windows.is_empty() => (say::detail::per_second_rate_2(), &rate.windows),
+        _ => (say::detail::raw_values(), &analysis.windows),
     }
 }
 
@@ -252,12 +260,7 @@ fn draw_statistics(analysis: &Analysis, unit: Unit, canvas: &mut Canvas<'_>) {
     let mut y = 0;
     let mut table = |title: &str, windows: &[WindowStatistics], unit: Unit| {
         canvas.text(1, y, title, Role::Title);
-        canvas.text(
-            1,
-            y + 1,
-            "WINDOW        N  NaN     MIN    MEAN     MAX     STD  MEDIAN     P95     P99",
-            Role::Dim,
-        );
+        canvas.text(1, y + 1, say::detail::window_n_nan_min(), Role::Dim);
         y += 2;
         for w in windows {
             canvas.field(1, y, 6, &duration(w.window_ms), Align::Left, Role::Strong);
@@ -280,7 +283,7 @@ fn draw_statistics(analysis: &Analysis, unit: Unit, canvas: &mut Canvas<'_>) {
                 canvas.text(
                     1,
                     y + 1,
-                    &format!("       only {} of history", duration(w.spanned_ms)),
+                    &say::detail::only_of_history_2(&duration(w.spanned_ms)),
                     Role::AtRisk,
                 );
                 y += 1;
@@ -291,18 +294,18 @@ fn draw_statistics(analysis: &Analysis, unit: Unit, canvas: &mut Canvas<'_>) {
     };
     if let Some(rate) = &analysis.rate {
         table(
-            &format!("per-second rate over {}", duration(rate.over_ms)),
+            &say::detail::per_second_rate_over(&duration(rate.over_ms)),
             &rate.windows,
             unit.rated(true),
         );
     }
-    table("raw values", &analysis.windows, unit);
+    table(say::detail::raw_values(), &analysis.windows, unit);
 }
 
 fn draw_shape(analysis: &Analysis, unit: Unit, canvas: &mut Canvas<'_>) {
     let (width, height) = (canvas.width(), canvas.height());
     let Some(metadata) = &analysis.metadata else {
-        canvas.text(1, 0, "metadata were not computed", Role::Dim);
+        canvas.text(1, 0, say::detail::metadata_were_not_computed(), Role::Dim);
         return;
     };
     let mut y = 0;
@@ -313,31 +316,32 @@ fn draw_shape(analysis: &Analysis, unit: Unit, canvas: &mut Canvas<'_>) {
         }
     };
     let of = if metadata.of_rate {
-        " of the per-second rate"
+        say::detail::of_the_per_second()
     } else {
         ""
     };
     say(
         canvas,
-        &format!(
-            "judged on {} samples in {}{of}",
-            metadata.n,
-            duration(metadata.window_ms)
-        ),
+        &say::detail::judged_on_samples_in(&metadata.n, &duration(metadata.window_ms), &of),
         Role::Dim,
     );
     if let Some(t) = &metadata.stationarity {
         let words = if t.p_value < SIGNIFICANT_P {
-            "stationary: it returns to its mean"
+            say::detail::stationary_it_returns_to()
         } else {
-            "not stationary: it may wander away"
+            say::detail::not_stationary_it_may()
         };
         say(canvas, words, Role::Strong);
         say(
             canvas,
-            &format!(
-                "augmented Dickey-Fuller {:.2}, p {:.3}, lags {}, nobs {} (critical 1 % {:.2}, 5 % {:.2}, 10 % {:.2})",
-                t.statistic, t.p_value, t.used_lag, t.nobs, t.critical_1, t.critical_5, t.critical_10
+            &say::detail::augmented_dickey_fuller_p(
+                &format_args!("{:.2}", t.statistic),
+                &format_args!("{:.3}", t.p_value),
+                &t.used_lag,
+                &t.nobs,
+                &format_args!("{:.2}", t.critical_1),
+                &format_args!("{:.2}", t.critical_5),
+                &format_args!("{:.2}", t.critical_10),
             ),
             Role::Text,
         );
@@ -345,15 +349,15 @@ fn draw_shape(analysis: &Analysis, unit: Unit, canvas: &mut Canvas<'_>) {
     let season = metadata.seasonality.as_ref();
     if let Some(s) = season {
         let words = match s.period_ms {
-            0 => "no season was found".to_owned(),
+            0 => say::detail::no_season_was_found().to_owned(),
             period => {
                 let others: Vec<String> = s.other_periods_ms.iter().map(|p| duration(*p)).collect();
                 let also = if others.is_empty() {
                     String::new()
                 } else {
-                    format!(", also {}", others.join(", "))
+                    say::detail::also(&others.join(", "))
                 };
-                format!("season of {}, strength {:.2}{also}", duration(period), s.strength)
+                say::detail::season_of_strength(&duration(period), &format_args!("{:.2}", s.strength), &also)
             }
         };
         say(canvas, &words, Role::Strong);
@@ -363,12 +367,12 @@ fn draw_shape(analysis: &Analysis, unit: Unit, canvas: &mut Canvas<'_>) {
         let outside = a.acf.iter().zip(&a.band).skip(1).filter(|(v, b)| v.abs() > **b).count();
         say(
             canvas,
-            &format!(
-                "autocorrelation lag 1 {}, lag 10 {}; {outside} of {} lags outside the 95 % band; one lag = {}",
-                value(1),
-                value(10),
-                a.acf.len().saturating_sub(1),
-                duration(a.lag_ms)
+            &say::detail::autocorrelation_lag_1_lag(
+                &value(1),
+                &value(10),
+                &outside,
+                &a.acf.len().saturating_sub(1),
+                &duration(a.lag_ms),
             ),
             Role::Text,
         );
@@ -386,7 +390,7 @@ fn draw_shape(analysis: &Analysis, unit: Unit, canvas: &mut Canvas<'_>) {
         bars::draw_acf(&mut canvas.part(0, y + 1, half, rest), &a.acf, &a.band);
     }
     if let Some(s) = season.filter(|_| with_season) {
-        canvas.text(half + 1, y, "one season", Role::Dim);
+        canvas.text(half + 1, y, say::detail::one_season(), Role::Dim);
         bars::draw_profile(&mut canvas.part(half, y + 1, width - half, rest), &s.pattern, unit);
     }
 }
@@ -394,33 +398,32 @@ fn draw_shape(analysis: &Analysis, unit: Unit, canvas: &mut Canvas<'_>) {
 fn draw_forecast(cx: &Context, (analysis, detail): (&Analysis, &Detail), canvas: &mut Canvas<'_>) {
     let width = canvas.width();
     let Some(forecast) = &analysis.forecast else {
-        canvas.text(1, 0, "no forecast was computed", Role::Dim);
+        canvas.text(1, 0, say::detail::no_forecast_was_computed(), Role::Dim);
         return;
     };
-    let of = if forecast.of_rate { ", per-second rate" } else { "" };
+    let of = if forecast.of_rate {
+        say::detail::per_second_rate_3()
+    } else {
+        ""
+    };
     let unit = detail.unit(forecast.of_rate);
     canvas.field(
         1,
         0,
         width.saturating_sub(2),
-        &format!("{} on {} samples{of}", forecast.method, forecast.n),
+        &say::detail::on_samples(&forecast.method, &forecast.n, &of),
         Align::Left,
         Role::Title,
     );
     let mut y = 1;
-    let apart = "the probability of leaving the range comes from the pool (tab 4), not from these lines";
+    let apart = say::detail::the_probability_of_leaving();
     canvas.field(1, y, width.saturating_sub(2), apart, Align::Left, Role::Dim);
     y += 1;
     for note in &forecast.notes {
         canvas.field(1, y, width.saturating_sub(2), note, Align::Left, Role::AtRisk);
         y += 1;
     }
-    canvas.text(
-        1,
-        y,
-        "TIME              MEAN  [95 %]                 MIN      MAX",
-        Role::Dim,
-    );
+    canvas.text(1, y, say::detail::time_mean_95_min(), Role::Dim);
     y += 1;
     let empty = ForecastLine::default();
     let (mean, min, max) = (
@@ -470,6 +473,6 @@ fn draw_forecast(cx: &Context, (analysis, detail): (&Analysis, &Detail), canvas:
         y += 1;
     }
     if mean.points.is_empty() {
-        canvas.text(1, y, "there are no points", Role::Dim);
+        canvas.text(1, y, say::detail::there_are_no_points(), Role::Dim);
     }
 }

@@ -6,6 +6,7 @@ use crate::command::Cmd;
 use crate::context::{Context, Jump, wire};
 use crate::format::maybe;
 use crate::remembered::View;
+use crate::say;
 use crate::screens::Screen as _;
 use crate::widget::table;
 
@@ -93,20 +94,16 @@ impl MetricsScreen {
         }
         if self.in_names() {
             let row = self.names_list.current().and_then(|at| self.names.get()?.get(at))?;
-            return Some(format!(
-                "{}  {} series  {}  {}",
-                row.name, row.series, row.kind, row.help
-            ));
+            return Some(say::metrics::series(&row.name, &row.series, &row.kind, &row.help));
         }
         let row = self.current()?;
-        Some(format!(
-            "{}  last {}  {} min {} mean {} max {}",
-            row.series.promql(),
-            maybe(row.last, row.unit),
-            crate::format::duration(cx.window_ms()),
-            maybe(row.min, row.unit),
-            maybe(row.mean, row.unit),
-            maybe(row.max, row.unit)
+        Some(say::metrics::last_min_mean_max(
+            &row.series.promql(),
+            &maybe(row.last, row.unit),
+            &crate::format::duration(cx.window_ms()),
+            &maybe(row.min, row.unit),
+            &maybe(row.mean, row.unit),
+            &maybe(row.max, row.unit),
         ))
     }
 
@@ -115,13 +112,10 @@ impl MetricsScreen {
         let Some(detail) = &mut self.detail else { return };
         if self.kept.take().is_some() {
             detail.companion = None;
-            cx.say("each chart shows its own series alone again");
+            cx.say(say::metrics::each_chart_shows_its());
         } else {
             self.kept = Some(detail.kept());
-            cx.say(format!(
-                "kept {}: the next chart that is opened shows it, too",
-                detail.title
-            ));
+            cx.say(say::metrics::kept_the_next_chart(&detail.title));
         }
     }
 

@@ -7,6 +7,7 @@ use crate::context::shown::Shown;
 use crate::context::{Context, wire};
 use crate::format::{Zone, duration, parse_duration_ms};
 use crate::overlay::Item;
+use crate::say;
 
 /// Lengths offered, milliseconds.
 const LENGTHS_MS: [i64; 8] = [
@@ -80,30 +81,25 @@ impl Detail {
             .iter()
             .map(|ms| {
                 let here = self.until_ms.is_none() && self.span_ms == *ms;
-                let mark = if here { "  (now)" } else { "" };
+                let mark = if here { say::metrics::now() } else { "" };
                 let length = duration(*ms);
-                Item::new(format!("the last {length}{mark}"), format!("last {length}"))
+                Item::new(say::metrics::the_last(&length, &mark), format!("last {length}"))
             })
             .collect();
         let open = cx
             .status_of(&self.series_id)
             .and_then(|(_, series)| series.open.as_ref());
         if let Some(start) = open.and_then(|open| wire::ms(open.start.as_ref())) {
-            let text = format!(
-                "around {}, when it left its range",
-                cx.zone.moment(start, cx.data_now_ms())
-            );
+            let text = say::metrics::around_when_it_left(&cx.zone.moment(start, cx.data_now_ms()));
             items.insert(0, Item::new(text, crate::format::iso(start)));
         }
-        items.push(Item::new("type a time or a range ...", ""));
+        items.push(Item::new(say::metrics::type_a_time_or(), ""));
         items
     }
 
     pub(super) fn go_to_text(&mut self, cx: &mut Context, text: &str) {
         let Some(range) = Range::parse(text, cx.data_now_ms(), cx.zone) else {
-            cx.complain(format!(
-                "time `{text}`: give `last 6h`, 14:00-15:30, 14:00, 2h (ago), an RFC 3339 time or `now`"
-            ));
+            cx.complain(say::metrics::time_give_last_6h(&text));
             return;
         };
         match range {

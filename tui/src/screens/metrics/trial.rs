@@ -11,6 +11,7 @@ use crate::context::request::Slot;
 use crate::context::trial::Trial;
 use crate::context::{Context, wire};
 use crate::format::duration;
+use crate::say;
 use crate::screens::{past_words, trust};
 use crate::theme::Role;
 
@@ -107,35 +108,32 @@ impl Detail {
         let next = self.tried_series().and_then(|series| {
             let outlook = series.outlook.as_ref()?;
             let horizon = duration(trust::horizon_ms(cx, outlook));
-            Some(format!(
-                "   leaves it within {horizon}: {}",
-                trust::probability(outlook)?
-            ))
+            Some(say::detail::leaves_it_within_2(&horizon, &trust::probability(outlook)?))
         });
         let set = sla_domain::SafeText::new(&trial.set_name);
-        let first = format!(
-            "{new}, was {old}{}   S saves {set}, u takes it back",
-            next.unwrap_or_default()
-        );
+        let first = say::detail::was_s_saves_u(&new, &old, &next.unwrap_or_default(), &set);
         let mut lines = vec![(Role::AtRisk, first)];
         if let Some(problem) = self.tried.series.problem().or(self.tried.whole.problem()) {
             lines.push((Role::Error, problem.sentence()));
             return lines;
         }
         let Some(status) = told(&self.tried.series) else {
-            lines.push((Role::Dim, "what this would have meant is being judged ...".to_owned()));
+            lines.push((Role::Dim, say::detail::what_this_would_have().to_owned()));
             return lines;
         };
         let here = match self.tried_series() {
             Some(series) => past_words::windows(&series.windows),
-            None if status.problem.is_empty() => "this series is not in what was judged".to_owned(),
+            None if status.problem.is_empty() => say::detail::this_series_is_not().to_owned(),
             None => status.problem.clone(),
         };
-        lines.push((Role::Text, format!("here   {here}")));
+        lines.push((Role::Text, say::detail::here(&here)));
         let all = told(&self.tried.whole).unwrap_or(status);
         if let Some(longest) = all.windows.iter().max_by_key(|window| window.window_ms) {
             let promise = past_words::promise(longest, &trial.objective.target_percent);
-            lines.push((Role::Text, format!("all {:<2} {promise}", all.series_known)));
+            lines.push((
+                Role::Text,
+                say::detail::all(&format_args!("{:<2}", all.series_known), &promise),
+            ));
         }
         lines
     }

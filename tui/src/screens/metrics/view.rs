@@ -5,6 +5,7 @@ use super::rows::{SORTS, SeriesRow};
 use super::{BELOW_ROWS, MetricsScreen};
 use crate::context::{Context, wire};
 use crate::format::{bytes, duration, maybe_in, millis};
+use crate::say;
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
@@ -57,14 +58,14 @@ impl MetricsScreen {
         table::draw_header(&mut canvas.rows(1, 1), &columns, &placed, sort);
         let room = height.saturating_sub(3);
         let mut body = canvas.rows(2, room);
-        if self.items.is_empty() && !draw_phase(cx, &self.rows, &mut body, "series") {
+        if self.items.is_empty() && !draw_phase(cx, &self.rows, &mut body, say::metrics::noun()) {
             return;
         }
         if self.list.shown().is_empty() {
             let text = if self.items.is_empty() {
-                "no series match; n lists the names of the source"
+                say::metrics::no_series_match_n()
             } else {
-                "no series passes the filter (Esc clears it)"
+                say::metrics::no_series_passes_the()
             };
             body.text(3, 0, text, Role::Dim);
         }
@@ -98,7 +99,7 @@ impl MetricsScreen {
         } else if let Some(query) = self.queries.first() {
             wire::query_text(Some(query)).to_owned()
         } else {
-            "series of the sets in use".to_owned()
+            say::metrics::series_of_the_sets().to_owned()
         };
         let role = if self.list.problem().is_some() {
             Role::Error
@@ -109,11 +110,7 @@ impl MetricsScreen {
             .rows
             .get()
             .map_or(self.items.len(), |r| (r.total as usize).max(self.items.len()));
-        let right = format!(
-            "{}   window {}",
-            self.list.count(total, "series"),
-            duration(cx.window_ms())
-        );
+        let right = say::metrics::window(&self.list.count(total, say::metrics::noun()), &duration(cx.window_ms()));
         let right_width = (right.chars().count() as u16).min(width);
         line.field(1, 0, width.saturating_sub(right_width + 3), &what, Align::Left, role);
         line.text(width.saturating_sub(right_width + 1), 0, &right, Role::Dim);
@@ -128,30 +125,30 @@ impl MetricsScreen {
         let Some(reading) = self.rows.get() else { return };
         let as_of = reading
             .as_of_ms
-            .map_or_else(String::new, |t| format!(" · as of {}", cx.zone.clock(t)));
+            .map_or_else(String::new, |t| say::metrics::as_of(&cx.zone.clock(t)));
         if let Some(problem) = reading.problems.first() {
             let more = reading.problems.len() - 1;
             let more = if more > 0 {
-                format!(" (and {more} more)")
+                say::metrics::and_more(&more)
             } else {
                 String::new()
             };
-            let text = format!("STALE{as_of}{more}: {problem}");
+            let text = say::metrics::stale(&as_of, &more, &problem);
             line.field(1, 0, width, &text, Align::Left, Role::Error);
             return;
         }
         let picked = if self.picked.is_empty() {
             String::new()
         } else {
-            format!(" · {} selected", self.picked.len())
+            say::metrics::selected(&self.picked.len())
         };
         let short = self
             .short_history(cx)
-            .map_or_else(String::new, |ms| format!(" · only {} of history", duration(ms)));
+            .map_or_else(String::new, |ms| say::metrics::only_of_history(&duration(ms)));
         let from = if reading.bytes == 0 {
-            "from memory".to_owned()
+            say::metrics::from_memory().to_owned()
         } else {
-            format!("read {}, {}", bytes(reading.bytes), millis(reading.read_ms))
+            say::metrics::read(&bytes(reading.bytes), &millis(reading.read_ms))
         };
         let text = format!("{from}{as_of}{picked}{short}");
         line.field(1, 0, width, &text, Align::Left, Role::Dim);
@@ -168,15 +165,14 @@ impl MetricsScreen {
         let rows = self.names.rows();
         let filter = self.names_list.filter().text();
         let what = if filter.is_empty() {
-            "metric names of the source".to_owned()
+            say::metrics::metric_names_of_the().to_owned()
         } else {
             format!("/{filter}")
         };
         canvas.field(1, 0, width.saturating_sub(40), &what, Align::Left, Role::Text);
-        let right = format!(
-            "{}, {} series",
-            self.names_list.count(rows.len(), "names"),
-            self.total_series
+        let right = say::metrics::counted(
+            &self.names_list.count(rows.len(), say::metrics::names()),
+            &self.total_series,
         );
         canvas.field(1, 0, width.saturating_sub(2), &right, Align::Right, Role::Dim);
         let placed = table::place(&NAME_COLUMNS, width);
@@ -186,7 +182,7 @@ impl MetricsScreen {
         table::draw_header(&mut canvas.rows(1, 1), &NAME_COLUMNS, &placed, sort);
         let room = height.saturating_sub(3);
         let mut body = canvas.rows(2, room);
-        if !draw_phase(cx, &self.names, &mut body, "metric names") {
+        if !draw_phase(cx, &self.names, &mut body, say::metrics::metric_names()) {
             return;
         }
         for (y, (at, current)) in self.names_list.visible(usize::from(room)).enumerate() {
@@ -203,7 +199,7 @@ impl MetricsScreen {
                 table::draw_cell(&mut body, y, (x, w), &text, &NAME_COLUMNS[column], role);
             }
         }
-        let hint = "Enter shows the series of a name; :show SELECTOR any others";
+        let hint = say::metrics::enter_shows_the_series();
         canvas.field(
             1,
             height.saturating_sub(1),
@@ -251,20 +247,20 @@ fn draw_cell(
         ),
         "MRK" => (row.marks(), Role::Dim),
         "S" => match agreed {
-            Some(agreed) => (agreed.mark.glyph.to_string(), agreed.mark.role),
+            Some(agreed) => (agreed.mark.glyph().to_string(), agreed.mark.role()),
             None => (String::new(), Role::Text),
         },
         "STATE" => match agreed {
-            Some(agreed) => (agreed.mark.word.to_owned(), agreed.mark.role),
+            Some(agreed) => (agreed.mark.word().to_owned(), agreed.mark.role()),
             None => (String::new(), Role::Text),
         },
         _ => {
             if let Some(at) = row.stored_ms {
-                let ago = format!("{} ago", duration(cx.data_now_ms() - at));
+                let ago = say::metrics::ago(&duration(cx.data_now_ms() - at));
                 let text = if w < STORED_WIDTH_MIN {
                     ago
                 } else {
-                    format!("stored {ago}")
+                    say::metrics::stored(&ago)
                 };
                 body.field(x, y, w, &text, Align::Left, Role::NoData);
             } else if row.problem.is_empty() {

@@ -14,6 +14,7 @@ use crate::context::wire::{self, Mark, State};
 use crate::context::{Context, Jump};
 use crate::filter::{Filterable, Value};
 use crate::format::{duration, percent};
+use crate::say;
 use crate::widget::lane::{Axis, Cell};
 
 /// Columns beside the lane: gutter, mark and name; good and bad.
@@ -172,7 +173,7 @@ impl Timeline {
                 range: objective.range.unwrap_or_default(),
                 unit: wire::objective_unit(&objective),
                 series: series.collect(),
-                good: share.map_or_else(|| "no data".to_owned(), percent),
+                good: share.map_or_else(|| say::now::no_data().to_owned(), percent),
                 bad: longest.map_or_else(String::new, |w| duration(w.violated_ms)),
                 objective_id: objective.id,
             }
@@ -224,9 +225,9 @@ impl Timeline {
         match next {
             Some(start) => self.cursor_ms = Some(start),
             None => cx.say(if later {
-                "no later violation of this objective"
+                say::now::no_later_violation_of()
             } else {
-                "no earlier violation of this objective in this time"
+                say::now::no_earlier_violation_of()
             }),
         }
     }
@@ -237,7 +238,7 @@ impl Timeline {
         let found = row.violations(history, axis.span(self.column(&axis)));
         let series = found.first().and_then(|v| v.series.clone());
         let Some(series) = series.or_else(|| row.series.first().map(|s| s.0.clone())) else {
-            cx.complain("no series of this objective was ever seen");
+            cx.complain(say::now::no_series_of_this());
             return;
         };
         cx.jump = Some(Jump::Chart {
@@ -263,7 +264,7 @@ impl Filterable for LaneRow {
     fn field(&self, name: &str) -> Option<Value<'_>> {
         match name {
             "name" => Some(Value::Text(self.name.as_str())),
-            "state" => Some(Value::Text(self.mark.word)),
+            "state" => Some(Value::Text(self.mark.key())),
             _ => None,
         }
     }

@@ -9,7 +9,8 @@ use sla_proto::violation::v1::Violation;
 use super::history::{History, Key};
 use super::rows::{Kind, NowRow};
 use crate::context::{Context, wire};
-use crate::format::{duration, number, percent, plural};
+use crate::format::{duration, number, percent};
+use crate::say;
 use crate::screens::table_file::TableFile;
 use crate::screens::trust;
 
@@ -18,17 +19,18 @@ pub(super) fn violation(cx: &Context, v: &Violation) -> String {
     let now = cx.data_now_ms();
     let start = wire::ms(v.start.as_ref()).unwrap_or_default();
     let end = wire::ms(v.end.as_ref());
-    let until = end.map_or_else(|| "open".to_owned(), |t| cx.zone.clock(t));
+    let until = end.map_or_else(|| say::now::open().to_owned(), |t| cx.zone.clock(t));
     let side = wire::side_word(v.side());
     let unit = v.series.as_ref().map_or(Unit::PLAIN, wire::judged_unit);
-    format!(
-        "{}–{until}  {}  {side} {}  worst {} (+{})  {}",
-        cx.zone.moment(start, now),
-        duration(end.unwrap_or(now) - start),
-        number(v.bound, unit),
-        number(v.worst, unit),
-        number(v.excess, unit),
-        plural(v.samples, "sample")
+    say::now::worst(
+        &cx.zone.moment(start, now),
+        &until,
+        &duration(end.unwrap_or(now) - start),
+        &side,
+        &number(v.bound, unit),
+        &number(v.worst, unit),
+        &number(v.excess, unit),
+        &say::counts::samples(&v.samples),
     )
 }
 
@@ -36,27 +38,31 @@ pub(super) fn violation(cx: &Context, v: &Violation) -> String {
 pub(super) fn row(cx: &Context, history: &History, row: &NowRow) -> String {
     let mut out = row.title();
     if row.folded > 0 {
-        return format!("{out}: Space lists them");
+        return say::now::space_lists_them(&out);
     }
     let mut told = history.violations(&row.key).iter();
     let open = row.open.as_ref().or_else(|| told.find(|v| v.end.is_none()));
     match (row.kind, open) {
         (Kind::LostViolated, Some(open)) => {
             let since = wire::ms(open.start.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
-            let _ = write!(out, ": violated when last seen, since {since}; {}", row.why);
+            let _ = write!(out, "{}", say::now::violated_when_last_seen(&since, &row.why));
         }
         (Kind::Violated, Some(open)) => {
             let since = wire::ms(open.start.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
             let side = wire::side_word(open.side());
             let _ = write!(
                 out,
-                ": {side} {} since {since}, worst {}",
-                number(open.bound, row.unit),
-                number(open.worst, row.unit)
+                "{}",
+                say::now::since_worst(
+                    &side,
+                    &number(open.bound, row.unit),
+                    &since,
+                    &number(open.worst, row.unit)
+                )
             );
         }
         _ => {
-            let _ = write!(out, ": {}", wire::with_reason(row.mark.word, row.why.as_str()));
+            let _ = write!(out, ": {}", wire::with_reason(row.mark.word(), row.why.as_str()));
         }
     }
     out + &past(cx, history, &row.key, row.good)
@@ -67,7 +73,7 @@ fn past(cx: &Context, history: &History, key: &Key, good: Option<f64>) -> String
     let now = cx.data_now_ms();
     let window = super::history::past_ms(cx);
     let spans = history.spans(key);
-    let good = good.map_or_else(String::new, |share| format!(", {} good", percent(share)));
+    let good = good.map_or_else(String::new, |share| say::now::good(&percent(share)));
     if spans.is_empty() {
         return good.replacen(',', ";", 1);
     }
@@ -75,13 +81,13 @@ fn past(cx: &Context, history: &History, key: &Key, good: Option<f64>) -> String
         .iter()
         .map(|span| span.end_ms.unwrap_or(now) - span.start_ms.max(now - window))
         .sum();
-    let times = plural(spans.len() as u64, "time");
+    let times = say::counts::times(&spans.len());
     let flaps = if spans.iter().any(|span| span.flaps) {
-        ", flapping"
+        say::now::flapping()
     } else {
         ""
     };
-    format!("; {times} in {}, {}{flaps}{good}", duration(window), duration(outside))
+    say::now::so_often(&times, &duration(window), &duration(outside), &flaps, &good)
 }
 
 /// What is expected of the chosen row.
@@ -89,14 +95,15 @@ pub(super) fn next(cx: &Context, row: &NowRow) -> Option<String> {
     let outlook = row.outlook.as_ref()?;
     let p = trust::probability(outlook)?;
     let leaves = if row.kind == Kind::Violated {
-        "stays outside"
+        say::now::stays_outside()
     } else {
-        "leaves its range"
+        say::now::leaves_its_range()
     };
-    Some(format!(
-        "next {}: {p} that it {leaves}   {}",
-        duration(trust::horizon_ms(cx, outlook)),
-        trust::words(outlook)
+    Some(say::now::next_that_it(
+        &duration(trust::horizon_ms(cx, outlook)),
+        &p,
+        &leaves,
+        &trust::words(outlook),
     ))
 }
 
@@ -105,7 +112,7 @@ pub(super) fn export(rows: &[NowRow]) -> TableFile {
     let rows = rows.iter().filter(|row| row.folded == 0).map(|row| {
         json!({
             "objective": row.what.as_str(), "set": row.set.as_str(), "series": wire::series_promql(&row.series),
-            "state": row.mark.word, "now": row.now, "min": row.range.min, "max": row.range.max,
+            "state": row.mark.key(), "now": row.now, "min": row.range.min, "max": row.range.max,
             "probability": row.outlook.as_ref().and_then(|o| o.probability),
         })
     });

@@ -12,7 +12,8 @@ use crate::context::Context;
 use crate::context::list::Row;
 use crate::context::wire::{self, Mark, State};
 use crate::filter::{Filterable, Value};
-use crate::format::{duration, plural};
+use crate::format::duration;
+use crate::say;
 
 /// What a row is about, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -152,7 +153,7 @@ impl NowRow {
             State::NoData | State::Excluded => Kind::Silent,
             State::AtRisk => Kind::AtRisk,
             State::Ok if flapping => Kind::Flapping,
-            State::Ok if mark == Mark::UNPROVEN => Kind::Unproven,
+            State::Ok if mark == Mark::Unproven => Kind::Unproven,
             State::Ok => Kind::Fine,
         };
         let last_ms = series.last.as_ref().and_then(|point| wire::ms(point.time.as_ref()));
@@ -163,11 +164,11 @@ impl NowRow {
             // What goes in and out is one trouble, not as many as it had intervals.
             Kind::Violated if flapping => Some(flaps(&spans, now_ms)),
             Kind::Violated => opened.map(ago),
-            Kind::LostViolated | Kind::Silent => last_ms.map(|at| format!("last {}", cx.zone.minute(at))),
+            Kind::LostViolated | Kind::Silent => last_ms.map(|at| say::now::last(&cx.zone.minute(at))),
             Kind::Flapping => Some(flaps(&spans, now_ms)),
             Kind::AtRisk | Kind::Unproven => first
                 .filter(|at| *at > now_ms)
-                .map(|at| format!("in {}", duration(at - now_ms)))
+                .map(|at| say::now::coming_in(&duration(at - now_ms)))
                 .or_else(|| flapping.then(|| flaps(&spans, now_ms))),
             Kind::Fine | Kind::NotWatched => None,
         };
@@ -224,7 +225,7 @@ impl NowRow {
             key,
             range: objective.range.unwrap_or_default(),
             unit: wire::objective_unit(objective),
-            mark: Mark::NOT_WATCHED,
+            mark: Mark::NotWatched,
             ..Self::blank(Kind::NotWatched)
         }
     }
@@ -259,9 +260,9 @@ impl NowRow {
     fn line(kind: Kind, group: &[Self], unfolded: bool) -> Self {
         let count = group.len();
         let words = match kind {
-            Kind::Silent => format!("{count} series silent"),
-            Kind::NotWatched => format!("{} not watched", plural(count as u64, "objective")),
-            _ => format!("{count} fine"),
+            Kind::Silent => say::now::series_silent(&count),
+            Kind::NotWatched => say::now::not_watched(&say::counts::objectives(&count)),
+            _ => say::now::fine(&count),
         };
         Self {
             folded: count,
@@ -302,7 +303,7 @@ fn flaps(spans: &[Span], now_ms: i64) -> String {
         .iter()
         .map(|span| span.end_ms.unwrap_or(now_ms) - span.start_ms)
         .sum();
-    format!("{} times {}", spans.len(), duration(outside))
+    say::now::times(&spans.len(), &duration(outside))
 }
 
 /// A series that flapped within this time is told although it is inside now, milliseconds.

@@ -7,6 +7,7 @@ use super::lanes::{LEAD_WIDTH, LaneRow, NAME_WIDTH, TAIL_WIDTH, Timeline};
 use super::readout;
 use crate::context::{Context, wire};
 use crate::format::duration;
+use crate::say;
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas};
@@ -26,20 +27,20 @@ impl Timeline {
         let axis = Self::axis(cx);
         let x = LEAD_WIDTH + NAME_WIDTH + 1;
         let tail = x + axis.width() + 1;
-        canvas.text(LEAD_WIDTH, 0, "OBJECTIVE", Role::Dim);
+        canvas.text(LEAD_WIDTH, 0, say::now::objective(), Role::Dim);
         draw_ages(canvas, x, &axis);
         canvas.field(
             tail,
             0,
             TAIL_WIDTH.saturating_sub(1),
-            "GOOD      BAD",
+            say::now::good_bad(),
             Align::Right,
             Role::Dim,
         );
         let room = Self::height(cx);
         let mut body = canvas.rows(1, room as u16);
         if self.list().shown().is_empty() {
-            body.text(3, 0, "no objective is watched, or none passes the filter", Role::Dim);
+            body.text(3, 0, say::now::no_objective_is_watched(), Role::Dim);
         }
         let visible = || self.list().visible(room).map(|(at, _)| self.lane(at));
         let short = Shortened::new(visible().map(|row| row.name.as_str()), NAME_WIDTH);
@@ -48,7 +49,7 @@ impl Timeline {
         for (y, (at, current)) in self.list().visible(room).enumerate() {
             let (row, y) = (self.lane(at), y as u16);
             table::draw_gutter(&mut body, y, current, false);
-            body.glyph(3, y, row.mark.glyph, row.mark.role);
+            body.glyph(3, y, row.mark.glyph(), row.mark.role());
             body.field(
                 LEAD_WIDTH,
                 y,
@@ -68,9 +69,9 @@ impl Timeline {
         let at = height.saturating_sub(3);
         canvas.run(0, at, width, '─', Role::Border);
         let legend = if width < LEGEND_WIDTH_MIN {
-            " █ open ▓ bad ? unknown ▒ likely "
+            say::now::open_bad_unknown_likely()
         } else {
-            " █ open ▓ bad ▪ flaps ? unknown ▒ likely ░ possible "
+            say::now::open_bad_flaps_unknown()
         };
         let legend_width = legend.chars().count() as u16;
         canvas.text(width.saturating_sub(legend_width + 1), at, legend, Role::Dim);
@@ -106,7 +107,7 @@ fn draw_ages(canvas: &mut Canvas<'_>, x: u16, axis: &Axis) {
         }
     }
     let now = x + axis.past;
-    canvas.text(now.saturating_sub(3), 0, "now", Role::Now);
+    canvas.text(now.saturating_sub(3), 0, say::now::now(), Role::Now);
     canvas.glyph(now, 0, '┊', Role::Now);
     let ahead = format!("+{}", duration(axis.horizon_ms));
     canvas.field(now + 1, 0, axis.future, &ahead, Align::Right, Role::Dim);
@@ -115,9 +116,9 @@ fn draw_ages(canvas: &mut Canvas<'_>, x: u16, axis: &Axis) {
 fn cursor_words(cx: &Context, axis: &Axis, column: u16) -> String {
     let (after, until) = axis.span(column);
     if column == axis.past {
-        return format!("now, {}", cx.zone.clock(axis.now_ms));
+        return say::now::now_at(&cx.zone.clock(axis.now_ms));
     }
-    format!("{} to {}", cx.zone.moment(after, axis.now_ms), cx.zone.clock(until))
+    say::now::to(&cx.zone.moment(after, axis.now_ms), &cx.zone.clock(until))
 }
 
 /// What a cell of a lane stands for.
@@ -137,23 +138,23 @@ fn cell_words(
         let series = first.series.as_ref().map(wire::series_labels).unwrap_or_default();
         let more = match found.len() - 1 {
             0 => String::new(),
-            more => format!("   and {more} more in this cell"),
+            more => say::now::and_more_in_this(&more),
         };
         return vec![
             format!("{}  {series}", readout::violation(cx, first)),
-            format!("Enter chart   [ ] violation before and after{more}"),
+            say::now::enter_chart_violation_before(&more),
         ];
     }
     let words = match cell {
-        Cell::Unknown => "unknown: no sample and no forecast tells of this time".to_owned(),
-        Cell::Likely => "more likely outside its range than not".to_owned(),
-        Cell::Possible => "outside its range is possible (80 % band)".to_owned(),
+        Cell::Unknown => say::now::unknown_no_sample_and().to_owned(),
+        Cell::Likely => say::now::more_likely_outside_its().to_owned(),
+        Cell::Possible => say::now::outside_its_range_is().to_owned(),
         _ => match (row.limits(), span.0 > cx.data_now_ms()) {
-            (limits, true) => format!("expected inside its range {limits}"),
-            (limits, false) => format!("inside its range {limits}"),
+            (limits, true) => say::now::expected_inside_its_range(&limits),
+            (limits, false) => say::now::inside_its_range(&limits),
         },
     };
-    vec![words, "[ ] violation before and after   h l move the cursor".to_owned()]
+    vec![words, say::now::violation_before_and_after().to_owned()]
 }
 
 impl LaneRow {

@@ -6,7 +6,8 @@ use super::history::past_ms;
 use super::readout;
 use super::rows::{Kind, NowRow};
 use crate::context::Context;
-use crate::format::{maybe_in, number, plural};
+use crate::format::{maybe_in, number};
+use crate::say;
 use crate::screens::instance::Instance;
 use crate::screens::phase::draw_phase;
 use crate::screens::{Screen as _, trust};
@@ -32,14 +33,14 @@ impl NowScreen {
         table::draw_header(&mut canvas.rows(0, 1), &columns, &placed, None);
         let room = self.height(cx) as u16;
         let mut body = canvas.rows(1, room);
-        if !draw_phase(cx, &cx.overview, &mut body, "what is wrong now") {
+        if !draw_phase(cx, &cx.overview, &mut body, say::now::what_is_wrong_now()) {
             return;
         }
         if self.list.shown().is_empty() {
             let text = if self.rows.is_empty() {
-                "nothing is agreed yet: 1 shows the metrics, Space selects series, a adds them to a set"
+                say::now::nothing_is_agreed_yet()
             } else {
-                "no row passes the filter (Esc clears it)"
+                say::now::no_row_passes_the()
             };
             body.text(3, 0, text, Role::Dim);
         }
@@ -96,11 +97,11 @@ impl NowScreen {
         canvas.run(0, 0, width, '─', Role::Border);
         let room = usize::from(height.saturating_sub(1));
         let left_out = if line.folded > room {
-            format!(", the first {room} of them here")
+            say::now::the_first_of_them(&room)
         } else {
             String::new()
         };
-        let head = format!(" {}: Space puts them among the rows{left_out} ", line.what);
+        let head = say::now::space_puts_them_among(&line.what, &left_out);
         canvas.field(1, 0, width.saturating_sub(2), &head, Align::Left, Role::Strong);
         let below = self.below.iter().filter(|row| row.kind == line.kind);
         let rows: Vec<(&NowRow, bool)> = below.take(room).map(|row| (row, false)).collect();
@@ -114,7 +115,11 @@ impl NowScreen {
 
     fn draw_lane(&self, cx: &Context, body: &mut Canvas<'_>, row: &NowRow, (x, y, w): (u16, u16, u16)) {
         if row.folded > 0 {
-            let hint = if row.unfolded { "Space folds" } else { "Space lists" };
+            let hint = if row.unfolded {
+                say::now::space_folds()
+            } else {
+                say::now::space_lists()
+            };
             body.field(x, y, w, hint, Align::Left, Role::Dim);
         } else if row.kind != Kind::NotWatched && !row.series.id.is_empty() {
             let axis = Axis::new(cx.data_now_ms(), past_ms(cx), cx.horizon_ms(), w);
@@ -147,9 +152,9 @@ impl NowScreen {
         let next = readout::next(cx, row).map(|words| (words, Role::Text));
         let usual = self.chart.usual_now(cx, &row.series);
         let usual = usual.map(|(low, high, days)| {
-            let range = format!("{} to {}", number(low, row.unit), number(high, row.unit));
+            let range = say::now::to_2(&number(low, row.unit), &number(high, row.unit));
             (
-                format!("usual at this hour: {range} (of {})", plural(days as u64, "day")),
+                say::now::usual_at_this_hour(&range, &say::counts::days(&days)),
                 Role::Dim,
             )
         });
@@ -174,7 +179,7 @@ impl NowScreen {
 fn cell(row: &NowRow, title: &str, width: u16) -> (String, Role) {
     let quiet = matches!(row.kind, Kind::Fine | Kind::NotWatched) || row.folded > 0;
     match title {
-        "S" => (row.mark.glyph.to_string(), row.mark.role),
+        "S" => (row.mark.glyph().to_string(), row.mark.role()),
         "WHAT" if row.is_nested() => (format!("  {}", row.what), Role::Dim),
         "WHAT" => (row.what.as_str().to_owned(), if quiet { Role::Dim } else { Role::Text }),
         "WHERE" => (row.place.as_str().to_owned(), Role::Dim),
@@ -182,7 +187,7 @@ fn cell(row: &NowRow, title: &str, width: u16) -> (String, Role) {
         "NOW" => (
             maybe_in(row.now, row.unit, width),
             if row.kind == Kind::Violated {
-                row.mark.role
+                row.mark.role()
             } else {
                 Role::Text
             },

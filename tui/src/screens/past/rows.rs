@@ -14,6 +14,7 @@ use crate::context::list::{Row, by_number};
 use crate::context::wire::{self, Mark, State};
 use crate::filter::{Filterable, Value};
 use crate::format::iso;
+use crate::say;
 use crate::screens::table_file::TableFile;
 
 /// Sort columns, in the order of [`Row::compare`]: worst first, then by column.
@@ -98,11 +99,11 @@ impl ObjectiveRow {
             set_name: set.name.clone(),
             objective: Some(objective.clone()),
             state: violation::State::Excluded.into(),
-            why: "not watched: only its ledger is told".to_owned(),
+            why: say::past::not_watched_only_its().to_owned(),
             ..violation::ObjectiveStatus::default()
         };
         Self {
-            mark: Mark::NOT_WATCHED,
+            mark: Mark::NotWatched,
             ..Self::new((rank, &status))
         }
     }
@@ -315,7 +316,7 @@ impl Filterable for ViolationRow {
 
     fn field(&self, name: &str) -> Option<Value<'_>> {
         match name {
-            "side" => Some(Value::Text(wire::side_word(self.side))),
+            "side" => Some(Value::Text(wire::side_key(self.side))),
             "worst" => Some(Value::Number(self.worst, self.unit)),
             "excess" => Some(Value::Number(self.excess, self.unit)),
             "samples" => Some(Value::count(self.samples)),
@@ -341,7 +342,7 @@ pub(crate) fn export(violations: &[ViolationRow], objectives: &[ObjectiveRow]) -
     let ledger = violations.iter().map(|v| {
         json!({
             "series": wire::series_promql(&v.series), "start": iso(v.start_ms), "end": v.end_ms.map(iso),
-            "duration_s": v.duration_ms as f64 / 1000.0, "side": wire::side_word(v.side), "worst": v.worst,
+            "duration_s": v.duration_ms as f64 / 1000.0, "side": wire::side_key(v.side), "worst": v.worst,
             "excess": v.excess, "samples": v.samples, "bound": v.bound, "generation": v.generation, "retired": v.retired,
             "spans_gap": !v.gaps.is_empty(),
         })

@@ -6,6 +6,7 @@ use super::rows::{ObjectiveRow, SORTS, ViolationRow};
 use super::{Pane, PastScreen};
 use crate::context::{Context, wire};
 use crate::format::{duration, maybe, number, percent};
+use crate::say;
 use crate::screens::instance;
 use crate::screens::phase::draw_phase;
 use crate::theme::Role;
@@ -41,7 +42,7 @@ impl PastScreen {
 
     fn draw_objectives(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
-        if !draw_phase(cx, &cx.overview, canvas, "agreements") {
+        if !draw_phase(cx, &cx.overview, canvas, say::past::agreements()) {
             return;
         }
         let each = if width >= WIDE_MIN {
@@ -56,7 +57,7 @@ impl PastScreen {
             5,
             0,
             name_width,
-            &format!("OBJECTIVE  (by {})", sort.to_lowercase()),
+            &say::past::objective_by(&sort.to_lowercase()),
             Align::Left,
             Role::Dim,
         );
@@ -68,19 +69,14 @@ impl PastScreen {
             width.saturating_sub(WORST_WIDTH),
             0,
             WORST_WIDTH,
-            "WORST",
+            say::heads::worst(),
             Align::Right,
             Role::Dim,
         );
         if self.objectives.is_empty() {
-            canvas.text(
-                3,
-                1,
-                "no objective is watched: add series to an SLA set on the first screen",
-                Role::Dim,
-            );
+            canvas.text(3, 1, say::past::no_objective_is_watched(), Role::Dim);
         } else if self.list.shown().is_empty() {
-            canvas.text(3, 1, "no objective passes the filter (Esc clears it)", Role::Dim);
+            canvas.text(3, 1, say::past::no_objective_passes_the(), Role::Dim);
         }
         let mut body = canvas.rows(1, height.saturating_sub(1));
         let room = usize::from(body.height());
@@ -100,7 +96,7 @@ impl PastScreen {
                 };
                 body.glyph(1, y, '▸', role);
             }
-            body.glyph(3, y, row.mark.glyph, row.mark.role);
+            body.glyph(3, y, row.mark.glyph(), row.mark.role());
             let partly = partly_seen(row);
             // The count stays, whatever the name's length; a series stands a little to the right of its objective.
             let (indent, align, role) = match (&row.series, row.unfolds()) {
@@ -137,20 +133,25 @@ impl PastScreen {
         line.run(0, 0, width, '─', Role::Border);
         let Some(row) = self.current() else { return };
         let note = if width >= 100 {
-            " each window counts all inside it: never add counts of windows "
+            say::past::each_window_counts_all()
         } else {
-            " never add counts of windows "
+            say::past::never_add_counts_of()
         };
-        let room = width.saturating_sub(note.len() as u16 + 8);
+        let room = width.saturating_sub(note.chars().count() as u16 + 8);
         line.field(
             3,
             0,
             room,
-            &format!(" ledger: {} {} ", row.name, row.range),
+            &say::past::ledger(&row.name, &row.range),
             Align::Left,
             Role::Strong,
         );
-        line.text(width.saturating_sub(note.len() as u16 + 1), 0, note, Role::Dim);
+        line.text(
+            width.saturating_sub(note.chars().count() as u16 + 1),
+            0,
+            note,
+            Role::Dim,
+        );
     }
 
     fn draw_ledger(&self, cx: &Context, canvas: &mut Canvas<'_>, room: usize) {
@@ -159,11 +160,11 @@ impl PastScreen {
         let placed = table::place(&columns, width);
         table::draw_header(&mut canvas.rows(0, 1), &columns, &placed, None);
         let mut body = canvas.rows(1, room as u16);
-        if self.current().is_none() || !draw_phase(cx, &self.ledger, &mut body, "ledger") {
+        if self.current().is_none() || !draw_phase(cx, &self.ledger, &mut body, say::past::ledger_2()) {
             return;
         }
         if self.violations().is_empty() {
-            body.text(3, 0, "no violation is in the ledger", Role::Dim);
+            body.text(3, 0, say::past::no_violation_is_in(), Role::Dim);
         }
         let visible = self
             .ledger_list
@@ -200,7 +201,7 @@ impl PastScreen {
 /// ` 1 of 6 seen`, or nothing when all are.
 fn partly_seen(row: &ObjectiveRow) -> String {
     match row.seen {
-        (seen, known) if seen < known => format!(" {seen} of {known} seen"),
+        (seen, known) if seen < known => say::past::of_seen(&seen, &known),
         _ => String::new(),
     }
 }
@@ -218,7 +219,7 @@ fn draw_window(body: &mut Canvas<'_>, (x, y, width): (u16, u16, u16), row: &Obje
         return;
     };
     if w.covered_ms == 0 {
-        body.field(x, y, width, "no data", Align::Right, Role::NoData);
+        body.field(x, y, width, say::past::no_data(), Align::Right, Role::NoData);
         return;
     }
     let role = if w.violations > 0 { Role::Violated } else { Role::Dim };
@@ -226,7 +227,7 @@ fn draw_window(body: &mut Canvas<'_>, (x, y, width): (u16, u16, u16), row: &Obje
     if width >= WINDOW_WIDE_WIDTH {
         let good = w
             .percent_good
-            .map_or_else(|| "no data".to_owned(), |p| percent_of(w, p));
+            .map_or_else(|| say::past::no_data().to_owned(), |p| percent_of(w, p));
         text = format!("{text} {good:>7}");
     }
     body.field(x, y, width, &text, Align::Right, role);
@@ -250,27 +251,28 @@ fn longest_words(row: &ObjectiveRow) -> String {
 /// Percent, coverage and samples of a window, in words.
 pub(super) fn window_words(w: &WindowResult) -> String {
     let good = w.percent_good.map_or_else(
-        || "no data (coverage too low)".to_owned(),
-        |p| format!("{} good", percent_of(w, p)),
+        || say::past::no_data_coverage_too().to_owned(),
+        |p| say::past::good(&percent_of(w, p)),
     );
     let nan = if w.samples_nan > 0 {
-        format!(", {} NaN skipped", w.samples_nan)
+        say::past::nan_skipped(&w.samples_nan)
     } else {
         String::new()
     };
-    format!(
-        "{}: {good}, known {} of the time, {} of {} samples violating{nan}",
-        duration(w.window_ms),
-        percent(w.coverage),
-        w.samples_violating,
-        w.samples
+    say::past::known_of_the_time(
+        &duration(w.window_ms),
+        &good,
+        &percent(w.coverage),
+        &w.samples_violating,
+        &w.samples,
+        &nan,
     )
 }
 
 /// `gap at 03:44`.
 fn gap_note(cx: &Context, row: &ViolationRow) -> String {
     let at = row.gaps.first().map_or_else(String::new, |gap| cx.zone.minute(gap.0));
-    format!("gap at {at}")
+    say::past::gap_at(&at)
 }
 
 /// Where an interval that is shown as one was not seen.
@@ -278,9 +280,9 @@ fn gap_words(cx: &Context, row: &ViolationRow) -> Option<String> {
     let gaps: Vec<String> = row
         .gaps
         .iter()
-        .map(|(from, to)| format!("{} to {}", cx.zone.clock(*from), cx.zone.clock(*to)))
+        .map(|(from, to)| say::past::to(&cx.zone.clock(*from), &cx.zone.clock(*to)))
         .collect();
-    (!gaps.is_empty()).then(|| format!("spans a gap: nothing is known of {}", gaps.join(", ")))
+    (!gaps.is_empty()).then(|| say::past::spans_a_gap_nothing(&gaps.join(", ")))
 }
 
 fn ledger_cell(cx: &Context, row: &ViolationRow, title: &str, (notes, short): (bool, &Shortened)) -> (String, Role) {
@@ -290,7 +292,7 @@ fn ledger_cell(cx: &Context, row: &ViolationRow, title: &str, (notes, short): (b
         "END" => match row.end_ms {
             // The start tells the day, the duration the rest.
             Some(end) => (cx.zone.clock(end), Role::Text),
-            None => ("open".to_owned(), Role::Violated),
+            None => (say::past::open().to_owned(), Role::Violated),
         },
         "DURATION" => (duration(row.duration_ms), Role::Text),
         "SIDE" => (wire::side_word(row.side).to_owned(), Role::Text),
@@ -301,7 +303,7 @@ fn ledger_cell(cx: &Context, row: &ViolationRow, title: &str, (notes, short): (b
         "NOTE" if !row.gaps.is_empty() => (gap_note(cx, row), Role::NoData),
         "SERIES" if !row.gaps.is_empty() && !notes => (format!("{} {}", gap_note(cx, row), row.labels), Role::NoData),
         "SERIES" => (short.form(row.labels.as_str()).to_owned(), Role::Dim),
-        _ if row.retired => ("retired".to_owned(), Role::Dim),
-        _ => (format!("gen {}", row.generation), Role::Dim),
+        _ if row.retired => (say::past::retired().to_owned(), Role::Dim),
+        _ => (say::past::generation(&row.generation), Role::Dim),
     }
 }

@@ -2,13 +2,14 @@
 
 use super::PastScreen;
 use crate::context::Context;
+use crate::say;
 use crate::screens::provenance;
 
 impl PastScreen {
     pub(super) fn provenance(&self, cx: &Context) -> (String, Vec<String>) {
         let mut lines = provenance::source_lines(cx);
         let Some(row) = self.current() else {
-            return ("past violations".to_owned(), lines);
+            return (say::past::past_violations().to_owned(), lines);
         };
         let stored = cx.overview.get().and_then(|overview| {
             let same = |o: &&sla_proto::violation::v1::ObjectiveStatus| {
@@ -22,14 +23,14 @@ impl PastScreen {
                 lines.extend(provenance::rule_lines(objective, cap_ms));
             }
             if row.series.is_none() && status.series_known > 1 {
-                lines.push(format!(
-                    "series     {} of {} seen; counts are sums, times the union, percent the union over the union",
-                    status.series_seen, status.series_known
+                lines.push(say::past::series_of_seen_counts(
+                    &status.series_seen,
+                    &status.series_known,
                 ));
             }
         }
         lines.extend(row.windows.iter().flat_map(|w| provenance::window_lines(w, row.unit)));
-        lines.push("           each window counts everything inside it: never add counts of windows".to_owned());
+        lines.push(say::past::each_window_counts_everything().to_owned());
         (row.name.as_str().to_owned(), lines)
     }
 }

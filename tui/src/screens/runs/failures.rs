@@ -10,8 +10,8 @@ use sla_proto::storage::v1::{ListRunResultsRequest, ListRunResultsResponse};
 use super::RunsScreen;
 use crate::context::request::{Answer, Problem, Reply, Slot};
 use crate::context::{Context, wire};
-use crate::format::plural;
 use crate::overlay::Overlay;
+use crate::say;
 use crate::screens::provenance;
 
 /// Failed series read of one run.
@@ -63,7 +63,7 @@ impl RunsScreen {
         let Some(row) = self.current() else { return };
         let mut lines = vec![row.message.as_str().to_owned()];
         if let Some(problem) = problem {
-            lines.push(format!("not all failures could be read: {}", problem.sentence()));
+            lines.push(say::runs::not_all_failures_could(&problem.sentence()));
         }
         let mut by_reason: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
         for (series, failure) in failures {
@@ -71,9 +71,9 @@ impl RunsScreen {
             by_reason.entry(what).or_default().push(wire::series_promql(&series));
         }
         for ((step, reason), series) in by_reason {
-            let count = plural(series.len() as u64, "failure");
+            let count = say::counts::failures(&series.len());
             lines.push(String::new());
-            lines.push(format!("✗ {count} at {step}: {reason}"));
+            lines.push(say::runs::at(&count, &step, &reason));
             lines.extend(series.into_iter().map(|name| format!("    {name}")));
         }
         lines.push(String::new());
@@ -87,7 +87,7 @@ impl RunsScreen {
         }
         let lines = lines.iter().map(|line| SafeText::new(line).into_string()).collect();
         cx.overlay = Some(Overlay::text(
-            format!("run #{} {}", row.run.number, row.state_word()),
+            say::runs::run_state(&row.run.number, &row.state_word()),
             lines,
         ));
     }
@@ -96,18 +96,13 @@ impl RunsScreen {
     pub(super) fn provenance(&self, cx: &Context) -> (String, Vec<String>) {
         let mut lines = provenance::source_lines(cx);
         let Some(row) = self.current() else {
-            return ("runs".to_owned(), lines);
+            return (say::runs::runs().to_owned(), lines);
         };
         let run = &row.run;
-        lines.push(format!(
-            "run        {} by {}, steps {}",
-            run.id,
-            run.started_by,
-            run.steps.join(", ")
-        ));
+        lines.push(say::runs::run_by_steps(&run.id, &run.started_by, &run.steps.join(", ")));
         if let Some(scope) = &run.scope {
             let sets = if scope.sets_in_use {
-                "all series of the sets in use"
+                say::runs::all_series_of_the()
             } else {
                 ""
             };
@@ -115,19 +110,20 @@ impl RunsScreen {
             let retry = if scope.retry_failed_of.is_empty() {
                 ""
             } else {
-                "what failed in an earlier run"
+                say::runs::what_failed_in_an()
             };
             let queries = queries.join(", ");
             let parts = [sets, queries.as_str(), retry]
                 .into_iter()
                 .filter(|part| !part.is_empty());
-            lines.push(format!("about      {}", parts.collect::<Vec<_>>().join(" and ")));
+            lines.push(say::runs::about(&parts.collect::<Vec<_>>().join(say::runs::and())));
         }
-        lines.push(format!(
-            "{}; a step's times are those of its series on the CPU pool",
-            super::rows::read_words(run).replacen("read ", "read       ", 1)
-        ));
-        (format!("run #{}", run.number), lines)
+        lines.push(say::runs::a_steps_times_are(&super::rows::read_words(run).replacen(
+            say::runs::read(),
+            say::runs::read_padded(),
+            1,
+        )));
+        (say::runs::run_number(&run.number), lines)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::context::remote::{Phase, Remote};
 use crate::context::request::{Answer, Reply, RequestId, Slot};
 use crate::context::{Context, wire};
 use crate::format::{bytes, duration};
+use crate::say;
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::field::{Choice, TextField};
@@ -41,11 +42,18 @@ impl Launch {
             names
         };
         Self {
-            scope: Choice::new(&["sets in use", "query", "sets and query"], 0),
+            scope: Choice::new(
+                &[
+                    say::runs::sets_in_use(),
+                    say::runs::query(),
+                    say::runs::sets_and_query(),
+                ],
+                0,
+            ),
             query: TextField::default(),
             steps: names
                 .into_iter()
-                .map(|name| (name, Choice::new(&["yes", "no"], 0)))
+                .map(|name| (name, Choice::new(&[say::runs::yes(), say::runs::no()], 0)))
                 .collect(),
             focus: 0,
             cost: Remote::default(),
@@ -138,19 +146,16 @@ impl Launch {
     /// Starts the run, or says why not.
     pub(crate) fn submit(&mut self, cx: &mut Context) -> Result<(), String> {
         if self.steps().is_empty() {
-            return Err("steps: none is chosen; choose at least one".to_owned());
+            return Err(say::runs::steps_none_is_chosen().to_owned());
         }
         if self.scope.at == 1 && self.query.value().trim().is_empty() {
-            return Err("query: is empty; type a selector or choose the sets in use".to_owned());
+            return Err(say::runs::query_is_empty_type().to_owned());
         }
         if let Some(cost) = self.cost.get()
             && cost.max_series > 0
             && cost.series > cost.max_series
         {
-            return Err(format!(
-                "{} series are more than the limit of {}: choose fewer",
-                cost.series, cost.max_series
-            ));
+            return Err(say::runs::series_are_more_than(&cost.series, &cost.max_series));
         }
         let request = StartRunRequest {
             request_id: self.request_id.clone(),
@@ -163,25 +168,20 @@ impl Launch {
 
     fn cost_words(&self) -> (String, Role) {
         match (self.cost.phase(), self.cost.get(), self.cost.problem()) {
-            (Phase::Loading(_), ..) => ("counting ...".to_owned(), Role::Dim),
+            (Phase::Loading(_), ..) => (say::runs::counting().to_owned(), Role::Dim),
             (_, _, Some(problem)) => (problem.sentence(), Role::Error),
             (_, Some(cost), _) => {
                 let time = wire::span_ms(cost.duration.as_ref())
-                    .map_or_else(String::new, |ms| format!(", about {}", duration(ms)));
+                    .map_or_else(String::new, |ms| say::runs::about_length(&duration(ms)));
                 let over = cost.max_series > 0 && cost.series > cost.max_series;
                 let limit = if over {
-                    format!(": more than the limit of {}", cost.max_series)
+                    say::runs::more_than_the_limit(&cost.max_series)
                 } else {
                     String::new()
                 };
                 let role = if over { Role::Error } else { Role::Strong };
                 (
-                    format!(
-                        "{} series, {} samples, {}{time}{limit}",
-                        cost.series,
-                        cost.samples,
-                        bytes(cost.bytes)
-                    ),
+                    say::runs::series_samples(&cost.series, &cost.samples, &bytes(cost.bytes), &time, &limit),
                     role,
                 )
             }
@@ -195,11 +195,11 @@ impl Launch {
         let x = (canvas.width() - width) / 2;
         let mut popup = canvas.part(x, 0, width, height);
         popup.clear();
-        let mut inside = popup.frame("new ETL run", Role::Title);
+        let mut inside = popup.frame(say::runs::new_etl_run(), Role::Title);
         let room = inside.width().saturating_sub(14);
-        inside.text(1, 0, "series", Role::Dim);
+        inside.text(1, 0, say::runs::series(), Role::Dim);
         self.scope.draw(&mut inside, 13, 0, 18.min(room), self.focus == 0);
-        inside.text(1, 1, "query", Role::Dim);
+        inside.text(1, 1, say::runs::query(), Role::Dim);
         self.query.draw(&mut inside, 13, 1, room, self.focus == 1);
         for (at, (name, choice)) in self.steps.iter().enumerate() {
             let y = 2 + at as u16;
@@ -207,7 +207,7 @@ impl Launch {
             choice.draw(&mut inside, 13, y, 6, self.focus == at + 2);
         }
         let y = self.steps.len() as u16 + 3;
-        inside.text(1, y, "cost", Role::Dim);
+        inside.text(1, y, say::runs::cost(), Role::Dim);
         let (text, role) = self.cost_words();
         for (row, line) in crate::widget::wrap::wrap(&text, usize::from(room))
             .iter()
@@ -220,7 +220,7 @@ impl Launch {
             1,
             y + 2,
             room + 12,
-            "Enter starts   Tab next field   ←/→ changes   Esc back",
+            say::runs::enter_starts_tab_next(),
             Align::Left,
             Role::Key,
         );

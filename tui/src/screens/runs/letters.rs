@@ -5,8 +5,9 @@ use sla_proto::storage::v1::{DeadLetter, ListDeadLettersRequest, ReplayDeadLette
 use crate::command::Cmd;
 use crate::context::request::{Answer, Problem, Reply, Slot};
 use crate::context::{Context, wire};
-use crate::format::{bytes, plural};
+use crate::format::bytes;
 use crate::overlay::{Item, Overlay, Pick, PickKind};
+use crate::say;
 
 /// Letters listed.
 const LETTERS_MAX: u32 = 200;
@@ -27,26 +28,26 @@ pub(super) fn replay_letter(cx: &mut Context, hash: &str) {
             let request = ReplayDeadLetterRequest { body_hash };
             cx.call(Slot::DeadLetters, request);
         }
-        None => cx.complain(format!("replay-letter: `{hash}` is no hash; D lists the letters")),
+        None => cx.complain(say::runs::replay_letter_is_no(&hash)),
     }
 }
 
 /// The letters, or what became of one that was tried.
 pub(super) fn letters_told(cx: &mut Context, result: Answer) {
     match result {
-        Ok(Reply::DeadLetters(list)) if list.letters.is_empty() => cx.say("there is no dead letter"),
+        Ok(Reply::DeadLetters(list)) if list.letters.is_empty() => cx.say(say::runs::there_is_no_dead()),
         Ok(Reply::DeadLetters(list)) => {
             let items = list.letters.iter().map(|letter| item(cx, letter)).collect();
             let total = u64::from(list.total).max(list.letters.len() as u64);
-            let title = format!("{}: Enter tries one again", plural(total, "dead letter"));
+            let title = say::runs::enter_tries_one_again(&say::counts::dead_letters(&total));
             let pick = Pick::new(title, PickKind::Run(Cmd::ReplayLetter), items);
             cx.overlay = Some(Overlay::Pick(pick));
         }
         Ok(Reply::ReplayLetter(answer)) if answer.applied => {
-            cx.say("the record is applied; the dead letter is gone");
+            cx.say(say::runs::the_record_is_applied());
             read_letters(cx);
         }
-        Ok(Reply::ReplayLetter(answer)) => cx.complain(format!("it stays a dead letter: {}", answer.reason)),
+        Ok(Reply::ReplayLetter(answer)) => cx.complain(say::runs::it_stays_a_dead(&answer.reason)),
         Ok(other) => cx.complain(Problem::unexpected(&other).text),
         Err(problem) => cx.complain(problem.sentence()),
     }
@@ -56,7 +57,7 @@ fn item(cx: &Context, letter: &DeadLetter) -> Item {
     let seen = wire::ms(letter.first_seen.as_ref())
         .map_or_else(String::new, |t| format!("{} ", cx.zone.moment(t, cx.data_now_ms())));
     let times = if letter.count > 1 {
-        format!(", {} times", letter.count)
+        say::runs::times(&letter.count)
     } else {
         String::new()
     };

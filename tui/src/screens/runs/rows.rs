@@ -10,6 +10,7 @@ use crate::context::list::Row;
 use crate::context::wire;
 use crate::filter::{Filterable, Value};
 use crate::format::iso;
+use crate::say;
 use crate::screens::table_file::TableFile;
 use crate::theme::Role;
 
@@ -26,7 +27,7 @@ impl RunRow {
     pub(crate) fn new(run: etl::Run) -> Self {
         let by = SafeText::new(&run.started_by);
         let message = SafeText::new(&run.message);
-        let state = state_word(run.state());
+        let state = words_of(run.state()).1;
         Self {
             haystack: format!("#{} {by} {state} {message}", run.number),
             by,
@@ -40,7 +41,7 @@ impl RunRow {
     }
 
     pub(crate) fn state_word(&self) -> &'static str {
-        state_word(self.run.state())
+        words_of(self.run.state()).1
     }
 
     /// Mark and role: nothing is told by colour alone.
@@ -62,15 +63,16 @@ impl RunRow {
     }
 }
 
-fn state_word(state: etl::RunState) -> &'static str {
+/// The word that filters and JSON use, in any language, and the one that is read.
+fn words_of(state: etl::RunState) -> (&'static str, &'static str) {
     match state {
-        etl::RunState::Queued => "queued",
-        etl::RunState::Running => "running",
-        etl::RunState::Done => "done",
-        etl::RunState::Partial => "partial",
-        etl::RunState::Failed => "failed",
-        etl::RunState::Cancelled => "cancelled",
-        etl::RunState::Unspecified => "unknown",
+        etl::RunState::Queued => ("queued", say::runs::queued()),
+        etl::RunState::Running => ("running", say::runs::running()),
+        etl::RunState::Done => ("done", say::runs::done()),
+        etl::RunState::Partial => ("partial", say::runs::partial()),
+        etl::RunState::Failed => ("failed", say::runs::failed()),
+        etl::RunState::Cancelled => ("cancelled", say::runs::cancelled()),
+        etl::RunState::Unspecified => ("unknown", say::runs::unknown()),
     }
 }
 
@@ -84,7 +86,7 @@ impl Filterable for RunRow {
     fn field(&self, name: &str) -> Option<Value<'_>> {
         match name {
             "by" => Some(Value::Text(self.by.as_str())),
-            "run" => Some(Value::Text(self.state_word())),
+            "run" => Some(Value::Text(words_of(self.run.state()).0)),
             "number" => Some(Value::count(self.run.number)),
             "series" => Some(Value::count(u64::from(self.run.series_total))),
             "failed" => Some(Value::count(u64::from(self.run.series_failed))),
@@ -116,7 +118,7 @@ pub(crate) fn export<'r>(rows: impl Iterator<Item = &'r RunRow>) -> TableFile {
             })
         });
         json!({
-            "number": run.number, "id": run.id, "state": row.state_word(), "by": row.by.as_str(),
+            "number": run.number, "id": run.id, "state": words_of(row.run.state()).0, "by": row.by.as_str(),
             "started": time(run.started.as_ref()), "finished": time(run.finished.as_ref()),
             "series": run.series_total, "done": run.series_done, "failed": run.series_failed,
             "message": row.message.as_str(), "steps": steps.collect::<Vec<_>>(),
@@ -133,7 +135,7 @@ pub(crate) fn export<'r>(rows: impl Iterator<Item = &'r RunRow>) -> TableFile {
 /// What a run read, in words; it is known when all of its records tell it.
 pub(super) fn read_words(run: &etl::Run) -> String {
     match (run.samples_read, run.bytes_read) {
-        (Some(samples), Some(bytes)) => format!("read {samples} samples, {}", crate::format::bytes(bytes)),
-        _ => "read – samples: not known of this run".to_owned(),
+        (Some(samples), Some(bytes)) => say::runs::read_samples(&samples, &crate::format::bytes(bytes)),
+        _ => say::runs::read_samples_not_known().to_owned(),
     }
 }

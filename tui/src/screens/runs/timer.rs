@@ -5,6 +5,7 @@ use sla_proto::etl::v1::{Schedule, UpdateScheduleRequest};
 
 use crate::context::{Context, wire};
 use crate::format::{duration, parse_duration_ms};
+use crate::say;
 
 /// What may be typed, for the one who typed something else.
 const FORM: &str = "`schedule results 5m metadata 1d`, `schedule pause`, `schedule resume`";
@@ -24,11 +25,10 @@ pub(super) fn change(typed: &str) -> Result<UpdateScheduleRequest, String> {
             }
             "results" => &mut change.results_every,
             "metadata" => &mut change.metadata_every,
-            _ => return Err(format!("schedule: `{word}` is not known: {FORM}")),
+            _ => return Err(say::runs::schedule_is_not_known(&word, &FORM)),
         };
         let length = words.next().unwrap_or_default();
-        let ms = parse_duration_ms(length)
-            .ok_or_else(|| format!("schedule: {word} `{length}` is no length of time such as 5m: {FORM}"))?;
+        let ms = parse_duration_ms(length).ok_or_else(|| say::runs::schedule_is_no_length(&word, &length, &FORM))?;
         *every = Some(time::duration(ms));
     }
     Ok(change)
@@ -37,18 +37,17 @@ pub(super) fn change(typed: &str) -> Result<UpdateScheduleRequest, String> {
 /// How the timer stands, in a line.
 pub(super) fn words(cx: &Context, schedule: &Schedule) -> String {
     if schedule.paused {
-        return "the timer is paused: nothing starts by itself (p starts it again)".to_owned();
+        return say::runs::the_timer_is_paused().to_owned();
     }
     let every = |span: Option<&prost_types::Duration>| wire::span_ms(span).map_or_else(|| "–".to_owned(), duration);
     let next = |at: Option<&prost_types::Timestamp>| {
         wire::ms(at).map_or_else(|| "–".to_owned(), |t| cx.zone.coming(t, cx.data_now_ms()))
     };
-    format!(
-        "next {} statistics and forecasts (every {})   metadata {} ({})",
-        next(schedule.next_results.as_ref()),
-        every(schedule.results_every.as_ref()),
-        next(schedule.next_metadata.as_ref()),
-        every(schedule.metadata_every.as_ref())
+    say::runs::next_statistics_and_forecasts(
+        &next(schedule.next_results.as_ref()),
+        &every(schedule.results_every.as_ref()),
+        &next(schedule.next_metadata.as_ref()),
+        &every(schedule.metadata_every.as_ref()),
     )
 }
 

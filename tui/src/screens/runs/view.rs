@@ -7,6 +7,7 @@ use super::rows::RunRow;
 use super::timer;
 use crate::context::{Context, wire};
 use crate::format::{duration, millis};
+use crate::say;
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
@@ -24,9 +25,9 @@ impl RunsScreen {
         self.draw_schedule(cx, &mut canvas.rows(0, 1));
         let upper = self.height(cx) as u16;
         let mut body = canvas.rows(1, upper);
-        if draw_phase(cx, &self.runs, &mut body, "runs") {
+        if draw_phase(cx, &self.runs, &mut body, say::runs::runs()) {
             if self.list.shown().is_empty() {
-                body.text(3, 0, "no run yet: n launches one, the timer starts others", Role::Dim);
+                body.text(3, 0, say::runs::no_run_yet_n(), Role::Dim);
             }
             for (y, (at, current)) in self.list.visible(usize::from(upper)).enumerate() {
                 draw_run(cx, &mut body, &self.items()[at], y as u16, current);
@@ -68,7 +69,7 @@ impl RunsScreen {
 
     fn draw_log(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
-        canvas.text(0, 0, "LOG", Role::Dim);
+        canvas.text(0, 0, say::runs::log(), Role::Dim);
         let lines = self.log.rows();
         let room = usize::from(height.saturating_sub(1));
         for (y, line) in lines.iter().skip(lines.len().saturating_sub(room)).enumerate() {
@@ -104,7 +105,7 @@ fn draw_run(cx: &Context, body: &mut Canvas<'_>, row: &RunRow, y: u16, current: 
         }
         let left = progress::left(wire::span_ms(run.remaining.as_ref()));
         let failed = if run.series_failed > 0 {
-            format!(" {} failed", run.series_failed)
+            say::runs::so_many_failed(&run.series_failed)
         } else {
             String::new()
         };
@@ -133,7 +134,7 @@ fn draw_run(cx: &Context, body: &mut Canvas<'_>, row: &RunRow, y: u16, current: 
 }
 
 fn draw_steps(row: &RunRow, canvas: &mut Canvas<'_>) {
-    canvas.text(1, 0, "STEP        WINDOW      p50      p95      max SERIES", Role::Dim);
+    canvas.text(1, 0, say::runs::step_window_p50_p95(), Role::Dim);
     let height = canvas.height();
     let mut y = 1;
     for step in row
@@ -146,7 +147,7 @@ fn draw_steps(row: &RunRow, canvas: &mut Canvas<'_>) {
         y += 1;
     }
     if row.run.step_summaries.is_empty() {
-        canvas.text(1, y, "no timings yet", Role::Dim);
+        canvas.text(1, y, say::runs::no_timings_yet(), Role::Dim);
         y += 1;
     }
     let width = canvas.width().saturating_sub(2);

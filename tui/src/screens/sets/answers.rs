@@ -7,6 +7,7 @@ use super::draft::Writing;
 use crate::context::Context;
 use crate::context::request::{Answer, Problem, Reply, RequestId, Slot};
 use crate::overlay::Overlay;
+use crate::say;
 
 impl SetsScreen {
     pub(super) fn answered(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
@@ -32,7 +33,7 @@ impl SetsScreen {
             (Slot::Suggest, Ok(Reply::Suggest(suggestion))) => self.suggested(cx, &suggestion),
             (Slot::Suggest, Err(problem)) => {
                 let name = self.suggesting.take().unwrap_or_default();
-                cx.complain(format!("no range can be suggested for {name}: {}", problem.sentence()));
+                cx.complain(say::sets::no_range_can_be(&name, &problem.sentence()));
                 self.next_suggestion(cx);
             }
             (Slot::CheckQuery, result) => {
@@ -58,7 +59,7 @@ impl SetsScreen {
             Reply::UpdateSet(told) => told.set,
             Reply::DuplicateSet(told) => told.set,
             Reply::DeleteSet(_) => {
-                cx.say("the set is deleted");
+                cx.say(say::sets::the_set_is_deleted());
                 let gone = |id: &str| matches!(&writing, Some(Writing::Deletion(gone)) if gone == id);
                 self.draft = self.draft.take().filter(|draft| !gone(&draft.set.id));
                 self.rebuild(cx);
@@ -68,26 +69,30 @@ impl SetsScreen {
             other => return cx.complain(Problem::unexpected(&other).text),
         };
         let Some(set) = saved else {
-            return cx.complain("the instance answered without a set");
+            return cx.complain(say::sets::the_instance_answered_without());
         };
-        let told = format!("{} is saved (version {})", set.name, set.version);
+        let told = say::sets::is_saved_version(&set.name, &set.version);
         let is_dirty = self.is_dirty();
         match (writing, self.draft.as_mut().filter(|draft| draft.set.id == set.id)) {
             (Some(Writing::Alone), Some(draft)) => {
-                let watched = if set.active { "watched" } else { "not watched" };
+                let watched = if set.active {
+                    say::sets::watched()
+                } else {
+                    say::sets::not_watched()
+                };
                 let left = if draft.is_dirty() {
-                    "; the other changes are still not saved"
+                    say::sets::the_other_changes_are()
                 } else {
                     ""
                 };
-                cx.say(format!("{} is {watched} now{left}", set.name));
+                cx.say(say::sets::is_now(&set.name, &watched, &left));
                 draft.rebase(set);
                 self.rebuild(cx);
             }
             (Some(Writing::Draft { sent, steps }), Some(draft)) => {
                 draft.saved(&sent, steps, set);
                 let left = if draft.is_dirty() {
-                    "; what was changed meanwhile is not"
+                    say::sets::what_was_changed_meanwhile()
                 } else {
                     ""
                 };
@@ -144,16 +149,13 @@ impl SetsScreen {
         let history = crate::format::duration(suggestion.spanned_ms);
         if let (None, Some(form)) = (&self.suggesting, &mut self.form) {
             form.suggest(suggestion.range.as_ref());
-            cx.say(format!("suggested from {} samples over {history}", suggestion.samples));
+            cx.say(say::sets::suggested_from_samples_over(&suggestion.samples, &history));
             self.ask_what_if(cx, 0);
             return;
         }
         if let (Some(name), Some(range), Some(draft)) = (self.suggesting.take(), suggestion.range, &mut self.draft) {
             draft.set_range(&name, range);
-            cx.say(format!(
-                "suggested from {} samples over {history}; S saves, u takes it back",
-                suggestion.samples
-            ));
+            cx.say(say::sets::suggested_from_samples_over_s(&suggestion.samples, &history));
             self.changed(cx);
         }
         self.next_suggestion(cx);
@@ -168,7 +170,7 @@ impl SetsScreen {
         }
         if let (Some(theirs), Some(draft)) = (&problem.conflict, &mut self.draft) {
             cx.overlay = Some(Overlay::text(
-                "conflict: somebody saved this set first",
+                say::sets::conflict_somebody_saved_this(),
                 draft.conflict_lines(theirs),
             ));
             // A second save is then on purpose, over their version.

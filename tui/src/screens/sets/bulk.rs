@@ -5,7 +5,7 @@ use super::draft::Bound;
 use crate::command::Cmd;
 use crate::context::Context;
 use crate::context::list::Row as _;
-use crate::format::plural;
+use crate::say;
 use crate::widget::table;
 use sla_domain::{Invalid, quantity};
 
@@ -44,8 +44,8 @@ impl SetsScreen {
             self.picked = if all { std::collections::BTreeSet::new() } else { shown };
         }
         if !self.picked.is_empty() {
-            let count = plural(self.picked.len() as u64, "objective");
-            cx.say(format!("{count} selected: + - d ctrl-g and :bound act on all of them"));
+            let count = say::counts::objectives(&self.picked.len());
+            cx.say(say::sets::selected_d_ctrl_g(&count));
         }
     }
 
@@ -56,7 +56,7 @@ impl SetsScreen {
             "min" => Bound::Min,
             "max" => Bound::Max,
             other => {
-                cx.complain(format!("bound `{other}`: begin with min or max, as in `:bound max 4`"));
+                cx.complain(say::sets::bound_begin_with_min(&other));
                 return;
             }
         };
@@ -64,16 +64,16 @@ impl SetsScreen {
         let number = match self.read_bound(all, value) {
             Ok(number) => number,
             Err(why) => {
-                cx.complain(format!("bound {side} {why}, or none"));
+                cx.complain(say::sets::bound_or_none(&side, &why));
                 return;
             }
         };
         let Some(draft) = &mut self.draft else { return };
         match draft.set_bounds(all, bound, number) {
             Ok(()) => {
-                let count = plural(all.len() as u64, "objective");
+                let count = say::counts::objectives(&all.len());
                 self.changed(cx);
-                cx.say(format!("{side} {value} for {count}; u takes it back, S saves"));
+                cx.say(say::sets::for_u_takes_it(&side, &value, &count));
             }
             Err(why) => cx.complain(why),
         }
@@ -89,10 +89,8 @@ impl SetsScreen {
         let read = read.map_err(|why| why.to_string())?;
         match read.first() {
             Some(first) if read.iter().all(|number| number == first) => Ok(Some(*first)),
-            Some(_) => Err(format!(
-                "`{value}` means different numbers in the units of the selected rows: give it without a unit"
-            )),
-            None => Err("needs an objective".to_owned()),
+            Some(_) => Err(say::sets::means_different_numbers_in(&value)),
+            None => Err(say::sets::needs_an_objective().to_owned()),
         }
     }
 

@@ -6,6 +6,7 @@ use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
 use sla_proto::series::v1::Query;
 
 use crate::context::wire;
+use crate::say;
 
 /// Changes that can be taken back.
 const UNDO_MAX: usize = 100;
@@ -226,7 +227,7 @@ impl Draft {
                     .map_or_else(String::new, |o| o.name.clone());
                 (self.set, self.undo, self.redo) = (before, undo, redo);
                 return Err(if all.len() > 1 {
-                    format!("{name}: {why}; nothing was changed")
+                    say::sets::nothing_was_changed(&name, &why)
                 } else {
                     why
                 });
@@ -257,10 +258,10 @@ impl Draft {
                 Bound::Max => value < limit,
             });
             if crossed {
-                return Err(format!("{} would cross the other bound", bound.word()));
+                return Err(say::sets::would_cross_the_other(&bound.word()));
             }
             if value.is_none() && limit.is_none() {
-                return Err("a range needs one bound".to_owned());
+                return Err(say::sets::a_range_needs_one().to_owned());
             }
             draft.change(|set| put_bound(set, at, bound, value));
             Ok(())
@@ -310,7 +311,7 @@ impl Draft {
             Bound::Max => (range.max, range.min),
         };
         let Some(value) = value else {
-            return Err("there is no bound to move: Enter sets one, ctrl-g suggests a range".to_owned());
+            return Err(say::sets::there_is_no_bound().to_owned());
         };
         let step = step_of(value);
         let moved = ((value + by * step) / step).round() * step;
@@ -321,7 +322,7 @@ impl Draft {
             Bound::Max => limit.is_some_and(|min| moved < min),
         };
         if crossed {
-            return Err(format!("{} would cross the other bound", bound.word()));
+            return Err(say::sets::would_cross_the_other(&bound.word()));
         }
         self.change(|set| put_bound(set, at, bound, Some(moved)));
         Ok(())
@@ -330,15 +331,12 @@ impl Draft {
     /// What differs between this draft and the version that somebody else saved.
     pub(crate) fn conflict_lines(&self, theirs: &SlaSet) -> Vec<String> {
         let by = if theirs.author.is_empty() {
-            "somebody".to_owned()
+            say::sets::somebody().to_owned()
         } else {
             theirs.author.clone()
         };
         let mut lines = vec![
-            format!(
-                "{by} saved version {}; yours stands on version {}.",
-                theirs.version, self.stored.version
-            ),
+            say::sets::saved_version_yours_stands(&by, &theirs.version, &self.stored.version),
             String::new(),
         ];
         let describe = |o: &Objective| {
@@ -352,11 +350,11 @@ impl Draft {
             match theirs.objectives.iter().find(|t| t.name == ours.name) {
                 Some(other) if describe(other) != describe(ours) => {
                     lines.push(format!("  {}", ours.name));
-                    lines.push(format!("    yours  {}", describe(ours)));
-                    lines.push(format!("    theirs {}", describe(other)));
+                    lines.push(say::sets::yours(&describe(ours)));
+                    lines.push(say::sets::theirs(&describe(other)));
                 }
                 Some(_) => {}
-                None => lines.push(format!("  {}: only in yours", ours.name)),
+                None => lines.push(say::sets::only_in_yours(&ours.name)),
             }
         }
         for other in theirs
@@ -364,11 +362,11 @@ impl Draft {
             .iter()
             .filter(|t| !self.set.objectives.iter().any(|o| o.name == t.name))
         {
-            lines.push(format!("  {}: only in theirs", other.name));
+            lines.push(say::sets::only_in_theirs(&other.name));
         }
         lines.push(String::new());
-        lines.push("Nothing was saved. Esc goes back: S then saves yours over theirs;".to_owned());
-        lines.push("u takes your changes back, r reads theirs.".to_owned());
+        lines.push(say::sets::nothing_was_saved_esc().to_owned());
+        lines.push(say::sets::u_takes_your_changes().to_owned());
         lines
     }
 }

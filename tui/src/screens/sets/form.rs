@@ -12,6 +12,7 @@ use super::draft::bound_text;
 use crate::context::request::{Answer, Reply, RequestId};
 use crate::context::{Context, wire};
 use crate::format::parse_duration_ms;
+use crate::say;
 use crate::widget::canvas::Canvas;
 use crate::widget::complete;
 use crate::widget::field::{Choice, TextField};
@@ -131,7 +132,7 @@ impl Form {
             hold: TextField::new(&span(objective.hold_max_ms)),
             target: TextField::new(&objective.target_percent),
             counter: Choice::new(&COUNTER.map(|c| c.0), counter),
-            forecast: Choice::new(&["yes", "no"], usize::from(objective.no_forecast)),
+            forecast: Choice::new(&[say::form::yes(), say::form::no()], usize::from(objective.no_forecast)),
             horizon: TextField::new(&span(objective.horizon_ms)),
             check: Check::default(),
             opened: String::new(),
@@ -187,8 +188,8 @@ impl Form {
         let fields = [
             ("min", &self.min),
             ("max", &self.max),
-            ("warn below", &self.warn_below),
-            ("above", &self.warn_above),
+            (say::form::warn_below(), &self.warn_below),
+            (say::form::above(), &self.warn_above),
         ];
         let told = fields.iter().filter_map(|(name, field)| {
             let text = field.value().trim();
@@ -229,15 +230,13 @@ impl Form {
         }
         self.check.pending = None;
         self.check.said = Some(match result.and_then(Reply::take::<CheckQueryResponse>) {
-            Ok(check) if check.problem.is_empty() && check.series > 0 => {
-                (true, format!("{} series match", check.series))
-            }
-            Ok(check) if check.problem.is_empty() => (false, "query: no series matches now".to_owned()),
+            Ok(check) if check.problem.is_empty() && check.series > 0 => (true, say::form::series_match(&check.series)),
+            Ok(check) if check.problem.is_empty() => (false, say::form::query_no_series_matches().to_owned()),
             Ok(check) => {
                 let place = check
                     .position
-                    .map_or_else(String::new, |p| format!(" at character {}", p + 1));
-                (false, format!("query{place}: {}", check.problem))
+                    .map_or_else(String::new, |p| say::form::at_character(&(p + 1)));
+                (false, say::form::query(&place, &check.problem))
             }
             Err(problem) => (false, problem.sentence()),
         });
@@ -255,7 +254,7 @@ impl Form {
     pub(crate) fn preview(&self) -> Option<Objective> {
         let mut form = self.clone();
         let name = if self.base.name.is_empty() {
-            "new"
+            say::form::new()
         } else {
             &self.base.name
         };
@@ -285,18 +284,18 @@ impl Form {
         let range = AllowedRange {
             min: number(&self.min, "min"),
             max: number(&self.max, "max"),
-            warn_below: number(&self.warn_below, "warn below"),
-            warn_above: number(&self.warn_above, "warn above"),
+            warn_below: number(&self.warn_below, say::form::warn_below()),
+            warn_above: number(&self.warn_above, say::form::warn_above()),
         };
         let hold_text = self.hold.value().trim();
         let missing = MISSING[self.missing.at].1;
         let hold_max_ms = match (missing, parse_duration_ms(hold_text)) {
             (MissingPolicy::Hold, None) => {
                 problems.push(Invalid::new(
-                    "hold at most",
+                    say::form::hold_at_most(),
                     hold_text,
-                    "must be a duration",
-                    "write it like 90s, 5m or 1h",
+                    say::form::must_be_a_duration(),
+                    say::form::write_it_like_90s(),
                 ));
                 0
             }
@@ -308,8 +307,8 @@ impl Form {
             ("", _) => 0,
             (_, Some(ms)) => ms,
             (_, None) => {
-                let (rule, fix) = ("must be a duration", "write it like 10m or 24h, or leave it empty");
-                problems.push(Invalid::new("ahead", horizon_text, rule, fix));
+                let (rule, fix) = (say::form::must_be_a_duration(), say::form::write_it_like_10m());
+                problems.push(Invalid::new(say::form::ahead(), horizon_text, rule, fix));
                 0
             }
         };
@@ -430,21 +429,21 @@ impl Form {
 /// What the fields mean, for `F1`.
 pub(crate) fn help() -> Vec<String> {
     [
-        "Tab, arrows  next field and the field before",
-        "Enter        takes what was typed into the draft; S saves the set afterwards",
-        "Esc          closes the form; a form with changes asks for a second Esc",
-        "ctrl-g       suggests a range from the last 12 h",
+        say::form::tab_arrows_next_field(),
+        say::form::enter_takes_what_was(),
+        say::form::esc_closes_the_form(),
+        say::form::ctrl_g_suggests_a(),
         "",
-        "query        a selector such as up{job=\"node\"}, or a PromQL expression",
-        "name         how it is called; empty = the query itself",
-        "min, max     the bounds that are still good: 4, 2.5G, 2Gi, 80 %; empty = no bound on that side",
-        "warn below, above   inside the range: from there on it is at risk",
-        "missing      what unknown time counts as: gap = not at all, good, bad, hold = the last value, zero = 0",
-        "target %     how much of the time must be good, such as 99.9",
-        "counter      auto = a counter is judged by its per-second rate; raw; rate",
-        "forecast     whether it is said what is to come",
-        "ahead        how far it is looked ahead, such as 24h; empty = as far as the instance looks",
-        "choices      space or the left and right arrows",
+        say::form::query_a_selector_such(),
+        say::form::name_how_it_is(),
+        say::form::min_max_the_bounds(),
+        say::form::warn_below_above_inside(),
+        say::form::missing_what_unknown_time(),
+        say::form::target_how_much_of(),
+        say::form::counter_auto_a_counter(),
+        say::form::forecast_whether_it_is(),
+        say::form::ahead_how_far_it(),
+        say::form::choices_space_or_the(),
     ]
     .map(str::to_owned)
     .to_vec()

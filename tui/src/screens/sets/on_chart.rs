@@ -8,6 +8,7 @@ use super::draft::{Aim, Bound};
 use crate::command::Cmd;
 use crate::context::Context;
 use crate::context::trial::Trial;
+use crate::say;
 use crate::screens::Screen as _;
 
 impl SetsScreen {
@@ -50,10 +51,10 @@ impl SetsScreen {
                 (set_id == aim.set_id && objective.id == aim.objective_id).then(|| objective.name.clone())
             });
             let name = sla_domain::SafeText::new(&name.unwrap_or_default());
-            cx.say(format!("K and J move {} of {name}", aim.bound.word()));
+            cx.say(say::sets::k_and_j_move(&aim.bound.word(), &name));
             self.aim = Some(aim);
         } else {
-            cx.complain(NOT_AGREED);
+            cx.complain(say::sets::no_agreement_about_this());
         }
     }
 
@@ -62,7 +63,7 @@ impl SetsScreen {
         let aims = self.aims(cx, series_id);
         let chosen = self.aim.take().filter(|aim| aims.contains(aim));
         let Some(aim) = chosen.or_else(|| aims.into_iter().next()) else {
-            cx.complain(NOT_AGREED);
+            cx.complain(say::sets::no_agreement_about_this());
             return None;
         };
         if !self.turn_to(cx, &aim.set_id) {
@@ -71,7 +72,7 @@ impl SetsScreen {
         let draft = self.draft.as_ref()?;
         let place = draft.set.objectives.iter().position(|o| o.id == aim.objective_id);
         if place.is_none() {
-            cx.complain("its objective was taken out of the set here: u brings it back");
+            cx.complain(say::sets::its_objective_was_taken());
         }
         // The tab of the sets shows the same one.
         self.list.follow(aim.objective_id.as_bytes());
@@ -125,8 +126,6 @@ impl SetsScreen {
         trials.into_iter().next()
     }
 }
-
-const NOT_AGREED: &str = "no agreement about this series is known: a adds it to an SLA set";
 
 /// The objectives that judge a series, each with the id of its set, as they were evaluated last.
 fn statuses<'c>(cx: &'c Context, series_id: &[u8]) -> Vec<(&'c str, &'c Objective)> {

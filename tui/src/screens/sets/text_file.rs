@@ -9,9 +9,7 @@ use crate::context::Context;
 use crate::context::request::Effect;
 use crate::overlay::Overlay;
 use crate::remembered::KeptDraft;
-
-/// What the text is called in a complaint.
-const TEXT_NAME: &str = "the edited text";
+use crate::say;
 
 impl SetsScreen {
     /// Opens the editor on the draft, or on the text that could not be taken the last time.
@@ -31,8 +29,8 @@ impl SetsScreen {
                 Ok(edited) => self.take_edited(cx, edited),
                 Err(why) => self.keep_text(cx, text, &why),
             },
-            Ok(None) if self.kept_text.is_some() => cx.say("the text was left as it was and is still kept; e opens it"),
-            Ok(None) => cx.say("nothing was changed in the editor"),
+            Ok(None) if self.kept_text.is_some() => cx.say(say::sets::the_text_was_left()),
+            Ok(None) => cx.say(say::sets::nothing_was_changed_in()),
             Err(why) => cx.complain(why),
         }
     }
@@ -59,7 +57,7 @@ impl SetsScreen {
     pub(super) fn take_kept(&mut self, cx: &mut Context, sets: &[SlaSet]) {
         let Some(kept) = self.kept.take() else { return };
         let Some(set) = sets.iter().find(|set| set.id == kept.set) else {
-            cx.complain("a set with changes that were not saved is no longer there: they are dropped");
+            cx.complain(say::sets::a_set_with_changes());
             return;
         };
         let (mut set, text) = (set.clone(), one_set(&kept.text));
@@ -73,7 +71,7 @@ impl SetsScreen {
         let since = if set.version == kept.version {
             ""
         } else {
-            ", and somebody saved this set since"
+            say::sets::and_somebody_saved_this()
         };
         // A save over somebody else's then shows both.
         set.version = kept.version;
@@ -83,9 +81,7 @@ impl SetsScreen {
             draft.change(|set| take(set, edited));
         }
         self.changed(cx);
-        cx.say(format!(
-            "changes of {name} that were not saved are here again{since}: S saves, ctrl-x drops them"
-        ));
+        cx.say(say::sets::changes_of_that_were(&name, &since));
     }
 
     fn take_edited(&mut self, cx: &mut Context, edited: SlaSet) {
@@ -94,35 +90,30 @@ impl SetsScreen {
         let before = draft.set.clone();
         draft.change(|set| take(set, edited));
         if draft.set == before {
-            cx.say("the text means what the set already says");
+            cx.say(say::sets::the_text_means_what());
         } else {
-            cx.say("changed here from the editor; S saves the set, u takes it back");
+            cx.say(say::sets::changed_here_from_the());
         }
         self.changed(cx);
     }
 
     fn keep_text(&mut self, cx: &mut Context, text: String, why: &str) {
         self.kept_text = Some(text);
-        let mut lines = vec![
-            "Nothing was taken. What is wrong with the text:".to_owned(),
-            String::new(),
-        ];
+        let mut lines = vec![say::sets::nothing_was_taken_what().to_owned(), String::new()];
         lines.extend(why.lines().map(|line| SafeText::new(line).into_string()));
         lines.push(String::new());
-        lines.push("The text is kept: Esc, then e opens it again. Opening another set drops it.".to_owned());
-        cx.overlay = Some(Overlay::text(TEXT_NAME, lines));
+        lines.push(say::sets::the_text_is_kept().to_owned());
+        cx.overlay = Some(Overlay::text(say::sets::the_edited_text(), lines));
     }
 }
 
 fn one_set(text: &str) -> Result<SlaSet, String> {
-    let sets = set_file::read(text, TEXT_NAME).map_err(|invalid| invalid.to_string())?;
+    let sets = set_file::read(text, say::sets::the_edited_text()).map_err(|invalid| invalid.to_string())?;
     let count = sets.len();
     let mut sets = sets.into_iter();
     match (sets.next(), sets.next()) {
         (Some(set), None) => Ok(set),
-        _ => Err(format!(
-            "there are {count} sets in the text: this is about one; `sla sets apply FILE` takes several"
-        )),
+        _ => Err(say::sets::there_are_sets_in(&count)),
     }
 }
 

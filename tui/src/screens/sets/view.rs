@@ -5,7 +5,8 @@ use super::draft::Bound;
 use super::rows::{ObjectiveRow, SORTS, WHAT_IF_WINDOW_MS};
 use crate::context::Context;
 use crate::context::wire::{self, Mark};
-use crate::format::{duration, maybe, number, percent, plural};
+use crate::format::{duration, maybe, number, percent};
+use crate::say;
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::screens::{Screen as _, past_words, samples, trust};
 use crate::theme::Role;
@@ -25,13 +26,8 @@ impl SetsScreen {
         self.draw_info(cx, &mut canvas.rows(0, 1));
         if self.draft.is_none() {
             let mut body = canvas.rows(2, height.saturating_sub(2));
-            if draw_phase(cx, &cx.sets, &mut body, "SLA sets") {
-                body.text(
-                    3,
-                    0,
-                    "there is no SLA set yet: N creates one, or select series on the first screen and press a",
-                    Role::Dim,
-                );
+            if draw_phase(cx, &cx.sets, &mut body, say::sets::sla_sets()) {
+                body.text(3, 0, say::sets::there_is_no_sla(), Role::Dim);
             }
             return;
         }
@@ -45,7 +41,7 @@ impl SetsScreen {
         let room = self.height(cx) as u16;
         let mut body = canvas.rows(2, room);
         if self.rows.is_empty() {
-            body.text(3, 0, "this set has no objective: n adds one", Role::Dim);
+            body.text(3, 0, say::sets::this_set_has_no(), Role::Dim);
         }
         let visible = self
             .list
@@ -93,34 +89,36 @@ impl SetsScreen {
         let mut x = line.text(1, 0, &format!("{}{star}", draft.set.name), Role::Strong) + 2;
         if draft.is_dirty() {
             let count = draft.changes();
-            let word = if count == 1 { "change" } else { "changes" };
-            x = line.text(
-                x,
-                0,
-                &format!("({count} {word} not saved: S saves, u undoes)"),
-                Role::AtRisk,
-            ) + 2;
+            let word = if count == 1 {
+                say::sets::change()
+            } else {
+                say::sets::changes()
+            };
+            x = line.text(x, 0, &say::sets::not_saved_s_saves(&count, &word), Role::AtRisk) + 2;
         }
         if !draft.set.active {
-            x = line.text(x, 0, "not watched (A watches it)", Role::NoData) + 2;
+            x = line.text(x, 0, say::sets::not_watched_a_watches(), Role::NoData) + 2;
         }
         let filter = self.list.filter().text();
         if !filter.is_empty() {
             x = line.text(
                 x,
                 0,
-                &format!("/{filter}  {}", self.list.count(self.rows.len(), "objectives")),
+                &format!(
+                    "/{filter}  {}",
+                    self.list.count(self.rows.len(), say::sets::objectives())
+                ),
                 Role::Text,
             ) + 2;
         }
         let sets = cx.sets.get().map_or(0, Vec::len);
         let others = if sets > 1 {
-            format!(", {sets} sets ( ] next )")
+            say::sets::sets_next(&sets)
         } else {
             String::new()
         };
-        let right = format!("version {}{others}", draft.set.version);
-        let right_width = right.len() as u16;
+        let right = say::sets::version(&draft.set.version, &others);
+        let right_width = right.chars().count() as u16;
         if x + right_width < width {
             line.text(width - right_width - 1, 0, &right, Role::Dim);
         }
@@ -130,10 +128,8 @@ impl SetsScreen {
     fn draw_pane(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let row = self.current();
         let title = match (&self.form, row) {
-            (Some(form), _) if self.rows.len() <= form.at => "new objective".to_owned(),
-            (_, Some(row)) if row.objective.suggested => {
-                format!("{} (range suggested, not agreed by a person)", row.name)
-            }
+            (Some(form), _) if self.rows.len() <= form.at => say::sets::new_objective().to_owned(),
+            (_, Some(row)) if row.objective.suggested => say::sets::range_suggested_not_agreed(&row.name),
             (_, Some(row)) => row.name.as_str().to_owned(),
             _ => return,
         };
@@ -184,19 +180,14 @@ impl SetsScreen {
         let what_if = match (row.window(), self.what_if.problem()) {
             (_, Some(problem)) => (problem.sentence(), Role::Error),
             (Some(w), None) => what_if_words(w, row.unit),
-            (None, None) if row.objective.range.is_none() => {
-                ("no range yet: e sets one, ctrl-g suggests one".to_owned(), Role::AtRisk)
-            }
-            (None, None) => (
-                "what this range would have meant is being judged ...".to_owned(),
-                Role::Dim,
-            ),
+            (None, None) if row.objective.range.is_none() => (say::sets::no_range_yet_e().to_owned(), Role::AtRisk),
+            (None, None) => (say::sets::what_this_range_would().to_owned(), Role::Dim),
         };
         let mut lines = vec![what_if];
         let Some(status) = row.now.as_ref().filter(|_| self.form.is_none()) else {
             return lines;
         };
-        lines.push((format!("past  {}", past_words::windows(&status.windows)), Role::Text));
+        lines.push((say::sets::past(&past_words::windows(&status.windows)), Role::Text));
         let state = wire::State::of(status.state());
         lines.push((now_words(status), state.role()));
         lines.push((next_words(cx, status), Role::Text));
@@ -204,7 +195,7 @@ impl SetsScreen {
     }
 
     fn draw_chart(&self, cx: &Context, row: &ObjectiveRow, canvas: &mut Canvas<'_>) {
-        if !draw_phase(cx, &self.chart, canvas, "the last 12 h") {
+        if !draw_phase(cx, &self.chart, canvas, say::sets::the_last_12_h()) {
             return;
         }
         let Some(chart) = self.chart.get() else { return };
@@ -232,24 +223,23 @@ fn what_if_words(w: &WindowResult, unit: Unit) -> (String, Role) {
     let good = if w.judged_ms > 0 {
         percent(1.0 - w.bad_ms as f64 / w.judged_ms as f64)
     } else {
-        "no data".to_owned()
+        say::sets::no_data().to_owned()
     };
-    let worst = w
-        .worst
-        .map_or_else(String::new, |v| format!(", worst {}", number(v, unit)));
-    let text = format!(
-        "this range in {}: {}, {}{worst}, {good} good, known {}",
-        duration(w.window_ms),
-        plural(w.violations, "violation"),
-        duration(w.violated_ms),
-        percent(w.coverage)
+    let worst = w.worst.map_or_else(String::new, |v| say::sets::worst(&number(v, unit)));
+    let text = say::sets::this_range_in_good(
+        &duration(w.window_ms),
+        &say::counts::violations(&w.violations),
+        &duration(w.violated_ms),
+        &worst,
+        &good,
+        &percent(w.coverage),
     );
     (text, if w.violations > 0 { Role::Violated } else { Role::Ok })
 }
 
 fn now_words(status: &ObjectiveStatus) -> String {
     let seen = if status.series_known > 1 {
-        format!("   {} of {} series seen", status.series_seen, status.series_known)
+        say::sets::of_series_seen(&status.series_seen, &status.series_known)
     } else {
         String::new()
     };
@@ -259,31 +249,26 @@ fn now_words(status: &ObjectiveStatus) -> String {
         &status.problem
     };
     let mark = Mark::of_objective(status);
-    format!("now   {} {}{seen}", mark.glyph, wire::with_reason(mark.word, why))
+    say::sets::now(&mark.glyph(), &wire::with_reason(mark.word(), why), &seen)
 }
 
 /// The outlook of the series that breaks first, with how far it can be trusted.
 fn next_words(cx: &Context, status: &ObjectiveStatus) -> String {
     let Some(outlook) = &status.outlook else {
-        return "next  nothing is forecast yet".to_owned();
+        return say::sets::next_nothing_is_forecast().to_owned();
     };
     let horizon = trust::horizon_ms(cx, outlook);
     let Some(p) = trust::probability(outlook) else {
-        return format!("next  no probability is given: {}", trust::words(outlook));
+        return say::sets::next_no_probability_is(&trust::words(outlook));
     };
     let first = wire::ms(outlook.first_crossing.as_ref()).map_or_else(String::new, |t| {
         if t <= cx.data_now_ms() {
-            ", now".to_owned()
+            say::sets::first_now().to_owned()
         } else {
-            format!(", first {}", cx.zone.clock(t))
+            say::sets::first(&cx.zone.clock(t))
         }
     });
-    format!(
-        "next  {} to leave it within {}{first}   {}",
-        p,
-        duration(horizon),
-        trust::words(outlook)
-    )
+    say::sets::next_to_leave_it(&p, &duration(horizon), &first, &trust::words(outlook))
 }
 
 fn cell(row: &ObjectiveRow, title: &str, bound: Bound, current: bool) -> (String, Role) {
@@ -302,7 +287,7 @@ fn cell(row: &ObjectiveRow, title: &str, bound: Bound, current: bool) -> (String
         "MIN" => marked(range.min, Bound::Min),
         "MAX" => marked(range.max, Bound::Max),
         "NOW" => match row.mark() {
-            Some(mark) => (format!("{} {}", mark.glyph, maybe(row.last(), row.unit)), mark.role),
+            Some(mark) => (format!("{} {}", mark.glyph(), maybe(row.last(), row.unit)), mark.role()),
             None => ("…".to_owned(), Role::Dim),
         },
         "P" => (
@@ -313,9 +298,13 @@ fn cell(row: &ObjectiveRow, title: &str, bound: Bound, current: bool) -> (String
         ),
         "TARGET" => (row.objective.target_percent.clone(), Role::Dim),
         _ => match row.window() {
-            Some(w) if w.covered_ms == 0 => ("no data".to_owned(), Role::NoData),
+            Some(w) if w.covered_ms == 0 => (say::sets::no_data().to_owned(), Role::NoData),
             Some(w) => {
-                let word = if w.violations == 1 { "violation " } else { "violations" };
+                let word = if w.violations == 1 {
+                    say::sets::violation()
+                } else {
+                    say::sets::violations()
+                };
                 let role = if w.violations > 0 { Role::Violated } else { Role::Dim };
                 (format!("{:>3} {word} {}", w.violations, duration(w.violated_ms)), role)
             }

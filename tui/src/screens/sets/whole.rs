@@ -8,10 +8,7 @@ use super::draft::{Draft, Writing};
 use crate::command::Cmd;
 use crate::context::request::Slot;
 use crate::context::{Context, wire};
-use crate::format::plural;
-
-/// Why another set is not opened now.
-const NOT_SAVED: &str = "this set has changes that are not saved: S saves them, ctrl-x drops them";
+use crate::say;
 
 impl SetsScreen {
     pub(super) fn set_command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
@@ -19,7 +16,7 @@ impl SetsScreen {
         match cmd {
             Cmd::NextSet => self.open_next(cx, argument),
             // Another set would be opened, and the changes be gone.
-            Cmd::NewSet | Cmd::DuplicateSet if self.is_dirty() => cx.complain(NOT_SAVED),
+            Cmd::NewSet | Cmd::DuplicateSet if self.is_dirty() => cx.complain(say::sets::this_set_has_changes()),
             Cmd::NewSet => {
                 let fresh = SlaSet {
                     name: name.clone(),
@@ -71,13 +68,13 @@ impl SetsScreen {
         let violated = self.rows.iter().filter(|row| row.is_violated_now()).count();
         let now = match violated {
             0 => String::new(),
-            1 => ", 1 of them violated now,".to_owned(),
-            many => format!(", {many} of them violated now,"),
+            1 => say::sets::one_violated_now().to_owned(),
+            many => say::sets::of_them_violated_now(&many),
         };
-        Some(format!(
-            "Stop watching {}? Its {}{now} will not be judged any more; what is in the ledger stays.",
-            stored.name,
-            plural(stored.objectives.len() as u64, "objective")
+        Some(say::sets::stop_watching_its_will(
+            &stored.name,
+            &say::counts::objectives(&stored.objectives.len()),
+            &now,
         ))
     }
 
@@ -99,7 +96,7 @@ impl SetsScreen {
 
     fn open_next(&mut self, cx: &mut Context, name: Option<&str>) {
         if self.is_dirty() {
-            cx.complain(NOT_SAVED);
+            cx.complain(say::sets::this_set_has_changes());
             return;
         }
         let sets = cx.sets.rows();
@@ -114,7 +111,7 @@ impl SetsScreen {
         };
         match next.cloned() {
             Some(set) => self.open(cx, set),
-            None => cx.complain(format!("there is no SLA set named {}", name.unwrap_or_default())),
+            None => cx.complain(say::sets::there_is_no_sla_set(&name.unwrap_or_default())),
         }
     }
 
@@ -124,14 +121,14 @@ impl SetsScreen {
             return true;
         }
         if self.is_dirty() {
-            cx.complain("the open set has changes that are not saved: S saves them, ctrl-x drops them");
+            cx.complain(say::sets::the_open_set_has());
             return false;
         }
         let set = cx.sets.rows().iter().find(|set| set.id == set_id).cloned();
         let known = set.is_some();
         match set {
             Some(set) => self.open(cx, set),
-            None => cx.complain("this set is not listed yet"),
+            None => cx.complain(say::sets::this_set_is_not()),
         }
         known
     }

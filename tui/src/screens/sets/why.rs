@@ -2,23 +2,24 @@
 
 use super::SetsScreen;
 use crate::context::Context;
+use crate::say;
 use crate::screens::provenance;
 
 impl SetsScreen {
     pub(super) fn provenance(&self, cx: &Context) -> (String, Vec<String>) {
         let mut lines = provenance::source_lines(cx);
         let Some(row) = self.current() else {
-            return ("SLA sets".to_owned(), lines);
+            return (say::sets::sla_sets().to_owned(), lines);
         };
         let cap_ms = row.now.as_ref().and_then(|s| s.series.first()).map(|s| s.cap_ms);
         lines.extend(provenance::rule_lines(&row.objective, cap_ms));
         if let Some(w) = row.window() {
             let of = if row.what_if.is_some() {
-                "the range on screen"
+                say::sets::the_range_on_screen()
             } else {
-                "the range that is stored"
+                say::sets::the_range_that_is()
             };
-            lines.push(format!("what-if    judged with {of}, on the samples in memory"));
+            lines.push(say::sets::what_if_judged_with(&of));
             lines.extend(provenance::window_lines(w, row.unit));
         }
         if let Some(outlook) = row.now.as_ref().and_then(|s| s.outlook.as_ref()) {

@@ -5,13 +5,21 @@ use sla_proto::weather::v1::{Limits, SubscribeRequest};
 
 use crate::context::Context;
 use crate::context::request::{Problem, Slot};
+use crate::say::{self, Text};
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 use crate::widget::field::{Choice, TextField};
 use crate::widget::wrap::wrap;
 
 /// Labels, in the order of the fields.
-const LABELS: [&str; 6] = ["city", "min °C", "max °C", "rain", "snow", "seen by"];
+const LABELS: [Text; 6] = [
+    say::weather::city,
+    say::weather::min,
+    say::weather::max,
+    say::weather::rain,
+    say::weather::snow,
+    say::weather::seen_by,
+];
 /// Fields of text; the others are choices.
 const TEXTS: usize = 3;
 /// Rows of what is wrong.
@@ -29,10 +37,14 @@ pub(super) struct Subscribe {
 
 impl Subscribe {
     pub(super) fn new(city: &str) -> Self {
-        let falls = || Choice::new(&["does not matter", "is a violation"], 0);
+        let falls = || Choice::new(&[say::weather::does_not_matter(), say::weather::is_a_violation()], 0);
         Self {
             texts: [TextField::new(city), TextField::default(), TextField::default()],
-            choices: [falls(), falls(), Choice::new(&["me and admins", "everybody"], 0)],
+            choices: [
+                falls(),
+                falls(),
+                Choice::new(&[say::weather::me_and_admins(), say::weather::everybody()], 0),
+            ],
             focus: 0,
             problem: String::new(),
             is_asked: false,
@@ -75,7 +87,7 @@ impl Subscribe {
             .filter(|number| number.is_finite());
         number
             .map(Some)
-            .ok_or_else(|| format!("{}: `{text}` is no number; give degrees such as -5 or 38.5", LABELS[at]))
+            .ok_or_else(|| say::weather::is_no_number_give(&LABELS[at](), &text))
     }
 
     fn request(&self) -> Result<SubscribeRequest, String> {
@@ -87,7 +99,7 @@ impl Subscribe {
         };
         let city = self.texts[0].value().trim().to_owned();
         if city.is_empty() {
-            return Err("city: is empty; type its name, for example Catania, IT".to_owned());
+            return Err(say::weather::city_is_empty_type().to_owned());
         }
         Ok(SubscribeRequest {
             city,
@@ -123,11 +135,11 @@ impl Subscribe {
         let x = (canvas.width() - width) / 2;
         let mut popup = canvas.part(x, 0, width, height);
         popup.clear();
-        let mut inside = popup.frame("new subscription", Role::Title);
+        let mut inside = popup.frame(say::weather::new_subscription(), Role::Title);
         let room = inside.width().saturating_sub(12);
         for (at, label) in LABELS.iter().enumerate() {
             let (y, focused) = (at as u16, self.focus == at);
-            inside.text(1, y, label, Role::Dim);
+            inside.text(1, y, label(), Role::Dim);
             match self.texts.get(at) {
                 Some(text) => text.draw(&mut inside, 11, y, room, focused),
                 None => self.choices[at - TEXTS].draw(&mut inside, 11, y, 20.min(room), focused),
@@ -135,10 +147,9 @@ impl Subscribe {
         }
         let y = LABELS.len() as u16 + 1;
         let (text, role) = if self.is_asked {
-            ("asking the provider ...".to_owned(), Role::Dim)
+            (say::weather::asking_the_provider().to_owned(), Role::Dim)
         } else if self.problem.is_empty() {
-            let words =
-                "A violation is a temperature below min or above max, or rain or snow that matters. Give at least one.";
+            let words = say::weather::a_violation_is_a();
             (words.to_owned(), Role::Dim)
         } else {
             (self.problem.clone(), Role::Error)
@@ -151,7 +162,7 @@ impl Subscribe {
             1,
             y + PROBLEM_ROWS,
             room + 10,
-            "Enter subscribes   Tab next field   ←/→ changes   Esc back",
+            say::weather::enter_subscribes_tab_next(),
             Align::Left,
             Role::Key,
         );

@@ -10,6 +10,7 @@ use crate::context::list::{Row, by_number};
 use crate::context::wire;
 use crate::filter::{Filterable, Value};
 use crate::format::iso;
+use crate::say;
 use crate::screens::table_file::TableFile;
 
 /// Sort columns, in the order of [`Row::compare`].
@@ -42,8 +43,8 @@ impl CityRow {
         let limits = match subscriptions.as_slice() {
             [] => String::new(),
             [one] if one.active => one.limits.unwrap_or_default().to_string(),
-            [one] => format!("paused: {}", one.limits.unwrap_or_default()),
-            several => format!("{} subscriptions", several.len()),
+            [one] => say::weather::paused(&one.limits.unwrap_or_default()),
+            several => say::weather::subscriptions(&several.len()),
         };
         Self {
             haystack: format!("{name} {limits}"),

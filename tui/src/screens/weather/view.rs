@@ -6,6 +6,7 @@ use super::WeatherScreen;
 use super::rows::{CityRow, SORTS};
 use crate::context::{Context, wire};
 use crate::format::duration;
+use crate::say;
 use crate::screens::phase::{draw_phase, stale_words};
 use crate::screens::trust;
 use crate::theme::Role;
@@ -35,12 +36,12 @@ impl WeatherScreen {
         let words = Self::words_rows(cx);
         let room = height.saturating_sub(1 + words);
         let mut body = canvas.rows(1, room);
-        if draw_phase(cx, &self.rows, &mut body, "the weather") {
+        if draw_phase(cx, &self.rows, &mut body, say::weather::the_weather()) {
             if self.list.shown().is_empty() {
                 let text = if self.items().is_empty() {
-                    "no city is polled yet: n subscribes to one"
+                    say::weather::no_city_is_polled()
                 } else {
-                    "no row passes the filter (Esc clears it)"
+                    say::weather::no_row_passes_the()
                 };
                 body.text(3, 0, text, Role::Dim);
             }
@@ -101,23 +102,25 @@ impl WeatherScreen {
                 };
                 let expected = row.first_outside(&limits).and_then(|hour| wire::ms(hour.at.as_ref()));
                 let expected = expected.map_or_else(
-                    || "the provider expects nothing outside".to_owned(),
-                    |at_ms| format!("the provider expects it outside by {}", cx.zone.minute(at_ms)),
+                    || say::weather::the_provider_expects_nothing().to_owned(),
+                    |at_ms| say::weather::the_provider_expects_it(&cx.zone.minute(at_ms)),
                 );
-                let paused = if one.active { "" } else { "paused: " };
+                let paused = if one.active { "" } else { say::weather::paused_2() };
                 lines.push(format!("{paused}{limits}{whose}: {expected}"));
             }
             lines.extend(row.state.outlooks.iter().map(|one| outlook_words(cx, one)));
         }
         if let Some(provider) = &self.provider {
             let round = wire::span_ms(provider.round.as_ref()).map_or_else(String::new, duration);
-            let mut line = format!(
-                "{}; each city once in {round}; {} of {} requests today",
-                provider.attribution, provider.calls_today, provider.daily_quota
+            let mut line = say::weather::each_city_once_in(
+                &provider.attribution,
+                &round,
+                &provider.calls_today,
+                &provider.daily_quota,
             );
             if !provider.pause.is_empty() {
                 let until = wire::ms(provider.paused_until.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
-                line = format!("nothing is asked until {until}: {}", provider.pause);
+                line = say::weather::nothing_is_asked_until(&until, &provider.pause);
             }
             lines.push(sla_domain::SafeText::new(&line).into_string());
         }
@@ -128,39 +131,42 @@ impl WeatherScreen {
 /// Ours and the provider's, with what both have shown so far.
 fn outlook_words(cx: &Context, one: &CityOutlook) -> String {
     let outlook = one.outlook.clone().unwrap_or_default();
-    let ours = trust::probability(&outlook).unwrap_or_else(|| "no probability".to_owned());
+    let ours = trust::probability(&outlook).unwrap_or_else(|| say::weather::no_probability().to_owned());
     let provider = match &outlook.provider {
-        None => "nothing over all of it".to_owned(),
-        Some(provider) if !provider.leaves => "inside".to_owned(),
+        None => say::weather::nothing_over_all_of().to_owned(),
+        Some(provider) if !provider.leaves => say::weather::inside().to_owned(),
         Some(provider) => wire::ms(provider.first.as_ref()).map_or_else(
-            || "outside".to_owned(),
-            |at_ms| format!("outside by {}", cx.zone.minute(at_ms)),
+            || say::weather::outside().to_owned(),
+            |at_ms| say::weather::outside_by(&cx.zone.minute(at_ms)),
         ),
     };
     let record = outlook.track_record.clone().unwrap_or_default();
     let of_both = match (record.brier_provider, record.brier_beside_provider) {
-        (Some(theirs), Some(ours)) => format!(
-            "; Brier over {}: ours {ours:.2}, the provider's {theirs:.2}",
-            record.provider_scored
+        (Some(theirs), Some(ours)) => say::weather::brier_over_ours_the(
+            &record.provider_scored,
+            &format_args!("{ours:.2}"),
+            &format_args!("{theirs:.2}"),
         ),
         _ => String::new(),
     };
-    format!(
-        "{} within {}: ours {ours} ({}), the provider {provider}{of_both}",
-        sla_domain::SafeText::new(&one.objective),
-        duration(trust::horizon_ms(cx, &outlook)),
-        trust::words(&outlook)
+    say::weather::within_ours_the_provider(
+        &sla_domain::SafeText::new(&one.objective),
+        &duration(trust::horizon_ms(cx, &outlook)),
+        &ours,
+        &trust::words(&outlook),
+        &provider,
+        &of_both,
     )
 }
 
 fn now_words(cx: &Context, row: &CityRow) -> String {
     let Some(now) = &row.state.now else {
         let why = if row.state.problem.is_empty() {
-            "not asked yet"
+            say::weather::not_asked_yet()
         } else {
             &row.state.problem
         };
-        return format!("{}: nothing is known now: {why}", row.name);
+        return say::weather::nothing_is_known_now(&row.name, &why);
     };
     let at = wire::ms(now.polled.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
     let span = wire::span_ms(now.interval.as_ref()).map_or_else(String::new, duration);
@@ -168,14 +174,16 @@ fn now_words(cx: &Context, row: &CityRow) -> String {
     let problem = if row.state.problem.is_empty() {
         String::new()
     } else {
-        format!("; the newest poll failed: {}", row.state.problem)
+        say::weather::the_newest_poll_failed(&row.state.problem)
     };
-    format!(
-        "{} at {at}: {} °C, rain {} mm and snow {} mm (as water) in {span}{problem}",
-        row.name,
-        of(now.temperature_celsius),
-        of(now.rain_mm),
-        of(now.snow_water_mm)
+    say::weather::at_c_rain_mm(
+        &row.name,
+        &at,
+        &of(now.temperature_celsius),
+        &of(now.rain_mm),
+        &of(now.snow_water_mm),
+        &span,
+        &problem,
     )
 }
 
@@ -205,7 +213,7 @@ fn draw_cell(
             return;
         }
         _ => match (&row.state.now, row.state.problem.is_empty()) {
-            (_, false) => ("failing".to_owned(), Role::Error),
+            (_, false) => (say::weather::failing().to_owned(), Role::Error),
             (Some(now), true) => {
                 let at = wire::ms(now.polled.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
                 (at, Role::Dim)

@@ -3,6 +3,7 @@
 use sla_proto::objective::v1::MissingPolicy;
 
 use super::{Focus, Form, MISSING, ORDER};
+use crate::say;
 use crate::theme::Role;
 use crate::widget::canvas::{Align, Canvas};
 
@@ -18,21 +19,21 @@ impl Form {
     pub(crate) fn draw(&self, canvas: &mut Canvas<'_>) {
         let width = canvas.width();
         let focus = ORDER[self.focus];
-        canvas.text(1, 0, "query", Role::Dim);
+        canvas.text(1, 0, say::form::query_label(), Role::Dim);
         self.query
             .draw(canvas, 7, 0, width.saturating_sub(8), focus == Focus::Query);
-        canvas.text(1, 1, "name", Role::Dim);
+        canvas.text(1, 1, say::form::name(), Role::Dim);
         let name = width.saturating_sub(8 + AHEAD);
         self.name.draw(canvas, 7, 1, name, focus == Focus::Name);
-        let x = canvas.text(8 + name, 1, "ahead", Role::Dim) + 1;
+        let x = canvas.text(8 + name, 1, say::form::ahead(), Role::Dim) + 1;
         self.horizon.draw(canvas, x, 1, 5, focus == Focus::Horizon);
         let fields = [
             ("min", &self.min, Focus::Min),
             ("max", &self.max, Focus::Max),
-            ("warn below", &self.warn_below, Focus::WarnBelow),
-            ("above", &self.warn_above, Focus::WarnAbove),
+            (say::form::warn_below(), &self.warn_below, Focus::WarnBelow),
+            (say::form::above(), &self.warn_above, Focus::WarnAbove),
         ];
-        let labels: u16 = fields.iter().map(|f| f.0.len() as u16 + 2).sum();
+        let labels: u16 = fields.iter().map(|f| f.0.chars().count() as u16 + 2).sum();
         let each = (width.saturating_sub(labels + 1) / 4).clamp(4, 16);
         let mut x = 1;
         for (label, field, at) in fields {
@@ -74,30 +75,32 @@ impl Form {
     fn draw_choices(&self, canvas: &mut Canvas<'_>, focus: Focus) {
         let narrow = canvas.width() < NARROW;
         let word = |long: &'static str, short: &'static str| if narrow { short } else { long };
-        let mut x = canvas.text(1, 3, word("missing", "miss"), Role::Dim) + 1;
+        let mut x = canvas.text(1, 3, word(say::form::missing(), say::form::miss()), Role::Dim) + 1;
         self.missing.draw(canvas, x, 3, 6, focus == Focus::Missing);
         x += 7;
         if MISSING[self.missing.at].1 == MissingPolicy::Hold {
-            x = canvas.text(x, 3, word("at most", "max"), Role::Dim) + 1;
+            x = canvas.text(x, 3, word(say::form::at_most(), say::form::max()), Role::Dim) + 1;
             self.hold.draw(canvas, x, 3, 6, focus == Focus::Hold);
             x += 7;
         }
-        x = canvas.text(x, 3, word("target %", "good %"), Role::Dim) + 1;
+        x = canvas.text(x, 3, word(say::form::target(), say::form::good()), Role::Dim) + 1;
         let target = if narrow { 5 } else { 8 };
         self.target.draw(canvas, x, 3, target, focus == Focus::Target);
-        x = canvas.text(x + target + 1, 3, word("counter", "as"), Role::Dim) + 1;
+        x = canvas.text(
+            x + target + 1,
+            3,
+            word(say::form::counter(), say::form::counts_as()),
+            Role::Dim,
+        ) + 1;
         self.counter.draw(canvas, x, 3, 6, focus == Focus::Counter);
-        x = canvas.text(x + 7, 3, word("forecast", "fcst"), Role::Dim) + 1;
+        x = canvas.text(x + 7, 3, word(say::form::forecast(), say::form::fcst()), Role::Dim) + 1;
         self.forecast.draw(canvas, x, 3, 5, focus == Focus::Forecast);
     }
 
     /// The first thing that is wrong, or that all is well; neither before the first key of a new objective.
     pub(super) fn words(&self) -> (Option<bool>, String) {
         if !self.touched && self.query.value().is_empty() {
-            return (
-                None,
-                "type a selector or an expression; F1 tells what the fields mean".to_owned(),
-            );
+            return (None, say::form::type_a_selector_or().to_owned());
         }
         let said = self.check.said.as_ref();
         if let Err(problems) = self.objective() {
@@ -109,10 +112,7 @@ impl Form {
         }
         match said {
             Some((good, words)) => (Some(*good), self.understood() + words),
-            None => (
-                Some(true),
-                self.understood() + "can be taken (Enter); ctrl-g suggests a range",
-            ),
+            None => (Some(true), self.understood() + say::form::can_be_taken_enter()),
         }
     }
 }

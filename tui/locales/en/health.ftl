@@ -1,0 +1,29 @@
+# Processes, as the instance sees them.
+
+health-processes-as-this = health: processes, as this instance sees them
+asking-each-process = asking each process …
+unknown = unknown: { $sentence }
+lease-nobody-holds-it = lease { $name }: nobody holds it; last { $holder }
+lease-for = lease { $name }: { $holder }, for { $length }
+since = , since { $at }
+worker = worker { $address }: { $partitions }{ $since }
+without-an-address = without an address
+serving = serving
+ending = ending
+answered-in = , answered in { $length }
+version-instance-process-since = {"    "}version { $version }, instance { $instance }, process { $pid }, since { $since }
+storage = {"    "}storage: { $store }
+results = {"    "}results: { $lag }
+source = {"    "}source: { $source }
+failing-since = , since { $time }
+writes-succeed = writes succeed, { $bytes }{ $letters }
+cannot-be-read-now = cannot be read now
+no-partition-of-is = no partition of { $stream } is read here
+how-far-behind-is = how far behind is unknown
+behind = { $records } behind
+the-oldest-of-ago = , the oldest of { $duration } ago
+of = { $partitions } of { $stream }, { $behind }{ $oldest }
+answers-last-read = { $name } answers, last read { $time }
+unknown-it-was-not = { $name }: unknown, it was not read yet
+here = here
+not-known = unknown

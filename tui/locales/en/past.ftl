@@ -1,0 +1,31 @@
+# Past violations.
+
+samples-choose-an-interval = samples: choose an interval of the ledger first (p)
+its-samples-are-no = its samples are no longer in memory: the interval itself is kept in the ledger
+violating-samples-of = violating samples of { $series-name } { $labels }
+open = open
+to-worst = { $series-name } { $labels }  { $at } to { $end }  { $length }  { $side-word } worst { $number }
+not-watched-only-its = not watched: only its ledger is told
+agreements = agreements
+objective-by = OBJECTIVE  (by { $order })
+no-objective-is-watched = no objective is watched: add series to an SLA set on the first screen
+no-objective-passes-the = no objective passes the filter (Esc clears it)
+each-window-counts-all = {" "}each window counts all inside it: never add counts of windows{" "}
+never-add-counts-of = {" "}never add counts of windows{" "}
+ledger = {" "}ledger: { $name } { $range }{" "}
+ledger-2 = ledger
+no-violation-is-in = no violation is in the ledger
+of-seen = {" "}{ $seen } of { $known } seen
+no-data = no data
+no-data-coverage-too = no data (coverage too low)
+good = { $percent-of } good
+nan-skipped = , { $samples-nan } NaN skipped
+known-of-the-time = { $length }: { $good }, known { $percent } of the time, { $samples-violating } of { $samples } samples violating{ $nan }
+gap-at = gap at { $at }
+to = { $at } to { $at2 }
+spans-a-gap-nothing = spans a gap: nothing is known of { $gaps }
+retired = retired
+generation = gen { $generation }
+past-violations = past violations
+series-of-seen-counts = series     { $series-seen } of { $series-known } seen; counts are sums, times the union, percent the union over the union
+each-window-counts-everything = {"           "}each window counts everything inside it: never add counts of windows

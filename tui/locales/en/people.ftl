@@ -1,0 +1,31 @@
+# Users, sessions, what was changed, messages.
+
+revoke-session-which-one = revoke-session: which one? `sessions` lists them
+users-name-role-uids = users: name, role, uids
+sessions-enter-ends-one = sessions: Enter ends one
+of-has-ended = { $id } of { $user } has ended
+audit-who-changed-what = audit: who changed what, newest first
+logged-in-as = logged in as { $name }, { $rank }
+logged-out = logged out
+there-was-no-session = there was no session to end: your uid says who you are
+this-instance-has-no = { $caller }; this instance has no users, and everybody may everything
+by-your-uid = by your uid
+by-the-session = by the session { $id }
+by-the-token = by the token { $token }
+disabled = disabled
+no-password = no password
+this-session = this session
+session = session
+token = token { $token-name }
+last-call-ends = { $user }  { $what }  { $client }  last call { $at }, ends { $at2 }
+lines-more-sla-audit = {"    "}{ $mark } … { $more } lines more: `sla audit --full`
+nothing-was-sent-yet = nothing was sent yet; `sla notify add` says where to
+messages-newest-first = messages: newest first
+nothing-is-acknowledged-or = nothing is acknowledged or snoozed
+taken-care-of-or = taken care of, or silent
+sent = sent
+given-up = given up
+due = due { $at }
+attempt = {"    "}attempt { $attempts }: { $safe }
+silent-until-by = { $about }: silent until { $at }, by { $safe }
+takes-care-until-it = { $about }: { $safe } takes care, until it ends

@@ -1,0 +1,11 @@
+too-small-for-a = troppo piccolo per un grafico
+no-samples-in-this = nessun campione in questo periodo
+log = log
+not-log-values-of = non log: valori da 0 in giù
+stale = {" "}VECCHI
+to = da { $number } a { $number2 }
+expected-in = atteso al 95 % in [{ $number }, { $number2 }]
+usual-to = usuale da { $number } a { $number2 }
+violated = in violazione
+no-sample-here = { $when }  qui nessun campione
+of = di { $count }

@@ -1,0 +1,16 @@
+first = {"  "}prima { $at }
+what-is-to-come = che cosa sta per venire
+nothing-is-expected-yet = nulla è ancora atteso: le previsioni vengono con le prime valutazioni di un insieme
+no-row-passes-the = nessuna riga passa il filtro (Esc lo toglie)
+leaves-within = { $title } esce da { $range } entro { $length }: { $p }
+no-probability-is-given = { $title }: non si dà una probabilità
+low-confidence-history-short = , poco affidabile: storia corta, costante o cambiata
+track-record = attendibilità: { $words }{ $low }
+made = , fatta alle { $at }
+method-bands-50-80 = metodo: { $method }{ $made }; bande 50/80/95 %
+at-the-end-by = alla fine, dal gruppo di modelli: mediana { $number }, 50 % [{ $number2 }, { $number3 }], 95 % [{ $number4 }, { $number5 }]
+the-classic-forecast-holt = anche la previsione classica (Holt-Winters) ha fuori: { $points }
+now = ora
+future-violations = violazioni future
+series = serie      { $series-promql }
+range = intervallo { $range }

@@ -1,0 +1,11 @@
+the-instance-does-not = l'istanza non risponde
+the-instance-speaks-api = l'istanza parla il livello API { $api-level }, questa console { $own }: avviarne un'altra con --instance NAME
+it-took-too-long = ci è voluto troppo e si è rinunciato
+this-instance-cannot-do = questa istanza non può farlo: il suo ruolo lì non gira
+there-is-no-connection = non c'è connessione con l'istanza
+no-answer-within-s = nessuna risposta entro { $seconds } s
+log-has-the-words = `:log` ha le parole; r rilegge
+this-console-failed-while = questa console è caduta mentre leggeva la risposta
+the-instance-ended-the = l'istanza ha chiuso il flusso
+the-instance-gave-an = l'istanza ha dato una risposta di altro genere ({ $kind }): è della stessa versione?
+no-heartbeat-came = non è arrivato alcun battito

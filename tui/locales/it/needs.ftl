@@ -1,0 +1,17 @@
+this-console-is-read = questa console è in sola lettura
+there-is-no-connection = non c'è connessione con l'istanza
+no-series-is-chosen = nessuna serie è scelta
+there-is-no-sla = non c'è ancora un insieme SLA: crearne uno con `new-set`
+no-objective-is-chosen = nessun obiettivo è scelto
+the-chosen-objective-is = l'obiettivo scelto riguarda una sola serie
+no-editor-was-found = nessun editor trovato: impostare $VISUAL o $EDITOR
+nothing-was-changed = nulla è stato modificato
+there-is-nothing-to = non c'è nulla da annullare
+there-is-nothing-to-do = non c'è nulla da ripetere
+choose-a-row-about = scegliere una riga che riguarda un obiettivo
+this-is-where-you = si è partiti da qui
+this-is-the-newest = questo è il posto più recente
+the-chosen-run-has = l'esecuzione scelta è finita
+no-series-of-the = nessuna serie dell'esecuzione scelta è fallita
+this-instance-does-not = questa istanza non sorveglia il meteo: vedi [weather] nella sua configurazione
+choose-a-city-to = scegliere una città con un solo abbonamento proprio; la scheda SLA li elenca tutti

@@ -1,0 +1,14 @@
+global = ovunque
+list = elenco
+now = ora
+timeline = linea del tempo
+metrics = metriche
+detail = dettaglio
+sets = insiemi
+past = passato
+future = futuro
+runs = esecuzioni
+weather = meteo
+form = modulo
+confirm = conferma
+choosing = scelta

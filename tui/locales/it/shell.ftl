@@ -1,0 +1,12 @@
+cannot-be-made = non si può creare
+the-editor-cannot-be = l'editor non si avvia
+the-editor = l'editor: { $error }
+the-editor-ended-with = l'editor è finito con { $status }: nulla è stato preso
+the-edited-text-is = il testo modificato supera 1 MB: nulla è stato preso
+this-is-too-long = è troppo lungo per gli appunti
+the-link-is-overloaded = il collegamento è sovraccarico; riprovare
+this-console-has-no = questa console non ha un file di configurazione
+choose-another-name = { $name }: { $error }; scegliere un altro nome
+written = scritto: { $name } ({ $size })
+sla-without-a-screen = sla senza schermo. Scrivere un comando (help li elenca), un tasto, enter, esc, up, down, tab, oppure /filtro. Una riga vuota rilegge la schermata; quit esce.
+an-editor-needs-a = a un editor serve uno schermo: modificare l'insieme con `sla sets apply`

@@ -1,0 +1,7 @@
+now = Ora
+metrics = Metriche
+sets = SLA
+past = Passato
+future = Futuro
+runs = Esecuzioni
+weather = Meteo

@@ -1,0 +1,10 @@
+withheld-worse-than-last = sospesa: peggio dell'ultimo valore
+of-right = { $right } su { $scored } giuste
+unproven-none-is-scored = non provata: nessuna ancora verificata
+all-over-stored-history = , tutte su storia archiviata
+of-them-over-stored = , { $some } di esse su storia archiviata
+unproven-scored = non provata ({ $scored } verificate, { $left }{ $seeded })
+withheld-worse = sospesa: peggio
+proven = provata
+none-scored-yet = nessuna verificata
+unproven = non provata ({ $scored }, { $violations })

@@ -1,0 +1,13 @@
+ok = ok
+at-risk = a rischio
+violated = violato
+no-data = senza dati
+excluded = escluso
+unproven = non provata
+not-watched = non sorvegliato
+above = sopra
+below = sotto
+outside = fuori da
+utc = UTC
+local = locale
+this-language = italiano
