@@ -49,3 +49,4 @@ nothing-here = nothing here
 more-2 = , { $left } more
 find-of = find: { $matching } of { $entries }{ $cut }
 enter-shows-it-s = Enter shows it   s other order   Esc back
+of-all = of { $objectives }

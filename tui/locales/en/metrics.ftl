@@ -39,3 +39,5 @@ the-last = the last { $length }{ $mark }
 around-when-it-left = around { $at }, when it left its range
 type-a-time-or = type a time or a range ...
 time-give-last-6h = time `{ $text }`: give `last 6h`, 14:00-15:30, 14:00, 2h (ago), an RFC 3339 time or `now`
+first-of-series = first { $held } of { $total } series
+shown-of-the-first = { $shown } of the first { $held } of { $total }

@@ -47,3 +47,4 @@ nothing-here = nulla qui
 more-2 = , altri { $left }
 find-of = trova: { $matching } di { $entries }{ $cut }
 enter-shows-it-s = Invio la mostra   s altro ordine   Esc indietro
+of-all = di { $objectives }

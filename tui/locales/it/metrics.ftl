@@ -37,3 +37,5 @@ the-last = ultimo periodo di { $length }{ $mark }
 around-when-it-left = attorno alle { $at }, quando è uscita dall'intervallo
 type-a-time-or = scrivere un orario o un periodo ...
 time-give-last-6h = orario `{ $text }`: dare `last 6h`, 14:00-15:30, 14:00, 2h (fa), un orario RFC 3339 o `now`
+first-of-series = prime { $held } di { $total } serie
+shown-of-the-first = { $shown } delle prime { $held } di { $total }

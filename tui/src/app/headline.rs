@@ -151,7 +151,10 @@ fn whole_headlines(headlines: &[String], room: usize) -> String {
             say::frame::more(&count)
         }
     };
-    let mut out = headlines.first().map_or_else(String::new, |first| fitting(first, room));
+    // How many more there are is told in any case.
+    let beside = length(&more(headlines.len().saturating_sub(1)));
+    let first = headlines.first();
+    let mut out = first.map_or_else(String::new, |first| fitting(first, room.saturating_sub(beside)));
     let mut shown = 1;
     for next in headlines.iter().skip(1) {
         let rest = more(headlines.len() - shown - 1);
@@ -213,6 +216,15 @@ mod tests {
         );
         assert_eq!(whole_headlines(&headlines, 25), "load above 4   +2 more");
         assert_eq!(whole_headlines(&headlines, 18), "load ab…   +2 more");
+        let long = [
+            "node_filesystem_avail_bytes /dev/vda below 38 GB since 08:55 (10m) worst 18.8 GB",
+            "another one",
+        ];
+        assert_eq!(
+            whole_headlines(&long.map(str::to_owned), 76),
+            "node_filesy…dev/vda below 38 GB since 08:55 (10m) worst 18.8 GB   +1 more",
+            "the figure that is the answer is not the one cut"
+        );
         assert_eq!(whole_headlines(&headlines[..1], 5), "load above 4", "the field cuts it");
     }
 }

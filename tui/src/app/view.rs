@@ -110,6 +110,13 @@ fn draw_status(app: &App, line: &mut Canvas<'_>) {
             };
             x = line.text(x, 0, &text, role) + 2;
         }
+        // What is counted: a tab counts series.
+        let all: u32 = shown.iter().map(|(_, count)| count).sum();
+        let counted = say::frame::of_all(&say::counts::objectives(&all));
+        let end = usize::from(x) + counted.chars().count();
+        if words && end + 2 + usize::from(right_width) < usize::from(width) {
+            x = line.text(x, 0, &counted, Role::Dim) + 2;
+        }
     } else if cx.connection == Connection::Connected {
         x = line.text(x, 0, say::frame::nothing_judged_yet(), Role::Dim) + 2;
     }

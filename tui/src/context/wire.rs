@@ -159,14 +159,14 @@ fn warns_unproven(outlook: &violation::Outlook) -> bool {
     outlook.probability.is_some_and(|p| p >= LIKELY) && !proven
 }
 
-/// A state with its reason, which may begin with the state's own word.
+/// A state with its reason, which may hold the state's own word.
 pub(crate) fn with_reason(word: &str, why: &str) -> String {
     if why.is_empty() {
         word.to_owned()
     } else if why.starts_with(word) {
         why.to_owned()
     } else {
-        format!("{word}: {why}")
+        format!("{word}: {}", why.replacen(&format!("{word}: "), "", 1))
     }
 }
 
@@ -411,6 +411,19 @@ mod tests {
         let told = telling_labels(&all.iter().collect::<Vec<_>>());
         let told: Vec<&str> = told.iter().map(SafeText::as_str).collect();
         assert_eq!(told, ["a:1", "b:1", "a:1 200 shop"]);
+    }
+
+    #[test]
+    fn a_state_is_said_once() {
+        assert_eq!(with_reason("no data", "no data: newest 13:55"), "no data: newest 13:55");
+        assert_eq!(
+            with_reason("no data", "db-1: no data: newest 13:55"),
+            "no data: db-1: newest 13:55"
+        );
+        assert_eq!(
+            with_reason("no data", "the source is away"),
+            "no data: the source is away"
+        );
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(crate) struct Find {
     shown: Vec<usize>,
     matching: usize,
     chosen: usize,
+    /// The choice was moved by hand.
+    moved: bool,
     /// What is known of the series at the server that match.
     pub(crate) told: String,
     /// When the server is asked for them, monotonic milliseconds.
@@ -49,6 +51,7 @@ impl Find {
             shown: Vec::new(),
             matching: 0,
             chosen: 0,
+            moved: false,
             told: String::new(),
             ask_at_ms: None,
         };
@@ -56,13 +59,15 @@ impl Find {
         find
     }
 
-    /// Other entries: more is known now. The choice stays on its entry.
+    /// Other entries: more is known now. A choice made by hand stays on its entry, else the best is chosen.
     pub(crate) fn replace(&mut self, entries: Vec<Found>) {
         let chosen = self.current().and_then(|at| self.entries.get(at).cloned());
+        let chosen = chosen.filter(|_| self.moved);
         self.entries = entries;
         self.look();
         let same = |at: &usize| self.entries.get(*at) == chosen.as_ref();
         self.chosen = self.shown.iter().position(same).unwrap_or(0);
+        self.moved = chosen.is_some();
     }
 
     /// The line was changed: looks again, and for series at the server once typing rests.
@@ -73,6 +78,7 @@ impl Find {
 
     fn look(&mut self) {
         self.chosen = 0;
+        self.moved = false;
         let wanted = self.field.value().trim();
         if wanted.is_empty() {
             self.matching = self.entries.len();
@@ -114,6 +120,7 @@ impl Find {
     }
 
     pub(crate) fn turn(&mut self, by: isize) {
+        self.moved = true;
         let count = self.shown.len().max(1) as isize;
         self.chosen = (self.chosen as isize + by).rem_euclid(count) as usize;
     }
@@ -189,7 +196,15 @@ mod tests {
             entry("series", "node_load1 host-1"),
             entry("series", "node_load15 host-1"),
         ]);
-        assert_eq!(find.current(), Some(2), "the choice stays on its entry");
+        assert_eq!(find.current(), Some(2), "what was chosen by hand stays chosen");
+        find.field = TextField::new("load1 host");
+        find.typed(0);
+        find.replace(vec![
+            entry("metric", "a"),
+            entry("series", "node_load1 host-7"),
+            entry("series", "node_load1 host-1"),
+        ]);
+        assert_eq!(find.current(), Some(1), "else the best is");
         find.field = TextField::new("zzz");
         find.typed(0);
         find.turn(1);

@@ -10,6 +10,7 @@ mod export;
 mod hands;
 mod kept;
 mod names;
+mod partial;
 mod range;
 mod rows;
 mod trial;
@@ -19,7 +20,6 @@ mod why;
 
 use std::collections::BTreeSet;
 
-use sla_proto::retrieval::v1::ListSeriesRowsRequest;
 use sla_proto::series::v1::Query;
 
 use crate::command::{Cmd, Need, Scope};
@@ -35,11 +35,11 @@ use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
 use companion::{Companion, Kept};
 use detail::Detail;
+use partial::rows_request;
 use rows::{NameRow, SORTS, SeriesRow};
 
-/// Rows asked for at once, and in all.
+/// Rows asked for at once.
 const PAGE_ROWS: u32 = 500;
-const ROWS_MAX: usize = 10_000;
 /// Columns of a sparkline asked for.
 const SPARK_COLUMNS: u32 = 40;
 /// Queries of one request (limit of the contract).
@@ -163,7 +163,8 @@ impl MetricsScreen {
             return;
         }
         self.asked_ms = cx.now.mono_ms;
-        let id = cx.call(Slot::Rows, rows_request(cx, queries, String::new()));
+        let order = self.order();
+        let id = cx.call(Slot::Rows, rows_request(cx, queries, &order, String::new()));
         self.rows.asked(id, cx.now.wall_ms);
     }
 
@@ -273,6 +274,9 @@ impl Screen for MetricsScreen {
         }
         if self.list.command(cmd, &self.items, height) {
             self.cursor_moved(cx);
+            if cmd == Cmd::SortReverse {
+                self.order_changed(cx);
+            }
             return true;
         }
         match cmd {
@@ -571,7 +575,12 @@ impl Screen for MetricsScreen {
     }
 
     fn has(&self, need: Need) -> bool {
-        need == Need::Series && (self.detail.is_some() || (!self.in_names() && self.current().is_some()))
+        match need {
+            Need::Series => self.detail.is_some() || (!self.in_names() && self.current().is_some()),
+            // Bounds are moved on its chart, too.
+            Need::Objective => self.detail.is_some(),
+            _ => false,
+        }
     }
 
     fn arrive(&mut self, cx: &mut Context, jump: Jump) {
@@ -585,16 +594,5 @@ impl Screen for MetricsScreen {
             } => self.open_chart(cx, query, series_id, title, at_ms),
             _ => {}
         }
-    }
-}
-
-fn rows_request(cx: &Context, queries: Vec<Query>, page_token: String) -> ListSeriesRowsRequest {
-    ListSeriesRowsRequest {
-        queries,
-        window_ms: cx.window_ms(),
-        columns: SPARK_COLUMNS,
-        page_size: PAGE_ROWS,
-        page_token,
-        ..ListSeriesRowsRequest::default()
     }
 }

@@ -74,7 +74,7 @@ impl RunsScreen {
             .map(|row| row.run.step_summaries.len())
             .max()
             .unwrap_or(0);
-        let below = (steps as u16 + 4).min(screen * 2 / 3);
+        let below = (steps as u16 + 6).min(screen * 2 / 3);
         let most = usize::from(screen.saturating_sub(below + 1).max(2));
         most.min(self.items().len().max(3))
     }

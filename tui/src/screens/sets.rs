@@ -35,7 +35,7 @@ use crate::say;
 use crate::screens::Screen;
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
-use draft::{Aim, Bound, Draft, Writing};
+use draft::{Aim, Bound, Draft, Early, Writing};
 use form::Form;
 use rows::{ObjectiveRow, WHAT_IF_WINDOW_MS};
 
@@ -58,6 +58,8 @@ pub(crate) struct SetsScreen {
     bound: Bound,
     /// Which bound is moved on a chart.
     aim: Option<Aim>,
+    /// A command given on a chart before the sets were listed.
+    early: Option<Early>,
     form: Option<Form>,
     /// Keys of the objectives that are edited together.
     picked: BTreeSet<Vec<u8>>,

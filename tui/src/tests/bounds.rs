@@ -26,7 +26,7 @@ fn what_a_moved_bound_would_have_meant_stands_below_the_chart() {
     let mut driver = on_chart();
     driver.says("max 4");
     driver.keys("K");
-    driver.says("max 4.1, was max 4   leaves it within 10m: 93 %   S saves default");
+    driver.says("max 4.1, was max 4   next 10m: 93 % outside   S saves default");
     driver.says("here   1h 1 (11m)   3h 2 (11m)");
     driver.says("all 3  12h 2 (11m), 98.50 % good");
     driver.says("K raise bound");
@@ -94,5 +94,14 @@ fn a_set_with_changes_is_not_left_for_the_bound_of_another() {
     driver.says("the open set has changes that are not saved");
     driver.says_not("was max");
     driver.keys("2 C-x 1 K");
+    driver.says("max 4.1, was max 4");
+}
+
+#[test]
+fn a_bound_is_moved_as_soon_as_the_sets_are_known() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("j j Enter");
+    driver.app.cx.sets.clear();
+    driver.keys("K");
     driver.says("max 4.1, was max 4");
 }

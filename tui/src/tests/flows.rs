@@ -361,7 +361,7 @@ fn an_objective_unfolds_to_its_series_and_the_ledger_follows() {
     driver.keys("3 Space");
     println!("{}", driver.screen());
     let rows = driver.rows();
-    let head = rows.iter().position(|row| row.contains("▾node_load1 ")).unwrap();
+    let head = rows.iter().position(|row| row.contains("-node_load1 ")).unwrap();
     for (below, host) in [(1, "✗   host-3"), (2, "✓   host-1"), (3, "✓   host-2")] {
         assert!(rows[head + below].contains(host), "{host}\n{}", driver.screen());
     }

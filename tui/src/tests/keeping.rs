@@ -192,7 +192,7 @@ fn the_first_screen_tells_what_is_wrong_and_leads_on() {
     driver.keys("Esc e");
     driver.says("warn below");
     driver.keys("Esc Esc");
-    driver.says("3 fine");
+    driver.says("3 series fine");
     driver.keys("y");
     let copied = |e: &Effect| matches!(e, Effect::Copy(text) if text.contains("host-3"));
     assert!(driver.outside.iter().any(copied));
@@ -202,7 +202,7 @@ fn the_first_screen_tells_what_is_wrong_and_leads_on() {
 fn what_a_fold_holds_is_read_without_opening_it() {
     let mut driver = Driver::new(100, 30);
     driver.keys("0 G");
-    driver.says("3 fine: Space puts them among the rows");
+    driver.says("3 series fine: Space puts them among the rows");
     driver.says("host-1");
     driver.keys("Space");
     driver.says_not("puts them among the rows");

@@ -12,7 +12,7 @@ use crate::widget::canvas::Canvas;
 
 /// Name, keys and words of every place pictured: what is wrong, the selected row's own text, what the screen is for.
 const PLACES: [(&str, &str, [&str; 3]); 9] = [
-    ("now", "0", ["14:21 11m", "3 fine", "above 4 since 14:21:05"]),
+    ("now", "0", ["14:21 11m", "3 series fine", "above 4 since 14:21:05"]),
     ("timeline", "0 t h", ["11m  above 4", "now", "GOOD"]),
     ("metrics", "1", ["violated", "node_load1", "3h"]),
     ("detail", "j j Enter", ["violated max 4", "Chart", "as of 14:32:00"]),

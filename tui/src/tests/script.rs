@@ -330,7 +330,7 @@ impl Script {
             })
             .collect();
         retrieval::ListSeriesRowsResponse {
-            total: rows.len() as u32,
+            total: rows.len() as u32 + self.more_series,
             rows,
             source: Some(self.source()),
             as_of: at(NOW_MS),

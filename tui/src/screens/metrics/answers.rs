@@ -2,8 +2,9 @@
 
 use sla_proto::retrieval::v1::ListSeriesRowsResponse;
 
+use super::partial::{ROWS_MAX, rows_request};
 use super::rows::{NameRow, SeriesRow};
-use super::{MetricsScreen, ROWS_MAX, TableRead, rows_request};
+use super::{MetricsScreen, TableRead};
 use crate::context::request::{Answer, Problem, Reply, RequestId, Slot};
 use crate::context::{Context, wire};
 
@@ -75,7 +76,7 @@ impl MetricsScreen {
         self.list.apply(&self.items, height);
         self.cursor_moved(cx);
         if !next.is_empty() && self.items.len() < ROWS_MAX {
-            let request = rows_request(cx, self.queries(cx), next);
+            let request = rows_request(cx, self.queries(cx), &self.order(), next);
             let id = cx.call(Slot::RowsMore, request);
             self.rows.asked(id, cx.now.wall_ms);
         }

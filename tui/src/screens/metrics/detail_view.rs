@@ -154,7 +154,7 @@ impl Detail {
             && let Some(p) = trust::probability(outlook)
         {
             let horizon = duration(trust::horizon_ms(cx, outlook));
-            let _ = write!(out, "{}", say::detail::leaves_it_within(&horizon, &p));
+            let _ = write!(out, "{}", say::detail::next_outside(&horizon, &p));
         }
         out
     }

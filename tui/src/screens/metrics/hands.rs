@@ -72,6 +72,7 @@ impl MetricsScreen {
         }
         let height = self.height(cx);
         self.list.apply(&self.items, height);
+        self.order_changed(cx);
         // Whoever sorts wants to see what is first.
         self.list.command(Cmd::Top, &self.items, height);
         self.cursor_moved(cx);

@@ -108,7 +108,7 @@ impl Detail {
         let next = self.tried_series().and_then(|series| {
             let outlook = series.outlook.as_ref()?;
             let horizon = duration(trust::horizon_ms(cx, outlook));
-            Some(say::detail::leaves_it_within_2(&horizon, &trust::probability(outlook)?))
+            Some(say::detail::next_outside(&horizon, &trust::probability(outlook)?))
         });
         let set = sla_domain::SafeText::new(&trial.set_name);
         let first = say::detail::was_s_saves_u(&new, &old, &next.unwrap_or_default(), &set);

@@ -110,7 +110,7 @@ impl MetricsScreen {
             .rows
             .get()
             .map_or(self.items.len(), |r| (r.total as usize).max(self.items.len()));
-        let right = say::metrics::window(&self.list.count(total, say::metrics::noun()), &duration(cx.window_ms()));
+        let right = say::metrics::window(&self.counted(total), &duration(cx.window_ms()));
         let right_width = (right.chars().count() as u16).min(width);
         line.field(1, 0, width.saturating_sub(right_width + 3), &what, Align::Left, role);
         line.text(width.saturating_sub(right_width + 1), 0, &right, Role::Dim);

@@ -17,7 +17,7 @@ use crate::widget::table;
 /// Columns of one window: count, time violated; on wide terminals also the percent.
 const WINDOW_WIDTH: u16 = 10;
 const WINDOW_WIDE_WIDTH: u16 = 18;
-const WORST_WIDTH: u16 = 8;
+const WORST_WIDTH: u16 = 9;
 /// From this width on each window also shows its percent.
 const WIDE_MIN: u16 = 118;
 
@@ -104,8 +104,8 @@ impl PastScreen {
                 _ => (0, Align::Left, Role::Text),
             };
             let fold = match (row.unfolds(), row.unfolded) {
-                (true, false) => '▸',
-                (true, true) => '▾',
+                (true, false) => '+',
+                (true, true) => '-',
                 _ => ' ',
             };
             body.glyph(4, y, fold, Role::Dim);
@@ -198,7 +198,7 @@ impl PastScreen {
     }
 }
 
-/// ` 1 of 6 seen`, or nothing when all are.
+/// ` 1/6 seen`, or nothing when all are.
 fn partly_seen(row: &ObjectiveRow) -> String {
     match row.seen {
         (seen, known) if seen < known => say::past::of_seen(&seen, &known),

@@ -51,7 +51,7 @@ impl RunRow {
             etl::RunState::Partial => ('▲', Role::AtRisk),
             etl::RunState::Failed => ('✗', Role::Violated),
             etl::RunState::Cancelled => ('–', Role::Excluded),
-            etl::RunState::Queued | etl::RunState::Running => ('▸', Role::Accent),
+            etl::RunState::Queued | etl::RunState::Running => ('▶', Role::Accent),
             etl::RunState::Unspecified => ('?', Role::NoData),
         }
     }

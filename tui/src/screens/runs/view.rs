@@ -18,6 +18,9 @@ const BAR_WIDTH: u16 = 10;
 const BAR_WIDE_WIDTH: u16 = 24;
 /// Columns of the step table; the log has the rest.
 const STEPS_WIDTH: u16 = 54;
+/// From this width on the log stands beside the steps, else below them where there is room for so many rows.
+const LOG_BESIDE_MIN: u16 = 120;
+const LOG_ROWS_MIN: u16 = 2;
 
 impl RunsScreen {
     pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
@@ -45,10 +48,13 @@ impl RunsScreen {
                 Role::Strong,
             );
             let rest = height.saturating_sub(at + 1);
-            let steps = if width >= STEPS_WIDTH + 24 { STEPS_WIDTH } else { width };
-            draw_steps(row, &mut canvas.part(0, at + 1, steps, rest));
-            if steps < width {
+            let beside = width >= LOG_BESIDE_MIN;
+            let steps = if beside { STEPS_WIDTH } else { width };
+            let used = draw_steps(row, &mut canvas.part(0, at + 1, steps, rest));
+            if beside {
                 self.draw_log(cx, &mut canvas.part(steps + 1, at + 1, width - steps - 1, rest));
+            } else if rest >= used + LOG_ROWS_MIN {
+                self.draw_log(cx, &mut canvas.part(1, at + 1 + used, width - 2, rest - used));
             }
         }
         if let Some(launch) = &self.launch {
@@ -70,7 +76,13 @@ impl RunsScreen {
     fn draw_log(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
         canvas.text(0, 0, say::runs::log(), Role::Dim);
-        let lines = self.log.rows();
+        // The figures of its steps stand in the table.
+        let lines = self
+            .log
+            .rows()
+            .iter()
+            .filter(|line| !line.text.as_str().starts_with("step="));
+        let lines: Vec<_> = lines.collect();
         let room = usize::from(height.saturating_sub(1));
         for (y, line) in lines.iter().skip(lines.len().saturating_sub(room)).enumerate() {
             let role = match line.level.as_str() {
@@ -133,7 +145,8 @@ fn draw_run(cx: &Context, body: &mut Canvas<'_>, row: &RunRow, y: u16, current: 
     }
 }
 
-fn draw_steps(row: &RunRow, canvas: &mut Canvas<'_>) {
+/// Steps, what was read and what failed; how many rows that took.
+fn draw_steps(row: &RunRow, canvas: &mut Canvas<'_>) -> u16 {
     canvas.text(1, 0, say::runs::step_window_p50_p95(), Role::Dim);
     let height = canvas.height();
     let mut y = 1;
@@ -163,6 +176,7 @@ fn draw_steps(row: &RunRow, canvas: &mut Canvas<'_>) {
             .unwrap_or_default();
         canvas.field(1, y, width, &format!("✗ {name} {why}"), Align::Left, Role::Violated);
     }
+    y + 1
 }
 
 fn draw_step(step: &etl::StepSummary, y: u16, canvas: &mut Canvas<'_>) {

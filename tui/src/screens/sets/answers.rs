@@ -20,6 +20,9 @@ impl SetsScreen {
                 }
             }
             (Slot::Sets, Err(problem)) => {
+                if self.early.take().is_some() {
+                    cx.complain(problem.sentence());
+                }
                 cx.sets.answer(id, Err(problem), now_ms);
             }
             (Slot::SetWrite, result) => {
@@ -142,6 +145,9 @@ impl SetsScreen {
         if !self.waiting.is_empty() {
             let waiting = std::mem::take(&mut self.waiting);
             self.add_objectives(cx, waiting);
+        }
+        if let Some((series_id, cmd, argument)) = self.early.take() {
+            self.moved_on_chart(cx, &series_id, cmd, argument.as_deref());
         }
     }
 

@@ -5,6 +5,7 @@ use sla_domain::quantity::exact;
 use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
 use sla_proto::series::v1::Query;
 
+use crate::command::Cmd;
 use crate::context::wire;
 use crate::say;
 
@@ -56,6 +57,9 @@ pub(crate) enum Writing {
     /// The set of this id is deleted.
     Deletion(String),
 }
+
+/// A command about the bounds of a series: series, command, argument.
+pub(super) type Early = (Vec<u8>, Cmd, Option<String>);
 
 /// A set with changes that are not saved.
 #[derive(Debug, Clone)]

@@ -13,6 +13,12 @@ use crate::screens::Screen as _;
 
 impl SetsScreen {
     pub(super) fn moved_on_chart(&mut self, cx: &mut Context, series_id: &[u8], cmd: Cmd, argument: Option<&str>) {
+        if cx.sets.get().is_none() {
+            // It is done when they are here.
+            self.early = Some((series_id.to_vec(), cmd, argument.map(str::to_owned)));
+            Self::read_sets(cx);
+            return;
+        }
         match cmd {
             Cmd::RaiseBound => self.step_bound(cx, series_id, 1.0),
             Cmd::LowerBound => self.step_bound(cx, series_id, -1.0),
