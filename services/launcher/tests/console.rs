@@ -7,124 +7,13 @@
     reason = "a test that cannot go on shall fail where it stands"
 )]
 
-use std::io::{Read as _, Write as _};
-use std::num::NonZeroU16;
-use std::sync::mpsc::{Receiver, sync_channel};
+#[path = "shared/terminal.rs"]
+mod terminal;
+
 use std::time::{Duration, Instant};
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-
-/// The longest any expected text may take; a debug binary on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-struct Console {
-    pty: Box<dyn MasterPty + Send>,
-    child: Box<dyn Child + Send + Sync>,
-    keys: Box<dyn std::io::Write + Send>,
-    bytes: Receiver<Vec<u8>>,
-    screen: vt100::Parser,
-    raw: Vec<u8>,
-    _home: tempfile::TempDir,
-}
-
-impl Console {
-    fn open(arguments: &[&str], columns: u16, rows: u16) -> Self {
-        Self::open_with(arguments, columns, rows, &[])
-    }
-
-    fn open_with(arguments: &[&str], columns: u16, rows: u16, variables: &[(&str, &str)]) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let size = PtySize {
-            rows,
-            cols: columns,
-            pixel_width: 0,
-            pixel_height: 0,
-        };
-        let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_sla"));
-        command.args(arguments);
-        command.env("HOME", home.path());
-        command.env("TERM", "xterm-256color");
-        command.env("LANG", "C.UTF-8");
-        for name in ["XDG_RUNTIME_DIR", "VISUAL", "EDITOR"] {
-            command.env_remove(name);
-        }
-        for (name, value) in variables {
-            command.env(name, value);
-        }
-        let child = pair.slave.spawn_command(command).unwrap();
-        drop(pair.slave);
-        let mut reader = pair.master.try_clone_reader().unwrap();
-        let keys = pair.master.take_writer().unwrap();
-        let (send, bytes) = sync_channel(1024);
-        std::thread::spawn(move || {
-            let mut buffer = [0; 8192];
-            while let Ok(read) = reader.read(&mut buffer) {
-                if read == 0 || send.send(buffer[..read].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        let screen = screen(rows, columns);
-        Self {
-            pty: pair.master,
-            child,
-            keys,
-            bytes,
-            screen,
-            raw: Vec::new(),
-            _home: home,
-        }
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
-    }
-
-    /// Reads until the screen holds `text`.
-    fn see(&mut self, text: &str) {
-        let begun = Instant::now();
-        while !self.screen.screen().contents().contains(text) {
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{text:?} did not come:\n{}",
-                self.screen.screen().contents()
-            );
-            if let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(100)) {
-                self.screen.process(&bytes);
-                self.raw.extend(bytes);
-            }
-        }
-    }
-
-    /// Waits for the end and gives all bytes that were written.
-    fn ended(mut self) -> (u32, Vec<u8>) {
-        let begun = Instant::now();
-        let code = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status.exit_code();
-            }
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "it did not end:\n{}",
-                self.screen.screen().contents()
-            );
-            while let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(20)) {
-                self.raw.extend(bytes);
-            }
-        };
-        while let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(200)) {
-            self.raw.extend(bytes);
-        }
-        (code, self.raw)
-    }
-}
-
-fn screen(rows: u16, columns: u16) -> vt100::Parser {
-    let cells = |count| NonZeroU16::new(count).expect("a screen has cells");
-    vt100::Parser::new(cells(rows), cells(columns), 0)
-}
+use portable_pty::PtySize;
+use terminal::{Console, PATIENCE, screen};
 
 fn contains(bytes: &[u8], sequence: &str) -> bool {
     bytes
