@@ -11,7 +11,6 @@ pub mod evaluation;
 mod gauges;
 pub mod grpc;
 pub mod ledger;
-mod mandate;
 pub mod metrics;
 pub mod options;
 pub mod outlook;

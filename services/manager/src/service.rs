@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicI64;
 
 use sla_proto::set::v1::set_service_server::SetServiceServer;
 use sla_proto::violation::v1::violation_service_server::ViolationServiceServer;
+use sla_runtime::mandate::{Mandate, give_up, hold};
 use sla_runtime::pool::CpuPool;
 use sla_runtime::{Parts, Role};
 use tokio::sync::mpsc;
@@ -21,7 +22,6 @@ use crate::evaluation::cadence;
 use crate::gauges;
 use crate::grpc::sets::SetsApi;
 use crate::grpc::violations::ViolationsApi;
-use crate::mandate::{Mandate, give_up, hold};
 use crate::metrics::SlaMetrics;
 use crate::options::{MAX_MESSAGE_BYTES, SlaOptions};
 use crate::outlook::rounds;
@@ -75,7 +75,7 @@ impl SlaService {
             shutdown,
             catalog,
             now_requests,
-            mandate: Arc::new(Mandate::new()),
+            mandate: Arc::new(Mandate::of(sla_proto::lease::MANAGER)),
         });
         let holding = hold(core.mandate.clone(), core.peer.clone(), core.shutdown.token().clone());
         core.shutdown.spawn("sla lease", holding);

@@ -10,6 +10,7 @@ pub mod gate;
 pub mod health;
 pub mod intake;
 pub mod layer;
+pub mod mandate;
 pub mod metrics;
 pub mod ownership;
 pub mod pace;

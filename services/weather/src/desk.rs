@@ -8,7 +8,7 @@ use sla_proto::Peer;
 use sla_proto::convert::timestamp;
 use sla_proto::storage::v1::{GetStateRequest, PutStateRequest, StateEntry};
 use sla_source::KeptSamples;
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::{Notify, OnceCell, RwLock};
 
 use crate::book::Book;
 use crate::choice::Wanted;
@@ -60,6 +60,8 @@ pub(crate) struct Desk {
     /// Told of a new city.
     pub(crate) changed: Notify,
     book: OnceCell<Mutex<Book>>,
+    /// Read by what changes a city here and in the storage, written by what reads them anew: neither sees half of the other.
+    changing: RwLock<()>,
     searches: Mutex<Vec<Searched>>,
 }
 
@@ -87,6 +89,7 @@ impl Desk {
             counts: Counts::default(),
             changed: Notify::new(),
             book: OnceCell::new(),
+            changing: RwLock::default(),
             searches: Mutex::default(),
         }
     }
@@ -109,6 +112,21 @@ impl Desk {
     pub(crate) fn known(&self) -> Option<MutexGuard<'_, Book>> {
         let book = self.book.get()?;
         Some(book.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the book anew: another process may have changed the cities. What is no longer there is forgotten.
+    pub(crate) async fn read(&self) -> Result<(), WeatherError> {
+        let _alone = self.changing.write().await;
+        let Some(book) = self.book.get() else {
+            return self.book().await.map(drop);
+        };
+        let new = self.load().await?;
+        let old = std::mem::replace(&mut *book.lock().unwrap_or_else(PoisonError::into_inner), new);
+        let gone = old.cities.values().map(|city| &city.place);
+        for place in gone.filter(|place| self.known().is_some_and(|book| book.slot_of(&place.key()).is_none())) {
+            self.forget_samples(place);
+        }
+        Ok(())
     }
 
     async fn load(&self) -> Result<Book, WeatherError> {
@@ -205,6 +223,7 @@ impl Desk {
 
     /// Asks for the city in a slot that [`Desk::next`] gave.
     pub(crate) async fn poll(&self, slot: u32) {
+        let _change = self.changing.read().await;
         let wanted = self.known().and_then(|book| {
             let city = book.cities.get(&slot)?;
             let is_old = city
@@ -288,6 +307,7 @@ impl Desk {
     /// Nothing has changed then.
     pub(crate) async fn add(&self, text: &str, pinned: bool) -> Result<(Place, bool), WeatherError> {
         let wanted = Wanted::read(text)?;
+        let _change = self.changing.read().await;
         let known = {
             let book = self.book().await?;
             book.exactly(text)
@@ -348,17 +368,21 @@ impl Desk {
     async fn forget(&self, slot: u32) -> Result<Option<City>, WeatherError> {
         let removed = self.book().await?.remove(slot);
         if let Some(city) = &removed {
-            for about in crate::reading::ABOUT {
-                self.parts
-                    .samples
-                    .forget(&city.place.labels(about.name, self.parts.kind.word()));
-            }
+            self.forget_samples(&city.place);
         }
         Ok(removed)
     }
 
+    fn forget_samples(&self, place: &Place) {
+        for about in crate::reading::ABOUT {
+            let labels = place.labels(about.name, self.parts.kind.word());
+            self.parts.samples.forget(&labels);
+        }
+    }
+
     /// Polls a city no longer.
     pub(crate) async fn remove(&self, slot: u32) -> Result<(), WeatherError> {
+        let _change = self.changing.read().await;
         // Durable first: what is removed does not come back with the next start.
         self.store(slot, Vec::new()).await?;
         self.forget(slot).await.map(drop)

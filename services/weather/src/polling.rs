@@ -1,4 +1,5 @@
-//! Asks for one city after the other, and forgets cities that nobody watches any more.
+//! Asks for one city after the other, and forgets cities that nobody watches any more. Of several processes one does, under a
+//! lease; the others read what it stores.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +7,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use sla_runtime::Shutdown;
+use sla_runtime::mandate::Mandate;
 use sla_runtime::status::chain;
 
 use crate::desk::Desk;
@@ -22,18 +24,46 @@ const MAX_SLEEP_MS: i64 = 60_000;
 /// How often cities without subscriptions are looked for, milliseconds.
 const SWEEP_EVERY_MS: i64 = 3_600_000;
 
+/// How often one that stands by reads what the active one has stored: readings come a quarter of an hour apart.
+const FOLLOW_EVERY: Duration = Duration::from_mins(1);
+
 /// Runs until shutdown.
-pub(crate) async fn run(desk: Arc<Desk>, subscriptions: Subscriptions, shutdown: Shutdown) {
+pub(crate) async fn run(desk: Arc<Desk>, subscriptions: Subscriptions, mandate: Arc<Mandate>, shutdown: Shutdown) {
     let token = shutdown.token().clone();
     tokio::select! {
         () = token.cancelled() => {}
-        () = work(&desk, &subscriptions) => {}
+        () = take_turns(&desk, &subscriptions, &mandate) => {}
     }
 }
 
-async fn work(desk: &Desk, subscriptions: &Subscriptions) {
+async fn take_turns(desk: &Desk, subscriptions: &Subscriptions, mandate: &Mandate) {
+    loop {
+        let term = tokio::select! {
+            term = mandate.active() => term,
+            () = follow(desk, mandate) => None,
+        };
+        let Some(term) = term else { return };
+        read(desk).await;
+        tokio::select! {
+            () = mandate.over(term) => {}
+            () = poll(desk, subscriptions) => {}
+        }
+    }
+}
+
+/// Reads again and again what another process stores, once it is known that one works.
+async fn follow(desk: &Desk, mandate: &Mandate) {
+    mandate.standby().await;
+    loop {
+        read(desk).await;
+        tokio::time::sleep(FOLLOW_EVERY).await;
+    }
+}
+
+/// Reads the cities, however long that takes.
+async fn read(desk: &Desk) {
     let mut pause = FIRST_RETRY;
-    while let Err(error) = desk.book().await.map(drop) {
+    while let Err(error) = desk.read().await {
         // The roles of one process are wired within milliseconds: the first refusals are no news.
         if pause >= RETRY_EVERY {
             tracing::warn!(error = chain(&error), "the cities cannot be read yet");
@@ -41,6 +71,9 @@ async fn work(desk: &Desk, subscriptions: &Subscriptions) {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(RETRY_EVERY);
     }
+}
+
+async fn poll(desk: &Desk, subscriptions: &Subscriptions) {
     let mut under_way = FuturesUnordered::new();
     let mut sweep_ms = desk.now_ms() + SWEEP_EVERY_MS;
     loop {

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use sla_proto::weather::v1::weather_service_server::WeatherServiceServer;
+use sla_runtime::mandate::{Mandate, give_up, hold};
 use sla_runtime::status::chain;
 use sla_runtime::{Parts, Role};
 use sla_source::KeptSamples;
+use tonic::Request;
 use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
 
 use crate::desk::{Desk, DeskParts};
 use crate::grpc::WeatherGrpc;
@@ -27,11 +30,12 @@ pub struct StartError(String);
 #[derive(Clone)]
 pub struct WeatherService {
     grpc: WeatherGrpc,
+    mandate: Arc<Mandate>,
 }
 
 impl WeatherService {
-    /// Starts to poll the cities that are stored; what they say goes to `samples`, which a role etl of this process reads as the
-    /// source [`crate::SOURCE`].
+    /// Starts to poll the cities that are stored, or, while another process does so, to read what it stores; either way what they
+    /// say goes to `samples`, which a role etl of this process reads as the source [`crate::SOURCE`].
     ///
     /// # Errors
     /// For an address that is none.
@@ -52,10 +56,19 @@ impl WeatherService {
         }));
         metrics::register(&parts.metrics, &desk);
         let subscriptions = Subscriptions::new(desk.clone());
-        let polling = polling::run(desk.clone(), subscriptions.clone(), parts.shutdown.clone());
+        let mandate = Arc::new(Mandate::of(sla_proto::lease::WEATHER));
+        let holding = hold(mandate.clone(), parts.peer.clone(), parts.shutdown.token().clone());
+        parts.shutdown.spawn("weather lease", holding);
+        let polling = polling::run(
+            desk.clone(),
+            subscriptions.clone(),
+            mandate.clone(),
+            parts.shutdown.clone(),
+        );
         parts.shutdown.spawn("weather", polling);
         Ok(Self {
             grpc: WeatherGrpc { desk, subscriptions },
+            mandate,
         })
     }
 }
@@ -67,6 +80,13 @@ impl Role for WeatherService {
     }
 
     fn routes(&self, routes: Routes) -> Routes {
-        routes.add_service(WeatherServiceServer::new(self.grpc.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
+        let service = WeatherServiceServer::new(self.grpc.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let mandate = self.mandate.clone();
+        let polls = move |request: Request<()>| mandate.refuse_standby().map(|()| request);
+        routes.add_service(InterceptedService::new(service, polls))
+    }
+
+    async fn close(&self) {
+        give_up(&self.mandate, &self.grpc.desk.parts.peer).await;
     }
 }

@@ -11,3 +11,4 @@ mod faults;
 mod load;
 mod people;
 mod scene;
+mod turns;

@@ -14,8 +14,13 @@ use sla_proto::set::v1::{
     SuggestRangeRequest, SuggestRangeResponse, UpdateSetRequest, UpdateSetResponse, ValidateSetRequest,
     ValidateSetResponse,
 };
+use sla_proto::storage::v1::lease_store_service_server::{LeaseStoreService, LeaseStoreServiceServer};
 use sla_proto::storage::v1::state_store_service_server::{StateStoreService, StateStoreServiceServer};
-use sla_proto::storage::v1::{GetStateRequest, GetStateResponse, PutStateRequest, PutStateResponse, StateEntry};
+use sla_proto::storage::v1::{
+    AcquireLeaseRequest, AcquireLeaseResponse, GetLeaseRequest, GetLeaseResponse, GetStateRequest, GetStateResponse,
+    Lease, PutStateRequest, PutStateResponse, ReleaseLeaseRequest, ReleaseLeaseResponse, RenewLeaseRequest,
+    RenewLeaseResponse, StateEntry,
+};
 use sla_runtime::caller::{Caller, Known, Way};
 use sla_runtime::layer::GuardLayer;
 use sla_runtime::ownership::Claimant;
@@ -34,6 +39,8 @@ struct Memory {
     sets: BTreeMap<String, SlaSet>,
     authors: Vec<String>,
     refuses: bool,
+    /// Where leases are kept: the newest one, and whether somebody holds it.
+    lease: Option<(Lease, bool)>,
 }
 
 /// The storage and the role sla, as far as they are needed.
@@ -43,6 +50,13 @@ pub(crate) struct Others(Arc<Mutex<Memory>>);
 impl Others {
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.0.lock().unwrap()
+    }
+
+    /// Those that keep a lease, which ends only when it is given up.
+    pub(crate) fn with_a_lease() -> Self {
+        let others = Self::default();
+        others.memory().lease = Some(Default::default());
+        others
     }
 
     /// No set and no state is written any more.
@@ -96,6 +110,53 @@ impl StateStoreService for Others {
             entries,
             looked_up: asked.len() as u32,
         }))
+    }
+}
+
+#[tonic::async_trait]
+impl LeaseStoreService for Others {
+    async fn acquire_lease(&self, request: Request<AcquireLeaseRequest>) -> Answer<AcquireLeaseResponse> {
+        let request = request.into_inner();
+        let mut memory = self.memory();
+        let (lease, is_held) = memory
+            .lease
+            .as_mut()
+            .ok_or_else(|| Status::unimplemented("no leases here"))?;
+        if !*is_held {
+            *is_held = true;
+            lease.token += 1;
+            lease.holder = request.holder.clone();
+        }
+        Ok(Response::new(AcquireLeaseResponse {
+            lease: Some(lease.clone()),
+            acquired: lease.holder == request.holder,
+        }))
+    }
+
+    async fn renew_lease(&self, request: Request<RenewLeaseRequest>) -> Answer<RenewLeaseResponse> {
+        let memory = self.memory();
+        let (lease, is_held) = memory
+            .lease
+            .as_ref()
+            .ok_or_else(|| Status::unimplemented("no leases here"))?;
+        Ok(Response::new(RenewLeaseResponse {
+            lease: Some(lease.clone()),
+            held: *is_held && lease.token == request.get_ref().token,
+        }))
+    }
+
+    async fn release_lease(&self, request: Request<ReleaseLeaseRequest>) -> Answer<ReleaseLeaseResponse> {
+        let mut memory = self.memory();
+        let (lease, is_held) = memory
+            .lease
+            .as_mut()
+            .ok_or_else(|| Status::unimplemented("no leases here"))?;
+        *is_held = *is_held && lease.token != request.get_ref().token;
+        Ok(Response::new(ReleaseLeaseResponse {}))
+    }
+
+    async fn get_lease(&self, _: Request<GetLeaseRequest>) -> Answer<GetLeaseResponse> {
+        Err(Status::unimplemented("not asked here"))
     }
 }
 
@@ -209,7 +270,8 @@ impl Scene {
         };
         let role = WeatherService::start(&options, samples.clone(), &parts).unwrap();
         let routes = tonic::service::Routes::new(SetServiceServer::new(others.clone()))
-            .add_service(StateStoreServiceServer::new(others.clone()));
+            .add_service(StateStoreServiceServer::new(others.clone()))
+            .add_service(LeaseStoreServiceServer::new(others.clone()));
         let routes = role.routes(routes);
         late.fill(sla_runtime::server::local(routes, &GuardLayer::default()));
         Self {
@@ -222,6 +284,12 @@ impl Scene {
             shutdown,
             _late: late,
         }
+    }
+
+    /// An orderly end.
+    pub(crate) async fn end(self) {
+        self.shutdown.begin();
+        self.role.close().await;
     }
 
     /// Calls of a user, as a door would have let them in.

@@ -1,19 +1,18 @@
-//! The lease under which this manager judges and writes: one of many does, the others stand by and take over when it is
-//! silent.
+//! The lease under which one process of a role works: the others stand by and take over when it is silent.
 //!
-//! While the storage is away nobody can say who holds it. The last holder goes on judging, so that screens stay alive; what it
+//! While the storage is away nobody can say who holds it. The last holder goes on, so that screens stay alive; what a manager
 //! writes carries its token, and a token that is no longer the newest is refused.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sla_proto::lease::MANAGER;
 use sla_proto::storage::v1::{AcquireLeaseRequest, Lease, ReleaseLeaseRequest, RenewLeaseRequest};
 use sla_proto::{Peer, convert};
-use sla_runtime::{Problem, reason};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
+
+use crate::status::{Problem, reason};
 
 /// How long the lease lasts without a renewal, milliseconds. With [`ASK_EVERY`] and an answer this is below the 15 s that a
 /// takeover may take.
@@ -27,9 +26,9 @@ const ANSWER_LIMIT: Duration = Duration::from_millis(2_500);
 /// The first pause while the storage is not there yet; then it grows.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
-/// Whether this manager judges.
+/// Whether this process works.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
+enum Standing {
     /// Nobody was asked yet.
     Starting,
     /// It does, under this token.
@@ -38,42 +37,47 @@ pub(crate) enum Standing {
     Standby(String),
 }
 
-/// What this manager knows of the lease.
+/// What this process knows of the lease.
 #[derive(Debug)]
-pub(crate) struct Mandate {
+pub struct Mandate {
+    lease: &'static str,
     holder: String,
     standing: watch::Sender<Standing>,
 }
 
 impl Mandate {
-    /// Of a new process.
-    pub(crate) fn new() -> Self {
+    /// Of a new process; `lease` is one of [`sla_proto::lease`], and what its holders are called.
+    pub fn of(lease: &'static str) -> Self {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let mut random = [0; 8];
         // A pid and a time that are the same on two hosts of one name: the random part tells them apart.
         let _ = getrandom::fill(&mut random);
         let random = u64::from_le_bytes(random);
         Self {
+            lease,
             holder: format!("{} pid {} {random:016x}", host.trim(), std::process::id()),
             standing: watch::Sender::new(Standing::Starting),
         }
     }
 
     /// The token that writes carry; 0 while nobody was asked.
-    pub(crate) fn fence(&self) -> u64 {
+    pub fn fence(&self) -> u64 {
         match *self.standing.borrow() {
             Standing::Active(token) => token,
             Standing::Starting | Standing::Standby(_) => 0,
         }
     }
 
-    /// Refuses a call while another manager is known to judge: it has the answers.
-    pub(crate) fn refuse_standby(&self) -> Result<(), Status> {
+    /// Refuses a call while another process is known to work: it has the answers.
+    ///
+    /// # Errors
+    /// UNAVAILABLE, after which whoever calls asks the next process.
+    pub fn refuse_standby(&self) -> Result<(), Status> {
         match &*self.standing.borrow() {
             Standing::Standby(holder) => Err(Problem::new(
                 Code::Unavailable,
                 reason::UNAVAILABLE,
-                format!("this manager stands by for the one that judges ({holder})"),
+                format!("this {} stands by for the active one ({holder})", self.lease),
             )
             .hint("ask again; the gateway finds the active one")
             .status()),
@@ -81,8 +85,8 @@ impl Mandate {
         }
     }
 
-    /// Waits until this manager judges, and gives its token; `None` at the end of the process.
-    pub(crate) async fn active(&self) -> Option<u64> {
+    /// Waits until this process works, and gives its token; `None` at the end of the process.
+    pub async fn active(&self) -> Option<u64> {
         let mut standing = self.standing.subscribe();
         let active = standing
             .wait_for(|standing| matches!(standing, Standing::Active(_)))
@@ -93,15 +97,15 @@ impl Mandate {
         }
     }
 
-    /// Waits until `token` is no longer what this manager judges under.
-    pub(crate) async fn over(&self, token: u64) {
+    /// Waits until `token` is no longer what this process works under.
+    pub async fn over(&self, token: u64) {
         let mut standing = self.standing.subscribe();
         // An error is the end of the process.
         let _ = standing.wait_for(|standing| *standing != Standing::Active(token)).await;
     }
 
-    /// Waits until another manager judges.
-    pub(crate) async fn standby(&self) {
+    /// Waits until another process works.
+    pub async fn standby(&self) {
         let mut standing = self.standing.subscribe();
         // An error is the end of the process.
         let _ = standing
@@ -115,8 +119,8 @@ impl Mandate {
                 return false;
             }
             match &new {
-                Standing::Active(token) => tracing::info!(token, "this manager judges"),
-                Standing::Standby(holder) => tracing::info!(holder, "another manager judges; this one stands by"),
+                Standing::Active(token) => tracing::info!(lease = self.lease, token, "this process is the active one"),
+                Standing::Standby(holder) => tracing::info!(lease = self.lease, holder, "this process stands by"),
                 Standing::Starting => {}
             }
             *standing = new;
@@ -137,7 +141,7 @@ impl Mandate {
     /// One question to the storage.
     async fn ask(&self, peer: &Peer) -> Result<(), Status> {
         let keep = Some(convert::duration(KEEP_MS));
-        let name = MANAGER.to_owned();
+        let name = self.lease.to_owned();
         let token = match *self.standing.borrow() {
             Standing::Active(token) => Some(token),
             Standing::Starting | Standing::Standby(_) => None,
@@ -150,7 +154,7 @@ impl Mandate {
             let holder = self.holder.clone();
             let request = AcquireLeaseRequest { name, holder, keep };
             match peer.leases().acquire_lease(request).await {
-                // A storage of before leases keeps one manager.
+                // A storage of before leases keeps one process of each role.
                 Err(status) if status.code() == Code::Unimplemented => self.is(Standing::Active(0)),
                 answer => {
                     let answer = answer?.into_inner();
@@ -163,7 +167,7 @@ impl Mandate {
 }
 
 /// Takes the lease, holds it, and stands by while another one has it, until shutdown.
-pub(crate) async fn hold(mandate: Arc<Mandate>, peer: Peer, token: CancellationToken) {
+pub async fn hold(mandate: Arc<Mandate>, peer: Peer, token: CancellationToken) {
     let mut pause = FIRST_PAUSE;
     loop {
         let asked = tokio::time::timeout(ANSWER_LIMIT, mandate.ask(&peer)).await;
@@ -186,10 +190,10 @@ pub(crate) async fn hold(mandate: Arc<Mandate>, peer: Peer, token: CancellationT
 }
 
 /// Gives the lease up, so that the next one need not wait. One that cannot be given up runs out.
-pub(crate) async fn give_up(mandate: &Mandate, peer: &Peer) {
+pub async fn give_up(mandate: &Mandate, peer: &Peer) {
     let token = mandate.fence();
     if token > 0 {
-        let name = MANAGER.to_owned();
+        let name = mandate.lease.to_owned();
         let request = ReleaseLeaseRequest { name, token };
         let _ = tokio::time::timeout(ANSWER_LIMIT, peer.leases().release_lease(request)).await;
     }
@@ -209,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn writes_carry_the_token_only_while_it_is_held() {
-        let mandate = Mandate::new();
+        let mandate = Mandate::of("manager");
         assert_eq!(mandate.fence(), 0);
         assert!(mandate.refuse_standby().is_ok(), "nobody knows yet");
         mandate.heard(Some(lease(7, "a")), true);
