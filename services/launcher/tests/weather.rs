@@ -145,6 +145,53 @@ fn a_city_is_a_source_and_a_subscription_a_set() {
     assert!(status.success());
 }
 
+#[test]
+fn a_gateway_passes_calls_on_to_the_process_that_watches_the_weather() {
+    let stub = Stub::in_background(|request| match request.path.as_str() {
+        "/v1/search" => places(&request.form),
+        _ => snow(),
+    });
+    let house = House {
+        folder: tempfile::tempdir().unwrap(),
+        stub,
+    };
+    let free = || {
+        std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+    };
+    let (roles, door) = (free(), free());
+    let secret = house.folder.path().join("secret");
+    std::fs::write(&secret, "a secret of this test alone").unwrap();
+    let mut serve = house.command(&["serve", "--listen", &roles.to_string()]);
+    serve.env("SLA_PEERS__SECRET_FILE", &secret);
+    let mut served = Served::spawn(serve.stdout(Stdio::null()).stderr(Stdio::null()));
+    served.wait_until("its port answers", || std::net::TcpStream::connect(roles).is_ok());
+
+    let place = tempfile::tempdir().unwrap();
+    let mut gateway = sla(place.path());
+    gateway.args([
+        "serve",
+        "--roles",
+        "gateway",
+        "--listen",
+        &door.to_string(),
+        "--data-dir",
+    ]);
+    gateway.arg(place.path()).env("SLA_PEERS__SECRET_FILE", &secret);
+    for role in ["STORAGE", "ACCOUNT", "ETL", "SLA", "RETRIEVAL", "NOTIFY", "WEATHER"] {
+        gateway.env(format!("SLA_PEERS__{role}"), format!("http://{roles}"));
+    }
+    let mut passing = Served::spawn(gateway.stdout(Stdio::null()).stderr(Stdio::null()));
+    passing.wait_until("the gateway answers", || std::net::TcpStream::connect(door).is_ok());
+    let through = format!("http://{door}");
+    let made = house.json(&["--connect", &through, "weather", "subscribe", "Oslo, NO", "--snow"]);
+    assert_eq!(made["subscription"]["limits"]["snow"], true, "{made}");
+    let cities = house.json(&["--connect", &through, "weather", "cities"]);
+    assert_eq!(cities["cities"][0]["subscriptions"], 1, "{cities}");
+}
+
 /// The first object within `value` that has the key `key`.
 fn find<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     match value {

@@ -304,7 +304,8 @@ impl MetricsConfig {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OwnConfig {
-    /// Whether it is watched: in the process of the role etl, every 15 s, the last 26 h in memory.
+    /// Whether it is watched: in the process of the role etl, every 15 s, the last 26 h in memory. Several workers watch each other
+    /// where `peers.etl` names all of them and `etl.address` each.
     pub(crate) watch: bool,
 }
 

@@ -61,26 +61,49 @@ pub(super) fn elsewhere(
     secret: Option<&str>,
     trust: &Trust,
 ) -> Result<Elsewhere, Report> {
-    let claims = secret.map_or_else(Claims::default, |secret| Claims::default().with_secret(secret));
     let mut peers = BTreeMap::new();
-    for (role, address) in config.addresses() {
+    for (role, addresses) in config.addresses() {
         if !run.has(role) {
-            let mut processes = Vec::new();
-            for address in each(address) {
-                if !run.insecure && !is_covered(address) {
-                    return Err(in_the_clear(role, address).into());
-                }
-                processes.push(Process {
-                    address: address.to_owned(),
-                    peer: Peer::lazy_tcp(address, trust)?.claiming(claims.clone()),
-                });
-            }
+            let processes = each(addresses).map(|address| process(role, address, run, secret, trust));
+            let processes = processes.collect::<Result<Vec<Process>, Report>>()?;
             if !processes.is_empty() {
                 peers.insert(role.to_owned(), processes);
             }
         }
     }
     Ok(peers)
+}
+
+fn process(role: &str, address: &str, run: &Serve, secret: Option<&str>, trust: &Trust) -> Result<Process, Report> {
+    if !run.insecure && !is_covered(address) {
+        return Err(in_the_clear(role, address).into());
+    }
+    let claims = secret.map_or_else(Claims::default, |secret| Claims::default().with_secret(secret));
+    Ok(Process {
+        address: address.to_owned(),
+        peer: Peer::lazy_tcp(address, trust)?.claiming(claims),
+    })
+}
+
+/// The other workers, where this process is one of those that `[peers]` names: it is reached at `own`. They are watched, never
+/// called for work that can be done here.
+pub(super) fn fellow_workers(
+    config: &PeersConfig,
+    own: &str,
+    run: &Serve,
+    secret: Option<&str>,
+    trust: &Trust,
+) -> Result<Vec<Neighbour>, Report> {
+    let others = each(&config.etl).filter(|address| run.has("etl") && !own.is_empty() && *address != own);
+    let neighbour = |address| {
+        let Process { address, peer } = process("etl", address, run, secret, trust)?;
+        Ok(Neighbour {
+            address,
+            roles: vec!["etl".to_owned()],
+            peer,
+        })
+    };
+    others.map(neighbour).collect()
 }
 
 /// The addresses of one role.
@@ -198,6 +221,15 @@ mod tests {
         let neighbours = neighbours(&config, &peers);
         assert_eq!(neighbours.len(), 2, "each process of a role");
         assert_eq!(neighbours[0].roles, ["storage"]);
+        let own = "http://127.0.0.1:9";
+        let both = PeersConfig {
+            etl: format!("{own},http://127.0.0.1:11"),
+            ..PeersConfig::default()
+        };
+        let fellows = |config, own| fellow_workers(config, own, &run, None, &trust).unwrap();
+        let addresses: Vec<String> = fellows(&both, own).into_iter().map(|one| one.address).collect();
+        assert_eq!(addresses, ["http://127.0.0.1:11"], "itself it knows without a call");
+        assert!(fellows(&both, "").is_empty(), "which of them it is was not said");
         for address in ["not an address", "http://10.0.0.1:7000"] {
             let wrong = PeersConfig {
                 sla: address.to_owned(),

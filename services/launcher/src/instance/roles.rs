@@ -140,6 +140,13 @@ pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
     let mut running = Vec::new();
     let around = Around {
         neighbours: &neighbours,
+        fellows: peers::fellow_workers(
+            &wiring.config.peers,
+            &wiring.config.etl.address,
+            wiring.run,
+            secret.as_deref(),
+            &trust,
+        )?,
         beyond: &beyond,
         weather: weather_samples(&wiring)?,
     };
@@ -154,6 +161,8 @@ pub async fn start(wiring: Wiring<'_>) -> Result<Roles, Report> {
         metrics: metrics.clone(),
         beyond: beyond.clone(),
     };
+    // Here, or behind a gateway that passes its calls on.
+    let has_weather = has_weather || beyond.iter().any(|word| word == "weather");
     let health = RoleHealth::server(&facts.info.roles, parts.shutdown.clone()).beyond(beyond, parts.peer.clone());
     let info = ServerInfo::server(facts, parts.peer, parts.clock, parts.shutdown);
     let every_process = Routes::new(info).add_service(health.into_server());
@@ -207,6 +216,8 @@ fn gate(wiring: &Wiring<'_>, peer: &Peer) -> Option<Gate> {
 /// What some roles need to know of others.
 struct Around<'a> {
     neighbours: &'a [Neighbour],
+    /// The other workers.
+    fellows: Vec<Neighbour>,
     beyond: &'a [String],
     /// What the role weather hands to the role etl, where it runs.
     weather: Option<Arc<KeptSamples>>,
@@ -302,7 +313,9 @@ fn sources(
         sources.push(Arc::new(Prometheus::new(options)?));
     }
     if config.own.watch {
-        sources.push(watching::start(&config.instance.name, parts, around.neighbours));
+        let watched = [around.neighbours, &around.fellows].concat();
+        let here = watching::called(&config.instance.name, &config.etl.address);
+        sources.push(watching::start(here, parts, watched));
     }
     if let Some(weather) = &around.weather {
         sources.push(weather.clone());

@@ -19,7 +19,7 @@ const ASK_LIMIT: Duration = Duration::from_secs(5);
 /// Who is asked.
 struct Watch {
     own: Arc<OwnMetrics>,
-    /// What this process is called: the name of the instance.
+    /// What this process is called.
     here: String,
     metrics: Metrics,
     neighbours: Vec<Neighbour>,
@@ -62,8 +62,14 @@ fn host_of(address: &str) -> &str {
     rest.split('/').next().unwrap_or(rest)
 }
 
+/// What a process is called: as others call it, where they do, so that all workers tell of the same series; else by the name of its
+/// instance.
+pub(super) fn called<'a>(name: &'a str, address: &'a str) -> &'a str {
+    if address.is_empty() { name } else { host_of(address) }
+}
+
 /// Begins to sample; the source that answers with it.
-pub(super) fn start(here: &str, parts: &Parts, neighbours: &[Neighbour]) -> Arc<OwnMetrics> {
+pub(super) fn start(here: &str, parts: &Parts, neighbours: Vec<Neighbour>) -> Arc<OwnMetrics> {
     let own = Arc::new(OwnMetrics::new(
         sla_domain::SourceId(NAME.to_owned()),
         parts.clock.clone(),
@@ -72,7 +78,7 @@ pub(super) fn start(here: &str, parts: &Parts, neighbours: &[Neighbour]) -> Arc<
         own: own.clone(),
         here: here.to_owned(),
         metrics: parts.metrics.clone(),
-        neighbours: neighbours.to_vec(),
+        neighbours,
         clock: parts.clock.clone(),
     };
     parts.shutdown.spawn("own metrics", watch.run(parts.shutdown.clone()));
@@ -88,5 +94,7 @@ mod tests {
         assert_eq!(host_of("https://storage:7000"), "storage:7000");
         assert_eq!(host_of("http://[::1]:7000/"), "[::1]:7000");
         assert_eq!(host_of("etl:1"), "etl:1");
+        assert_eq!(called("etl2", "https://etl-2:7000"), "etl-2:7000");
+        assert_eq!(called("default", ""), "default");
     }
 }

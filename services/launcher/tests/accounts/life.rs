@@ -1,6 +1,9 @@
 //! A user's life: added, registered by invitation, changed, and what the audit log says of it; all of it there after a
 //! restart of the role.
 
+use std::process::Stdio;
+
+use serde_json::Value;
 use sla_proto::Peer;
 use sla_proto::account::v1::{
     AddUserRequest, ChangePasswordRequest, CreateInvitationRequest, CreateTokenRequest, ListAuditRequest,
@@ -13,6 +16,7 @@ use sla_proto::series::v1::{Query, query};
 use sla_proto::set::v1::{CreateSetRequest, DeleteSetRequest, GetSetRequest, ListSetsRequest, UpdateSetRequest};
 use sla_proto::violation::v1::{EvaluateNowRequest, EvaluateRequest, GetOverviewRequest, WatchViolationsRequest};
 use sla_runtime::reason;
+use sla_testkit::{Instance, Served};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -439,4 +443,31 @@ async fn a_set_has_an_owner_and_may_be_his_alone() {
     }
     assert_eq!(traces(&bob, "Bobs").await, everywhere);
     assert_eq!(traces(&ada, "Bobs").await, everywhere, "an admin sees all");
+}
+
+/// Checks of Compose and Kubernetes ask before the role account is there, which waits for who they ask about.
+#[test]
+fn whether_a_process_serves_is_said_before_anybody_can_be_known() {
+    let instance = Instance::on("http://127.0.0.1:9");
+    let mut command = instance.command(&["serve", "--roles", "storage"]);
+    command.env("SLA_PEERS__ACCOUNT", "http://127.0.0.1:9");
+    let mut served = Served::spawn(command.stdout(Stdio::null()).stderr(Stdio::null()));
+    served.wait_until("it serves", || instance.sla(&["health"]).status.success());
+    let told = instance.sla(&["health"]);
+    let words = String::from_utf8_lossy(&told.stdout);
+    assert!(
+        words.contains("serving") && words.contains("the accounts cannot be read"),
+        "{words}"
+    );
+    let json = instance.json(&["health", "--json"]);
+    assert_eq!(
+        (&json[0]["serving"], &json[0]["version"]),
+        (&true.into(), &Value::Null),
+        "{json}"
+    );
+    assert_eq!(
+        instance.sla(&["health", "--all"]).status.code(),
+        Some(69),
+        "of the others nothing is known"
+    );
 }
