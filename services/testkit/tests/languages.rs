@@ -37,6 +37,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("format.rs", " ms", "a unit"),
     ("screens/metrics/range.rs", " to ", "the language of `:range`"),
     ("screens/metrics/range.rs", "last ", "the language of `:range`"),
+    ("context/graph.rs", "Prometheus ", "what a server calls itself"),
     (
         "screens/now/columns.rs",
         "12h ◂ now ▸ 10m",

@@ -10,6 +10,7 @@ mod export;
 mod hands;
 mod kept;
 mod names;
+mod pages;
 mod partial;
 mod range;
 mod rows;
@@ -35,13 +36,9 @@ use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
 use companion::{Companion, Kept};
 use detail::Detail;
-use partial::rows_request;
+use pages::{PAGE_ROWS, rows_request};
 use rows::{NameRow, SORTS, SeriesRow};
 
-/// Rows asked for at once.
-const PAGE_ROWS: u32 = 500;
-/// Columns of a sparkline asked for.
-const SPARK_COLUMNS: u32 = 40;
 /// Queries of one request (limit of the contract).
 const QUERIES_MAX: usize = 50;
 /// The table is read again at most this often while figures change, milliseconds; long tables more rarely.

@@ -131,7 +131,7 @@ fn a_bound_moved_on_the_chart_tells_what_it_would_have_meant() {
     console.see("violated max 4 since");
     leave(console);
     let sets = world.instance.json(&["sets", "export", "default", "--json"]);
-    assert!(sets.to_string().contains("4"), "{sets}");
+    assert!(sets.to_string().contains("\"max\":4.0"), "{sets}");
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use sla_domain::{Clock as _, SystemClock};
 use sla_testkit::{Instance, Served};
 
 /// Between two samples, and how much past there is.
@@ -221,7 +222,7 @@ fn program() -> PathBuf {
 }
 
 pub(crate) fn now_s() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
+    SystemClock.now_ms() / 1000
 }
 
 fn for_each_series(mut each: impl FnMut(&'static str, &'static str, f64, f64)) {

@@ -19,7 +19,7 @@ pub(crate) struct Console {
     bytes: Receiver<Vec<u8>>,
     pub(crate) screen: vt100::Parser,
     raw: Vec<u8>,
-    #[expect(dead_code, reason = "removed at the end")]
+    #[allow(dead_code, reason = "removed at the end")]
     home: Option<tempfile::TempDir>,
 }
 

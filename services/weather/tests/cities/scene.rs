@@ -125,7 +125,7 @@ impl LeaseStoreService for Others {
         if !*is_held {
             *is_held = true;
             lease.token += 1;
-            lease.holder = request.holder.clone();
+            lease.holder.clone_from(&request.holder);
         }
         Ok(Response::new(AcquireLeaseResponse {
             lease: Some(lease.clone()),

@@ -32,12 +32,12 @@ fn city(name: &str) -> AddCityRequest {
 async fn of_two_processes_one_asks_and_the_other_knows_and_takes_over() {
     let polls = Arc::new(AtomicU32::new(0));
     let counted = polls.clone();
-    let stub = Stub::start(move |request| match request.path.as_str() {
-        "/v1/search" => geocoding(&request.form.to_lowercase()),
-        _ => {
-            counted.fetch_add(1, Ordering::Relaxed);
-            Reply::json(&open_meteo(21.5, 0.0, 0.0))
+    let stub = Stub::start(move |request| {
+        if request.path == "/v1/search" {
+            return geocoding(&request.form.to_lowercase());
         }
+        counted.fetch_add(1, Ordering::Relaxed);
+        Reply::json(&open_meteo(21.5, 0.0, 0.0))
     })
     .await;
     let (others, clock) = (Others::with_a_lease(), Arc::new(ManualClock::at(NOW)));

@@ -2,7 +2,7 @@
 
 use sla_proto::retrieval::v1::ListSeriesRowsResponse;
 
-use super::partial::{ROWS_MAX, rows_request};
+use super::pages::{ROWS_MAX, rows_request};
 use super::rows::{NameRow, SeriesRow};
 use super::{MetricsScreen, TableRead};
 use crate::context::request::{Answer, Problem, Reply, RequestId, Slot};

@@ -2,7 +2,8 @@
 
 use sla_proto::etl::v1::ListMetricNamesRequest;
 
-use super::{MetricsScreen, PAGE_ROWS};
+use super::MetricsScreen;
+use super::pages::PAGE_ROWS;
 use crate::command::Cmd;
 use crate::context::Context;
 use crate::context::request::Slot;

@@ -1,15 +1,9 @@
 //! Tables larger than what the console holds: the server sorts them and sends the rows that come first.
 
-use sla_proto::retrieval::v1::ListSeriesRowsRequest;
-use sla_proto::series::v1::Query;
-
+use super::MetricsScreen;
 use super::rows::SORTS;
-use super::{MetricsScreen, PAGE_ROWS, SPARK_COLUMNS};
 use crate::context::Context;
 use crate::say;
-
-/// Rows held, of as many as there are.
-pub(super) const ROWS_MAX: usize = 2_000;
 
 impl MetricsScreen {
     /// Whether the server has more rows than are here.
@@ -52,17 +46,5 @@ impl MetricsScreen {
         } else {
             word.to_owned()
         }
-    }
-}
-
-pub(super) fn rows_request(cx: &Context, queries: Vec<Query>, sort: &str, page_token: String) -> ListSeriesRowsRequest {
-    ListSeriesRowsRequest {
-        queries,
-        window_ms: cx.window_ms(),
-        columns: SPARK_COLUMNS,
-        page_size: PAGE_ROWS,
-        page_token,
-        sort: sort.to_owned(),
-        ..ListSeriesRowsRequest::default()
     }
 }
