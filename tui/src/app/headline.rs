@@ -222,7 +222,7 @@ mod tests {
         ];
         assert_eq!(
             whole_headlines(&long.map(str::to_owned), 76),
-            "node_filesy…dev/vda below 38 GB since 08:55 (10m) worst 18.8 GB   +1 more",
+            "node_filesy…s /dev/vda below 38 GB since 08:55 (10m) worst 18.8 GB   +1 more",
             "the figure that is the answer is not the one cut"
         );
         assert_eq!(whole_headlines(&headlines[..1], 5), "load above 4", "the field cuts it");
