@@ -139,7 +139,8 @@ impl ViolationsApi {
             let superseded = today
                 .get(row.objective_id.as_str())
                 .is_some_and(|generation| row.generation < *generation);
-            let told = shown.has(&row.set_id) && !ledger::is_withdrawn(&row) && (request.with_retired || !superseded);
+            let seen = shown.has(&row.set_id) && asker.sees_past_of(&sets, &row.set_id);
+            let told = seen && !ledger::is_withdrawn(&row) && (request.with_retired || !superseded);
             told.then_some(pb::Violation {
                 retired: row.retired || superseded,
                 ..row

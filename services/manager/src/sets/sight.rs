@@ -34,6 +34,13 @@ impl Asker {
         self.0.sees(&set.owner, set.private)
     }
 
+    /// Whether it may know what became of a set's objectives. Whether a set that was deleted was private nobody knows any more: its past
+    /// is told to those who see every set.
+    pub fn sees_past_of(&self, sets: &Sets, set_id: &str) -> bool {
+        let known = || sets.all.iter().find(|set| set.message.id == set_id);
+        self.0.sees_all() || known().is_some_and(|set| self.sees(&set.message))
+    }
+
     /// Whether it may change or delete a set: its owner, operators and admins; one without an owner whoever may edit at all.
     pub fn may_change(&self, set: &SlaSet) -> bool {
         self.0.may_change(&set.owner, set.private)
@@ -143,5 +150,15 @@ mod tests {
         let one = asker("eve", Some(Rank::Viewer)).shown(&sets, Some("eve-true".to_owned()));
         assert_eq!(of(&one), [false, false, true]);
         assert_eq!(of(&Shown::all()), [true; 3]);
+    }
+
+    #[test]
+    fn the_past_of_a_deleted_set_is_told_to_those_who_see_every_set() {
+        let sets = Sets::new(vec![set("ada", true), set("ada", false)]);
+        let of = |asker: &Asker| ["ada-true", "ada-false", "deleted"].map(|id| asker.sees_past_of(&sets, id));
+        assert_eq!(of(&asker("eve", Some(Rank::Operator))), [false, true, false]);
+        assert_eq!(of(&asker("ada", Some(Rank::Viewer))), [true, true, false]);
+        assert_eq!(of(&asker("root", Some(Rank::Admin))), [true; 3]);
+        assert_eq!(of(&asker("anybody", None)), [true; 3], "no users are known");
     }
 }
