@@ -134,7 +134,7 @@ pub(crate) static COMMANDS: &[Command] = &[
     // Metrics.
     entry(Cmd::Select, "select", Metrics, &["space"], commands::select, help::select).needs(&[Series]).footer(20),
     entry(Cmd::SelectAll, "select-all", Metrics, &["A"], commands::select_all, help::select_all),
-    entry(Cmd::AddToSet, "add-to-set", Metrics, &["a"], commands::add_to_set, help::add_to_set).needs(&[Series]).footer(25),
+    entry(Cmd::AddToSet, "add-to-set", Metrics, &["a"], commands::add_to_set, help::add_to_set).also(Detail).needs(&[Series]).footer(25),
     entry(Cmd::Names, "names", Metrics, &["n"], commands::names, help::names).footer(30),
     entry(Cmd::Preview, "preview", Metrics, &["v"], commands::preview, help::preview),
     // Detail.

@@ -174,7 +174,7 @@ fn it_is_found_again_in_the_past() {
     see_line(&mut console, &[&world.minute(BEFORE.from_s), "12m", "above"]);
     console.press("p\r");
     console.see("Chart");
-    see_line(&mut console, &[&world.minute(BEFORE.from_s), "max 4"]);
+    see_line(&mut console, &[&world.minute(BEFORE.from_s), "violated"]);
     console.press(ESC);
     console.see("ledger: Load");
     leave(console);
