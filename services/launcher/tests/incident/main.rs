@@ -188,6 +188,8 @@ fn the_timeline_leads_from_one_to_the_other() {
     see_line(&mut console, &["▸ ✗ Load", "db-1"]);
     console.press("t");
     see_line(&mut console, &["OBJECTIVE", "now"]);
+    // The cursor stands on what is open: the ledger is here.
+    see_line(&mut console, &[&world.minute(NOW.from_s), "above 4"]);
     console.press("[");
     see_line(&mut console, &[&world.minute(NOW.from_s), "above 4"]);
     console.press("[");
@@ -226,7 +228,7 @@ fn a_series_that_nobody_watches_is_found_agreed_and_judged() {
     console.press("a");
     console.see("suggested from");
     console.press(":bound max 5\r");
-    see_line(&mut console, &["node_disk_io_now", "5"]);
+    see_line(&mut console, &["node_disk_io", "[5]"]);
     console.press("S");
     console.see("default is saved");
     console.press("0");
