@@ -114,6 +114,22 @@ impl Console {
         }
     }
 
+    /// Whether `is_so` of the screen within this time.
+    #[allow(dead_code, reason = "not every suite asks")]
+    pub(crate) fn sees_within(&mut self, span: Duration, is_so: impl Fn(&str) -> bool) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < span {
+            if let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(100)) {
+                self.screen.process(&bytes);
+                self.raw.extend(bytes);
+            }
+            if is_so(&self.screen.screen().contents()) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Waits for the end and gives all bytes that were written.
     pub(crate) fn ended(mut self) -> (u32, Vec<u8>) {
         let begun = Instant::now();
