@@ -387,73 +387,62 @@ def drain(fd, stop):
                 return
 
 
-def attached(url, name):
-    """A console on a fresh instance of this server, and how to end that instance."""
-    folder = os.path.join(WORK, name)
+def on_server(variable, what, walk):
+    """Walks a console on a fresh instance of the server that a variable names."""
+    url = os.environ.get(variable)
+    if not url:
+        print(f"{what}: {variable} is not set, nothing was measured")
+        return
+    folder = os.path.join(WORK, variable)
     os.makedirs(folder, exist_ok=True)
-    env = clean_environment(SLA_INSTANCE__SOCKET=os.path.join(WORK, name + ".sock"), SLA_ETL__MAX_SERIES="100000")
+    env = clean_environment(SLA_INSTANCE__SOCKET=folder + ".sock", SLA_ETL__MAX_SERIES="100000")
     cmd = [SLA, "--data-dir", folder, "--prometheus", url]
-    return cmd, env, lambda: subprocess.run(cmd + ["stop"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def many_series():
-    url = os.environ.get("SLA_BENCH_MANY")
-    if not url:
-        print("5,040 series: SLA_BENCH_MANY is not set, nothing was measured")
-        return
-    cmd, env, stop = attached(url, "many")
     program = Program(cmd, env=env)
     try:
-        program.read(10)
-        program.press("1")
-        program.read(1)
-        program.press(':show {job="node"}\r')
-        if not program.until("of 5040 series", 90) and b"5040 series" not in program.bytes:
-            broken.append("5,040 series are shown")
-            print("5,040 series did not come on screen")
-        program.read(20)
-        resident, own = program.memory_kib()
-        say("sla, 5,040 series: resident", resident / 1024, 25, " MiB")
-        say("sla, 5,040 series: resident without pages of files", own / 1024, 12, " MiB")
-        waits, _ = program.keys(("j", "k", "G", "g", "s", "o"), 60)
-        say("sla, 5,040 series: key to first byte, worst of 60", max(waits), 50, " ms")
-        program.press("/")
-        waits, _ = program.keys(tuple("node_load"), 9, gap=0.4)
-        program.press("\x1b")
-        say("sla, 5,040 series: a letter of the filter to first byte, worst", max(waits), 50, " ms")
+        walk(program)
         program.leave()
     finally:
-        stop()
+        subprocess.run(cmd + ["stop"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def huge_source():
-    url = os.environ.get("SLA_BENCH_HUGE")
-    if not url:
-        print("100,000 series: SLA_BENCH_HUGE is not set, nothing was measured")
-        return
-    cmd, env, stop = attached(url, "huge")
-    program = Program(cmd, env=env)
-    try:
-        program.read(15)
-        program.press("1n")
-        program.read(10)
-        waits, _ = program.keys(("j", "k", "G", "g"), 20)
-        say("sla, 100,000 series at the source: key in the names, worst", max(waits), 50, " ms")
-        program.press("\x1b")
-        program.press(':show {__name__="node_cpu_seconds_total"}\r')
-        program.read(60)
-        waits, _ = program.keys(("j", "k", "G", "g", "s", "o"), 60)
-        say("sla, 100,000 series at the source: key in the table, worst of 60", max(waits), 50, " ms")
-        program.press("\x10")
-        program.read(2)
-        waits, _ = program.keys(tuple("node_cpu"), 8, gap=0.5)
-        say("sla, 100,000 series at the source: a letter in Ctrl-P, worst", max(waits), 50, " ms")
-        resident, own = program.memory_kib()
-        say("sla, 100,000 series at the source: resident without pages of files", own / 1024, None, " MiB")
-        program.press("\x1b")
-        program.leave()
-    finally:
-        stop()
+def many_series(program):
+    program.read(10)
+    program.press("1")
+    program.read(1)
+    program.press(':show {job="node"}\r')
+    if not program.until("of 5040 series", 90) and b"5040 series" not in program.bytes:
+        broken.append("5,040 series are shown")
+        print("5,040 series did not come on screen")
+    program.read(20)
+    resident, own = program.memory_kib()
+    say("sla, 5,040 series: resident", resident / 1024, 25, " MiB")
+    say("sla, 5,040 series: resident without pages of files", own / 1024, 12, " MiB")
+    waits, _ = program.keys(("j", "k", "G", "g", "s", "o"), 60)
+    say("sla, 5,040 series: key to first byte, worst of 60", max(waits), 50, " ms")
+    program.press("/")
+    waits, _ = program.keys(tuple("node_load"), 9, gap=0.4)
+    program.press("\x1b")
+    say("sla, 5,040 series: a letter of the filter to first byte, worst", max(waits), 50, " ms")
+
+
+def huge_source(program):
+    program.read(15)
+    program.press("1n")
+    program.read(10)
+    waits, _ = program.keys(("j", "k", "G", "g"), 20)
+    say("sla, 100,000 series at the source: key in the names, worst", max(waits), 50, " ms")
+    program.press("\x1b")
+    program.press(':show {__name__="node_cpu_seconds_total"}\r')
+    program.read(60)
+    waits, _ = program.keys(("j", "k", "G", "g", "s", "o"), 60)
+    say("sla, 100,000 series at the source: key in the table, worst of 60", max(waits), 50, " ms")
+    program.press("\x10")
+    program.read(2)
+    waits, _ = program.keys(tuple("node_cpu"), 8, gap=0.5)
+    say("sla, 100,000 series at the source: a letter in Ctrl-P, worst", max(waits), 50, " ms")
+    resident, own = program.memory_kib()
+    say("sla, 100,000 series at the source: resident without pages of files", own / 1024, None, " MiB")
+    program.press("\x1b")
 
 
 def main():
@@ -472,8 +461,8 @@ def main():
     hang_up(False)
     hang_up(True)
     bad_lines()
-    many_series()
-    huge_source()
+    on_server("SLA_BENCH_MANY", "5,040 series", many_series)
+    on_server("SLA_BENCH_HUGE", "100,000 series", huge_source)
     print(f"load {os.getloadavg()[0]:.2f} at the end; budgets broken: {', '.join(broken) or 'none'}")
     sys.exit(1 if broken else 0)
 

@@ -4,6 +4,7 @@ mod analyze;
 mod around;
 mod away;
 mod backtest;
+mod bounds;
 mod check;
 mod config;
 mod console;

@@ -7,12 +7,12 @@
 )]
 
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sla_testkit::free_address;
 
 /// A program that ends with the test.
 struct Running(Child);
@@ -48,10 +48,6 @@ fn sla(folder: &Path, arguments: &[&str]) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn get(url: &str, accept: &str) -> Option<String> {
@@ -102,7 +98,7 @@ fn judged_by_promtool(promtool: &Path, text: &str) {
 #[test]
 #[ignore = "real server: dev/test"]
 fn a_real_prometheus_reads_what_a_process_tells_of_itself() {
-    let port = free_port();
+    let port = free_address().port();
     let folder = tempfile::tempdir().unwrap();
     let _serve = Running(
         sla(folder.path(), &["serve"])
@@ -123,7 +119,7 @@ fn a_real_prometheus_reads_what_a_process_tells_of_itself() {
     assert!(!folders.is_empty());
     for programs in folders {
         judged_by_promtool(&programs.join("promtool"), &text);
-        let (folder, port_of_server) = (tempfile::tempdir().unwrap(), free_port());
+        let (folder, port_of_server) = (tempfile::tempdir().unwrap(), free_address().port());
         let config = folder.path().join("prometheus.yml");
         let words = format!(
             "global: {{scrape_interval: 1s}}\nscrape_configs:\n- {{job_name: sla, static_configs: [{{targets: \

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sla_domain::{Clock as _, SystemClock};
-use sla_testkit::instance::{Served, sla};
+use sla_testkit::instance::{Served, free_address, sla};
 use sla_testkit::stub::{Reply, Stub};
 
 /// An instance that watches nothing but the weather.
@@ -22,6 +22,18 @@ struct House {
 }
 
 impl House {
+    /// The provider knows two Oslos, and it snows everywhere.
+    fn in_snow() -> Self {
+        let stub = Stub::in_background(|request| match request.path.as_str() {
+            "/v1/search" => places(&request.form),
+            _ => snow(),
+        });
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            stub,
+        }
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = sla(self.folder.path());
         command.arg("--data-dir").arg(self.folder.path()).args(arguments);
@@ -74,14 +86,7 @@ fn places(form: &str) -> Reply {
 
 #[test]
 fn a_city_is_a_source_and_a_subscription_a_set() {
-    let stub = Stub::in_background(|request| match request.path.as_str() {
-        "/v1/search" => places(&request.form),
-        _ => snow(),
-    });
-    let house = House {
-        folder: tempfile::tempdir().unwrap(),
-        stub,
-    };
+    let house = House::in_snow();
     let mut serve = house.command(&["serve"]);
     let mut served = Served::spawn(serve.stdout(Stdio::null()).stderr(Stdio::null()));
     let socket = house.folder.path().join("run/default.sock");
@@ -147,21 +152,8 @@ fn a_city_is_a_source_and_a_subscription_a_set() {
 
 #[test]
 fn a_gateway_passes_calls_on_to_the_process_that_watches_the_weather() {
-    let stub = Stub::in_background(|request| match request.path.as_str() {
-        "/v1/search" => places(&request.form),
-        _ => snow(),
-    });
-    let house = House {
-        folder: tempfile::tempdir().unwrap(),
-        stub,
-    };
-    let free = || {
-        std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-    };
-    let (roles, door) = (free(), free());
+    let house = House::in_snow();
+    let (roles, door) = (free_address(), free_address());
     let secret = house.folder.path().join("secret");
     std::fs::write(&secret, "a secret of this test alone").unwrap();
     let mut serve = house.command(&["serve", "--listen", &roles.to_string()]);

@@ -1,5 +1,6 @@
 //! The binary as a process of its own: one instance for one test.
 
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -88,6 +89,11 @@ impl Drop for Instance {
     fn drop(&mut self) {
         let _ = self.sla(&["stop"]);
     }
+}
+
+/// An address of this host at which nobody listened a moment ago.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// A process, killed at the end if it still runs.

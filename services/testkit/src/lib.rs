@@ -19,7 +19,7 @@ pub mod stub;
 pub mod switched;
 
 #[cfg(feature = "process")]
-pub use instance::{Instance, Served};
+pub use instance::{Instance, Served, free_address};
 #[cfg(feature = "http")]
 pub use servers::{provide_tls, servers, worlds};
 #[cfg(feature = "http")]

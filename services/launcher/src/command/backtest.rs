@@ -26,7 +26,7 @@ use crate::output;
 const ORIGINS: usize = 200;
 /// Share of the history before the first origin.
 const FIRST_TRAINING_SHARE: f64 = 0.5;
-/// Quantiles of the training part that serve as thresholds.
+/// Quantiles of the training part that serve as thresholds, set once and kept.
 const QUANTILES: [f64; 3] = [0.9, 0.95, 0.99];
 /// Share of the origins at which a method may have no answer and still be compared.
 const MOST_DECLINED: f64 = 0.1;
@@ -103,23 +103,25 @@ fn answer(series: &[Measured], methods: &[Method], arguments: &BacktestArgs, jso
     for series in series {
         outcomes.push(run(series, methods, arguments.horizon.ms())?);
     }
-    if json {
-        let mut answers: Vec<Value> = outcomes.iter().map(Outcome::json).collect();
-        let answer = match answers.as_mut_slice() {
-            [one] => one.take(),
-            _ => Value::Array(answers),
-        };
-        output::print_json(&answer);
-    } else {
-        for outcome in &outcomes {
-            output::print(&outcome.words());
-        }
-        if outcomes.is_empty() {
-            output::remark("no series matches, or it had no samples in the window");
-        }
-    }
+    tell(&outcomes, Outcome::json, Outcome::words, json);
     let none = outcomes.iter().all(|outcome| outcome.report.is_err());
     Ok(if none { Exit::NO_DATA } else { Exit::OK })
+}
+
+/// Prints what came of each series; in JSON one by itself, several as an array.
+fn tell<T>(answers: &[T], as_json: fn(&T) -> Value, in_words: fn(&T) -> String, json: bool) {
+    if json {
+        let mut told: Vec<Value> = answers.iter().map(as_json).collect();
+        output::print_json(&match told.as_mut_slice() {
+            [one] => one.take(),
+            _ => Value::Array(told),
+        });
+    } else if answers.is_empty() {
+        output::remark("no series matches, or it had no samples in the window");
+    }
+    for answer in answers.iter().filter(|_| !json) {
+        output::print(&in_words(answer));
+    }
 }
 
 fn run<'a>(series: &'a Measured, methods: &[Method], horizon_ms: i64) -> Result<Outcome<'a>, Invalid> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use color_eyre::eyre::Report;
 use sla_domain::{
-    AllowedRange, Invalid, Judgement, Query, Samples, Unit, Window, evaluate as judge, quantity, spacing, state_of,
+    AllowedRange, Invalid, Judgement, Query, Samples, Unit, Window, evaluate as judge, spacing, state_of,
 };
 use sla_proto::convert;
 use sla_proto::objective::v1::Objective;
@@ -14,7 +14,7 @@ use sla_proto::series::v1::CounterMode;
 use sla_proto::violation::v1::EvaluateRequest;
 
 use super::away::instant_asked;
-use super::{Session, csv_file};
+use super::{Session, bounds, csv_file};
 use crate::cli::EvaluateArgs;
 use crate::exit::Exit;
 use crate::output;
@@ -49,17 +49,7 @@ pub(crate) async fn evaluate(session: &Session, arguments: &EvaluateArgs) -> Res
 
 /// The bounds, read in the unit of the values.
 fn range_asked(arguments: &EvaluateArgs, unit: Unit) -> Result<AllowedRange, Invalid> {
-    let bound = |field: &str, text: Option<&String>| {
-        text.map(|text| {
-            quantity::parse(text, unit).map_err(|invalid| Invalid {
-                field: field.to_owned(),
-                ..invalid
-            })
-        })
-        .transpose()
-    };
-    let min = bound("--min", arguments.min.as_ref())?;
-    let max = bound("--max", arguments.max.as_ref())?;
+    let (min, max) = bounds::read(arguments.min.as_deref(), arguments.max.as_deref(), unit)?;
     Ok(AllowedRange::new(min, max)?)
 }
 

@@ -1,13 +1,13 @@
 //! Roles in processes of their own, on the demo's generated source.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use sla_testkit::Served;
 use sla_testkit::instance::sla;
+use sla_testkit::{Served, free_address};
 
 use crate::authority::{Authority, Pair};
 
@@ -67,7 +67,7 @@ impl Estate {
         });
         let processes = roles.iter().map(|&name| Process {
             name,
-            address: free_port(),
+            address: free_address(),
             served: None,
         });
         Self {
@@ -161,10 +161,4 @@ impl Estate {
         let names: Vec<&str> = left.map(|process| process.name).collect();
         names.into_iter().all(|role| self.end(role, limit).1)
     }
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }

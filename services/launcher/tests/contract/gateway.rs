@@ -18,6 +18,7 @@ use sla_proto::server::v1::GetServerInfoRequest;
 use sla_proto::set::v1::{CreateSetRequest, ListSetsRequest};
 use sla_runtime::server::{Connections, Cover, DoorTls, TcpDoor};
 use sla_runtime::shutdown::Shutdown;
+use sla_testkit::free_address;
 use tonic::Code;
 use tonic_health::pb::health_check_response::ServingStatus;
 
@@ -468,7 +469,7 @@ fn what_cannot_work_is_refused_before_any_port_is_bound() {
             String::from_utf8_lossy(&said.stderr).into_owned(),
         )
     };
-    let port = estate::free_port().to_string();
+    let port = free_address().to_string();
     let (cert, peer) = ("SLA_TLS__CERT_FILE", "SLA_PEERS__STORAGE");
     for (variables, words) in [
         (&[(cert, "/no/such.pem")][..], "tls.cert_file"),

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use sla_domain::{Clock as _, SystemClock};
-use sla_testkit::{Instance, Served};
+use sla_testkit::{Instance, Served, free_address};
 
 /// Between two samples, and how much past there is.
 const STEP_S: i64 = 10;
@@ -66,7 +65,7 @@ pub(crate) struct World {
 impl World {
     /// A world with these troubles in its past; the seed decides about the noise.
     pub(crate) fn new(seed: u64, troubles: &[Trouble]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_address().port();
         let folder = tempfile::tempdir().unwrap();
         let url = format!("http://127.0.0.1:{port}");
         let mut world = Self {

@@ -2,7 +2,7 @@
 //! same id.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use sla_proto::notify::v1::{AddChannelRequest, Channel, ChannelKind};
 use sla_proto::peer::{Claims, Trust};
 use sla_proto::storage::v1::{GetNotifyProgressRequest, PutStoredSetRequest, PutViolationsRequest};
 use sla_testkit::instance::Instance;
-use sla_testkit::{Reply, Served, Stub};
+use sla_testkit::{Reply, Served, Stub, free_address};
 
 use crate::others::key;
 use crate::place::{set, violation};
@@ -73,7 +73,7 @@ fn kills() -> u32 {
 async fn a_killed_process_loses_no_message_and_copies_carry_the_same_id() {
     let (stub, told) = hook().await;
     let instance = Instance::on("http://127.0.0.1:9");
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free_address();
     let mut served = begin(&instance, address);
     let peer = as_role(address).await;
     let request = PutStoredSetRequest {

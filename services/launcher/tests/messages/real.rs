@@ -1,14 +1,14 @@
 //! A real Alertmanager receives, groups and resolves what it is told; a real mail server gets the mail.
 
 use std::fs::File;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 use sla_proto::notify::v1::{ChannelKind, DeliveryState};
-use sla_testkit::Served;
+use sla_testkit::{Served, free_address};
 
 use crate::place::{Place, violation};
 
@@ -17,10 +17,6 @@ fn alertmanager() -> PathBuf {
     std::env::var_os("SLA_TEST_ALERTMANAGER")
         .expect("dev/test exports SLA_TEST_ALERTMANAGER")
         .into()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// All alerts it has, firing or not.
@@ -38,7 +34,7 @@ async fn alertmanager_receives_groups_and_resolves() {
     let routes =
         "route: {receiver: none, group_by: [sla_set], group_wait: 1s, group_interval: 1s}\nreceivers: [{name: none}]\n";
     std::fs::write(&config, routes).unwrap();
-    let port = free_port();
+    let port = free_address().port();
     let mut command = Command::new(alertmanager());
     command
         .arg(format!("--config.file={}", config.display()))
@@ -94,7 +90,7 @@ async fn alertmanager_receives_groups_and_resolves() {
 #[ignore = "real server: dev/test"]
 async fn a_mail_server_gets_the_mail_once_it_is_there() {
     let folder = tempfile::tempdir().unwrap();
-    let (port, inbox) = (free_port(), folder.path().join("inbox"));
+    let (port, inbox) = (free_address().port(), folder.path().join("inbox"));
     let config = format!(
         "[notify]\nsmtp_host = \"127.0.0.1\"\nsmtp_port = {port}\nsmtp_tls = \"none\"\nsmtp_from = \"sla@example.org\"\n"
     );

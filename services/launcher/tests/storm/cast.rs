@@ -1,7 +1,7 @@
 //! The roles, each in a process of its own: two storages, workers and managers, one of the others, and the gateway before them.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 use sla_proto::Peer;
 use sla_proto::peer::{Claims, Trust};
-use sla_testkit::Served;
 use sla_testkit::instance::sla;
+use sla_testkit::{Served, free_address};
 
 use crate::backing::Backing;
 
@@ -70,7 +70,7 @@ impl Cast {
             (
                 name,
                 Actor {
-                    address: free_port(),
+                    address: free_address(),
                     served: None,
                 },
             )
@@ -181,7 +181,7 @@ pub(crate) struct Alone {
 impl Alone {
     /// On the same source.
     pub(crate) fn start(place: &Path, source: &str) -> Self {
-        let address = free_port();
+        let address = free_address();
         let mut command = sla(place);
         command
             .args(["serve", "--listen", &address.to_string(), "--data-dir"])
@@ -197,9 +197,4 @@ impl Alone {
             peer: Peer::lazy_tcp(&format!("http://{address}"), &Trust::default()).unwrap(),
         }
     }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

@@ -16,18 +16,15 @@ use sla_proto::convert::millis;
 use sla_proto::storage::v1::ScoredForecast;
 use sla_views::Seconds;
 
+use super::{QUANTILES, SEED, tell};
 use crate::cli::BacktestArgs;
+use crate::command::bounds;
 use crate::command::input::Measured;
 use crate::command::table::table;
 use crate::exit::Exit;
-use crate::output;
 
 /// Before the first forecast, milliseconds (24 h); of a short series its first half.
 const BEFORE_MS: i64 = 86_400_000;
-/// Quantiles of what lies before it at which bounds are set, where none is given: set once, and kept.
-const QUANTILES: [f64; 3] = [0.9, 0.95, 0.99];
-/// Seed of the pool's paths.
-const SEED: u64 = 1;
 
 /// Prints a row a series and bound.
 pub(super) fn answer(series: &[Measured], arguments: &BacktestArgs, json: bool) -> Result<Exit, Report> {
@@ -36,20 +33,7 @@ pub(super) fn answer(series: &[Measured], arguments: &BacktestArgs, json: bool) 
         .iter()
         .map(|series| Live::run(series, &bounds, arguments.horizon.ms()))
         .collect();
-    if json {
-        let mut told: Vec<Value> = answers.iter().map(Live::json).collect();
-        output::print_json(&match told.as_mut_slice() {
-            [one] => one.take(),
-            _ => Value::Array(told),
-        });
-    } else {
-        for answer in &answers {
-            output::print(&answer.words());
-        }
-        if answers.is_empty() {
-            output::remark("no series matches, or it had no samples in the window");
-        }
-    }
+    tell(&answers, Live::json, Live::words, json);
     let none = answers.iter().all(|answer| answer.rows.is_empty());
     Ok(if none { Exit::NO_DATA } else { Exit::OK })
 }
@@ -62,14 +46,8 @@ struct Bounds {
 
 impl Bounds {
     fn read(arguments: &BacktestArgs) -> Result<Self, Invalid> {
-        let read = |field: &str, text: &Option<String>| {
-            let read = |text: &String| quantity::parse(text, Unit::PLAIN);
-            text.as_ref().map(read).transpose().map_err(|invalid| Invalid {
-                field: field.to_owned(),
-                ..invalid
-            })
-        };
-        let (min, max) = (read("--min", &arguments.live.min)?, read("--max", &arguments.live.max)?);
+        let wish = &arguments.live;
+        let (min, max) = bounds::read(wish.min.as_deref(), wish.max.as_deref(), Unit::PLAIN)?;
         if min.is_none() && max.is_none() {
             return Ok(Self { given: None });
         }
@@ -78,7 +56,7 @@ impl Bounds {
         Ok(Self { given: Some(range) })
     }
 
-    /// That which was given, or those of what lies before the first forecast.
+    /// That which was given, or those at [`QUANTILES`] of what lies before the first forecast.
     fn of(&self, before: &[f64]) -> Vec<AllowedRange> {
         if let Some(range) = self.given {
             return vec![range];

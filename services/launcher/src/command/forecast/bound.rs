@@ -5,14 +5,14 @@ use color_eyre::eyre::Report;
 use serde_json::{Value, json};
 use sla_analysis::arima;
 use sla_analysis::pool::{History, MAX_HORIZON_STEPS, Question, Side, Threshold};
-use sla_domain::{Invalid, Query, Unit, duration, quantity};
+use sla_domain::{Invalid, Query, Unit, duration};
 use sla_views::Seconds;
 
 use crate::cli::{ForecastArgs, Input, Method};
 use crate::command::csv_file::CsvColumns;
 use crate::command::input::{self, Measured};
 use crate::command::table::table;
-use crate::command::{Session, outlook};
+use crate::command::{Session, bounds, outlook};
 use crate::exit::Exit;
 use crate::output;
 
@@ -56,15 +56,8 @@ pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Res
 }
 
 fn thresholds(arguments: &ForecastArgs, unit: Unit) -> Result<Vec<Threshold>, Invalid> {
-    let read = |field: &str, text: &Option<String>| match text {
-        None => Ok(None),
-        Some(text) => quantity::parse(text, unit).map(Some).map_err(|invalid| Invalid {
-            field: field.to_owned(),
-            ..invalid
-        }),
-    };
-    let lower = read("--min", &arguments.min)?.map(Threshold::lower);
-    let upper = read("--max", &arguments.max)?.map(Threshold::upper);
+    let (min, max) = bounds::read(arguments.min.as_deref(), arguments.max.as_deref(), unit)?;
+    let (lower, upper) = (min.map(Threshold::lower), max.map(Threshold::upper));
     let bounds: Vec<Threshold> = lower.into_iter().chain(upper).collect();
     if bounds.is_empty() {
         return Err(Invalid::new("--max", "", "a bound is needed", "give --max or --min"));
