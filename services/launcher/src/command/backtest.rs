@@ -1,5 +1,6 @@
 //! `sla backtest`: how good the forecasts would have been on a series, beside the usual methods.
 
+mod answer;
 mod live;
 
 use std::fmt::Write as _;
@@ -20,18 +21,14 @@ use super::input::{self, Measured};
 use super::table::table;
 use crate::cli::BacktestArgs;
 use crate::exit::Exit;
-use crate::output;
+use answer::{QUANTILES, SEED, tell};
 
 /// Instants at which every method is asked, at most.
 const ORIGINS: usize = 200;
 /// Share of the history before the first origin.
 const FIRST_TRAINING_SHARE: f64 = 0.5;
-/// Quantiles of the training part that serve as thresholds, set once and kept.
-const QUANTILES: [f64; 3] = [0.9, 0.95, 0.99];
 /// Share of the origins at which a method may have no answer and still be compared.
 const MOST_DECLINED: f64 = 0.1;
-/// Seed of the pool's paths.
-const SEED: u64 = 1;
 /// Other names of methods.
 const ALIASES: [(&str, Method); 4] = [
     ("ours", Method::Pool),
@@ -106,22 +103,6 @@ fn answer(series: &[Measured], methods: &[Method], arguments: &BacktestArgs, jso
     tell(&outcomes, Outcome::json, Outcome::words, json);
     let none = outcomes.iter().all(|outcome| outcome.report.is_err());
     Ok(if none { Exit::NO_DATA } else { Exit::OK })
-}
-
-/// Prints what came of each series; in JSON one by itself, several as an array.
-fn tell<T>(answers: &[T], as_json: fn(&T) -> Value, in_words: fn(&T) -> String, json: bool) {
-    if json {
-        let mut told: Vec<Value> = answers.iter().map(as_json).collect();
-        output::print_json(&match told.as_mut_slice() {
-            [one] => one.take(),
-            _ => Value::Array(told),
-        });
-    } else if answers.is_empty() {
-        output::remark("no series matches, or it had no samples in the window");
-    }
-    for answer in answers.iter().filter(|_| !json) {
-        output::print(&in_words(answer));
-    }
 }
 
 fn run<'a>(series: &'a Measured, methods: &[Method], horizon_ms: i64) -> Result<Outcome<'a>, Invalid> {

@@ -16,7 +16,7 @@ use sla_proto::convert::millis;
 use sla_proto::storage::v1::ScoredForecast;
 use sla_views::Seconds;
 
-use super::{QUANTILES, SEED, tell};
+use super::answer::{QUANTILES, SEED, tell};
 use crate::cli::BacktestArgs;
 use crate::command::bounds;
 use crate::command::input::Measured;
