@@ -19,6 +19,10 @@ const FULL_RECORDS: usize = 16_000;
 /// Older words about the end of a partition count for nothing: the brokers are away.
 const STALE: Duration = Duration::from_secs(20);
 
+/// Records that come one by one are kept this long, so that many are stored at once: a transaction costs the same for one as for
+/// hundreds. What waits here is short of what an operator notices in the progress of a run.
+pub(super) const GATHER: Duration = Duration::from_millis(400);
+
 /// How far a partition has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -44,6 +48,9 @@ struct Lane {
     end: Option<(u64, Instant)>,
     /// Offset and time of what was read and is not applied.
     unapplied: VecDeque<(u64, Option<i64>)>,
+    /// Bytes of `records`, and when the first of them came.
+    bytes: usize,
+    since: Option<Instant>,
 }
 
 impl Lane {
@@ -56,7 +63,15 @@ impl Lane {
             applied: 0,
             end: None,
             unapplied: VecDeque::new(),
+            bytes: 0,
+            since: None,
         }
+    }
+
+    /// When what waits shall be read: as many as one batch holds at once, fewer when the first has waited for `gather`.
+    fn ripe_at(&self, gather: Duration) -> Option<Instant> {
+        let is_full = self.records.len() >= MAX_BATCH_RECORDS || self.bytes >= MAX_BATCH_BYTES;
+        self.since.map(|since| if is_full { since } else { since + gather })
     }
 
     fn lag(&self, partition: u32, now: Instant) -> Lag {
@@ -91,8 +106,10 @@ struct State {
 impl State {
     fn forget(&mut self, partition: u32) {
         if let Some(lane) = self.lanes.get_mut(&partition) {
-            self.bytes -= lane.records.iter().map(|record| record.body.len()).sum::<usize>();
+            self.bytes -= lane.bytes;
             self.records -= lane.records.len();
+            lane.bytes = 0;
+            lane.since = None;
             lane.records.clear();
             lane.unapplied.clear();
         }
@@ -107,9 +124,12 @@ impl State {
                 break;
             }
             self.bytes -= record.body.len();
+            lane.bytes -= record.body.len();
             self.records -= 1;
             records.extend(lane.records.pop_front());
         }
+        // What is left is as old as those that are gone, at most.
+        lane.since = lane.since.filter(|_| !lane.records.is_empty());
         let end = records.last()?.offset + 1;
         let after = std::mem::replace(&mut lane.after, end);
         Some(Batch {
@@ -124,12 +144,22 @@ impl State {
 /// Shared by the two.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
+    /// How long records wait for others.
+    gather: Duration,
     state: Mutex<State>,
     /// Something waits for the reader.
     news: Notify,
 }
 
 impl Desk {
+    /// Nothing is ours yet; records that come one by one will wait for others as long as `gather`.
+    pub(super) fn gathering(gather: Duration) -> Self {
+        Self {
+            gather,
+            ..Self::default()
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // No code of others runs while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -223,6 +253,8 @@ impl Desk {
         let bytes = record.body.len();
         lane.unapplied.push_back((record.offset, stamp));
         lane.records.push_back(record);
+        lane.bytes += bytes;
+        lane.since.get_or_insert_with(Instant::now);
         state.bytes += bytes;
         state.records += 1;
         drop(state);
@@ -267,8 +299,8 @@ impl Desk {
 
     // What the reader says.
 
-    /// What comes next, if something is there.
-    pub(super) fn next(&self, source: &str) -> Option<Result<FeedEvent, FeedError>> {
+    /// What comes next, if something is there; of records only those that need not wait for others any more.
+    pub(super) fn next(&self, source: &str, now: Instant) -> Option<Result<FeedEvent, FeedError>> {
         let mut state = self.state();
         if let Some(told) = state.told.pop_front() {
             return Some(told);
@@ -279,12 +311,24 @@ impl Desk {
             .chain(state.lanes.range(..turn).map(|(partition, _)| *partition))
             .collect();
         for partition in order {
+            if state.lanes[&partition]
+                .ripe_at(self.gather)
+                .is_none_or(|ripe| ripe > now)
+            {
+                continue;
+            }
             if let Some(batch) = state.pop(partition, source) {
                 state.turn = partition + 1;
                 return Some(Ok(FeedEvent::Batch(batch)));
             }
         }
         None
+    }
+
+    /// When the first of the records that wait shall be read; `None` when none waits.
+    pub(super) fn ripe_at(&self) -> Option<Instant> {
+        let state = self.state();
+        state.lanes.values().filter_map(|lane| lane.ripe_at(self.gather)).min()
     }
 
     /// Waits for news; those that came before are not missed.
@@ -340,16 +384,22 @@ mod tests {
     }
 
     fn batch(desk: &Desk) -> Option<Batch> {
-        match desk.next("t")? {
+        match desk.next("t", Instant::now())? {
             Ok(FeedEvent::Batch(batch)) => Some(batch),
             other => panic!("{other:?}"),
         }
     }
 
     fn reading(partitions: &[u32]) -> Desk {
-        let desk = Desk::default();
+        reading_of(Desk::default(), partitions)
+    }
+
+    fn reading_of(desk: Desk, partitions: &[u32]) -> Desk {
         desk.assigned(partitions.to_vec());
-        assert!(matches!(desk.next("t"), Some(Ok(FeedEvent::Assigned(_)))));
+        assert!(matches!(
+            desk.next("t", Instant::now()),
+            Some(Ok(FeedEvent::Assigned(_)))
+        ));
         for &partition in partitions {
             assert!(desk.seek(partition, Some(10)));
             desk.found(partition, Some(10), 10);
@@ -373,6 +423,40 @@ mod tests {
         desk.push(5, record(41, 1), None);
         assert_eq!(batch(&desk).unwrap().records.len(), 1, "a giant comes alone");
         assert_eq!(batch(&desk).unwrap().after, 41);
+    }
+
+    #[test]
+    fn records_that_come_one_by_one_are_gathered() {
+        let minute = Duration::from_mins(1);
+        let desk = reading_of(Desk::gathering(minute), &[2]);
+        assert_eq!(desk.ripe_at(), None);
+        desk.push(2, record(10, 1), None);
+        desk.push(2, record(11, 1), None);
+        assert!(batch(&desk).is_none(), "they wait for more");
+        let ripe = desk.ripe_at().unwrap();
+        assert!(ripe > Instant::now() + minute / 2);
+        assert!(
+            matches!(desk.next("t", ripe), Some(Ok(FeedEvent::Batch(two))) if two.records.len() == 2),
+            "long enough"
+        );
+        assert_eq!(desk.ripe_at(), None);
+        for offset in 12..13 + MAX_BATCH_RECORDS as u64 {
+            desk.push(2, record(offset, 1), None);
+        }
+        assert_eq!(
+            batch(&desk).unwrap().records.len(),
+            MAX_BATCH_RECORDS,
+            "a full batch does not wait"
+        );
+        assert!(
+            batch(&desk).is_none() && desk.ripe_at().is_some(),
+            "what is left of it does"
+        );
+        desk.push(2, record(900, MAX_BATCH_BYTES), None);
+        assert!(batch(&desk).is_some(), "many bytes do not");
+        desk.push(2, record(901, 1), None);
+        assert!(desk.seek(2, Some(901)));
+        assert_eq!(desk.ripe_at(), None, "what is forgotten waits no more");
     }
 
     #[test]
@@ -429,8 +513,8 @@ mod tests {
         desk.revoked(vec![1]);
         desk.push(1, record(11, 100), None);
         desk.note_applied(1, 12);
-        assert!(matches!(desk.next("t"), Some(Ok(FeedEvent::Revoked(gone))) if gone == [1]));
-        assert!(desk.next("t").is_none() && desk.take_applied().is_empty());
+        assert!(matches!(desk.next("t", Instant::now()), Some(Ok(FeedEvent::Revoked(gone))) if gone == [1]));
+        assert!(desk.next("t", Instant::now()).is_none() && desk.take_applied().is_empty());
         assert_eq!(desk.reading(), [(2, 10)]);
         desk.revoked_all();
         assert!(!desk.has_partitions());

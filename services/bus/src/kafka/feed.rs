@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::desk::Desk;
+use super::desk::{Desk, GATHER};
 use super::fault::KafkaFault;
 use super::options::KafkaOptions;
 use super::poller::{Place, Poller};
@@ -45,7 +45,11 @@ impl KafkaFeed {
 
     /// The feed of any topic in any group.
     pub(super) fn of(options: &KafkaOptions, topic: String, group: &str, place: Place) -> Result<Self, KafkaFault> {
-        let desk = Arc::new(Desk::default());
+        let desk = Arc::new(match place {
+            Place::OfReader => Desk::gathering(GATHER),
+            // Tasks are done when they come.
+            Place::OfGroup => Desk::default(),
+        });
         let poller = Poller::new(options, &topic, group, place, desk.clone())?;
         let (end, ended) = sync_channel::<()>(0);
         let run = move || {
@@ -79,14 +83,18 @@ impl ResultFeed for KafkaFeed {
     }
 
     async fn poll(&mut self) -> Result<FeedEvent, FeedError> {
-        let until = tokio::time::Instant::now() + PATIENCE;
+        let until = Instant::now() + PATIENCE;
         loop {
-            if let Some(event) = self.desk.next(&self.topic) {
+            let now = Instant::now();
+            if let Some(event) = self.desk.next(&self.topic, now) {
                 return event;
             }
-            if tokio::time::timeout_at(until, self.desk.news()).await.is_err() {
-                return self.desk.next(&self.topic).unwrap_or(Ok(FeedEvent::Idle));
+            if now >= until {
+                return Ok(FeedEvent::Idle);
             }
+            let wake = self.desk.ripe_at().map_or(until, |ripe| ripe.min(until));
+            // Woken or not, the desk says what there is.
+            let _ = tokio::time::timeout_at(wake.into(), self.desk.news()).await;
         }
     }
 

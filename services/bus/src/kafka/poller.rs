@@ -1,5 +1,6 @@
 //! The thread behind a feed: it polls, seeks where the reader wants to go on, and makes a new consumer when one is stuck.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -22,12 +23,14 @@ use crate::feed::RawRecord;
 
 /// How long one poll waits: orders of the reader wait as long.
 const POLL: Duration = Duration::from_millis(50);
-/// Longest wait for where a partition begins and ends.
-const WATERMARK_LIMIT: Duration = Duration::from_secs(2);
+/// Longest wait for where partitions begin and end, all of them asked at once: brokers under load take seconds to answer.
+const WATERMARK_LIMIT: Duration = Duration::from_secs(8);
+/// Pause before that is asked again to go on somewhere: nothing is read while the question waits, and other partitions are ours, too.
+const SEEK_PAUSE: Duration = Duration::from_secs(1);
 /// Longest wait for a seek.
 const SEEK_LIMIT: Duration = Duration::from_secs(2);
-/// How often the brokers are asked where partitions end.
-const MEASURE_EVERY: Duration = Duration::from_secs(5);
+/// Pause between two questions to the brokers where partitions end.
+const MEASURE_PAUSE: Duration = Duration::from_secs(5);
 /// How often trouble is told to the reader.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// A member that says nothing so long, or has left, loses its partitions, milliseconds.
@@ -56,6 +59,18 @@ impl ClientContext for Member {
 fn partitions(list: &TopicPartitionList) -> Vec<u32> {
     let numbers = list.elements().into_iter().map(|one| one.partition());
     numbers.filter_map(|number| u32::try_from(number).ok()).collect()
+}
+
+/// The offsets of a list, by partition; nothing of those that have none.
+fn offsets(list: &TopicPartitionList) -> Result<BTreeMap<u32, u64>, KafkaError> {
+    let mut found = BTreeMap::new();
+    for one in list.elements() {
+        one.error()?;
+        if let Offset::Offset(place) = one.offset() {
+            found.insert(one.partition().unsigned_abs(), place.unsigned_abs());
+        }
+    }
+    Ok(found)
 }
 
 impl ConsumerContext for Member {
@@ -107,6 +122,8 @@ pub(super) struct Poller {
     full: bool,
     told: Option<Instant>,
     measured: Option<Instant>,
+    /// When nobody said where to go on.
+    unsure: Option<Instant>,
 }
 
 impl Poller {
@@ -147,6 +164,7 @@ impl Poller {
             full: false,
             told: None,
             measured: None,
+            unsure: None,
         })
     }
 
@@ -186,8 +204,38 @@ impl Poller {
 
     /// Goes where the reader wants to go on.
     fn seek(&mut self) {
-        for (partition, position) in self.desk.sought() {
-            match self.seek_one(partition, position) {
+        if self.unsure.is_some_and(|last| last.elapsed() < SEEK_PAUSE) {
+            return;
+        }
+        self.unsure = None;
+        let sought = self.desk.sought();
+        if sought.is_empty() {
+            return;
+        }
+        let partitions: Vec<u32> = sought.iter().map(|(partition, _)| *partition).collect();
+        let asked = self.bounds(&partitions).and_then(|bounds| {
+            let committed = match self.place {
+                Place::OfGroup => self.committed(&partitions)?,
+                Place::OfReader => BTreeMap::new(),
+            };
+            Ok((bounds, committed))
+        });
+        let (bounds, committed) = match asked {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::debug!(%error, "where to go on is not known yet");
+                self.unsure = Some(Instant::now());
+                if error.rdkafka_error_code().is_some_and(is_away) {
+                    self.tell(&error);
+                }
+                return;
+            }
+        };
+        for (partition, position) in sought {
+            let Some(&bounds) = bounds.get(&partition) else {
+                continue;
+            };
+            match self.seek_one(partition, position, bounds, committed.get(&partition).copied()) {
                 Ok(()) => self.dog.excused(Instant::now()),
                 Err(error) => {
                     let away = error.rdkafka_error_code().is_some_and(is_away);
@@ -201,15 +249,16 @@ impl Poller {
         }
     }
 
-    fn seek_one(&self, partition: u32, position: Option<u64>) -> Result<(), KafkaError> {
+    fn seek_one(
+        &self,
+        partition: u32,
+        position: Option<u64>,
+        (first, end): (u64, u64),
+        committed: Option<u64>,
+    ) -> Result<(), KafkaError> {
         let number = partition as i32;
-        let (first, end) = self.bounds(partition)?;
-        let place = match (position, self.place) {
-            (None, Place::OfGroup) => self
-                .committed(partition)?
-                .map_or(first, |place| place.clamp(first, end)),
-            (position, _) => position.unwrap_or(first),
-        };
+        let of_group = committed.map(|place| place.clamp(first, end));
+        let place = position.or(of_group).unwrap_or(first);
         if place < first || place > end {
             self.desk.lost(partition, self.gone(partition, place, first, end));
             return Ok(());
@@ -223,32 +272,53 @@ impl Poller {
         Ok(())
     }
 
-    /// Where the group stands in a partition.
-    fn committed(&self, partition: u32) -> Result<Option<u64>, KafkaError> {
-        let asked = self.only(partition);
-        let told = self.consumer.committed_offsets(asked, WATERMARK_LIMIT)?;
-        let offset = told
-            .elements()
-            .first()
-            .map(rdkafka::topic_partition_list::TopicPartitionListElem::offset);
-        Ok(match offset {
-            Some(Offset::Offset(place)) => u64::try_from(place).ok(),
-            _ => None,
-        })
+    /// Where the group stands in these partitions; nothing of those in which it has committed nothing.
+    fn committed(&self, partitions: &[u32]) -> Result<BTreeMap<u32, u64>, KafkaError> {
+        let asked = self.at(partitions, Offset::Invalid);
+        offsets(&self.consumer.committed_offsets(asked, WATERMARK_LIMIT)?)
     }
 
-    fn only(&self, partition: u32) -> TopicPartitionList {
+    /// The partitions that are read.
+    fn reading(&self) -> Vec<u32> {
+        self.desk.reading().iter().map(|(partition, _)| *partition).collect()
+    }
+
+    fn at(&self, partitions: &[u32], offset: Offset) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
-        list.add_partition(&self.topic, partition as i32);
+        for &partition in partitions {
+            // These offsets always fit.
+            let _ = list.add_partition_offset(&self.topic, partition as i32, offset);
+        }
         list
     }
 
-    /// The first offset of a partition, and the one after its last.
-    fn bounds(&self, partition: u32) -> Result<(u64, u64), KafkaError> {
-        let (first, end) = self
-            .consumer
-            .fetch_watermarks(&self.topic, partition as i32, WATERMARK_LIMIT)?;
-        Ok((first.max(0).unsigned_abs(), end.max(0).unsigned_abs()))
+    fn only(&self, partition: u32) -> TopicPartitionList {
+        self.at(&[partition], Offset::Invalid)
+    }
+
+    /// The offset after the last one of each of these partitions: one question for all of them.
+    fn ends(&self, partitions: &[u32]) -> Result<BTreeMap<u32, u64>, KafkaError> {
+        self.listed(partitions, Offset::End)
+    }
+
+    /// The first offset of each of these partitions, and the one after its last.
+    fn bounds(&self, partitions: &[u32]) -> Result<BTreeMap<u32, (u64, u64)>, KafkaError> {
+        let firsts = self.listed(partitions, Offset::Beginning)?;
+        let ends = self.ends(partitions)?;
+        let both = firsts.into_iter().filter_map(|(partition, first)| {
+            let end = *ends.get(&partition)?;
+            Some((partition, (first, end)))
+        });
+        Ok(both.collect())
+    }
+
+    /// In the protocol first and last are times like others.
+    fn listed(&self, partitions: &[u32], edge: Offset) -> Result<BTreeMap<u32, u64>, KafkaError> {
+        if partitions.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let asked = self.at(partitions, edge);
+        offsets(&self.consumer.offsets_for_times(asked, WATERMARK_LIMIT)?)
     }
 
     fn gone(&self, partition: u32, position: u64, first: u64, end: u64) -> FeedError {
@@ -279,20 +349,19 @@ impl Poller {
 
     /// Finds out where the partitions end, for displays of lag; brokers that do not answer are asked again later.
     fn measure(&mut self) {
-        let now = Instant::now();
-        if self.measured.is_some_and(|last| now - last < MEASURE_EVERY) {
+        if self.measured.is_some_and(|last| last.elapsed() < MEASURE_PAUSE) {
             return;
         }
-        self.measured = Some(now);
-        for (partition, _) in self.desk.reading() {
-            match self.bounds(partition) {
-                Ok((_, end)) => self.desk.ends(partition, end, now),
-                Err(error) => {
-                    tracing::debug!(partition, %error, "the lag is not known");
-                    return;
+        let now = Instant::now();
+        match self.ends(&self.reading()) {
+            Ok(ends) => {
+                for (partition, end) in ends {
+                    self.desk.ends(partition, end, now);
                 }
             }
+            Err(error) => tracing::debug!(%error, "the lag is not known"),
         }
+        self.measured = Some(Instant::now());
     }
 
     /// Pauses everything while too much waits for the reader, and goes on when half of it is gone.
@@ -303,10 +372,7 @@ impl Poller {
             return;
         }
         self.full = full;
-        let mut list = TopicPartitionList::new();
-        for (partition, _) in self.desk.reading() {
-            list.add_partition(&self.topic, partition as i32);
-        }
+        let list = self.at(&self.reading(), Offset::Invalid);
         let done = if full {
             self.consumer.pause(&list)
         } else {
@@ -332,19 +398,22 @@ impl Poller {
 
     /// A place was gone while it was read: which one, and what is there.
     fn find_lost(&mut self) {
+        let bounds = match self.bounds(&self.reading()) {
+            Ok(bounds) => bounds,
+            Err(error) => return self.tell(&error),
+        };
         for (partition, next) in self.desk.reading() {
-            match self.bounds(partition) {
-                Ok((first, end)) if next < first || next > end => {
+            match bounds.get(&partition) {
+                Some(&(first, end)) if next < first || next > end => {
                     self.desk.lost(partition, self.gone(partition, next, first, end));
                 }
                 // It was only a moment without an answer: from where we were.
-                Ok(_) => {
+                _ => {
                     let place = Offset::Offset(next as i64);
                     if let Err(error) = self.consumer.seek(&self.topic, partition as i32, place, SEEK_LIMIT) {
                         self.tell(&error);
                     }
                 }
-                Err(error) => self.tell(&error),
             }
         }
     }
@@ -401,18 +470,20 @@ impl Poller {
     }
 
     fn ask(&mut self, now: Instant) -> Verdict {
-        for (partition, next) in self.desk.reading() {
-            match self.bounds(partition) {
-                Ok((_, end)) if end > next => return self.dog.strike(now),
-                Ok(_) => {}
-                Err(error) => {
-                    self.tell(&error);
-                    return Verdict::Fine;
-                }
+        let reading = self.desk.reading();
+        match self.ends(&self.reading()) {
+            Ok(ends) if reading.iter().any(|(partition, next)| ends.get(partition) > Some(next)) => {
+                self.dog.strike(now)
+            }
+            Ok(_) => {
+                self.dog.excused(now);
+                Verdict::Fine
+            }
+            Err(error) => {
+                self.tell(&error);
+                Verdict::Fine
             }
         }
-        self.dog.excused(now);
-        Verdict::Fine
     }
 
     /// A new consumer instead of this one.

@@ -1,5 +1,7 @@
 //! Two workers share a run over a real Apache Kafka; one is killed in the middle.
 
+mod slow_broker;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
