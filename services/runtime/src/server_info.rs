@@ -152,11 +152,13 @@ impl ServerService for ServerInfo {
         let (info, others, (leases, owners)) =
             tokio::join!(here, processes::ask(&self.facts.neighbours), estate::ask(&self.peer));
         // Source and storage are asked over the network too: what they did not say in time is unknown.
-        let info = info.unwrap_or_else(|_| GetServerInfoResponse {
+        let mut info = info.unwrap_or_else(|_| GetServerInfoResponse {
             now: Some(convert::timestamp(self.clock.now_ms())),
             source: None,
             ..self.facts.info.clone()
         });
+        // Those behind this one stand in rows of their own.
+        info.roles.clone_from(&self.facts.info.roles);
         let mut processes = vec![Process {
             roles: info.roles.clone(),
             info: Some(info),

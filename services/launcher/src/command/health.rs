@@ -28,7 +28,8 @@ pub(crate) async fn health(session: &Session, all: bool) -> Result<Exit, Report>
             let words = format!("no instance {:?} is running", session.config().instance.name);
             return Err(Failure::new(Exit::UNAVAILABLE, words).into());
         }
-    };
+    }
+    .bearing(session.bearer()?);
     let told = match peer.server().list_processes(ListProcessesRequest {}).await {
         Ok(answer) => answer.into_inner(),
         // Whether a process serves it says to everybody, of the others only to its users: a process whose health is asked for before

@@ -109,6 +109,12 @@ fn no_secret_is_kept_or_told() {
         binary.sla(&["whoami", "--token-file", &token_file]).status.code(),
         Some(77)
     );
+    let health = binary.json(&["health", "--json", "--token-file", &token_file]);
+    assert_eq!(
+        (&health[0]["serving"], &health[0]["version"]),
+        (&Value::from(true), &Value::Null),
+        "asked with the token, of which nobody is told more: {health}"
+    );
 
     let kept = binary.0.path().join(".local/state/sla/tokens");
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;

@@ -92,6 +92,11 @@ async fn processes(peer: &Peer) {
             "{process:?}"
         );
     }
+    let roles = processes.iter().filter_map(|process| process.info.as_ref());
+    let mut seen = HashSet::new();
+    for role in roles.flat_map(|info| &info.roles) {
+        assert!(seen.insert(role), "{role} is told by two: {processes:?}");
+    }
     let own = peer.server().get_own_metrics(GetOwnMetricsRequest {}).await.unwrap();
     let text = own.into_inner().text;
     let told = sla_source::own::text::Exposition::read(&text, &[]).unwrap();
