@@ -125,3 +125,62 @@ impl Expected {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sla_proto::objective::v1::{AllowedRange, Objective};
+    use sla_proto::series::v1::Series;
+    use sla_proto::violation::v1::{Outlook, SeriesStatus, TrackRecord};
+
+    fn row(trust: Trust, state: State, probability: Option<f64>) -> FutureRow {
+        let outlook = Outlook {
+            probability,
+            track_record: Some(TrackRecord {
+                trust: trust.into(),
+                ..TrackRecord::default()
+            }),
+            ..Outlook::default()
+        };
+        FutureRow {
+            set_id: "web".to_owned(),
+            objective: Some(Objective {
+                id: "load".to_owned(),
+                range: Some(AllowedRange {
+                    max: Some(4.0),
+                    ..AllowedRange::default()
+                }),
+                ..Objective::default()
+            }),
+            series: Some(SeriesStatus {
+                series: Some(Series {
+                    id: vec![7; 16],
+                    ..Series::default()
+                }),
+                state: state.into(),
+                outlook: Some(outlook),
+                ..SeriesStatus::default()
+            }),
+        }
+    }
+
+    #[test]
+    fn only_a_proven_forecaster_is_listened_to() {
+        let told = |trust, state, probability| expectation(&row(trust, state, probability), 1_000).is_some();
+        assert!(told(Trust::Proven, State::Ok, Some(0.9)));
+        assert!(
+            told(Trust::Proven, State::AtRisk, Some(0.2)),
+            "what is less likely ends a story"
+        );
+        for trust in [Trust::Unproven, Trust::Withheld, Trust::Unspecified] {
+            assert!(!told(trust, State::Ok, Some(0.99)), "{trust:?}");
+        }
+        assert!(!told(Trust::Proven, State::Ok, None), "withheld is no probability");
+        assert!(!told(Trust::Proven, State::Violated, Some(0.9)), "it is there already");
+        let unknown = FutureRow::default();
+        assert!(expectation(&unknown, 1_000).is_none());
+        let (handle, notice) = expectation(&row(Trust::Proven, State::Ok, Some(0.9)), 1_000).unwrap();
+        assert_eq!((notice.side(), notice.bound), (Side::Above, Some(4.0)));
+        assert_eq!(notice.handle, handle);
+    }
+}

@@ -137,6 +137,49 @@ async fn who_is_invited_registers_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_register_is_a_setting() {
+    let request = |name: &str, invitation: &str| RegisterRequest {
+        name: name.to_owned(),
+        password: PASSWORD.to_owned(),
+        invitation: invitation.to_owned(),
+    };
+    let closed = House::with_admin("").await;
+    let refused = closed
+        .over_tcp(None)
+        .await
+        .account()
+        .register(request("bob", ""))
+        .await
+        .unwrap_err();
+    assert!(refused.message().contains("nobody can register here"), "{refused}");
+
+    let house = House::with_admin("[account]\nregistration = \"open\"\n").await;
+    let stranger = house.over_tcp(None).await;
+    let bob = stranger
+        .account()
+        .register(request("bob", ""))
+        .await
+        .unwrap()
+        .into_inner()
+        .user
+        .unwrap();
+    assert_eq!(bob.rank(), Rank::Viewer.message(), "who comes by himself may look");
+    house.log_in("bob", PASSWORD).await.unwrap();
+    let taken = stranger.account().register(request("Bob", "")).await.unwrap_err();
+    assert_eq!(told(&taken), (Code::AlreadyExists, reason::NAME_TAKEN.to_owned()));
+    let odd = stranger
+        .account()
+        .register(request("carl", "no code"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        told(&odd),
+        (Code::InvalidArgument, reason::INVALID_FIELD.to_owned()),
+        "a code that is none"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::too_many_lines, reason = "one story, told in its order")]
 async fn ranks_and_passwords_change_at_once_and_the_log_tells_it() {
     let house = House::with_admin("").await;
@@ -311,7 +354,7 @@ async fn traces(peer: &Peer, name: &str) -> Vec<&'static str> {
     let mut found = Vec::new();
     let sets = peer
         .sets()
-        .list_sets(ListSetsRequest {})
+        .list_sets(ListSetsRequest::default())
         .await
         .unwrap()
         .into_inner()

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on shall fail where it stands"
 )]
 
+mod away;
 mod killed;
 mod linking;
 mod others;
