@@ -9,11 +9,13 @@ pub mod convert;
 pub mod generated;
 pub mod lag;
 pub mod lease;
+pub mod lists;
 pub mod peer;
 pub mod pieces;
 pub mod remembering;
 pub mod samples;
 pub mod set_file;
+pub mod stored_sets;
 pub mod words;
 
 pub use generated::*;

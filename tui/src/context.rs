@@ -391,12 +391,25 @@ impl Context {
         wire::ms(source.next_attempt.as_ref()).map(|next| next - self.data_now_ms())
     }
 
+    /// Says once that an overview has the worst only.
+    fn left_out_told(&mut self, overview: &Overview) {
+        let known = self.overview.get().map_or(0, |before| before.left_out);
+        if overview.left_out > 0 && known == 0 {
+            let listed = overview.objectives.len();
+            self.say(say::notices::the_worst_are_listed(
+                &listed,
+                &(listed + overview.left_out as usize),
+            ));
+        }
+    }
+
     /// Takes an event of the violations stream; true when figures changed.
     pub(crate) fn watch(&mut self, response: WatchViolationsResponse) -> bool {
         let now_ms = self.now.wall_ms;
         match response.event {
             Some(Event::Snapshot(overview)) => {
                 self.source_told(overview.source.clone());
+                self.left_out_told(&overview);
                 self.overview.put(overview, now_ms);
             }
             Some(Event::Update(update)) => {

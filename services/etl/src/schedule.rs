@@ -8,7 +8,8 @@ use sla_domain::duration::format_ms;
 use sla_proto::Peer;
 use sla_proto::convert;
 use sla_proto::etl::v1::{RunScope, Schedule as ScheduleMessage, UpdateScheduleRequest};
-use sla_proto::storage::v1::{GetStoredScheduleRequest, ListStoredSetsRequest, PutStoredScheduleRequest};
+use sla_proto::storage::v1::{GetStoredScheduleRequest, PutStoredScheduleRequest};
+use sla_proto::stored_sets::StoredSets;
 use sla_runtime::shutdown::Shutdown;
 
 use crate::error::EtlError;
@@ -419,21 +420,8 @@ impl Schedule {
     }
 
     async fn has_objectives(&self) -> bool {
-        match self
-            .0
-            .parts
-            .peer
-            .set_store()
-            .list_stored_sets(ListStoredSetsRequest {})
-            .await
-        {
-            Ok(answer) => answer
-                .into_inner()
-                .sets
-                .iter()
-                .any(|set| set.active && !set.objectives.is_empty()),
-            Err(_) => false,
-        }
+        let mut sets = StoredSets::new(|set| set.active && !set.objectives.is_empty());
+        sets.refresh(&self.0.parts.peer).await.is_ok() && sets.all().any(|has_some| **has_some)
     }
 }
 

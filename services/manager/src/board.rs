@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
-use crate::evaluation::snapshot::Snapshot;
+use crate::evaluation::snapshot::{Changes, Snapshot};
 use crate::ledger::Announcement;
 use crate::options::WATCH_BACKLOG;
 
@@ -17,6 +17,8 @@ pub enum News {
         now: Arc<Snapshot>,
         /// What was known before.
         before: Arc<Snapshot>,
+        /// What is told otherwise now.
+        changes: Changes,
     },
     /// A stored violation began or ended.
     Ledger(Box<Announcement>),
@@ -55,13 +57,13 @@ impl Board {
     }
 
     /// Replaces the snapshot and tells what happened. What is announced is durable already.
-    pub fn publish(&self, snapshot: Snapshot, announcements: Vec<Announcement>) {
+    pub fn publish(&self, snapshot: Snapshot, changes: Changes, announcements: Vec<Announcement>) {
         let now = Arc::new(snapshot);
         let before = self.current.send_replace(now.clone());
         // No watchers is no failure.
         for announcement in announcements {
             let _ = self.news.send(Arc::new(News::Ledger(Box::new(announcement))));
         }
-        let _ = self.news.send(Arc::new(News::Evaluated { now, before }));
+        let _ = self.news.send(Arc::new(News::Evaluated { now, before, changes }));
     }
 }

@@ -10,7 +10,7 @@ use sla_proto::series::v1::SourceStatus;
 use sla_runtime::Shutdown;
 use sla_runtime::mandate::Mandate;
 use sla_runtime::pool::CpuPool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::asks::Asks;
@@ -61,6 +61,8 @@ pub(crate) struct ManagerCore {
     pub(crate) asks: Asks,
     pub(crate) started: Instant,
     pub(crate) now_requests: mpsc::Sender<NowRequest>,
+    /// Something is expected of objectives of which nothing was: their states are judged again.
+    pub(crate) expected: Notify,
     /// Whether this manager judges, and the token of what it writes.
     pub(crate) mandate: Arc<Mandate>,
 }

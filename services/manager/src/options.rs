@@ -24,8 +24,18 @@ pub const DEFAULT_MAX_SERIES: u32 = 2_000;
 pub const MAX_INLINE_OBJECTIVES: usize = 100;
 /// Most sets of one apply.
 pub const MAX_SETS_AT_ONCE: usize = 100;
-/// Most sets stored: as many as the store keeps.
-pub const MAX_SETS: usize = 1_000;
+/// Most objectives of all sets unless configured otherwise: each is judged again whenever its series have news.
+pub const DEFAULT_MAX_OBJECTIVES: usize = 50_000;
+/// Most objectives of the sets of one user unless configured otherwise.
+pub const DEFAULT_MAX_OBJECTIVES_PER_USER: usize = 2_000;
+/// Most series with an outlook unless configured otherwise.
+pub const DEFAULT_MAX_OUTLOOKS: usize = 500;
+/// Most objectives in one answer, worst first: what is left out is told as a number.
+pub const MAX_OVERVIEW_OBJECTIVES: usize = 500;
+/// Most rows of what is to come in one answer.
+pub const MAX_FUTURE_ROWS: usize = 2_000;
+/// Most bytes of a page of sets.
+pub const MAX_PAGE_BYTES: usize = 4 << 20;
 /// History that forecasts stand on at least, milliseconds (26 h: a whole day and the horizon before it) …
 pub const FORECAST_HISTORY_MS: i64 = 26 * 3_600_000;
 /// … and at most (8 days: the same hours of a week).
@@ -86,6 +96,12 @@ pub struct SlaOptions {
     pub horizon_ms: i64,
     /// Most series all active objectives together may match.
     pub max_series: u32,
+    /// Most objectives of all sets.
+    pub max_objectives: usize,
+    /// Most objectives of the sets of one user.
+    pub max_objectives_per_user: usize,
+    /// Most series with an outlook; further ones say so.
+    pub max_outlooks: usize,
     /// Whether a set is suggested when none is stored.
     pub default_set: bool,
     /// Least time between two outlooks of a series, milliseconds.
@@ -101,6 +117,9 @@ impl Default for SlaOptions {
             windows_ms: Window::DEFAULT_LENGTHS_MS.to_vec(),
             horizon_ms: DEFAULT_HORIZON_MS,
             max_series: DEFAULT_MAX_SERIES,
+            max_objectives: DEFAULT_MAX_OBJECTIVES,
+            max_objectives_per_user: DEFAULT_MAX_OBJECTIVES_PER_USER,
+            max_outlooks: DEFAULT_MAX_OUTLOOKS,
             default_set: true,
             outlook_every_ms: 60_000,
             memory_bytes: DEFAULT_MEMORY_BYTES,
@@ -133,8 +152,14 @@ impl SlaOptions {
             let rule = format!("must be at least {MIN_MEMORY_BYTES}");
             return refuse("memory_bytes", self.memory_bytes as i64, rule);
         }
-        if self.max_series == 0 {
-            return refuse("max_series", 0, "must be at least 1".to_owned());
+        for (field, most) in [
+            ("max_series", self.max_series as usize),
+            ("max_objectives", self.max_objectives),
+            ("max_objectives_per_user", self.max_objectives_per_user),
+        ] {
+            if most == 0 {
+                return refuse(field, 0, "must be at least 1".to_owned());
+            }
         }
         if self.windows_ms.is_empty() || self.windows_ms.len() > MAX_WINDOWS {
             return refuse(

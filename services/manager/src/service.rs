@@ -8,7 +8,7 @@ use sla_proto::violation::v1::violation_service_server::ViolationServiceServer;
 use sla_runtime::mandate::{Mandate, give_up, hold};
 use sla_runtime::pool::CpuPool;
 use sla_runtime::{Parts, Role};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tonic::Request;
 use tonic::service::Routes;
@@ -30,6 +30,7 @@ use crate::sets::catalog::Catalog;
 use crate::sets::default_set;
 use crate::sets::editor::Editor;
 use crate::sets::identity::Identities;
+use crate::sets::room::Room;
 
 /// The role `sla`, running. Cheap to clone; it ends with its `Shutdown`.
 #[derive(Debug, Clone)]
@@ -55,8 +56,12 @@ impl SlaService {
         let (now_requests, requests) = mpsc::channel(NOW_QUEUE);
         let catalog = Catalog::new(peer.clone());
         let ids = Identities::new(clock.clone());
+        let room = Room {
+            objectives: options.max_objectives,
+            per_user: options.max_objectives_per_user,
+        };
         let core = Arc::new(ManagerCore {
-            editor: Editor::new(peer.clone(), catalog.clone(), clock.clone(), ids.clone()),
+            editor: Editor::new(peer.clone(), catalog.clone(), clock.clone(), ids.clone(), room),
             ids,
             board: Board::default(),
             memory: Arc::new(SharedMemory::new(options.memory_bytes as usize)),
@@ -75,6 +80,7 @@ impl SlaService {
             shutdown,
             catalog,
             now_requests,
+            expected: Notify::new(),
             mandate: Arc::new(Mandate::of(sla_proto::lease::MANAGER)),
         });
         let holding = hold(core.mandate.clone(), core.peer.clone(), core.shutdown.token().clone());

@@ -5,6 +5,7 @@ pub mod default_set;
 pub mod editor;
 pub mod identity;
 pub mod plan;
+pub mod room;
 pub mod sight;
 pub mod suggestion;
 pub mod validation;

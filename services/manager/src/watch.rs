@@ -13,6 +13,7 @@ use crate::board::News;
 use crate::core::ManagerCore;
 use crate::ledger::Announcement;
 use crate::options::{WATCH_HEARTBEAT, WATCH_QUEUE, WATCH_STUCK};
+use crate::sets::catalog::Sets;
 use crate::sets::sight::{Asker, Shown};
 
 /// One watcher: numbers its messages, and knows who it is and which set it asked for.
@@ -22,6 +23,8 @@ struct Watcher {
     set_id: Option<String>,
     out: mpsc::Sender<Result<pb::WatchViolationsResponse, Status>>,
     sequence: u64,
+    /// What it may be told of, and the sets that say so.
+    shown: Option<(Arc<Sets>, Arc<Shown>)>,
 }
 
 /// Starts telling; the stream ends on shutdown, when its reader is stuck, or when another manager judges.
@@ -39,6 +42,7 @@ pub(crate) fn stream(
         set_id,
         out,
         sequence: 0,
+        shown: None,
     };
     core.shutdown.spawn("watch violations", watcher.run(news));
     ReceiverStream::new(messages)
@@ -85,13 +89,20 @@ impl Watcher {
     }
 
     /// As the sets are now: one may have become private since the stream began.
-    fn shown(&self) -> Shown {
+    fn shown(&mut self) -> Arc<Shown> {
         let sets = self.core.catalog.sets().unwrap_or_default();
-        self.asker.shown(&sets, self.set_id.clone())
+        match &self.shown {
+            Some((known, shown)) if Arc::ptr_eq(known, &sets) => shown.clone(),
+            _ => {
+                let shown = Arc::new(self.asker.shown(&sets, self.set_id.clone()));
+                self.shown = Some((sets, shown.clone()));
+                shown
+            }
+        }
     }
 
-    fn snapshot(&self) -> pb::watch_violations_response::Event {
-        let overview = self.core.board.snapshot().overview(&self.shown());
+    fn snapshot(&mut self) -> pb::watch_violations_response::Event {
+        let overview = self.core.board.snapshot().overview(&self.shown(), 0);
         pb::watch_violations_response::Event::Snapshot(overview)
     }
 
@@ -100,15 +111,17 @@ impl Watcher {
         self.send(snapshot).await
     }
 
-    fn event(&self, news: &News) -> Option<pb::watch_violations_response::Event> {
+    fn event(&mut self, news: &News) -> Option<pb::watch_violations_response::Event> {
         use pb::watch_violations_response::Event;
         let shown = self.shown();
         let mine = |violation: &pb::Violation| shown.has(&violation.set_id);
         match news {
-            News::Evaluated { now, before } if before.at_ms.is_none() || !now.same_objectives(before) => {
-                Some(Event::Snapshot(now.overview(&shown)))
+            News::Evaluated { now, before, changes } => {
+                if before.at_ms.is_none() || changes.others || now.is_cut(&shown) {
+                    return Some(Event::Snapshot(now.overview(&shown, 0)));
+                }
+                now.update(before, changes, &shown).map(Event::Update)
             }
-            News::Evaluated { now, before } => now.update(before, &shown).map(Event::Update),
             News::Ledger(announcement) => match &**announcement {
                 Announcement::Opened(violation) => mine(violation).then(|| Event::Opened(violation.clone())),
                 Announcement::Closed(violation) => mine(violation).then(|| Event::Closed(violation.clone())),
@@ -147,7 +160,7 @@ mod tests {
     use sla_runtime::pool::CpuPool;
     use sla_runtime::{Parts, Shutdown};
 
-    use crate::evaluation::snapshot::Snapshot;
+    use crate::evaluation::snapshot::{Changes, Snapshot};
     use crate::ledger::Announcement;
     use crate::options::{SlaOptions, WATCH_BACKLOG};
     use crate::service::SlaService;
@@ -185,12 +198,20 @@ mod tests {
                 ..Default::default()
             })
         });
-        Snapshot::new(
-            at_ms,
-            objectives.collect(),
-            sla_proto::series::v1::SourceStatus::default(),
-            String::new(),
-        )
+        Snapshot {
+            at_ms: Some(at_ms),
+            objectives: objectives.collect(),
+            ..Snapshot::default()
+        }
+    }
+
+    /// Tells a snapshot in which everything is said otherwise, and an objective more or less where `others`.
+    fn publish(role: &SlaService, snapshot: Snapshot, others: bool, announcements: Vec<Announcement>) {
+        let changes = Changes {
+            objectives: snapshot.objectives.clone(),
+            others,
+        };
+        role.core.board.publish(snapshot, changes, announcements);
     }
 
     fn opened(set_id: &str) -> Announcement {
@@ -208,17 +229,16 @@ mod tests {
     #[tokio::test]
     async fn a_snapshot_comes_first_then_only_what_concerns_the_watcher() {
         let (role, shutdown) = role();
-        let board = &role.core.board;
-        board.publish(snapshot(1, &["a"]), Vec::new());
+        publish(&role, snapshot(1, &["a"]), true, Vec::new());
         let mut stream = stream(&role.core, anybody(), Some("s".into()));
         let first = stream.next().await.unwrap().unwrap();
         assert!(matches!(first.event, Some(Event::Snapshot(o)) if o.objectives.len() == 1));
-        board.publish(snapshot(2, &["a"]), vec![opened("another"), opened("s")]);
+        publish(&role, snapshot(2, &["a"]), false, vec![opened("another"), opened("s")]);
         let second = stream.next().await.unwrap().unwrap();
         assert!(matches!(second.event, Some(Event::Opened(v)) if v.set_id == "s"));
         let third = stream.next().await.unwrap().unwrap();
         assert!(matches!(third.event, Some(Event::Update(u)) if u.objectives.len() == 1));
-        board.publish(snapshot(3, &["a", "b"]), Vec::new());
+        publish(&role, snapshot(3, &["a", "b"]), true, Vec::new());
         let fourth = stream.next().await.unwrap().unwrap();
         assert!(
             matches!(fourth.event, Some(Event::Snapshot(o)) if o.objectives.len() == 2),
@@ -235,12 +255,11 @@ mod tests {
     #[tokio::test]
     async fn who_lags_is_given_the_newest_snapshot() {
         let (role, shutdown) = role();
-        let board = &role.core.board;
-        board.publish(snapshot(1, &["a"]), Vec::new());
+        publish(&role, snapshot(1, &["a"]), true, Vec::new());
         let mut stream = stream(&role.core, anybody(), None);
         let newest = (WATCH_BACKLOG + WATCH_QUEUE) as i64 * 3;
         for at_ms in 2..=newest {
-            board.publish(snapshot(at_ms, &["a"]), Vec::new());
+            publish(&role, snapshot(at_ms, &["a"]), false, Vec::new());
             tokio::task::yield_now().await;
         }
         let mut snapshots = 0;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use sla_proto::Peer;
 use sla_proto::notify::v1::{Channel, Mark};
 use sla_proto::objective::v1::SlaSet;
-use sla_proto::storage::v1::{ListStoredChannelsRequest, ListStoredMarksRequest, ListStoredSetsRequest};
+use sla_proto::storage::v1::{ListStoredChannelsRequest, ListStoredMarksRequest};
+use sla_proto::stored_sets::{SetsById, StoredSets};
 use tokio::time::Instant;
 
 use crate::error::NotifyError;
@@ -36,14 +37,26 @@ impl Pages {
     }
 }
 
-/// The last pages that were read.
-#[derive(Debug, Default)]
-pub(crate) struct Book(Mutex<Option<(Instant, Arc<Pages>)>>);
+/// The last pages that were read, and the sets.
+#[derive(Debug)]
+pub(crate) struct Book {
+    pages: Mutex<Option<(Instant, Arc<Pages>)>>,
+    sets: tokio::sync::Mutex<StoredSets<SlaSet>>,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self {
+            pages: Mutex::default(),
+            sets: tokio::sync::Mutex::new(StoredSets::new(|set| set)),
+        }
+    }
+}
 
 impl Book {
     /// The pages, read again when they are old.
     pub(crate) async fn pages(&self, peer: &Peer) -> Result<Arc<Pages>, NotifyError> {
-        if let Some((read, pages)) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        if let Some((read, pages)) = &*self.pages.lock().unwrap_or_else(PoisonError::into_inner)
             && read.elapsed() < FRESH
         {
             return Ok(pages.clone());
@@ -58,13 +71,21 @@ impl Book {
             channels: channels(peer).await?,
             marks: marks(peer).await?,
         });
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((begun, pages.clone()));
+        *self.pages.lock().unwrap_or_else(PoisonError::into_inner) = Some((begun, pages.clone()));
         Ok(pages)
     }
 
     /// Somebody has changed something.
     pub(crate) fn is_old(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.pages.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// All sets as they are stored now, whoever may see them.
+    pub(crate) async fn sets(&self, peer: &Peer) -> Result<Arc<SetsById<SlaSet>>, NotifyError> {
+        let mut sets = self.sets.lock().await;
+        let refreshed = sets.refresh(peer).await;
+        refreshed.map_err(|status| NotifyError::upstream("reading the sets", status))?;
+        Ok(sets.by_id().clone())
     }
 }
 
@@ -102,14 +123,4 @@ async fn marks(peer: &Peer) -> Result<Vec<Mark>, NotifyError> {
             return Ok(all);
         }
     }
-}
-
-/// All sets as they are stored now, whoever may see them.
-pub(crate) async fn sets(peer: &Peer) -> Result<Vec<SlaSet>, NotifyError> {
-    let answer = peer
-        .set_store()
-        .list_stored_sets(ListStoredSetsRequest::default())
-        .await;
-    let answer = answer.map_err(|status| NotifyError::upstream("reading the sets", status))?;
-    Ok(answer.into_inner().sets)
 }

@@ -11,7 +11,7 @@ use crate::channel::redacted;
 use crate::core::Core;
 use crate::desk::ALL_SETS;
 use crate::error::NotifyError;
-use crate::{book, rule};
+use crate::rule;
 
 /// Channels that one owner may have.
 const MAX_CHANNELS_EACH: usize = 20;
@@ -33,13 +33,13 @@ async fn sets(core: &Core, asker: &Asker, wanted: &[String]) -> Result<Vec<Strin
     if wanted.iter().all(|name| name == ALL_SETS) {
         return Ok(wanted.to_vec());
     }
-    let sets = book::sets(&core.peer).await?;
+    let sets = core.book.sets(&core.peer).await?;
     let id = |name: &String| {
         if name == ALL_SETS {
             return Ok(name.clone());
         }
         let key = name.trim().to_lowercase();
-        let mut seen = sets.iter().filter(|set| asker.sees(set));
+        let mut seen = sets.values().filter(|set| asker.sees(set));
         let found = seen.find(|set| set.id == *name || set.name.trim().to_lowercase() == key);
         match found {
             Some(set) => Ok(set.id.clone()),

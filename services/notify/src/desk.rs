@@ -12,9 +12,10 @@ use sla_proto::objective::v1::SlaSet;
 use sla_proto::storage::v1::{
     ApplyNoticesRequest, DueNotice, GetNotifyProgressRequest, ListStoredAccountsRequest, ListStoriesRequest, Story,
 };
+use sla_proto::stored_sets::SetsById;
 use tokio::time::Instant;
 
-use crate::book::{self, Pages};
+use crate::book::{Book, Pages};
 use crate::error::NotifyError;
 use crate::options::NotifyOptions;
 use crate::story::{Rules, Silence};
@@ -30,7 +31,7 @@ pub(crate) const ALL_SETS: &str = "*";
 /// Whose sets are whose.
 #[derive(Debug, Default)]
 struct Estate {
-    sets: HashMap<String, SlaSet>,
+    sets: Arc<SetsById<SlaSet>>,
     /// Names of users who may not call any more.
     disabled: HashSet<String>,
 }
@@ -81,14 +82,13 @@ impl Desk {
     }
 
     /// Reads sets and users again when that was long ago.
-    pub(crate) async fn look_around(&mut self, peer: &Peer, pages: &Pages) -> Result<(), NotifyError> {
+    pub(crate) async fn look_around(&mut self, peer: &Peer, book: &Book, pages: &Pages) -> Result<(), NotifyError> {
         if self.estate.as_ref().is_some_and(|(read, _)| read.elapsed() < FRESH) {
             return Ok(());
         }
         let begun = Instant::now();
-        let sets = book::sets(peer).await?;
         let mut estate = Estate {
-            sets: sets.into_iter().map(|set| (set.id.clone(), set)).collect(),
+            sets: book.sets(peer).await?,
             disabled: HashSet::new(),
         };
         if pages.channels.iter().any(|channel| !channel.owner.is_empty()) {
@@ -125,7 +125,10 @@ impl Desk {
     }
 
     fn set(&self, id: &str) -> Option<&SlaSet> {
-        self.estate.as_ref().and_then(|(_, estate)| estate.sets.get(id))
+        self.estate
+            .as_ref()
+            .and_then(|(_, estate)| estate.sets.get(id))
+            .map(Arc::as_ref)
     }
 
     fn may_be_told(&self, channel: &Channel) -> bool {

@@ -11,7 +11,6 @@ use sla_proto::storage::v1::{
 use sla_proto::violation::v1::Violation;
 
 use crate::asker::Asker;
-use crate::book;
 use crate::core::Core;
 use crate::error::NotifyError;
 use crate::handle::{self, LEAST_DIGITS};
@@ -241,10 +240,10 @@ async fn change(core: &Core, request: ChangeMarksRequest) -> Result<(), NotifyEr
 /// Marks that hold now, of sets that the asker sees.
 pub(crate) async fn listed(core: &Core, asker: &Asker) -> Result<Vec<Mark>, NotifyError> {
     let pages = core.book.read(&core.peer).await?;
-    let sets = book::sets(&core.peer).await?;
+    let sets = core.book.sets(&core.peer).await?;
     let now_ms = core.now_ms();
     let holds = |mark: &&Mark| mark.until.as_ref().is_none_or(|until| millis(until) > now_ms);
-    let hidden = |mark: &&Mark| sets.iter().any(|set| set.id == mark.set_id && !asker.sees(set));
+    let hidden = |mark: &&Mark| sets.get(&mark.set_id).is_some_and(|set| !asker.sees(set));
     Ok(pages
         .marks
         .iter()

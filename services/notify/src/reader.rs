@@ -93,12 +93,12 @@ async fn round(core: &Core, desk: &mut Option<Desk>, looks: &mut Looks) -> Resul
     let answer = answer.map_err(|status| NotifyError::upstream("reading the ledger", status))?;
     let answer = answer.into_inner();
     if !answer.changes.is_empty() {
-        desk.look_around(&core.peer, &pages).await?;
+        desk.look_around(&core.peer, &core.book, &pages).await?;
     }
     let expected = looks.coming.look(core, &pages).await;
     let unknown = looks.unknown.look(core, &pages).await;
     if expected.is_some() || unknown.is_some() {
-        desk.look_around(&core.peer, &pages).await?;
+        desk.look_around(&core.peer, &core.book, &pages).await?;
     }
     let mut work = desk.work(&pages, &core.options, core.now_ms());
     let mut position = desk.position;

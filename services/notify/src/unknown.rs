@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use sla_proto::convert::{millis, timestamp};
+use sla_proto::lists;
 use sla_proto::notify::v1::{Notice, NoticeKind};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::violation::v1::{GetOverviewRequest, ObjectiveStatus, Overview, SeriesStatus, State};
@@ -58,13 +59,7 @@ impl Unknown {
         }
         self.looked = Some(Instant::now());
         // Without an answer nothing is known, not even that nothing is known.
-        let answer = core
-            .peer
-            .violations()
-            .get_overview(GetOverviewRequest::default())
-            .await
-            .ok()?;
-        let overview = answer.into_inner().overview?;
+        let overview = lists::overview(&core.peer, GetOverviewRequest::default()).await.ok()?;
         let now_ms = core.now_ms();
         let mut found = find(&overview, now_ms)?;
         self.since_ms.retain(|handle, _| found.lacking.contains_key(handle));

@@ -6,10 +6,9 @@ use std::time::Instant;
 use sla_analysis::around::SERIES_MAX;
 use sla_domain::SafeText;
 use sla_domain::series::quoted;
-use sla_proto::convert;
 use sla_proto::etl::v1::{ListMetricNamesRequest, ListMetricNamesResponse, ListSeriesRequest};
 use sla_proto::series::v1::{Query, Series, SourceStatus, query};
-use sla_proto::set::v1::ListSetsRequest;
+use sla_proto::{convert, lists};
 
 use crate::error::RetrievalError;
 use crate::options::{MAX_MOVED_SERIES, MAX_QUERIES, MOVED_READ_TIME};
@@ -169,14 +168,18 @@ impl Circles {
 impl Core {
     /// Of all objectives that are watched.
     async fn queries_in_use(&self) -> Result<Vec<Query>, RetrievalError> {
-        let sets = self.peer.sets().list_sets(ListSetsRequest {}).await;
-        let sets = sets
-            .map_err(RetrievalError::upstream("list the sets"))?
-            .into_inner()
-            .sets;
-        let mut queries: Vec<Query> = Vec::new();
+        let sets = lists::sets(&self.peer).await;
+        let sets = sets.map_err(RetrievalError::upstream("list the sets"))?;
+        let (mut queries, mut seen) = (Vec::new(), HashSet::new());
         for objective in sets.into_iter().filter(|set| set.active).flat_map(|set| set.objectives) {
-            queries.extend(objective.query.filter(|query| !queries.contains(query)));
+            let key = |query: &Query| {
+                (
+                    query.source.clone(),
+                    convert::query_text(query).to_owned(),
+                    query.step_ms,
+                )
+            };
+            queries.extend(objective.query.filter(|query| seen.insert(key(query))));
         }
         Ok(queries)
     }

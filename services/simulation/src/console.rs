@@ -66,7 +66,7 @@ impl Editor {
             if self.desk.clock.world_ms() > self.desk.until_ms {
                 return std::future::pending().await;
             }
-            let Ok(listed) = self.peer.sets().list_sets(ListSetsRequest {}).await else {
+            let Ok(listed) = self.peer.sets().list_sets(ListSetsRequest::default()).await else {
                 continue;
             };
             let sets = listed.into_inner().sets;
@@ -173,7 +173,7 @@ impl Editor {
 
     /// The planted bug: whatever was read, the newest version is what is replaced, and the answer hides it.
     async fn catch_up(&self, wish: &mut Wish) {
-        let Ok(listed) = self.peer.sets().list_sets(ListSetsRequest {}).await else {
+        let Ok(listed) = self.peer.sets().list_sets(ListSetsRequest::default()).await else {
             return;
         };
         let sets = listed.into_inner().sets;

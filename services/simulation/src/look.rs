@@ -149,7 +149,7 @@ impl Look {
 
     /// Everything that must hold a while after the last fault. Nobody edits meanwhile.
     pub(crate) async fn at_rest(&self) -> Result<(), String> {
-        let listed = self.peer.sets().list_sets(ListSetsRequest {}).await;
+        let listed = self.peer.sets().list_sets(ListSetsRequest::default()).await;
         let listed = listed.map_err(|status| format!("the sets cannot be read: {}", status.message()))?;
         let now_ms = self.desk.clock.world_ms();
         self.desk.book().audit(&listed.into_inner().sets, now_ms)?;

@@ -340,7 +340,7 @@ impl World {
     /// What is stored when a life begins is what was acknowledged before it.
     async fn first_look(&self, peer: &Peer, desk: &Desk) {
         for _ in 0..FIRST_ASKS {
-            let Ok(listed) = peer.sets().list_sets(ListSetsRequest {}).await else {
+            let Ok(listed) = peer.sets().list_sets(ListSetsRequest::default()).await else {
                 tokio::time::sleep(FIRST_PAUSE).await;
                 continue;
             };

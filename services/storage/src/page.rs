@@ -18,7 +18,7 @@ pub(crate) fn pair(key: Option<&str>, first: (i64, i64)) -> Result<(i64, i64), S
     ))
 }
 
-fn bad_key(key: &str) -> StoreError {
+pub(crate) fn bad_key(key: &str) -> StoreError {
     StoreError::BadPageKey {
         key: key.chars().take(80).collect(),
     }

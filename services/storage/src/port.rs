@@ -33,16 +33,16 @@ pub const MAX_PAGE_BYTES: usize = 4 << 20;
 pub const MAX_STATE_BYTES: usize = 64 << 10;
 /// Series of one read at most.
 pub const MAX_READ_SERIES: usize = 1000;
-/// Sets at most.
-pub const MAX_SETS: usize = 1000;
+/// Sets at most: what they cost is bounded by their objectives, where they are judged.
+pub const MAX_SETS: usize = 100_000;
 /// Partitions of the tasks at most, and claims of one write.
 pub const MAX_CLAIMS: usize = 1024;
 /// The lease of the one manager that writes the ledger.
 pub const MANAGER_LEASE: &str = sla_proto::lease::MANAGER;
 /// Accounts at most.
-pub const MAX_ACCOUNTS: usize = 1000;
+pub const MAX_ACCOUNTS: usize = 10_000;
 /// Channels at most.
-pub const MAX_CHANNELS: usize = 1000;
+pub const MAX_CHANNELS: usize = 10_000;
 /// Rows of one change of accounts at most: accounts, tokens, ends and entries of the audit log.
 pub const MAX_ACCOUNT_ROWS: usize = 500;
 /// The stream of the embedded mode; it begins at offset 0.
@@ -104,6 +104,17 @@ pub struct Paged<T> {
     pub rows: Vec<T>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<String>,
+}
+
+/// Sets that were saved after some revision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangedSets {
+    /// As they were saved.
+    pub sets: Paged<SlaSet>,
+    /// The newest revision: each save and each deletion raises it.
+    pub revision: u64,
+    /// How many sets there are.
+    pub total: u64,
 }
 
 /// What became of a dead letter that was tried again.
@@ -243,8 +254,8 @@ pub trait ResultStore: Send + Sync + 'static {
 /// SLA sets, durable and versioned.
 #[async_trait]
 pub trait SetStore: Send + Sync + 'static {
-    /// All sets, by name.
-    async fn list_sets(&self) -> Result<Vec<SlaSet>, StoreError>;
+    /// The sets that were saved after the revision `after`, in the order in which they were; after 0 all.
+    async fn changed_sets(&self, after: u64, page: Page) -> Result<ChangedSets, StoreError>;
     /// One set.
     async fn set(&self, id: &str) -> Result<SlaSet, StoreError>;
     /// Deletes, then writes: all or none, together with what becomes of objectives that are no longer there: their

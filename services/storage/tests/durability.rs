@@ -241,7 +241,7 @@ fn killed_while_migrating() {
         runtime.block_on(async {
             let store = open(directory.path());
             assert_eq!(store.integrity().await.unwrap(), "ok", "round {round}");
-            assert_eq!(store.row_count("schema_version").await.unwrap(), 12, "round {round}");
+            assert_eq!(store.row_count("schema_version").await.unwrap(), 13, "round {round}");
             assert_eq!(store.row_count("retention_mark").await.unwrap(), 0);
             store.close().await;
         });

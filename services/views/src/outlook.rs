@@ -20,6 +20,8 @@ pub struct Outlook {
     pub first_crossing: Option<Time>,
     /// Expected at the end of the horizon.
     pub value_at_end: Option<f64>,
+    /// What ARIMA(1,1,1) says to the same question; null where it cannot be fitted.
+    pub arima_probability: Option<f64>,
     /// Which forecasters.
     pub method: String,
     /// Under an hour of history: no two digits.
@@ -90,6 +92,7 @@ impl From<&wire::Outlook> for Outlook {
             probability: outlook.probability,
             first_crossing: time(outlook.first_crossing.as_ref()),
             value_at_end: outlook.value_at_end,
+            arima_probability: outlook.arima_probability,
             method: outlook.method.clone(),
             low_confidence: outlook.low_confidence,
             track_record: outlook.track_record.as_ref().map(TrackRecord::from),

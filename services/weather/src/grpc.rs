@@ -156,10 +156,9 @@ impl WeatherService for WeatherGrpc {
         request: Request<pb::ListSubscriptionsRequest>,
     ) -> Result<Response<pb::ListSubscriptionsResponse>, Status> {
         let claimant = Claimant::of(request.extensions());
-        let subscriptions = self.subscriptions.list(&claimant).await;
         answer(
             "ListSubscriptions",
-            subscriptions.map(|subscriptions| pb::ListSubscriptionsResponse { subscriptions }),
+            self.subscriptions.list(request.get_ref(), &claimant).await,
         )
     }
 

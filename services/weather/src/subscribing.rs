@@ -8,10 +8,13 @@ use sla_domain::SafeText;
 use sla_proto::Peer;
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::peer::Claims;
-use sla_proto::set::v1::{CreateSetRequest, DeleteSetRequest, GetSetRequest, ListSetsRequest, UpdateSetRequest};
+use sla_proto::set::v1::{CreateSetRequest, DeleteSetRequest, GetSetRequest, UpdateSetRequest};
+use sla_proto::stored_sets::StoredSets;
 use sla_proto::violation::v1::ListFutureViolationsRequest;
 use sla_proto::weather::v1 as pb;
 use sla_runtime::ownership::Claimant;
+use sla_runtime::page;
+use tokio::sync::Mutex;
 use tonic::Code;
 
 use crate::desk::Desk;
@@ -34,15 +37,43 @@ fn checked(limits: Option<pb::Limits>) -> Result<pb::Limits, WeatherError> {
     }
 }
 
+/// A set, and the city that it is a subscription to.
+#[derive(Debug)]
+struct Watching {
+    set: SlaSet,
+    city_key: Option<String>,
+}
+
+impl Watching {
+    fn new(set: SlaSet) -> Self {
+        Self {
+            city_key: subscription::city_key(&set),
+            set,
+        }
+    }
+
+    /// Where it stands in a list by name.
+    fn place(&self) -> (String, &str) {
+        (self.set.name.to_lowercase(), &self.set.id)
+    }
+}
+
+/// What pages of subscriptions belong to.
+const PAGES: &str = "subscriptions";
+
 /// The way to the sets. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Subscriptions {
     desk: Arc<Desk>,
+    stored: Arc<Mutex<StoredSets<Watching>>>,
 }
 
 impl Subscriptions {
     pub(crate) fn new(desk: Arc<Desk>) -> Self {
-        Self { desk }
+        Self {
+            desk,
+            stored: Arc::new(Mutex::new(StoredSets::new(Watching::new))),
+        }
     }
 
     /// The other roles, on behalf of `claimant`.
@@ -51,18 +82,23 @@ impl Subscriptions {
         self.desk.parts.peer.clone().claiming(claims)
     }
 
-    /// All sets, whoever they belong to.
-    async fn sets(&self) -> Result<Vec<SlaSet>, WeatherError> {
-        let answer = self.desk.parts.peer.sets().list_sets(ListSetsRequest {}).await;
-        let answer = answer.map_err(WeatherError::upstream("reading the sets"))?;
-        Ok(answer.into_inner().sets)
+    /// All subscriptions, whoever they belong to.
+    async fn all(&self) -> Result<Vec<Arc<Watching>>, WeatherError> {
+        let mut stored = self.stored.lock().await;
+        let refreshed = stored.refresh(&self.desk.parts.peer).await;
+        refreshed.map_err(WeatherError::upstream("reading the sets"))?;
+        Ok(stored.all().filter(|one| one.city_key.is_some()).cloned().collect())
     }
 
     /// How many subscriptions each city has, by its key.
     pub(crate) async fn counts(&self) -> Result<BTreeMap<String, u32>, WeatherError> {
-        let mut counts = BTreeMap::new();
-        for key in self.sets().await?.iter().filter_map(subscription::city_key) {
-            *counts.entry(key).or_default() += 1;
+        let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+        for one in self.all().await? {
+            let Some(key) = &one.city_key else { continue };
+            match counts.get_mut(key) {
+                Some(count) => *count += 1,
+                None => drop(counts.insert(key.clone(), 1)),
+            }
         }
         Ok(counts)
     }
@@ -120,18 +156,39 @@ impl Subscriptions {
         told.ok_or_else(|| WeatherError::not_found("subscription", &set.id))
     }
 
-    /// Those that `claimant` may see.
-    pub(crate) async fn list(&self, claimant: &Claimant) -> Result<Vec<pb::Subscription>, WeatherError> {
-        let mut out = Vec::new();
-        for set in self
-            .sets()
-            .await?
-            .iter()
-            .filter(|set| claimant.sees(&set.owner, set.private))
-        {
-            out.extend(self.told(set).await?);
+    /// A page of those that `claimant` may see, by name.
+    pub(crate) async fn list(
+        &self,
+        request: &pb::ListSubscriptionsRequest,
+        claimant: &Claimant,
+    ) -> Result<pb::ListSubscriptionsResponse, WeatherError> {
+        let after = page::Token::decode(&request.page_token, PAGES);
+        let after = after.map_err(|refused| WeatherError::upstream("reading the page")(refused.status()))?;
+        let mut seen = self.all().await?;
+        seen.retain(|one| claimant.sees(&one.set.owner, one.set.private));
+        seen.sort_by_cached_key(|one| {
+            let (name, id) = one.place();
+            (name, id.to_owned())
+        });
+        let after = after.as_deref().and_then(|key| key.rsplit_once('\n'));
+        let from = after.map_or(0, |(name, id)| {
+            seen.partition_point(|one| one.place() <= (name.to_owned(), id))
+        });
+        let size = page::size(request.page_size);
+        let mut subscriptions = Vec::new();
+        for one in seen[from..].iter().take(size) {
+            subscriptions.extend(self.told(&one.set).await?);
         }
-        Ok(out)
+        let last = seen.get(from + size - 1).filter(|_| from + size < seen.len());
+        let next_page_token = last.map_or_else(String::new, |one| {
+            let (name, id) = one.place();
+            page::Token::encode(PAGES, &format!("{name}\n{id}"))
+        });
+        Ok(pb::ListSubscriptionsResponse {
+            subscriptions,
+            next_page_token,
+            total: seen.len() as u64,
+        })
     }
 
     /// Makes a set. A city that was added for it goes again when the set cannot be saved.

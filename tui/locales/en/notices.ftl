@@ -64,3 +64,4 @@ asking-the-server-for = asking the server for series ...
 of-series-of-the = { $read } of { $total } series of the server; label=value asks for those with it
 series-of-the-server = { $total } series of the server
 series-of-the-server-2 = series of the server: { $sentence }
+the-worst-are-listed = the { $listed } worst of { $all } objectives are listed; `sla check` has all

@@ -49,6 +49,7 @@ the-text-means-what = the text means what the set already says
 changed-here-from-the = changed here from the editor; S saves the set, u takes it back
 nothing-was-taken-what = Nothing was taken. What is wrong with the text:
 the-text-is-kept = The text is kept: Esc, then e opens it again. Opening another set drops it.
+the-first-by-name = the first { $listed } of { $total } sets by name are listed; `sla sets list` has all
 there-are-sets-in = there are { $count } sets in the text: this is about one; `sla sets apply FILE` takes several
 sla-sets = SLA sets
 there-is-no-sla = there is no SLA set yet: N creates one, or select series on the first screen and press a

@@ -1,5 +1,6 @@
 # How far a forecast is to be believed.
 
+with-arima = { $ours } (ARIMA: { $arima })
 withheld-worse-than-last = withheld: worse than last value
 of-right = { $right } of { $scored } right
 unproven-none-is-scored = unproven: none is scored yet

@@ -62,3 +62,4 @@ asking-the-server-for = si chiedono le serie al server ...
 of-series-of-the = { $read } di { $total } serie del server; etichetta=valore chiede quelle che la hanno
 series-of-the-server = { $total } serie del server
 series-of-the-server-2 = serie del server: { $sentence }
+the-worst-are-listed = sono elencati i { $listed } obiettivi peggiori di { $all }; `sla check` li ha tutti

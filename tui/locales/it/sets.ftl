@@ -47,6 +47,7 @@ the-text-means-what = il testo dice ciò che l'insieme dice già
 changed-here-from-the = modificato qui dall'editor; S salva l'insieme, u lo annulla
 nothing-was-taken-what = Nulla è stato preso. Che cosa non va nel testo:
 the-text-is-kept = Il testo si conserva: Esc, poi e lo riapre. Aprire un altro insieme lo scarta.
+the-first-by-name = sono elencati i primi { $listed } insiemi per nome su { $total }; `sla sets list` li ha tutti
 there-are-sets-in = nel testo ci sono { $count } insiemi: qui se ne tratta uno; `sla sets apply FILE` ne prende diversi
 sla-sets = insiemi SLA
 there-is-no-sla = non c'è ancora un insieme SLA: N ne crea uno, oppure nella scheda Metriche selezionare serie e premere a

@@ -1,3 +1,4 @@
+with-arima = { $ours } (ARIMA: { $arima })
 withheld-worse-than-last = sospesa: peggio dell'ultimo valore
 of-right = { $right } su { $scored } giuste
 unproven-none-is-scored = non provata: nessuna ancora verificata

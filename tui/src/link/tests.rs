@@ -28,7 +28,7 @@ async fn connects_watches_and_answers() {
         .send(LinkCommand::Call {
             slot: Slot::Sets,
             id: RequestId(7),
-            request: sla_proto::set::v1::ListSetsRequest {}.into(),
+            request: sla_proto::set::v1::ListSetsRequest::default().into(),
         })
         .await
         .unwrap();
@@ -53,7 +53,7 @@ async fn an_instance_that_went_away_is_told_and_found_again() {
     let command = LinkCommand::Call {
         slot: Slot::Sets,
         id: RequestId(8),
-        request: sla_proto::set::v1::ListSetsRequest {}.into(),
+        request: sla_proto::set::v1::ListSetsRequest::default().into(),
     };
     link.commands.send(command).await.unwrap();
     assert!(

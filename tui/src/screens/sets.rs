@@ -69,6 +69,8 @@ pub(crate) struct SetsScreen {
     /// When the sets were listed because an evaluation told of others, and when they will be again.
     listed_ms: Option<i64>,
     sets_at_ms: Option<i64>,
+    /// Sets beyond those that are listed.
+    unlisted: u64,
     chart: Remote<GetChartResponse>,
     /// Of which series the chart is.
     chart_of: Vec<u8>,
@@ -120,14 +122,10 @@ impl SetsScreen {
         most.min(self.rows.len().max(3)).min(free)
     }
 
-    fn read_sets(cx: &mut Context) {
-        let id = cx.call(Slot::Sets, set::ListSetsRequest {});
-        cx.sets.asked(id, cx.now.wall_ms);
-    }
-
     /// Lists the sets again, not too often, while an evaluation tells of others than our list.
     pub(super) fn follow_others(&mut self, cx: &Context) {
-        if self.sets_at_ms.is_none() && !cx.sets.is_loading() && Self::others_have_saved(cx) {
+        let has_all = self.unlisted == 0;
+        if has_all && self.sets_at_ms.is_none() && !cx.sets.is_loading() && Self::others_have_saved(cx) {
             self.sets_at_ms = Some(self.listed_ms.map_or(cx.now.mono_ms, |listed| listed + SETS_EVERY_MS));
         }
     }

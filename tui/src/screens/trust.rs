@@ -16,12 +16,24 @@ pub(crate) fn of(outlook: &Outlook) -> Trust {
 
 /// The probability in words; of under an hour of history only in tens, for it is worth no more.
 pub(crate) fn probability(outlook: &Outlook) -> Option<String> {
-    let p = outlook.probability?;
-    Some(if outlook.low_confidence {
+    outlook.probability.map(|p| in_words(outlook, p))
+}
+
+/// The same with what ARIMA says beside it, where it says something.
+pub(crate) fn with_arima(outlook: &Outlook) -> Option<String> {
+    let ours = probability(outlook)?;
+    Some(match outlook.arima_probability {
+        Some(p) => say::trust::with_arima(&ours, &in_words(outlook, p)),
+        None => ours,
+    })
+}
+
+fn in_words(outlook: &Outlook, p: f64) -> String {
+    if outlook.low_confidence {
         likelihood::coarse(p)
     } else {
         likelihood::fine(p)
-    })
+    }
 }
 
 /// How far ahead it looks, milliseconds: an objective may have a horizon of its own.
@@ -110,6 +122,9 @@ mod tests {
         assert_eq!(probability(&told).unwrap(), "~10 %");
         told.probability = Some(0.04);
         assert_eq!(probability(&told).unwrap(), "< 5 %");
+        assert_eq!(with_arima(&told).unwrap(), "< 5 %");
+        told.arima_probability = Some(0.52);
+        assert_eq!(with_arima(&told).unwrap(), "< 5 % (ARIMA: ~50 %)");
     }
 
     #[test]

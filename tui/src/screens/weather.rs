@@ -31,6 +31,8 @@ use rows::{CityRow, SORTS};
 
 /// Name of the metric source.
 const SOURCE: &str = "weather";
+/// Subscriptions that are read at most.
+const LISTED: u32 = 1_000;
 /// Rows of words below the table.
 const WORDS_ROWS: u16 = 6;
 /// Read again at most this often while figures change, milliseconds.
@@ -140,7 +142,11 @@ impl Screen for WeatherScreen {
         };
         let id = cx.call(Slot::Cities, request);
         self.rows.asked(id, cx.now.wall_ms);
-        cx.call(Slot::Subscriptions, ListSubscriptionsRequest {});
+        let request = ListSubscriptionsRequest {
+            page_size: LISTED,
+            ..ListSubscriptionsRequest::default()
+        };
+        cx.call(Slot::Subscriptions, request);
     }
 
     fn figures_changed(&mut self, cx: &mut Context, visible: bool) {

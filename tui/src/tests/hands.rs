@@ -104,7 +104,7 @@ fn series_that_nobody_watches_are_found_at_the_server() {
 #[test]
 fn what_is_left_out_of_the_list_of_everything_is_told() {
     let mut driver = Driver::new(100, 30);
-    driver.script.more_series = 9_996;
+    driver.script.more = 9_996;
     driver.keys("C-p \"node_l\"");
     driver.says("4 of 10000 series of the server; label=value asks for those with it");
     driver.script.failing = true;
@@ -334,7 +334,7 @@ fn a_table_that_is_not_here_as_a_whole_is_sorted_by_the_server() {
     let before = orders(&driver).len();
     driver.keys("s");
     assert_eq!(orders(&driver).len(), before, "all rows are here");
-    driver.script.more_series = 5_000;
+    driver.script.more = 5_000;
     driver.keys("r");
     driver.says("first 5 of 5005 series");
     driver.keys("/ \"host-3\" Enter");

@@ -3,12 +3,21 @@
 use super::driver::Driver;
 use crate::app::Msg;
 use crate::context::request::{Effect, Request};
+use crate::theme::caps::Caps;
 
 fn copied(driver: &Driver) -> Option<&str> {
     driver.outside.iter().rev().find_map(|effect| match effect {
         Effect::Copy(text) => Some(text.as_str()),
         _ => None,
     })
+}
+
+#[test]
+fn what_lists_leave_out_is_said() {
+    let mut driver = Driver::offline(120, 30, Caps::default());
+    driver.script.more = 7;
+    driver.connect();
+    driver.says("worst of 10 objectives are listed; `sla check` has all");
 }
 
 #[test]

@@ -40,8 +40,8 @@ pub(crate) struct Script {
     pub(crate) silent: bool,
     /// A forecast that is not proven says that targets will be down.
     pub(crate) unproven: bool,
-    /// Series beyond those that are listed.
-    pub(crate) more_series: u32,
+    /// Series, objectives and sets beyond those that are listed.
+    pub(crate) more: u32,
     /// The role weather runs.
     pub(crate) town: bool,
     /// Outside text in failures, dead letters and what is told of the source.
@@ -118,7 +118,7 @@ impl Default for Script {
             flapping: false,
             stored: false,
             unproven: false,
-            more_series: 0,
+            more: 0,
             town: false,
             silent: false,
             hostile: String::new(),
@@ -262,6 +262,7 @@ impl Script {
             objectives,
             evaluated: at(NOW_MS),
             source: Some(self.source()),
+            left_out: self.more,
         }
     }
 
@@ -330,7 +331,7 @@ impl Script {
             })
             .collect();
         retrieval::ListSeriesRowsResponse {
-            total: rows.len() as u32 + self.more_series,
+            total: rows.len() as u32 + self.more,
             rows,
             source: Some(self.source()),
             as_of: at(NOW_MS),
@@ -400,6 +401,8 @@ impl Script {
             .into(),
             Request::Sets(_) => set::ListSetsResponse {
                 sets: self.sets.clone(),
+                total: self.sets.len() as u64 + u64::from(self.more),
+                ..set::ListSetsResponse::default()
             }
             .into(),
             Request::CreateSet(m) => {
@@ -470,7 +473,7 @@ impl Script {
                 let of = self.series.iter().filter(|(s, _)| named(&s.labels[0].value));
                 let series: Vec<Series> = of.map(|(s, _)| s.clone()).collect();
                 etl::ListSeriesResponse {
-                    total: series.len() as u32 + self.more_series,
+                    total: series.len() as u32 + self.more,
                     series,
                     ..etl::ListSeriesResponse::default()
                 }

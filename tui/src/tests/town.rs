@@ -72,6 +72,8 @@ pub(super) fn answer(request: &Request) -> Answer {
         .into(),
         Request::Subscriptions(_) => weather::ListSubscriptionsResponse {
             subscriptions: vec![subscription()],
+            total: 1,
+            ..weather::ListSubscriptionsResponse::default()
         }
         .into(),
         Request::Subscribe(m) if m.city == "Springfield" => {

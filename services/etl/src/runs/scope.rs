@@ -1,11 +1,16 @@
 //! From the scope of a run to the queries it reads.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
-use sla_proto::Peer;
 use sla_proto::etl::v1::{Run, RunScope, RunState};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::series::v1::{Query, Series, query};
-use sla_proto::storage::v1::{GetStoredRunRequest, ListRunResultsRequest, ListStoredSetsRequest};
+use sla_proto::storage::v1::{GetStoredRunRequest, ListRunResultsRequest};
+use sla_proto::stored_sets::StoredSets;
+use sla_proto::{Peer, convert};
 
 use crate::error::EtlError;
 use crate::options::MAX_QUERIES;
@@ -72,12 +77,12 @@ fn resolve_to<'a>(
         }
         let mut found = Vec::new();
         if scope.sets_in_use {
-            let answer = peer
-                .set_store()
-                .list_stored_sets(ListStoredSetsRequest {})
-                .await
-                .map_err(|status| EtlError::storage("list the sets", status))?;
-            collect_sets(&answer.into_inner().sets, &mut found);
+            let mut stored = StoredSets::new(|set| set);
+            let refreshed = stored.refresh(peer).await;
+            refreshed.map_err(|status| EtlError::storage("list the sets", status))?;
+            let mut sets: Vec<&SlaSet> = stored.all().map(Arc::as_ref).collect();
+            sets.sort_by_cached_key(|set| set.name.to_lowercase());
+            collect_sets(&sets, &mut found);
         }
         for (at, query) in scope.queries.iter().enumerate() {
             add(
@@ -90,14 +95,24 @@ fn resolve_to<'a>(
     })
 }
 
-fn collect_sets(sets: &[SlaSet], found: &mut Vec<ScopedQuery>) {
-    for objective in sets.iter().filter(|set| set.active).flat_map(|set| &set.objectives) {
-        let parsed = objective
-            .query
-            .as_ref()
-            .map(|query| SourcedQuery::parse("query", query));
-        if let Some(Ok(query)) = parsed {
-            add(found, query, !objective.no_forecast);
+fn collect_sets(sets: &[&SlaSet], found: &mut Vec<ScopedQuery>) {
+    // Thousands of objectives may ask for the same: each text is read once.
+    let mut places: HashMap<(&str, &str, i64), usize> = HashMap::new();
+    let mut asked: Vec<(&Query, bool)> = Vec::new();
+    let objectives = sets.iter().filter(|set| set.active).flat_map(|set| &set.objectives);
+    for (query, forecast) in objectives.filter_map(|one| Some((one.query.as_ref()?, !one.no_forecast))) {
+        let key = (query.source.as_str(), convert::query_text(query), query.step_ms);
+        match places.entry(key) {
+            Entry::Occupied(place) => asked[*place.get()].1 |= forecast,
+            Entry::Vacant(place) => {
+                place.insert(asked.len());
+                asked.push((query, forecast));
+            }
+        }
+    }
+    for (query, forecast) in asked {
+        if let Ok(query) = SourcedQuery::parse("query", query) {
+            add(found, query, forecast);
         }
     }
 }
@@ -247,7 +262,7 @@ mod tests {
             },
         ];
         let mut found = Vec::new();
-        collect_sets(&sets, &mut found);
+        collect_sets(&sets.iter().collect::<Vec<_>>(), &mut found);
         let seen: Vec<_> = found.iter().map(|q| (q.asked.query.text(), q.forecast)).collect();
         assert_eq!(seen, [("up", true), ("a{x=\"1\"}", false)]);
     }

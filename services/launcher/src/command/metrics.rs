@@ -10,8 +10,7 @@ use color_eyre::eyre::Report;
 use sla_domain::{Query, SafeText};
 use sla_proto::etl::v1::AnalyzeSeriesRequest;
 use sla_proto::series::v1::Query as WiredQuery;
-use sla_proto::set::v1::ListSetsRequest;
-use sla_proto::{Peer, convert};
+use sla_proto::{Peer, convert, lists};
 use sla_views::SeriesResult;
 
 use super::away::instant_asked;
@@ -102,7 +101,7 @@ pub(crate) async fn metrics(session: &Session, arguments: &MetricsArgs) -> Resul
 
 /// The queries of all active sets, each once.
 async fn queries_in_use(peer: &Peer) -> Result<Vec<WiredQuery>, Report> {
-    let sets = peer.sets().list_sets(ListSetsRequest {}).await?.into_inner().sets;
+    let sets = lists::sets(peer).await?;
     let mut seen = HashSet::new();
     let queries = sets.into_iter().filter(|set| set.active).flat_map(|set| set.objectives);
     Ok(queries

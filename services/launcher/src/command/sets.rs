@@ -9,8 +9,8 @@ use sla_domain::{Query, SafeText, Unit, instant, quantity};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::series::v1::CounterMode;
 use sla_proto::set::v1::planned_change::Action;
-use sla_proto::set::v1::{DeleteSetRequest, GetSetRequest, ListSetsRequest, PlannedChange};
-use sla_proto::{Peer, convert, pieces, set_file};
+use sla_proto::set::v1::{DeleteSetRequest, GetSetRequest, PlannedChange};
+use sla_proto::{Peer, convert, lists, pieces, set_file};
 use sla_views::{Change, Plan, Set, action_word};
 
 use super::table::table;
@@ -43,7 +43,7 @@ pub(crate) async fn sets(session: &Session, arguments: SetsArgs) -> Result<Exit,
 }
 
 async fn all(peer: &Peer) -> Result<Vec<SlaSet>, Report> {
-    Ok(peer.sets().list_sets(ListSetsRequest {}).await?.into_inner().sets)
+    Ok(lists::sets(peer).await?)
 }
 
 async fn one(peer: &Peer, set: String) -> Result<SlaSet, Report> {

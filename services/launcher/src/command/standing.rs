@@ -4,7 +4,7 @@ use color_eyre::eyre::Report;
 use prost_types::Timestamp;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1::{EvaluateRequest, GetOverviewRequest, ObjectiveStatus};
-use sla_proto::{Peer, convert};
+use sla_proto::{Peer, convert, lists};
 
 use super::away;
 
@@ -64,9 +64,9 @@ async fn now(peer: &Peer, set: &str) -> Result<Standing, Report> {
         let request = GetOverviewRequest {
             set: set.to_owned(),
             wait: Some(convert::duration(SLICE_MS)),
+            skip: 0,
         };
-        let overview = peer.violations().get_overview(request).await?.into_inner().overview;
-        let overview = overview.unwrap_or_default();
+        let overview = lists::overview(peer, request).await?;
         standing = Standing {
             objectives: overview.objectives,
             evaluated: overview.evaluated,

@@ -5,11 +5,11 @@ mod told;
 use color_eyre::eyre::Report;
 use serde_json::json;
 use sla_domain::SafeText;
-use sla_proto::Peer;
 use sla_proto::weather::v1::{
-    AddCityRequest, Limits, ListCitiesRequest, ListSubscriptionsRequest, RemoveCityRequest, SearchCitiesRequest,
-    SubscribeRequest, Subscription, UnsubscribeRequest, UpdateSubscriptionRequest,
+    AddCityRequest, Limits, ListCitiesRequest, RemoveCityRequest, SearchCitiesRequest, SubscribeRequest, Subscription,
+    UnsubscribeRequest, UpdateSubscriptionRequest,
 };
+use sla_proto::{Peer, lists};
 
 use super::{Session, table};
 use crate::cli::{ChangeArgs, LimitArgs, WeatherAction, WeatherArgs};
@@ -128,8 +128,7 @@ async fn search(session: &Session, peer: &Peer, name: String) -> Result<(), Repo
 }
 
 async fn listed(peer: &Peer) -> Result<Vec<Subscription>, Report> {
-    let answer = peer.weather().list_subscriptions(ListSubscriptionsRequest {}).await?;
-    Ok(answer.into_inner().subscriptions)
+    Ok(lists::subscriptions(peer).await?)
 }
 
 async fn subscriptions(session: &Session, peer: &Peer) -> Result<(), Report> {

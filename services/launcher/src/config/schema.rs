@@ -189,6 +189,13 @@ pub(crate) struct EvaluationConfig {
     pub(crate) horizon: Span,
     /// Most memory for the samples that are judged, MiB; series beyond it are not judged, and that is said.
     pub(crate) memory_mib: u64,
+    /// Most objectives of all sets: each is judged whenever its series have news.
+    pub(crate) max_objectives: usize,
+    /// Most objectives of the sets of one user, cities that he subscribes to among them.
+    pub(crate) max_objectives_per_user: usize,
+    /// Most series with an outlook; further ones are judged and not forecast, and that is said. A threshold of an hour costs more
+    /// than one of a day, which is looked at every quarter of an hour.
+    pub(crate) max_outlooks: usize,
 }
 
 impl Default for EvaluationConfig {
@@ -198,6 +205,9 @@ impl Default for EvaluationConfig {
             windows: sla_domain::Window::DEFAULT_LENGTHS_MS.map(Span).to_vec(),
             horizon: Span(600_000),
             memory_mib: sla_manager::options::DEFAULT_MEMORY_BYTES >> 20,
+            max_objectives: sla_manager::options::DEFAULT_MAX_OBJECTIVES,
+            max_objectives_per_user: sla_manager::options::DEFAULT_MAX_OBJECTIVES_PER_USER,
+            max_outlooks: sla_manager::options::DEFAULT_MAX_OUTLOOKS,
         }
     }
 }

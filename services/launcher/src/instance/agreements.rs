@@ -36,8 +36,8 @@ const SUGGESTION_POLL: Duration = Duration::from_millis(200);
 pub(super) async fn make(peer: Peer, shutdown: Shutdown) {
     let begun = tokio::time::Instant::now();
     while begun.elapsed() < SUGGESTION_LIMIT {
-        let listed = peer.sets().list_sets(ListSetsRequest {}).await;
-        if listed.is_ok_and(|listed| !listed.into_inner().sets.is_empty()) {
+        let listed = peer.sets().list_sets(ListSetsRequest::default()).await;
+        if listed.is_ok_and(|listed| listed.into_inner().total > 0) {
             break;
         }
         tokio::select! {

@@ -360,6 +360,9 @@ fn sla_options(config: &Config, run: &Serve) -> SlaOptions {
         horizon_ms: config.evaluation.horizon.ms(),
         max_series: config.etl.max_series as u32,
         memory_bytes: config.evaluation.memory_mib.saturating_mul(1 << 20),
+        max_objectives: config.evaluation.max_objectives,
+        max_objectives_per_user: config.evaluation.max_objectives_per_user,
+        max_outlooks: config.evaluation.max_outlooks,
         ..SlaOptions::default()
     }
 }

@@ -75,7 +75,7 @@ async fn p99(peer: &Peer) -> f64 {
     let mut times = Vec::with_capacity(TIMED);
     for _ in 0..TIMED {
         let begun = Instant::now();
-        peer.sets().list_sets(ListSetsRequest {}).await.unwrap();
+        peer.sets().list_sets(ListSetsRequest::default()).await.unwrap();
         times.push(begun.elapsed().as_secs_f64());
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

@@ -313,7 +313,7 @@ async fn beyond_this_host_only_who_is_known_changes_things() {
         (format!("http://127.0.0.1:{}", bare.port()), &ca),
     ] {
         let guest = Peer::connect_tcp(&address, trust).await.unwrap();
-        guest.sets().list_sets(ListSetsRequest {}).await.unwrap();
+        guest.sets().list_sets(ListSetsRequest::default()).await.unwrap();
         let refused = guest.sets().create_set(create("guest")).await.unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied, "{address}: {refused:?}");
     }

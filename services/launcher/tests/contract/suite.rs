@@ -230,6 +230,7 @@ async fn sets(transport: &str, peer: &Peer) {
         .get_overview(GetOverviewRequest {
             set: String::new(),
             wait,
+            skip: 0,
         })
         .await
         .unwrap();
@@ -237,7 +238,7 @@ async fn sets(transport: &str, peer: &Peer) {
     assert!(overview.evaluated.is_some(), "the first evaluation was waited for");
     let stored = peer
         .sets()
-        .list_sets(ListSetsRequest {})
+        .list_sets(ListSetsRequest::default())
         .await
         .unwrap()
         .into_inner()
@@ -361,7 +362,7 @@ async fn applying(peer: &Peer) {
     let names = async || {
         let stored = peer
             .sets()
-            .list_sets(ListSetsRequest {})
+            .list_sets(ListSetsRequest::default())
             .await
             .unwrap()
             .into_inner()

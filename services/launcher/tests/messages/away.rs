@@ -12,7 +12,7 @@ use sla_testkit::{Instance, Reply, Stub};
 const AGREED: &str = "[[set]]\nname = \"w\"\n[[set.objective]]\nname = \"wave\"\nquery = \"wave\"\nmax = 5\n";
 /// What is unknown is looked at once a minute and told at the second look.
 const PATIENCE: Duration = Duration::from_mins(4);
-/// Two further looks: what would come twice has come then.
+/// A further look: what would come twice has come then.
 const STILL: Duration = Duration::from_secs(70);
 
 /// What a Prometheus says, with its keys in its order: a sample of 1 each second.
@@ -93,7 +93,6 @@ fn a_source_that_is_away_is_told_once_and_that_it_is_back() {
     assert_eq!(all(), [expected("firing")], "once, and only to who asked for it");
     away.store(false, Ordering::SeqCst);
     wait("it is told that it is back", &|| all().len() > 1);
-    std::thread::sleep(STILL);
     assert_eq!(all(), [expected("firing"), expected("resolved")]);
     child.terminate();
     assert!(child.ended(Duration::from_secs(30)).0.success());

@@ -171,7 +171,7 @@ pub(crate) async fn edits(peer: Peer, mut set: SlaSet, end: Shutdown) -> (SlaSet
 
 /// The set as it is stored.
 pub(crate) async fn find(peer: &Peer, id: &str) -> SlaSet {
-    let request = ListSetsRequest {};
+    let request = ListSetsRequest::default();
     let answer = patiently("list sets", || call!(peer.sets().list_sets(request))).await;
     let sets = answer.unwrap().into_inner().sets;
     sets.into_iter().find(|set| set.id == id).unwrap()

@@ -1,9 +1,10 @@
 //! The continuous evaluation: read tails, judge at one instant, write the ledger, then tell.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sla_domain::MissingPolicy;
 use sla_domain::SeriesId;
 use sla_domain::objective::ObjectiveId;
 use sla_domain::state::Risk;
@@ -15,7 +16,7 @@ use crate::core::{ManagerCore, NowRequest};
 use crate::error::SlaError;
 use crate::evaluation::asked::Asked;
 use crate::evaluation::judge::{JudgedObjective, judge_on};
-use crate::evaluation::snapshot::Snapshot;
+use crate::evaluation::snapshot::{Changes, Rank, Snapshot, same_figures};
 use crate::evaluation::status::{as_stored, objective_status};
 use crate::evaluation::tracks::ObjectiveTracks;
 use crate::ledger::{self, Announcement, LedgerChanges, LedgerMirror};
@@ -26,26 +27,37 @@ use crate::sets::catalog::{FIRST_RETRY, KnownObjective, REFRESH_EVERY, RETRY_EVE
 /// Longest wait of `EvaluateNow` for its turn.
 pub const NOW_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Set and objective, by id.
-type CardKey = (String, String);
+/// Sources are late by at most this part of the spacing of their samples, as a rule.
+const LATE_PART: i64 = 16;
+/// Samples that are held so long come a quarter of it apart, where two of them have not told yet how far apart they are.
+const UNKNOWN_PART: i64 = 4;
 
 /// What an objective was told as the last time, and when it is due again.
 #[derive(Debug)]
 struct Card {
     known: Arc<KnownObjective>,
     status: Arc<pb::ObjectiveStatus>,
-    /// Of the outlooks in the status.
-    outlooks: u64,
-    judged_ms: i64,
-    spacing_ms: i64,
+    rank: Rank,
+    due_ms: i64,
 }
 
-/// Everything the loop remembers between two evaluations.
+/// Everything the loop remembers between two evaluations. A round costs what is due in it and what it changes, not what is known.
 #[derive(Debug, Default)]
 pub(crate) struct Cadence {
-    tracks: HashMap<CardKey, ObjectiveTracks>,
+    tracks: HashMap<ObjectiveId, ObjectiveTracks>,
     ledger: LedgerMirror,
-    cards: BTreeMap<CardKey, Card>,
+    cards: HashMap<ObjectiveId, Card>,
+    /// What the cards tell, worst first.
+    ranked: BTreeMap<Rank, Arc<pb::ObjectiveStatus>>,
+    /// When each objective is due.
+    due: BTreeSet<(i64, ObjectiveId)>,
+    /// As the cards know them.
+    sets: Arc<Sets>,
+    /// They were taken over and what is gone is not forgotten everywhere yet.
+    sets_are_new: bool,
+    /// The instant of the last round.
+    at_ms: i64,
+    changes: Changes,
     source: SourceStatus,
     ledger_problem_since_ms: Option<i64>,
 }
@@ -106,12 +118,12 @@ async fn judge_on_and_on(core: &ManagerCore, requests: &mut tokio::sync::mpsc::R
         tokio::select! {
             () = token.cancelled() => return,
             _ = tick.tick() => {}
-            changed = sets.changed() => {
-                if changed.is_err() {
+            more = sets.next() => {
+                if !more {
                     return;
                 }
-                all = true;
             }
+            () = core.expected.notified() => {}
             Some(request) = requests.recv() => {
                 waiting.push(request);
                 all = true;
@@ -125,9 +137,12 @@ async fn judge_on_and_on(core: &ManagerCore, requests: &mut tokio::sync::mpsc::R
         // Whoever asked meanwhile is answered by the same round: it begins after they asked.
         while let Ok(request) = requests.try_recv() {
             waiting.push(request);
+            all = true;
         }
         sets.mark_unchanged();
+        let begun = tokio::time::Instant::now();
         let outcome = cadence.evaluate(core, all).await;
+        sets.rest(begun);
         if let Err(error) = &outcome {
             tracing::warn!(error = %error.words(), "an evaluation failed");
             core.metrics.evaluations_failed.inc();
@@ -147,17 +162,21 @@ impl Cadence {
     pub(crate) async fn evaluate(&mut self, core: &ManagerCore, all: bool) -> Result<(), SlaError> {
         let begun = tokio::time::Instant::now();
         let mut at_ms = core.present_ms();
-        let sets = core.catalog.sets()?;
-        let active = sets.active();
-        let due: Vec<Arc<KnownObjective>> = active
-            .iter()
-            .filter(|known| all || self.is_due(known, at_ms, core.options.floor_ms))
-            .cloned()
-            .collect();
-        if self.read(core, &active, &due, at_ms).await? {
+        self.take_sets(core.catalog.sets()?);
+        // Another outlook may be another state.
+        for id in core.outlooks.take_changed() {
+            self.hurry(&id);
+        }
+        // Where the clock was set back, what was due then is not known.
+        let due = if all || at_ms < self.at_ms {
+            self.sets.watched().objectives.clone()
+        } else {
+            self.due_at(at_ms)
+        };
+        if self.read(core, &due, at_ms).await? {
             // This read has told how far apart the clocks are: what was asked for was the wrong instant.
             at_ms = core.present_ms();
-            self.read(core, &active, &due, at_ms).await?;
+            self.read(core, &due, at_ms).await?;
         }
         let judged = self.judge(core, &due, at_ms).await?;
         core.metrics
@@ -166,35 +185,66 @@ impl Cadence {
         if let Err(error) = core.spacings.save(&core.peer, at_ms).await {
             tracing::debug!(error = %error.words(), "spacings are stored later");
         }
-        let (announcements, problem) = self.keep_ledger(core, &judged, &active, at_ms).await;
-        self.fill_cards(core, &judged, &active);
-        let snapshot = self.snapshot(core, &sets, at_ms, problem);
-        core.board.publish(snapshot, announcements);
+        let (announcements, problem) = self.keep_ledger(core, &judged, at_ms).await;
+        self.fill_cards(core, &judged);
+        let snapshot = self.snapshot(core, at_ms, problem);
+        core.board
+            .publish(snapshot, std::mem::take(&mut self.changes), announcements);
+        self.at_ms = at_ms;
         core.metrics.evaluations.inc();
         core.metrics.evaluation_duration_seconds.observe(begun.elapsed());
         Ok(())
     }
 
-    fn is_due(&self, known: &KnownObjective, at_ms: i64, floor_ms: i64) -> bool {
-        self.cards.get(&card_key(known)).is_none_or(|card| {
-            let every_ms = card.spacing_ms.max(floor_ms);
-            // Half a floor of slack: ticks are not exact.
-            card.known.objective.generation != known.objective.generation
-                // What could not be read is tried again with every tick: the source may be back.
-                || !card.status.problem.is_empty()
-                || !(0..every_ms - floor_ms / 2).contains(&(at_ms - card.judged_ms))
-        })
+    /// Takes over the sets as they are now: what is new or changed is due at once, what is gone leaves.
+    fn take_sets(&mut self, sets: Arc<Sets>) {
+        if Arc::ptr_eq(&self.sets, &sets) {
+            return;
+        }
+        let watched = sets.watched();
+        let gone = self.cards.keys().filter(|id| watched.get(id).is_none());
+        for id in gone.cloned().collect::<Vec<_>>() {
+            self.tracks.remove(&id);
+            if let Some(card) = self.cards.remove(&id) {
+                self.ranked.remove(&card.rank);
+                self.changes.others = true;
+            }
+        }
+        self.due.retain(|(_, id)| watched.get(id).is_some());
+        for known in &watched.objectives {
+            let id = &known.objective.id;
+            let Some(card) = self.cards.get_mut(id) else {
+                self.due.insert((i64::MIN, id.clone()));
+                continue;
+            };
+            let is_same = Arc::ptr_eq(&card.known, known)
+                || (card.known.message == known.message && card.known.set_name == known.set_name);
+            card.known = known.clone();
+            if !is_same {
+                self.hurry(id);
+            }
+        }
+        self.sets = sets;
+        self.sets_are_new = true;
+    }
+
+    /// Makes an objective due at once.
+    fn hurry(&mut self, id: &ObjectiveId) {
+        if let Some(card) = self.cards.get_mut(id) {
+            let before = std::mem::replace(&mut card.due_ms, i64::MIN);
+            self.due.remove(&(before, id.clone()));
+            self.due.insert((i64::MIN, id.clone()));
+        }
+    }
+
+    fn due_at(&self, at_ms: i64) -> Vec<Arc<KnownObjective>> {
+        let due = self.due.iter().take_while(|(due_ms, _)| *due_ms <= at_ms);
+        due.filter_map(|(_, id)| self.sets.watched().get(id).cloned()).collect()
     }
 
     /// Brings the samples up to an instant; says whether that was not the source's present.
-    async fn read(
-        &mut self,
-        core: &ManagerCore,
-        active: &[Arc<KnownObjective>],
-        due: &[Arc<KnownObjective>],
-        at_ms: i64,
-    ) -> Result<bool, SlaError> {
-        let read = bring_up(core, active, due, at_ms).await?;
+    async fn read(&mut self, core: &ManagerCore, due: &[Arc<KnownObjective>], at_ms: i64) -> Result<bool, SlaError> {
+        let read = bring_up(core, &self.sets, due, at_ms).await?;
         let mut another_time = false;
         if let Some(status) = read.source {
             another_time = core.note_clock(&status);
@@ -229,7 +279,7 @@ impl Cadence {
                 series,
                 risks: core.outlooks.risks(&known.objective),
                 // Taken out and given back, for judging runs on the pool: a round that fails leaves none, and the next begins anew.
-                tracks: self.tracks.remove(&card_key(known)).unwrap_or_default(),
+                tracks: self.tracks.remove(&known.objective.id).unwrap_or_default(),
                 may_fix,
             });
         }
@@ -244,7 +294,7 @@ impl Cadence {
         });
         let mut objectives = Vec::with_capacity(due.len());
         for (judged, tracks) in judging.await? {
-            self.tracks.insert(card_key(&judged.known), tracks);
+            self.tracks.insert(judged.known.objective.id.clone(), tracks);
             objectives.push(judged);
         }
         Ok(objectives)
@@ -255,10 +305,9 @@ impl Cadence {
         &mut self,
         core: &ManagerCore,
         judged: &[JudgedObjective],
-        active: &[Arc<KnownObjective>],
         at_ms: i64,
     ) -> (Vec<Announcement>, String) {
-        let outcome = self.write_ledger(core, judged, active, at_ms).await;
+        let outcome = self.write_ledger(core, judged, at_ms).await;
         match outcome {
             Ok(announcements) => {
                 self.ledger_problem_since_ms = None;
@@ -281,20 +330,18 @@ impl Cadence {
         &mut self,
         core: &ManagerCore,
         judged: &[JudgedObjective],
-        active: &[Arc<KnownObjective>],
         at_ms: i64,
     ) -> Result<Vec<Announcement>, SlaError> {
         let reach_ms = reach_ms(&core.options);
         if !self.ledger.is_loaded() {
             self.ledger.load(&core.peer, at_ms - reach_ms).await?;
         }
-        let generations: HashMap<&ObjectiveId, u32> = active
-            .iter()
-            .map(|known| (&known.objective.id, known.objective.generation))
-            .collect();
-        let generation = |id: &ObjectiveId| generations.get(id).copied();
+        let sets = self.sets.clone();
+        let generation = |id: &ObjectiveId| sets.watched().generation(id);
         self.ledger.forget(at_ms - reach_ms, |id| generation(id).is_some());
-        core.spacings.retain(|id, of| generation(id) == Some(of));
+        if std::mem::take(&mut self.sets_are_new) {
+            core.spacings.retain(|id, of| generation(id) == Some(of));
+        }
         let mut pending = LedgerChanges::default();
         for objective in judged {
             // What was not read has not ended: a tail that is missing proves nothing.
@@ -318,7 +365,7 @@ impl Cadence {
         Ok(announcements)
     }
 
-    fn fill_cards(&mut self, core: &ManagerCore, judged: &[JudgedObjective], active: &[Arc<KnownObjective>]) {
+    fn fill_cards(&mut self, core: &ManagerCore, judged: &[JudgedObjective]) {
         for objective in judged {
             let known = &objective.known;
             let problem = core.memory.lock().problem(&known.wanted.key).to_owned();
@@ -329,45 +376,85 @@ impl Cadence {
                     as_stored(series, stored, objective.at_ms);
                 }
             }
-            let outlooks = core.outlooks.version(&known.objective);
             core.outlooks.attach(&known.objective, &mut status, false);
-            let spacing = objective.series.iter().map(|series| series.spacing_ms).min();
-            self.cards.insert(
-                card_key(known),
-                Card {
-                    known: known.clone(),
-                    status: Arc::new(status),
-                    outlooks,
-                    judged_ms: objective.at_ms,
-                    spacing_ms: spacing.unwrap_or(0),
-                },
-            );
+            // What could not be read is tried again with every round: the source may be back.
+            let due_ms = if problem.is_empty() {
+                let newest = core.memory.lock().newest_of(&known.wanted.key);
+                due_again_ms(objective, &newest, core.options.floor_ms)
+            } else {
+                objective.at_ms
+            };
+            let id = &known.objective.id;
+            let due_before = self.cards.get(id).map_or(i64::MIN, |card| card.due_ms);
+            self.due.remove(&(due_before, id.clone()));
+            self.due.insert((due_ms, id.clone()));
+            self.put_card(known.clone(), Arc::new(status), due_ms);
         }
-        let active: HashSet<CardKey> = active.iter().map(|known| card_key(known)).collect();
-        self.cards.retain(|key, _| active.contains(key));
-        self.tracks.retain(|key, _| active.contains(key));
     }
 
-    fn snapshot(&mut self, core: &ManagerCore, sets: &Sets, at_ms: i64, problem: String) -> Snapshot {
-        for card in self.cards.values_mut() {
-            let outlooks = core.outlooks.version(&card.known.objective);
-            if outlooks != card.outlooks {
-                let status = Arc::make_mut(&mut card.status);
-                core.outlooks.attach(&card.known.objective, status, false);
-                card.outlooks = outlooks;
+    /// Tells a status from now on.
+    fn put_card(&mut self, known: Arc<KnownObjective>, status: Arc<pb::ObjectiveStatus>, due_ms: i64) {
+        let id = known.objective.id.clone();
+        let rank = Rank::of(&status, &id);
+        let generation = |status: &pb::ObjectiveStatus| status.objective.as_ref().map(|objective| objective.generation);
+        let card = Card {
+            known,
+            status: status.clone(),
+            rank: rank.clone(),
+            due_ms,
+        };
+        match self.cards.insert(id, card) {
+            Some(before) => {
+                self.ranked.remove(&before.rank);
+                self.changes.others |= generation(&before.status) != generation(&status);
+                if !same_figures(&before.status, &status) {
+                    self.changes.objectives.push(status.clone());
+                }
             }
+            None => self.changes.others = true,
         }
-        let objectives = self.cards.values().map(|card| renamed(card.status.clone(), sets));
+        self.ranked.insert(rank, status);
+    }
+
+    fn snapshot(&self, core: &ManagerCore, at_ms: i64, problem: String) -> Snapshot {
         let problems = [problem, full_memory(core)]
             .into_iter()
             .filter(|words| !words.is_empty());
-        let problem = problems.collect::<Vec<_>>().join("; ");
-        Snapshot::new(at_ms, objectives.collect(), self.source.clone(), problem)
+        Snapshot {
+            at_ms: Some(at_ms),
+            objectives: self.ranked.values().cloned().collect(),
+            source: self.source.clone(),
+            problem: problems.collect::<Vec<_>>().join("; "),
+        }
     }
 }
 
-fn card_key(known: &KnownObjective) -> CardKey {
-    (known.set_id.clone(), known.objective.id.as_str().to_owned())
+/// When an objective is due again, Unix milliseconds: as soon as the next sample of one of its series is likely to be there, at most
+/// a spacing from now. `newest` are its series by the instants of their newest samples, with how many there are.
+fn due_again_ms(objective: &JudgedObjective, newest: &[(SeriesId, i64, usize)], floor_ms: i64) -> i64 {
+    let at_ms = objective.at_ms;
+    let spacings = objective
+        .series
+        .iter()
+        .map(|series| (series.head.id, series.spacing_ms));
+    let spacings: HashMap<SeriesId, i64> = spacings.collect();
+    let next = newest.iter().filter_map(|(id, newest_ms, samples)| {
+        let spacing_ms = match (objective.known.objective.missing, *samples) {
+            (MissingPolicy::Hold { max_ms }, 0..=1) => max_ms / UNKNOWN_PART,
+            _ => *spacings.get(id)?,
+        };
+        let late_ms = spacing_ms / LATE_PART;
+        let expected_ms = newest_ms.saturating_add(spacing_ms + late_ms);
+        // What is late is looked for more often, what has fallen silent is not.
+        let is_silent = at_ms.saturating_sub(*newest_ms) > 2 * spacing_ms;
+        Some(match (expected_ms > at_ms, is_silent) {
+            (true, _) => expected_ms.min(at_ms + spacing_ms),
+            (false, false) => at_ms + late_ms,
+            (false, true) => at_ms + spacing_ms,
+        })
+    });
+    // Half a floor of slack: rounds are not exact.
+    next.min().unwrap_or(at_ms).max(at_ms + floor_ms) - floor_ms / 2
 }
 
 /// That series are not judged for want of room; empty when all are.
@@ -380,18 +467,4 @@ fn full_memory(core: &ManagerCore) -> String {
         "the memory of samples is full ({} MiB): {left_out} series are not judged; raise evaluation.memory_mib",
         cap_bytes >> 20
     )
-}
-
-/// A set may have got another name, an objective another target, without being judged again.
-fn renamed(status: Arc<pb::ObjectiveStatus>, sets: &Sets) -> Arc<pb::ObjectiveStatus> {
-    match sets.known(&status) {
-        Some(known) if known.set_name != status.set_name || status.objective.as_ref() != Some(&known.message) => {
-            Arc::new(pb::ObjectiveStatus {
-                set_name: known.set_name.clone(),
-                objective: Some(known.message.clone()),
-                ..(*status).clone()
-            })
-        }
-        _ => status,
-    }
 }

@@ -1,9 +1,9 @@
 //! What is known now, for every screen: objectives worst first, counts, headlines.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use sla_domain::objective::ObjectiveId;
 use sla_domain::safe_text::SafeText;
 use sla_domain::{Labels, Unit};
 use sla_proto::convert::{self, millis, timestamp};
@@ -11,7 +11,7 @@ use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1 as pb;
 
 use crate::evaluation::status::severity;
-use crate::options::MAX_HEADLINES;
+use crate::options::{MAX_HEADLINES, MAX_OVERVIEW_OBJECTIVES};
 use crate::sets::sight::Shown;
 use crate::wording;
 
@@ -28,54 +28,45 @@ pub struct Snapshot {
     pub problem: String,
 }
 
-impl Snapshot {
-    /// Orders the objectives.
-    pub fn new(
-        at_ms: i64,
-        mut objectives: Vec<Arc<pb::ObjectiveStatus>>,
-        source: SourceStatus,
-        problem: String,
-    ) -> Self {
-        objectives.sort_by(|a, b| worst_first(a, b));
-        Self {
-            at_ms: Some(at_ms),
-            objectives,
-            source,
-            problem,
-        }
-    }
+/// What one evaluation has changed.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Objectives of which something else is told now.
+    pub objectives: Vec<Arc<pb::ObjectiveStatus>>,
+    /// An objective came, went or has another generation: what was told of the others does not say so.
+    pub others: bool,
+}
 
+impl Snapshot {
     /// The objectives of the sets that are shown.
     pub fn of_set<'a>(&'a self, shown: &'a Shown) -> impl Iterator<Item = &'a Arc<pb::ObjectiveStatus>> {
         self.objectives.iter().filter(move |o| shown.has(&o.set_id))
     }
 
-    /// The overview of the sets that are shown.
-    pub fn overview(&self, shown: &Shown) -> pb::Overview {
+    /// The overview of the sets that are shown, without the first `skip` objectives; of what is left as many as an answer has.
+    pub fn overview(&self, shown: &Shown, skip: usize) -> pb::Overview {
+        let counts = counts(self.of_set(shown).map(Arc::as_ref));
+        let listed = self.of_set(shown).skip(skip).take(MAX_OVERVIEW_OBJECTIVES);
+        let objectives: Vec<_> = listed.map(|objective| (**objective).clone()).collect();
         pb::Overview {
-            counts: Some(counts(self.of_set(shown).map(Arc::as_ref))),
-            objectives: self.of_set(shown).map(|objective| (**objective).clone()).collect(),
+            left_out: total(&counts).saturating_sub((skip + objectives.len()) as u32),
+            counts: Some(counts),
+            objectives,
             evaluated: self.at_ms.map(timestamp),
             source: Some(self.source.clone()),
             headlines: self.headlines(shown),
         }
     }
 
+    /// Whether an overview of the sets that are shown leaves something out: who sees a part only is told the whole part.
+    pub fn is_cut(&self, shown: &Shown) -> bool {
+        self.of_set(shown).nth(MAX_OVERVIEW_OBJECTIVES).is_some()
+    }
+
     /// What changed since `before`, in the sets that are shown; `None` when nothing did, not even the instant.
-    pub fn update(&self, before: &Self, shown: &Shown) -> Option<pb::OverviewUpdate> {
-        let name = |status: &Arc<pb::ObjectiveStatus>| {
-            let id = status.objective.as_ref().map(|objective| objective.id.clone());
-            (status.set_id.clone(), id)
-        };
-        let then: HashMap<_, _> = before.objectives.iter().map(|status| (name(status), status)).collect();
-        let changed: Vec<pb::ObjectiveStatus> = self
-            .of_set(shown)
-            .filter(|now| {
-                let then = then.get(&name(now));
-                !then.is_some_and(|then| Arc::ptr_eq(then, now) || same_figures(then, now))
-            })
-            .map(|objective| (**objective).clone())
-            .collect();
+    pub fn update(&self, before: &Self, changes: &Changes, shown: &Shown) -> Option<pb::OverviewUpdate> {
+        let changed = changes.objectives.iter().filter(|status| shown.has(&status.set_id));
+        let changed: Vec<_> = changed.map(|status| (**status).clone()).collect();
         // An instant that is judged again, as after the first forecasts, may still have changed what is said of it.
         let same = self.at_ms == before.at_ms && self.source == before.source && self.problem == before.problem;
         if same && changed.is_empty() {
@@ -88,28 +79,6 @@ impl Snapshot {
             source: Some(self.source.clone()),
             headlines: self.headlines(shown),
         })
-    }
-
-    /// Whether both know the same objectives: otherwise a watcher needs a whole snapshot.
-    pub fn same_objectives(&self, other: &Self) -> bool {
-        let ids = |snapshot: &Self| {
-            let mut ids: Vec<(String, String, u32)> = snapshot
-                .objectives
-                .iter()
-                .map(|o| {
-                    let objective = o.objective.as_ref();
-                    let id = objective.map(|objective| objective.id.clone()).unwrap_or_default();
-                    (
-                        o.set_id.clone(),
-                        id,
-                        objective.map_or(0, |objective| objective.generation),
-                    )
-                })
-                .collect();
-            ids.sort_unstable();
-            ids
-        };
-        ids(self) == ids(other)
     }
 
     /// What is wrong now, in words, worst first.
@@ -167,15 +136,67 @@ pub fn counts<'a>(objectives: impl Iterator<Item = &'a pb::ObjectiveStatus>) -> 
     counts
 }
 
-/// By state; among violated ones by how far outside in units of the bound, then by who started first; then by name.
-fn worst_first(a: &pb::ObjectiveStatus, b: &pb::ObjectiveStatus) -> Ordering {
-    let name = |o: &pb::ObjectiveStatus| o.objective.as_ref().map(|o| o.name.to_lowercase()).unwrap_or_default();
-    severity(a.state())
-        .cmp(&severity(b.state()))
-        .then_with(|| gravity(b).total_cmp(&gravity(a)))
-        .then_with(|| since(a).cmp(&since(b)))
-        .then_with(|| (&a.set_name, name(a)).cmp(&(&b.set_name, name(b))))
+fn total(counts: &pb::StateCounts) -> u32 {
+    let pb::StateCounts {
+        ok,
+        at_risk,
+        violated,
+        no_data,
+        excluded,
+    } = *counts;
+    ok + at_risk + violated + no_data + excluded
 }
+
+/// The place of an objective among all: by state; among violated ones by how far outside in units of the bound, then by who
+/// started first; then by name.
+#[derive(Debug, Clone)]
+pub struct Rank {
+    severity: u8,
+    gravity: f64,
+    since_ms: i64,
+    set_name: String,
+    name: String,
+    id: ObjectiveId,
+}
+
+impl Rank {
+    /// Of the objective with this id.
+    pub fn of(status: &pb::ObjectiveStatus, id: &ObjectiveId) -> Self {
+        let name = status.objective.as_ref().map(|o| o.name.to_lowercase());
+        Self {
+            severity: severity(status.state()),
+            gravity: gravity(status),
+            since_ms: since(status),
+            set_name: status.set_name.clone(),
+            name: name.unwrap_or_default(),
+            id: id.clone(),
+        }
+    }
+}
+
+impl Ord for Rank {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.severity
+            .cmp(&other.severity)
+            .then_with(|| other.gravity.total_cmp(&self.gravity))
+            .then_with(|| self.since_ms.cmp(&other.since_ms))
+            .then_with(|| (&self.set_name, &self.name, &self.id).cmp(&(&other.set_name, &other.name, &other.id)))
+    }
+}
+
+impl PartialOrd for Rank {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Rank {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Rank {}
 
 /// Excess over the bound, relative to the bound, of the worst violation that goes on; 0 without one.
 fn gravity(objective: &pb::ObjectiveStatus) -> f64 {
@@ -198,7 +219,7 @@ fn since(objective: &pb::ObjectiveStatus) -> i64 {
 }
 
 /// Everything but the instant. Named one by one: copies of all of them cost more than an evaluation.
-fn same_figures(a: &pb::ObjectiveStatus, b: &pb::ObjectiveStatus) -> bool {
+pub fn same_figures(a: &pb::ObjectiveStatus, b: &pb::ObjectiveStatus) -> bool {
     let pb::ObjectiveStatus {
         set_id,
         set_name,
@@ -308,20 +329,30 @@ mod tests {
         Arc::new(status)
     }
 
+    /// As the evaluation makes it: worst first.
+    fn of(at_ms: i64, mut objectives: Vec<Arc<pb::ObjectiveStatus>>) -> Snapshot {
+        let id = |status: &pb::ObjectiveStatus| {
+            let id = status.objective.as_ref().map(|objective| objective.id.clone());
+            ObjectiveId::new(id.unwrap()).unwrap()
+        };
+        objectives.sort_by_cached_key(|status| Rank::of(status, &id(status)));
+        Snapshot {
+            at_ms: Some(at_ms),
+            objectives,
+            ..Snapshot::default()
+        }
+    }
+
     fn snapshot() -> Snapshot {
-        Snapshot::new(
+        let load = [(480_000, 5.0), (540_000, 7.2), (600_000, 6.0), (660_000, 6.0)];
+        of(
             720_000,
             vec![
                 status("fine", &[(700_000, 1.0)]),
                 status("silent", &[(100_000, 1.0)]),
-                status(
-                    "load",
-                    &[(480_000, 5.0), (540_000, 7.2), (600_000, 6.0), (660_000, 6.0)],
-                ),
+                status("load", &load),
                 status("worse", &[(660_000, 40.0)]),
             ],
-            SourceStatus::default(),
-            String::new(),
         )
     }
 
@@ -335,11 +366,13 @@ mod tests {
                 "silent host-3 no data: newest sample 00:01 (10m)",
             ]
         );
-        let overview = snapshot().overview(&Shown::all());
+        let overview = snapshot().overview(&Shown::all(), 0);
         let counts = overview.counts.unwrap();
         assert_eq!((counts.violated, counts.no_data, counts.ok), (2, 1, 1));
-        assert_eq!(overview.objectives.len(), 4);
-        assert!(snapshot().overview(&Shown::one("another")).objectives.is_empty());
+        assert_eq!((overview.objectives.len(), overview.left_out), (4, 0));
+        let rest = snapshot().overview(&Shown::all(), 3);
+        assert_eq!(rest.objectives[..], overview.objectives[3..]);
+        assert!(snapshot().overview(&Shown::one("another"), 0).objectives.is_empty());
     }
 
     #[test]
@@ -364,18 +397,35 @@ mod tests {
     }
 
     #[test]
+    fn what_one_answer_cannot_hold_is_counted() {
+        let many = (0..=MAX_OVERVIEW_OBJECTIVES).map(|at| status(&format!("o{at}"), &[(700_000, 1.0)]));
+        let many = of(720_000, many.collect());
+        assert!(many.is_cut(&Shown::all()) && !snapshot().is_cut(&Shown::all()));
+        let overview = many.overview(&Shown::all(), 0);
+        assert_eq!(
+            (overview.objectives.len(), overview.left_out),
+            (MAX_OVERVIEW_OBJECTIVES, 1)
+        );
+        assert_eq!(overview.counts.unwrap().ok as usize, MAX_OVERVIEW_OBJECTIVES + 1);
+    }
+
+    #[test]
     fn an_update_carries_only_what_changed() {
         let before = snapshot();
-        let mut objectives = before.objectives.clone();
-        let fine = objectives
-            .iter()
-            .position(|o| o.series[0].state() == pb::State::Ok)
-            .unwrap();
-        objectives[fine] = status("fine", &[(700_000, 3.0)]);
-        let after = Snapshot::new(720_001, objectives, SourceStatus::default(), String::new());
-        let update = after.update(&before, &Shown::all()).unwrap();
+        let fine = status("fine", &[(700_000, 3.0)]);
+        assert!(!before.objectives.iter().any(|status| same_figures(status, &fine)));
+        let changes = Changes {
+            objectives: vec![fine],
+            others: false,
+        };
+        let after = Snapshot {
+            at_ms: Some(720_001),
+            ..before.clone()
+        };
+        let update = after.update(&before, &changes, &Shown::all()).unwrap();
         assert_eq!(update.objectives.len(), 1);
-        assert!(after.same_objectives(&before));
-        assert!(after.update(&after, &Shown::all()).is_none());
+        let elsewhere = after.update(&before, &changes, &Shown::one("another")).unwrap();
+        assert!(elsewhere.objectives.is_empty());
+        assert!(after.update(&after, &Changes::default(), &Shown::all()).is_none());
     }
 }

@@ -18,11 +18,10 @@ use crate::evaluation::judge::judge;
 use crate::evaluation::status::objective_status;
 use crate::options::{LATE_SAMPLES_MS, MAX_INLINE_OBJECTIVES, MAX_SAMPLES_PER_ANSWER, MAX_WINDOW_MS, MAX_WINDOWS};
 use crate::outlook;
-use crate::samples::feed::wanted;
 use crate::samples::reader::{ReadPlan, SamplesRead, read};
 use crate::samples::series::HeldSeries;
 use crate::samples::wanted::Wanted;
-use crate::sets::catalog::KnownObjective;
+use crate::sets::catalog::{KnownObjective, wanted};
 use crate::sets::sight::Asker;
 
 /// The longest cap that may be asked for, milliseconds (31 d, as the longest setting of an objective).
@@ -181,7 +180,7 @@ async fn objectives(
         let shown = asker.shown(&sets, None);
         let mut of_set: Vec<Arc<KnownObjective>> = match (request.set.as_str(), request.objective_id.as_str()) {
             // Nothing named: what is watched.
-            ("", "") => sets.active(),
+            ("", "") => sets.watched().objectives.clone(),
             ("", _) => sets.all.iter().flat_map(|set| set.objectives.iter().cloned()).collect(),
             (set, _) => asker.find(&sets, set)?.objectives.clone(),
         };

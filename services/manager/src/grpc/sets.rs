@@ -6,14 +6,18 @@ use prost::Message as _;
 use sla_domain::invalid::Invalid;
 use sla_proto::set::v1 as pb;
 use sla_proto::set::v1::set_service_server::SetService;
+use sla_runtime::page;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::core::ManagerCore;
 use crate::error::SlaError;
-use crate::options::MAX_APPLY_BYTES;
+use crate::options::{MAX_APPLY_BYTES, MAX_PAGE_BYTES};
 use crate::sets::sight::Asker;
 use crate::sets::suggestion;
 use crate::sets::validation;
+
+/// What pages of sets belong to.
+const PAGES: &str = "sets";
 
 /// The edge: messages in, messages out.
 #[derive(Debug, Clone)]
@@ -51,9 +55,33 @@ impl SetService for SetsApi {
         let _asking = self.0.asks.begin();
         let sets = self.0.sets().await?;
         let asker = Asker::of(request.extensions());
-        let seen = sets.all.iter().filter(|set| asker.sees(&set.message));
-        let sets = seen.map(|set| set.message.clone()).collect();
-        Ok(Response::new(pb::ListSetsResponse { sets }))
+        let request = request.into_inner();
+        let after = page::Token::decode(&request.page_token, PAGES)?;
+        let seen: Vec<_> = sets.all.iter().filter(|set| asker.sees(&set.message)).collect();
+        let from = after.map_or(Ok(0), |key| {
+            let (name, id) = key.rsplit_once('\n').ok_or_else(page::Token::refused)?;
+            Ok::<_, Status>(seen.partition_point(|set| set.place() <= (name, id)))
+        })?;
+        let (mut told, mut bytes) = (Vec::new(), 0);
+        for set in seen[from..].iter().take(page::size(request.page_size)) {
+            bytes += set.message.encoded_len();
+            if bytes > MAX_PAGE_BYTES && !told.is_empty() {
+                break;
+            }
+            told.push(set.message.clone());
+        }
+        let last = seen[..from + told.len()]
+            .last()
+            .filter(|_| from + told.len() < seen.len());
+        let next_page_token = last.map_or_else(String::new, |set| {
+            let (name, id) = set.place();
+            page::Token::encode(PAGES, &format!("{name}\n{id}"))
+        });
+        Ok(Response::new(pb::ListSetsResponse {
+            sets: told,
+            next_page_token,
+            total: seen.len() as u64,
+        }))
     }
 
     async fn get_set(&self, request: Request<pb::GetSetRequest>) -> Result<Response<pb::GetSetResponse>, Status> {

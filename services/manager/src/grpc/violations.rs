@@ -1,6 +1,6 @@
 //! `sla.violation.v1.ViolationService`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ use crate::evaluation::cadence::NOW_TIMEOUT;
 use crate::evaluation::snapshot::{Snapshot, counts};
 use crate::evaluation::what_if;
 use crate::ledger;
-use crate::options::MAX_OVERVIEW_WAIT;
-use crate::outlook::board::breaks_first;
+use crate::options::{MAX_FUTURE_ROWS, MAX_OVERVIEW_WAIT};
+use crate::outlook::board::{OutlookKey, breaks_first, brief};
 use crate::sets::sight::{Asker, Shown};
 use crate::watch;
 
@@ -80,7 +80,7 @@ impl ViolationsApi {
         let ready = |snapshot: &Arc<Snapshot>| snapshot.at_ms.is_some() && snapshot.of_set(&shown).next().is_some();
         // What is known when the time is over is the answer, whatever it is.
         let _ = tokio::time::timeout_at(deadline, snapshots.wait_for(ready)).await;
-        let mut overview = self.0.board.snapshot().overview(&shown);
+        let mut overview = self.0.board.snapshot().overview(&shown, request.skip as usize);
         if let Some(set) = self.inactive(shown.only()) {
             overview
                 .headlines
@@ -131,14 +131,12 @@ impl ViolationsApi {
             .into_inner();
         // One stretch of time is told once: by the bounds of today, unless those of before are asked for.
         let sets = self.0.sets().await?;
-        let objectives = || sets.all.iter().flat_map(|set| &set.objectives);
-        let today: HashMap<&str, u32> = objectives()
-            .map(|known| (known.objective.id.as_str(), known.objective.generation))
-            .collect();
+        let today = |row: &pb::Violation| {
+            let mut objectives = sets.by_id(&row.set_id)?.objectives.iter().map(|known| &known.objective);
+            objectives.find(|objective| objective.id.as_str() == row.objective_id)
+        };
         let violations = answer.violations.into_iter().filter_map(|row| {
-            let superseded = today
-                .get(row.objective_id.as_str())
-                .is_some_and(|generation| row.generation < *generation);
+            let superseded = today(&row).is_some_and(|objective| row.generation < objective.generation);
             let seen = shown.has(&row.set_id) && asker.sees_past_of(&sets, &row.set_id);
             let told = seen && !ledger::is_withdrawn(&row) && (request.with_retired || !superseded);
             told.then_some(pb::Violation {
@@ -161,10 +159,9 @@ impl ViolationsApi {
         let asked_ms = request.horizon.as_ref().map(convert::duration_ms);
         let mut horizons_ms = BTreeSet::from([self.0.options.horizon_ms]);
         let snapshot = self.0.board.snapshot();
-        let mut rows: Vec<pb::FutureRow> = Vec::new();
+        let mut found: Vec<(&pb::ObjectiveStatus, &pb::SeriesStatus)> = Vec::new();
         let sets = self.0.sets().await?;
         for status in snapshot.of_set(&shown) {
-            let mut objective = (**status).clone();
             if let Some(known) = sets.known(status) {
                 let horizon_ms = self.0.horizon_ms(&known.objective);
                 horizons_ms.insert(horizon_ms);
@@ -172,28 +169,44 @@ impl ViolationsApi {
                 if other_source || asked_ms.is_some_and(|asked_ms| asked_ms != horizon_ms) {
                     continue;
                 }
-                self.0.outlooks.attach(&known.objective, &mut objective, !request.brief);
             }
-            rows.extend(objective.series.iter().map(|series| pb::FutureRow {
-                set_id: objective.set_id.clone(),
-                objective: objective.objective.clone(),
-                series: Some(series.clone()),
-            }));
+            found.extend(status.series.iter().map(|series| (&**status, series)));
         }
         if let Some(asked_ms) = asked_ms.filter(|asked_ms| !horizons_ms.contains(asked_ms)) {
             return Err(another_horizon(asked_ms, &horizons_ms));
         }
         let none = pb::Outlook::default();
-        let outlook = |row: &pb::FutureRow| {
-            row.series
-                .as_ref()
-                .and_then(|series| series.outlook.clone())
-                .unwrap_or(none.clone())
+        // Chosen by what the last evaluation knew, told as it is known now.
+        found.sort_by(|(_, a), (_, b)| {
+            breaks_first(a.outlook.as_ref().unwrap_or(&none), b.outlook.as_ref().unwrap_or(&none))
+        });
+        let most = match request.max_rows as usize {
+            0 => MAX_FUTURE_ROWS,
+            rows => rows.min(MAX_FUTURE_ROWS),
         };
-        rows.sort_by_cached_key(|row| FirstBroken(outlook(row)));
-        if request.max_rows > 0 {
-            rows.truncate(request.max_rows as usize);
-        }
+        found.truncate(most);
+        let row = |(status, series): (&pb::ObjectiveStatus, &pb::SeriesStatus)| {
+            let mut series = series.clone();
+            let id = series.series.as_ref().and_then(convert::series_id);
+            if let (Some(known), Some(id)) = (sets.known(status), id)
+                && let Some(newest) = self.0.outlooks.get(&OutlookKey::new(&known.objective, id))
+            {
+                let told = if request.brief {
+                    brief(&newest.message)
+                } else {
+                    newest.message.clone()
+                };
+                series.outlook = Some(told);
+            }
+            pb::FutureRow {
+                set_id: status.set_id.clone(),
+                objective: status.objective.clone(),
+                series: Some(series),
+            }
+        };
+        let mut rows: Vec<pb::FutureRow> = found.into_iter().map(row).collect();
+        let outlook = |row: &pb::FutureRow| row.series.as_ref().and_then(|series| series.outlook.clone());
+        rows.sort_by_cached_key(|row| FirstBroken(outlook(row).unwrap_or_default()));
         Ok(rows)
     }
 

@@ -50,7 +50,7 @@ impl Absence {
     pub fn too_many(most: usize) -> Self {
         Self {
             kind: NoOutlook::TooManySeries,
-            words: format!("more than {most} series: this one is not forecast"),
+            words: format!("evaluation.max_outlooks = {most} series are forecast, and this one is none of them"),
         }
     }
 

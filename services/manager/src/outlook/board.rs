@@ -1,7 +1,7 @@
 //! The newest outlook of every series of every active objective.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use sla_domain::SeriesId;
 use sla_domain::ledger::LedgerKey;
@@ -22,37 +22,40 @@ pub struct KnownOutlook {
     pub risk: Option<Risk>,
 }
 
-/// Those of one objective in one generation.
-#[derive(Debug, Default)]
-struct OfObjective {
-    /// Counts changes.
-    version: u64,
-    series: HashMap<SeriesId, Arc<KnownOutlook>>,
-}
+/// Those of each objective in one generation, by series.
+type ByObjective = HashMap<(ObjectiveId, u32), HashMap<SeriesId, Arc<KnownOutlook>>>;
 
 /// All of them. Readers never wait for a forecast.
 #[derive(Debug, Default)]
 pub struct OutlookBoard {
-    known: RwLock<HashMap<(ObjectiveId, u32), OfObjective>>,
+    known: RwLock<ByObjective>,
+    /// Objectives with another outlook than the evaluation knows.
+    changed: Mutex<HashSet<ObjectiveId>>,
 }
 
 impl OutlookBoard {
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<(ObjectiveId, u32), OfObjective>> {
+    fn read(&self) -> RwLockReadGuard<'_, ByObjective> {
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The newest of one series.
     pub fn get(&self, key: &OutlookKey) -> Option<Arc<KnownOutlook>> {
         let name = (key.objective.clone(), key.generation);
-        self.read().get(&name)?.series.get(&key.series).cloned()
+        self.read().get(&name)?.get(&key.series).cloned()
+    }
+
+    /// Whether something is said of an objective.
+    pub fn knows(&self, objective: &Objective) -> bool {
+        self.read().contains_key(&(objective.id.clone(), objective.generation))
     }
 
     /// Replaces one.
     pub fn put(&self, key: OutlookKey, outlook: KnownOutlook) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        changed.insert(key.objective.clone());
         let of_objective = known.entry((key.objective, key.generation)).or_default();
-        of_objective.version += 1;
-        of_objective.series.insert(key.series, Arc::new(outlook));
+        of_objective.insert(key.series, Arc::new(outlook));
     }
 
     /// Forgets what `keep` refuses.
@@ -61,20 +64,16 @@ impl OutlookBoard {
         known.retain(|(objective, generation), _| keep(objective, *generation));
     }
 
-    /// Changes whenever an outlook of this objective does.
-    pub fn version(&self, objective: &Objective) -> u64 {
-        let name = (objective.id.clone(), objective.generation);
-        self.read().get(&name).map_or(0, |of_objective| of_objective.version)
+    /// Objectives of which an outlook has changed since this was asked last.
+    pub fn take_changed(&self) -> HashSet<ObjectiveId> {
+        std::mem::take(&mut self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What the outlooks of an objective mean for the states of its series.
     pub fn risks(&self, objective: &Objective) -> HashMap<SeriesId, Risk> {
         let name = (objective.id.clone(), objective.generation);
         let known = self.read();
-        let series = known
-            .get(&name)
-            .into_iter()
-            .flat_map(|of_objective| &of_objective.series);
+        let series = known.get(&name).into_iter().flatten();
         series.filter_map(|(id, outlook)| Some((*id, outlook.risk?))).collect()
     }
 
@@ -83,7 +82,7 @@ impl OutlookBoard {
     pub fn attach(&self, objective: &Objective, status: &mut pb::ObjectiveStatus, whole: bool) {
         let name = (objective.id.clone(), objective.generation);
         let known = self.read();
-        let outlooks = known.get(&name).map(|of_objective| &of_objective.series);
+        let outlooks = known.get(&name);
         for series in &mut status.series {
             let id = series.series.as_ref().and_then(convert::series_id);
             let outlook = id.zip(outlooks).and_then(|(id, outlooks)| outlooks.get(&id));

@@ -16,9 +16,8 @@ use crate::error::SlaError;
 use crate::options::READ_TIMEOUT;
 use crate::outlook::case::Case;
 use crate::outlook::predicted::{Predicted, predicted};
-use crate::samples::feed::wanted;
 use crate::samples::wanted::QueryKey;
-use crate::sets::catalog::KnownObjective;
+use crate::sets::catalog::{KnownObjective, wanted};
 
 /// They are asked for this often, milliseconds: the width of their bins.
 const CLASSIC_EVERY_MS: i64 = 120_000;

@@ -16,7 +16,7 @@ use crate::outlook::absence::Absence;
 use crate::outlook::board::{OutlookBoard, OutlookKey, of_objective};
 use crate::outlook::message;
 use crate::outlook::predicted::{Predicted, predicted};
-use crate::outlook::probability::{Asking, Drawing, Expectation, seed};
+use crate::outlook::probability::{Asking, Drawing, Expectation, arima_rival, seed};
 
 /// Drawings kept for the next key that is typed: 20 series on four screens, 150 KB each.
 const MAX_DRAWINGS: usize = 80;
@@ -100,18 +100,16 @@ pub(crate) fn add(
             cap_ms: judged.cap_ms,
             horizon_ms,
         };
-        let expected = drawings.expect(
-            series,
-            &Asking {
-                range: &known.objective.range,
-                samples,
-                at_ms: objective.at_ms,
-                horizon_ms,
-                cap_ms: judged.cap_ms,
-                state: Some(&PoolState::default()),
-                seed: seed(judged.head.id),
-            },
-        );
+        let asking = Asking {
+            range: &known.objective.range,
+            samples,
+            at_ms: objective.at_ms,
+            horizon_ms,
+            cap_ms: judged.cap_ms,
+            state: Some(&PoolState::default()),
+            seed: seed(judged.head.id),
+        };
+        let expected = drawings.expect(series, &asking);
         let predicted = classic
             .get(&judged.head.id)
             .map_or_else(Predicted::default, |forecast| {
@@ -124,10 +122,11 @@ pub(crate) fn add(
                 )
             });
         let record = TrackRecord::default();
-        let outlook = match expected {
+        let mut outlook = match expected {
             Ok(expected) => message::known(&expected, &record, predicted, objective.at_ms, horizon_ms),
             Err(absence) => message::unknown(absence, &record, predicted, objective.at_ms, horizon_ms),
         };
+        outlook.message.arima_probability = arima_rival(&asking);
         told.outlook = Some(outlook.message);
     }
     status.outlook = of_objective(&status.series);

@@ -96,6 +96,9 @@ impl Tracked {
             }
         };
         outlook.message.provider = provider.cloned();
+        // Fitted when a forecast is stored; what it said then stands beside ours until the next one.
+        let before = || core.outlooks.get(&case.key)?.message.arima_probability;
+        outlook.message.arima_probability = computed.arima.or_else(before);
         core.outlooks.put(case.key.clone(), outlook);
         fresh
     }

@@ -22,8 +22,6 @@ use crate::samples::reader::{ReadParts, ReadPlan, decode};
 use crate::samples::series::{SeriesHead, SeriesMemory};
 use crate::sets::catalog::KnownObjective;
 
-/// Series with an outlook at most; further ones say so.
-const MAX_OUTLOOK_SERIES: usize = 500;
 /// Older history that is not there is asked for again after this long, milliseconds: the source may have learned it.
 const ASK_AGAIN_MS: i64 = 3_600_000;
 /// Read at a time, milliseconds (2 d): as much as one call may bring.
@@ -176,16 +174,19 @@ fn query_of(head: &SeriesHead) -> Option<QueryMessage> {
 
 /// The first series of the objectives, in their order; those beyond the limit are told so.
 fn chosen(core: &ManagerCore, active: &[Arc<KnownObjective>]) -> Vec<(Arc<KnownObjective>, Vec<Arc<SeriesMemory>>)> {
-    let mut room = MAX_OUTLOOK_SERIES;
+    let mut room = core.options.max_outlooks;
     let mut chosen = Vec::new();
     for known in active {
+        if room == 0 && core.outlooks.knows(&known.objective) {
+            continue;
+        }
         let mut series = core.memory.lock().series(&known.wanted.key);
         let beyond = series.split_off(series.len().min(room));
         room -= series.len();
         for series in beyond {
             let key = OutlookKey::new(&known.objective, series.head.id);
             if core.outlooks.get(&key).is_none() {
-                let beyond = Absence::too_many(MAX_OUTLOOK_SERIES);
+                let beyond = Absence::too_many(core.options.max_outlooks);
                 let (now_ms, horizon_ms) = (core.clock.now_ms(), core.horizon_ms(&known.objective));
                 let none = message::unknown(
                     beyond,

@@ -37,6 +37,7 @@ pub fn known(
         no_outlook: pb::NoOutlook::Unspecified.into(),
         provider: None,
         value_at_end: Some(expected.value_at_end),
+        arima_probability: None,
     };
     // A short history may not turn a row to "at risk", however good its owner was before.
     let risk = (shown && !expected.low_confidence).then_some(Risk {

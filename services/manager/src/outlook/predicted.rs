@@ -8,7 +8,7 @@ use sla_proto::violation::v1 as pb;
 
 /// Beyond this horizon a classic forecast that ends before it counts nothing, milliseconds; within it the newest one may end a
 /// little before.
-const CLASSIC_HORIZON_MS: i64 = 3_600_000;
+pub(crate) const CLASSIC_HORIZON_MS: i64 = 3_600_000;
 
 /// What a classic forecast says about a range.
 #[derive(Debug, Clone, PartialEq, Default)]

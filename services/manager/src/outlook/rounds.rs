@@ -14,6 +14,7 @@ use crate::outlook::expecting::{Beside, expect_all};
 use crate::outlook::foretold::Foretold;
 use crate::outlook::histories::Histories;
 use crate::outlook::keeping::keep;
+use crate::outlook::predicted::CLASSIC_HORIZON_MS;
 use crate::outlook::tracked::TrackedSeries;
 use crate::sets::catalog::KnownObjective;
 
@@ -66,8 +67,8 @@ async fn expect_on_and_on(core: &ManagerCore) {
             // A round before backtests: what is scored can wait.
             biased;
             () = token.cancelled() => return,
-            changed = sets.changed() => {
-                if changed.is_err() {
+            more = sets.next() => {
+                if !more {
                     return;
                 }
                 // What is new is judged before it is forecast.
@@ -82,12 +83,14 @@ async fn expect_on_and_on(core: &ManagerCore) {
                 continue;
             }
         }
+        let begun = tokio::time::Instant::now();
         tokio::select! {
             () = token.cancelled() => return,
             done = rounds.round(core) => if let Err(error) = done {
                 tracing::debug!(error = %error.words(), "a round of forecasts failed");
             }
         }
+        sets.rest(begun);
     }
 }
 
@@ -95,8 +98,9 @@ impl Rounds {
     /// One round: read, expect, keep; and what was never scored is noted for a backtest.
     async fn round(&mut self, core: &ManagerCore) -> Result<(), SlaError> {
         let now_ms = core.present_ms();
-        let active = core.catalog.sets()?.active();
-        let active: Vec<Arc<KnownObjective>> = active.into_iter().filter(|known| known.objective.forecast).collect();
+        let sets = core.catalog.sets()?;
+        let active = sets.watched().objectives.iter();
+        let active: Vec<Arc<KnownObjective>> = active.filter(|known| known.objective.forecast).cloned().collect();
         let horizons: HashMap<(&ObjectiveId, u32), i64> = active
             .iter()
             .map(|known| &known.objective)
@@ -107,7 +111,10 @@ impl Rounds {
         core.outlooks
             .retain(|id, generation| horizons.contains_key(&(id, generation)));
         let cases = self.histories.read(core, &active, now_ms).await?;
-        self.classic.ask(&core.peer, &active, now_ms).await;
+        // A classic forecast reaches no further than an hour: of what is looked at longer it would say nothing.
+        let near = cases.iter().filter(|case| case.horizon_ms <= CLASSIC_HORIZON_MS);
+        let near: Vec<Arc<KnownObjective>> = near.map(|case| case.known.clone()).collect();
+        self.classic.ask(&core.peer, &near, now_ms).await;
         self.foretold.ask(&core.peer, &cases, now_ms).await;
         self.tracked.load(&core.peer, &cases, now_ms).await;
         let new = cases.iter().any(|case| core.outlooks.get(&case.key).is_none());
@@ -118,9 +125,8 @@ impl Rounds {
         let said = expect_all(core, &cases, &mut self.tracked, &beside).await?;
         if new {
             // The states on the screens know nothing of these yet: they are judged again now, or a row would promise what its
-            // header denies. A full queue is an evaluation that comes anyway.
-            let (done, _) = tokio::sync::oneshot::channel();
-            let _ = core.now_requests.try_send(done);
+            // header denies.
+            core.expected.notify_one();
         }
         self.backtests.note(cases, &self.tracked);
         keep(core, said, &mut self.tracked, now_ms).await

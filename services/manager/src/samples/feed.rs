@@ -1,6 +1,5 @@
 //! Bringing the memory up to an instant: what is due is read, a query that is refused is read apart from the others.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sla_proto::series::v1::SourceStatus;
@@ -10,8 +9,7 @@ use crate::error::SlaError;
 use crate::options::SlaOptions;
 use crate::samples::memory::DueRead;
 use crate::samples::reader::{ReadEnd, ReadParts};
-use crate::samples::wanted::Wanted;
-use crate::sets::catalog::KnownObjective;
+use crate::sets::catalog::{KnownObjective, Sets, wanted};
 
 /// Samples are kept this much longer than the longest window, milliseconds: a value from before carries in, and an open
 /// violation shows where it began.
@@ -31,15 +29,17 @@ pub(crate) struct BroughtUp {
     pub(crate) failure: Option<String>,
 }
 
-/// Reads what `due` needs up to `at_ms` and forgets what `active` does not want.
+/// Reads what `due` needs up to `at_ms` and forgets what nobody in `sets` wants.
 pub(crate) async fn bring_up(
     core: &ManagerCore,
-    active: &[Arc<KnownObjective>],
+    sets: &Arc<Sets>,
     due: &[Arc<KnownObjective>],
     at_ms: i64,
 ) -> Result<BroughtUp, SlaError> {
-    let (memory, wants, reach_ms) = (core.memory.clone(), wanted(active), reach_ms(&core.options));
-    let forgetting = core.judging.run(move || memory.lock().forget(&wants, at_ms, reach_ms));
+    let (memory, known, reach_ms) = (core.memory.clone(), sets.clone(), reach_ms(&core.options));
+    let forgetting = core
+        .judging
+        .run(move || memory.lock().forget(&known.watched().wanted, at_ms, reach_ms));
     forgetting.await?;
     let mut brought = BroughtUp::default();
     let (wants, limit) = (wanted(due), core.options.max_series);
@@ -86,13 +86,4 @@ async fn read_into_memory(core: &ManagerCore, due: &Arc<DueRead>) -> Result<Read
         absorbing.await??;
     }
     Ok(parts.end)
-}
-
-/// The queries of objectives, each once.
-pub(crate) fn wanted(objectives: &[Arc<KnownObjective>]) -> Vec<Wanted> {
-    let mut by_key = BTreeMap::new();
-    for known in objectives {
-        by_key.entry(&known.wanted.key).or_insert_with(|| known.wanted.clone());
-    }
-    by_key.into_values().collect()
 }

@@ -323,6 +323,16 @@ impl SampleMemory {
             .collect()
     }
 
+    /// The series that answer a query: when the newest sample of each was, Unix milliseconds, and how many there are.
+    pub fn newest_of(&self, key: &QueryKey) -> Vec<(SeriesId, i64, usize)> {
+        let ids = self.answers(key).map(|answers| answers.series.iter());
+        let newest = ids.into_iter().flatten().filter_map(|id| {
+            let series = &self.series.get(id)?.series;
+            Some((*id, series.newest_ms()?, series.len()))
+        });
+        newest.collect()
+    }
+
     /// Up to where a query was read without a failure, Unix milliseconds.
     pub fn read_until_ms(&self, key: &QueryKey) -> Option<i64> {
         self.answers(key)?.read_until_ms

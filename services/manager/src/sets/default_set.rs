@@ -341,7 +341,10 @@ fn one_sided(range: AllowedRange, side: Option<Side>) -> AllowedRange {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::sets::catalog::KnownSet;
 
     fn name(name: &str, series: u32, kind: &str) -> MetricName {
         MetricName {
@@ -395,7 +398,12 @@ mod tests {
             ..pb::SlaSet::default()
         };
         let system = sla_runtime::caller::SYSTEM;
-        let fills = |sets: Vec<pb::SlaSet>| to_fill(&Sets::new(sets)).map(|set| set.objectives.len());
+        let fills = |sets: Vec<pb::SlaSet>| {
+            to_fill(&Sets::new(
+                sets.into_iter().map(|set| Arc::new(KnownSet::new(set))).collect(),
+            ))
+            .map(|set| set.objectives.len())
+        };
         assert_eq!(fills(vec![]), Some(0));
         assert_eq!(fills(vec![set(1, system)]), Some(1));
         assert_eq!(fills(vec![set(OBJECTIVES, system)]), None);

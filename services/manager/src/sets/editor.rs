@@ -13,10 +13,11 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::Code;
 
 use crate::error::SlaError;
-use crate::options::{MAX_SETS, MAX_SETS_AT_ONCE};
+use crate::options::MAX_SETS_AT_ONCE;
 use crate::sets::catalog::{Catalog, Sets};
 use crate::sets::identity::Identities;
 use crate::sets::plan::{self, PlannedSave};
+use crate::sets::room::Room;
 use crate::sets::sight::Asker;
 use crate::sets::validation::{self, Checked};
 
@@ -46,6 +47,7 @@ pub struct Editor {
     catalog: Catalog,
     ids: Identities,
     clock: Arc<dyn Clock>,
+    room: Room,
     /// One save at a time: two new sets of one name must not pass the check together.
     turn: Semaphore,
 }
@@ -58,12 +60,13 @@ impl std::fmt::Debug for Editor {
 
 impl Editor {
     /// Saves through `peer`, keeps `catalog` fresh and names what is new by `ids`.
-    pub fn new(peer: Peer, catalog: Catalog, clock: Arc<dyn Clock>, ids: Identities) -> Self {
+    pub fn new(peer: Peer, catalog: Catalog, clock: Arc<dyn Clock>, ids: Identities, room: Room) -> Self {
         Self {
             peer,
             catalog,
             ids,
             clock,
+            room,
             turn: Semaphore::new(1),
         }
     }
@@ -155,7 +158,7 @@ impl Editor {
         let _turn = self.turn().await?;
         let sets = self.catalog.refresh().await?;
         // Its queries are stored already: the source is not asked again.
-        let save = Self::plan(&sets, None, &copy, &self.ids)?;
+        let save = self.plan(&sets, None, &copy)?;
         self.put(save, 0, asker.name()).await
     }
 
@@ -248,6 +251,7 @@ impl Editor {
             .cloned()
             .collect();
         pruned.iter().try_for_each(|set| asker.check_change(set))?;
+        self.check_room(&sets, &saves, &pruned)?;
         let mut plan: Vec<PlannedChange> = saves.iter().flat_map(|(save, _)| save.changes()).collect();
         plan.extend(pruned.iter().map(plan::deletion));
         let nothing = saves.iter().all(|(save, _)| save.is_empty()) && pruned.is_empty();
@@ -286,7 +290,7 @@ impl Editor {
         stored: Option<&pb::SlaSet>,
         wanted: &pb::SlaSet,
     ) -> Result<(PlannedSave, Vec<Invalid>), SlaError> {
-        let save = Self::plan(sets, stored, wanted, &self.ids)?;
+        let save = self.plan(sets, stored, wanted)?;
         let checked = validation::check_queries(&self.peer, &save.set, stored, validation::checks_end()).await;
         if checked.problems.is_empty() {
             return Ok((save, checked.warnings));
@@ -297,13 +301,8 @@ impl Editor {
         })
     }
 
-    fn plan(
-        sets: &Sets,
-        stored: Option<&pb::SlaSet>,
-        wanted: &pb::SlaSet,
-        ids: &Identities,
-    ) -> Result<PlannedSave, SlaError> {
-        let save = PlannedSave::new(stored, wanted, ids).map_err(|problems| SlaError::Invalid {
+    fn plan(&self, sets: &Sets, stored: Option<&pb::SlaSet>, wanted: &pb::SlaSet) -> Result<PlannedSave, SlaError> {
+        let save = PlannedSave::new(stored, wanted, &self.ids).map_err(|problems| SlaError::Invalid {
             what: CANNOT_SAVE,
             problems,
         })?;
@@ -313,12 +312,24 @@ impl Editor {
                 name: SafeText::new(&wanted.name),
             });
         }
-        if stored.is_none() && sets.all.len() >= MAX_SETS {
-            let rule = format!("there are {} sets already, at most {MAX_SETS} are kept", sets.all.len());
-            let problem = Invalid::new("sets", &wanted.name, rule, "delete one that is no longer needed");
-            return Err(SlaError::invalid(CANNOT_SAVE, problem));
-        }
+        let room = self.room.check(sets, &[(stored, wanted)]);
+        room.map_err(|full| SlaError::invalid(CANNOT_SAVE, full))?;
         Ok(save)
+    }
+
+    fn check_room(&self, sets: &Sets, saves: &[(PlannedSave, u64)], pruned: &[pb::SlaSet]) -> Result<(), SlaError> {
+        let gone = |set: &pb::SlaSet| pb::SlaSet {
+            owner: set.owner.clone(),
+            ..pb::SlaSet::default()
+        };
+        let gone: Vec<pb::SlaSet> = pruned.iter().map(gone).collect();
+        let kept = saves.iter().map(|(save, _)| {
+            let stored = sets.by_id(&save.message.id).map(|set| &set.message);
+            (stored, &save.message)
+        });
+        let changes: Vec<_> = kept.chain(pruned.iter().map(Some).zip(&gone)).collect();
+        let room = self.room.check(sets, &changes);
+        room.map_err(|full| SlaError::invalid("the sets cannot be applied", full))
     }
 
     fn signed(&self, mut message: pb::SlaSet, author: &str) -> pb::SlaSet {

@@ -124,6 +124,8 @@ impl Shown {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use sla_proto::peer::Rank;
 
     use super::*;
@@ -137,13 +139,17 @@ mod tests {
         }
     }
 
+    fn known<const N: usize>(sets: [SlaSet; N]) -> Sets {
+        Sets::new(sets.map(|set| Arc::new(KnownSet::new(set))).to_vec())
+    }
+
     fn asker(name: &str, rank: Option<Rank>) -> Asker {
         Asker(Claimant::new(name, rank))
     }
 
     #[test]
     fn what_is_shown_is_what_is_seen_and_asked_for() {
-        let sets = Sets::new(vec![set("ada", true), set("ada", false), set("eve", true)]);
+        let sets = known([set("ada", true), set("ada", false), set("eve", true)]);
         let shown = asker("eve", Some(Rank::Viewer)).shown(&sets, None);
         let of = |shown: &Shown| ["ada-true", "ada-false", "eve-true"].map(|id| shown.has(id));
         assert_eq!(of(&shown), [false, true, true]);
@@ -154,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_past_of_a_deleted_set_is_told_to_those_who_see_every_set() {
-        let sets = Sets::new(vec![set("ada", true), set("ada", false)]);
+        let sets = known([set("ada", true), set("ada", false)]);
         let of = |asker: &Asker| ["ada-true", "ada-false", "deleted"].map(|id| asker.sees_past_of(&sets, id));
         assert_eq!(of(&asker("eve", Some(Rank::Operator))), [false, true, false]);
         assert_eq!(of(&asker("ada", Some(Rank::Viewer))), [true, true, false]);

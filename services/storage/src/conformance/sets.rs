@@ -5,7 +5,7 @@ use sla_runtime::reason;
 use tonic::Code;
 
 use super::refusals::{conflict, refusal, refused};
-use crate::port::{SetDelete, SetPut, Store};
+use crate::port::{Page, SetDelete, SetPut, Store};
 
 fn put(id: &str, name: &str, expected_version: u64) -> SetPut {
     let objectives = vec![Objective {
@@ -34,13 +34,22 @@ fn stale<T: std::fmt::Debug>(result: Result<T, crate::StoreError>) -> Option<Sla
 }
 
 async fn names(store: &dyn Store) -> Vec<String> {
-    store
-        .list_sets()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|set| set.name)
-        .collect()
+    let mut names = saved_after(store, 0).await.0;
+    names.sort_by_key(|name| name.to_lowercase());
+    names
+}
+
+/// Names of the sets that were saved after a revision, read two at a time; the newest revision, and how many there are.
+async fn saved_after(store: &dyn Store, after: u64) -> (Vec<String>, u64, u64) {
+    let (mut names, mut page) = (Vec::new(), Page::first(2));
+    loop {
+        let found = store.changed_sets(after, page.clone()).await.unwrap();
+        names.extend(found.sets.rows.into_iter().map(|set| set.name));
+        page.after = found.sets.next;
+        if page.after.is_none() {
+            return (names, found.revision, found.total);
+        }
+    }
 }
 
 /// The suite of [`crate::port::SetStore`].
@@ -109,7 +118,14 @@ pub async fn sets(store: &dyn Store) {
     );
 
     assert!(stale(store.delete_set(s1(2)).await).is_some());
+    let (_, revision, total) = saved_after(store, 0).await;
+    assert_eq!(total, 3);
     store.delete_set(s1(3)).await.unwrap();
+    let (saved, deleted, total) = saved_after(store, revision).await;
+    assert!(
+        saved.is_empty() && deleted > revision && total == 2,
+        "{saved:?} {deleted} {total}"
+    );
     refused(store.delete_set(s1(3)).await, Code::NotFound, reason::NOT_FOUND);
     let large = SetPut {
         set: SlaSet {
@@ -119,6 +135,9 @@ pub async fn sets(store: &dyn Store) {
         expected_version: 0,
     };
     store.put_sets(vec![large.clone()], vec![]).await.unwrap();
+    let (saved, saving, total) = saved_after(store, deleted).await;
+    assert_eq!((saved, total), (vec!["large".to_owned()], 3), "only what is new");
+    assert_eq!(saved_after(store, saving).await, (Vec::new(), saving, 3));
     assert_eq!(
         stale(store.put_sets(vec![large], vec![]).await),
         None,

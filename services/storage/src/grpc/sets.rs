@@ -7,7 +7,7 @@ use sla_proto::storage::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{StorageGrpc, missing};
+use super::{StorageGrpc, missing, token, wanted};
 use crate::port::{SetDelete, SetPut, Store};
 
 fn put(request: PutStoredSetRequest) -> Result<SetPut, Status> {
@@ -38,10 +38,18 @@ where
 {
     async fn list_stored_sets(
         &self,
-        _request: Request<ListStoredSetsRequest>,
+        request: Request<ListStoredSetsRequest>,
     ) -> Result<Response<ListStoredSetsResponse>, Status> {
-        let sets = self.store.list_sets().await?;
-        Ok(Response::new(ListStoredSetsResponse { sets }))
+        let request = request.into_inner();
+        let filter = format!("sets after {}", request.changed_after);
+        let page = wanted(request.page_size, &request.page_token, &filter)?;
+        let found = self.store.changed_sets(request.changed_after, page).await?;
+        Ok(Response::new(ListStoredSetsResponse {
+            sets: found.sets.rows,
+            next_page_token: token(found.sets.next, &filter),
+            revision: found.revision,
+            total: found.total,
+        }))
     }
 
     async fn get_stored_set(

@@ -21,6 +21,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("accounts", include_str!("../../migrations/mysql/0006_accounts.sql")),
     ("notify", include_str!("../../migrations/mysql/0007_notify.sql")),
     ("reads", include_str!("../../migrations/mysql/0008_reads.sql")),
+    (
+        "set_changes",
+        include_str!("../../migrations/mysql/0009_set_changes.sql"),
+    ),
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (

@@ -20,6 +20,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("accounts", include_str!("../../migrations/sqlite/0010_accounts.sql")),
     ("notify", include_str!("../../migrations/sqlite/0011_notify.sql")),
     ("reads", include_str!("../../migrations/sqlite/0012_reads.sql")),
+    (
+        "set_changes",
+        include_str!("../../migrations/sqlite/0013_set_changes.sql"),
+    ),
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (

@@ -1,5 +1,5 @@
-//! Numbers of the changes of the ledger. They come from one row that stays locked until the commit: whoever takes a later
-//! number commits later, in every database, so a reader that has seen a number has seen all smaller ones.
+//! Numbers of changes. They come from one row that stays locked until the commit: whoever takes a later number commits later, in
+//! every database, so a reader that has seen a number has seen all smaller ones.
 
 use crate::error::StoreError;
 use crate::stored::signed;
@@ -8,19 +8,22 @@ use crate::value::values;
 
 const TAKE: &str = "UPDATE counter SET last = last + ? WHERE name = ?";
 const READ: &str = "SELECT last FROM counter WHERE name = ?";
-const LEDGER: &str = "ledger";
+/// Changes of the ledger.
+pub(super) const LEDGER: &str = "ledger";
+/// Writes of sets.
+pub(super) const SETS: &str = "sets";
 
 /// Takes `count` numbers and gives the first of them.
-pub(super) fn take(tx: &mut dyn Transaction, count: u64) -> Result<i64, StoreError> {
+pub(super) fn take(tx: &mut dyn Transaction, name: &str, count: u64) -> Result<i64, StoreError> {
     let count = signed("count", count)?;
-    tx.execute(TAKE, &values![count, LEDGER])?;
-    Ok(newest(tx)? - count + 1)
+    tx.execute(TAKE, &values![count, name])?;
+    Ok(newest(tx, name)? - count + 1)
 }
 
 /// The newest number that was taken; 0 at the beginning.
-pub(super) fn newest(tx: &mut dyn Transaction) -> Result<i64, StoreError> {
-    let row = tx.row(READ, &values![LEDGER])?.ok_or_else(|| StoreError::Corrupt {
-        finding: "the counter of the ledger is missing".to_owned(),
+pub(super) fn newest(tx: &mut dyn Transaction, name: &str) -> Result<i64, StoreError> {
+    let row = tx.row(READ, &values![name])?.ok_or_else(|| StoreError::Corrupt {
+        finding: format!("the counter of {name} is missing"),
     })?;
     row.number(0)
 }

@@ -7,12 +7,13 @@ use prost::Message as _;
 use sla_proto::convert;
 use sla_proto::objective::v1::SlaSet;
 
-use super::{SqlStore, audit, state, violations};
+use super::{SqlStore, audit, counter, state, violations};
 use crate::error::StoreError;
-use crate::port::{MAX_SETS, SetDelete, SetPut, SetStore};
+use crate::page;
+use crate::port::{ChangedSets, MAX_SETS, Page, SetDelete, SetPut, SetStore};
 use crate::stored::{decoded, new_id, signed};
 use crate::transaction::{Database, Insert, Met, Transaction};
-use crate::value::values;
+use crate::value::{Row, values};
 
 /// The longest id or name, in bytes.
 const MAX_NAME_BYTES: usize = 256;
@@ -20,24 +21,29 @@ const MAX_NAME_BYTES: usize = 256;
 const MAX_SET_BYTES: usize = 1 << 20;
 
 const LIST: &str = "SELECT body FROM sla_set ORDER BY name_key LIMIT ?";
+/// Written out rather than as a row value: every database uses an index for this form.
+const CHANGED: &str = "SELECT changed, id, body FROM sla_set WHERE changed >= ? AND (changed > ? OR id > ?) \
+                       ORDER BY changed, id LIMIT ?";
 const GET: &str = "SELECT body FROM sla_set WHERE id = ?";
 const COUNT: &str = "SELECT COUNT(*) FROM sla_set";
 const NAME_OWNER: &str = "SELECT id FROM sla_set WHERE name_key = ?";
-const REPLACE: &str = "UPDATE sla_set SET name_key = ?, version = ?, body = ? WHERE id = ? AND version = ?";
+const REPLACE: &str =
+    "UPDATE sla_set SET name_key = ?, version = ?, changed = ?, body = ? WHERE id = ? AND version = ?";
 /// Frees the names of a batch first, so that two sets may exchange theirs.
 const FREE_NAME: &str = "UPDATE sla_set SET name_key = ? WHERE id = ? AND version = ?";
 const DELETE: &str = "DELETE FROM sla_set WHERE id = ? AND version = ?";
 const CREATE: Insert = Insert {
     table: "sla_set",
     key: &["id"],
-    columns: &["name_key", "version", "body"],
+    columns: &["name_key", "version", "changed", "body"],
     met: Met::Keep,
 };
 
 #[async_trait]
 impl<D: Database> SetStore for SqlStore<D> {
-    async fn list_sets(&self) -> Result<Vec<SlaSet>, StoreError> {
-        self.database.read(all).await
+    async fn changed_sets(&self, after: u64, page: Page) -> Result<ChangedSets, StoreError> {
+        let from = signed("after", after)?.saturating_add(1);
+        self.database.read(move |tx| changed(tx, from, &page)).await
     }
 
     async fn set(&self, id: &str) -> Result<SlaSet, StoreError> {
@@ -55,6 +61,7 @@ impl<D: Database> SetStore for SqlStore<D> {
         let now_ms = self.clock.now_ms();
         self.database
             .write(move |tx| {
+                let changed = counter::take(tx, counter::SETS, 1)?;
                 let mut replaced = Vec::new();
                 for gone in &deletes {
                     let set = delete(tx, gone)?;
@@ -65,7 +72,7 @@ impl<D: Database> SetStore for SqlStore<D> {
                 free_names(tx, &puts, &mut replaced)?;
                 let written: Vec<SlaSet> = puts
                     .iter()
-                    .map(|put| put_one(tx, put, now_ms))
+                    .map(|put| put_one(tx, put, changed, now_ms))
                     .collect::<Result<_, _>>()?;
                 retire(tx, &replaced, &written)?;
                 for set in &written {
@@ -81,6 +88,7 @@ impl<D: Database> SetStore for SqlStore<D> {
         let now_ms = self.clock.now_ms();
         self.database
             .write(move |tx| {
+                counter::take(tx, counter::SETS, 1)?;
                 let deleted = delete(tx, &gone)?;
                 audit::set(tx, now_ms, &gone.author, Some(&deleted), None)?;
                 retire(tx, &[deleted], &[])
@@ -93,6 +101,31 @@ impl<D: Database> SetStore for SqlStore<D> {
 pub(super) fn all(tx: &mut dyn Transaction) -> Result<Vec<SlaSet>, StoreError> {
     let rows = tx.rows(LIST, &values![MAX_SETS as i64])?;
     rows.iter().map(|row| decoded("set", row.bytes(0)?)).collect()
+}
+
+/// A page of those that were saved with the number `from` or a later one.
+fn changed(tx: &mut dyn Transaction, from: i64, page: &Page) -> Result<ChangedSets, StoreError> {
+    let start = (from, String::new());
+    let (changed, id) = page.after.as_deref().map_or(Ok(start), place)?;
+    let rows = tx.rows(CHANGED, &values![changed, changed, id, page::wanted(page.size)])?;
+    let key = |row: &Row| Ok(format!("{},{}", row.number::<i64>(0)?, row.text(1)?));
+    Ok(ChangedSets {
+        sets: page::cut(rows, page.size, Row::size, key, |row| decoded("set", row.bytes(2)?))?,
+        revision: counter::newest(tx, counter::SETS)?.unsigned_abs(),
+        total: count(tx)?.unsigned_abs(),
+    })
+}
+
+/// Number and id in the key of a page.
+fn place(key: &str) -> Result<(i64, String), StoreError> {
+    let parts = key
+        .split_once(',')
+        .and_then(|(changed, id)| Some((changed.parse().ok()?, id.to_owned())));
+    parts.ok_or_else(|| page::bad_key(key))
+}
+
+fn count(tx: &mut dyn Transaction) -> Result<i64, StoreError> {
+    tx.row(COUNT, &[])?.map_or(Ok(0), |row| row.number(0))
 }
 
 /// Retires the objectives of what was there, as far as what was written has them no longer.
@@ -206,7 +239,7 @@ fn free_names(tx: &mut dyn Transaction, puts: &[SetPut], replaced: &mut Vec<SlaS
     Ok(())
 }
 
-fn put_one(tx: &mut dyn Transaction, put: &SetPut, now_ms: i64) -> Result<SlaSet, StoreError> {
+fn put_one(tx: &mut dyn Transaction, put: &SetPut, changed: i64, now_ms: i64) -> Result<SlaSet, StoreError> {
     let (mut set, expected_version) = (put.set.clone(), put.expected_version);
     if set.id.is_empty() {
         set.id = new_id()?;
@@ -224,11 +257,11 @@ fn put_one(tx: &mut dyn Transaction, put: &SetPut, now_ms: i64) -> Result<SlaSet
     set.updated.get_or_insert_with(|| convert::timestamp(now_ms));
     let version = signed("expected_version", set.version)?;
     if expected_version == 0 {
-        create(tx, &set, &key, version)?;
+        create(tx, &set, &key, version, changed)?;
     } else {
         let replaced = tx.execute(
             REPLACE,
-            &values![key, version, set.encode_to_vec(), &set.id, version - 1],
+            &values![key, version, changed, set.encode_to_vec(), &set.id, version - 1],
         )?;
         if replaced == 0 {
             let there = locked(tx, &set.id)?;
@@ -238,20 +271,20 @@ fn put_one(tx: &mut dyn Transaction, put: &SetPut, now_ms: i64) -> Result<SlaSet
     Ok(set)
 }
 
-fn create(tx: &mut dyn Transaction, set: &SlaSet, key: &str, version: i64) -> Result<(), StoreError> {
+fn create(tx: &mut dyn Transaction, set: &SlaSet, key: &str, version: i64, changed: i64) -> Result<(), StoreError> {
     if let Some(there) = locked(tx, &set.id)? {
         return Err(stale(&set.id, 0, Some(there)));
     }
-    let count: i64 = tx.row(COUNT, &[])?.map_or(Ok(0), |row| row.number(0))?;
+    let count = count(tx)?;
     if count >= MAX_SETS as i64 {
         return Err(StoreError::invalid(
             "set",
             count,
-            "at most 1000 sets",
+            "at most 100,000 sets",
             "delete a set first",
         ));
     }
-    if tx.insert(&CREATE, &values![&set.id, key, version, set.encode_to_vec()])? == 0 {
+    if tx.insert(&CREATE, &values![&set.id, key, version, changed, set.encode_to_vec()])? == 0 {
         return Err(StoreError::Overtaken);
     }
     Ok(())

@@ -103,7 +103,7 @@ pub(super) fn put(tx: &mut dyn Transaction, rows: &[ViolationRow]) -> Result<Wri
     let changed: Vec<(Option<i64>, &ViolationRow)> =
         all.iter().filter_map(|known| Some((known.id, known.from?))).collect();
     if !changed.is_empty() {
-        let first = counter::take(tx, changed.len() as u64)?;
+        let first = counter::take(tx, counter::LEDGER, changed.len() as u64)?;
         write(tx, (first..).zip(changed))?;
     }
     Ok(written)
@@ -163,7 +163,7 @@ pub(super) fn retire(tx: &mut dyn Transaction, set_id: &str, objective_id: &str)
     let span = |row: Row| -> Result<Option<(i64, i64)>, StoreError> { Ok(row.optional(0)?.zip(row.optional(1)?)) };
     if let Some((least, greatest)) = ids.map(span).transpose()?.flatten() {
         // Numbers follow the ids, so one statement gives each row its own.
-        let first = counter::take(tx, (greatest - least + 1).unsigned_abs())?;
+        let first = counter::take(tx, counter::LEDGER, (greatest - least + 1).unsigned_abs())?;
         tx.execute(RETIRE, &values![first - least, set_id, objective_id])?;
     }
     Ok(())
@@ -216,5 +216,5 @@ pub(super) fn changes(
             })
         })
         .collect::<Result<_, StoreError>>()?;
-    Ok((changes, counter::newest(tx)?.unsigned_abs()))
+    Ok((changes, counter::newest(tx, counter::LEDGER)?.unsigned_abs()))
 }

@@ -2,6 +2,7 @@
 
 mod messages;
 mod remote;
+mod sets;
 
 use std::sync::Arc;
 

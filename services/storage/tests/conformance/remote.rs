@@ -5,20 +5,18 @@ use async_trait::async_trait;
 use sla_domain::SeriesId;
 use sla_proto::account::v1::AuditEntry;
 use sla_proto::etl::v1::{Run, Schedule};
-use sla_proto::objective::v1::SlaSet;
 use sla_proto::result::v1::{ReadShare, SeriesResult};
 use sla_proto::series::v1::Series;
 use sla_proto::storage::v1::{
     AcquireLeaseRequest, ApplyBatchRequest, ChangeAccountsRequest, ClaimPartitionsRequest, CreateRunRequest,
-    DeadLetter, DeleteStoredSetRequest, GetLeaseRequest, GetPositionRequest, GetStateRequest, GetStoredRunRequest,
-    GetStoredScheduleRequest, GetStoredSetRequest, LatestResult, Lease, LedgerChange, ListDeadLettersRequest,
-    ListForecastsRequest, ListPlacementsRequest, ListResultSeriesRequest, ListRunResultsRequest,
-    ListSeriesHistoryRequest, ListStoredAccountsRequest, ListStoredAuditRequest, ListStoredRunsRequest,
-    ListStoredSetsRequest, ListStoredTokensRequest, ListStoredViolationsRequest, MovePositionRequest, PartitionClaim,
-    Placement, PutForecastsRequest, PutStateRequest, PutStoredScheduleRequest, PutStoredSetRequest,
-    PutStoredSetsRequest, PutViolationsRequest, ReadLatestResultsRequest, ReadLedgerChangesRequest,
-    ReleaseLeaseRequest, RenewLeaseRequest, ReplayDeadLetterRequest, ScoreForecastsRequest, ScoredForecast, StateEntry,
-    StoredAccount, StoredToken, StreamRecord, UpdateRunRequest,
+    DeadLetter, GetLeaseRequest, GetPositionRequest, GetStateRequest, GetStoredRunRequest, GetStoredScheduleRequest,
+    LatestResult, Lease, LedgerChange, ListDeadLettersRequest, ListForecastsRequest, ListPlacementsRequest,
+    ListResultSeriesRequest, ListRunResultsRequest, ListSeriesHistoryRequest, ListStoredAccountsRequest,
+    ListStoredAuditRequest, ListStoredRunsRequest, ListStoredTokensRequest, ListStoredViolationsRequest,
+    MovePositionRequest, PartitionClaim, Placement, PutForecastsRequest, PutStateRequest, PutStoredScheduleRequest,
+    PutViolationsRequest, ReadLatestResultsRequest, ReadLedgerChangesRequest, ReleaseLeaseRequest, RenewLeaseRequest,
+    ReplayDeadLetterRequest, ScoreForecastsRequest, ScoredForecast, StateEntry, StoredAccount, StoredToken,
+    StreamRecord, UpdateRunRequest,
 };
 use sla_proto::violation::v1::Violation;
 use sla_proto::{Peer, convert};
@@ -27,8 +25,7 @@ use tonic::Status;
 use sla_storage::StoreError;
 use sla_storage::port::{
     AccountStore, Applied, Batch, ChangeLimits, Claim, Fence, ForecastFilter, LeaseStore, LedgerStore, Page, Paged,
-    PlacementStore, Progress, Replayed, ResultStore, RunStore, SetDelete, SetPut, SetStore, StateStore,
-    ViolationFilter, Written,
+    PlacementStore, Progress, Replayed, ResultStore, RunStore, StateStore, ViolationFilter, Written,
 };
 
 /// All stores behind a peer.
@@ -39,7 +36,7 @@ pub(crate) fn remote(status: Status) -> StoreError {
     StoreError::Database(Box::new(status))
 }
 
-fn absent(field: &'static str) -> StoreError {
+pub(crate) fn absent(field: &'static str) -> StoreError {
     remote(Status::internal(format!("the answer lacks {field}")))
 }
 
@@ -233,59 +230,6 @@ impl ResultStore for RemoteStore {
             applied: answer.applied,
             reason: answer.reason,
         })
-    }
-}
-
-#[async_trait]
-impl SetStore for RemoteStore {
-    async fn list_sets(&self) -> Result<Vec<SlaSet>, StoreError> {
-        let answer = self
-            .0
-            .set_store()
-            .list_stored_sets(ListStoredSetsRequest {})
-            .await
-            .map_err(remote)?;
-        Ok(answer.into_inner().sets)
-    }
-
-    async fn set(&self, id: &str) -> Result<SlaSet, StoreError> {
-        let request = GetStoredSetRequest { id: id.to_owned() };
-        let answer = self.0.set_store().get_stored_set(request).await.map_err(remote)?;
-        answer.into_inner().set.ok_or_else(|| absent("set"))
-    }
-
-    async fn put_sets(&self, puts: Vec<SetPut>, deletes: Vec<SetDelete>) -> Result<Vec<SlaSet>, StoreError> {
-        let puts = puts
-            .into_iter()
-            .map(|put| PutStoredSetRequest {
-                set: Some(put.set),
-                expected_version: put.expected_version,
-            })
-            .collect();
-        let deletes = deletes
-            .into_iter()
-            .map(|delete| DeleteStoredSetRequest {
-                id: delete.id,
-                expected_version: delete.expected_version,
-                author: delete.author,
-            })
-            .collect();
-        let answer = self
-            .0
-            .set_store()
-            .put_stored_sets(PutStoredSetsRequest { puts, deletes })
-            .await;
-        Ok(answer.map_err(remote)?.into_inner().sets)
-    }
-
-    async fn delete_set(&self, gone: SetDelete) -> Result<(), StoreError> {
-        let request = DeleteStoredSetRequest {
-            id: gone.id,
-            expected_version: gone.expected_version,
-            author: gone.author,
-        };
-        self.0.set_store().delete_stored_set(request).await.map_err(remote)?;
-        Ok(())
     }
 }
 

@@ -228,7 +228,7 @@ async fn private_subscriptions_are_their_owners() {
     for peer in [&ada, &eve, &operator, &admin] {
         let listed = peer
             .weather()
-            .list_subscriptions(ListSubscriptionsRequest {})
+            .list_subscriptions(ListSubscriptionsRequest::default())
             .await
             .unwrap();
         seen.push(listed.into_inner().subscriptions.len());

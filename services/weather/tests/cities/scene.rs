@@ -15,11 +15,14 @@ use sla_proto::set::v1::{
     ValidateSetResponse,
 };
 use sla_proto::storage::v1::lease_store_service_server::{LeaseStoreService, LeaseStoreServiceServer};
+use sla_proto::storage::v1::set_store_service_server::{SetStoreService, SetStoreServiceServer};
 use sla_proto::storage::v1::state_store_service_server::{StateStoreService, StateStoreServiceServer};
 use sla_proto::storage::v1::{
-    AcquireLeaseRequest, AcquireLeaseResponse, GetLeaseRequest, GetLeaseResponse, GetStateRequest, GetStateResponse,
-    Lease, PutStateRequest, PutStateResponse, ReleaseLeaseRequest, ReleaseLeaseResponse, RenewLeaseRequest,
-    RenewLeaseResponse, StateEntry,
+    AcquireLeaseRequest, AcquireLeaseResponse, DeleteStoredSetRequest, DeleteStoredSetResponse, GetLeaseRequest,
+    GetLeaseResponse, GetStateRequest, GetStateResponse, GetStoredSetRequest, GetStoredSetResponse, Lease,
+    ListStoredSetsRequest, ListStoredSetsResponse, PutStateRequest, PutStateResponse, PutStoredSetRequest,
+    PutStoredSetResponse, PutStoredSetsRequest, PutStoredSetsResponse, ReleaseLeaseRequest, ReleaseLeaseResponse,
+    RenewLeaseRequest, RenewLeaseResponse, StateEntry,
 };
 use sla_runtime::caller::{Caller, Known, Way};
 use sla_runtime::layer::GuardLayer;
@@ -37,10 +40,22 @@ type Answer<T> = Result<Response<T>, Status>;
 struct Memory {
     state: BTreeMap<String, StateEntry>,
     sets: BTreeMap<String, SlaSet>,
+    /// The revision in which each set was written.
+    written: BTreeMap<String, u64>,
+    revision: u64,
     authors: Vec<String>,
     refuses: bool,
     /// Where leases are kept: the newest one, and whether somebody holds it.
     lease: Option<(Lease, bool)>,
+}
+
+impl Memory {
+    fn put(&mut self, set: &SlaSet, author: String) {
+        self.revision += 1;
+        self.written.insert(set.id.clone(), self.revision + 1);
+        self.sets.insert(set.id.clone(), set.clone());
+        self.authors.push(author);
+    }
 }
 
 /// The storage and the role sla, as far as they are needed.
@@ -161,9 +176,40 @@ impl LeaseStoreService for Others {
 }
 
 #[tonic::async_trait]
+impl SetStoreService for Others {
+    async fn list_stored_sets(&self, request: Request<ListStoredSetsRequest>) -> Answer<ListStoredSetsResponse> {
+        let (memory, after) = (self.memory(), request.get_ref().changed_after);
+        let written = memory.written.iter().filter(|(_, revision)| **revision > after);
+        Ok(Response::new(ListStoredSetsResponse {
+            sets: written.filter_map(|(id, _)| memory.sets.get(id).cloned()).collect(),
+            next_page_token: String::new(),
+            // A storage begins with one.
+            revision: memory.revision + 1,
+            total: memory.sets.len() as u64,
+        }))
+    }
+
+    async fn get_stored_set(&self, _: Request<GetStoredSetRequest>) -> Answer<GetStoredSetResponse> {
+        Err(Status::unimplemented("not asked here"))
+    }
+
+    async fn put_stored_set(&self, _: Request<PutStoredSetRequest>) -> Answer<PutStoredSetResponse> {
+        Err(Status::unimplemented("not asked here"))
+    }
+
+    async fn put_stored_sets(&self, _: Request<PutStoredSetsRequest>) -> Answer<PutStoredSetsResponse> {
+        Err(Status::unimplemented("not asked here"))
+    }
+
+    async fn delete_stored_set(&self, _: Request<DeleteStoredSetRequest>) -> Answer<DeleteStoredSetResponse> {
+        Err(Status::unimplemented("not asked here"))
+    }
+}
+
+#[tonic::async_trait]
 impl SetService for Others {
     async fn list_sets(&self, _: Request<ListSetsRequest>) -> Answer<ListSetsResponse> {
-        Ok(Response::new(ListSetsResponse { sets: self.sets() }))
+        Err(Status::unimplemented("not asked here"))
     }
 
     async fn get_set(&self, request: Request<GetSetRequest>) -> Answer<GetSetResponse> {
@@ -182,8 +228,7 @@ impl SetService for Others {
         set.owner = claimant.owner_of(&set.owner);
         set.id = format!("set-{}", memory.sets.len());
         set.version = 1;
-        memory.authors.push(claimant.name);
-        memory.sets.insert(set.id.clone(), set.clone());
+        memory.put(&set, claimant.name);
         Ok(Response::new(CreateSetResponse {
             set: Some(set),
             warnings: Vec::new(),
@@ -196,8 +241,7 @@ impl SetService for Others {
         let mut memory = self.write()?;
         assert_eq!(memory.sets[&set.id].version, set.version);
         set.version += 1;
-        memory.authors.push(claimant.name);
-        memory.sets.insert(set.id.clone(), set.clone());
+        memory.put(&set, claimant.name);
         Ok(Response::new(UpdateSetResponse {
             set: Some(set),
             warnings: Vec::new(),
@@ -207,6 +251,7 @@ impl SetService for Others {
     async fn delete_set(&self, request: Request<DeleteSetRequest>) -> Answer<DeleteSetResponse> {
         let mut memory = self.write()?;
         memory.sets.remove(&request.get_ref().id).unwrap();
+        memory.revision += 1;
         Ok(Response::new(DeleteSetResponse {}))
     }
 
@@ -271,6 +316,7 @@ impl Scene {
         let role = WeatherService::start(&options, samples.clone(), &parts).unwrap();
         let routes = tonic::service::Routes::new(SetServiceServer::new(others.clone()))
             .add_service(StateStoreServiceServer::new(others.clone()))
+            .add_service(SetStoreServiceServer::new(others.clone()))
             .add_service(LeaseStoreServiceServer::new(others.clone()));
         let routes = role.routes(routes);
         late.fill(sla_runtime::server::local(routes, &GuardLayer::default()));

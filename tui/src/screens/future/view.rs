@@ -114,7 +114,7 @@ impl FutureScreen {
         let outlook = &row.outlook;
         let mut lines = Vec::new();
         let horizon = trust::horizon_ms(cx, outlook);
-        let head = match trust::probability(outlook) {
+        let head = match trust::with_arima(outlook) {
             Some(p) => say::future::leaves_within(&row.title(), &row.range, &duration(horizon), &p),
             None => say::future::no_probability_is_given(&row.title()),
         };

@@ -9,12 +9,30 @@ use crate::context::request::{Answer, Problem, Reply, RequestId, Slot};
 use crate::overlay::Overlay;
 use crate::say;
 
+/// Sets that are listed at most.
+const LISTED: u32 = 1_000;
+
 impl SetsScreen {
+    pub(super) fn read_sets(cx: &mut Context) {
+        let request = set::ListSetsRequest {
+            page_size: LISTED,
+            ..set::ListSetsRequest::default()
+        };
+        let id = cx.call(Slot::Sets, request);
+        cx.sets.asked(id, cx.now.wall_ms);
+    }
+
     pub(super) fn answered(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {
         let now_ms = cx.now.wall_ms;
         match (slot, result) {
             (Slot::Sets, Ok(Reply::Sets(sets))) => {
+                let (total, listed) = (sets.total, sets.sets.len() as u64);
                 if cx.sets.answer(id, Ok(sets.sets), now_ms) {
+                    let unlisted = total.saturating_sub(listed);
+                    if unlisted > 0 && self.unlisted == 0 {
+                        cx.say(say::sets::the_first_by_name(&listed, &total));
+                    }
+                    self.unlisted = unlisted;
                     self.sets_listed(cx);
                     self.follow_others(cx);
                 }

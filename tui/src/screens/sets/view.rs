@@ -258,7 +258,7 @@ fn next_words(cx: &Context, status: &ObjectiveStatus) -> String {
         return say::sets::next_nothing_is_forecast().to_owned();
     };
     let horizon = trust::horizon_ms(cx, outlook);
-    let Some(p) = trust::probability(outlook) else {
+    let Some(p) = trust::with_arima(outlook) else {
         return say::sets::next_no_probability_is(&trust::words(outlook));
     };
     let first = wire::ms(outlook.first_crossing.as_ref()).map_or_else(String::new, |t| {

@@ -148,6 +148,8 @@ impl SetStoreService for Store {
     async fn list_stored_sets(&self, _: Request<ListStoredSetsRequest>) -> Answer<ListStoredSetsResponse> {
         Ok(Response::new(ListStoredSetsResponse {
             sets: self.kept()?.sets.clone(),
+            revision: 1,
+            ..ListStoredSetsResponse::default()
         }))
     }
 
