@@ -5,7 +5,6 @@ mod peer;
 mod problem;
 mod session;
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,7 +89,8 @@ impl Link {
                 wire: Arc::new(wire),
                 attach,
                 events: send,
-                calls: HashMap::new(),
+                calls: Vec::new(),
+                turn: Arc::default(),
                 tasks: JoinSet::new(),
             };
             tokio::select! {
@@ -113,13 +113,23 @@ impl Drop for Link {
     }
 }
 
+/// One call that is under way.
+struct Call {
+    slot: Slot,
+    id: RequestId,
+    changes: bool,
+    task: AbortHandle,
+}
+
 /// The task's state.
 struct Keeper<W: Wire> {
     wire: Arc<W>,
     attach: Option<Attach>,
     events: mpsc::Sender<LinkEvent>,
-    /// The call that is under way in each slot.
-    calls: HashMap<Slot, (RequestId, AbortHandle)>,
+    /// What is under way: of calls that only read, one in each slot.
+    calls: Vec<Call>,
+    /// Whose turn it is to change something.
+    turn: Arc<tokio::sync::Mutex<()>>,
     tasks: JoinSet<()>,
 }
 
@@ -143,12 +153,12 @@ impl<W: Wire> Keeper<W> {
             };
             self.tasks.abort_all();
             // Who still waits is told that nothing will come.
-            for (slot, (id, call)) in std::mem::take(&mut self.calls) {
-                if !call.is_finished() {
+            for call in std::mem::take(&mut self.calls) {
+                if !call.task.is_finished() {
                     self.tell(LinkEvent::Reply {
-                        slot,
-                        id,
-                        result: Err(problem::no_connection()),
+                        slot: call.slot,
+                        id: call.id,
+                        result: Err(problem::unanswered(call.changes)),
                     })
                     .await;
                 }

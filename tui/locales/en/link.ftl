@@ -11,3 +11,4 @@ this-console-failed-while = this console failed while it read the answer
 the-instance-ended-the = the instance ended the stream
 the-instance-gave-an = the instance gave an answer of another kind ({ $kind }): is it of the same version?
 no-heartbeat-came = no heartbeat came
+lost-before-the-answer = the connection was lost before the answer came: look whether it was done before you ask again

@@ -18,6 +18,7 @@ watched = watched
 not-watched = not watched
 the-other-changes-are = ; the other changes are still not saved
 is-now = { $name } is { $watched } now{ $left }
+still-writing = the instance has not answered the last eight writes yet: wait for it
 is-saved-version = { $name } is saved (version { $version })
 suggested-from-samples-over = suggested from { $samples } samples over { $history }
 suggested-from-samples-over-s = suggested from { $samples } samples over { $history }; S saves, u takes it back

@@ -9,3 +9,4 @@ this-console-failed-while = questa console è caduta mentre leggeva la risposta
 the-instance-ended-the = l'istanza ha chiuso il flusso
 the-instance-gave-an = l'istanza ha dato una risposta di altro genere ({ $kind }): è della stessa versione?
 no-heartbeat-came = non è arrivato alcun battito
+lost-before-the-answer = la connessione è caduta prima della risposta: controlla se è stato fatto prima di chiedere di nuovo

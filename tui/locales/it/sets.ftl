@@ -16,6 +16,7 @@ watched = sorvegliato
 not-watched = non sorvegliato
 the-other-changes-are = ; le altre modifiche restano non salvate
 is-now = { $name } ora è { $watched }{ $left }
+still-writing = l'istanza non ha ancora risposto alle ultime otto scritture: attendi
 is-saved-version = { $name } è salvato (versione { $version })
 suggested-from-samples-over = suggerito da { $samples } campioni su { $history }
 suggested-from-samples-over-s = suggerito da { $samples } campioni su { $history }; S salva, u lo annulla

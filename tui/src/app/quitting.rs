@@ -19,7 +19,7 @@ impl App {
             Some("save") if self.has_changes() => {
                 let (sets, cx) = self.of(Tab::Sets);
                 sets.command(cx, Cmd::Save, None);
-                self.leaving = self.cx.asks(Slot::SetWrite);
+                self.leaving = cx.asks(Slot::SetWrite) || sets.is_writing();
             }
             Some("drop") => {
                 let (sets, cx) = self.of(Tab::Sets);
@@ -46,7 +46,9 @@ impl App {
 
     /// The answer to a save is here: leave if that was the wish, or stay where it was refused.
     pub(super) fn leave_when_saved(&mut self) {
-        if std::mem::take(&mut self.leaving) && !self.has_changes() {
+        // The save may have waited for another write, whose answer this is.
+        let saving = self.cx.asks(Slot::SetWrite);
+        if !saving && std::mem::take(&mut self.leaving) && !self.has_changes() {
             self.cx.effect(Effect::Quit);
         }
     }

@@ -188,6 +188,31 @@ macro_rules! messages {
 }
 calls!(messages);
 
+impl Request {
+    /// Whether it changes something at the instance: such a call is never given up for a newer one, since nobody would know what
+    /// became of it.
+    pub(crate) fn changes(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateSet(_)
+                | Self::UpdateSet(_)
+                | Self::DeleteSet(_)
+                | Self::DuplicateSet(_)
+                | Self::EvaluateNow(_)
+                | Self::StartRun(_)
+                | Self::CancelRun(_)
+                | Self::UpdateSchedule(_)
+                | Self::ReplayLetter(_)
+                | Self::Subscribe(_)
+                | Self::Unsubscribe(_)
+                | Self::Acknowledge(_)
+                | Self::Snooze(_)
+                | Self::RevokeSession(_)
+                | Self::Logout(_)
+        )
+    }
+}
+
 impl Reply {
     /// The message that was asked for; an answer of another kind is a problem.
     pub(crate) fn take<T: TryFrom<Self, Error = Problem>>(self) -> Answer<T> {

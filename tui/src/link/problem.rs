@@ -46,6 +46,15 @@ pub(crate) fn no_connection() -> Problem {
     }
 }
 
+/// The connection went before the answer came; what `changes` something may have been done.
+pub(crate) fn unanswered(changes: bool) -> Problem {
+    let mut problem = no_connection();
+    if changes {
+        say::link::lost_before_the_answer().clone_into(&mut problem.text);
+    }
+    problem
+}
+
 /// The limit has passed.
 pub(crate) fn too_slow(limit: Duration) -> Problem {
     Problem::plain(say::link::no_answer_within_s(&format_args!(

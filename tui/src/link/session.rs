@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 
-use super::{Keeper, LinkCommand, OPEN_TIMEOUT, RUN_SILENCE, SILENCE, Wire, problem};
+use super::{Call, Keeper, LinkCommand, OPEN_TIMEOUT, RUN_SILENCE, SILENCE, Wire, problem};
 use crate::context::request::{LinkEvent, Problem, RequestId, Slot};
 use crate::say;
 
@@ -28,11 +28,7 @@ impl<W: Wire> Keeper<W> {
             tokio::select! {
                 command = commands.recv() => match command? {
                     LinkCommand::Call { slot, id, request } => self.call(slot, id, request),
-                    LinkCommand::Cancel(slot) => {
-                        if let Some((_, call)) = self.calls.remove(&slot) {
-                            call.abort();
-                        }
-                    }
+                    LinkCommand::Cancel(slot) => self.give_up(slot),
                     LinkCommand::WatchRun(run_id) => {
                         if let Some(task) = run_task.take() {
                             task.abort();
@@ -60,7 +56,17 @@ impl<W: Wire> Keeper<W> {
 
     fn call(&mut self, slot: Slot, id: RequestId, request: crate::context::request::Request) {
         let (wire, events) = (Arc::clone(&self.wire), self.events.clone());
+        let changes = request.changes();
+        if !changes {
+            self.give_up(slot);
+        }
+        let turn = changes.then(|| Arc::clone(&self.turn));
         let task = self.tasks.spawn(async move {
+            // One change after the other, in the order in which they were asked for.
+            let _turn = match turn {
+                Some(turn) => Some(turn.lock_owned().await),
+                None => None,
+            };
             // A panic is told by the hook; its pane must not wait for ever.
             let call = AssertUnwindSafe(tokio::time::timeout(CALL_MAX, wire.call(request))).catch_unwind();
             let result = match call.await {
@@ -70,9 +76,24 @@ impl<W: Wire> Keeper<W> {
             };
             let _ = events.send(LinkEvent::Reply { slot, id, result }).await;
         });
-        if let Some((_, older)) = self.calls.insert(slot, (id, task)) {
-            older.abort();
-        }
+        self.calls.retain(|call| !call.task.is_finished());
+        self.calls.push(Call {
+            slot,
+            id,
+            changes,
+            task,
+        });
+    }
+
+    /// Nobody wants the answer any more; what changes something goes on.
+    fn give_up(&mut self, slot: Slot) {
+        self.calls.retain(|call| {
+            let unwanted = call.slot == slot && !call.changes;
+            if unwanted {
+                call.task.abort();
+            }
+            !unwanted
+        });
     }
 
     fn watch(&mut self, ended: mpsc::Sender<Problem>, rest: Duration) {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::context::request::{LinkEvent, Reply, RequestId, Slot};
+use crate::say;
 use crate::tests::wire::FakeWire;
 
 async fn next(link: &mut Link) -> LinkEvent {
@@ -146,4 +147,41 @@ async fn a_call_that_panics_is_answered_all_the_same() {
     };
     assert_eq!(id, RequestId(5));
     assert!(result.unwrap_err().sentence().contains("this console failed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_is_not_given_up_for_a_newer_one() {
+    let wire = FakeWire::default();
+    let mut link = Link::start(wire.clone(), None);
+    until_connected(&mut link).await;
+    wire.slow.store(true, Ordering::SeqCst);
+    for id in [1, 2] {
+        let request = sla_proto::violation::v1::EvaluateNowRequest::default().into();
+        let (slot, id) = (Slot::EvaluateNow, RequestId(id));
+        link.commands
+            .send(LinkCommand::Call { slot, id, request })
+            .await
+            .unwrap();
+    }
+    for expected in [1, 2] {
+        wire.go_on.notify_one();
+        let LinkEvent::Reply { id, .. } = next(&mut link).await else {
+            panic!()
+        };
+        assert_eq!(id, RequestId(expected));
+    }
+    // Whether the next one happened cannot be known, and that is what is told.
+    let request = sla_proto::violation::v1::EvaluateNowRequest::default().into();
+    let (slot, id) = (Slot::EvaluateNow, RequestId(3));
+    link.commands
+        .send(LinkCommand::Call { slot, id, request })
+        .await
+        .unwrap();
+    tokio::task::yield_now().await;
+    wire.away.store(true, Ordering::SeqCst);
+    wire.cut.notify_one();
+    let LinkEvent::Reply { result, .. } = next(&mut link).await else {
+        panic!()
+    };
+    assert_eq!(result.unwrap_err().text, say::link::lost_before_the_answer());
 }

@@ -67,6 +67,11 @@ pub(crate) trait Screen {
         false
     }
 
+    /// Whether the answer to a write is still to come.
+    fn is_writing(&self) -> bool {
+        false
+    }
+
     /// Whether a command that works in its scope means anything on the page that is open.
     fn offers(&self, _: Cmd) -> bool {
         true

@@ -87,8 +87,9 @@ pub(crate) struct SetsScreen {
     kept_text: Option<String>,
     /// Changes of an earlier console that were not saved.
     kept: Option<KeptDraft>,
-    /// What is being written, by call.
+    /// What is being written, by call, and the commands that wait for its answer.
     writing: Vec<(RequestId, Writing)>,
+    held: VecDeque<(Cmd, Option<String>)>,
 }
 
 impl SetsScreen {
@@ -225,7 +226,7 @@ impl SetsScreen {
                     active: true,
                     ..SlaSet::default()
                 };
-                cx.call(Slot::SetWrite, set::CreateSetRequest { set: Some(fresh) });
+                self.write(cx, set::CreateSetRequest { set: Some(fresh) }, Writing::Fresh);
             } else {
                 Self::read_sets(cx);
             }
@@ -344,7 +345,6 @@ impl Screen for SetsScreen {
                 }
                 self.changed(cx);
             }
-            Cmd::Save => self.save(cx),
             Cmd::Suggest => {
                 let names = self.names_of_chosen();
                 self.suggest.extend(names);
@@ -409,6 +409,7 @@ impl Screen for SetsScreen {
 
     fn connected(&mut self, cx: &mut Context) {
         self.writing.clear();
+        self.held.clear();
         Self::read_sets(cx);
     }
 
@@ -512,6 +513,10 @@ impl Screen for SetsScreen {
             Need::Redo => self.draft.as_ref().is_some_and(Draft::can_redo),
             _ => false,
         }
+    }
+
+    fn is_writing(&self) -> bool {
+        !self.writing.is_empty()
     }
 
     fn question(&self, cmd: Cmd) -> Option<String> {

@@ -232,6 +232,8 @@ fn the_configuration_is_read_again() {
         theme: "pink".into(),
         ..settings
     })));
+    // After the one that came just before it.
+    driver.wait(1_500);
     driver.says("console.theme = `pink`: must be one of auto, dark, light, high-contrast");
 }
 

@@ -15,6 +15,22 @@ fn writes(driver: &Driver) -> Vec<&Request> {
     calls.filter(|r| matches!(r, Request::UpdateSet(_))).collect()
 }
 
+/// The last write that was sent is done and answered.
+fn answer_the_write(driver: &mut Driver) {
+    let write = driver.outside.iter().rev().find_map(|effect| match effect {
+        Effect::Call {
+            slot,
+            id,
+            request: request @ Request::UpdateSet(_),
+        } => Some((*slot, *id, request.clone())),
+        _ => None,
+    });
+    let (slot, id, request) = write.unwrap();
+    let result = driver.script.answer(&request);
+    driver.answering = true;
+    driver.send(Msg::Link(LinkEvent::Reply { slot, id, result }));
+}
+
 fn has_quit(driver: &Driver) -> bool {
     driver.outside.contains(&Effect::Quit)
 }
@@ -37,6 +53,8 @@ fn stopping_to_watch_asks_says_so_and_keeps_the_history() {
         ..WatchViolationsResponse::default()
     }))));
     println!("{}", driver.screen());
+    driver.says("default is not watched now");
+    driver.wait(1_500);
     driver.says("is no longer watched; it was violated for 11m");
     driver.says("⏸ 3 not watched");
     driver.says("nothing is watched now: 3 objectives");
@@ -76,18 +94,7 @@ fn what_is_edited_while_a_save_is_under_way_stays() {
     driver.answering = false;
     driver.keys("S");
     driver.keys("+");
-    let saved = driver.outside.iter().rev().find_map(|effect| match effect {
-        Effect::Call {
-            slot,
-            id,
-            request: request @ Request::UpdateSet(_),
-        } => Some((*slot, *id, request.clone())),
-        _ => None,
-    });
-    let (slot, id, request) = saved.unwrap();
-    let result = driver.script.answer(&request);
-    driver.answering = true;
-    driver.send(Msg::Link(LinkEvent::Reply { slot, id, result }));
+    answer_the_write(&mut driver);
     assert_eq!(driver.script.sets[0].objectives[0].range.unwrap().max, Some(4.1));
     driver.says("default*");
     driver.keys("N \"other\" Enter");
@@ -95,6 +102,38 @@ fn what_is_edited_while_a_save_is_under_way_stays() {
     assert_eq!(driver.script.sets.len(), 1);
     driver.keys("S");
     assert_eq!(driver.script.sets[0].objectives[0].range.unwrap().max, Some(4.2));
+}
+
+#[test]
+fn what_writes_waits_for_the_write_before_it() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2 +");
+    driver.answering = false;
+    driver.keys("S A y");
+    driver.keys("q Enter");
+    assert_eq!(
+        writes(&driver).len(),
+        1,
+        "the others count on the version that it makes"
+    );
+    assert!(!has_quit(&driver));
+    answer_the_write(&mut driver);
+    let set = &driver.script.sets[0];
+    assert_eq!(set.objectives[0].range.unwrap().max, Some(4.1));
+    assert!(!set.active);
+    assert!(has_quit(&driver));
+}
+
+#[test]
+fn what_follows_a_refused_write_is_not_done() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2 +");
+    driver.script.sets[0].version = 9;
+    driver.answering = false;
+    driver.keys("S S");
+    answer_the_write(&mut driver);
+    driver.says("saved version 9");
+    assert_eq!(writes(&driver).len(), 1, "a second save over theirs is on purpose only");
 }
 
 #[test]

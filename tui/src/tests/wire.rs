@@ -20,6 +20,9 @@ pub(crate) struct FakeWire {
     pub(crate) away: Arc<AtomicBool>,
     /// Calls of names never answer.
     pub(crate) stuck: Arc<AtomicBool>,
+    /// Each change waits until it is told to go on.
+    pub(crate) slow: Arc<AtomicBool>,
+    pub(crate) go_on: Arc<tokio::sync::Notify>,
     /// Calls of names panic.
     pub(crate) panicking: Arc<AtomicBool>,
     /// Breaks the stream of violations.
@@ -35,6 +38,9 @@ impl Wire for FakeWire {
         }
         if self.stuck.load(Ordering::SeqCst) && matches!(request, Request::Names(_)) {
             std::future::pending::<()>().await;
+        }
+        if self.slow.load(Ordering::SeqCst) && request.changes() {
+            self.go_on.notified().await;
         }
         assert!(
             !(self.panicking.load(Ordering::SeqCst) && matches!(request, Request::Names(_))),

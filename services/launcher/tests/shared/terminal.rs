@@ -101,11 +101,20 @@ impl Console {
     /// Reads until `is_so` of the screen; `what` is told when it does not come.
     pub(crate) fn see_that(&mut self, what: &str, is_so: impl Fn(&str) -> bool) {
         let begun = Instant::now();
+        let mut told: Vec<String> = Vec::new();
         while !is_so(&self.screen.screen().contents()) {
+            let picture = self.screen.screen().contents();
+            if let Some(last) = picture
+                .lines()
+                .last()
+                .filter(|last| told.last().is_none_or(|one| one != last))
+            {
+                told.push(last.to_owned());
+            }
             assert!(
                 begun.elapsed() < PATIENCE,
-                "{what:?} did not come:\n{}",
-                self.screen.screen().contents()
+                "{what:?} did not come:\n{picture}\nthe last line told meanwhile:\n{}",
+                told.join("\n")
             );
             if let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(100)) {
                 self.screen.process(&bytes);

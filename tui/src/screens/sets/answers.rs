@@ -50,6 +50,7 @@ impl SetsScreen {
                     Ok(reply) => self.written(cx, writing, reply),
                     Err(problem) => self.refused(cx, writing.as_ref(), &problem),
                 }
+                self.write_next(cx);
             }
             (Slot::Suggest, Ok(Reply::Suggest(suggestion))) => self.suggested(cx, &suggestion),
             (Slot::Suggest, Err(problem)) => {
@@ -187,6 +188,8 @@ impl SetsScreen {
 
     /// A save was refused: somebody was faster, or something is wrong.
     fn refused(&mut self, cx: &mut Context, writing: Option<&Writing>, problem: &Problem) {
+        // What was to follow counted on it.
+        self.held.clear();
         if matches!(writing, Some(Writing::Alone)) {
             cx.complain(problem.sentence());
             Self::read_sets(cx);

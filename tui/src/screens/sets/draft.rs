@@ -47,9 +47,11 @@ pub(super) struct Aim {
     pub(super) bound: Bound,
 }
 
-/// What is being written, where its answer means something for the draft.
+/// What is being written.
 #[derive(Debug)]
 pub(crate) enum Writing {
+    /// A set that was not there: a new one, or a copy.
+    Fresh,
     /// One thing by itself, not the draft.
     Alone,
     /// The draft as it was after so many changes.

@@ -6,14 +6,28 @@ use sla_proto::set::v1 as set;
 use super::SetsScreen;
 use super::draft::{Draft, Writing};
 use crate::command::Cmd;
-use crate::context::request::Slot;
+use crate::context::request::{Request, Slot};
 use crate::context::{Context, wire};
 use crate::say;
+
+/// Commands that write and wait for the answer to the write before them.
+const HELD_MAX: usize = 8;
 
 impl SetsScreen {
     pub(super) fn set_command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
         let name = argument.unwrap_or_default().to_owned();
         match cmd {
+            // A write counts on the version that the write before it makes.
+            Cmd::Save | Cmd::NewSet | Cmd::RenameSet | Cmd::DuplicateSet | Cmd::DeleteSet | Cmd::ActivateSet
+                if !self.writing.is_empty() =>
+            {
+                if self.held.len() < HELD_MAX {
+                    self.held.push_back((cmd, argument.map(str::to_owned)));
+                } else {
+                    cx.complain(say::sets::still_writing());
+                }
+            }
+            Cmd::Save => self.save(cx),
             Cmd::NextSet => self.open_next(cx, argument),
             // Another set would be opened, and the changes be gone.
             Cmd::NewSet | Cmd::DuplicateSet if self.is_dirty() => cx.complain(say::sets::this_set_has_changes()),
@@ -24,13 +38,13 @@ impl SetsScreen {
                     ..SlaSet::default()
                 };
                 self.open_name = Some(name);
-                cx.call(Slot::SetWrite, set::CreateSetRequest { set: Some(fresh) });
+                self.write(cx, set::CreateSetRequest { set: Some(fresh) }, Writing::Fresh);
             }
             Cmd::RenameSet => self.save_alone(cx, |set| set.name = name),
             Cmd::DuplicateSet => {
                 if let Some(id) = self.draft.as_ref().map(|d| d.set.id.clone()) {
                     self.open_name = Some(name.clone());
-                    cx.call(Slot::SetWrite, set::DuplicateSetRequest { id, new_name: name });
+                    self.write(cx, set::DuplicateSetRequest { id, new_name: name }, Writing::Fresh);
                 }
             }
             Cmd::DeleteSet => {
@@ -40,7 +54,7 @@ impl SetsScreen {
                         version: draft.set.version,
                     };
                     let gone = Writing::Deletion(request.id.clone());
-                    self.writing.push((cx.call(Slot::SetWrite, request), gone));
+                    self.write(cx, request, gone);
                 }
             }
             Cmd::ActivateSet => self.save_alone(cx, |set| set.active = !set.active),
@@ -53,8 +67,20 @@ impl SetsScreen {
     fn save_alone(&mut self, cx: &mut Context, edit: impl FnOnce(&mut SlaSet)) {
         if let Some(mut set) = self.draft.as_ref().map(|draft| draft.stored().clone()) {
             edit(&mut set);
-            let id = cx.call(Slot::SetWrite, set::UpdateSetRequest { set: Some(set) });
-            self.writing.push((id, Writing::Alone));
+            self.write(cx, set::UpdateSetRequest { set: Some(set) }, Writing::Alone);
+        }
+    }
+
+    pub(super) fn write(&mut self, cx: &mut Context, request: impl Into<Request>, what: Writing) {
+        self.writing.push((cx.call(Slot::SetWrite, request), what));
+    }
+
+    /// What waited for the answer that is here now.
+    pub(super) fn write_next(&mut self, cx: &mut Context) {
+        while self.writing.is_empty()
+            && let Some((cmd, argument)) = self.held.pop_front()
+        {
+            self.set_command(cx, cmd, argument.as_deref());
         }
     }
 
@@ -78,7 +104,7 @@ impl SetsScreen {
         ))
     }
 
-    pub(super) fn save(&mut self, cx: &mut Context) {
+    fn save(&mut self, cx: &mut Context) {
         let Some(draft) = &self.draft else { return };
         // Everything wrong is told before anything is sent.
         for objective in &draft.set.objectives {
@@ -90,8 +116,7 @@ impl SetsScreen {
         }
         let (sent, steps) = (draft.set.clone(), draft.steps());
         let set = Some(sent.clone());
-        let id = cx.call(Slot::SetWrite, set::UpdateSetRequest { set });
-        self.writing.push((id, Writing::Draft { sent, steps }));
+        self.write(cx, set::UpdateSetRequest { set }, Writing::Draft { sent, steps });
     }
 
     fn open_next(&mut self, cx: &mut Context, name: Option<&str>) {
