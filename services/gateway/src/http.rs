@@ -7,7 +7,7 @@ mod openapi;
 mod routes;
 mod shape;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::{Path, Query, Request};
@@ -29,6 +29,11 @@ use routes::{ROUTES, Route};
 pub use openapi::document;
 pub use routes::rpc_of;
 
+/// The contract; none only if its descriptors were broken.
+static POOL: LazyLock<Option<DescriptorPool>> = LazyLock::new(|| DescriptorPool::decode(sla_proto::DESCRIPTORS).ok());
+/// The page about it, made when somebody asks.
+static PAGE: LazyLock<String> = LazyLock::new(|| document().unwrap_or_default().to_string());
+
 /// A route with the messages of its rpc.
 struct Served {
     route: &'static Route,
@@ -40,9 +45,7 @@ struct Served {
 /// The paths below `/v1`; none only if the contract's descriptors were broken.
 pub(crate) fn router(channel: &PeerChannel) -> Router {
     let mut router = Router::new();
-    let Ok(pool) = DescriptorPool::decode(sla_proto::DESCRIPTORS) else {
-        return router;
-    };
+    let Some(pool) = &*POOL else { return router };
     for route in ROUTES {
         let found = route.rpc.split_once('/').and_then(|(service, method)| {
             let service = pool.get_service_by_name(service)?;
@@ -59,11 +62,7 @@ pub(crate) fn router(channel: &PeerChannel) -> Router {
         let answer = move |path: Path<Vec<(String, String)>>, request: Request| answer(served.clone(), path, request);
         router = router.route(&positions(route.path), on(filter, answer));
     }
-    let page = Arc::new(document().unwrap_or_default().to_string());
-    let openapi = move || {
-        let page = page.to_string();
-        async move { ([(CONTENT_TYPE, "application/json")], page) }
-    };
+    let openapi = || async { ([(CONTENT_TYPE, "application/json")], PAGE.as_str()) };
     router
         .route("/v1/openapi.json", on(MethodFilter::GET, openapi))
         .method_not_allowed_fallback(|| async {

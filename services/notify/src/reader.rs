@@ -21,7 +21,7 @@ use crate::story::{self, Seen};
 use crate::unknown::Unknown;
 
 /// How often the feed is looked at when it is quiet.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The longest pause while the storage is away, and after another notifier was faster.
 const LONG_PAUSE: Duration = Duration::from_secs(5);
 /// Changes read at once.

@@ -24,7 +24,7 @@ const HOLD_MS: i64 = 30_000;
 /// A message that would have to wait longer for its turn goes back, milliseconds.
 const MAX_PACE_MS: i64 = 10_000;
 /// How often the outbox is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The pause after the storage did not answer.
 const AWAY_PAUSE: Duration = Duration::from_secs(2);
 
