@@ -8,8 +8,8 @@ use sla_domain::{Labels, METRIC_NAME, Unit, quantity};
 const MAX_LABEL_CHARS: usize = 40;
 /// Most label values that tell a series from its sisters.
 const MAX_TELLING_LABELS: usize = 3;
-/// A label that nearly always names the host.
-const HOST_LABEL: &str = "instance";
+/// Labels that nearly always say where something is.
+const PLACE_LABELS: [&str; 2] = ["instance", "city"];
 
 /// A length of time as people say it: seconds matter below ten minutes only.
 pub fn lasting(ms: i64) -> String {
@@ -31,7 +31,7 @@ pub fn time_of_day(time_ms: i64, now_ms: i64) -> String {
 }
 
 /// What tells a series from the other ones of its objective: the values of labels that differ among `sisters`; for a
-/// single series its instance, when it has one.
+/// single series its instance or its city, when it has one.
 pub fn telling_labels(labels: &Labels, sisters: &[&Labels]) -> String {
     let mut telling: Vec<&str> = labels
         .iter()
@@ -40,11 +40,11 @@ pub fn telling_labels(labels: &Labels, sisters: &[&Labels]) -> String {
         })
         .map(|(name, _)| name)
         .collect();
-    if telling.is_empty() && labels.get(HOST_LABEL).is_some() {
-        telling.push(HOST_LABEL);
+    if telling.is_empty() {
+        telling.extend(PLACE_LABELS.iter().find(|name| labels.get(name).is_some()));
     }
-    // The host first: that is where somebody has to go.
-    telling.sort_by_key(|name| *name != HOST_LABEL);
+    // The place first: that is where somebody has to go.
+    telling.sort_by_key(|name| !PLACE_LABELS.contains(name));
     telling
         .into_iter()
         .take(MAX_TELLING_LABELS)
@@ -162,6 +162,8 @@ mod tests {
         assert_eq!(series_name("x", &a, &sisters), "node_load1 host-3");
         assert_eq!(series_name("x", &b, &sisters), "node_load1 host-·[31m4");
         assert_eq!(series_name("x", &a, &[&a]), "node_load1 host-3");
+        let snow = Labels::from_pairs([("__name__", "snow_mm"), ("city", "Oslo"), ("country", "NO")]);
+        assert_eq!(series_name("x", &snow, &[&snow]), "snow_mm Oslo");
         let nameless = Labels::from_pairs([("job", "node")]);
         assert_eq!(series_name("p99 latency", &nameless, &[&nameless]), "p99 latency");
     }

@@ -94,7 +94,7 @@ fn unknown(subject: &Subject) -> NotifyError {
     } else {
         &subject.handle
     };
-    NotifyError::not_found("violation that goes on", name)
+    NotifyError::not_found("open violation", name)
 }
 
 /// Somebody takes care.

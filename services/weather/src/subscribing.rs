@@ -9,7 +9,7 @@ use sla_proto::Peer;
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::peer::Claims;
 use sla_proto::set::v1::{CreateSetRequest, DeleteSetRequest, GetSetRequest, UpdateSetRequest};
-use sla_proto::stored_sets::StoredSets;
+use sla_proto::stored_sets::{SetsById, StoredSets};
 use sla_proto::violation::v1::ListFutureViolationsRequest;
 use sla_proto::weather::v1 as pb;
 use sla_runtime::ownership::Claimant;
@@ -52,6 +52,10 @@ impl Watching {
         }
     }
 
+    fn is_seen_by(&self, claimant: &Claimant) -> bool {
+        claimant.sees(&self.set.owner, self.set.private)
+    }
+
     /// Where it stands in a list by name.
     fn place(&self) -> (String, &str) {
         (self.set.name.to_lowercase(), &self.set.id)
@@ -82,12 +86,18 @@ impl Subscriptions {
         self.desk.parts.peer.clone().claiming(claims)
     }
 
-    /// All subscriptions, whoever they belong to.
-    async fn all(&self) -> Result<Vec<Arc<Watching>>, WeatherError> {
+    /// All sets, whoever they belong to.
+    async fn sets(&self) -> Result<Arc<SetsById<Watching>>, WeatherError> {
         let mut stored = self.stored.lock().await;
         let refreshed = stored.refresh(&self.desk.parts.peer).await;
         refreshed.map_err(WeatherError::upstream("reading the sets"))?;
-        Ok(stored.all().filter(|one| one.city_key.is_some()).cloned().collect())
+        Ok(stored.by_id().clone())
+    }
+
+    /// All subscriptions, whoever they belong to.
+    async fn all(&self) -> Result<Vec<Arc<Watching>>, WeatherError> {
+        let sets = self.sets().await?;
+        Ok(sets.values().filter(|one| one.city_key.is_some()).cloned().collect())
     }
 
     /// How many subscriptions each city has, by its key.
@@ -114,14 +124,13 @@ impl Subscriptions {
             max_rows: MAX_OUTLOOKS,
             ..ListFutureViolationsRequest::default()
         };
-        let answer = self
-            .for_user(claimant)
-            .violations()
-            .list_future_violations(request)
-            .await;
+        let answer = self.desk.parts.peer.violations().list_future_violations(request).await;
         let answer = answer.map_err(WeatherError::upstream("reading what is expected"))?;
+        // A role is told of every set, whoever it asks for.
+        let sets = self.sets().await?;
+        let seen = |id: &str| sets.get(id).is_some_and(|set| set.is_seen_by(claimant));
         let mut found: BTreeMap<String, Vec<pb::CityOutlook>> = BTreeMap::new();
-        for row in answer.into_inner().rows {
+        for row in answer.into_inner().rows.into_iter().filter(|row| seen(&row.set_id)) {
             let objective = row.objective.unwrap_or_default();
             if let Some(key) = subscription::place_of(&objective) {
                 found.entry(key).or_default().push(pb::CityOutlook {
@@ -165,7 +174,7 @@ impl Subscriptions {
         let after = page::Token::decode(&request.page_token, PAGES);
         let after = after.map_err(|refused| WeatherError::upstream("reading the page")(refused.status()))?;
         let mut seen = self.all().await?;
-        seen.retain(|one| claimant.sees(&one.set.owner, one.set.private));
+        seen.retain(|one| one.is_seen_by(claimant));
         seen.sort_by_cached_key(|one| {
             let (name, id) = one.place();
             (name, id.to_owned())

@@ -8,7 +8,7 @@ use sla_launcher::config::Config;
 use sla_launcher::instance::{self, Paths, Roles, Running, Serve, Wiring};
 use sla_proto::set::v1::ListSetsRequest;
 use sla_proto::violation::v1::{GetOverviewRequest, Overview};
-use sla_proto::weather::v1::{AddCityRequest, ListCitiesRequest};
+use sla_proto::weather::v1::{AddCityRequest, CityOutlook, ListCitiesRequest, Subscription};
 use sla_proto::{LateRoutes, Peer, lists};
 use sla_runtime::server::{Audience, Connections, UnixDoor};
 use sla_runtime::shutdown::Shutdown;
@@ -130,6 +130,19 @@ async fn overview(peer: &Peer, skip: u32) -> Overview {
         .unwrap()
 }
 
+/// What is told to be expected of the first city: of these subscriptions, and of others.
+async fn outlooks_beyond(peer: &Peer, own: &[Subscription]) -> (usize, usize) {
+    let request = ListCitiesRequest {
+        city: city(0),
+        outlooks: true,
+        ..ListCitiesRequest::default()
+    };
+    let cities = peer.weather().list_cities(request).await.unwrap().into_inner().cities;
+    let is_own = |outlook: &&CityOutlook| own.iter().any(|subscription| subscription.id == outlook.set_id);
+    let (own, others): (Vec<_>, Vec<_>) = cities[0].outlooks.iter().partition(is_own);
+    (own.len(), others.len())
+}
+
 fn of_the_north(firing: bool) -> Vec<Told> {
     let one = |user| Told {
         to: format!("/u{user:02}"),
@@ -186,7 +199,13 @@ async fn a_snow_is_told_to_its_subscribers_and_a_city_polled_once_a_round() {
         .collect();
     names.dedup();
     assert_eq!(names.len(), USERS * CITIES);
-    assert_eq!(lists::subscriptions(&people[0]).await.unwrap().len(), CITIES);
+    let own = lists::subscriptions(&people[0]).await.unwrap();
+    assert_eq!(own.len(), CITIES);
+    assert_eq!(
+        outlooks_beyond(&people[0], &own).await,
+        (2, 0),
+        "others' agreements are not told"
+    );
 
     // What is too much for one user is refused with the setting that says so, and its city is not kept.
     subscribe(&people[0], CITIES).await.unwrap();
