@@ -23,17 +23,18 @@ use crate::{story, timing};
 
 /// Rows read at once.
 const PAGE: u32 = 500;
-/// How old what is known of sets and users may be.
+/// How old what is known of users may be.
 const FRESH: Duration = Duration::from_secs(5);
 /// Names all sets that an owner sees.
 pub(crate) const ALL_SETS: &str = "*";
 
 /// Whose sets are whose.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Estate {
     sets: Arc<SetsById<SlaSet>>,
-    /// Names of users who may not call any more.
+    /// Names of users who may not call any more, and when that was asked.
     disabled: HashSet<String>,
+    asked: Instant,
 }
 
 /// What the reader has before it.
@@ -45,7 +46,7 @@ pub(crate) struct Desk {
     /// The one that is stored.
     pub(crate) stored_position: u64,
     stories: HashMap<String, Story>,
-    estate: Option<(Instant, Arc<Estate>)>,
+    estate: Option<Estate>,
 }
 
 impl Desk {
@@ -81,20 +82,18 @@ impl Desk {
         })
     }
 
-    /// Reads sets and users again when that was long ago.
+    /// Reads what has changed of the sets, and the users again when that was long ago. A change of the ledger may be about a set
+    /// that was made a moment ago, and is heard only once.
     pub(crate) async fn look_around(&mut self, peer: &Peer, book: &Book, pages: &Pages) -> Result<(), NotifyError> {
-        if self.estate.as_ref().is_some_and(|(read, _)| read.elapsed() < FRESH) {
+        let sets = book.sets(peer).await?;
+        if let Some(estate) = self.estate.as_mut().filter(|estate| estate.asked.elapsed() < FRESH) {
+            estate.sets = sets;
             return Ok(());
         }
-        let begun = Instant::now();
-        let mut estate = Estate {
-            sets: book.sets(peer).await?,
-            disabled: HashSet::new(),
-        };
-        if pages.channels.iter().any(|channel| !channel.owner.is_empty()) {
-            estate.disabled = disabled(peer).await?;
-        }
-        self.estate = Some((begun, Arc::new(estate)));
+        let asked = Instant::now();
+        let owned = pages.channels.iter().any(|channel| !channel.owner.is_empty());
+        let disabled = if owned { disabled(peer).await? } else { HashSet::new() };
+        self.estate = Some(Estate { sets, disabled, asked });
         Ok(())
     }
 
@@ -125,17 +124,14 @@ impl Desk {
     }
 
     fn set(&self, id: &str) -> Option<&SlaSet> {
-        self.estate
-            .as_ref()
-            .and_then(|(_, estate)| estate.sets.get(id))
-            .map(Arc::as_ref)
+        self.estate.as_ref()?.sets.get(id).map(Arc::as_ref)
     }
 
     fn may_be_told(&self, channel: &Channel) -> bool {
         let gone = self
             .estate
             .as_ref()
-            .is_some_and(|(_, estate)| estate.disabled.contains(&channel.owner));
+            .is_some_and(|estate| estate.disabled.contains(&channel.owner));
         !channel.disabled && !gone
     }
 }

@@ -16,6 +16,7 @@ mod instance;
 mod look;
 mod mail;
 mod outlooks;
+mod panics;
 mod plan;
 mod post;
 mod report;
@@ -35,7 +36,7 @@ use plan::Plan;
 /// # Errors
 /// The folder of the simulation cannot be made or copied.
 pub fn simulate(seed: u64, bug: Option<Bug>) -> std::io::Result<Report> {
-    world::run(Plan::of(seed), bug)
+    watched(Plan::of(seed), bug)
 }
 
 /// Runs a seed without faults for `hours` of virtual time.
@@ -43,5 +44,16 @@ pub fn simulate(seed: u64, bug: Option<Bug>) -> std::io::Result<Report> {
 /// # Errors
 /// The folder of the simulation cannot be made or copied.
 pub fn simulate_long(seed: u64, hours: u32) -> std::io::Result<Report> {
-    world::run(Plan::day(seed, i64::from(hours) * 3_600_000), None)
+    watched(Plan::day(seed, i64::from(hours) * 3_600_000), None)
+}
+
+/// Runs a plan; a task that panics is a failure, whatever the rest says.
+fn watched(plan: Plan, bug: Option<Bug>) -> std::io::Result<Report> {
+    panics::listen();
+    let mut report = world::run(plan, bug)?;
+    let heard = panics::heard().into_iter();
+    report
+        .failures
+        .extend(heard.map(|words| format!("a task panicked: {words}")));
+    Ok(report)
 }

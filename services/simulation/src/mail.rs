@@ -199,8 +199,7 @@ impl Mailroom {
         }
         for (about, is_open) in open.iter().filter(|(about, _)| !fresh.contains(about)) {
             let is_told = matches!(last.get(about), Some(NoticeKind::Opened | NoticeKind::Still));
-            // Of what has not been told yet the ledger's next change tells.
-            if last.contains_key(about) && is_told != *is_open {
+            if is_told != *is_open {
                 return Err(format!(
                     "{} is {} by the ledger, and the last word about it is {:?}",
                     about.0,

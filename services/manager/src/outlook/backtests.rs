@@ -94,14 +94,12 @@ impl Backtests {
     }
 
     async fn part(&mut self, core: &ManagerCore, tracked: &mut TrackedSeries) -> Result<(), SlaError> {
-        let mut going = match (self.going.take(), self.waiting.pop_front()) {
-            (Some(going), next) => {
-                self.waiting.extend(next);
-                self.waiting.rotate_right(1);
-                going
-            }
-            (None, Some(case)) => core.pool.run(move || GoingBacktest::new(case)).await?,
-            (None, None) => return Ok(()),
+        let mut going = match self.going.take() {
+            Some(going) => going,
+            None => match self.waiting.pop_front() {
+                Some(case) => core.pool.run(move || GoingBacktest::new(case)).await?,
+                None => return Ok(()),
+            },
         };
         let token = core.shutdown.token().clone();
         let parting = core.pool.run(move || {
