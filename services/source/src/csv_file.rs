@@ -39,7 +39,6 @@ pub fn parse(text: &str, columns: Columns<'_>) -> Result<Read, Invalid> {
         .delimiter(separator)
         .has_headers(false)
         .flexible(true)
-        .comment(Some(b'#'))
         .trim(Trim::All)
         .from_reader(text.as_bytes());
     let mut table = Table::default();
@@ -90,11 +89,23 @@ struct Table {
     values: Vec<f64>,
     of_others: usize,
     without_zone: usize,
+    notes: usize,
 }
 
 impl Table {
     fn take(&mut self, record: &StringRecord, line: u64, columns: Columns<'_>) -> Result<(), Invalid> {
         if record.iter().all(str::is_empty) {
+            return Ok(());
+        }
+        if let Some(at) = record.iter().position(|field| field.contains(['\n', '\r'])) {
+            let fix = "close the quote in the line in which it opens";
+            let first = record[at].split(['\n', '\r']).next().unwrap_or_default();
+            return Err(refused(line, at + 1, first, "goes on in the next line".to_owned(), fix));
+        }
+        // What a spreadsheet could not work out (`#REF!`) is no note: it has a value behind it.
+        let has_value = record.get(1).is_some_and(|field| field.parse::<f64>().is_ok());
+        if record[0].starts_with('#') && !has_value {
+            self.notes += 1;
             return Ok(());
         }
         let Some(layout) = &self.layout else {
@@ -107,7 +118,11 @@ impl Table {
                 line,
                 record.len().min(layout.width) + 1,
                 &record.iter().collect::<Vec<_>>().join(" | "),
-                format!("has {} columns where the first line has {}", record.len(), layout.width),
+                format!(
+                    "has {} where the first line has {}",
+                    counted(record.len(), "column"),
+                    layout.width
+                ),
                 "write one separator a file, a point before decimals, and quotes around what holds the separator",
             ));
         }
@@ -142,7 +157,17 @@ impl Table {
             remarks.extend(layout.left_out());
         }
         if self.of_others > 0 {
-            remarks.push(format!("{} lines of other series are left out", self.of_others));
+            let are = if self.of_others == 1 { "is" } else { "are" };
+            let lines = counted(self.of_others, "line");
+            remarks.push(format!("{lines} of other series {are} left out"));
+        }
+        if self.notes > 0 {
+            let are = if self.notes == 1 {
+                "begins with # and is"
+            } else {
+                "begin with # and are"
+            };
+            remarks.push(format!("{} {are} left out", counted(self.notes, "line")));
         }
         if self.without_zone > 0 {
             remarks.push("times that say no zone are read as UTC".to_owned());
@@ -173,6 +198,11 @@ impl Layout {
             return Err(refused(line, 1, &record[0], "has one column".to_owned(), fix));
         }
         let find = |field: &str, wanted: &str| {
+            let same = head.iter().flatten().filter(|name| *name == wanted).count();
+            if same > 1 {
+                let rule = format!("is the name of {same} columns");
+                return Err(Invalid::new(field, wanted, rule, "give its number, 1 is the first"));
+            }
             let named = head
                 .as_ref()
                 .and_then(|head| head.iter().position(|name| name == wanted));
@@ -261,12 +291,33 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// A head begins with a word and holds no reading. What begins with a letter and has digits before a number is a line that
-/// somebody mistyped.
+/// What heads call the column of the time; only under such a name may another column be called by a number.
+const TIME_NAMES: [&str; 10] = [
+    "time",
+    "timestamp",
+    "date",
+    "datetime",
+    "ts",
+    "t",
+    "epoch",
+    "unixtime",
+    "_time",
+    "@timestamp",
+];
+
+/// A head begins with a word and holds no reading. What begins with a word and has a number after it is a line that somebody
+/// mistyped, unless the word means the time.
 fn is_head(record: &StringRecord) -> bool {
-    let word = |text: &str| text.starts_with(|c: char| c.is_alphabetic() || c == '_');
-    let digits = record[0].contains(|c: char| c.is_ascii_digit());
-    word(&record[0]) && !(digits && record.iter().skip(1).any(|field| field.parse::<f64>().is_ok()))
+    let first = record[0].to_ascii_lowercase();
+    if TIME_NAMES.contains(&first.as_str()) {
+        return true;
+    }
+    let word = first.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    word && !record.iter().skip(1).any(|field| field.parse::<f64>().is_ok())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn refused(line: u64, column: usize, value: &str, rule: String, fix: &str) -> Invalid {
@@ -281,7 +332,11 @@ fn value_of(text: &str) -> Option<f64> {
         "" => Some(f64::NAN),
         // Prometheus' marker of a series that ended: a gap starts at once.
         "stale" | "stalenan" => Some(f64::from_bits(STALE_NAN_BITS)),
-        number => number.parse().ok(),
+        // Digits that no float holds are no infinity.
+        number => number
+            .parse()
+            .ok()
+            .filter(|value: &f64| !value.is_infinite() || !number.contains(|c: char| c.is_ascii_digit())),
     }
 }
 

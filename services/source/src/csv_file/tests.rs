@@ -24,7 +24,7 @@ fn what_is_read_and_what_is_told() {
             "tabs, quotes, comments",
             "# noon\r\n\r\n\"time\"\t\"value\"\r\n0\t\"1\"\r\n15\t2\r\n",
             vec![1.0, 2.0],
-            "",
+            "1 line begins with # and is left out",
         ),
         (
             "a separator announced",
@@ -121,7 +121,33 @@ fn what_is_refused_names_its_line_and_column() {
         (
             "a line too short",
             "0,1\n15\n",
-            "has 1 columns where the first line has 2",
+            "has 1 column where the first line has 2",
+        ),
+        (
+            "a quote that stays open in a column that is not read",
+            "time,value,note\n0,1,a\n15,2,\"oops\n30,2000,b\n",
+            "line 3 column 3 is oops: goes on in the next line",
+        ),
+        (
+            "what could not be worked out",
+            "0,1\n#REF!,5\n",
+            "line 2 column 1 is #REF!",
+        ),
+        (
+            "the same in the first line",
+            "#N/A,7\n15,2\n",
+            "line 1 column 1 is #N/A",
+        ),
+        (
+            "a word for a time in the first line",
+            "noon,999\n15,2\n",
+            "line 1 column 1 is noon",
+        ),
+        ("no number for a time", "NaN,5\n15,2\n", "line 1 column 1 is NaN"),
+        (
+            "more than a number holds",
+            "0,1e400\n",
+            "line 1 column 2 is 1e400: is no number",
         ),
     ] {
         let refusal = read(text).err().unwrap_or_else(|| panic!("{name}: taken"));
@@ -139,6 +165,13 @@ fn columns_can_be_chosen() {
     let refusal = chosen(wide, Some("web-9"), None).unwrap_err();
     assert!(refusal.contains("it has Time, web-1, web-2"), "{refusal}");
     assert!(chosen(wide, Some("1"), None).unwrap_err().contains("is the time"));
+    let twice = "time,cpu,cpu\n0,1,8\n";
+    assert!(
+        chosen(twice, Some("cpu"), None)
+            .unwrap_err()
+            .contains("is the name of 2 columns")
+    );
+    assert_eq!(chosen(twice, Some("3"), None).unwrap().samples.values, [8.0]);
 
     let long = "timestamp,value,instance\n0,1,a\n0,8,b\n15,2,a\n15,9,b\n";
     let read = chosen(long, None, Some("instance=b")).unwrap();
