@@ -382,6 +382,9 @@ pub(crate) struct ViolationsArgs {
     /// The ledger: every stored violation, newest first.
     #[arg(long)]
     pub(crate) ledger: bool,
+    /// Each violating sample of the longest window: when, which value, on which side of the range.
+    #[arg(long, conflicts_with = "ledger")]
+    pub(crate) samples: bool,
     /// Only violations that go on.
     #[arg(long, requires = "ledger")]
     pub(crate) open: bool,

@@ -31,6 +31,7 @@ mod standing;
 mod stop;
 mod storage;
 mod table;
+mod violating;
 mod violations;
 mod weather;
 

@@ -90,6 +90,13 @@ impl Exit {
             if let Some(status) = cause.downcast_ref::<tonic::Status>() {
                 return Self::of_status(status);
             }
+            if cause.downcast_ref::<sla_storage::StoreError>().is_some() {
+                return Self::UNAVAILABLE;
+            }
+            // A file that was named cannot be read or written.
+            if cause.downcast_ref::<std::io::Error>().is_some() {
+                return Self::DATA;
+            }
             if cause
                 .downcast_ref::<Failure>()
                 .is_some_and(|failure| failure.exit != Self::OK)

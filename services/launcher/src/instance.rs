@@ -9,6 +9,7 @@ mod folder;
 mod heap;
 mod lock;
 mod messages;
+mod options;
 mod paths;
 mod peers;
 mod plan;
@@ -19,7 +20,7 @@ mod watching;
 
 pub(crate) use attach::{Wanted, attach, connect, ensure};
 pub(crate) use cover::{is_covered, trust};
-pub(crate) use folder::{make as make_folder, open_private};
+pub(crate) use folder::{close_umask, make as make_folder, open_private};
 pub(crate) use heap::make_frugal;
 pub(crate) use lock::is_free;
 pub use paths::Paths;

@@ -28,7 +28,7 @@ pub use cache::{CacheFill, CachedSeries, SampleCache};
 pub use error::SourceError;
 pub use fault::Fault;
 pub use kept::KeptSamples;
-pub use options::{Credentials, Secret, SourceOptions, TlsOptions, redact_url};
+pub use options::{Credentials, Secret, SourceOptions, TlsOptions, redact_url, shown_address};
 pub use port::{Call, ExpressionRequest, LongViewRequest, MetricSource, ReadLimits, ReadRequest, Targets};
 pub use prometheus::Prometheus;
 pub use reader::{CachedReader, ReaderOptions, Refreshed};

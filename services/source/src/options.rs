@@ -236,6 +236,14 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// The address under which a server is known here: `url` without user info, and without the `/api/v1` that people paste with it.
+pub fn shown_address(url: &str) -> String {
+    match SourceOptions::new("", url).base() {
+        Ok((base, _)) => redact_url(base.as_str()),
+        Err(_) => redact_url(url),
+    }
+}
+
 /// `url` fit for logs and screens: without user info and query. Text that is no URL loses everything before the last `@`.
 pub fn redact_url(url: &str) -> String {
     match reqwest::Url::parse(url.trim()) {
@@ -269,6 +277,14 @@ mod tests {
         assert_eq!(user, Some(("us@er".into(), "p:w".into())));
         let (url, _) = SourceOptions::new("x", "http://h/prometheus/api/v1/").base().unwrap();
         assert_eq!(url.path(), "/prometheus");
+        for same in [
+            "http://h:1",
+            " http://u:p@h:1/",
+            "http://h:1/api/v1",
+            "http://h:1/api/v1/",
+        ] {
+            assert_eq!(shown_address(same), "http://h:1", "{same}");
+        }
     }
 
     #[test]

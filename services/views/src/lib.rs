@@ -23,6 +23,6 @@ pub use result::{
 pub use run::{Estimate, Run, RunFailure, Schedule, StepTiming};
 pub use schema::{VIEWED, schemas, view};
 pub use series::{Labels, Point, Series, Source, labels};
-pub use status::{Check, ObjectiveStatus, SeriesStatus, Violation, WindowState};
+pub use status::{Check, ObjectiveStatus, SeriesStatus, ViolatingSample, Violation, WindowState};
 pub use value::{Seconds, Time, time, word};
 pub use word::{action_word, run_state_word, side_word, state_word};

@@ -29,6 +29,7 @@ macro_rules! views {
             $(generator.subschema_for::<crate::$view>();)*
             generator.subschema_for::<crate::Check>();
             generator.subschema_for::<crate::Plan>();
+            generator.subschema_for::<crate::ViolatingSample>();
             generator.take_definitions(true)
         }
     };

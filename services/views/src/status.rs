@@ -66,6 +66,43 @@ impl From<&wire::Violation> for Violation {
     }
 }
 
+/// A sample outside the range of its objective.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ViolatingSample {
+    /// The set of the objective.
+    pub set_id: String,
+    /// Name of the objective.
+    pub objective: String,
+    /// Of the series.
+    pub labels: Labels,
+    /// When it was measured.
+    pub time: Option<Time>,
+    /// What was measured.
+    pub value: f64,
+    /// `above` or `below`.
+    pub side: Option<&'static str>,
+}
+
+impl ViolatingSample {
+    /// One sample of a series that `status` is about.
+    pub fn of(
+        status: &wire::ObjectiveStatus,
+        series: &wire::SeriesStatus,
+        outside: wire::Side,
+        (at, value): (&prost_types::Timestamp, f64),
+    ) -> Self {
+        let objective = status.objective.as_ref();
+        Self {
+            set_id: status.set_id.clone(),
+            objective: objective.map(|objective| objective.name.clone()).unwrap_or_default(),
+            labels: labels(series.series.as_ref()),
+            time: time(Some(at)),
+            value,
+            side: side(outside),
+        }
+    }
+}
+
 /// What an objective or series did in one window.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct WindowState {

@@ -19,7 +19,8 @@ pub(crate) fn config(session: &Session, arguments: &ConfigArgs) -> Result<Exit, 
                 insecure: session.global.insecure,
                 ..Serve::default()
             };
-            instance::check(session.config(), &run)?;
+            instance::check(session.config(), &session.paths, &run)?;
+            super::console::check_settings(&session.config().console)?;
             if session.global.json {
                 output::print_json(&json!({ "ok": true }));
             } else {

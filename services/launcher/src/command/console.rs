@@ -18,7 +18,7 @@ use sla_tui::{
 use super::people::keyring;
 use super::{Session, remote};
 use crate::cli::DemoArgs;
-use crate::config::{ConsoleConfig, Flags, Loaded, environment, user_config_file};
+use crate::config::{ConfigError, ConsoleConfig, Flags, Loaded, environment, user_config_file};
 use crate::exit::{Exit, Failure};
 use crate::instance::{self, Paths, Wanted};
 use crate::output;
@@ -133,6 +133,8 @@ async fn draw(
     attach: Option<Attach>,
 ) -> Result<Exit, Report> {
     let config = session.config();
+    // Its log and what it remembers are nobody else's business.
+    instance::close_umask();
     let ring = LogRing::default();
     let lines = ring.clone();
     let _log = telemetry::to_file_and(&session.paths.log, "console", &config.log.level, move || lines.clone()).ok();
@@ -164,6 +166,14 @@ async fn draw(
         sla_tui::Exit::Signal(number) => Exit::signal(number),
         sla_tui::Exit::Gone => Exit::signal(HANG_UP),
     })
+}
+
+/// What the console would complain about in its settings.
+pub(super) fn check_settings(config: &ConsoleConfig) -> Result<(), ConfigError> {
+    match settings(config, false).problems() {
+        problems if problems.is_empty() => Ok(()),
+        problems => Err(ConfigError::Unusable(problems.join("; "))),
+    }
 }
 
 /// What may change while the console runs.
@@ -323,17 +333,21 @@ fn ask_for_source(session: Session) -> Result<Session, Report> {
 }
 
 fn remember(path: &Path, url: &str) -> Result<(), Report> {
-    let failed = |source| crate::config::ConfigError::Write {
+    let failed = |source| ConfigError::Write {
         path: path.to_owned(),
         source,
     };
+    // The address may carry a password.
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        instance::make_folder(folder).map_err(failed)?;
     }
     let mut table = toml::Table::new();
     let mut source = toml::Table::new();
     source.insert("url".to_owned(), toml::Value::String(url.to_owned()));
     table.insert("source".to_owned(), toml::Value::Table(source));
-    std::fs::write(path, table.to_string()).map_err(failed)?;
+    let mut file = instance::open_private(path).map_err(failed)?;
+    file.set_len(0)
+        .and_then(|()| file.write_all(table.to_string().as_bytes()))
+        .map_err(failed)?;
     Ok(())
 }

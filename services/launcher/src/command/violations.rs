@@ -9,7 +9,7 @@ use sla_views::{self as views, side_word, state_word};
 use super::away::instant_asked;
 use super::standing::standing;
 use super::table::table;
-use super::{Session, away};
+use super::{Session, away, violating};
 use crate::cli::ViolationsArgs;
 use crate::exit::Exit;
 use crate::output;
@@ -23,7 +23,9 @@ const MAX_ROWS: usize = 10_000;
 pub(crate) async fn violations(session: &Session, arguments: &ViolationsArgs) -> Result<Exit, Report> {
     let at = instant_asked(&arguments.at)?;
     let peer = session.peer().await?;
-    if arguments.ledger {
+    if arguments.samples {
+        violating::samples(session, arguments, at, &peer).await
+    } else if arguments.ledger {
         ledger(session, arguments, at, &peer).await
     } else {
         windows(session, arguments, at, &peer).await

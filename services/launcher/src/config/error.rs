@@ -42,6 +42,9 @@ pub(crate) enum ConfigError {
         /// What to do.
         fix: String,
     },
+    /// What a role or the console refuses, in its own words.
+    #[error("the configuration cannot be used: {0}")]
+    Unusable(String),
     /// No place to keep data.
     #[error("no home for data: HOME is not set; give --data-dir or set SLA_INSTANCE__DATA_DIR")]
     NoHome,

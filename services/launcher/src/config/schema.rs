@@ -11,7 +11,7 @@ use sla_source::{SourceError, SourceOptions, redact_url};
 
 use super::notify::NotifyConfig;
 use super::span::Span;
-use super::{BusConfig, ConfigError, WeatherConfig};
+use super::{BusConfig, ConfigError, SourceConfig, WeatherConfig};
 
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -69,67 +69,6 @@ pub(crate) struct StorageConfig {
     pub(crate) ca_file: Option<PathBuf>,
     /// Talk in clear text to a server on another host.
     pub(crate) insecure: bool,
-}
-
-/// `[source]`: a Prometheus-compatible server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct SourceConfig {
-    /// Base URL, a path prefix is kept; empty = not configured.
-    pub(crate) url: String,
-    /// Name of the source on screens and in series ids; empty = host and port of the URL.
-    pub(crate) name: String,
-    /// User of HTTP basic authentication.
-    pub(crate) username: String,
-    /// Its password; better in `password_file`.
-    pub(crate) password: String,
-    /// File with the password, read again at every use.
-    pub(crate) password_file: Option<PathBuf>,
-    /// Bearer token; better in `bearer_token_file`.
-    pub(crate) bearer_token: String,
-    /// File with the bearer token, read again at every use.
-    pub(crate) bearer_token_file: Option<PathBuf>,
-    /// Further headers, for example X-Scope-OrgID.
-    pub(crate) headers: BTreeMap<String, String>,
-    /// Certificate authority of the server (PEM).
-    pub(crate) ca_file: Option<PathBuf>,
-    /// Our own certificate (PEM).
-    pub(crate) cert_file: Option<PathBuf>,
-    /// The key of our own certificate (PEM).
-    pub(crate) key_file: Option<PathBuf>,
-    /// Name the server's certificate must carry, when it is not the host of the URL.
-    pub(crate) server_name: String,
-    /// Accept any certificate. Loud: every screen says so.
-    pub(crate) insecure_skip_verify: bool,
-    /// Limit of one request.
-    pub(crate) timeout: Span,
-    /// Ask for compressed answers: saves network, costs the server CPU.
-    pub(crate) compression: bool,
-    /// Requests at once.
-    pub(crate) concurrency: usize,
-}
-
-impl Default for SourceConfig {
-    fn default() -> Self {
-        Self {
-            url: String::new(),
-            name: String::new(),
-            username: String::new(),
-            password: String::new(),
-            password_file: None,
-            bearer_token: String::new(),
-            bearer_token_file: None,
-            headers: BTreeMap::new(),
-            ca_file: None,
-            cert_file: None,
-            key_file: None,
-            server_name: String::new(),
-            insecure_skip_verify: false,
-            timeout: Span(10_000),
-            compression: false,
-            concurrency: 2,
-        }
-    }
 }
 
 /// `[instance]`: the background process and its data.
@@ -421,7 +360,14 @@ impl Default for ConsoleConfig {
 impl Config {
     /// Whether anything can be watched.
     pub(crate) fn has_source(&self) -> bool {
-        !self.source.url.is_empty() || self.own.watch || self.weather.is_on()
+        !self.first_url().is_empty() || self.own.watch || self.weather.is_on()
+    }
+
+    /// The address of the first metric source that has one; empty where none has.
+    pub(crate) fn first_url(&self) -> &str {
+        let further = self.sources.values().map(|source| &source.url);
+        let mut all = std::iter::once(&self.source.url).chain(further);
+        all.find(|url| !url.is_empty()).map_or("", String::as_str)
     }
 
     /// All sources, the default one first; a further one is called as its section unless it has a name of its own.
@@ -434,37 +380,6 @@ impl Config {
             source
         });
         std::iter::once(self.source.clone()).chain(further).collect()
-    }
-
-    fn check_further_sources(&self) -> Result<(), ConfigError> {
-        let refused = |value: String, rule: String, fix: &str| {
-            Err(ConfigError::Rule {
-                key: "sources",
-                value,
-                rule,
-                fix: fix.to_owned(),
-            })
-        };
-        for (section, source) in &self.sources {
-            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-            if section.is_empty() || section.len() > 40 || !section.chars().all(plain) {
-                let rule = "a name has 1 to 40 letters, digits, - or _".to_owned();
-                return refused(section.clone(), rule, "choose a simple name such as prod-eu");
-            }
-            if let Err(error) = SourceOptions::new(section.as_str(), source.url.as_str()).check_url() {
-                let words = match error {
-                    SourceError::BadOption { rule, .. } => rule,
-                    other => other.to_string(),
-                };
-                let rule = format!("the url of [sources.{section}] {words}");
-                return refused(redact_url(&source.url), rule, "correct its `url`");
-            }
-            if source.concurrency == 0 {
-                let rule = format!("[sources.{section}] must allow at least one request");
-                return refused("concurrency = 0".to_owned(), rule, "leave it out for 2");
-            }
-        }
-        Ok(())
     }
 
     /// Refuses what parses but cannot work.
@@ -504,7 +419,7 @@ impl Config {
             );
         }
         self.metrics.address()?;
-        self.check_further_sources()?;
+        super::source::check_further(&self.sources)?;
         self.bus.check()?;
         self.storage.check()?;
         self.notify.check()?;
@@ -566,6 +481,21 @@ impl Config {
                 let fix = format!("give one of {}", words.join(", "));
                 return rule(key, value.clone(), "unknown word", &fix);
             }
+        }
+        let known = |part: &str| {
+            let words = ["off", "error", "warn", "info", "debug", "trace"];
+            part.contains('=') || words.iter().any(|word| part.trim().eq_ignore_ascii_case(word))
+        };
+        if !self.log.level.split(',').all(known) {
+            return rule(
+                "log.level",
+                self.log.level.clone(),
+                "unknown word",
+                "give one of off, error, warn, info, debug, trace, or target=level pairs",
+            );
+        }
+        for source in self.all_sources() {
+            source.check_credentials()?;
         }
         if self.source.concurrency == 0 {
             return rule(

@@ -8,7 +8,7 @@ use color_eyre::eyre::{Report, WrapErr as _};
 use sla_proto::peer::Bearer;
 use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse};
 use sla_proto::{API_LEVEL, Peer};
-use sla_source::redact_url;
+use sla_source::shown_address;
 
 use super::paths::answers;
 use super::{Paths, folder, heap};
@@ -91,8 +91,8 @@ fn check(info: &GetServerInfoResponse, wanted: &Wanted) -> Result<(), Report> {
         return Err(Failure::new(Exit::UNAVAILABLE, words).into());
     }
     let running = info.source.as_ref().map_or("", |source| source.address.as_str());
-    let asked = redact_url(&wanted.source_url);
-    if !wanted.source_url.is_empty() && asked.trim_end_matches('/') != running.trim_end_matches('/') {
+    let asked = shown_address(&wanted.source_url);
+    if !wanted.source_url.is_empty() && asked != running.trim_end_matches('/') {
         let words = format!(
             "instance {:?} reads {running}, not {asked}; look at it without a source, stop it with `sla stop`, or run \
              another one beside it with `--instance NAME`",

@@ -6,13 +6,15 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use rustix::fs::OFlags;
+
 /// How deep the files of an instance lie.
 const MAX_DEPTH: usize = 4;
 /// Rights of anybody but the owner.
 const OTHERS: u32 = 0o077;
 
 /// From now on every file and folder this process makes is its owner's alone.
-pub(super) fn close_umask() {
+pub(crate) fn close_umask() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(OTHERS));
 }
 
@@ -45,16 +47,33 @@ fn mend_below(path: &Path, depth: usize) -> io::Result<()> {
 }
 
 /// Opens `path` for writing, made for its owner alone when it is not there. Never through a symbolic link, and what it holds is
-/// not touched: the caller cuts it when it knows that the file is its own.
+/// not touched: the caller cuts it when it knows that the file is its own. What is no regular file is refused; a pipe would be
+/// waited for without end.
 pub(crate) fn open_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-        .open(path)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    regular(file)
+}
+
+/// Opens `path` for reading; what is no regular file is refused.
+pub(super) fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    regular(OpenOptions::new().read(true).custom_flags(flags).open(path)?)
+}
+
+fn regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+    }
 }
 
 /// Whether `folder` is a folder of ours that nobody else may write in.
@@ -102,6 +121,10 @@ mod tests {
         open_private(&link).unwrap_err();
         open_private(&target).unwrap();
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+        let pipe = place.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+        open_private(&pipe).unwrap_err();
+        open_regular(&pipe).unwrap_err();
         let fresh = place.path().join("fresh");
         open_private(&fresh).unwrap();
         assert_eq!(mode(&fresh), 0o600);

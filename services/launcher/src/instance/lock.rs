@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use color_eyre::eyre::{Report, WrapErr as _};
 use rustix::fs::{FlockOperation, flock};
 
-use super::folder::open_private;
+use super::folder::{open_private, open_regular};
 use crate::exit::{Exit, Failure};
 
 /// The file in the data folder.
@@ -32,7 +32,7 @@ pub(super) async fn take(data: &Path, socket: &Path) -> Result<Lock, Report> {
     let opened = open_private(&path).or_else(|error| {
         // On a read-only file system the file of an earlier start can still be held.
         if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
-            File::open(&path)
+            open_regular(&path)
         } else {
             Err(error)
         }
@@ -65,7 +65,7 @@ fn name(file: &mut File, socket: &Path) -> io::Result<()> {
 /// The socket of the instance that holds the lock of `data`, or held it last.
 pub(super) fn socket_of(data: &Path) -> Option<PathBuf> {
     let mut bytes = Vec::new();
-    let file = File::open(data.join(FILE)).ok()?;
+    let file = open_regular(&data.join(FILE)).ok()?;
     file.take(MAX_PATH_BYTES).read_to_end(&mut bytes).ok()?;
     let socket = PathBuf::from(std::ffi::OsString::from_vec(bytes));
     socket.is_absolute().then_some(socket)
@@ -74,7 +74,7 @@ pub(super) fn socket_of(data: &Path) -> Option<PathBuf> {
 /// Whether no instance holds the lock of `data`.
 pub(crate) fn is_free(data: &Path) -> bool {
     // Without the file there was never an instance; one that cannot be opened is not ours to wait for.
-    File::open(data.join(FILE)).map_or(true, |file| flock(&file, FlockOperation::NonBlockingLockShared).is_ok())
+    open_regular(&data.join(FILE)).map_or(true, |file| flock(&file, FlockOperation::NonBlockingLockShared).is_ok())
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use color_eyre::eyre::{Report, eyre};
-use sla_account::{AccountOptions, AccountService};
+use sla_account::AccountService;
 use sla_domain::{Clock, SourceId};
-use sla_etl::{EtlOptions, EtlService};
+use sla_etl::EtlService;
 use sla_gateway::{GatewayOptions, GatewayService};
-use sla_manager::{SlaOptions, SlaService};
+use sla_manager::SlaService;
 use sla_notify::NotifyService;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::server::v1::GetServerInfoResponse;
@@ -21,13 +21,14 @@ use sla_runtime::metrics::{Metrics, process, single};
 use sla_runtime::processes::Neighbour;
 use sla_runtime::server_info::{ServerFacts, ServerInfo};
 use sla_runtime::{CpuPool, Parts, Role, Shutdown};
-use sla_source::{KeptSamples, MetricSource, Prometheus, Replay, ReplayOptions, redact_url};
+use sla_source::{KeptSamples, MetricSource, Prometheus, Replay, ReplayOptions, shown_address};
 use sla_storage::{StorageOptions, StorageService};
 use sla_weather::WeatherService;
 use tonic::service::Routes;
 
 use super::bus;
 use super::messages;
+use super::options::{account_options, etl_options, sla_options, windows};
 use super::paths::Paths;
 use super::peers;
 use super::plan::Serve;
@@ -323,54 +324,6 @@ fn sources(
     Ok(sources)
 }
 
-fn account_options(config: &Config) -> AccountOptions {
-    AccountOptions {
-        registration: config.account.registration(),
-        ..AccountOptions::default()
-    }
-}
-
-fn etl_options(config: &Config, paths: &Paths) -> EtlOptions {
-    EtlOptions {
-        max_series: config.etl.max_series,
-        windows_ms: windows(config),
-        horizon_ms: config.evaluation.horizon.ms(),
-        results_every_ms: config.etl.results_every.ms(),
-        metadata_every_ms: config.etl.metadata_every.ms(),
-        metadata_windows_ms: config.etl.metadata_windows.iter().map(|window| window.ms()).collect(),
-        cache_bytes: config.etl.cache_bytes,
-        log_directory: Some(paths.log.clone()),
-        address: config.etl.address.clone(),
-        ..EtlOptions::default()
-    }
-}
-
-fn sla_options(config: &Config, run: &Serve) -> SlaOptions {
-    // A demo with finer samples than the floor is judged as often as they come.
-    let floor_ms = run.demo.as_ref().map_or(config.evaluation.floor.ms(), |demo| {
-        config
-            .evaluation
-            .floor
-            .ms()
-            .min(demo.step_ms.max(sla_manager::options::MIN_FLOOR_MS))
-    });
-    SlaOptions {
-        floor_ms,
-        windows_ms: windows(config),
-        horizon_ms: config.evaluation.horizon.ms(),
-        max_series: config.etl.max_series as u32,
-        memory_bytes: config.evaluation.memory_mib.saturating_mul(1 << 20),
-        max_objectives: config.evaluation.max_objectives,
-        max_objectives_per_user: config.evaluation.max_objectives_per_user,
-        max_outlooks: config.evaluation.max_outlooks,
-        ..SlaOptions::default()
-    }
-}
-
-fn windows(config: &Config) -> Vec<i64> {
-    config.evaluation.windows.iter().map(|window| window.ms()).collect()
-}
-
 fn facts(wiring: &Wiring<'_>, running: &[Box<dyn Role>]) -> GetServerInfoResponse {
     let Wiring { config, paths, run, .. } = *wiring;
     GetServerInfoResponse {
@@ -398,7 +351,7 @@ fn facts(wiring: &Wiring<'_>, running: &[Box<dyn Role>]) -> GetServerInfoRespons
             address: if run.demo.is_some() {
                 String::new()
             } else {
-                redact_url(&config.source.url)
+                shown_address(config.first_url())
             },
             demo: run.demo.is_some(),
             ..SourceStatus::default()

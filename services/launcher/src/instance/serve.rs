@@ -15,7 +15,7 @@ use sla_runtime::telemetry::{self, TelemetryError};
 use super::paths::Paths;
 use super::plan::Serve;
 use super::roles::{self, Roles, Wiring};
-use super::{agreements, cover, folder, lock, peers};
+use super::{agreements, cover, folder, lock, options, peers};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -29,8 +29,10 @@ const SAME_WISH: Duration = Duration::from_millis(500);
 /// How long closing the database may take: its write-ahead log is folded into the file.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
-/// What a start would refuse before it binds anything: certificates, the secret and the addresses of peers.
-pub(crate) fn check(config: &Config, run: &Serve) -> Result<Cover, Report> {
+/// What a start would refuse before it binds anything: what a role cannot work with, certificates, the secret and the addresses
+/// of peers.
+pub(crate) fn check(config: &Config, paths: &Paths, run: &Serve) -> Result<Cover, Report> {
+    options::check(config, paths, run)?;
     let secret = peers::secret(&config.peers)?;
     peers::elsewhere(&config.peers, run, secret.as_deref(), &peers::trust(&config.tls)?)?;
     cover::cover(&config.tls, run.insecure)
@@ -39,7 +41,7 @@ pub(crate) fn check(config: &Config, run: &Serve) -> Result<Cover, Report> {
 /// Runs until it is asked to end.
 #[expect(clippy::too_many_lines, reason = "the life of a process, told in its order")]
 pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Report> {
-    let cover = check(&config, &run)?;
+    let cover = check(&config, &paths, &run)?;
     prepare(&paths)?;
     let _log = match telemetry::to_file(&paths.log, "sla", &config.log.level) {
         Ok(log) => Some(log),

@@ -108,6 +108,7 @@ impl Client {
     /// Checks the URL; nothing is sent or read yet.
     pub(crate) fn new(options: SourceOptions) -> Result<Self, SourceError> {
         let (base, user_info) = options.base()?;
+        check_headers(&options.headers)?;
         Ok(Self {
             budget: Arc::new(Budget::new(options.concurrency, options.bytes_per_s)),
             options,
@@ -213,7 +214,7 @@ impl Client {
             return Err(SourceError::NotPrometheus {
                 tried: tried.to_owned(),
                 saw: format!(
-                    "a body in the encoding `{}`, which was not asked for",
+                    "a body in the encoding `{}`, which was not asked for; let the server or the proxy before it send it plain",
                     excerpt(&encoding)
                 ),
             });
@@ -335,14 +336,8 @@ impl Client {
             (Credentials::None, None) => request,
         };
         for (name, value) in &self.options.headers {
-            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|cause| SourceError::BadOption {
-                field: "headers",
-                value: excerpt(name),
-                rule: "must be the name of an HTTP header".into(),
-                cause: Some(Arc::new(cause)),
-            })?;
             let text: String = Secret::read(value, "headers").await?;
-            request = request.header(header, secret_value("headers", &text)?);
+            request = request.header(header_name(name)?, secret_value("headers", &text)?);
         }
         Ok(request)
     }
@@ -372,6 +367,26 @@ fn refuses_post(status: StatusCode) -> bool {
 fn lower_case(headers: &HeaderMap, name: HeaderName) -> String {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
     value.unwrap_or("").to_ascii_lowercase()
+}
+
+fn header_name(name: &str) -> Result<HeaderName, SourceError> {
+    HeaderName::from_bytes(name.as_bytes()).map_err(|cause| SourceError::BadOption {
+        field: "headers",
+        value: excerpt(name),
+        rule: "must be the name of an HTTP header".into(),
+        cause: Some(Arc::new(cause)),
+    })
+}
+
+/// Refuses headers that no request could carry; what stands in files is read when it is sent.
+fn check_headers(headers: &[(String, Secret)]) -> Result<(), SourceError> {
+    for (name, value) in headers {
+        header_name(name)?;
+        if let Secret::Text(text) = value {
+            secret_value("headers", text)?;
+        }
+    }
+    Ok(())
 }
 
 fn secret_value(field: &'static str, text: &str) -> Result<HeaderValue, SourceError> {

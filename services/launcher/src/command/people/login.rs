@@ -11,13 +11,13 @@ use super::{keyring, secrets, sessions, users};
 use crate::cli::{LoginArgs, RegisterArgs};
 use crate::command::Session;
 use crate::config::environment;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::output;
 
 /// Opens a session and keeps its token.
 pub(crate) async fn login(session: &Session, arguments: &LoginArgs) -> Result<Exit, Report> {
     let name = arguments.name.clone().or_else(|| environment("USER"));
-    let name = name.ok_or_else(|| eyre!("who logs in? `sla login NAME`"))?;
+    let name = name.ok_or_else(|| Failure::new(Exit::USAGE, "who logs in? `sla login NAME`"))?;
     let peer = session.stranger().await?;
     let password = secrets::password(&arguments.secret, &name)?;
     let request = LoginRequest {

@@ -56,10 +56,15 @@ pub(crate) async fn tokens(session: &Session, arguments: TokenArgs) -> Result<Ex
                 rank: role.map_or(0, |role| role.message().into()),
                 lifetime: Some(convert::duration(lifetime.ms())),
             };
+            let cannot_write = |file: &std::path::Path| format!("cannot write {}", file.display());
+            // A token that nobody could keep would stay valid.
+            if let Some(file) = &file {
+                keyring::write(file, "").wrap_err_with(|| cannot_write(file))?;
+            }
             let made = peer.account().create_token(request).await?.into_inner();
             let opened = made.session.unwrap_or_default();
             if let Some(file) = &file {
-                keyring::write(file, &made.token).wrap_err_with(|| format!("cannot write {}", file.display()))?;
+                keyring::write(file, &made.token).wrap_err_with(|| cannot_write(file))?;
             }
             if session.global.json {
                 let token = file.is_none().then_some(made.token);

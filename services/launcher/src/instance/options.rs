@@ -1,0 +1,108 @@
+//! From the configuration to the options of the roles, and whether these could work with them.
+
+use sla_account::AccountOptions;
+use sla_domain::duration::format_ms;
+use sla_etl::EtlOptions;
+use sla_etl::options::{MAX_EVERY_MS, MIN_METADATA_EVERY_MS, MIN_RESULTS_EVERY_MS};
+use sla_manager::SlaOptions;
+use sla_runtime::status::chain;
+use sla_source::Prometheus;
+
+use super::paths::Paths;
+use super::plan::Serve;
+use super::source::source_options;
+use super::watching;
+use crate::config::{Config, ConfigError};
+
+/// What a role would refuse at its start, told before anything is bound.
+pub(super) fn check(config: &Config, paths: &Paths, run: &Serve) -> Result<(), ConfigError> {
+    let unusable = |error: &dyn std::error::Error| ConfigError::Unusable(chain(error));
+    if run.has("etl") {
+        let options = etl_options(config, paths);
+        options.check().map_err(|error| unusable(&error))?;
+        timer("etl.results_every", options.results_every_ms, MIN_RESULTS_EVERY_MS)?;
+        timer("etl.metadata_every", options.metadata_every_ms, MIN_METADATA_EVERY_MS)?;
+    }
+    if run.has("sla") {
+        sla_options(config, run).check().map_err(|error| unusable(&error))?;
+    }
+    if !run.has("etl") || run.demo.is_some() {
+        return Ok(());
+    }
+    let mut names: Vec<String> = Vec::new();
+    names.extend(config.own.watch.then(|| watching::NAME.to_owned()));
+    names.extend(config.weather.is_on().then(|| sla_weather::SOURCE.to_owned()));
+    for source in config.all_sources().into_iter().filter(|source| !source.url.is_empty()) {
+        let options = source_options(&source, config.etl.max_series);
+        let name = options.id.0.clone();
+        if names.contains(&name) {
+            let words = format!("two metric sources are called {name:?}; give each a `name` of its own");
+            return Err(ConfigError::Unusable(words));
+        }
+        names.push(name);
+        // Makes a client and asks nobody.
+        Prometheus::new(options).map_err(|error| unusable(&error))?;
+    }
+    Ok(())
+}
+
+/// The timer's limits are those of `sla schedule`.
+fn timer(key: &'static str, every_ms: i64, least_ms: i64) -> Result<(), ConfigError> {
+    if (least_ms..=MAX_EVERY_MS).contains(&every_ms) {
+        return Ok(());
+    }
+    Err(ConfigError::Rule {
+        key,
+        value: format_ms(every_ms),
+        rule: format!("lies between {} and {}", format_ms(least_ms), format_ms(MAX_EVERY_MS)),
+        fix: "choose a longer or shorter time".to_owned(),
+    })
+}
+
+pub(super) fn account_options(config: &Config) -> AccountOptions {
+    AccountOptions {
+        registration: config.account.registration(),
+        ..AccountOptions::default()
+    }
+}
+
+pub(super) fn etl_options(config: &Config, paths: &Paths) -> EtlOptions {
+    EtlOptions {
+        max_series: config.etl.max_series,
+        windows_ms: windows(config),
+        horizon_ms: config.evaluation.horizon.ms(),
+        results_every_ms: config.etl.results_every.ms(),
+        metadata_every_ms: config.etl.metadata_every.ms(),
+        metadata_windows_ms: config.etl.metadata_windows.iter().map(|window| window.ms()).collect(),
+        cache_bytes: config.etl.cache_bytes,
+        log_directory: Some(paths.log.clone()),
+        address: config.etl.address.clone(),
+        ..EtlOptions::default()
+    }
+}
+
+pub(super) fn sla_options(config: &Config, run: &Serve) -> SlaOptions {
+    // A demo with finer samples than the floor is judged as often as they come.
+    let floor_ms = run.demo.as_ref().map_or(config.evaluation.floor.ms(), |demo| {
+        config
+            .evaluation
+            .floor
+            .ms()
+            .min(demo.step_ms.max(sla_manager::options::MIN_FLOOR_MS))
+    });
+    SlaOptions {
+        floor_ms,
+        windows_ms: windows(config),
+        horizon_ms: config.evaluation.horizon.ms(),
+        max_series: config.etl.max_series as u32,
+        memory_bytes: config.evaluation.memory_mib.saturating_mul(1 << 20),
+        max_objectives: config.evaluation.max_objectives,
+        max_objectives_per_user: config.evaluation.max_objectives_per_user,
+        max_outlooks: config.evaluation.max_outlooks,
+        ..SlaOptions::default()
+    }
+}
+
+pub(super) fn windows(config: &Config) -> Vec<i64> {
+    config.evaluation.windows.iter().map(|window| window.ms()).collect()
+}
