@@ -21,7 +21,7 @@ use futures::future::BoxFuture;
 use tonic::transport::{Endpoint, Uri};
 use tonic_health::pb::health_client::HealthClient;
 
-pub use access::{Access, Rank, access};
+pub use access::{Access, Rank, access, is_known};
 pub use bearer::{Bearer, MAX_TOKEN_BYTES, Presented};
 pub use channel::{BoxError, PeerChannel, PeerService};
 pub use claim::Claims;

@@ -101,6 +101,14 @@ pub fn access(path: &str) -> Access {
     found.map_or(Access::Host(Rank::Admin), |at| TABLE[at].1)
 }
 
+/// Whether anything is behind `path`, or JSON over HTTP answers for it.
+pub fn is_known(path: &str) -> bool {
+    let beside = ["/grpc.health.v1.Health/", "/grpc.reflection."];
+    is_json(path)
+        || beside.iter().any(|start| path.starts_with(start))
+        || TABLE.binary_search_by(|(known, _)| (*known).cmp(path)).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

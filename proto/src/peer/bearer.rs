@@ -81,7 +81,9 @@ impl Bearer {
         let token = value
             .to_str()
             .ok()
-            .and_then(|text| text.strip_prefix(SCHEME))
+            // Schemes are written in any case (RFC 9110, 11.1).
+            .and_then(|text| text.split_at_checked(SCHEME.len()))
+            .and_then(|(scheme, token)| scheme.eq_ignore_ascii_case(SCHEME).then_some(token))
             .map(str::trim);
         match token {
             Some(token) if !token.is_empty() && token.len() <= MAX_TOKEN_BYTES => Presented::Token(token.to_owned()),
@@ -113,6 +115,8 @@ mod tests {
         bearer.put(&mut headers).unwrap();
         assert_eq!(Bearer::take(&mut headers), Presented::Token("first".to_owned()));
         assert_eq!((Bearer::take(&mut headers), headers.len()), (Presented::Nothing, 0));
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("bearer third"));
+        assert_eq!(Bearer::take(&mut headers), Presented::Token("third".to_owned()));
         bearer.set(None);
         bearer.put(&mut headers).unwrap();
         assert!(headers.is_empty());

@@ -10,6 +10,7 @@ mod shape;
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query, Request};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
@@ -59,7 +60,7 @@ pub(crate) fn router(channel: &PeerChannel) -> Router {
             channel: channel.clone(),
         });
         let filter = MethodFilter::try_from(route.verb.method()).unwrap_or(MethodFilter::GET);
-        let answer = move |path: Path<Vec<(String, String)>>, request: Request| answer(served.clone(), path, request);
+        let answer = move |path: Places, request: Request| answer(served.clone(), path, request);
         router = router.route(&positions(route.path), on(filter, answer));
     }
     let openapi = || async { ([(CONTENT_TYPE, "application/json")], PAGE.as_str()) };
@@ -87,8 +88,13 @@ fn positions(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-async fn answer(served: Arc<Served>, Path(places): Path<Vec<(String, String)>>, request: Request) -> Response {
+/// What stands in a path by its place, unless it is no text.
+type Places = Result<Path<Vec<(String, String)>>, PathRejection>;
+
+async fn answer(served: Arc<Served>, places: Places, request: Request) -> Response {
     let outcome = async {
+        let Path(places) =
+            places.map_err(|_| refused_by(StatusCode::BAD_REQUEST, "the path holds bytes that are no UTF-8"))?;
         let (head, body) = request.into_parts();
         check_head(&head.headers)?;
         // The layers before this took the request for its rpc: whoever comes here may make it.
@@ -204,15 +210,12 @@ fn bad(invalid: &Invalid) -> Refused {
 
 /// What HTTP itself refuses.
 fn refused_by(http: StatusCode, words: &str) -> Refused {
-    let code = if http == StatusCode::NOT_FOUND {
-        Code::NotFound
-    } else {
-        Code::InvalidArgument
-    };
-    let reason = if http == StatusCode::NOT_FOUND {
-        reason::NOT_FOUND
-    } else {
-        reason::INVALID_FIELD
+    let (code, reason) = match http {
+        StatusCode::NOT_FOUND => (Code::NotFound, reason::NOT_FOUND),
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            (Code::ResourceExhausted, reason::TOO_LARGE)
+        }
+        _ => (Code::InvalidArgument, reason::INVALID_FIELD),
     };
     let status: Status = Problem::new(code, reason, words)
         .hint("the paths are in /v1/openapi.json")

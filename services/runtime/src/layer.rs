@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::header::AUTHORIZATION;
-use sla_proto::peer::{Access, Bearer, Claims, Presented, access, deadline_class};
+use sla_proto::peer::{Access, Bearer, Claims, Presented, access, deadline_class, is_known};
 use tokio::sync::Semaphore;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -160,6 +160,9 @@ where
         let limit = time_limit(&path, request.headers());
         let intake = self.intake.clone();
         Box::pin(async move {
+            if !is_known(&path) {
+                return Ok(open.answered(refusal::into_http(nothing_there(is_grpc), is_grpc)));
+            }
             let access = access(&path);
             let caller = match &connection {
                 // A role that passes on a user's token calls as that user, and may what he may.
@@ -223,6 +226,18 @@ async fn admitted(
         Some(known) if known.rank < least => Err(crate::gate::outranked(&known, least)),
         Some(known) => Ok(connection.used_by(known)),
     }
+}
+
+/// A path of no rpc. gRPC has a code of its own for it, HTTP says 404.
+fn nothing_there(is_grpc: bool) -> Status {
+    let (code, reason) = if is_grpc {
+        (Code::Unimplemented, reason::NOT_FOUND)
+    } else {
+        (Code::NotFound, reason::NOT_FOUND)
+    };
+    Problem::new(code, reason, "there is no such path")
+        .hint("the paths are in /v1/openapi.json")
+        .status()
 }
 
 /// What a way does not allow.

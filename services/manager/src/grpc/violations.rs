@@ -110,6 +110,19 @@ impl ViolationsApi {
             }
             Err(error) => return Err(error),
         };
+        let (after, until) = (
+            request.after.as_ref().map(convert::millis),
+            request.until.as_ref().map(convert::millis),
+        );
+        if let (Some(after), Some(until)) = (after, until)
+            && after > until
+        {
+            let given = sla_domain::instant::format_ms(after);
+            return Err(SlaError::Invalid {
+                what: "the ledger cannot be read",
+                problems: vec![Invalid::new("after", &given, "lies after `until`", "swap the two")],
+            });
+        }
         let page_size = sla_runtime::page::size(request.page_size) as u32;
         let answer = self
             .0
