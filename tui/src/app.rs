@@ -40,6 +40,7 @@ use crate::overlay::Overlay;
 use crate::remembered::{Remembered, View};
 use crate::say::{self, Language};
 use crate::screens::{self, Screen};
+use crate::theme::Theme;
 use crate::theme::caps::Caps;
 use crate::theme::own::OwnTheme;
 
@@ -79,6 +80,20 @@ pub struct Settings {
     pub theme: String,
     /// The user's own themes.
     pub themes: Themes,
+}
+
+impl Settings {
+    /// What is wrong with keys and themes, a sentence each.
+    pub fn problems(&self) -> Vec<String> {
+        let keys = Keymap::build(&self.keys).err().map(|error| error.to_string());
+        let themes = Theme::with_own(Caps::default(), self.themes.themes.clone()).names();
+        let unknown = (!self.theme.is_empty() && !themes.contains(&self.theme))
+            .then(|| say::notices::console_theme_must_be(&self.theme, &themes.join(", ")));
+        keys.into_iter()
+            .chain(self.themes.problems.iter().cloned())
+            .chain(unknown)
+            .collect()
+    }
 }
 
 /// Themes of the user's own, and what is wrong with those that could not be read.

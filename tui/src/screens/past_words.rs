@@ -23,12 +23,20 @@ fn window(w: &WindowResult) -> String {
     }
 }
 
+/// The good share of what was judged, in 0 to 1; none where too little is known for a figure (`window_coverage_min` of the
+/// instance decides that).
+pub(crate) fn good_share(w: &WindowResult) -> Option<f64> {
+    w.percent_good
+        .filter(|_| w.judged_ms > 0)
+        .map(|_| 1.0 - w.bad_ms as f64 / w.judged_ms as f64)
+}
+
 /// `12h 7 (14m), 98.1 % good of 99.5 % agreed: 388 % of the budget used`; without a target only how good it was.
 pub(crate) fn promise(w: &WindowResult, target_percent: &str) -> String {
     let past = window(w);
     // Below the floor of coverage there is no percentage.
-    let Some(good) = w.percent_good else { return past };
-    let good = percent(good / 100.0);
+    let Some(good) = good_share(w) else { return past };
+    let good = percent(good);
     let Ok(target) = Target::parse(target_percent) else {
         return say::sets::good(&past, &good);
     };

@@ -4,6 +4,7 @@ mod answers;
 mod bulk;
 mod columns;
 mod draft;
+mod following;
 mod form;
 mod on_chart;
 mod rows;
@@ -45,8 +46,6 @@ const WHAT_IF_REST_MS: i64 = 60;
 const WHAT_IF_EVERY_MS: i64 = 5_000;
 /// Rows that a form wants below the table, its frame with it.
 const FORM_PANE_ROWS: u16 = 9;
-/// Sets are listed again at most this often because evaluations tell of others, milliseconds.
-const SETS_EVERY_MS: i64 = 3_000;
 
 /// Sets, the draft of the open one, and the form over it.
 #[derive(Debug, Default)]
@@ -66,9 +65,11 @@ pub(crate) struct SetsScreen {
     what_if: Remote<EvaluateResponse>,
     what_if_at_ms: Option<i64>,
     judged_ms: i64,
-    /// When the sets were listed because an evaluation told of others, and when they will be again.
+    /// When the sets were listed because others may have saved, and when they will be again.
     listed_ms: Option<i64>,
     sets_at_ms: Option<i64>,
+    /// Whether somebody looked at this tab when figures came last.
+    looked_at: bool,
     /// Sets beyond those that are listed.
     unlisted: u64,
     chart: Remote<GetChartResponse>,
@@ -121,31 +122,6 @@ impl SetsScreen {
         let form = if self.form.is_some() { FORM_PANE_ROWS } else { 0 };
         let free = usize::from(cx.screen_height().saturating_sub(2 + form));
         most.min(self.rows.len().max(3)).min(free)
-    }
-
-    /// Lists the sets again, not too often, while an evaluation tells of others than our list.
-    pub(super) fn follow_others(&mut self, cx: &Context) {
-        let has_all = self.unlisted == 0;
-        if has_all && self.sets_at_ms.is_none() && !cx.sets.is_loading() && Self::others_have_saved(cx) {
-            self.sets_at_ms = Some(self.listed_ms.map_or(cx.now.mono_ms, |listed| listed + SETS_EVERY_MS));
-        }
-    }
-
-    /// Whether an evaluation tells of a set or a generation that is not in our list: the instance has suggested one, or
-    /// another operator has saved.
-    fn others_have_saved(cx: &Context) -> bool {
-        let Some(overview) = cx.overview.get() else {
-            return false;
-        };
-        let known = cx.sets.rows();
-        overview.objectives.iter().any(|status| {
-            let Some(judged) = &status.objective else { return false };
-            !known
-                .iter()
-                .filter(|set| set.id == status.set_id)
-                .flat_map(|set| &set.objectives)
-                .any(|objective| objective.id == judged.id && objective.generation >= judged.generation)
-        })
     }
 
     /// What is known of each objective of the draft: the what-if of the draft, else the last evaluation.
@@ -278,11 +254,13 @@ impl Screen for SetsScreen {
     }
 
     fn refresh(&mut self, cx: &mut Context) {
+        self.looked_at = true;
         Self::read_sets(cx);
         self.ask_what_if(cx, 0);
     }
 
     fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
+        self.looked_at = visible;
         self.follow_others(cx);
         self.rebuild(cx);
         if visible && !self.what_if.is_loading() && cx.now.mono_ms - self.judged_ms >= WHAT_IF_EVERY_MS {

@@ -187,7 +187,14 @@ impl<I: InputSource> Shell<I> {
                 let effects = update(&mut self.app, message, now);
                 for effect in effects {
                     match effect {
-                        Effect::Quit => return Exit::Quit,
+                        Effect::Quit => match self.keep() {
+                            // The user still sees it, and can save or drop them.
+                            Err(error) if self.app.remembered().draft.is_some() => {
+                                let why = Err(say::shell::changes_cannot_be_kept(&error));
+                                let _ = notes.try_send(why);
+                            }
+                            Ok(()) | Err(_) => return Exit::Quit,
+                        },
                         Effect::Suspend => self.suspend(),
                         Effect::Edit { name, text } => self.edit(&name, &text, &edited, &mut files),
                         Effect::Reload => self.read_settings(),
@@ -318,21 +325,29 @@ impl<I: InputSource> Shell<I> {
         self.writer.invalidate();
     }
 
-    /// Puts everything back. Quick: a slow line does not hold it up.
-    pub(crate) fn leave(&mut self, exit: Exit) {
+    /// Writes what is there again at the next start, changes that are not saved among it.
+    fn keep(&self) -> std::io::Result<()> {
+        let Some(path) = &self.state_path else { return Ok(()) };
+        let kept = write_atomic(path, &self.app.remembered().to_toml());
+        kept.inspect_err(|error| {
+            tracing::warn!(%error, path = %path.display(), "what the console remembers could not be written");
+        })
+    }
+
+    /// Puts everything back. Quick: a slow line does not hold it up. An error tells where changes could not be kept, and why.
+    pub(crate) fn leave(&mut self, exit: Exit) -> Result<(), (PathBuf, std::io::Error)> {
         if let Some(editor) = self.editor {
             editor::end(editor);
         }
-        if let Some(path) = &self.state_path {
-            let text = self.app.remembered().to_toml();
-            if let Err(error) = write_atomic(path, &text) {
-                tracing::warn!(%error, path = %path.display(), "what the console remembers could not be written");
-            }
-        }
+        // Who quits has them kept already.
+        let kept = if exit == Exit::Quit { Ok(()) } else { self.keep() };
+        let lost = kept.err().filter(|_| self.app.remembered().draft.is_some());
+        let lost = self.state_path.clone().zip(lost);
         let drained = self
             .writer
             .stop(if exit == Exit::Gone { Duration::ZERO } else { DRAIN });
         self.term.try_restore(!drained);
+        lost.map_or(Ok(()), Err)
     }
 }
 
@@ -395,5 +410,6 @@ fn write_atomic(path: &Path, text: &str) -> std::io::Result<()> {
         .mode(0o600)
         .open(&beside)?;
     file.write_all(text.as_bytes())?;
+    file.sync_all()?;
     std::fs::rename(beside, path)
 }

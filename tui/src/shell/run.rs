@@ -106,6 +106,9 @@ pub enum TuiError {
     /// A key of the config was refused.
     #[error(transparent)]
     Keys(#[from] KeymapError),
+    /// The line was cut, and what was not saved could not be written either.
+    #[error("the changes that were not saved could not be kept in {}: they are lost", .0.display())]
+    ChangesLost(PathBuf, #[source] std::io::Error),
     /// The terminal or a thread could not be set up.
     #[error("the terminal could not be prepared")]
     Terminal(#[from] std::io::Error),
@@ -164,8 +167,9 @@ pub(crate) async fn run_on(wire: impl Wire, options: TuiOptions) -> Result<Exit,
     };
     shell.paint();
     let exit = shell.run().await;
-    shell.leave(exit);
+    let kept = shell.leave(exit);
     left.cancel();
+    kept.map_err(|(path, error)| TuiError::ChangesLost(path, error))?;
     Ok(exit)
 }
 

@@ -28,7 +28,7 @@ fn what_a_moved_bound_would_have_meant_stands_below_the_chart() {
     driver.keys("K");
     driver.says("max 4.1, was max 4   next 10m: 93 % outside   S saves default");
     driver.says("here   1h 1 (11m)   3h 2 (11m)");
-    driver.says("all 3  12h 2 (11m), 98.50 % good");
+    driver.says("all 3  12h 2 (11m), 98.47 % good");
     driver.says("K raise bound");
     assert_eq!(stored_max(&driver), Some(4.0), "nothing is saved by itself");
     driver.keys(": \"bound\" Space \"max\" Space \"7\" Enter");

@@ -17,6 +17,8 @@ fn what_lists_leave_out_is_said() {
     let mut driver = Driver::offline(120, 30, Caps::default());
     driver.script.more = 7;
     driver.connect();
+    driver.says("of 8 sets by name are listed; `sla sets list` has all");
+    driver.wait(1_500);
     driver.says("worst of 10 objectives are listed; `sla check` has all");
 }
 

@@ -154,8 +154,9 @@ impl TextField {
 
     /// Takes pasted text; line breaks become spaces, other control characters vanish.
     pub(crate) fn paste(&mut self, text: &str) {
-        for c in text.trim_end().chars() {
-            let c = if matches!(c, '\n' | '\t') { ' ' } else { c };
+        // Terminals paste a line break as a carriage return.
+        for c in text.trim_end().replace("\r\n", "\n").chars() {
+            let c = if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c };
             if !c.is_control() && self.input.value().chars().count() < TEXT_CHARS_MAX {
                 self.input.handle(InputRequest::InsertChar(c));
             }

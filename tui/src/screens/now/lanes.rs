@@ -15,6 +15,7 @@ use crate::context::{Context, Jump};
 use crate::filter::{Filterable, Value};
 use crate::format::{duration, percent};
 use crate::say;
+use crate::screens::past_words::good_share;
 use crate::widget::lane::{Axis, Cell};
 
 /// Columns beside the lane: gutter, mark and name; good and bad.
@@ -157,9 +158,7 @@ impl Timeline {
                 Some((s.series.clone()?, silent))
             });
             let longest = status.windows.iter().max_by_key(|w| w.window_ms);
-            let share = longest
-                .filter(|w| w.judged_ms > 0)
-                .map(|w| 1.0 - w.bad_ms as f64 / w.judged_ms as f64);
+            let share = longest.and_then(good_share);
             LaneRow {
                 rank,
                 key: key_of(&status.set_id, &objective.id),

@@ -14,6 +14,7 @@ use crate::context::wire::{self, Mark, State};
 use crate::filter::{Filterable, Value};
 use crate::format::duration;
 use crate::say;
+use crate::screens::past_words::good_share;
 
 /// What a row is about, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -208,7 +209,7 @@ impl NowRow {
             }),
             open: series.open.clone(),
             outlook,
-            good: windows.and_then(|w| (w.judged_ms > 0).then(|| 1.0 - w.bad_ms as f64 / w.judged_ms as f64)),
+            good: windows.and_then(good_share),
             series: told,
         }
     }

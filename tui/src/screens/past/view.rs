@@ -8,6 +8,7 @@ use crate::context::{Context, wire};
 use crate::format::{duration, maybe, number, percent};
 use crate::say;
 use crate::screens::instance;
+use crate::screens::past_words::good_share;
 use crate::screens::phase::draw_phase;
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
@@ -225,22 +226,13 @@ fn draw_window(body: &mut Canvas<'_>, (x, y, width): (u16, u16, u16), row: &Obje
     let role = if w.violations > 0 { Role::Violated } else { Role::Dim };
     let mut text = format!("{:>3} {:>6}", w.violations, duration(w.violated_ms));
     if width >= WINDOW_WIDE_WIDTH {
-        let good = w
-            .percent_good
-            .map_or_else(|| say::past::no_data().to_owned(), |p| percent_of(w, p));
+        let good = good_share(w).map_or_else(
+            || say::past::no_data().to_owned(),
+            |share| percent(share).replace(' ', ""),
+        );
         text = format!("{text} {good:>7}");
     }
     body.field(x, y, width, &text, Align::Right, role);
-}
-
-/// `percent_good` is a share or a percent, whichever the judged times say.
-fn percent_of(w: &WindowResult, told: f64) -> String {
-    let share = if w.judged_ms > 0 {
-        1.0 - w.bad_ms as f64 / w.judged_ms as f64
-    } else {
-        told
-    };
-    percent(share).replace(' ', "")
 }
 
 fn longest_words(row: &ObjectiveRow) -> String {
@@ -250,9 +242,9 @@ fn longest_words(row: &ObjectiveRow) -> String {
 
 /// Percent, coverage and samples of a window, in words.
 pub(super) fn window_words(w: &WindowResult) -> String {
-    let good = w.percent_good.map_or_else(
+    let good = good_share(w).map_or_else(
         || say::past::no_data_coverage_too().to_owned(),
-        |p| say::past::good(&percent_of(w, p)),
+        |share| say::past::good(&percent(share).replace(' ', "")),
     );
     let nan = if w.samples_nan > 0 {
         say::past::nan_skipped(&w.samples_nan)

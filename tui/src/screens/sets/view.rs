@@ -220,11 +220,10 @@ impl SetsScreen {
 }
 
 fn what_if_words(w: &WindowResult, unit: Unit) -> (String, Role) {
-    let good = if w.judged_ms > 0 {
-        percent(1.0 - w.bad_ms as f64 / w.judged_ms as f64)
-    } else {
-        say::sets::no_data().to_owned()
-    };
+    let good = past_words::good_share(w).map_or_else(
+        || say::sets::too_little_known().to_owned(),
+        |share| say::sets::share_good(&percent(share)),
+    );
     let worst = w.worst.map_or_else(String::new, |v| say::sets::worst(&number(v, unit)));
     let text = say::sets::this_range_in_good(
         &duration(w.window_ms),
