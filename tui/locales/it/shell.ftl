@@ -7,6 +7,7 @@ this-is-too-long = è troppo lungo per gli appunti
 the-link-is-overloaded = il collegamento è sovraccarico; riprovare
 this-console-has-no = questa console non ha un file di configurazione
 choose-another-name = { $name }: { $error }; scegliere un altro nome
+changes-are-lost = le modifiche non salvate non si sono potute conservare in { $path }: sono perse
 changes-cannot-be-kept = le modifiche non si possono conservare su questo disco ({ $error }): salvale (S) o scartale
 written = scritto: { $name } ({ $size })
 sla-without-a-screen = sla senza schermo. Scrivere un comando (help li elenca), un tasto, enter, esc, up, down, tab, oppure /filtro. Una riga vuota rilegge la schermata; quit esce.

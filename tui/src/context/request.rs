@@ -266,7 +266,8 @@ impl Problem {
                 };
             }
         }
-        if self.hint.is_empty() {
+        // A sentence that ends with its fix has no other.
+        if self.hint.is_empty() || out.contains(&self.hint) {
             out
         } else {
             format!("{out}: {}", self.hint)

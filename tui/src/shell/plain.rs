@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::event_loop::{Exit, write_new};
 use super::input::sleep_until;
 use super::run::{TuiError, TuiOptions, start_of};
+use super::term::Term;
 use crate::app::{App, Msg, draw, update};
 use crate::context::request::Effect;
 use crate::context::{HEADER_ROWS, Now};
@@ -23,6 +24,8 @@ use crate::widget::marks::Marks;
 
 /// The picture that is read out: wide enough for whole rows, few enough of them to listen to.
 const SIZE: (u16, u16) = (100, 40);
+/// A terminal that is narrower would break each row in two; narrower than this no screen is made.
+const WIDTH_MIN: u16 = 60;
 /// Lines typed that may wait.
 const LINES_MAX: usize = 16;
 /// How long answers are awaited after a line, and how long a silence ends that.
@@ -32,6 +35,16 @@ const SILENCE: Duration = Duration::from_millis(250);
 /// Runs the console line by line on standard input and output until `quit` or the end of the input.
 pub async fn run_plain(peer: Peer, options: TuiOptions) -> Result<Exit, TuiError> {
     Box::pin(run_plain_on(PeerWire(peer), options, stdin_lines(), std::io::stdout())).await
+}
+
+/// How large a picture is read out.
+fn size() -> (u16, u16) {
+    let width = if rustix::termios::isatty(rustix::stdio::stdout()) {
+        Term::size().0.clamp(WIDTH_MIN, SIZE.0)
+    } else {
+        SIZE.0
+    };
+    (width, SIZE.1)
 }
 
 /// The app, its link, and where words go.
@@ -57,7 +70,7 @@ pub(crate) async fn run_plain_on(
         wall_ms: options.clock.now_ms(),
         mono_ms: 0,
     };
-    let app = App::new(start_of(&options, SIZE), now)?;
+    let app = App::new(start_of(&options, size()), now)?;
     let link = Link::start(wire, options.attach.clone());
     let mut plain = Plain {
         app,
@@ -179,12 +192,13 @@ impl<O: std::io::Write> Plain<O> {
 
     /// The picture as lines: what is wrong where that changed, then the tab, without what only frames it.
     fn read_out(&mut self) -> std::io::Result<()> {
-        let mut buffer = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
+        let (width, height) = self.app.cx.size;
+        let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
         draw(
             &self.app,
             &mut Canvas::new(&mut buffer, &mut Marks::default(), &self.app.cx.theme),
         );
-        let rows: Vec<String> = (0..SIZE.1).map(|y| row_of(&buffer, y)).collect();
+        let rows: Vec<String> = (0..height).map(|y| row_of(&buffer, y)).collect();
         let head: Vec<String> = rows[..usize::from(HEADER_ROWS) - 1].to_vec();
         let mut lines: Vec<String> = Vec::new();
         if head != self.told {

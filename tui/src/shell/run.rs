@@ -24,6 +24,7 @@ use crate::context::Now;
 use crate::context::log_ring::LogRing;
 use crate::link::{Attach, KeepToken, Link, PeerWire, Wire};
 use crate::remembered::{REMEMBERED_BYTES_MAX, Remembered};
+use crate::say;
 use crate::theme::caps::Caps;
 
 /// Panics of workers that may wait to be shown.
@@ -107,7 +108,7 @@ pub enum TuiError {
     #[error(transparent)]
     Keys(#[from] KeymapError),
     /// The line was cut, and what was not saved could not be written either.
-    #[error("the changes that were not saved could not be kept in {}: they are lost", .0.display())]
+    #[error("{}", say::shell::changes_are_lost(&.0.display()))]
     ChangesLost(PathBuf, #[source] std::io::Error),
     /// The terminal or a thread could not be set up.
     #[error("the terminal could not be prepared")]

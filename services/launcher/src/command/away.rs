@@ -1,7 +1,7 @@
 //! What a command says when it has nothing to show: a source that is away is no empty answer.
 
 use color_eyre::eyre::Report;
-use sla_domain::{Clock as _, SystemClock, duration};
+use sla_domain::{Clock as _, SafeText, SystemClock, duration};
 use sla_proto::Peer;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::server::v1::GetServerInfoRequest;
@@ -29,6 +29,13 @@ pub(super) async fn nothing(peer: &Peer) -> Result<Exit, Report> {
         Some(source) => Err(failure(&source).into()),
         None => Ok(Exit::NO_DATA),
     }
+}
+
+/// What the server said about the last read, a line each: partial data are not all data.
+pub(super) fn warnings(source: Option<&SourceStatus>) -> Vec<String> {
+    let warnings = source.map_or(&[][..], |source| &source.warnings);
+    let line = |warning: &String| format!("source warns: {}", SafeText::new(warning));
+    warnings.iter().map(line).collect()
 }
 
 /// The source's problem as the end of a command.

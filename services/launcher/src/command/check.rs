@@ -9,7 +9,7 @@ use sla_proto::violation::v1::{ObjectiveStatus, State};
 use sla_views::{self as views, Check, side_word, state_word};
 
 use super::Session;
-use super::away::instant_asked;
+use super::away::{self, instant_asked};
 use super::standing::{Standing, standing};
 use crate::cli::CheckArgs;
 use crate::exit::Exit;
@@ -91,6 +91,7 @@ fn words(worst: State, objectives: &[ObjectiveStatus], source: Option<&SourceSta
     if let Some(source) = source.filter(|source| !source.clock_notice.is_empty()) {
         lines.push(format!("source: {}", SafeText::new(&source.clock_notice)));
     }
+    lines.extend(away::warnings(source));
     if objectives.is_empty() {
         lines.push("no objective has been judged yet".to_owned());
     }

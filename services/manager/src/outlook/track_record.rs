@@ -133,11 +133,15 @@ fn skill(record: &TrackRecord) -> Option<f64> {
     (rival > 0.0).then(|| 1.0 - own / rival)
 }
 
-/// `42 % better than last value (61 scored)`, `unproven (12 scored, 1 violations)`, `withheld: worse than last value`.
+/// `42 % better than last value (61 scored)`, `unproven (12 scored, 1 violation)`, `withheld: worse than last value`.
 pub fn words(record: &TrackRecord) -> String {
     match record.verdict() {
         Verdict::Unproven { scored, violations } => {
-            format!("unproven ({scored} scored, {violations} violations{})", seeded(record))
+            let plural = if violations == 1 { "" } else { "s" };
+            format!(
+                "unproven ({scored} scored, {violations} violation{plural}{})",
+                seeded(record)
+            )
         }
         Verdict::Withheld => format!(
             "withheld: worse than last value ({} scored{})",
@@ -221,7 +225,7 @@ mod tests {
             of_forecasts(all.collect())
         };
         assert_eq!(message(&sharp(12, 12)).trust(), pb::Trust::Unproven);
-        assert_eq!(words(&sharp(12, 12)), "unproven (12 scored, 1 violations)");
+        assert_eq!(words(&sharp(12, 12)), "unproven (12 scored, 1 violation)");
         assert_eq!(
             message(&sharp(40, 10)).trust(),
             pb::Trust::Unproven,

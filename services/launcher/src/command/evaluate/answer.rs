@@ -8,6 +8,8 @@ use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1::{self as wire, EvaluateResponse, WindowResult};
 use sla_views::{Seconds, side_word, state_word, word};
 
+use crate::command::away;
+
 /// The judgement of one series, or of several together.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Judged {
@@ -198,8 +200,8 @@ impl Answer {
                 instant::format_ms(self.at_ms)
             ),
             format!(
-                "last {window}: {} violations, {} outside; {} of {} samples; coverage {:.1} %",
-                whole.intervals.len(),
+                "last {window}: {}, {} outside; {} of {} samples; coverage {:.1} %",
+                violations(whole.intervals.len()),
                 duration::format_short_ms(whole.violated_ms),
                 whole.samples_violating,
                 whole.samples,
@@ -219,6 +221,7 @@ impl Answer {
         if let Some(notice) = word(&self.source.clock_notice) {
             lines.push(format!("source: {}", SafeText::new(&notice)));
         }
+        lines.extend(away::warnings(Some(&self.source)));
         if !self.problem.is_empty() {
             lines.push(format!("problem: {}", SafeText::new(&self.problem)));
             if !self.source.problem_hint.is_empty() {
@@ -244,9 +247,9 @@ impl Answer {
             for series in &self.series {
                 let labels = series.labels.as_ref().map(ToString::to_string).unwrap_or_default();
                 lines.push(format!(
-                    "  {:9} {:>4} violations  {:>8}  {}",
+                    "  {:9} {:>15}  {:>8}  {}",
                     series.state,
-                    series.intervals.len(),
+                    violations(series.intervals.len()),
                     duration::format_short_ms(series.violated_ms),
                     SafeText::new(&labels),
                 ));
@@ -263,6 +266,10 @@ pub(crate) fn other_spelling(selector: &str) -> Option<String> {
         " (Prometheus 2 writes whole bounds as `1`, Prometheus 3 as `1.0`: try {})",
         SafeText::new(&other)
     ))
+}
+
+fn violations(count: usize) -> String {
+    format!("{count} violation{}", if count == 1 { "" } else { "s" })
 }
 
 impl Judged {
