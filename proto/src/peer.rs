@@ -20,6 +20,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tonic::transport::{Endpoint, Uri};
 use tonic_health::pb::health_client::HealthClient;
+use tower::ServiceExt as _;
 
 pub use access::{Access, Rank, access, is_known};
 pub use bearer::{Bearer, MAX_TOKEN_BYTES, Presented};
@@ -222,7 +223,10 @@ impl Peer {
 
     /// The same for `http://host:port` or `https://host:port`.
     pub fn lazy_tcp(address: &str, trust: &Trust) -> Result<Self, PeerError> {
-        Ok(Self::local(endpoint(address, trust)?.connect_lazy()))
+        let (channel, place) = (endpoint(address, trust)?.connect_lazy(), address.to_owned());
+        Ok(Self::local(
+            channel.map_err(move |error| channel::unreached(&place, error)),
+        ))
     }
 
     /// Connects to `http://host:port` or `https://host:port`, and learns there whether our certificate is taken.

@@ -150,6 +150,24 @@ fn told(error: BoxError) -> BoxError {
     }
 }
 
+/// Whether a call that failed on its way never reached anybody: there was no connection to send it on.
+pub(super) fn never_arrived(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut links = std::iter::successors(Some(error), |link| link.source());
+    links.any(<dyn std::error::Error + 'static>::is::<tonic::ConnectError>)
+}
+
+/// Where nobody could be reached, and why: in a chain of processes it is not always the one that was called.
+pub(super) fn unreached(address: &str, error: tonic::transport::Error) -> BoxError {
+    if !never_arrived(&error) {
+        return error.into();
+    }
+    let links = std::iter::successors(Some(&error as &(dyn std::error::Error + 'static)), |link| link.source());
+    let reason = links.last().map(ToString::to_string).unwrap_or_default();
+    let mut status = Status::unavailable(format!("{address} cannot be reached: {reason}"));
+    status.set_source(std::sync::Arc::new(error));
+    status.into()
+}
+
 /// tonic's server answers an expired `grpc-timeout` with CANCELLED; callers shall see one code for one thing.
 fn expired_is_deadline_exceeded(mut answer: http::Response<Body>) -> http::Response<Body> {
     let cancelled = answer

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::channel::{BoxError, PeerChannel};
+use super::channel::{BoxError, PeerChannel, never_arrived};
 
 /// The largest request that is kept to be sent a second time, in bytes: larger ones no role decodes.
 const MAX_REQUEST_BYTES: usize = 16 << 20;
@@ -55,22 +55,6 @@ pub(super) fn is_refusal(answer: &http::Response<Body>) -> bool {
         .get(Status::GRPC_STATUS)
         .and_then(|code| code.to_str().ok());
     status.is_some_and(|code| code.parse() == Ok(Code::Unavailable as i32))
-}
-
-/// Whether a call that failed on its way never reached anybody.
-fn never_arrived(error: &BoxError) -> bool {
-    use std::io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable, NotFound};
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return matches!(
-                io.kind(),
-                ConnectionRefused | HostUnreachable | NetworkUnreachable | AddrNotAvailable | NotFound
-            );
-        }
-        cause = error.source();
-    }
-    false
 }
 
 /// Words with which the names of rpcs begin that change nothing.
@@ -133,7 +117,7 @@ impl Several {
             let next_may_do_it = match &last {
                 Ok(answer) => is_refusal(answer),
                 // What may have been done is done twice only where that changes nothing.
-                Err(error) => never_arrived(error) || is_look(again.path()),
+                Err(error) => never_arrived(error.as_ref()) || is_look(again.path()),
             };
             if !next_may_do_it {
                 let best = if last.is_ok() { place } else { (place + 1) % count };
@@ -166,6 +150,7 @@ mod tests {
     use super::*;
     use crate::Peer;
     use crate::etl::v1::StartRunRequest;
+    use crate::peer::Trust;
     use crate::server::v1::GetServerInfoRequest;
 
     type Seen = Arc<Mutex<Vec<&'static str>>>;
@@ -193,7 +178,7 @@ mod tests {
     }
 
     fn refuses() -> Result<http::Response<Body>, BoxError> {
-        Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into())
+        Err(tonic::ConnectError("dns error".into()).into())
     }
 
     fn breaks() -> Result<http::Response<Body>, BoxError> {
@@ -227,6 +212,22 @@ mod tests {
         assert_eq!(*seen.lock().unwrap(), ["a"]);
         let looked = peer.runs().get_run(crate::etl::v1::GetRunRequest::default()).await;
         assert_eq!(looked.unwrap_err().code(), Code::NotFound, "a look may be repeated");
+    }
+
+    #[tokio::test]
+    async fn who_cannot_be_reached_is_named_and_left_out() {
+        let door = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", door.local_addr().unwrap());
+        drop(door);
+        let away = Peer::lazy_tcp(&address, &Trust::default()).unwrap();
+        let status = away.runs().start_run(StartRunRequest::default()).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable);
+        let words = format!("{address} cannot be reached: Connection refused");
+        assert!(status.message().starts_with(&words), "{status}");
+        let seen = Seen::default();
+        let peer = Peer::any_of(vec![away, process("b", &seen, || Ok(answers()))]);
+        let status = peer.runs().start_run(StartRunRequest::default()).await.unwrap_err();
+        assert_eq!(status.code(), Code::NotFound, "nothing was sent to the first: {status}");
     }
 
     #[tokio::test]
