@@ -409,6 +409,11 @@ impl Context {
         match response.event {
             Some(Event::Snapshot(overview)) => {
                 self.source_told(overview.source.clone());
+                let was_judged = self.overview.get().is_some_and(|known| known.evaluated.is_some());
+                // A manager that takes over has judged nothing yet: what is known stays, as old as it says.
+                if overview.evaluated.is_none() && was_judged {
+                    return false;
+                }
                 self.left_out_told(&overview);
                 self.overview.put(overview, now_ms);
             }

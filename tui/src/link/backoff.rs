@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The first wait and the longest.
 const FIRST: Duration = Duration::from_millis(500);
-const LONGEST: Duration = Duration::from_secs(15);
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// Doubles up to a limit.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,7 +34,7 @@ mod tests {
     fn waits_double_up_to_the_limit() {
         let mut backoff = Backoff::default();
         let waits: Vec<u128> = (0..7).map(|_| backoff.next_wait().as_millis()).collect();
-        assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 15_000, 15_000]);
+        assert_eq!(waits, [500, 1000, 2000, 4000, 5000, 5000, 5000]);
         backoff.reset();
         assert_eq!(backoff.next_wait(), FIRST);
     }

@@ -1,7 +1,7 @@
 //! Drives the real app: keys in words, effects answered by the script, pictures as text.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use sla_proto::violation::v1::{WatchViolationsResponse, watch_violations_response::Event};
+use sla_proto::violation::v1::{Overview, WatchViolationsResponse, watch_violations_response::Event};
 
 use super::script::{NOW_MS, Script};
 use crate::app::{App, Msg, Start, draw, update};
@@ -101,12 +101,17 @@ impl Driver {
 
     /// An evaluation finishes.
     pub(crate) fn evaluate(&mut self) {
-        let event = Some(Event::Snapshot(self.script.overview()));
+        self.told(self.script.overview());
+        self.wait(300);
+    }
+
+    /// What whoever watches is told first.
+    pub(crate) fn told(&mut self, overview: Overview) {
+        let event = Some(Event::Snapshot(overview));
         self.send(Msg::Link(LinkEvent::Violations(Box::new(WatchViolationsResponse {
             event,
             ..WatchViolationsResponse::default()
         }))));
-        self.wait(300);
     }
 
     pub(crate) fn send(&mut self, msg: Msg) {

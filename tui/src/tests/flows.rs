@@ -1,6 +1,9 @@
+use sla_proto::violation::v1::Overview;
+
 use super::driver::Driver;
 use crate::app::Msg;
 use crate::context::request::{Effect, LinkEvent, Request};
+use crate::theme::caps::Caps;
 
 fn called(driver: &Driver, wanted: impl Fn(&Request) -> bool) -> usize {
     driver
@@ -37,6 +40,19 @@ fn what_does_not_answer_is_unknown_in_the_health_view() {
     assert!(storage.is_some_and(|line| line.contains("unknown")), "{screen}");
     driver.keys("Esc");
     driver.says_not("connection refused");
+}
+
+#[test]
+fn a_manager_that_takes_over_and_has_not_judged_yet_wipes_nothing() {
+    let mut driver = Driver::offline(100, 34, Caps::default());
+    driver.send(Msg::Link(LinkEvent::Connected));
+    driver.told(Overview::default());
+    driver.says("nothing judged yet");
+    driver.evaluate();
+    let judged = driver.screen();
+    driver.says_not("nothing judged yet");
+    driver.told(Overview::default());
+    assert_eq!(driver.screen().lines().next(), judged.lines().next());
 }
 
 #[test]
