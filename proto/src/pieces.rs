@@ -67,6 +67,12 @@ pub fn pieces<T: Message>(messages: impl IntoIterator<Item = T>, limits: PieceLi
     cut
 }
 
+/// The first set that no request can carry, and its encoded bytes.
+pub fn too_large(sets: &[SlaSet]) -> Option<(&SlaSet, usize)> {
+    let sized = sets.iter().map(|set| (set, set.encoded_len()));
+    sized.into_iter().find(|(_, bytes)| *bytes > PieceLimits::SETS.one)
+}
+
 /// The messages of one `ApplySets` call, at least one.
 pub fn apply_requests(sets: &[SlaSet], prune: bool, dry_run: bool) -> Vec<ApplySetsRequest> {
     let cut = pieces(sets.iter().cloned(), PieceLimits::SETS);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use color_eyre::eyre::{Report, WrapErr as _};
 use serde_json::json;
-use sla_domain::{Query, SafeText, Unit, instant, quantity};
+use sla_domain::{Invalid, Query, SafeText, Unit, instant, quantity};
 use sla_proto::objective::v1::SlaSet;
 use sla_proto::series::v1::CounterMode;
 use sla_proto::set::v1::planned_change::Action;
@@ -152,6 +152,27 @@ async fn export(session: &Session, names: &[String], to: Option<&Path>) -> Resul
     Ok(Exit::OK)
 }
 
+/// Refuses a set that could not even be sent: by what makes it so large where a rule names that.
+fn check_sizes(sets: &[SlaSet]) -> Result<(), Invalid> {
+    let Some((set, bytes)) = pieces::too_large(sets) else {
+        return Ok(());
+    };
+    if let Some(problem) = convert::set(set).err().and_then(|problems| problems.into_iter().next()) {
+        return Err(problem.within(&set.name));
+    }
+    let most = format!(
+        "a set holds at most {} KiB of text",
+        pieces::PieceLimits::SETS.one >> 10
+    );
+    let given = format!("{} KiB", bytes >> 10);
+    Err(Invalid::new(
+        set.name.clone(),
+        &given,
+        most,
+        "split it into several sets",
+    ))
+}
+
 async fn apply(
     session: &Session,
     text: &str,
@@ -161,6 +182,7 @@ async fn apply(
     yes: bool,
 ) -> Result<Exit, Report> {
     let mut sets = set_file::read(text, called)?;
+    check_sizes(&sets)?;
     let peer = session.peer().await?;
     // What is agreed to is the plan that was shown: someone else's save in between is a conflict.
     let stored = all(&peer).await?;
