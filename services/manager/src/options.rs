@@ -175,6 +175,11 @@ impl SlaOptions {
                 format!("each window must lie in 1..={MAX_WINDOW_MS}"),
             );
         }
+        let shortest_ms = self.windows_ms.first().copied().unwrap_or_default();
+        if self.floor_ms > shortest_ms {
+            let rule = format!("must not be longer than the shortest window ({shortest_ms})");
+            return refuse("floor_ms", self.floor_ms, rule);
+        }
         if let Some(pair) = self.windows_ms.windows(2).find(|pair| pair[0] >= pair[1]) {
             return refuse("windows_ms", pair[1], "windows must grow, shortest first".to_owned());
         }

@@ -173,8 +173,11 @@ impl World {
             .map(|&(fault, from_ms)| (fault, self.plan.begun_ms + from_ms))
             .collect();
         self.weather.set(&since);
-        self.skew_ms.store(self.plan.skew_ms(at_ms), Ordering::SeqCst);
-        let words: Vec<String> = active.iter().map(|(fault, _)| format!("{fault:?}")).collect();
+        let skew_ms = self.plan.skew_ms(at_ms);
+        self.skew_ms.store(skew_ms, Ordering::SeqCst);
+        let clock = (skew_ms != 0).then(|| format!("clock {skew_ms:+} ms"));
+        let faults = active.iter().map(|(fault, _)| format!("{fault:?}"));
+        let words: Vec<String> = faults.chain(clock).collect();
         self.notes
             .line(self.plan.begun_ms + at_ms, &format!("weather: {}", words.join(", ")));
     }
