@@ -205,7 +205,7 @@ mod tests {
         };
         assert!(bad.check().unwrap_err().to_string().contains("floor_ms"));
         let bad = SlaOptions {
-            windows_ms: vec![10, 5],
+            windows_ms: vec![7_200_000, 3_600_000],
             ..SlaOptions::default()
         };
         assert!(bad.check().unwrap_err().to_string().contains("shortest first"));

@@ -326,7 +326,8 @@ impl World {
                 add_channel(&console("anna"), &channel).await;
             }
             self.mailroom.listens(desk.clock.world_ms());
-            tokio::join!(editor("anna").run(), editor("ben").run());
+            // Who is first in one instant is decided, too.
+            tokio::join!(biased; editor("anna").run(), editor("ben").run());
         };
         let watching = screens
             .into_iter()

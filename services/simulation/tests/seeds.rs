@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sla_simulation::{Report, simulate, simulate_long};
 
-/// Seeds of every test run, two minutes of two cores; `dev/simulate` runs as many as one likes.
-const SEEDS: u64 = 100;
+/// Seeds of every test run, a minute of two cores; `dev/simulate` runs as many as one likes.
+const SEEDS: u64 = 40;
 const THREADS: usize = 2;
 /// Memory that a seed leaves behind, at most, bytes: what allocators keep is not counted twice.
 const KEPT_BYTES: u64 = 64 << 20;
