@@ -494,8 +494,9 @@ impl Config {
                 "give one of off, error, warn, info, debug, trace, or target=level pairs",
             );
         }
-        for source in self.all_sources() {
-            source.check_credentials()?;
+        self.source.check_credentials("source")?;
+        for (section, source) in &self.sources {
+            source.check_credentials(&format!("sources.{section}"))?;
         }
         if self.source.concurrency == 0 {
             return rule(

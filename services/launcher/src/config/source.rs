@@ -70,8 +70,8 @@ impl Default for SourceConfig {
 }
 
 impl SourceConfig {
-    /// Refuses credentials of which some would be left out without a word.
-    pub(super) fn check_credentials(&self) -> Result<(), ConfigError> {
+    /// Refuses credentials of which some would be left out without a word; they stand below `[section]`.
+    pub(super) fn check_credentials(&self, section: &str) -> Result<(), ConfigError> {
         let has_token = !self.bearer_token.is_empty() || self.bearer_token_file.is_some();
         let has_password = !self.password.is_empty() || self.password_file.is_some();
         let twice = |text: &str, file: &Option<PathBuf>| !text.is_empty() && file.is_some();
@@ -97,7 +97,7 @@ impl SourceConfig {
         Err(ConfigError::Rule {
             key,
             value: self.username.clone(),
-            rule: rule.to_owned(),
+            rule: format!("{rule} (below [{section}])"),
             fix: fix.to_owned(),
         })
     }
@@ -132,4 +132,28 @@ pub(super) fn check_further(sources: &BTreeMap<String, SourceConfig>) -> Result<
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_that_would_be_left_out_are_refused_by_their_section() {
+        for (text, rule) in [
+            ("username = \"u\"\nbearer_token = \"t\"", "a bearer token is given, too"),
+            ("password = \"CANARY\"", "a password needs a user"),
+            (
+                "username = \"u\"\npassword = \"CANARY\"\npassword_file = \"/f\"",
+                "the password stands in",
+            ),
+        ] {
+            let source: SourceConfig = toml::from_str(text).unwrap();
+            let told = source.check_credentials("sources.eu").unwrap_err().to_string();
+            assert!(told.contains(rule) && told.contains("[sources.eu]"), "{told}");
+            assert!(!told.contains("CANARY"), "{told}");
+        }
+        let one: SourceConfig = toml::from_str("username = \"u\"\npassword = \"p\"").unwrap();
+        one.check_credentials("source").unwrap();
+    }
 }
