@@ -142,33 +142,41 @@ pub fn why(judged: &JudgedSeries, at_ms: i64, horizon_ms: i64) -> String {
     }
 }
 
-/// The violation that goes on at the instant, as far back as the samples reach.
+/// The violation that goes on at the instant, as far back as the samples reach; one that only unknown time keeps apart from the one
+/// before is the same, and began when that did.
 fn open_violation(objective: &JudgedObjective, judged: &JudgedSeries) -> Option<pb::Violation> {
-    let interval = judged
-        .longest()?
-        .intervals
-        .last()
-        .filter(|interval| interval.open_end)?;
+    let intervals = &judged.longest()?.intervals;
+    let last = intervals.last().filter(|interval| interval.open_end)?;
+    let goes_on = intervals
+        .iter()
+        .rev()
+        .take_while(|interval| interval.resumes_after_gap)
+        .count();
+    let whole = &intervals[(intervals.len() - 1).saturating_sub(goes_on)..];
+    let worst = whole
+        .iter()
+        .fold(last, |worst, one| if one.excess > worst.excess { one } else { worst });
+    let began_ms = whole.first().unwrap_or(last).began_ms;
     let range = &objective.known.objective.range;
     Some(pb::Violation {
         set_id: objective.known.set_id.clone(),
         objective_id: objective.known.objective.id.as_str().to_owned(),
         generation: objective.known.objective.generation,
         series: Some(judged.head.message()),
-        start: Some(timestamp(interval.began_ms)),
+        start: Some(timestamp(began_ms)),
         end: None,
-        side: side_message(interval.side).into(),
-        worst: interval.worst,
-        excess: interval.excess,
-        samples: interval.samples,
+        side: side_message(last.side).into(),
+        worst: worst.worst,
+        excess: worst.excess,
+        samples: whole.iter().map(|interval| interval.samples).sum(),
         retired: false,
         judged: Some(timestamp(objective.at_ms)),
-        duration_ms: interval.end_ms - interval.began_ms,
-        bound: match interval.side {
+        duration_ms: last.end_ms - began_ms,
+        bound: match last.side {
             Side::Above => range.max(),
             Side::Below => range.min(),
         }
-        .unwrap_or(interval.worst),
+        .unwrap_or(last.worst),
     })
 }
 
@@ -310,6 +318,29 @@ mod tests {
         );
         assert_eq!(status.windows[0].violations, 2);
         assert!(status.series[0].open.is_none());
+    }
+
+    #[test]
+    fn a_violation_that_goes_on_behind_a_gap_began_before_it() {
+        let known = known("x", AllowedRange::at_most(80.0).unwrap());
+        let minutes = |from: i64, until: i64, value: f64| (from..=until).map(move |m| (m * 60_000, value));
+        let open = |points: Vec<(i64, f64)>| {
+            let series = held("x", "a", SeriesKind::Gauge, 60_000, &points);
+            let judged = judge(&known, &[series], &asked(720), &HashMap::new());
+            objective_status(&judged, 600_000, false, "")
+                .series
+                .remove(0)
+                .open
+                .unwrap()
+        };
+        let apart = open(minutes(1, 2, 95.0).chain(minutes(8, 12, 90.0)).collect());
+        assert_eq!((apart.start, apart.duration_ms), (Some(timestamp(60_000)), 660_000));
+        assert_eq!((apart.worst, apart.samples), (95.0, 7));
+        let well_between = minutes(1, 2, 95.0)
+            .chain(minutes(3, 3, 70.0))
+            .chain(minutes(8, 12, 90.0));
+        let again = open(well_between.collect());
+        assert_eq!((again.start, again.worst), (Some(timestamp(480_000)), 90.0));
     }
 
     #[test]
