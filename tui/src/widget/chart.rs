@@ -468,21 +468,26 @@ fn draw_value_axis(canvas: &mut Canvas<'_>, (scale, unit): (&Scale, Unit), label
     for row in 0..rows {
         canvas.glyph(label, row, '│', Role::Border);
     }
-    let wanted = usize::from(rows / 2).clamp(1, 8);
-    for tick in scale.ticks(wanted) {
+    for (tick, text) in labels(scale, unit, usize::from(label), usize::from(rows / 2).clamp(1, 8)) {
         let y = scale.y(tick) / 4;
         if (0..i32::from(rows)).contains(&y) {
-            canvas.field(
-                0,
-                y as u16,
-                label,
-                &quantity::within(tick, unit, usize::from(label)),
-                Align::Right,
-                Role::Dim,
-            );
+            canvas.field(0, y as u16, label, &text, Align::Right, Role::Dim);
             canvas.glyph(label, y as u16, '┤', Role::Border);
         }
     }
+}
+
+/// At most about `wanted` ticks with their labels; fewer where the labels, at this width, would not tell them apart.
+fn labels(scale: &Scale, unit: Unit, width: usize, wanted: usize) -> Vec<(f64, String)> {
+    let labelled = |wanted| -> Vec<(f64, String)> {
+        let ticks = scale.ticks(wanted).into_iter();
+        ticks.map(|tick| (tick, quantity::within(tick, unit, width))).collect()
+    };
+    let tells_apart = |labels: &Vec<(f64, String)>| labels.windows(2).all(|pair| pair[0].1 != pair[1].1);
+    let mut fewer = (1..=wanted).rev().map(labelled);
+    fewer
+        .find(tells_apart)
+        .unwrap_or_else(|| labelled(1).into_iter().take(1).collect())
 }
 
 fn draw_companion(extents: &[Extent], gap_ms: i64, own: Option<(f64, f64)>, scale: &Scale, raster: &mut Raster) {

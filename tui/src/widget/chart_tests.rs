@@ -58,6 +58,25 @@ fn axis_and_bound_are_labelled() {
 }
 
 #[test]
+fn no_two_labels_of_an_axis_say_the_same() {
+    for span in [1e5, 2e7, 1e8, 1e9, 1e10] {
+        let samples: Vec<(i64, f64)> = (0..40).map(|n| (n * 15, 15.4e9 + span * n as f64 / 40.0)).collect();
+        let mut chart = chart(vec![Layer::Samples {
+            extents: extents(&samples),
+            gap_ms: 60_000,
+        }]);
+        chart.unit = Unit::guess("node_filesystem_avail_bytes", false);
+        let rows = picture(60, 40, Caps::default(), |canvas| chart.draw(canvas));
+        let labels: Vec<&str> = rows
+            .iter()
+            .filter_map(|row| Some(row.split_once('┤')?.0.trim()))
+            .collect();
+        let all: std::collections::BTreeSet<&&str> = labels.iter().collect();
+        assert_eq!((all.len(), labels.is_empty()), (labels.len(), false), "{labels:?}");
+    }
+}
+
+#[test]
 fn a_gap_is_not_joined() {
     let samples: Vec<(i64, f64)> = (0..10).chain(30..40).map(|n| (n * 15, 1.0)).collect();
     let lines = drawn(

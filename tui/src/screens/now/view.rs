@@ -66,7 +66,10 @@ impl NowScreen {
         let short: Vec<Shortened> = placed
             .iter()
             .map(|&(column, _, w)| match columns[column].title {
-                "WHAT" => Shortened::new(rows.iter().map(|(row, _)| row.what.as_str()), w),
+                "WHAT" => {
+                    let names = rows.iter().filter(|(row, _)| row.folded == 0);
+                    Shortened::new(names.map(|(row, _)| row.what.as_str()), w)
+                }
                 "WHERE" => Shortened::new(rows.iter().map(|(row, _)| row.place.as_str()), w),
                 _ => Shortened::default(),
             })
@@ -80,7 +83,16 @@ impl NowScreen {
                     continue;
                 }
                 let (text, role) = cell(row, columns[column].title, w);
-                table::draw_cell(body, y, (x, w), short.form(&text), &columns[column], role);
+                if row.folded > 0 && columns[column].title == "WHAT" {
+                    // Nothing else stands in the cells beside it.
+                    let beside = placed
+                        .iter()
+                        .filter(|(column, at, _)| *at > x && has_cell_in_folds(columns[*column].title));
+                    let until = beside.map(|(_, at, _)| *at).min().unwrap_or(body.width());
+                    body.field(x, y, until.saturating_sub(x + 1), &text, Align::Left, role);
+                } else if row.folded == 0 || has_cell_in_folds(columns[column].title) {
+                    table::draw_cell(body, y, (x, w), short.form(&text), &columns[column], role);
+                }
             }
         }
     }
@@ -168,12 +180,17 @@ impl NowScreen {
                 series: &row.series,
                 range: &row.range,
                 unit: row.unit,
-                outlook: row.outlook.as_ref(),
+                outlook: row.outlook.as_deref(),
                 violated: self.history.violated(&row.key, cx.data_now_ms()),
             };
             self.chart.draw(cx, &mut canvas.rows(y, rest), &instance);
         }
     }
+}
+
+/// Whether the line of a fold has something there, too.
+fn has_cell_in_folds(title: &str) -> bool {
+    matches!(title, "S" | "WHAT" | "P") || title == LANE
 }
 
 fn cell(row: &NowRow, title: &str, width: u16) -> (String, Role) {
@@ -195,7 +212,7 @@ fn cell(row: &NowRow, title: &str, width: u16) -> (String, Role) {
         "LIMIT" => (row.limit(), Role::Dim),
         "SINCE" => (row.since.clone(), if quiet { Role::Dim } else { Role::Text }),
         _ => {
-            let p = row.outlook.as_ref().and_then(trust::probability);
+            let p = row.outlook.as_deref().and_then(trust::probability);
             (p.unwrap_or_default(), if quiet { Role::Dim } else { Role::Text })
         }
     }
