@@ -129,7 +129,9 @@ impl Global {
     }
 }
 
+// What a command takes is built when it is the one that is called: a start touches less of the binary.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Open the console on a generated, labelled estate: nothing to install, nothing left behind.
     Demo(DemoArgs),

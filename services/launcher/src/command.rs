@@ -55,6 +55,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Report> {
         Some(Command::Completions { shell }) => return Ok(manual::completions(shell)),
         Some(Command::Man) => return manual::man_page(),
         Some(Command::Serve(_)) => crate::instance::make_frugal(),
+        None | Some(Command::Demo(_)) => crate::instance::make_sparing(),
         _ => {}
     }
     if let Some(outcome) = without_instance(&global, command.as_ref()) {

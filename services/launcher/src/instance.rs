@@ -21,7 +21,7 @@ mod watching;
 pub(crate) use attach::{Wanted, attach, connect, ensure};
 pub(crate) use cover::{is_covered, trust};
 pub(crate) use folder::{close_umask, make as make_folder, open_private};
-pub(crate) use heap::make_frugal;
+pub(crate) use heap::{make_frugal, make_sparing};
 pub(crate) use lock::is_free;
 pub use paths::Paths;
 pub use plan::{Demo, Serve};

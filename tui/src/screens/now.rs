@@ -322,7 +322,7 @@ impl Screen for NowScreen {
 
     fn moment(&self, _: &Context) -> Option<Jump> {
         let row = self.current().filter(|row| !row.series.id.is_empty())?;
-        let open = row.open.as_ref();
+        let open = row.open.as_deref();
         Some(Jump::Chart {
             query: wire::series_query(&row.series),
             series_id: row.series.id.clone(),

@@ -1,6 +1,7 @@
 //! What the lanes are drawn from: the ledger, where samples are missing, and what is expected.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sla_proto::convert as time;
 use sla_proto::objective::v1::AllowedRange;
@@ -19,7 +20,10 @@ use crate::widget::lane::{Axis, Cell};
 const LEDGER_ROWS: u32 = 1_000;
 /// Columns in which it is asked whether there are samples.
 const SEEN_COLUMNS: u32 = 144;
-const SEEN_ROWS: u32 = 500;
+/// Of so many series, the worst first: lanes of others are drawn by the ledger alone.
+const SEEN_ROWS: u32 = 200;
+/// Series whose bands are drawn, what breaks first before others; of others the evaluation tells enough.
+const FUTURE_ROWS: u32 = 200;
 /// Queries of one request (limit of the contract).
 const QUERIES_MAX: usize = 50;
 /// The ledger and the outlook are read again at most this often, and where samples are missing, milliseconds.
@@ -56,7 +60,7 @@ pub(super) type Key = (String, String, Vec<u8>);
 pub(super) struct History {
     ledger: Remote<HashMap<Key, Vec<Violation>>>,
     seen: Remote<HashMap<Vec<u8>, Seen>>,
-    future: Remote<HashMap<Key, Outlook>>,
+    future: Remote<HashMap<Key, Arc<Outlook>>>,
     asked_ms: Option<i64>,
     seen_asked_ms: Option<i64>,
 }
@@ -81,7 +85,11 @@ impl History {
             };
             let id = cx.call(Slot::NowLedger, request);
             self.ledger.asked(id, cx.now.wall_ms);
-            let id = cx.call(Slot::NowFuture, ListFutureViolationsRequest::default());
+            let request = ListFutureViolationsRequest {
+                max_rows: FUTURE_ROWS,
+                ..ListFutureViolationsRequest::default()
+            };
+            let id = cx.call(Slot::NowFuture, request);
             self.future.asked(id, cx.now.wall_ms);
         }
         let mut queries = cx.agreed_queries.clone().unwrap_or_default();
@@ -93,6 +101,7 @@ impl History {
                 window_ms: past_ms(cx),
                 columns: SEEN_COLUMNS,
                 page_size: SEEN_ROWS,
+                sort: "-state".to_owned(),
                 ..ListSeriesRowsRequest::default()
             };
             let id = cx.call(Slot::NowSeen, request);
@@ -107,9 +116,11 @@ impl History {
                 let ledger = result.and_then(Reply::take::<ListViolationsResponse>).map(|told| {
                     let mut by_key: HashMap<Key, Vec<Violation>> = HashMap::new();
                     // Newest first, as they come.
-                    for violation in told.violations {
+                    for mut violation in told.violations {
+                        // What the key says need not be kept twice.
                         let id = violation.series.as_ref().map(|s| s.id.clone()).unwrap_or_default();
-                        let key = (violation.set_id.clone(), violation.objective_id.clone(), id);
+                        let set = std::mem::take(&mut violation.set_id);
+                        let key = (set, std::mem::take(&mut violation.objective_id), id);
                         by_key.entry(key).or_default().push(violation);
                     }
                     by_key
@@ -130,7 +141,7 @@ impl History {
                         let rows = told.rows.into_iter().filter_map(|row| {
                             let series = row.series?;
                             let key = (row.set_id, row.objective?.id, series.series?.id);
-                            Some((key, series.outlook?))
+                            Some((key, Arc::new(series.outlook?)))
                         });
                         rows.collect()
                     });
@@ -158,7 +169,7 @@ impl History {
     }
 
     /// What is expected, with its bands.
-    pub(super) fn outlook(&self, key: &Key) -> Option<&Outlook> {
+    pub(super) fn outlook(&self, key: &Key) -> Option<&Arc<Outlook>> {
         self.future.get()?.get(key)
     }
 
@@ -195,7 +206,7 @@ impl History {
     pub(super) fn cells(&self, axis: &Axis, key: &Key, range: &AllowedRange, silent_ms: Option<i64>) -> Vec<Cell> {
         let spans = self.spans(key);
         let seen = self.seen.get().and_then(|seen| seen.get(&key.2));
-        let outlook = self.outlook(key);
+        let outlook = self.outlook(key).map(Arc::as_ref);
         (0..axis.width())
             .map(|column| {
                 let (after, until) = axis.span(column);

@@ -41,7 +41,7 @@ pub(super) fn row(cx: &Context, history: &History, row: &NowRow) -> String {
         return say::now::space_lists_them(&out);
     }
     let mut told = history.violations(&row.key).iter();
-    let open = row.open.as_ref().or_else(|| told.find(|v| v.end.is_none()));
+    let open = row.open.as_deref().or_else(|| told.find(|v| v.end.is_none()));
     match (row.kind, open) {
         (Kind::LostViolated, Some(open)) => {
             let since = wire::ms(open.start.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
@@ -92,7 +92,7 @@ fn past(cx: &Context, history: &History, key: &Key, good: Option<f64>) -> String
 
 /// What is expected of the chosen row.
 pub(super) fn next(cx: &Context, row: &NowRow) -> Option<String> {
-    let outlook = row.outlook.as_ref()?;
+    let outlook = row.outlook.as_deref()?;
     let p = trust::probability(outlook)?;
     let leaves = if row.kind == Kind::Violated {
         say::now::stays_outside()

@@ -1,6 +1,7 @@
 //! Rows of the first screen: one an instance of trouble, worst first; what is silent, fine or not watched is folded.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use sla_domain::{SafeText, Unit, quantity};
 use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
@@ -64,8 +65,8 @@ pub(super) struct NowRow {
     pub(super) silent_ms: Option<i64>,
     pub(super) why: SafeText,
     /// The violation that goes on, as the evaluation tells it.
-    pub(super) open: Option<Violation>,
-    pub(super) outlook: Option<Outlook>,
+    pub(super) open: Option<Box<Violation>>,
+    pub(super) outlook: Option<Arc<Outlook>>,
     /// Share of the longest window that was good.
     pub(super) good: Option<f64>,
 }
@@ -102,22 +103,26 @@ pub(super) fn rows(cx: &Context, history: &History, unfolded: &[Kind]) -> (Vec<N
         }
     }
     rows.sort_by_key(|row| row.kind);
-    fold(&rows, unfolded)
+    fold(rows, unfolded)
 }
 
 /// Puts a line before each kind that folds, and apart what is below a line until it is asked for.
-fn fold(rows: &[NowRow], unfolded: &[Kind]) -> (Vec<NowRow>, Vec<NowRow>) {
+fn fold(rows: Vec<NowRow>, unfolded: &[Kind]) -> (Vec<NowRow>, Vec<NowRow>) {
     let (mut out, mut below): (Vec<NowRow>, Vec<NowRow>) = (Vec::new(), Vec::new());
-    for group in rows.chunk_by(|a, b| a.kind == b.kind) {
-        let kind = group[0].kind;
+    let mut left = rows.into_iter().peekable();
+    while let Some(kind) = left.peek().map(|row| row.kind) {
+        let mut group: Vec<NowRow> = Vec::new();
+        while let Some(row) = left.next_if(|row| row.kind == kind) {
+            group.push(row);
+        }
         // One that is silent alone is told by itself.
         if !kind.folds() || (kind == Kind::Silent && group.len() == 1) {
-            out.extend(group.iter().cloned());
+            out.extend(group);
             continue;
         }
         let open = unfolded.contains(&kind);
-        out.push(NowRow::line(kind, group, open));
-        let nested = group.iter().cloned().map(|row| NowRow { nested: true, ..row });
+        out.push(NowRow::line(kind, &group, open));
+        let nested = group.into_iter().map(|row| NowRow { nested: true, ..row });
         if open { &mut out } else { &mut below }.extend(nested);
     }
     for (rank, row) in out.iter_mut().enumerate() {
@@ -138,8 +143,9 @@ impl NowRow {
         let told = series.series.clone().unwrap_or_default();
         let key = (status.set_id.clone(), objective.id.clone(), told.id.clone());
         let state = State::of(series.state());
-        let outlook = history.outlook(&key).or(series.outlook.as_ref()).cloned();
-        let mark = Mark::of(state, outlook.as_ref());
+        let of_evaluation = || series.outlook.clone().map(Arc::new);
+        let outlook = history.outlook(&key).cloned().or_else(of_evaluation);
+        let mark = Mark::of(state, outlook.as_deref());
         let spans = history.spans(&key);
         let lost = spans
             .iter()
@@ -207,7 +213,7 @@ impl NowRow {
             } else {
                 &series.why
             }),
-            open: series.open.clone(),
+            open: series.open.clone().map(Box::new),
             outlook,
             good: windows.and_then(good_share),
             series: told,
