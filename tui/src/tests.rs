@@ -28,6 +28,8 @@ mod pty;
 #[cfg(test)]
 mod questions;
 pub(crate) mod script;
+#[cfg(test)]
+mod tables;
 mod town;
 #[cfg(test)]
 pub(crate) mod wire;

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod counter;
 pub mod duration;
 pub mod evaluation;
+pub mod filter;
 pub mod fraction;
 pub mod instant;
 pub mod invalid;

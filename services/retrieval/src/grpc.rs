@@ -3,6 +3,7 @@
 mod moved;
 mod rows;
 mod series;
+mod sifting;
 mod stored;
 
 use sla_domain::SafeText;

@@ -25,6 +25,8 @@ pub enum By {
     Max,
     /// Of the window.
     Std,
+    /// How bad the worst is that any objective says about it.
+    State,
 }
 
 /// Order and direction.
@@ -37,7 +39,8 @@ pub struct Order {
 }
 
 impl Order {
-    /// From the word of the contract: `name`, `last`, `min`, `mean`, `max`, `std`, with a leading `-` the other way round.
+    /// From the word of the contract: `name`, `last`, `min`, `mean`, `max`, `std`, `state`, with a leading `-` the other way
+    /// round.
     pub fn parse(text: &str) -> Result<Self, RetrievalError> {
         let (word, reversed) = text.strip_prefix('-').map_or((text, false), |word| (word, true));
         let by = match word {
@@ -47,12 +50,13 @@ impl Order {
             "mean" => By::Mean,
             "max" => By::Max,
             "std" => By::Std,
+            "state" => By::State,
             _ => {
                 return Err(RetrievalError::invalid(
                     "sort",
                     text,
                     "is no column",
-                    "choose name, last, min, mean, max or std, with a leading - for the other way round",
+                    "choose name, last, min, mean, max, std or state, with a leading - for the other way round",
                 ));
             }
         };
@@ -118,13 +122,23 @@ impl Key {
     }
 }
 
-/// The page behind `after`: positions in `keys`, and whether there are more.
-pub fn page(keys: &[Key], order: Order, after: Option<&Key>, size: usize) -> (Vec<usize>, bool) {
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Start {
+    /// Behind the row that the page before ended with.
+    After(Key),
+    /// So many rows from the first; 0 is the first page.
+    Skip(usize),
+}
+
+/// A page: positions in `keys`, and whether there are more behind it.
+pub fn page(keys: &[Key], order: Order, start: &Start, size: usize) -> (Vec<usize>, bool) {
     let mut places: Vec<usize> = (0..keys.len()).collect();
     places.sort_by(|&a, &b| order.compare(&keys[a], &keys[b]));
-    let from = after.map_or(0, |after| {
-        places.partition_point(|&at| order.compare(&keys[at], after) != Ordering::Greater)
-    });
+    let from = match start {
+        Start::After(after) => places.partition_point(|&at| order.compare(&keys[at], after) != Ordering::Greater),
+        Start::Skip(rows) => (*rows).min(places.len()),
+    };
     let more = places.len() - from > size;
     (places[from..].iter().take(size).copied().collect(), more)
 }
@@ -174,7 +188,7 @@ mod tests {
                 by: By::Max,
                 reversed: false,
             },
-            None,
+            &Start::Skip(0),
             9,
         )
         .0;
@@ -185,7 +199,7 @@ mod tests {
                 by: By::Max,
                 reversed: true,
             },
-            None,
+            &Start::Skip(0),
             9,
         )
         .0;
@@ -200,11 +214,13 @@ mod tests {
             reversed: false,
         };
         let keys: Vec<Key> = ["a", "b", "c", "d"].map(|name| key(None, name)).into();
-        let (first, more) = page(&keys, order, None, 2);
+        let (first, more) = page(&keys, order, &Start::Skip(0), 2);
         assert_eq!((first, more), (vec![0, 1], true));
         let token = Key::decode(&keys[1].encode()).unwrap();
         let left: Vec<Key> = ["a", "c", "d"].map(|name| key(None, name)).into();
-        assert_eq!(page(&left, order, Some(&token), 2), (vec![1, 2], false));
+        assert_eq!(page(&left, order, &Start::After(token), 2), (vec![1, 2], false));
+        assert_eq!(page(&keys, order, &Start::Skip(1), 2), (vec![1, 2], true));
+        assert_eq!(page(&keys, order, &Start::Skip(9), 2), (vec![], false));
     }
 
     proptest! {
@@ -219,13 +235,14 @@ mod tests {
                 .map(|(at, (value, name))| Key::new(*value, name, SeriesId((at as u128).to_be_bytes())))
                 .collect();
             let order = Order { by: By::Mean, reversed };
-            let whole = page(&keys, order, None, usize::MAX).0;
-            let (mut seen, mut after) = (Vec::new(), None);
+            let whole = page(&keys, order, &Start::Skip(0), usize::MAX).0;
+            let (mut seen, mut start) = (Vec::new(), Start::Skip(0));
             loop {
-                let (part, more) = page(&keys, order, after.as_ref(), size);
+                let (part, more) = page(&keys, order, &start, size);
+                prop_assert_eq!(&page(&keys, order, &Start::Skip(seen.len()), size).0, &part);
                 seen.extend(part.iter().copied());
                 match part.last() {
-                    Some(&last) if more => after = Key::decode(&keys[last].encode()),
+                    Some(&last) if more => start = Start::After(Key::decode(&keys[last].encode()).unwrap()),
                     _ => break,
                 }
             }

@@ -90,16 +90,25 @@ where
     T: Send + 'static,
     F: Fn(ReadSeries) -> T + Send + Sync + Clone + 'static,
 {
+    parts(pool, series, move |part| part.into_iter().map(&work).collect()).await
+}
+
+/// Runs `work` on parts of the series, spread over the pool; what it gives in the order of the parts.
+pub async fn parts<T, F>(pool: &CpuPool, series: Vec<ReadSeries>, work: F) -> Result<Vec<T>, RetrievalError>
+where
+    T: Send + 'static,
+    F: Fn(Vec<ReadSeries>) -> Vec<T> + Send + Sync + Clone + 'static,
+{
     let size = series.len().div_ceil(pool.threads().max(1)).max(1);
-    let mut parts = Vec::new();
+    let mut cut = Vec::new();
     let mut left = series.into_iter().peekable();
     while left.peek().is_some() {
-        parts.push(left.by_ref().take(size).collect::<Vec<_>>());
+        cut.push(left.by_ref().take(size).collect::<Vec<_>>());
     }
     let mut running = Vec::new();
-    for part in parts {
+    for part in cut {
         let (pool, work) = (pool.clone(), work.clone());
-        running.push(async move { pool.run(move || part.into_iter().map(work).collect::<Vec<T>>()).await });
+        running.push(async move { pool.run(move || work(part)).await });
     }
     let mut out = Vec::new();
     for part in futures::future::join_all(running).await {
@@ -127,17 +136,26 @@ pub(crate) fn sentences(failures: &[QueryFailure], queries: &[Query]) -> Vec<Str
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use sla_domain::SourceId;
     use sla_proto::series::v1::SeriesKind;
 
     use super::*;
 
-    fn series(chunk: Vec<u8>) -> ReadSeries {
-        let labels = Labels::from_pairs([("__name__", "up")]);
+    /// A series of these labels and samples (Unix ms, value).
+    pub(crate) fn series(labels: &[(&str, &str)], kind: SeriesKind, samples: &[(i64, f64)]) -> ReadSeries {
+        let mut encoder = xor::XorEncoder::new();
+        for &(time, value) in samples {
+            assert!(encoder.push(time, value));
+        }
+        of_chunk(labels, kind, encoder.bytes().to_vec())
+    }
+
+    fn of_chunk(labels: &[(&str, &str)], kind: SeriesKind, chunk: Vec<u8>) -> ReadSeries {
+        let labels = Labels::from_pairs(labels.iter().copied());
         let id = SeriesId::of_series(&SourceId("s".into()), &labels);
         ReadSeries::of(RawSeries {
-            series: convert::series_message(id, "s", &labels, "", SeriesKind::Gauge),
+            series: convert::series_message(id, "s", &labels, "", kind),
             id,
             query_index: 0,
             spacing_ms: 0,
@@ -148,17 +166,13 @@ mod tests {
         })
     }
 
-    fn chunk(samples: &[(i64, f64)]) -> Vec<u8> {
-        let mut encoder = xor::XorEncoder::new();
-        for &(time, value) in samples {
-            assert!(encoder.push(time, value));
-        }
-        encoder.bytes().to_vec()
-    }
+    const UP: [(&str, &str); 1] = [("__name__", "up")];
 
     #[tokio::test]
     async fn all_series_are_worked_on_in_order() {
-        let all: Vec<ReadSeries> = (0..17_i64).map(|k| series(chunk(&[(k, 1.0)]))).collect();
+        let all: Vec<ReadSeries> = (0..17_i64)
+            .map(|k| series(&UP, SeriesKind::Gauge, &[(k, 1.0)]))
+            .collect();
         let pool = CpuPool::new(3);
         let first = each(&pool, all, |one| one.samples().unwrap().times_ms[0])
             .await
@@ -169,7 +183,7 @@ mod tests {
 
     #[test]
     fn garbage_is_an_error_and_not_silence() {
-        let broken = series(vec![0xff, 0xff, 1]);
+        let broken = of_chunk(&UP, SeriesKind::Gauge, vec![0xff, 0xff, 1]);
         assert!(matches!(
             broken.samples(),
             Err(RetrievalError::Read(ReadError::Garbled(_)))

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::command::Cmd;
-use crate::filter::{Filter, Filterable};
+use crate::filter::{self, Filter, Filterable};
 use crate::say;
 use crate::widget::table::Cursor;
 
@@ -32,6 +32,8 @@ pub(crate) struct List {
     unknown: Option<String>,
     pub(crate) sort: usize,
     pub(crate) down: bool,
+    /// The rows stand in order as they are: who sent them sorted them among others.
+    in_order: bool,
     /// Indices of the rows that pass the filter, in order.
     shown: Vec<usize>,
 }
@@ -51,11 +53,13 @@ impl List {
         self.shown = self.filter.select(rows);
         self.see_fields(rows);
         let (sort, down) = (self.sort, self.down);
-        self.shown.sort_by(|&a, &b| {
-            let order = rows[a].compare(&rows[b], sort);
-            let order = if down { order.reverse() } else { order };
-            order.then(rows[a].nested().cmp(&rows[b].nested()))
-        });
+        if !self.in_order {
+            self.shown.sort_by(|&a, &b| {
+                let order = rows[a].compare(&rows[b], sort);
+                let order = if down { order.reverse() } else { order };
+                order.then(rows[a].nested().cmp(&rows[b].nested()))
+            });
+        }
         if let Some(at) = self.shown.iter().position(|&row| rows[row].key() == self.key) {
             self.cursor.row = at;
         }
@@ -99,6 +103,16 @@ impl List {
         self.settle(rows, height);
     }
 
+    /// From the next [`List::apply`] on rows keep their order, or are sorted here.
+    pub(crate) fn keep_order(&mut self, yes: bool) {
+        self.in_order = yes;
+    }
+
+    /// Place of the chosen row among those that pass.
+    pub(crate) fn place(&self) -> usize {
+        self.cursor.row
+    }
+
     /// Puts the cursor on the row with this key at the next [`List::apply`].
     pub(crate) fn follow(&mut self, key: &[u8]) {
         self.key = key.to_vec();
@@ -132,8 +146,9 @@ impl List {
             Ok(filter) => {
                 self.filter = filter;
                 self.problem = None;
+                self.unknown = None;
             }
-            Err(problem) => self.problem = Some(problem),
+            Err(problem) => self.problem = Some(filter::words(&problem)),
         }
     }
 
@@ -143,10 +158,16 @@ impl List {
 
     /// A field of the filter that no row has is said: it passes nothing, and looks like nothing being there.
     fn see_fields<T: Row>(&mut self, rows: &[T]) {
-        self.unknown = self.filter.unknown_field(rows).map(|name| {
-            let fields = T::FIELDS.join(", ");
-            say::filter::no_row_has_a(&name, &fields)
-        });
+        // Where rows are filtered elsewhere none may be left to tell by: what was told of the filter stays.
+        if !rows.is_empty() || self.filter.is_empty() {
+            let name = self.filter.unknown_field(rows).map(str::to_owned);
+            self.tell_unknown::<T>(name.as_deref());
+        }
+    }
+
+    /// A field of the filter that no row has, as who filters tells.
+    pub(crate) fn tell_unknown<T: Row>(&mut self, name: Option<&str>) {
+        self.unknown = name.map(|name| say::filter::no_row_has_a(&name, &T::FIELDS.join(", ")));
     }
 
     pub(crate) fn problem(&self) -> Option<&str> {
@@ -177,10 +198,15 @@ impl List {
 
     /// `12 of 312 series`, or `312 series` without a filter.
     pub(crate) fn count(&self, all: usize, noun: &str) -> String {
+        self.count_of(self.shown.len(), all, noun)
+    }
+
+    /// The same where so many pass elsewhere.
+    pub(crate) fn count_of(&self, passing: usize, all: usize, noun: &str) -> String {
         if self.filter.is_empty() {
             format!("{all} {noun}")
         } else {
-            say::filter::of(&self.shown.len(), &all, &noun)
+            say::filter::of(&passing, &all, &noun)
         }
     }
 }

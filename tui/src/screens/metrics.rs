@@ -11,7 +11,6 @@ mod hands;
 mod kept;
 mod names;
 mod pages;
-mod partial;
 mod range;
 mod rows;
 mod trial;
@@ -19,7 +18,7 @@ mod tried;
 mod view;
 mod why;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use sla_proto::series::v1::Query;
 
@@ -36,7 +35,7 @@ use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
 use companion::{Companion, Kept};
 use detail::Detail;
-use pages::{PAGE_ROWS, rows_request};
+use pages::{PAGE_ROWS, Reach};
 use rows::{NameRow, SORTS, SeriesRow};
 
 /// Queries of one request (limit of the contract).
@@ -55,11 +54,12 @@ const PREVIEW_REST_MS: i64 = 200;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TableRead {
     pub(crate) total: u32,
+    /// Of `total`, those that pass the filter.
+    passing: u32,
     pub(crate) as_of_ms: Option<i64>,
     pub(crate) bytes: u64,
     pub(crate) read_ms: f64,
     pub(crate) problems: Vec<String>,
-    next_page: String,
 }
 
 /// Names, series, detail.
@@ -67,15 +67,21 @@ pub(crate) struct TableRead {
 pub(crate) struct MetricsScreen {
     names: Remote<Vec<NameRow>>,
     total_series: u32,
+    total_names: usize,
+    /// The page of names that is on its way follows those that are here.
+    names_go_on: bool,
     names_list: List,
     /// What the table shows; empty = the queries of the active sets.
     queries: Vec<Query>,
     rows: Remote<TableRead>,
+    /// At most [`pages::ROWS_MAX`], and which of all they are.
     items: Vec<SeriesRow>,
+    reach: Reach,
     /// Room that names and labels usually need, terminal columns.
     widths: (u16, u16),
     list: List,
-    picked: BTreeSet<Vec<u8>>,
+    /// By id, for rows that are no longer here are still picked: what is added to a set.
+    picked: BTreeMap<Vec<u8>, (Query, String)>,
     show_names: bool,
     /// The names are shown because nothing was agreed; they go when something is.
     names_for_want: bool,
@@ -148,29 +154,20 @@ impl MetricsScreen {
         !self.hide_preview && !self.in_names() && cx.size.0 < SIDE_WIDTH_MIN && cx.size.1 >= BELOW_HEIGHT_MIN
     }
 
-    fn read_rows(&mut self, cx: &mut Context) {
-        let queries = self.queries(cx);
-        if queries.is_empty() {
-            // Nothing agreed and nothing chosen: the names are the way in.
-            if cx.agreed_queries.as_ref().is_some_and(Vec::is_empty) {
-                self.show_names = true;
-                self.names_for_want = true;
-                self.read_names(cx);
-            }
-            return;
+    /// Nothing agreed and nothing chosen: the names are the way in.
+    fn show_names_for_want(&mut self, cx: &mut Context) {
+        if cx.agreed_queries.as_ref().is_some_and(Vec::is_empty) {
+            self.show_names = true;
+            self.names_for_want = true;
+            self.read_names(cx);
         }
-        self.asked_ms = cx.now.mono_ms;
-        let order = self.order();
-        let id = cx.call(Slot::Rows, rows_request(cx, queries, &order, String::new()));
-        self.rows.asked(id, cx.now.wall_ms);
     }
 
     pub(crate) fn show_query(&mut self, cx: &mut Context, text: &str) {
         self.queries = vec![wire::query_from_text(text)];
         self.show_names = false;
         self.detail = None;
-        self.rows.clear();
-        self.items.clear();
+        self.forget_rows();
         self.list.set_filter("");
         self.read_rows(cx);
     }
@@ -270,10 +267,12 @@ impl Screen for MetricsScreen {
             return self.names_command(cx, cmd, height);
         }
         if self.list.command(cmd, &self.items, height) {
-            self.cursor_moved(cx);
             if cmd == Cmd::SortReverse {
                 self.order_changed(cx);
+            } else {
+                self.cursor_went(cx, cmd);
             }
+            self.cursor_moved(cx);
             return true;
         }
         match cmd {
@@ -285,25 +284,23 @@ impl Screen for MetricsScreen {
                 }
             }
             Cmd::Select => {
-                if let Some(id) = self.current().map(|row| row.series.id.to_vec()) {
-                    if !self.picked.remove(&id) {
-                        self.picked.insert(id);
+                if let Some(row) = self.current() {
+                    let (id, pick) = row.pick();
+                    if self.picked.remove(&id).is_none() {
+                        self.pick(cx, [(id, pick)]);
                     }
                     self.list.command(Cmd::Down, &self.items, height);
+                    self.cursor_went(cx, Cmd::Down);
                 }
             }
             Cmd::SelectAll => {
-                let shown: BTreeSet<Vec<u8>> = self
-                    .list
-                    .shown()
-                    .iter()
-                    .map(|&at| self.items[at].series.id.to_vec())
-                    .collect();
-                self.picked = if shown.is_subset(&self.picked) {
-                    BTreeSet::new()
+                let shown: Vec<_> = self.list.passing(&self.items).map(SeriesRow::pick).collect();
+                if shown.iter().all(|(id, _)| self.picked.contains_key(id)) {
+                    self.picked.clear();
                 } else {
-                    shown
-                };
+                    self.picked.clear();
+                    self.pick(cx, shown);
+                }
             }
             Cmd::AddToSet => self.add_to_set(cx),
             Cmd::Names => {
@@ -315,10 +312,7 @@ impl Screen for MetricsScreen {
                 self.cursor_moved(cx);
             }
             Cmd::Sort => self.sort(cx, argument),
-            Cmd::Export => {
-                let as_of_ms = self.rows.get().and_then(|r| r.as_of_ms);
-                export::table(self.list.passing(&self.items), cx.window_ms(), as_of_ms).write(cx, argument);
-            }
+            Cmd::Export => self.table_file(cx.window_ms()).write(cx, argument),
             _ => return false,
         }
         true
@@ -346,8 +340,7 @@ impl Screen for MetricsScreen {
         }
         if self.list.filter().is_empty() && !self.queries.is_empty() {
             self.queries.clear();
-            self.rows.clear();
-            self.items.clear();
+            self.forget_rows();
             self.read_rows(cx);
             return true;
         }
@@ -361,7 +354,9 @@ impl Screen for MetricsScreen {
             self.names_list.apply(self.names.rows(), height);
         } else {
             self.list.set_filter(text);
+            self.take_order();
             self.list.apply(&self.items, height);
+            self.filter_changed(cx);
         }
     }
 
@@ -456,7 +451,10 @@ impl Screen for MetricsScreen {
 
     fn deadline_ms(&self) -> Option<i64> {
         let tried = self.detail.as_ref().and_then(Detail::deadline_ms);
-        self.preview_at_ms.into_iter().chain(tried).min()
+        [self.preview_at_ms, self.reach.ask_at_ms, tried]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn trial_changed(&mut self, cx: &mut Context) {
@@ -469,6 +467,7 @@ impl Screen for MetricsScreen {
         if let Some(detail) = &mut self.detail {
             detail.try_when_due(cx);
         }
+        self.filter_when_due(cx);
         if self.preview_at_ms.is_none_or(|at| at > cx.now.mono_ms) {
             return;
         }

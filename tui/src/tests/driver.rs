@@ -209,6 +209,8 @@ fn key_of(word: &str) -> KeyEvent {
         "Down" => plain(KeyCode::Down),
         "Left" => plain(KeyCode::Left),
         "Right" => plain(KeyCode::Right),
+        "PageUp" => plain(KeyCode::PageUp),
+        "PageDown" => plain(KeyCode::PageDown),
         "F1" => plain(KeyCode::F(1)),
         "BackTab" => KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT),
         "Backspace" => plain(KeyCode::Backspace),

@@ -1,17 +1,34 @@
 //! Figures of the scripted instance: statistics, analysis, outlook.
 
+use sla_domain::Unit;
 use sla_proto::convert as time;
 use sla_proto::etl::v1 as etl;
 use sla_proto::objective::v1::Objective;
 use sla_proto::result::v1 as result;
 use sla_proto::retrieval::v1 as retrieval;
-use sla_proto::series::v1::{Series, SourceStatus};
+use sla_proto::series::v1::{Point, Series, SourceStatus};
 use sla_proto::server::v1::{self as server, GetServerInfoResponse};
 use sla_proto::storage::v1 as storage;
 use sla_proto::violation::v1 as violation;
 
 use super::script::{MIN, NOW_MS, Script, at};
 use crate::context::wire;
+use crate::filter::{Filter, Filterable, Value};
+
+/// A series as the scripted server filters it.
+struct Seen(String, f64);
+
+impl Filterable for Seen {
+    const FIELDS: &'static [&'static str] = &["last"];
+
+    fn haystack(&self) -> &str {
+        &self.0
+    }
+
+    fn field(&self, name: &str) -> Option<Value<'_>> {
+        (name == "last").then_some(Value::Number(self.1, Unit::PLAIN))
+    }
+}
 
 /// A storage that has not read everything of its share.
 fn store_behind() -> storage::StoreStatus {
@@ -165,6 +182,69 @@ impl Script {
             for outlook in series.chain([&mut status.outlook]).flatten() {
                 outlook.probability = Some(0.98);
             }
+        }
+    }
+
+    /// The table; of `more` series nobody has seen more than their number.
+    pub(super) fn rows(&self, request: &retrieval::ListSeriesRowsRequest) -> retrieval::ListSeriesRowsResponse {
+        let wanted: Vec<String> = request
+            .queries
+            .iter()
+            .map(|q| wire::query_text(Some(q)).to_owned())
+            .collect();
+        let mut rows: Vec<retrieval::SeriesRow> = self
+            .series
+            .iter()
+            .filter(|(s, _)| {
+                wanted
+                    .iter()
+                    .any(|w| *w == s.labels[0].value || *w == wire::series_promql(s))
+            })
+            .map(|(series, value)| retrieval::SeriesRow {
+                series: Some(series.clone()),
+                last: Some(Point {
+                    time: at(NOW_MS),
+                    value: *value,
+                }),
+                sparkline: (0..40)
+                    .map(|n| retrieval::Column {
+                        min: Some(value * 0.5),
+                        max: Some(value * (0.5 + f64::from(n) / 80.0)),
+                        last: Some(*value),
+                        median: None,
+                    })
+                    .collect(),
+                window: Some(statistics(request.window_ms, *value)),
+                stationary: Some(false),
+                season_ms: Some(0),
+                stored_as_of: at(NOW_MS - 5 * MIN).filter(|_| self.stored),
+                ..retrieval::SeriesRow::default()
+            })
+            .collect();
+        let total = rows.len() as u32 + self.more;
+        let last = |row: &retrieval::SeriesRow| row.last.map_or(0.0, |point| point.value);
+        let seen = |row: &retrieval::SeriesRow| Seen(wire::series_promql(row.series.as_ref().unwrap()), last(row));
+        let seen: Vec<Seen> = rows.iter().map(seen).collect();
+        let filter = Filter::parse(&request.filter).unwrap();
+        let passing = filter.select(&seen);
+        rows = passing.iter().map(|&at| rows[at].clone()).collect();
+        match request.sort.as_str() {
+            "last" => rows.sort_by(|a, b| last(a).total_cmp(&last(b))),
+            "-last" => rows.sort_by(|a, b| last(b).total_cmp(&last(a))),
+            _ => {}
+        }
+        let passing = rows.len() as u32 + if request.filter.is_empty() { self.more } else { 0 };
+        let page = rows.into_iter().skip(request.skip as usize);
+        retrieval::ListSeriesRowsResponse {
+            total,
+            passing,
+            unknown_field: filter.unknown_field(&seen).unwrap_or_default().to_owned(),
+            rows: page.take(request.page_size as usize).collect(),
+            source: Some(self.source()),
+            as_of: at(NOW_MS),
+            bytes_read: 2_100_000,
+            read_ms: 40.0,
+            ..retrieval::ListSeriesRowsResponse::default()
         }
     }
 

@@ -319,30 +319,3 @@ fn what_else_moved_is_listed_and_leads_on() {
     driver.keys("Esc 5 z n");
     driver.says("choose a row about one series");
 }
-
-#[test]
-fn a_table_that_is_not_here_as_a_whole_is_sorted_by_the_server() {
-    let mut driver = Driver::new(100, 30);
-    let orders = |driver: &Driver| {
-        let asked = driver.outside.iter().filter_map(|effect| match effect {
-            Effect::Call {
-                request: Request::Rows(m),
-                ..
-            } => Some(m.sort.clone()),
-            _ => None,
-        });
-        asked.collect::<Vec<_>>()
-    };
-    let before = orders(&driver).len();
-    driver.keys("s");
-    assert_eq!(orders(&driver).len(), before, "all rows are here");
-    driver.script.more = 5_000;
-    driver.keys("r");
-    driver.says("first 5 of 5005 series");
-    driver.keys("/ \"host-3\" Enter");
-    driver.says("1 of the first 5 of 5005");
-    driver.keys("s");
-    assert_eq!(orders(&driver).last().map(String::as_str), Some("-min"));
-    driver.keys("o");
-    assert_eq!(orders(&driver).last().map(String::as_str), Some("min"));
-}

@@ -11,7 +11,7 @@ use sla_proto::set::v1 as set;
 use sla_proto::storage::v1 as storage;
 use sla_proto::violation::v1 as violation;
 
-use super::figures::{outlook, runs, schedule, statistics};
+use super::figures::{outlook, runs, schedule};
 use crate::context::request::{Answer, Problem, Request};
 use crate::context::wire;
 
@@ -292,52 +292,6 @@ impl Script {
             at: at(NOW_MS),
             objectives: vec![status],
             source: None,
-        }
-    }
-
-    fn rows(&self, request: &retrieval::ListSeriesRowsRequest) -> retrieval::ListSeriesRowsResponse {
-        let wanted: Vec<String> = request
-            .queries
-            .iter()
-            .map(|q| wire::query_text(Some(q)).to_owned())
-            .collect();
-        let rows: Vec<retrieval::SeriesRow> = self
-            .series
-            .iter()
-            .filter(|(s, _)| {
-                wanted
-                    .iter()
-                    .any(|w| *w == s.labels[0].value || *w == wire::series_promql(s))
-            })
-            .map(|(series, value)| retrieval::SeriesRow {
-                series: Some(series.clone()),
-                last: Some(Point {
-                    time: at(NOW_MS),
-                    value: *value,
-                }),
-                sparkline: (0..40)
-                    .map(|n| retrieval::Column {
-                        min: Some(value * 0.5),
-                        max: Some(value * (0.5 + f64::from(n) / 80.0)),
-                        last: Some(*value),
-                        median: None,
-                    })
-                    .collect(),
-                window: Some(statistics(request.window_ms, *value)),
-                stationary: Some(false),
-                season_ms: Some(0),
-                stored_as_of: at(NOW_MS - 5 * MIN).filter(|_| self.stored),
-                ..retrieval::SeriesRow::default()
-            })
-            .collect();
-        retrieval::ListSeriesRowsResponse {
-            total: rows.len() as u32 + self.more,
-            rows,
-            source: Some(self.source()),
-            as_of: at(NOW_MS),
-            bytes_read: 2_100_000,
-            read_ms: 40.0,
-            ..retrieval::ListSeriesRowsResponse::default()
         }
     }
 

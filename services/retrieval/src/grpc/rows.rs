@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use sla_proto::convert;
 use sla_proto::etl::v1::GetSourceRequest;
 use sla_proto::result::v1::series_result::Outcome;
-use sla_proto::result::v1::{Metadata, SeriesResult, WindowStatistics};
+use sla_proto::result::v1::{Metadata, SeriesResult};
 use sla_proto::retrieval::v1::{ListSeriesRowsRequest, ListSeriesRowsResponse, SeriesRow};
-use sla_proto::series::v1::{CounterMode, Point};
 use sla_proto::storage::v1::LatestResult;
 use sla_runtime::page::{self, Token};
 
 use super::bad_page_token;
+use super::sifting::{Figures, Frame, Wish};
 use super::stored::{StoredPage, series_row};
 use crate::columns::columns;
 use crate::error::RetrievalError;
@@ -20,64 +20,12 @@ use crate::options::{
     DEFAULT_SPARKLINE_COLUMNS, DEFAULT_WINDOW_MS, MAX_QUERIES, MAX_RAW_RANGE_MS, MAX_SPARKLINE_COLUMNS,
     RATE_LOOK_BACK_MS,
 };
-use crate::order::{By, Key, Order, page as page_of};
+use crate::order::{Key, Start, page as page_of};
 use crate::samples::{ReadSeries, each, sentences};
 use crate::service::Core;
 
-/// What one row is computed with.
-#[derive(Debug, Clone, Copy)]
-struct Frame {
-    at_ms: i64,
-    window_ms: i64,
-    columns: usize,
-    mode: CounterMode,
-}
-
-/// The figures of a row: enough to sort the table.
-struct Figures {
-    rate: bool,
-    last: Option<Point>,
-    window: WindowStatistics,
-    problem: Option<String>,
-}
-
-fn figures_of(one: &ReadSeries, frame: Frame) -> Figures {
-    let rate = figures::is_rate(one.series.kind(), frame.mode);
-    match one.samples() {
-        Ok(samples) => {
-            let drawn = figures::drawn(samples, one.spacing_ms, rate);
-            let window = figures::of_window(&drawn, frame.at_ms, frame.window_ms);
-            let last = figures::last(&drawn, frame.at_ms);
-            let problem = (window.n == 0).then(|| "no samples in this window".to_owned());
-            Figures {
-                rate,
-                last,
-                window,
-                problem,
-            }
-        }
-        Err(error) => Figures {
-            rate,
-            last: None,
-            window: WindowStatistics::default(),
-            problem: Some(error.to_string()),
-        },
-    }
-}
-
-fn value_of(figures: &Figures, by: By) -> Option<f64> {
-    match by {
-        By::Name => None,
-        By::Last => figures.last.as_ref().map(|last| last.value),
-        By::Min => figures.window.min,
-        By::Mean => figures.window.mean,
-        By::Max => figures.window.max,
-        By::Std => figures.window.std,
-    }
-}
-
 fn row(one: &ReadSeries, frame: Frame) -> SeriesRow {
-    let figures = figures_of(one, frame);
+    let figures = Figures::of(one, frame);
     let sparkline = one.samples().map(|samples| {
         let drawn = figures::drawn(samples, one.spacing_ms, figures.rate);
         columns(&drawn, frame.at_ms - frame.window_ms, frame.at_ms, frame.columns)
@@ -121,7 +69,9 @@ impl Core {
     pub(super) async fn rows(&self, request: ListSeriesRowsRequest) -> Result<ListSeriesRowsResponse, RetrievalError> {
         let at_ms = self.instant_ms(request.at.as_ref()).await;
         let frame = frame(&request, at_ms)?;
-        let order = Order::parse(&request.sort)?;
+        let wish = Wish::parse(&request.filter, &request.sort)?;
+        let (bound_to, start) = start(&request, frame)?;
+        let size = page::size(request.page_size);
         let queries = request.queries;
         if queries.is_empty() {
             // Nothing is read in bulk without a selector.
@@ -133,19 +83,6 @@ impl Core {
                 ..ListSeriesRowsResponse::default()
             });
         }
-        let texts: Vec<&str> = queries.iter().map(convert::query_text).collect();
-        let filter = format!(
-            "rows {} {} {} {}",
-            texts.join("\n"),
-            frame.window_ms,
-            frame.mode as i32,
-            request.sort
-        );
-        let after = match Token::decode(&request.page_token, &filter).map_err(bad_page_token)? {
-            Some(key) => Some(Key::decode(&key).ok_or_else(|| bad_page_token(Token::refused()))?),
-            None => None,
-        };
-
         let reading = self
             .read(
                 queries.clone(),
@@ -158,45 +95,41 @@ impl Core {
         let mut problems = sentences(&reading.failures, &queries);
         if reading.series.is_empty() && !reading.source.problem.is_empty() {
             // Nothing is in memory and the source is away: what runs have stored is better than nothing, and says its age.
-            let size = page::size(request.page_size);
-            let StoredPage { rows, next, total } = self.stored_page(&queries, "", after.as_ref(), size).await?;
+            let StoredPage {
+                rows,
+                next,
+                total,
+                passing,
+            } = self.stored_page(&queries, "", &start, size, Some(&wish)).await?;
             let rows = rows.into_iter().map(|(one, latest)| {
                 let mut row = series_row(one, &latest, frame.window_ms, frame.mode as i32);
                 mark(&mut row, &latest);
                 row
             });
+            if wish.asks_more_than_labels() {
+                let told =
+                    "what runs have stored is ordered by its labels, and a filter sees its labels and states alone";
+                problems.push(told.to_owned());
+            }
             return Ok(ListSeriesRowsResponse {
                 rows: rows.collect(),
-                next_page_token: next.map_or_else(String::new, |key| Token::encode(&filter, &key.encode())),
+                next_page_token: next.map_or_else(String::new, |key| Token::encode(&bound_to, &key.encode())),
                 total: total as u32,
+                passing: passing as u32,
                 source: Some(reading.source),
                 as_of: Some(convert::timestamp(at_ms)),
                 problems,
                 ..ListSeriesRowsResponse::default()
             });
         }
-        let keys = if order.by == By::Name {
-            reading
-                .series
-                .iter()
-                .map(|one| Key::new(None, &one.labels.to_string(), one.id))
-                .collect()
-        } else {
-            each(&self.pool, reading.series.clone(), move |one| {
-                Key::new(
-                    value_of(&figures_of(&one, frame), order.by),
-                    &one.labels.to_string(),
-                    one.id,
-                )
-            })
-            .await?
-        };
-        let (places, more) = page_of(&keys, order, after.as_ref(), page::size(request.page_size));
+        let unknown_field = wish.unknown_field(&reading.series).unwrap_or_default().to_owned();
+        let (series, keys) = self.sifted(reading.series, frame, &wish).await?;
+        let (places, more) = page_of(&keys, wish.order, &start, size);
         let next_page_token = match places.last() {
-            Some(&last) if more => Token::encode(&filter, &keys[last].encode()),
+            Some(&last) if more => Token::encode(&bound_to, &keys[last].encode()),
             _ => String::new(),
         };
-        let shown: Vec<ReadSeries> = places.iter().map(|&at| reading.series[at].clone()).collect();
+        let shown: Vec<ReadSeries> = places.iter().map(|&at| series[at].clone()).collect();
         let ids = shown.iter().map(|one| one.id.0.to_vec()).collect();
         let (rows, latest) = tokio::join!(each(&self.pool, shown, move |one| row(&one, frame)), self.latest(ids));
         let mut rows = rows?;
@@ -219,6 +152,8 @@ impl Core {
             rows,
             next_page_token,
             total,
+            passing: keys.len() as u32,
+            unknown_field,
             source: Some(reading.source),
             as_of: Some(convert::timestamp(at_ms)),
             bytes_read: reading.bytes_read,
@@ -226,6 +161,32 @@ impl Core {
             problems,
         })
     }
+}
+
+/// Where the page begins, and the text that its tokens are bound to.
+fn start(request: &ListSeriesRowsRequest, frame: Frame) -> Result<(String, Start), RetrievalError> {
+    let texts: Vec<&str> = request.queries.iter().map(convert::query_text).collect();
+    let bound_to = format!(
+        "rows {} {} {} {} {}",
+        texts.join("\n"),
+        frame.window_ms,
+        frame.mode as i32,
+        request.sort,
+        request.filter
+    );
+    let start = match Token::decode(&request.page_token, &bound_to).map_err(bad_page_token)? {
+        Some(_) if request.skip > 0 => {
+            return Err(RetrievalError::invalid(
+                "skip",
+                &request.skip.to_string(),
+                "does not go together with a page token",
+                "leave one of them out",
+            ));
+        }
+        Some(key) => Start::After(Key::decode(&key).ok_or_else(|| bad_page_token(Token::refused()))?),
+        None => Start::Skip(request.skip as usize),
+    };
+    Ok((bound_to, start))
 }
 
 fn frame(request: &ListSeriesRowsRequest, at_ms: i64) -> Result<Frame, RetrievalError> {
@@ -298,6 +259,33 @@ mod tests {
         ] {
             assert!(frame(&wrong, 0).is_err());
         }
+    }
+
+    #[test]
+    fn a_page_begins_behind_a_row_or_so_many_rows_on() {
+        let asked = ListSeriesRowsRequest {
+            skip: 7,
+            ..ListSeriesRowsRequest::default()
+        };
+        let frame = frame(&asked, 0).unwrap();
+        let (bound_to, first) = start(&asked, frame).unwrap();
+        assert_eq!(first, Start::Skip(7));
+        let key = Key::new(None, "up", sla_domain::SeriesId([1; 16]));
+        let next = ListSeriesRowsRequest {
+            page_token: Token::encode(&bound_to, &key.encode()),
+            ..ListSeriesRowsRequest::default()
+        };
+        assert_eq!(start(&next, frame).unwrap().1, Start::After(key));
+        let both = ListSeriesRowsRequest {
+            skip: 7,
+            ..next.clone()
+        };
+        assert!(start(&both, frame).unwrap_err().to_string().contains("page token"));
+        let of_another_filter = ListSeriesRowsRequest {
+            filter: "load".to_owned(),
+            ..next
+        };
+        assert!(start(&of_another_filter, frame).is_err());
     }
 
     #[test]

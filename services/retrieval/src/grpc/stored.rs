@@ -15,10 +15,11 @@ use sla_proto::storage::v1::LatestResult;
 use sla_runtime::page::{self, Token};
 
 use super::bad_page_token;
+use super::sifting::{Seen, Wish};
 use crate::error::RetrievalError;
 use crate::figures;
 use crate::options::{DEFAULT_HISTORY_MS, MAX_QUERIES};
-use crate::order::{By, Key, Order, page as page_of};
+use crate::order::{By, Key, Order, Start, page as page_of};
 use crate::service::Core;
 use crate::stored::{self, KnownSeries, Wanted};
 
@@ -33,6 +34,8 @@ pub(super) struct StoredPage {
     pub(super) rows: Vec<(KnownSeries, LatestResult)>,
     pub(super) next: Option<Key>,
     pub(super) total: usize,
+    /// Of `total`, those that pass the filter.
+    pub(super) passing: usize,
 }
 
 impl Core {
@@ -47,18 +50,29 @@ impl Core {
         }
     }
 
-    /// The page of what is stored about the series these queries mean.
+    /// The page of what is stored about the series these queries mean, in the order of their labels; of a wish those that pass
+    /// by their labels and states.
     pub(super) async fn stored_page(
         &self,
         queries: &[Query],
         source: &str,
-        after: Option<&Key>,
+        start: &Start,
         size: usize,
+        wish: Option<&Wish>,
     ) -> Result<StoredPage, RetrievalError> {
-        let known = stored::series(&self.peer, &Wanted::of(queries, source)?).await?;
+        let mut known = stored::series(&self.peer, &Wanted::of(queries, source)?).await?;
+        let total = known.len();
+        if let Some(wish) = wish {
+            let ranks = self.ranks(wish).await?;
+            let mut sieve = wish.filter.sieve();
+            known.retain(|one| {
+                let rank = ranks.get(&one.id).copied();
+                sieve.passes(&Seen::labelled(&one.labels, &one.series.expression, rank))
+            });
+        }
         let key = |one: &KnownSeries| Key::new(None, &name_of(one), one.id);
         let keys: Vec<Key> = known.iter().map(key).collect();
-        let (places, more) = page_of(&keys, ORDER, after, size);
+        let (places, more) = page_of(&keys, wish.map_or(ORDER, Wish::order_of_labels), start, size);
         let mut latest: HashMap<SeriesId, LatestResult> =
             stored::latest(&self.peer, places.iter().map(|&at| known[at].id)).await?;
         let next = places.last().filter(|_| more).map(|&last| keys[last].clone());
@@ -69,7 +83,8 @@ impl Core {
         Ok(StoredPage {
             rows,
             next,
-            total: known.len(),
+            total,
+            passing: known.len(),
         })
     }
 
@@ -87,13 +102,13 @@ impl Core {
         }
         let texts: Vec<&str> = request.queries.iter().map(convert::query_text).collect();
         let filter = format!("stored {} {}", request.source, texts.join("\n"));
-        let after = match Token::decode(&request.page_token, &filter).map_err(bad_page_token)? {
-            Some(key) => Some(Key::decode(&key).ok_or_else(|| bad_page_token(Token::refused()))?),
-            None => None,
+        let start = match Token::decode(&request.page_token, &filter).map_err(bad_page_token)? {
+            Some(key) => Start::After(Key::decode(&key).ok_or_else(|| bad_page_token(Token::refused()))?),
+            None => Start::Skip(0),
         };
         let size = page::size(request.page_size);
         let (page, source) = tokio::join!(
-            self.stored_page(&request.queries, &request.source, after.as_ref(), size),
+            self.stored_page(&request.queries, &request.source, &start, size, None),
             self.source_now()
         );
         let page = page?;

@@ -11,8 +11,13 @@ use crate::context::wire::{self, Labelled as _};
 use crate::format::iso;
 use crate::screens::table_file::TableFile;
 
-/// The table as a file.
-pub(super) fn table<'r>(rows: impl Iterator<Item = &'r SeriesRow>, window_ms: i64, as_of_ms: Option<i64>) -> TableFile {
+/// The table as a file; of so many series at the source.
+pub(super) fn table<'r>(
+    rows: impl Iterator<Item = &'r SeriesRow>,
+    window_ms: i64,
+    as_of_ms: Option<i64>,
+    of: usize,
+) -> TableFile {
     let rows = rows.map(|row| {
         let labels = row.series.labels().map(|(name, value)| (name.to_owned(), value.into()));
         let labels: Map<String, Value> = labels.collect();
@@ -29,6 +34,7 @@ pub(super) fn table<'r>(rows: impl Iterator<Item = &'r SeriesRow>, window_ms: i6
         beside: Map::from_iter([
             ("window_s".to_owned(), json!(window_ms / 1000)),
             ("as_of".to_owned(), json!(as_of_ms.map(iso))),
+            ("of".to_owned(), json!(of)),
         ]),
     }
 }

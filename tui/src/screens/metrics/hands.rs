@@ -1,13 +1,17 @@
 //! Clicks, order, what is copied and what is kept of the table of metrics.
 
+use sla_proto::series::v1::Query;
+
+use super::pages::ROWS_MAX;
 use super::rows::{SORTS, SeriesRow};
-use super::{MetricsScreen, SIDE_WIDTH_MIN};
+use super::{MetricsScreen, SIDE_WIDTH_MIN, export};
 use crate::command::Cmd;
 use crate::context::{Context, Jump, wire};
 use crate::format::maybe;
 use crate::remembered::View;
 use crate::say;
 use crate::screens::Screen as _;
+use crate::screens::table_file::TableFile;
 use crate::widget::table;
 
 impl MetricsScreen {
@@ -71,6 +75,7 @@ impl MetricsScreen {
             self.list.down = self.list.sort != 0;
         }
         let height = self.height(cx);
+        self.list.keep_order(false);
         self.list.apply(&self.items, height);
         self.order_changed(cx);
         // Whoever sorts wants to see what is first.
@@ -121,25 +126,34 @@ impl MetricsScreen {
     }
 
     pub(super) fn add_to_set(&mut self, cx: &mut Context) {
-        let chosen: Vec<&SeriesRow> = if self.picked.is_empty() {
-            self.current().into_iter().collect()
-        } else {
-            self.items
-                .iter()
-                .filter(|row| self.picked.contains(&row.series.id[..]))
-                .collect()
-        };
-        let objectives = chosen
-            .iter()
-            .map(|row| {
-                (
-                    row.series.query(),
-                    format!("{} {}", row.name, row.labels).trim().to_owned(),
-                )
-            })
-            .collect();
-        self.picked.clear();
+        let mut objectives: Vec<(Query, String)> = std::mem::take(&mut self.picked).into_values().collect();
+        if objectives.is_empty() {
+            objectives.extend(self.current().map(|row| row.pick().1));
+        }
         cx.jump = Some(Jump::AddObjectives(objectives));
+    }
+
+    /// Picks as many of these as may be picked.
+    pub(super) fn pick(&mut self, cx: &mut Context, rows: impl IntoIterator<Item = (Vec<u8>, (Query, String))>) {
+        for (id, pick) in rows {
+            if self.picked.len() >= ROWS_MAX {
+                cx.complain(say::metrics::so_many_can_be_picked(&ROWS_MAX));
+                return;
+            }
+            self.picked.insert(id, pick);
+        }
+    }
+
+    /// The rows that are here as a file, which says of how many they are.
+    pub(super) fn table_file(&self, window_ms: i64) -> TableFile {
+        let read = self.rows.get();
+        let of = read.map_or(0, |read| read.total as usize).max(self.items.len());
+        export::table(
+            self.list.passing(&self.items),
+            window_ms,
+            read.and_then(|r| r.as_of_ms),
+            of,
+        )
     }
 
     pub(super) fn take_view(&mut self, cx: &mut Context, view: &View) {
@@ -147,8 +161,7 @@ impl MetricsScreen {
         self.queries.truncate(super::QUERIES_MAX);
         self.show_names = false;
         self.detail = None;
-        self.rows.clear();
-        self.items.clear();
+        self.forget_rows();
         self.list.sort = view.sort.min(SORTS.len() - 1);
         self.list.down = view.down;
         self.set_filter(cx, &view.filter);
@@ -157,6 +170,12 @@ impl MetricsScreen {
 }
 
 impl SeriesRow {
+    /// Its id, and what it is as an objective.
+    pub(super) fn pick(&self) -> (Vec<u8>, (Query, String)) {
+        let title = format!("{} {}", self.name, self.labels).trim().to_owned();
+        (self.series.id.to_vec(), (self.series.query(), title))
+    }
+
     /// Its text in the list of everything, and its chart.
     pub(super) fn found(&self) -> (String, Jump) {
         let jump = Jump::Chart {

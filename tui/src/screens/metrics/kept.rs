@@ -1,5 +1,6 @@
 //! A series as a long table keeps it: two allocations instead of two a label.
 
+use sla_domain::filter::{LABEL_CLOSES, LABEL_OPENS, searched_in, text_of_series};
 use sla_proto::series::v1::{Label, Query, Series};
 
 use crate::context::wire::{self, Labelled};
@@ -15,19 +16,8 @@ pub(crate) struct KeptSeries {
     lengths: Box<[(u32, u32)]>,
 }
 
-/// Between a name and its value, and behind the value.
-const OPENS: &str = "=\"";
-const CLOSES: &str = "\",";
-
 impl KeptSeries {
     pub(crate) fn new(series: &Series) -> Self {
-        let mut text = String::new();
-        for label in &series.labels {
-            for part in [label.name.as_str(), OPENS, label.value.as_str(), CLOSES] {
-                text.push_str(part);
-            }
-        }
-        text.push_str(&series.expression);
         let lengths = series
             .labels
             .iter()
@@ -36,13 +26,13 @@ impl KeptSeries {
             id: series.id.clone().into(),
             expression: series.expression.as_str().into(),
             lengths: lengths.collect(),
-            text: text.into(),
+            text: text_of_series(series.labels(), &series.expression).into(),
         }
     }
 
     /// Name, labels and expression, for filters: a series is not found by the word before its name.
     pub(crate) fn text(&self) -> &str {
-        self.text.strip_prefix("__name__=\"").unwrap_or(&self.text)
+        searched_in(&self.text)
     }
 
     /// The value of a label, whatever the case of its name.
@@ -81,10 +71,10 @@ impl Labelled for KeptSeries {
         let mut at = 0;
         self.lengths.iter().filter_map(move |&(name, value)| {
             let name_end = at + name as usize;
-            let start = name_end + OPENS.len();
+            let start = name_end + LABEL_OPENS.len();
             let end = start + value as usize;
             let pair = self.text.get(at..name_end).zip(self.text.get(start..end));
-            at = end + CLOSES.len();
+            at = end + LABEL_CLOSES.len();
             pair
         })
     }

@@ -62,7 +62,7 @@ impl MetricsScreen {
             return;
         }
         if self.list.shown().is_empty() {
-            let text = if self.items.is_empty() {
+            let text = if self.items.is_empty() && self.reach.held.filters_nothing() {
                 say::metrics::no_series_match_n()
             } else {
                 say::metrics::no_series_passes_the()
@@ -81,7 +81,7 @@ impl MetricsScreen {
         for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
             let row = &self.items[at];
             let y = y as u16;
-            table::draw_gutter(&mut body, y, current, self.picked.contains(&row.series.id[..]));
+            table::draw_gutter(&mut body, y, current, self.picked.contains_key(&row.series.id[..]));
             for (&(column, x, w), short) in placed.iter().zip(&short) {
                 draw_cell(cx, &mut body, row, (&columns[column], short), (x, y, w));
             }
@@ -170,10 +170,7 @@ impl MetricsScreen {
             format!("/{filter}")
         };
         canvas.field(1, 0, width.saturating_sub(40), &what, Align::Left, Role::Text);
-        let right = say::metrics::counted(
-            &self.names_list.count(rows.len(), say::metrics::names()),
-            &self.total_series,
-        );
+        let right = say::metrics::counted(&self.names_counted(), &self.total_series);
         canvas.field(1, 0, width.saturating_sub(2), &right, Align::Right, Role::Dim);
         let placed = table::place(&NAME_COLUMNS, width);
         let sort = NAME_COLUMNS

@@ -52,6 +52,7 @@ fn every_kind_of_field_goes_there_and_back() {
             json!({
                 "queries": [{ "selector": "up", "expression": null, "step_s": 0, "source": "" }], "at": null,
                 "window_s": 3600, "columns": 3, "counter_mode": "rate", "sort": "", "page_size": 0, "page_token": "",
+                "filter": "load", "skip": 7,
             }),
         ),
     ] {
