@@ -99,6 +99,15 @@ impl Backoff {
         }
     }
 
+    /// A call that was over before its password was looked at is no try: nobody has learned anything by it.
+    pub(crate) fn undecided(&mut self, whose: &[Whose]) {
+        for whose in whose {
+            if let Some(tries) = self.tries.get_mut(whose) {
+                tries.count = tries.count.saturating_sub(1);
+            }
+        }
+    }
+
     fn forget_half(&mut self) {
         let mut times: Vec<i64> = self.tries.values().map(|tries| tries.last_ms).collect();
         let middle = times.len() / 2;
@@ -137,6 +146,13 @@ mod tests {
             "never longer than the longest"
         );
         assert_eq!(backoff.wait_ms(&[name("bob")], 0), 0);
+        let before = backoff.tries[&anna[0]].count;
+        backoff.tried(&anna, 0);
+        backoff.undecided(&anna);
+        assert_eq!(
+            backoff.tries[&anna[0]].count, before,
+            "what nobody looked at is not counted"
+        );
         backoff.right(&anna);
         assert_eq!(backoff.wait_ms(&anna, 0), 0);
     }

@@ -57,6 +57,22 @@ fn address(caller: &Caller) -> String {
     }
 }
 
+/// A password that is looked at. Passwords wait for their turn, and the call may be over before it came: then it counts for nothing.
+struct Trying<'a> {
+    backoff: &'a Mutex<Backoff>,
+    whose: &'a [Whose],
+    is_decided: bool,
+}
+
+impl Drop for Trying<'_> {
+    fn drop(&mut self) {
+        if !self.is_decided {
+            let mut backoff = self.backoff.lock().unwrap_or_else(PoisonError::into_inner);
+            backoff.undecided(self.whose);
+        }
+    }
+}
+
 impl AccountGrpc {
     /// The account of whoever calls, as it is now.
     async fn own(&self, caller: &Caller) -> Result<StoredAccount, AccountError> {
@@ -84,6 +100,16 @@ impl AccountGrpc {
         Ok(())
     }
 
+    /// The same for a password that is looked at now.
+    fn trying<'a>(&'a self, whose: &'a [Whose]) -> Result<Trying<'a>, AccountError> {
+        self.try_once(whose)?;
+        Ok(Trying {
+            backoff: &self.backoff,
+            whose,
+            is_decided: false,
+        })
+    }
+
     fn was_right(&self, whose: &[Whose]) {
         let mut backoff = self.backoff.lock().unwrap_or_else(PoisonError::into_inner);
         backoff.right(whose);
@@ -97,8 +123,9 @@ impl AccountGrpc {
             "too long".clone_into(&mut name);
         }
         let whose = [Whose::Name(name.clone()), Whose::Address(address(caller))];
-        self.try_once(&whose)?;
+        let mut trying = self.trying(&whose)?;
         if password.len() > MAX_INPUT_BYTES {
+            trying.is_decided = true;
             return Err(AccountError::WrongPassword);
         }
         let account = self
@@ -109,14 +136,8 @@ impl AccountGrpc {
             .filter(|account| !account.disabled)
             .cloned();
         let stored = account.as_ref().and_then(|account| account.password.clone());
-        let right = match self.hashing.check(password, stored).await {
-            Ok(right) => right,
-            Err(error) => {
-                // Nothing was tried.
-                self.was_right(&whose[1..]);
-                return Err(error);
-            }
-        };
+        let right = self.hashing.check(password, stored).await?;
+        trying.is_decided = true;
         let Some(account) = account.filter(|_| right) else {
             tracing::info!(from = address(caller), "a wrong name or password");
             return Err(AccountError::WrongPassword);
