@@ -1,21 +1,27 @@
 //! A source whose samples a role of this process hands in one by one, at whatever distance: the last 26 h of each series.
 
+mod shelf;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
-use sla_domain::{Clock, Labels, Samples, SourceId};
+use sla_domain::{Clock, Labels, SourceId};
 
 use crate::cache::KEEP_MS;
 use crate::error::SourceError;
-use crate::port::{Call, ExpressionRequest, LongViewRequest, MetricSource, ReadRequest};
+use crate::port::{Call, ExpressionRequest, LongViewRequest, MetricSource, ReadRequest, Targets};
 use crate::replay::Replay;
 use crate::reply::{ExpressionRead, LongView, MetricFamily, MetricNames, RawRead, SourceInfo, Way};
+use shelf::Shelf;
 
 /// Series at most; what is beyond is refused by [`KeptSamples::put`].
 pub const MAX_SERIES: usize = 10_000;
 /// Samples of one series at most: one a minute over what is kept.
 const MAX_SAMPLES: usize = (KEEP_MS / 60_000) as usize;
+
+/// No series is looked at.
+const NOTHING: Targets = Targets::Series(Vec::new());
 
 /// What is told of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +39,7 @@ pub struct KeptSamples {
     id: SourceId,
     clock: Arc<dyn Clock>,
     about: &'static [AboutMetric],
-    series: RwLock<BTreeMap<Labels, Samples>>,
+    series: RwLock<Shelf>,
 }
 
 impl KeptSamples {
@@ -47,12 +53,12 @@ impl KeptSamples {
         }
     }
 
-    fn known(&self) -> RwLockReadGuard<'_, BTreeMap<Labels, Samples>> {
+    fn known(&self) -> RwLockReadGuard<'_, Shelf> {
         // A sample is put in whole.
         self.series.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<Labels, Samples>> {
+    fn known_mut(&self) -> RwLockWriteGuard<'_, Shelf> {
         self.series.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -60,10 +66,10 @@ impl KeptSamples {
     /// What is older than 26 h before it is forgotten.
     pub fn put(&self, labels: &Labels, at_ms: i64, value: f64) -> bool {
         let mut all = self.known_mut();
-        if !all.contains_key(labels) && all.len() >= MAX_SERIES {
+        if !all.has(labels) && all.len() >= MAX_SERIES {
             return false;
         }
-        let samples = all.entry(labels.clone()).or_default();
+        let samples = all.samples_mut(labels);
         let is_newer = samples.times_ms.last().is_none_or(|newest| at_ms > *newest);
         if is_newer {
             samples.push(at_ms, value);
@@ -90,11 +96,10 @@ impl KeptSamples {
         self.len() == 0
     }
 
-    /// What is known, as a recording.
-    fn recording(&self) -> Replay {
-        let all = self.known();
-        let known = all.iter().map(|(labels, samples)| (labels.clone(), samples.clone()));
-        Replay::recording(self.id.clone(), self.clock.clone(), known.collect())
+    /// What is known of whatever may be meant, as a recording.
+    fn recording(&self, targets: &Targets) -> Replay {
+        let known = self.known().candidates(targets);
+        Replay::recording(self.id.clone(), self.clock.clone(), known)
     }
 }
 
@@ -149,23 +154,24 @@ impl MetricSource for KeptSamples {
         limit: usize,
         call: &Call,
     ) -> Result<Vec<Labels>, SourceError> {
-        self.recording().series(selectors, start_ms, end_ms, limit, call).await
+        let recording = self.recording(&Targets::Selectors(selectors.to_vec()));
+        recording.series(selectors, start_ms, end_ms, limit, call).await
     }
 
     async fn read(&self, request: &ReadRequest, call: &Call) -> Result<RawRead, SourceError> {
-        self.recording().read(request, call).await
+        self.recording(&request.targets).read(request, call).await
     }
 
     async fn read_expression(&self, request: &ExpressionRequest, call: &Call) -> Result<ExpressionRead, SourceError> {
-        self.recording().read_expression(request, call).await
+        self.recording(&NOTHING).read_expression(request, call).await
     }
 
     async fn check_query(&self, expression: &str, call: &Call) -> Result<(), SourceError> {
-        self.recording().check_query(expression, call).await
+        self.recording(&NOTHING).check_query(expression, call).await
     }
 
     async fn long_view(&self, request: &LongViewRequest, call: &Call) -> Result<LongView, SourceError> {
-        self.recording().long_view(request, call).await
+        self.recording(&request.targets).long_view(request, call).await
     }
 }
 

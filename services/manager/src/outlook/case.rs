@@ -89,6 +89,15 @@ pub(crate) struct Computed {
     pub(crate) outcomes: Vec<Option<Outcome>>,
 }
 
+/// What was known of a series when something was said of it, or that nothing can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Basis {
+    /// The instant, Unix milliseconds.
+    at_ms: i64,
+    oldest_ms: Option<i64>,
+    is_silent: bool,
+}
+
 /// One series of one objective in a round.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
@@ -102,16 +111,26 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Whether what was expected at `expected_ms` holds no longer: a horizon is looked at a hundred times while it passes, and
-    /// a series that fell silent is told at once.
-    pub(crate) fn is_due(&self, expected_ms: i64) -> bool {
-        let age_ms = self.at_ms - expected_ms;
-        let silent_ms = self
-            .series
-            .newest_ms()
-            .unwrap_or(i64::MIN)
-            .saturating_add(self.judgement().hold_ms());
-        !(0..self.horizon_ms / LOOKS_A_HORIZON).contains(&age_ms) || self.at_ms >= silent_ms
+    /// What is known now.
+    pub(crate) fn basis(&self) -> Basis {
+        let newest_ms = self.series.newest_ms().unwrap_or(i64::MIN);
+        Basis {
+            at_ms: self.at_ms,
+            oldest_ms: self.series.oldest_ms(),
+            is_silent: self.at_ms >= newest_ms.saturating_add(self.judgement().hold_ms()),
+        }
+    }
+
+    /// Whether what was said on this basis holds no longer: a horizon is looked at a hundred times while it passes, and a series
+    /// that fell silent, speaks again or has more of a past is told at once.
+    pub(crate) fn is_due(&self, said: Basis) -> bool {
+        let now = self.basis();
+        let is_longer = now
+            .oldest_ms
+            .is_some_and(|now_ms| said.oldest_ms.is_none_or(|ms| now_ms < ms));
+        !(0..self.horizon_ms / LOOKS_A_HORIZON).contains(&(now.at_ms - said.at_ms))
+            || now.is_silent != said.is_silent
+            || is_longer
     }
 
     pub(crate) fn judgement(&self) -> Judgement {

@@ -4,7 +4,7 @@ use sla_proto::violation::v1::ProviderOutlook;
 
 use crate::core::ManagerCore;
 use crate::error::SlaError;
-use crate::outlook::board::OutlookKey;
+use crate::outlook::board::{KnownOutlook, OutlookKey};
 use crate::outlook::case::{Case, Computed, WaitingForecast, compute, name};
 use crate::outlook::classic::ClassicForecasts;
 use crate::outlook::foretold::Foretold;
@@ -40,8 +40,11 @@ pub(crate) async fn expect_all(
     for case in cases {
         let loaded = tracked.is_loaded(&case.key);
         let of_case = tracked.of(&case.key);
-        let told = of_case.expected_ms.filter(|_| core.outlooks.get(&case.key).is_some());
-        if told.is_some_and(|expected_ms| !case.is_due(expected_ms)) {
+        let shown = core.outlooks.get(&case.key);
+        if let (Some(said), Some(shown)) = (of_case.said, shown)
+            && !case.is_due(said)
+        {
+            renew_provider(core, case, &shown, beside);
             continue;
         }
         let due = if loaded { of_case.due(case.at_ms) } else { Vec::new() };
@@ -67,6 +70,17 @@ pub(crate) async fn expect_all(
     Ok(said)
 }
 
+/// Our own forecast holds still; the provider may have another one.
+fn renew_provider(core: &ManagerCore, case: &Case, shown: &KnownOutlook, beside: &Beside<'_>) {
+    let provider = beside.foretold.of(case);
+    if provider == shown.message.provider {
+        return;
+    }
+    let mut outlook = shown.clone();
+    outlook.message.provider = provider;
+    core.outlooks.put(case.key.clone(), outlook);
+}
+
 impl Tracked {
     /// Tells what is expected; returns the forecast, to be stored.
     fn expect(
@@ -84,17 +98,16 @@ impl Tracked {
                 name(&mut fresh.forecast, case);
                 fresh.forecast.provider_probability = provider.map(|provider| f64::from(u8::from(provider.leaves)));
                 self.state = Some(expected.state.clone());
-                self.expected_ms = Some(case.at_ms);
                 self.expected = Some(expected);
                 (outlook, Some(fresh))
             }
             Err(absence) => {
                 self.expected = None;
-                self.expected_ms = None;
                 let outlook = message::unknown(absence, &self.record, points, case.at_ms, case.horizon_ms);
                 (outlook, None)
             }
         };
+        self.said = Some(case.basis());
         outlook.message.provider = provider.cloned();
         // Fitted when a forecast is stored; what it said then stands beside ours until the next one.
         let before = || core.outlooks.get(&case.key)?.message.arima_probability;

@@ -16,7 +16,7 @@ use crate::outlook::histories::Histories;
 use crate::outlook::keeping::keep;
 use crate::outlook::predicted::CLASSIC_HORIZON_MS;
 use crate::outlook::tracked::TrackedSeries;
-use crate::sets::catalog::KnownObjective;
+use crate::sets::catalog::{KnownObjective, Sets};
 
 /// Changes of sets within this time make one round.
 const SETTLE: Duration = Duration::from_millis(300);
@@ -29,6 +29,9 @@ pub(crate) struct Rounds {
     foretold: Foretold,
     tracked: TrackedSeries,
     backtests: Backtests,
+    /// The sets of the last round, and their objectives that are forecast.
+    sets: Arc<Sets>,
+    active: Arc<Vec<Arc<KnownObjective>>>,
 }
 
 /// Runs until shutdown, while this manager is the one that judges; nothing is forecast before the first evaluation is on the screens.
@@ -95,10 +98,11 @@ async fn expect_on_and_on(core: &ManagerCore) {
 }
 
 impl Rounds {
-    /// One round: read, expect, keep; and what was never scored is noted for a backtest.
-    async fn round(&mut self, core: &ManagerCore) -> Result<(), SlaError> {
-        let now_ms = core.present_ms();
-        let sets = core.catalog.sets()?;
+    /// Takes over the sets where they are other ones: what is active no more is forgotten.
+    fn take_sets(&mut self, core: &ManagerCore, sets: Arc<Sets>) {
+        if Arc::ptr_eq(&self.sets, &sets) {
+            return;
+        }
         let active = sets.watched().objectives.iter();
         let active: Vec<Arc<KnownObjective>> = active.filter(|known| known.objective.forecast).cloned().collect();
         let horizons: HashMap<(&ObjectiveId, u32), i64> = active
@@ -110,6 +114,15 @@ impl Rounds {
             .retain(|id, generation| horizons.get(&(id, generation)).copied());
         core.outlooks
             .retain(|id, generation| horizons.contains_key(&(id, generation)));
+        self.active = Arc::new(active);
+        self.sets = sets;
+    }
+
+    /// One round: read, expect, keep; and what was never scored is noted for a backtest.
+    async fn round(&mut self, core: &ManagerCore) -> Result<(), SlaError> {
+        let now_ms = core.present_ms();
+        self.take_sets(core, core.catalog.sets()?);
+        let active = self.active.clone();
         let cases = self.histories.read(core, &active, now_ms).await?;
         // A classic forecast reaches no further than an hour: of what is looked at longer it would say nothing.
         let near = cases.iter().filter(|case| case.horizon_ms <= CLASSIC_HORIZON_MS);

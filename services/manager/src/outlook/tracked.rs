@@ -14,7 +14,7 @@ use sla_proto::storage::v1::ScoredForecast;
 use crate::error::SlaError;
 use crate::options::{FORECAST_HISTORY_MS, LATE_SAMPLES_MS};
 use crate::outlook::board::OutlookKey;
-use crate::outlook::case::{Case, WaitingForecast, learn};
+use crate::outlook::case::{Basis, Case, WaitingForecast, learn};
 use crate::outlook::probability::Expectation;
 use crate::outlook::store;
 use crate::outlook::track_record::{add, of_forecasts};
@@ -30,8 +30,8 @@ pub(crate) struct Tracked {
     pub(crate) stored_ms: i64,
     pub(crate) backtest_ms: Option<i64>,
     pub(crate) expected: Option<Expectation>,
-    /// When that was; `None` where nothing could be.
-    pub(crate) expected_ms: Option<i64>,
+    /// What the newest outlook stands on, be it that nothing can be expected.
+    pub(crate) said: Option<Basis>,
 }
 
 impl Tracked {
