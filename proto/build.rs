@@ -43,6 +43,7 @@ fn access(words: &str) -> Result<String, String> {
     };
     let rank = match who {
         "anyone" if !of_host => return Ok("Access::Anyone".to_owned()),
+        "user" if !of_host => return Ok("Access::Somebody".to_owned()),
         "roles" if !of_host => return Ok("Access::Roles".to_owned()),
         "viewer" => "Viewer",
         "editor" => "Editor",
@@ -50,7 +51,7 @@ fn access(words: &str) -> Result<String, String> {
         "admin" => "Admin",
         _ => {
             return Err(format!(
-                "{words:?} is nobody: give one of anyone, viewer, editor, operator, admin, roles"
+                "{words:?} is nobody: give one of anyone, user, viewer, editor, operator, admin, roles"
             ));
         }
     };

@@ -149,9 +149,8 @@ fn answer<T>(rpc: &'static str, result: Result<T, NotifyError>) -> Result<Respon
 }
 
 /// Who asks, and what.
-fn asked<T>(request: Request<T>) -> Result<(Asker, T), Status> {
-    let asker = Asker::of(request.extensions()).map_err(|error| refuse("notify", &error))?;
-    Ok((asker, request.into_inner()))
+fn asked<T>(request: Request<T>) -> (Asker, T) {
+    (Asker::of(request.extensions()), request.into_inner())
 }
 
 #[tonic::async_trait]
@@ -160,7 +159,7 @@ impl NotifyService for NotifyGrpc {
         &self,
         request: Request<pb::ListChannelsRequest>,
     ) -> Result<Response<pb::ListChannelsResponse>, Status> {
-        let (asker, _) = asked(request)?;
+        let (asker, _) = asked(request);
         let channels = self.list(&asker).await;
         answer(
             "ListChannels",
@@ -172,7 +171,7 @@ impl NotifyService for NotifyGrpc {
         &self,
         request: Request<pb::AddChannelRequest>,
     ) -> Result<Response<pb::AddChannelResponse>, Status> {
-        let (asker, request) = asked(request)?;
+        let (asker, request) = asked(request);
         let channel = self.add(&asker, request.channel).await.map(Some);
         answer("AddChannel", channel.map(|channel| pb::AddChannelResponse { channel }))
     }
@@ -181,7 +180,7 @@ impl NotifyService for NotifyGrpc {
         &self,
         request: Request<pb::RemoveChannelRequest>,
     ) -> Result<Response<pb::RemoveChannelResponse>, Status> {
-        let (asker, request) = asked(request)?;
+        let (asker, request) = asked(request);
         let channel = self.remove(&asker, &request.channel).await.map(Some);
         answer(
             "RemoveChannel",
@@ -193,7 +192,7 @@ impl NotifyService for NotifyGrpc {
         &self,
         request: Request<pb::EnableChannelRequest>,
     ) -> Result<Response<pb::EnableChannelResponse>, Status> {
-        let (asker, request) = asked(request)?;
+        let (asker, request) = asked(request);
         let channel = self.enable(&asker, &request.channel).await.map(Some);
         answer(
             "EnableChannel",
@@ -205,7 +204,7 @@ impl NotifyService for NotifyGrpc {
         &self,
         request: Request<pb::LinkTelegramRequest>,
     ) -> Result<Response<pb::LinkTelegramResponse>, Status> {
-        let (asker, request) = asked(request)?;
+        let (asker, request) = asked(request);
         answer("LinkTelegram", self.link(&asker, request.channel).await)
     }
 
@@ -213,7 +212,7 @@ impl NotifyService for NotifyGrpc {
         &self,
         request: Request<pb::GetTelegramLinkRequest>,
     ) -> Result<Response<pb::GetTelegramLinkResponse>, Status> {
-        let (asker, request) = asked(request)?;
+        let (asker, request) = asked(request);
         let link = linker::told(&self.0, &asker, &request.id).map(Some);
         answer("GetTelegramLink", link.map(|link| pb::GetTelegramLinkResponse { link }))
     }
@@ -222,7 +221,7 @@ impl NotifyService for NotifyGrpc {
         &self,
         request: Request<pb::TestChannelRequest>,
     ) -> Result<Response<pb::TestChannelResponse>, Status> {
-        let (asker, request) = asked(request)?;
+        let (asker, request) = asked(request);
         answer("TestChannel", self.test(&asker, &request.channel).await)
     }
 
@@ -230,7 +229,7 @@ impl NotifyService for NotifyGrpc {
         &self,
         request: Request<pb::ListDeliveriesRequest>,
     ) -> Result<Response<pb::ListDeliveriesResponse>, Status> {
-        let (asker, request) = asked(request)?;
+        let (asker, request) = asked(request);
         answer("ListDeliveries", self.deliveries(&asker, request).await)
     }
 
@@ -238,7 +237,7 @@ impl NotifyService for NotifyGrpc {
         &self,
         request: Request<pb::ListMarksRequest>,
     ) -> Result<Response<pb::ListMarksResponse>, Status> {
-        let (asker, _) = asked(request)?;
+        let (asker, _) = asked(request);
         let marks = marking::listed(&self.0, &asker).await;
         answer("ListMarks", marks.map(|marks| pb::ListMarksResponse { marks }))
     }
@@ -247,14 +246,14 @@ impl NotifyService for NotifyGrpc {
         &self,
         request: Request<pb::AcknowledgeRequest>,
     ) -> Result<Response<pb::AcknowledgeResponse>, Status> {
-        let (asker, request) = asked(request)?;
+        let (asker, request) = asked(request);
         let subject = request.subject.unwrap_or_default();
         let mark = marking::acknowledge(&self.0, &asker, &subject).await.map(Some);
         answer("Acknowledge", mark.map(|mark| pb::AcknowledgeResponse { mark }))
     }
 
     async fn snooze(&self, request: Request<pb::SnoozeRequest>) -> Result<Response<pb::SnoozeResponse>, Status> {
-        let (asker, request) = asked(request)?;
+        let (asker, request) = asked(request);
         let subject = request.subject.unwrap_or_default();
         let mark = marking::snooze(&self.0, &asker, &subject, request.length.as_ref())
             .await

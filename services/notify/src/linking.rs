@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     fn asker() -> Asker {
-        Asker::of(&tonic::Extensions::new()).unwrap()
+        Asker::of(&tonic::Extensions::new())
     }
 
     fn open(links: &mut Links, now_ms: i64) -> (String, String) {

@@ -182,7 +182,7 @@ mod tests {
     fn what_cannot_work_is_refused_by_field() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let channels = Channels::new(NotifyOptions::default()).unwrap();
-        let asker = Asker::of(&tonic::Extensions::new()).unwrap();
+        let asker = Asker::of(&tonic::Extensions::new());
         check(&good(), &asker, &channels).unwrap();
         let with = |change: fn(&mut Channel)| {
             let mut channel = good();
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn chats_and_mail_addresses() {
-        let asker = Asker::of(&tonic::Extensions::new()).unwrap();
+        let asker = Asker::of(&tonic::Extensions::new());
         let is_good = |kind, text: &str| address(kind, text, &asker).is_ok();
         for chat in ["12345", "-1001234567890", "@weather_alerts"] {
             assert!(is_good(ChannelKind::Telegram, chat), "{chat}");

@@ -34,7 +34,8 @@ impl Way {
     pub fn may(self, access: Access) -> bool {
         match access {
             Access::Anyone => true,
-            Access::User(rank) => rank == Rank::Viewer || self >= Self::Network,
+            Access::User(Rank::Viewer) => true,
+            Access::User(_) | Access::Somebody => self >= Self::Network,
             Access::Host(_) => self >= Self::Socket,
             Access::Roles => self == Self::Role,
         }
@@ -80,7 +81,7 @@ impl Caller {
 
     /// Whether it may make a call of `access` by the way it came. Whose rank was asked for is known, wherever he comes from.
     pub fn may(&self, access: Access) -> bool {
-        self.way.may(access) || (self.known.is_some() && matches!(access, Access::User(_)))
+        self.way.may(access) || (self.known.is_some() && matches!(access, Access::User(_) | Access::Somebody))
     }
 
     /// Whether it has at least `rank`. Where nobody is asked who he is, everybody has.
@@ -210,6 +211,26 @@ mod tests {
     }
 
     #[test]
+    fn who_has_logged_in_is_somebody_wherever_he_comes_from() {
+        let guest = Caller {
+            way: Way::Guest,
+            ..Caller::role(None)
+        };
+        let known = Caller {
+            known: Some(Known {
+                user_id: "1".to_owned(),
+                user: "ada".to_owned(),
+                rank: Rank::Viewer,
+                session_id: String::new(),
+            }),
+            ..guest.clone()
+        };
+        let may = |access| [&guest, &known].map(|caller| caller.may(access));
+        assert_eq!(may(Access::Somebody), [false, true]);
+        assert_eq!(may(Access::Host(Rank::Viewer)), [false, false]);
+    }
+
+    #[test]
     fn only_roles_keep_things_and_only_this_host_ends_things() {
         let may = |way: Way| {
             let viewer = Rank::Viewer;
@@ -222,8 +243,10 @@ mod tests {
             .map(|access| u8::from(way.may(access)))
         };
         assert_eq!(may(Way::Guest), [1, 1, 0, 0]);
-        let edits = [Way::Guest, Way::Network].map(|way| way.may(Access::User(Rank::Editor)));
-        assert_eq!(edits, [false, true], "who is nobody looks, no more");
+        for change in [Access::User(Rank::Editor), Access::Somebody] {
+            let may = [Way::Guest, Way::Network].map(|way| way.may(change));
+            assert_eq!(may, [false, true], "who is nobody looks, no more");
+        }
         assert_eq!(may(Way::Network), [1, 1, 0, 0]);
         assert_eq!(may(Way::Socket), [1, 1, 1, 0]);
         assert_eq!(may(Way::Role), [1, 1, 1, 1]);

@@ -247,6 +247,10 @@ fn not_allowed(access: Access) -> Status {
             "an instance can be stopped from its own host only",
             "run `sla stop` there",
         ),
+        Access::Somebody => (
+            "nobody knows who you are: that is for those who are somebody",
+            "log in, show a certificate (--cert FILE --key FILE), or work on the host of the instance",
+        ),
         Access::Anyone | Access::User(_) => (
             "who comes over the network without a certificate may look, not change",
             "show one that the gateway's authority signed (--cert FILE --key FILE), or work on its own host",

@@ -62,8 +62,13 @@ impl Claimant {
 
     /// Whether it may change or delete a thing: its owner, operators and admins; one without an owner whoever may edit at all.
     pub fn may_change(&self, owner: &str, private: bool) -> bool {
-        let by_rank = self.is_at_least(Rank::Operator);
-        self.sees(owner, private) && (by_rank || owner.is_empty() || owner == self.name)
+        let by_rank = if owner.is_empty() { Rank::Editor } else { Rank::Operator };
+        self.sees(owner, private) && (self.is_at_least(by_rank) || owner == self.name)
+    }
+
+    /// The user whose request it is, where the instance knows users.
+    pub fn user(&self) -> Option<&str> {
+        self.rank.is_some().then_some(self.name.as_str())
     }
 }
 
@@ -89,8 +94,12 @@ mod tests {
         assert!(!may("eve", Some(Rank::Editor), false));
         assert!(may("eve", Some(Rank::Operator), false) && !may("eve", Some(Rank::Operator), true));
         assert!(may("eve", Some(Rank::Admin), true) && may("eve", None, true));
-        let nobodys = Claimant::new("eve", Some(Rank::Editor)).may_change("", false);
-        assert!(nobodys, "whoever may edit at all");
+        let nobodys = |rank| Claimant::new("eve", Some(rank)).may_change("", false);
+        assert!(
+            nobodys(Rank::Editor) && !nobodys(Rank::Viewer),
+            "whoever may edit at all"
+        );
+        assert!(may("ada", Some(Rank::Viewer), true), "her own");
     }
 
     #[test]

@@ -7,9 +7,11 @@ use sla_domain::Clock;
 use sla_proto::Peer;
 use sla_proto::convert::timestamp;
 use sla_proto::storage::v1::{GetStateRequest, PutStateRequest, StateEntry};
+use sla_runtime::ownership::Claimant;
 use sla_source::KeptSamples;
 use tokio::sync::{Notify, OnceCell, RwLock};
 
+use crate::asking::Asking;
 use crate::book::Book;
 use crate::choice::Wanted;
 use crate::city::City;
@@ -57,6 +59,7 @@ pub(crate) struct DeskParts {
 pub(crate) struct Desk {
     pub(crate) parts: DeskParts,
     pub(crate) counts: Counts,
+    asking: Asking,
     /// Told of a new city.
     pub(crate) changed: Notify,
     book: OnceCell<Mutex<Book>>,
@@ -87,6 +90,7 @@ impl Desk {
         Self {
             parts,
             counts: Counts::default(),
+            asking: Asking::default(),
             changed: Notify::new(),
             book: OnceCell::new(),
             changing: RwLock::default(),
@@ -272,8 +276,8 @@ impl Desk {
         }
     }
 
-    /// Places of a name.
-    pub(crate) async fn search(&self, name: &str) -> Result<Vec<Place>, WeatherError> {
+    /// Places of a name, for `claimant`.
+    pub(crate) async fn search(&self, name: &str, claimant: &Claimant) -> Result<Vec<Place>, WeatherError> {
         let name = name.to_lowercase();
         let now_ms = self.now_ms();
         if let Some((_, _, found)) = self
@@ -283,6 +287,7 @@ impl Desk {
         {
             return Ok(found.clone());
         }
+        self.asking.book(claimant, now_ms)?;
         let found = self.parts.provider.search(&name).await;
         let found = found.map_err(|error| WeatherError::Provider {
             city: name.clone(),
@@ -301,11 +306,16 @@ impl Desk {
         self.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The city that a text means; it is polled from now on. Whether it is new.
+    /// The city that a text of `claimant` means; it is polled from now on. Whether it is new.
     ///
     /// # Errors
     /// Nothing has changed then.
-    pub(crate) async fn add(&self, text: &str, pinned: bool) -> Result<(Place, bool), WeatherError> {
+    pub(crate) async fn add(
+        &self,
+        text: &str,
+        pinned: bool,
+        claimant: &Claimant,
+    ) -> Result<(Place, bool), WeatherError> {
         let wanted = Wanted::read(text)?;
         let _change = self.changing.read().await;
         let known = {
@@ -316,13 +326,14 @@ impl Desk {
         };
         let place = match known {
             Some(place) => place,
-            None => wanted.choose(&self.search(&wanted.name).await?)?,
+            None => wanted.choose(&self.search(&wanted.name, claimant).await?)?,
         };
         let slot = self.book().await?.slot_of(&place.key());
         if let Some(slot) = slot {
             self.pin(slot, pinned).await?;
             return Ok((place, false));
         }
+        self.asking.book(claimant, self.now_ms())?;
         let report = self.ask(&place, true).await.map_err(|error| WeatherError::Provider {
             city: place.full_name(),
             error,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sla_domain::{Invalid, SafeText, duration};
+use sla_proto::peer::Rank;
 use sla_runtime::status::chain;
 use sla_runtime::{Problem, ToStatus, reason};
 use tonic::{Code, Status};
@@ -97,6 +98,11 @@ pub(crate) enum WeatherError {
     Subscribed(SafeText),
     #[error("{name} is {owner}'s")]
     NotYours { name: SafeText, owner: SafeText },
+    #[error("what others see is made and changed by editors")]
+    NotPrivate,
+    /// One user has used up his part of the provider's quota.
+    #[error("you have had the {each} questions to the provider that an hour has for each user")]
+    AskedTooMuch { each: u32, left_ms: i64 },
     #[error("somebody changed it meanwhile: you read version {read}, it is {stored} now")]
     Stale { read: u64, stored: u64 },
     #[error("{city} has {subscriptions} subscriptions")]
@@ -174,6 +180,17 @@ impl ToStatus for WeatherError {
             Self::NotYours { .. } => Problem::new(Code::PermissionDenied, reason::NOT_ALLOWED, text)
                 .hint("make one of your own; operators may change those of others")
                 .status(),
+            Self::NotPrivate => Problem::new(Code::PermissionDenied, reason::NOT_ALLOWED, text)
+                .field("shared", "takes the rank editor")
+                .hint("leave it private, or ask an admin: `sla user role NAME editor`")
+                .detail("needs", Rank::Editor.word())
+                .status(),
+            Self::AskedTooMuch { left_ms, .. } => {
+                let left = duration::format_ms((left_ms / 60_000 + 1) * 60_000);
+                Problem::new(Code::ResourceExhausted, reason::OVERLOADED, text)
+                    .hint(format!("wait {left}; cities that are polled already cost nothing"))
+                    .status()
+            }
             Self::Stale { .. } => Problem::new(Code::Aborted, reason::STALE_VERSION, text)
                 .hint("read it again and repeat the change")
                 .status(),

@@ -23,17 +23,25 @@ pub(crate) struct WeatherGrpc {
 }
 
 impl WeatherGrpc {
-    async fn search(&self, request: &pb::SearchCitiesRequest) -> Result<pb::SearchCitiesResponse, WeatherError> {
+    async fn search(
+        &self,
+        request: &pb::SearchCitiesRequest,
+        claimant: &Claimant,
+    ) -> Result<pb::SearchCitiesResponse, WeatherError> {
         let wanted = Wanted::read(&request.name)?;
-        let found = self.desk.search(&wanted.name).await?;
+        let found = self.desk.search(&wanted.name, claimant).await?;
         let fitting = found.iter().filter(|place| wanted.fits(place)).take(MAX_CANDIDATES);
         Ok(pb::SearchCitiesResponse {
             cities: fitting.map(crate::place::Place::message).collect(),
         })
     }
 
-    async fn add(&self, request: &pb::AddCityRequest) -> Result<pb::AddCityResponse, WeatherError> {
-        let (place, added) = self.desk.add(&request.city, true).await?;
+    async fn add(
+        &self,
+        request: &pb::AddCityRequest,
+        claimant: &Claimant,
+    ) -> Result<pb::AddCityResponse, WeatherError> {
+        let (place, added) = self.desk.add(&request.city, true, claimant).await?;
         let counts = self.subscriptions.counts().await.unwrap_or_default();
         let now_ms = self.desk.now_ms();
         let book = self.desk.book().await?;
@@ -115,11 +123,13 @@ impl WeatherService for WeatherGrpc {
         &self,
         request: Request<pb::SearchCitiesRequest>,
     ) -> Result<Response<pb::SearchCitiesResponse>, Status> {
-        answer("SearchCities", self.search(request.get_ref()).await)
+        let claimant = Claimant::of(request.extensions());
+        answer("SearchCities", self.search(request.get_ref(), &claimant).await)
     }
 
     async fn add_city(&self, request: Request<pb::AddCityRequest>) -> Result<Response<pb::AddCityResponse>, Status> {
-        answer("AddCity", self.add(request.get_ref()).await)
+        let claimant = Claimant::of(request.extensions());
+        answer("AddCity", self.add(request.get_ref(), &claimant).await)
     }
 
     async fn remove_city(

@@ -5,6 +5,7 @@
 //! never zero. A key never reaches a log, an error or an answer.
 
 mod absent;
+mod asking;
 mod book;
 mod choice;
 mod city;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sla_domain::SafeText;
 use sla_proto::Peer;
 use sla_proto::objective::v1::SlaSet;
-use sla_proto::peer::Claims;
+use sla_proto::peer::{Claims, Rank};
 use sla_proto::set::v1::{CreateSetRequest, DeleteSetRequest, GetSetRequest, UpdateSetRequest};
 use sla_proto::stored_sets::{SetsById, StoredSets};
 use sla_proto::violation::v1::ListFutureViolationsRequest;
@@ -35,6 +35,14 @@ fn checked(limits: Option<pb::Limits>) -> Result<pb::Limits, WeatherError> {
     } else {
         Err(WeatherError::Invalid(problems))
     }
+}
+
+/// What others see is made and changed by editors; one's own, whoever one is.
+fn check_sight(shared: bool, claimant: &Claimant) -> Result<(), WeatherError> {
+    if shared && !claimant.is_at_least(Rank::Editor) {
+        return Err(WeatherError::NotPrivate);
+    }
+    Ok(())
 }
 
 /// A set, and the city that it is a subscription to.
@@ -207,7 +215,8 @@ impl Subscriptions {
         claimant: &Claimant,
     ) -> Result<pb::Subscription, WeatherError> {
         let limits = checked(request.limits)?;
-        let (place, is_new) = self.desk.add(&request.city, false).await?;
+        check_sight(request.shared, claimant)?;
+        let (place, is_new) = self.desk.add(&request.city, false, claimant).await?;
         let created = self.create(&place, &limits, request.shared, claimant).await;
         if created.is_err() && is_new {
             self.drop_unwatched(&place.key()).await;
@@ -271,6 +280,7 @@ impl Subscriptions {
                 owner: SafeText::new(&set.owner),
             });
         }
+        check_sight(!set.private, claimant)?;
         if ![0, set.version].contains(&version) {
             return Err(WeatherError::Stale {
                 read: version,
@@ -287,6 +297,7 @@ impl Subscriptions {
         claimant: &Claimant,
     ) -> Result<pb::Subscription, WeatherError> {
         let limits = checked(request.limits)?;
+        check_sight(request.shared.unwrap_or(false), claimant)?;
         let (stored, key) = self.changeable(&request.id, request.version, claimant).await?;
         let mut wanted = {
             let book = self.desk.book().await?;

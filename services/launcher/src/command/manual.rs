@@ -84,6 +84,7 @@ mod tests {
         let line = |path: &str| {
             let who = match access(path) {
                 Access::Anyone => "anyone".to_owned(),
+                Access::Somebody => "user: whoever is known, for what is his own".to_owned(),
                 Access::User(rank) => rank.word().to_owned(),
                 Access::Host(rank) => format!("{}, on the host of the instance", rank.word()),
                 Access::Roles => "the roles of an instance among themselves".to_owned(),

@@ -7,6 +7,8 @@
 )]
 
 mod bench;
+mod house;
 mod people;
+mod registering;
 mod sky;
 mod small;

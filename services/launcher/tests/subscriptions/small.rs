@@ -1,120 +1,21 @@
 //! 300 subscriptions of 15 people on 20 cities, on a clock that the test moves.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use sla_domain::{Clock as _, ManualClock, SystemClock};
-use sla_launcher::config::Config;
-use sla_launcher::instance::{self, Paths, Roles, Running, Serve, Wiring};
 use sla_proto::set::v1::ListSetsRequest;
 use sla_proto::violation::v1::{GetOverviewRequest, Overview};
-use sla_proto::weather::v1::{AddCityRequest, CityOutlook, ListCitiesRequest, Subscription};
-use sla_proto::{LateRoutes, Peer, lists};
-use sla_runtime::server::{Audience, Connections, UnixDoor};
-use sla_runtime::shutdown::Shutdown;
-use sla_testkit::stub::Stub;
+use sla_proto::weather::v1::{CityOutlook, ListCitiesRequest, Subscription};
+use sla_proto::{Peer, lists};
 use tonic::Code;
 
-use crate::people::{Town, subscribe};
-use crate::sky::{Mailbox, Sky, Told, city};
+use crate::house::{House, ROUND_MS};
+use crate::people::subscribe;
+use crate::sky::{Mailbox, Told, city};
 
 const USERS: usize = 15;
 const CITIES: usize = 20;
 /// Where it snows.
 const NORTH: usize = 7;
-/// A round with its jitter, milliseconds.
-const ROUND_MS: i64 = 16 * 60_000;
-/// How long something that must come is waited for.
-const PATIENCE: Duration = Duration::from_mins(2);
-
-struct House {
-    _folder: tempfile::TempDir,
-    _late: LateRoutes,
-    _provider: Stub,
-    running: Option<Running>,
-    clock: Arc<ManualClock>,
-    shutdown: Shutdown,
-    sky: Sky,
-    town: Town,
-}
-
-impl House {
-    async fn start(mailbox: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = Paths::inside(folder.path());
-        let clock = Arc::new(ManualClock::at(SystemClock.now_ms()));
-        let (sky, time) = (Sky::default(), clock.clone());
-        let (answers, run) = (sky.clone(), Serve::default());
-        let provider = Stub::start(move |request| answers.answer(&*time, &request.path, &request.form)).await;
-        // Room for one more subscription of each user, but not for two.
-        let config: Config = toml::from_str(&format!(
-            "[weather]\nprovider = \"open-meteo\"\nbase_url = {:?}\ndaily_quota = 1000000\n\
-             [evaluation]\nfloor = \"1s\"\nmax_objectives_per_user = {}\n",
-            provider.url(),
-            2 * CITIES + 3
-        ))
-        .unwrap();
-        let shutdown = Shutdown::new();
-        let wiring = Wiring {
-            config: &config,
-            paths: &paths,
-            run: &run,
-            clock: clock.clone(),
-            shutdown: &shutdown,
-        };
-        let Roles {
-            routes,
-            guard,
-            late,
-            running,
-            ..
-        } = instance::start(wiring).await.unwrap();
-        let unix = UnixDoor::bind(&paths.socket, Audience::Owner).await.unwrap();
-        let served = unix.serve(routes, guard, Connections::default(), shutdown.clone());
-        shutdown.spawn("unix", async move { served.await.unwrap() });
-        Self {
-            _folder: folder,
-            _late: late,
-            _provider: provider,
-            running: Some(running),
-            clock,
-            shutdown,
-            sky,
-            town: Town {
-                socket: paths.socket,
-                mailbox: mailbox.to_owned(),
-            },
-        }
-    }
-
-    /// Waits for what must come, while time goes on, ten times as fast as it does.
-    async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
-        let wait = async {
-            while !is_so().await {
-                self.clock.advance(2_000);
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-        };
-        let came = tokio::time::timeout(PATIENCE, wait).await;
-        assert!(came.is_ok(), "it is not so after {PATIENCE:?}: {what}");
-    }
-
-    /// A round passes. A new city wakes the role, whose sleep this clock does not shorten; gives the polls of the others.
-    async fn round(&self, ada: &Peer, another: usize) -> usize {
-        self.sky.take_polls();
-        self.clock.advance(ROUND_MS);
-        let wake = AddCityRequest { city: city(another) };
-        ada.weather().add_city(wake).await.unwrap();
-        self.until("a round", async || self.sky.polled_of(CITIES) == CITIES)
-            .await;
-        let polls = self.sky.take_polls();
-        polls
-            .iter()
-            .filter(|(number, _)| **number < CITIES)
-            .map(|(_, count)| count)
-            .sum()
-    }
-}
 
 async fn overview(peer: &Peer, skip: u32) -> Overview {
     let request = GetOverviewRequest {
@@ -157,7 +58,10 @@ fn of_the_north(firing: bool) -> Vec<Told> {
 async fn a_snow_is_told_to_its_subscribers_and_a_city_polled_once_a_round() {
     let mailbox = Mailbox::default();
     let receiver = mailbox.open().await;
-    let mut house = House::start(&receiver.url()).await;
+    // Room for one more subscription of each user, but not for two.
+    let room = 2 * CITIES + 3;
+    let toml = format!("[evaluation]\nfloor = \"1s\"\nmax_objectives_per_user = {room}\n");
+    let house = House::start(tempfile::tempdir().unwrap(), &receiver.url(), &toml).await;
     let ada = house.town.found().await;
     let mut people = Vec::new();
     for user in 0..USERS {
@@ -225,14 +129,18 @@ async fn a_snow_is_told_to_its_subscribers_and_a_city_polled_once_a_round() {
     assert_eq!(cities.len(), CITIES + 1);
 
     house.sky.snow(Some(NORTH));
-    assert_eq!(house.round(&ada, CITIES + 2).await, CITIES, "whoever subscribes");
+    assert_eq!(
+        house.round(&ada, CITIES, CITIES + 2).await,
+        CITIES,
+        "whoever subscribes"
+    );
     house.until("it is told", async || mailbox.len() >= USERS).await;
     let mut told = mailbox.told();
     told.sort();
     assert_eq!(told, of_the_north(true));
 
     house.sky.snow(None);
-    assert_eq!(house.round(&ada, CITIES + 3).await, CITIES);
+    assert_eq!(house.round(&ada, CITIES, CITIES + 3).await, CITIES);
     house
         .until("the end is told", async || mailbox.len() >= 2 * USERS)
         .await;
@@ -242,6 +150,5 @@ async fn a_snow_is_told_to_its_subscribers_and_a_city_polled_once_a_round() {
     let mut told = mailbox.told().split_off(USERS);
     told.sort();
     assert_eq!(told, of_the_north(false));
-    house.shutdown.begin();
-    house.running.take().unwrap().close().await;
+    house.close().await;
 }

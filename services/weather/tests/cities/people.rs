@@ -307,6 +307,75 @@ async fn private_subscriptions_are_their_owners() {
 }
 
 #[tokio::test]
+async fn who_only_looks_has_subscriptions_of_his_own_and_no_others() {
+    let stub = stub(0.0).await;
+    let scene = Scene::start(options(&stub), Others::default());
+    let (ada, eve) = (scene.user("ada", Rank::Viewer), scene.user("eve", Rank::Viewer));
+    let editor = scene.user("edith", Rank::Editor);
+    let some = limits(None, Some(30.0), true, false);
+    let refused = ada
+        .weather()
+        .subscribe(subscribe("Catania", some, true))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied, "{refused}");
+    assert_eq!((scene.others.sets().len(), scene.others.stored()), (0, 0));
+    let own = ada
+        .weather()
+        .subscribe(subscribe("Catania", some, false))
+        .await
+        .unwrap();
+    let own = own.into_inner().subscription.unwrap();
+    assert!(own.private && own.owner == "ada");
+    let shared = editor
+        .weather()
+        .subscribe(subscribe("Oslo, NO", some, true))
+        .await
+        .unwrap();
+    let shared = shared.into_inner().subscription.unwrap();
+    let change = |one: &Subscription| UpdateSubscriptionRequest {
+        id: one.id.clone(),
+        version: 0,
+        limits: Some(limits(Some(1.0), None, false, true)),
+        active: Some(false),
+        shared: None,
+    };
+    let code = async |peer: &sla_proto::Peer, request| {
+        let outcome = peer.weather().update_subscription(request).await;
+        outcome.map_or_else(|status| status.code(), |_| Code::Ok)
+    };
+    assert_eq!(
+        code(&eve, change(&own)).await,
+        Code::NotFound,
+        "nobody else knows of it"
+    );
+    assert_eq!(code(&ada, change(&shared)).await, Code::PermissionDenied);
+    let show = UpdateSubscriptionRequest {
+        shared: Some(true),
+        ..change(&own)
+    };
+    assert_eq!(code(&ada, show).await, Code::PermissionDenied);
+    assert_eq!(code(&ada, change(&own)).await, Code::Ok);
+    // One that was made by an editor who is none any more is seen by all, and stays as it is.
+    let demoted = scene.user("edith", Rank::Viewer);
+    assert_eq!(code(&demoted, change(&shared)).await, Code::PermissionDenied);
+    let gone = |one: &Subscription| UnsubscribeRequest {
+        id: one.id.clone(),
+        version: 0,
+    };
+    for (peer, one, expected) in [
+        (&eve, &own, Code::NotFound),
+        (&ada, &shared, Code::PermissionDenied),
+        (&demoted, &shared, Code::PermissionDenied),
+        (&ada, &own, Code::Ok),
+    ] {
+        let outcome = peer.weather().unsubscribe(gone(one)).await;
+        assert_eq!(outcome.map_or_else(|status| status.code(), |_| Code::Ok), expected);
+    }
+    assert_eq!(scene.others.sets().len(), 1);
+}
+
+#[tokio::test]
 async fn a_restart_finds_cities_and_samples_and_asks_nobody() {
     let stub = stub(0.0).await;
     let others = Others::default();
