@@ -126,6 +126,8 @@ pub(crate) enum Cmd {
     DeadLetters,
     ReplayLetter,
     Subscribe,
+    ChangeSubscription,
+    PauseSubscription,
     Unsubscribe,
     Login,
     Logout,

@@ -1,6 +1,11 @@
 # The weather of cities.
 
 is-judged-from-now = { $city } is judged from now on
+is-judged-as-agreed = { $name } is judged as agreed now
+is-paused = { $name } is paused: nothing of it is judged
+left-out = { $more } more subscriptions are left out: the first { $shown } by name are shown (sla weather subscriptions has all)
+enter-changes-tab-next = Enter saves   Tab next field   ←/→ changes   Esc back
+saving = saving ...
 the-subscription-is-deleted = the subscription is deleted; its past violations are kept
 delete-its-past-violations = Delete `{ $city }`? Its past violations are kept.
 c-rain-mm-snow = { $name }  { $of } °C  rain { $of2 } mm  snow { $of3 } mm  { $limits }

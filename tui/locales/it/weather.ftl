@@ -1,4 +1,9 @@
 is-judged-from-now = { $city } viene valutata d'ora in poi
+is-judged-as-agreed = { $name } viene valutato come concordato ora
+is-paused = { $name } è in pausa: nulla ne viene valutato
+left-out = altri { $more } abbonamenti sono tralasciati: si vedono i primi { $shown } per nome (sla weather subscriptions li ha tutti)
+enter-changes-tab-next = Invio salva   Tab campo dopo   ←/→ cambia   Esc indietro
+saving = si salva ...
 the-subscription-is-deleted = l'abbonamento è eliminato; le sue violazioni passate restano
 delete-its-past-violations = Eliminare `{ $city }`? Le sue violazioni passate restano.
 c-rain-mm-snow = { $name }  { $of } °C  pioggia { $of2 } mm  neve { $of3 } mm  { $limits }

@@ -191,6 +191,8 @@ pub(crate) static COMMANDS: &[Command] = &[
     entry(Cmd::ReplayLetter, "replay-letter", Runs, &[], commands::replay_letter, help::replay_letter).argument("HASH").needs(&[Write, Connection]),
     // Weather.
     entry(Cmd::Subscribe, "subscribe", Weather, &["n"], commands::subscribe, help::subscribe).argument("CITY").needs(&[Write, Connection]).footer(12),
+    entry(Cmd::ChangeSubscription, "change-subscription", Weather, &["e"], commands::change_subscription, help::change_subscription).needs(&[Write, Connection, Subscription]).footer(13),
+    entry(Cmd::PauseSubscription, "pause-subscription", Weather, &["p"], commands::pause_subscription, help::pause_subscription).needs(&[Write, Connection, Subscription]).footer(15),
     entry(Cmd::Unsubscribe, "unsubscribe", Weather, &["X"], commands::unsubscribe, help::unsubscribe).needs(&[Write, Connection, Subscription]).dangerous().footer(14),
     // People.
     entry(Cmd::Login, "login", Global, &[], commands::login, help::login).argument("NAME"),

@@ -41,6 +41,7 @@ pub(crate) enum Slot {
     NowLedger,
     NowSeen,
     NowFuture,
+    NowMarks,
     NowChart,
     NowUsual,
     Ledger,
@@ -130,6 +131,8 @@ macro_rules! calls {
             Subscriptions weather list_subscriptions:
                 weather::ListSubscriptionsRequest => weather::ListSubscriptionsResponse,
             Subscribe weather subscribe: weather::SubscribeRequest => weather::SubscribeResponse,
+            UpdateSubscription weather update_subscription:
+                weather::UpdateSubscriptionRequest => weather::UpdateSubscriptionResponse,
             Unsubscribe weather unsubscribe: weather::UnsubscribeRequest => weather::UnsubscribeResponse,
             ReplayLetter results replay_dead_letter:
                 storage::ReplayDeadLetterRequest => storage::ReplayDeadLetterResponse,
@@ -204,6 +207,7 @@ impl Request {
                 | Self::UpdateSchedule(_)
                 | Self::ReplayLetter(_)
                 | Self::Subscribe(_)
+                | Self::UpdateSubscription(_)
                 | Self::Unsubscribe(_)
                 | Self::Acknowledge(_)
                 | Self::Snooze(_)

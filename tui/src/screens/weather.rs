@@ -11,7 +11,7 @@ use sla_proto::convert;
 use sla_proto::series::v1::{Series, SeriesKind};
 use sla_proto::weather::v1::{
     ListCitiesRequest, ListCitiesResponse, ListSubscriptionsRequest, ListSubscriptionsResponse, ProviderStatus,
-    Subscription, UnsubscribeRequest,
+    Subscription, UnsubscribeRequest, UpdateSubscriptionRequest,
 };
 
 use crate::command::{Cmd, Need, Scope};
@@ -44,6 +44,8 @@ pub(crate) struct WeatherScreen {
     columns: Columns,
     rows: Remote<Vec<CityRow>>,
     subscriptions: Vec<Subscription>,
+    /// How many there are beyond these.
+    left_out: u64,
     provider: Option<ProviderStatus>,
     list: List,
     form: Option<Subscribe>,
@@ -114,6 +116,7 @@ impl WeatherScreen {
     }
 
     fn listed(&mut self, cx: &Context, told: ListSubscriptionsResponse) {
+        self.left_out = told.total.saturating_sub(told.subscriptions.len() as u64);
         self.subscriptions = told.subscriptions;
         if let Some(rows) = self.rows.get() {
             let states = rows.iter().map(|row| row.state.clone());
@@ -163,6 +166,19 @@ impl Screen for WeatherScreen {
         }
         match cmd {
             Cmd::Subscribe => self.form = Some(Subscribe::new(argument.unwrap_or_default())),
+            Cmd::ChangeSubscription => self.form = self.chosen().map(Subscribe::of),
+            Cmd::PauseSubscription => {
+                if let Some(one) = self.chosen() {
+                    let request = UpdateSubscriptionRequest {
+                        id: one.id.clone(),
+                        version: one.version,
+                        limits: one.limits,
+                        active: Some(!one.active),
+                        shared: None,
+                    };
+                    cx.call(Slot::Subscribe, request);
+                }
+            }
             Cmd::Unsubscribe => {
                 if let Some(one) = self.chosen() {
                     let request = UnsubscribeRequest {
@@ -242,6 +258,17 @@ impl Screen for WeatherScreen {
                 let made = told.subscription.unwrap_or_default();
                 cx.say(say::weather::is_judged_from_now(&sla_domain::SafeText::new(&made.name)));
                 self.list.follow(made.city.unwrap_or_default().key.as_bytes());
+                self.refresh(cx);
+            }
+            (_, Ok(Reply::UpdateSubscription(told))) => {
+                self.form = None;
+                let changed = told.subscription.unwrap_or_default();
+                let name = sla_domain::SafeText::new(&changed.name);
+                cx.say(if changed.active {
+                    say::weather::is_judged_as_agreed(&name)
+                } else {
+                    say::weather::is_paused(&name)
+                });
                 self.refresh(cx);
             }
             (_, Ok(Reply::Unsubscribe(_))) => {

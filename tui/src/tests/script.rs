@@ -40,7 +40,7 @@ pub(crate) struct Script {
     pub(crate) silent: bool,
     /// A forecast that is not proven says that targets will be down.
     pub(crate) unproven: bool,
-    /// Series, objectives and sets beyond those that are listed.
+    /// Series, objectives, sets and subscriptions beyond those that are listed.
     pub(crate) more: u32,
     /// The role weather runs.
     pub(crate) town: bool,
@@ -541,13 +541,12 @@ impl Script {
             | Request::Marks(_)
             | Request::Acknowledge(_)
             | Request::Snooze(_) => return super::accounts::answer(request),
-            Request::Cities(_) | Request::Subscriptions(_) | Request::Subscribe(_) | Request::Unsubscribe(_) => {
-                return super::town::answer(request);
-            }
             Request::RetrySource(_) => etl::RetrySourceResponse {
                 status: Some(self.source()),
             }
             .into(),
+            // The others are about the weather.
+            request => return super::town::answer(request, self.more),
         })
     }
 }

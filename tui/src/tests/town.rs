@@ -37,7 +37,7 @@ fn subscription() -> weather::Subscription {
 }
 
 /// What the instance would answer.
-pub(super) fn answer(request: &Request) -> Answer {
+pub(super) fn answer(request: &Request, more: u32) -> Answer {
     Ok(match request {
         Request::Cities(_) => weather::ListCitiesResponse {
             cities: vec![weather::CityState {
@@ -72,7 +72,7 @@ pub(super) fn answer(request: &Request) -> Answer {
         .into(),
         Request::Subscriptions(_) => weather::ListSubscriptionsResponse {
             subscriptions: vec![subscription()],
-            total: 1,
+            total: 1 + u64::from(more),
             ..weather::ListSubscriptionsResponse::default()
         }
         .into(),
@@ -83,6 +83,13 @@ pub(super) fn answer(request: &Request) -> Answer {
         }
         Request::Subscribe(_) => weather::SubscribeResponse {
             subscription: Some(subscription()),
+        }
+        .into(),
+        Request::UpdateSubscription(m) => weather::UpdateSubscriptionResponse {
+            subscription: Some(weather::Subscription {
+                active: m.active.unwrap_or(true),
+                ..subscription()
+            }),
         }
         .into(),
         _ => weather::UnsubscribeResponse {}.into(),
@@ -122,4 +129,31 @@ fn a_refused_city_keeps_what_was_typed() {
     driver.says("Springfield");
     driver.keys("Esc Esc");
     driver.says_not("Illinois");
+}
+
+#[test]
+fn a_subscription_is_paused_and_changed_by_key() {
+    let mut driver = driver();
+    driver.keys("6 p");
+    driver.says("Weather in Oslo is paused");
+    driver.keys("e");
+    println!("{}", driver.screen());
+    driver.says("Weather in Oslo");
+    driver.says("Enter saves");
+    driver.keys("Enter");
+    driver.says("Weather in Oslo is judged as agreed now");
+    driver.says_not("Enter saves");
+}
+
+#[test]
+fn what_is_not_listed_is_counted() {
+    let mut few = driver();
+    few.keys("6");
+    few.says_not("left out");
+    let mut crowd = Driver::offline(100, 30, crate::theme::caps::Caps::default());
+    (crowd.script.town, crowd.script.more) = (true, 1_499);
+    crowd.connect();
+    crowd.keys("6");
+    println!("{}", crowd.screen());
+    crowd.says("1499 more subscriptions are left out");
 }

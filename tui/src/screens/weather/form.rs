@@ -1,7 +1,9 @@
-//! The form of a new subscription.
+//! The form of a subscription: a new one, or one that is there.
 
 use crossterm::event::{KeyCode, KeyEvent};
-use sla_proto::weather::v1::{Limits, SubscribeRequest};
+use sla_domain::SafeText;
+use sla_domain::quantity::bare;
+use sla_proto::weather::v1::{Limits, SubscribeRequest, Subscription, UpdateSubscriptionRequest};
 
 use crate::context::Context;
 use crate::context::request::{Problem, Slot};
@@ -33,6 +35,8 @@ pub(super) struct Subscribe {
     focus: usize,
     problem: String,
     is_asked: bool,
+    /// The one that is changed: its city stays.
+    stored: Option<Subscription>,
 }
 
 impl Subscribe {
@@ -48,11 +52,33 @@ impl Subscribe {
             focus: 0,
             problem: String::new(),
             is_asked: false,
+            stored: None,
+        }
+    }
+
+    /// Of a subscription that is there, as it was read.
+    pub(super) fn of(stored: &Subscription) -> Self {
+        let city = stored.city.as_ref().map_or("", |city| &city.name);
+        let mut form = Self::new(SafeText::new(city).as_str());
+        let limits = stored.limits.unwrap_or_default();
+        for (field, bound) in form.texts[1..].iter_mut().zip([limits.t_min, limits.t_max]) {
+            *field = TextField::new(&bound.map(bare).unwrap_or_default());
+        }
+        for (choice, is_second) in form.choices.iter_mut().zip([limits.rain, limits.snow, !stored.private]) {
+            choice.at = usize::from(is_second);
+        }
+        Self {
+            focus: 1,
+            stored: Some(stored.clone()),
+            ..form
         }
     }
 
     pub(super) fn turn(&mut self, by: isize) {
-        self.focus = (self.focus as isize + by).rem_euclid(LABELS.len() as isize) as usize;
+        // The city of one that is there is no field.
+        let first = isize::from(self.stored.is_some());
+        let fields = LABELS.len() as isize - first;
+        self.focus = ((self.focus as isize - first + by).rem_euclid(fields) + first) as usize;
     }
 
     pub(super) fn type_key(&mut self, key: KeyEvent) {
@@ -113,14 +139,16 @@ impl Subscribe {
         if self.is_asked {
             return;
         }
-        match self.request() {
-            Ok(request) => {
-                self.problem.clear();
-                self.is_asked = true;
-                cx.call(Slot::Subscribe, request);
+        match (self.request(), &self.stored) {
+            (Ok(request), None) => cx.call(Slot::Subscribe, request),
+            (Ok(request), Some(stored)) => cx.call(Slot::Subscribe, change(stored, &request)),
+            (Err(problem), _) => {
+                self.problem = problem;
+                return;
             }
-            Err(problem) => self.problem = problem,
-        }
+        };
+        self.problem.clear();
+        self.is_asked = true;
     }
 
     /// It was refused: what was typed stays.
@@ -129,13 +157,32 @@ impl Subscribe {
         self.problem = problem.sentence();
     }
 
+    fn waiting(&self) -> &'static str {
+        match self.stored {
+            None => say::weather::asking_the_provider(),
+            Some(_) => say::weather::saving(),
+        }
+    }
+
+    fn keys(&self) -> &'static str {
+        match self.stored {
+            None => say::weather::enter_subscribes_tab_next(),
+            Some(_) => say::weather::enter_changes_tab_next(),
+        }
+    }
+
     pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
         let width = canvas.width().min(74);
         let height = (LABELS.len() as u16 + PROBLEM_ROWS + 4).min(canvas.height());
         let x = (canvas.width() - width) / 2;
         let mut popup = canvas.part(x, 0, width, height);
         popup.clear();
-        let mut inside = popup.frame(say::weather::new_subscription(), Role::Title);
+        let name = self.stored.as_ref().map(|stored| SafeText::new(&stored.name));
+        let title = match &name {
+            Some(name) => name.as_str(),
+            None => say::weather::new_subscription(),
+        };
+        let mut inside = popup.frame(title, Role::Title);
         let room = inside.width().saturating_sub(12);
         for (at, label) in LABELS.iter().enumerate() {
             let (y, focused) = (at as u16, self.focus == at);
@@ -147,7 +194,7 @@ impl Subscribe {
         }
         let y = LABELS.len() as u16 + 1;
         let (text, role) = if self.is_asked {
-            (say::weather::asking_the_provider().to_owned(), Role::Dim)
+            (self.waiting().to_owned(), Role::Dim)
         } else if self.problem.is_empty() {
             let words = say::weather::a_violation_is_a();
             (words.to_owned(), Role::Dim)
@@ -158,14 +205,18 @@ impl Subscribe {
         for (row, line) in lines.iter().take(usize::from(PROBLEM_ROWS)).enumerate() {
             inside.text(1, y + row as u16, line, role);
         }
-        inside.field(
-            1,
-            y + PROBLEM_ROWS,
-            room + 10,
-            say::weather::enter_subscribes_tab_next(),
-            Align::Left,
-            Role::Key,
-        );
+        inside.field(1, y + PROBLEM_ROWS, room + 10, self.keys(), Align::Left, Role::Key);
+    }
+}
+
+/// What was changed of a subscription: the limits as a whole, and who may see it where that is another one.
+fn change(stored: &Subscription, wanted: &SubscribeRequest) -> UpdateSubscriptionRequest {
+    UpdateSubscriptionRequest {
+        id: stored.id.clone(),
+        version: stored.version,
+        limits: wanted.limits,
+        active: None,
+        shared: (wanted.shared == stored.private).then_some(wanted.shared),
     }
 }
 
@@ -191,6 +242,26 @@ mod tests {
             (limits.t_min, limits.t_max, limits.rain, limits.snow),
             (Some(-5.0), Some(12.5), true, false)
         );
+        let stored = Subscription {
+            id: "s".to_owned(),
+            version: 3,
+            limits: Some(Limits {
+                t_min: Some(-5.0),
+                rain: true,
+                ..Limits::default()
+            }),
+            private: true,
+            ..Subscription::default()
+        };
+        let mut form = Subscribe::of(&stored);
+        form.texts[0] = TextField::new("Oslo");
+        let same = change(&stored, &form.request().unwrap());
+        assert_eq!((same.limits, same.shared, same.version), (stored.limits, None, 3));
+        form.choices[2].at = 1;
+        assert_eq!(change(&stored, &form.request().unwrap()).shared, Some(true));
+        form.turn(-1);
+        form.turn(1);
+        assert_eq!(form.focus, 1, "the city is no field");
         assert!(typed(["", "", ""], [1, 0, 0]).unwrap_err().starts_with("city:"));
         assert!(
             typed(["Oslo", "cold", ""], [0, 0, 0])

@@ -91,6 +91,9 @@ impl WeatherScreen {
     /// What is said about the chosen city, and about the provider.
     pub(super) fn words(&self, cx: &Context) -> Vec<String> {
         let mut lines = Vec::new();
+        if self.left_out > 0 {
+            lines.push(say::weather::left_out(&self.left_out, &self.subscriptions.len()));
+        }
         if let Some(row) = self.current() {
             lines.push(now_words(cx, row));
             for one in &row.subscriptions {
