@@ -4,6 +4,7 @@
 //! Invariant: times are RFC 3339 UTC, spans are seconds as numbers; what is unknown is null or absent, never a made-up number and
 //! never NaN.
 
+mod mark;
 mod objective;
 mod outlook;
 mod result;
@@ -14,6 +15,7 @@ mod status;
 mod value;
 mod word;
 
+pub use mark::{Mark, mark_word};
 pub use objective::{Change, Objective, Plan, Set};
 pub use outlook::{FanPoint, FutureRow, Outlook, PredictedPoint, TrackRecord};
 pub use result::{

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sla_proto::violation::v1 as wire;
 
+use crate::mark::Mark;
 use crate::objective::Objective;
 use crate::outlook::Outlook;
 use crate::series::{Labels, Point, Source, labels};
@@ -250,4 +251,6 @@ pub struct Check {
     pub source: Option<Source>,
     /// Worst first.
     pub objectives: Vec<ObjectiveStatus>,
+    /// Who takes care of which of them, and what is silent; null for an instant of the past, and where nobody tells.
+    pub marks: Option<Vec<Mark>>,
 }

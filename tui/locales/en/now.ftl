@@ -51,3 +51,7 @@ space-folds = Space folds
 space-lists = Space lists
 to-2 = { $number } to { $number2 }
 usual-at-this-hour = usual at this hour: { $range } (of { $days })
+acknowledged = ack
+snoozed = snoozed
+takes-care-until-it = { $author } takes care, until it ends
+silent-until = silent until { $at }, by { $author }

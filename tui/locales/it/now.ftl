@@ -49,3 +49,7 @@ space-folds = Spazio richiude
 space-lists = Spazio elenca
 to-2 = da { $number } a { $number2 }
 usual-at-this-hour = usuale a quest'ora: { $range } (su { $days })
+acknowledged = in carico
+snoozed = silenzio
+takes-care-until-it = in carico a { $author }, finché non finisce
+silent-until = in silenzio fino a { $at }, da parte di { $author }

@@ -59,6 +59,7 @@ impl App {
                 .map(|mark| {
                     let line = mark_line(&self.cx, &mark.unwrap_or_default());
                     self.cx.say(line);
+                    self.cx.call(Slot::NowMarks, ListMarksRequest {});
                 }),
             _ => return Some(result),
         };

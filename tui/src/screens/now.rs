@@ -166,6 +166,7 @@ impl Screen for NowScreen {
             Slot::NowLedger,
             Slot::NowSeen,
             Slot::NowFuture,
+            Slot::NowMarks,
             Slot::NowChart,
             Slot::NowUsual,
         ]

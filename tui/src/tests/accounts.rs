@@ -35,6 +35,10 @@ fn mark(until: Option<prost_types::Timestamp>) -> notify::Mark {
         set_name: "Web".to_owned(),
         objective_name: "load".to_owned(),
         author: "edith".to_owned(),
+        // Of the series that is violated.
+        set_id: "set-1".to_owned(),
+        objective_id: "o-load".to_owned(),
+        series: Some(super::script::series(3, "node_load1", "host-3")),
         until,
         ..notify::Mark::default()
     }

@@ -85,3 +85,12 @@ fn messages_are_listed_and_a_row_is_taken_care_of() {
     driver.keys("M");
     driver.says("edith takes care");
 }
+
+#[test]
+fn a_row_shows_who_takes_care_of_it() {
+    let mut driver = Driver::new(120, 30);
+    driver.keys("0");
+    println!("{}", driver.screen());
+    driver.says("11m ack");
+    driver.says("edith takes care, until it ends");
+}

@@ -3,6 +3,7 @@
 use color_eyre::eyre::Report;
 use sla_domain::{SafeText, Unit, duration, instant, quantity};
 use sla_proto::convert;
+use sla_proto::notify::v1::{ListMarksRequest, Mark};
 use sla_proto::objective::v1::Objective;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1::{ObjectiveStatus, State};
@@ -36,17 +37,32 @@ pub(crate) async fn check(session: &Session, arguments: &CheckArgs) -> Result<Ex
     } else {
         exit_of(worst)
     };
+    // Where nobody tells of marks there are none that are known.
+    let marks = match at {
+        None => peer.notify().list_marks(ListMarksRequest {}).await.ok(),
+        Some(_) => None,
+    };
+    let is_shown = |mark: &Mark| objectives.iter().any(|status| is_about(mark, status));
+    let marks = marks.map(|answer| {
+        answer
+            .into_inner()
+            .marks
+            .into_iter()
+            .filter(is_shown)
+            .collect::<Vec<_>>()
+    });
     if session.global.json {
         output::print_json(&Check {
             state: state_word(worst),
             evaluated: views::time(evaluated.as_ref()),
             source: source.as_ref().map(views::Source::from),
             objectives: objectives.iter().map(views::ObjectiveStatus::from).collect(),
+            marks: marks.map(|marks| marks.iter().map(views::Mark::from).collect()),
         });
     } else if arguments.nagios {
         output::print(&nagios(worst, &objectives, source.as_ref()));
     } else {
-        output::print(&words(worst, &objectives, source.as_ref()));
+        output::print(&words(worst, &objectives, source.as_ref(), &marks.unwrap_or_default()));
     }
     Ok(exit)
 }
@@ -80,7 +96,25 @@ fn exit_of(state: State) -> Exit {
     }
 }
 
-fn words(worst: State, objectives: &[ObjectiveStatus], source: Option<&SourceStatus>) -> String {
+fn is_about(mark: &Mark, status: &ObjectiveStatus) -> bool {
+    let objective = status.objective.as_ref();
+    objective.is_some_and(|objective| objective.id == mark.objective_id && objective.generation == mark.generation)
+}
+
+/// `; ada takes care`, or what is silent; empty where nobody has said anything.
+fn care(status: &ObjectiveStatus, marks: &[Mark]) -> String {
+    let said = marks.iter().filter(|mark| is_about(mark, status));
+    let said = said.map(|mark| match &mark.until {
+        None => format!("; {} takes care", mark.author),
+        Some(until) => {
+            let until = instant::format_ms(convert::millis(until));
+            format!("; silent until {until}, by {}", mark.author)
+        }
+    });
+    said.collect()
+}
+
+fn words(worst: State, objectives: &[ObjectiveStatus], source: Option<&SourceStatus>, marks: &[Mark]) -> String {
     let mut lines = vec![state_word(worst).to_owned()];
     if let Some(source) = source.filter(|source| !source.problem.is_empty()) {
         lines.push(format!("source: {}", SafeText::new(&source.problem)));
@@ -107,7 +141,7 @@ fn words(worst: State, objectives: &[ObjectiveStatus], source: Option<&SourceSta
             "  {:9} {}  {}",
             state_word(status.state()),
             name(status),
-            SafeText::new(&why)
+            SafeText::new(&(why + &care(status, marks)))
         ));
     }
     lines.join("\n")
@@ -278,6 +312,20 @@ mod tests {
             "{words}"
         );
         assert_eq!(breach(&ObjectiveStatus::default()), None);
+        let mark = Mark {
+            author: "ada".to_owned(),
+            ..Mark::default()
+        };
+        let of_another = Mark {
+            objective_id: "other".to_owned(),
+            ..mark.clone()
+        };
+        let said = words_of(&status, &[mark, of_another]);
+        assert!(said.ends_with("and 1 more series; ada takes care"), "{said}");
+    }
+
+    fn words_of(status: &ObjectiveStatus, marks: &[Mark]) -> String {
+        super::words(State::Violated, std::slice::from_ref(status), None, marks)
     }
 
     #[test]

@@ -248,7 +248,7 @@ fn delivery_row(delivery: &Delivery) -> Vec<String> {
 
 fn marked(session: &Session, mark: &Mark) -> Exit {
     if session.global.json {
-        output::print_json(&json!({ "mark": mark_json(mark) }));
+        output::print_json(&json!({ "mark": views::Mark::from(mark) }));
         return Exit::OK;
     }
     let about = format!("{} / {}", mark.set_name, mark.objective_name);
@@ -268,7 +268,7 @@ fn marked(session: &Session, mark: &Mark) -> Exit {
 async fn marks(session: &Session, peer: &Peer) -> Result<Exit, Report> {
     let marks = peer.notify().list_marks(ListMarksRequest {}).await?.into_inner().marks;
     if session.global.json {
-        output::print_json(&json!({ "marks": marks.iter().map(mark_json).collect::<Vec<_>>() }));
+        output::print_json(&json!({ "marks": marks.iter().map(views::Mark::from).collect::<Vec<_>>() }));
         return Ok(Exit::OK);
     }
     if marks.is_empty() {
@@ -282,7 +282,7 @@ async fn marks(session: &Session, peer: &Peer) -> Result<Exit, Report> {
             let ends = mark.until.as_ref().map(|until| convert::millis(until) - now_ms);
             vec![
                 mark.handle.clone(),
-                mark_word(mark.kind()).to_owned(),
+                views::mark_word(mark.kind()).to_owned(),
                 format!("{} / {}", mark.set_name, mark.objective_name),
                 mark.author.clone(),
                 ends.map_or_else(
@@ -301,13 +301,6 @@ fn delivery_word(state: DeliveryState) -> &'static str {
         DeliveryState::Sent => "sent",
         DeliveryState::GivenUp => "given up",
         DeliveryState::Due | DeliveryState::Unspecified => "due",
-    }
-}
-
-fn mark_word(kind: MarkKind) -> &'static str {
-    match kind {
-        MarkKind::Snoozed => "snoozed",
-        MarkKind::Acknowledged | MarkKind::Unspecified => "acknowledged",
     }
 }
 
@@ -333,18 +326,5 @@ fn delivery_json(delivery: &Delivery) -> Value {
         "since": views::time(notice.since.as_ref()),
         "until": views::time(notice.until.as_ref()),
         "made": views::time(notice.made.as_ref()),
-    })
-}
-
-fn mark_json(mark: &Mark) -> Value {
-    json!({
-        "what": mark_word(mark.kind()),
-        "handle": mark.handle,
-        "set": mark.set_name,
-        "objective": mark.objective_name,
-        "author": mark.author,
-        "at": views::time(mark.at.as_ref()),
-        "start": views::time(mark.start.as_ref()),
-        "until": views::time(mark.until.as_ref()),
     })
 }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sla_domain::SafeText;
 use sla_proto::convert as time;
+use sla_proto::notify::v1::{ListMarksRequest, ListMarksResponse, Mark};
 use sla_proto::objective::v1::AllowedRange;
 use sla_proto::retrieval::v1::{ListSeriesRowsRequest, ListSeriesRowsResponse};
 use sla_proto::violation::v1::{
@@ -55,12 +57,23 @@ pub(super) struct Span {
 /// Set, objective and series.
 pub(super) type Key = (String, String, Vec<u8>);
 
+/// Somebody takes care of a series, or wants to hear nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Care {
+    /// Who said so.
+    pub(super) author: SafeText,
+    /// When a silence ends, Unix milliseconds; `None`: somebody takes care until the violation ends.
+    pub(super) until_ms: Option<i64>,
+}
+
 /// All of it.
 #[derive(Debug, Default)]
 pub(super) struct History {
     ledger: Remote<HashMap<Key, Vec<Violation>>>,
     seen: Remote<HashMap<Vec<u8>, Seen>>,
     future: Remote<HashMap<Key, Arc<Outlook>>>,
+    /// Of an instance whose role notify tells them.
+    marks: Vec<Mark>,
     asked_ms: Option<i64>,
     seen_asked_ms: Option<i64>,
 }
@@ -91,6 +104,7 @@ impl History {
             };
             let id = cx.call(Slot::NowFuture, request);
             self.future.asked(id, cx.now.wall_ms);
+            cx.call(Slot::NowMarks, ListMarksRequest {});
         }
         let mut queries = cx.agreed_queries.clone().unwrap_or_default();
         queries.truncate(QUERIES_MAX);
@@ -126,6 +140,12 @@ impl History {
                     by_key
                 });
                 self.ledger.answer(id, ledger, now_ms);
+            }
+            Slot::NowMarks => {
+                // Where nobody tells them, there are none that are known; what was told once is kept.
+                if let Ok(told) = result.and_then(Reply::take::<ListMarksResponse>) {
+                    self.marks = told.marks;
+                }
             }
             Slot::NowSeen => {
                 let past = past_ms(cx);
@@ -171,6 +191,23 @@ impl History {
     /// What is expected, with its bands.
     pub(super) fn outlook(&self, key: &Key) -> Option<&Arc<Outlook>> {
         self.future.get()?.get(key)
+    }
+
+    /// Who takes care of a series, or silenced it; taking care says more.
+    pub(super) fn care(&self, key: &Key) -> Option<Care> {
+        let is_about = |mark: &&Mark| {
+            let series = mark.series.as_ref().map_or(&[][..], |series| &series.id);
+            (mark.set_id.as_str(), mark.objective_id.as_str(), series) == (key.0.as_str(), key.1.as_str(), &key.2)
+        };
+        let mark = self
+            .marks
+            .iter()
+            .filter(is_about)
+            .min_by_key(|mark| mark.until.is_some())?;
+        Some(Care {
+            author: SafeText::new(&mark.author),
+            until_ms: wire::ms(mark.until.as_ref()),
+        })
     }
 
     /// The violations of a series, oldest first.

@@ -107,6 +107,15 @@ pub(super) fn next(cx: &Context, row: &NowRow) -> Option<String> {
     ))
 }
 
+/// Who takes care of the chosen row, or wants to hear nothing of it.
+pub(super) fn care(cx: &Context, row: &NowRow) -> Option<String> {
+    let care = row.care.as_ref()?;
+    Some(match care.until_ms {
+        None => say::now::takes_care_until_it(&care.author),
+        Some(until_ms) => say::now::silent_until(&cx.zone.moment(until_ms, cx.data_now_ms()), &care.author),
+    })
+}
+
 /// The instances as a file.
 pub(super) fn export(rows: &[NowRow]) -> TableFile {
     let rows = rows.iter().filter(|row| row.folded == 0).map(|row| {

@@ -8,7 +8,7 @@ use sla_proto::objective::v1::{AllowedRange, Objective, SlaSet};
 use sla_proto::series::v1::Series;
 use sla_proto::violation::v1::{ObjectiveStatus, Outlook, SeriesStatus, Violation};
 
-use super::history::{History, Key, Span};
+use super::history::{Care, History, Key, Span};
 use crate::context::Context;
 use crate::context::list::Row;
 use crate::context::wire::{self, Mark, State};
@@ -60,7 +60,7 @@ pub(super) struct NowRow {
     /// What its values and bounds are measured in.
     pub(super) unit: Unit,
     pub(super) now: Option<f64>,
-    pub(super) since: String,
+    since: String,
     /// Since when it has no data, Unix milliseconds.
     pub(super) silent_ms: Option<i64>,
     pub(super) why: SafeText,
@@ -69,6 +69,8 @@ pub(super) struct NowRow {
     pub(super) outlook: Option<Arc<Outlook>>,
     /// Share of the longest window that was good.
     pub(super) good: Option<f64>,
+    /// Who takes care of it, or wants to hear nothing.
+    pub(super) care: Option<Care>,
 }
 
 /// All rows, with `unfolded` kinds spread out, and those that stand below a line.
@@ -198,6 +200,7 @@ impl NowRow {
             place: labels,
             set: SafeText::new(&status.set_name),
             row_key: [key.0.as_bytes(), b"\0", key.1.as_bytes(), b"\0", &key.2].concat(),
+            care: history.care(&key),
             key,
             range: objective.range.unwrap_or_default(),
             unit: if told.labels.is_empty() {
@@ -261,6 +264,7 @@ impl NowRow {
             open: None,
             outlook: None,
             good: None,
+            care: None,
         }
     }
 
@@ -292,6 +296,19 @@ impl NowRow {
             (Some(min), None, _) => format!("≥ {}", bound(min)),
             (None, None, _) => "–".to_owned(),
         }
+    }
+
+    /// Since when, and whether somebody takes care.
+    pub(super) fn since(&self) -> String {
+        let Some(care) = &self.care else {
+            return self.since.clone();
+        };
+        let word = if care.until_ms.is_some() {
+            say::now::snoozed()
+        } else {
+            say::now::acknowledged()
+        };
+        format!("{} {word}", self.since).trim().to_owned()
     }
 
     /// Name and place.
