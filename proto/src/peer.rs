@@ -11,6 +11,7 @@ mod late;
 mod owners;
 mod routed;
 mod several;
+mod stranger;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -223,10 +224,18 @@ impl Peer {
 
     /// The same for `http://host:port` or `https://host:port`.
     pub fn lazy_tcp(address: &str, trust: &Trust) -> Result<Self, PeerError> {
-        let (channel, place) = (endpoint(address, trust)?.connect_lazy(), address.to_owned());
-        Ok(Self::local(
-            channel.map_err(move |error| channel::unreached(&place, error)),
-        ))
+        Ok(Self::to(address, endpoint(address, trust)?.connect_lazy()))
+    }
+
+    /// Over `channel` to `address`; a call that fails on its way says why in words.
+    fn to(address: &str, channel: tonic::transport::Channel) -> Self {
+        let place = address.to_owned();
+        Self::local(channel.then(move |answer| async move {
+            match answer {
+                Ok(answer) => Ok(answer),
+                Err(error) => Err(channel::unreached(&place, error).await),
+            }
+        }))
     }
 
     /// Connects to `http://host:port` or `https://host:port`, and learns there whether our certificate is taken.
@@ -238,7 +247,7 @@ impl Peer {
                 None => PeerError::Connect { address, source },
             }
         })?;
-        let peer = Self::local(channel);
+        let peer = Self::to(address, channel);
         if address.starts_with("https://") {
             peer.is_taken(address).await?;
         }

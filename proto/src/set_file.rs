@@ -13,7 +13,11 @@
 //! Every mistake is an [`Invalid`] that names the line, the set and the objective. The rules of a set itself (bounds,
 //! unknown queries, names that stand twice) are the service's: it checks them before anything is saved.
 
+use std::fmt;
+
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
+use sla_domain::unit::Kind;
 use sla_domain::{Invalid, MissingPolicy, Query, Unit, duration, quantity};
 use toml::Spanned;
 
@@ -23,6 +27,12 @@ use crate::series::v1::CounterMode;
 
 /// The longest file that is read, bytes: 100 sets of 500 objectives fit.
 pub const MAX_FILE_BYTES: usize = 16 << 20;
+/// What a coverage is measured in.
+const SHARE: Unit = Unit {
+    kind: Kind::Ratio,
+    step: 1.0,
+    per_second: false,
+};
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,13 +70,13 @@ struct FileObjective {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     source: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    min: Option<Bound>,
+    min: Option<Written>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    max: Option<Bound>,
+    max: Option<Written>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    warn_below: Option<Bound>,
+    warn_below: Option<Written>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    warn_above: Option<Bound>,
+    warn_above: Option<Written>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     missing: Option<String>,
     /// "rate" or "raw"; absent: by the kind of the series.
@@ -84,8 +94,9 @@ struct FileObjective {
         skip_serializing_if = "String::is_empty"
     )]
     target: String,
+    /// A share of 1, or percent as a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    coverage_floor: Option<f64>,
+    coverage_floor: Option<Written>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     min_duration: Option<String>,
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
@@ -97,18 +108,56 @@ struct FileObjective {
     suggested: bool,
 }
 
-/// A bound as people write it: a number, or a text with a prefix or a unit such as `"6GiB"` or `"250ms"`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a number such as 4.0, or a text such as \"6GiB\", \"10%\" or \"250ms\""
-)]
-enum Bound {
+/// A number as people write it: as one, or as a text with a prefix or a unit such as `"6GiB"` or `"250ms"`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+enum Written {
     Number(f64),
     Text(String),
 }
 
-impl Bound {
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyNumber)
+    }
+}
+
+/// Takes whole numbers of any length: a value is a number with a point in any case.
+struct AnyNumber;
+
+impl Visitor<'_> for AnyNumber {
+    type Value = Written;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number such as 4.0, or a text such as \"6GiB\", \"10%\" or \"250ms\"")
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Written, E> {
+        Ok(Written::Number(number as f64))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Written, E> {
+        Ok(Written::Number(number as f64))
+    }
+
+    fn visit_i128<E>(self, number: i128) -> Result<Written, E> {
+        Ok(Written::Number(number as f64))
+    }
+
+    fn visit_u128<E>(self, number: u128) -> Result<Written, E> {
+        Ok(Written::Number(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Written, E> {
+        Ok(Written::Number(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Written, E> {
+        Ok(Written::Text(text.to_owned()))
+    }
+}
+
+impl Written {
     /// In the unit of the values.
     fn read(&self, field: &str, unit: Unit) -> Result<f64, Invalid> {
         match self {
@@ -137,17 +186,9 @@ fn is_no(value: &bool) -> bool {
 
 /// A decimal as it was written: `"99.9"`, `99.9` and `99` are one thing to people.
 fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "a percentage such as \"99.9\"")]
-    enum Written {
-        Text(String),
-        Whole(i64),
-        Number(f64),
-    }
     Ok(match Written::deserialize(deserializer)? {
         Written::Text(text) => text,
-        Written::Whole(number) => number.to_string(),
-        Written::Number(number) => number.to_string(),
+        Written::Number(number) => quantity::bare(number),
     })
 }
 
@@ -194,6 +235,13 @@ fn syntax(text: &str, name: &str, error: &toml::de::Error) -> Invalid {
     let (line, column) = position(text, span.start);
     let given = text.lines().nth(line - 1).unwrap_or("").trim();
     let place = format!("{name} line {line} column {column}");
+    if error.message().contains("number overflowed")
+        && let Some((key, value)) = given.split_once('=')
+    {
+        let place = format!("{place}, {}", key.trim());
+        let rule = "has more digits than any number that is kept";
+        return Invalid::new(place, value.trim(), rule, "write it with an exponent, such as 1e40");
+    }
     Invalid::new(place, given, error.message(), fix)
 }
 
@@ -231,10 +279,10 @@ fn file_objective(objective: &wire::Objective) -> FileObjective {
         name: objective.name.clone(),
         query: convert::query_text(&query).to_owned(),
         source: query.source.clone(),
-        min: range.min.map(Bound::Number),
-        max: range.max.map(Bound::Number),
-        warn_below: range.warn_below.map(Bound::Number),
-        warn_above: range.warn_above.map(Bound::Number),
+        min: range.min.map(Written::Number),
+        max: range.max.map(Written::Number),
+        warn_below: range.warn_below.map(Written::Number),
+        warn_above: range.warn_above.map(Written::Number),
         missing: (missing != MissingPolicy::Gap).then(|| missing.to_string()),
         counter: match objective.counter_mode() {
             CounterMode::Raw => Some("raw".to_owned()),
@@ -246,7 +294,8 @@ fn file_objective(objective: &wire::Objective) -> FileObjective {
         target: objective.target_percent.clone(),
         coverage_floor: objective
             .coverage_floor
-            .filter(|&floor| floor != sla_domain::Objective::DEFAULT_COVERAGE_FLOOR),
+            .filter(|&floor| floor != sla_domain::Objective::DEFAULT_COVERAGE_FLOOR)
+            .map(Written::Number),
         min_duration: span(objective.min_duration_ms),
         forecast: !objective.no_forecast,
         horizon: span(objective.horizon_ms),
@@ -300,7 +349,7 @@ fn wired_objective(objective: FileObjective) -> Result<wire::Objective, Invalid>
         }
     };
     let unit = query.unit(counter_mode == CounterMode::Raw);
-    let bound = |field: &str, bound: Option<&Bound>| bound.map(|bound| bound.read(field, unit)).transpose();
+    let bound = |field: &str, bound: Option<&Written>| bound.map(|bound| bound.read(field, unit)).transpose();
     let span = |field: &str, text: Option<&str>| match text {
         None => Ok(0),
         Some(text) => duration::parse_ms(text).map_err(|invalid| Invalid {
@@ -326,7 +375,10 @@ fn wired_objective(objective: FileObjective) -> Result<wire::Objective, Invalid>
         counter_mode: counter_mode.into(),
         rate_over_ms: span("rate_over", objective.rate_over.as_deref())?,
         target_percent: objective.target,
-        coverage_floor: objective.coverage_floor,
+        coverage_floor: objective
+            .coverage_floor
+            .map(|floor| floor.read("coverage_floor", SHARE))
+            .transpose()?,
         min_duration_ms: span("min_duration", objective.min_duration.as_deref())?,
         suggested: objective.suggested,
         no_forecast: !objective.forecast,
@@ -373,16 +425,16 @@ forecast = false
             name: "a".to_owned(),
             query: "up".to_owned(),
             source: "b".to_owned(),
-            min: Some(Bound::Number(1.0)),
-            max: Some(Bound::Number(2.0)),
-            warn_below: Some(Bound::Number(1.0)),
-            warn_above: Some(Bound::Number(2.0)),
+            min: Some(Written::Number(1.0)),
+            max: Some(Written::Number(2.0)),
+            warn_below: Some(Written::Number(1.0)),
+            warn_above: Some(Written::Number(2.0)),
             missing: Some("bad".to_owned()),
             counter: Some("raw".to_owned()),
             rate_over: Some("1m".to_owned()),
             step: Some("1m".to_owned()),
             target: "99".to_owned(),
-            coverage_floor: Some(0.5),
+            coverage_floor: Some(Written::Number(0.5)),
             min_duration: Some("1m".to_owned()),
             forecast: false,
             horizon: Some("24h".to_owned()),
@@ -451,6 +503,43 @@ forecast = false
             error.contains("max is 10%") && error.contains("0.1 or as 10"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_number_of_any_length_is_a_number_or_refused_by_its_field() {
+        let nines = |count: usize| "9".repeat(count);
+        for (written, value) in [
+            (nines(20), 1e20),
+            (format!("-{}", nines(20)), -1e20),
+            (nines(38), 1e38),
+            ("18446744073709551615".to_owned(), 1.844_674_407_370_955_2e19),
+            ("9223372036854775808".to_owned(), 9.223_372_036_854_775_8e18),
+            ("5e-324".to_owned(), 5e-324),
+        ] {
+            let text = TEXT.replace("4.0", &written);
+            let range = read(&text, "f").unwrap()[0].objectives[0].range.unwrap();
+            assert_eq!(range.max, Some(value), "{written}");
+        }
+        for (field, old) in [
+            ("max", "max = 4.0"),
+            ("target", "target = \"99.9\""),
+            ("coverage_floor", "forecast = false"),
+        ] {
+            let text = TEXT.replace(old, &format!("{field} = {}", nines(60)));
+            let told = read(&text, "web.toml").unwrap_err();
+            let line = text.lines().position(|line| line.starts_with(field)).unwrap() + 1;
+            let place = format!("web.toml line {line} column {}, {field}", field.len() + 4);
+            assert_eq!((told.field, told.value.as_str()), (place, nines(60).as_str()));
+            assert!(told.rule.contains("more digits") && told.fix.contains("exponent"));
+        }
+        for (written, floor) in [("0.9", 0.9), ("\"90%\"", 0.9), ("1", 1.0)] {
+            let text = TEXT.replace("forecast = false", &format!("coverage_floor = {written}"));
+            assert_eq!(
+                read(&text, "f").unwrap()[0].objectives[0].coverage_floor,
+                Some(floor),
+                "{written}"
+            );
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod graph;
 pub(crate) mod list;
 pub(crate) mod log_ring;
+pub(crate) mod reasons;
 pub(crate) mod remote;
 pub(crate) mod request;
 pub(crate) mod shown;
@@ -28,6 +29,7 @@ use crate::say;
 use crate::theme::Theme;
 use crate::theme::caps::Caps;
 use log_ring::LogRing;
+use reasons::Wall;
 use remote::Remote;
 use request::{Effect, Request, RequestId, Slot};
 use toast::{Level, Toasts};
@@ -403,11 +405,27 @@ impl Context {
         }
     }
 
+    /// The clock that times are shown by.
+    pub(crate) fn wall(&self) -> Wall {
+        Wall {
+            zone: self.zone,
+            now_ms: self.now.wall_ms,
+        }
+    }
+
+    /// Words again what is known: the language or the clock is another one.
+    pub(crate) fn reword(&mut self) {
+        let wall = self.wall();
+        if let Some(overview) = self.overview.get_mut() {
+            wall.word(overview);
+        }
+    }
+
     /// Takes an event of the violations stream; true when figures changed.
     pub(crate) fn watch(&mut self, response: WatchViolationsResponse) -> bool {
         let now_ms = self.now.wall_ms;
         match response.event {
-            Some(Event::Snapshot(overview)) => {
+            Some(Event::Snapshot(mut overview)) => {
                 self.source_told(overview.source.clone());
                 let was_judged = self.overview.get().is_some_and(|known| known.evaluated.is_some());
                 // A manager that takes over has judged nothing yet: what is known stays, as old as it says.
@@ -415,6 +433,7 @@ impl Context {
                     return false;
                 }
                 self.left_out_told(&overview);
+                self.wall().word(&mut overview);
                 self.overview.put(overview, now_ms);
             }
             Some(Event::Update(update)) => {
@@ -434,9 +453,11 @@ impl Context {
                 self.source_told(update.source.clone());
                 overview.source = update.source.or(overview.source);
                 overview.headlines = update.headlines;
+                overview.told = update.told;
                 overview
                     .objectives
                     .sort_by_key(|o| std::cmp::Reverse(State::of(o.state())));
+                self.wall().word(&mut overview);
                 self.overview.put(overview, now_ms);
             }
             Some(Event::Opened(violation)) => {

@@ -15,6 +15,7 @@ use tower_service::Service;
 use super::bearer::Bearer;
 use super::claim::Claims;
 use super::deadline::{DeadlineClass, deadline_class};
+use super::stranger;
 use super::trust::tls_fault;
 
 /// Header of a call that belongs to every process: the role whose process is meant. It goes no further than the choice.
@@ -156,10 +157,23 @@ pub(super) fn never_arrived(error: &(dyn std::error::Error + 'static)) -> bool {
     links.any(<dyn std::error::Error + 'static>::is::<tonic::ConnectError>)
 }
 
+/// Whether the other end did not keep to HTTP/2: it went, or said what is no frame.
+fn breaks_off(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut links = std::iter::successors(Some(error), |link| link.source());
+    // HTTP/2 below the transport has types that are not ours to name.
+    links.any(|link| link.to_string().contains("http2 error"))
+}
+
 /// Where nobody could be reached, and why: in a chain of processes it is not always the one that was called.
-pub(super) fn unreached(address: &str, error: tonic::transport::Error) -> BoxError {
+pub(super) async fn unreached(address: &str, error: tonic::transport::Error) -> BoxError {
     if !never_arrived(&error) {
-        return error.into();
+        // Who does not speak HTTP/2 breaks off at its first words.
+        let found = if breaks_off(&error) {
+            stranger::found(address).await
+        } else {
+            None
+        };
+        return found.map_or_else(|| error.into(), |found| Status::unavailable(found).into());
     }
     let links = std::iter::successors(Some(&error as &(dyn std::error::Error + 'static)), |link| link.source());
     let reason = links.last().map(ToString::to_string).unwrap_or_default();

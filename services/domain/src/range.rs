@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::invalid::Invalid;
+use crate::quantity;
 
 /// On which side of its range a value lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,7 +59,7 @@ pub enum RangeError {
         value: f64,
     },
     /// min lies above max.
-    #[error("min is {min}: must not lie above max ({max}); lower min or raise max")]
+    #[error("min is {}: must not lie above max ({}); lower min or raise max", quantity::bare(*.min), quantity::bare(*.max))]
     Crossed {
         /// The least allowed value given.
         min: f64,
@@ -67,7 +68,8 @@ pub enum RangeError {
     },
     /// A warning bound lies outside the range.
     #[error(
-        "{field} is {value}: a warning bound must lie inside the allowed range {range}; move it inside or leave it empty"
+        "{field} is {}: a warning bound must lie inside the allowed range {range}; move it inside or leave it empty",
+        quantity::bare(*.value)
     )]
     WarningOutside {
         /// `warn_below` or `warn_above`.
@@ -79,7 +81,9 @@ pub enum RangeError {
     },
     /// warn_min lies above warn_max.
     #[error(
-        "warn_below is {warn_min}: must not lie above warn_above ({warn_max}); lower warn_below or raise warn_above"
+        "warn_below is {}: must not lie above warn_above ({}); lower warn_below or raise warn_above",
+        quantity::bare(*.warn_min),
+        quantity::bare(*.warn_max)
     )]
     WarningCrossed {
         /// The lower warning bound given.
@@ -114,18 +118,18 @@ impl From<RangeError> for Invalid {
                 "give a number or leave it empty for no bound",
             ),
             RangeError::Crossed { min, max } => (
-                min.to_string(),
-                format!("must not lie above max ({max})"),
+                quantity::bare(*min),
+                format!("must not lie above max ({})", quantity::bare(*max)),
                 "lower min or raise max",
             ),
             RangeError::WarningOutside { value, range, .. } => (
-                value.to_string(),
+                quantity::bare(*value),
                 format!("a warning bound must lie inside the allowed range {range}"),
                 "move it inside or leave it empty",
             ),
             RangeError::WarningCrossed { warn_min, warn_max } => (
-                warn_min.to_string(),
-                format!("must not lie above warn_above ({warn_max})"),
+                quantity::bare(*warn_min),
+                format!("must not lie above warn_above ({})", quantity::bare(*warn_max)),
                 "lower warn_below or raise warn_above",
             ),
         };
@@ -260,12 +264,8 @@ impl AllowedRange {
 /// Written as an interval: `[2, 4]`, `[–, 4]`, `[2, –]`.
 impl std::fmt::Display for AllowedRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.min, self.max) {
-            (Some(min), Some(max)) => write!(f, "[{min}, {max}]"),
-            (None, Some(max)) => write!(f, "[–, {max}]"),
-            (Some(min), None) => write!(f, "[{min}, –]"),
-            (None, None) => f.write_str("[–, –]"),
-        }
+        let end = |bound: Option<f64>| bound.map_or_else(|| "–".to_owned(), quantity::bare);
+        write!(f, "[{}, {}]", end(self.min), end(self.max))
     }
 }
 

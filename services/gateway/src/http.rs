@@ -5,6 +5,7 @@ mod decode;
 mod encode;
 mod openapi;
 mod routes;
+mod sent;
 mod shape;
 
 use std::sync::{Arc, LazyLock};
@@ -22,6 +23,7 @@ use sla_domain::Invalid;
 use sla_proto::PeerChannel;
 use sla_runtime::refusal;
 use sla_runtime::status::{Problem, reason};
+use sla_views::{Unread, read_json};
 use tonic::{Code, Status};
 
 use crate::options::{MAX_BODY_BYTES, MAX_HEADER_BYTES};
@@ -103,7 +105,7 @@ async fn answer(served: Arc<Served>, places: Places, request: Request) -> Respon
         } else {
             let given = Query::<Vec<(String, String)>>::try_from_uri(&head.uri);
             let given = given.map_err(|_| refused_by(StatusCode::BAD_REQUEST, "the query string cannot be read"))?;
-            decode::parameters(&served.input, &given)
+            decode::parameters(&served.input, &given).map_err(|invalid| bad(&invalid))?
         };
         let json = with_places(&served, json, &places).map_err(|invalid| bad(&invalid))?;
         let message = decode::message(&served.input, &json).map_err(|invalid| bad(&invalid))?;
@@ -114,7 +116,11 @@ async fn answer(served: Arc<Served>, places: Places, request: Request) -> Respon
             &served.output,
             &head.extensions,
         );
-        let told = told.await.map_err(|status| refusal::into_http(status, false))?;
+        let told = told.await.map_err(|status| {
+            let mut refused = refusal::Refusal::from(&status);
+            sent::rename(&mut refused, &json);
+            refusal::answer(refused, refusal::http_status(status.code()))
+        })?;
         let body = encode::message(&told).to_string();
         Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
     };
@@ -154,9 +160,12 @@ async fn body_json(headers: &HeaderMap, body: axum::body::Body) -> Result<Json, 
     if body.is_empty() {
         return Ok(Json::Object(Map::new()));
     }
-    serde_json::from_slice(&body).map_err(|error| {
-        let words = format!("the body is no JSON: {error}");
-        refusal::into_http(Problem::invalid(words).hint("send one JSON object").status(), false)
+    read_json(&body).map_err(|error| match error {
+        Unread::Twice(name) => bad(&decode::twice(&name)),
+        Unread::Syntax(error) => {
+            let words = format!("the body is no JSON: {error}");
+            refusal::into_http(Problem::invalid(words).hint("send one JSON object").status(), false)
+        }
     })
 }
 
@@ -193,16 +202,9 @@ fn with_places(served: &Served, mut json: Json, places: &[(String, String)]) -> 
 }
 
 fn bad(invalid: &Invalid) -> Refused {
-    let words = format!(
-        "{} is {:?}: {}; {}",
-        invalid.field,
-        invalid.value.as_ref(),
-        invalid.rule,
-        invalid.fix
-    );
     refusal::into_http(
         Problem::invalid("the request breaks a rule")
-            .field(invalid.field.clone(), words)
+            .field(invalid.field.clone(), invalid.to_string())
             .status(),
         false,
     )

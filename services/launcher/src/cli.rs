@@ -4,6 +4,7 @@ mod bounds;
 mod method;
 mod moment;
 mod notify;
+mod number;
 mod people;
 mod storage;
 mod weather;
@@ -434,7 +435,7 @@ pub(crate) struct RunsArgs {
     /// Number or id of a run: show it whole.
     pub(crate) run: Option<String>,
     /// How many.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = number::whole::<u32>)]
     pub(crate) limit: u32,
 }
 
@@ -443,7 +444,7 @@ pub(crate) struct ReplayArgs {
     /// The recording.
     pub(crate) file: PathBuf,
     /// How much faster than it was.
-    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = number::finite)]
     pub(crate) speed: f64,
 }
 
@@ -455,7 +456,7 @@ pub(crate) struct AroundArgs {
     #[arg(long, value_name = "DURATION", default_value = "15m")]
     pub(crate) span: Span,
     /// Rows at most.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = number::whole::<u32>)]
     pub(crate) rows: u32,
     /// The metric source to look in, by its name; default the one below [source].
     #[arg(long, value_name = "NAME")]
@@ -535,14 +536,14 @@ pub(crate) struct AnalyzeArgs {
     #[command(flatten)]
     pub(crate) input: Input,
     /// Fit ARIMA of this order: p,d,q; may be given several times.
-    #[arg(long, value_delimiter = ',', value_name = "p,d,q")]
-    pub(crate) arima: Vec<usize>,
+    #[arg(long, value_name = "p,d,q")]
+    pub(crate) arima: Vec<String>,
     /// Holt–Winters on bins of this length with a season of M bins: 120s,5.
     #[arg(long, value_name = "BIN,M")]
     pub(crate) holt_winters: Option<String>,
     /// Given parameters instead of fitted ones, for --arima or --holt-winters.
     #[arg(long, value_delimiter = ',', allow_hyphen_values = true, value_name = "a,b,…")]
-    pub(crate) params: Vec<f64>,
+    pub(crate) params: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,9 @@
 
 use sla_domain::duration::format_short_ms;
 use sla_domain::safe_text::SafeText;
-use sla_domain::{Labels, METRIC_NAME, Unit, quantity};
+use sla_domain::{Labels, METRIC_NAME, Unit, likelihood, quantity};
+use sla_proto::convert::millis;
+use sla_proto::violation::v1 as pb;
 
 /// Most characters of a label value inside a sentence.
 const MAX_LABEL_CHARS: usize = 40;
@@ -31,7 +33,7 @@ pub fn time_of_day(time_ms: i64, now_ms: i64) -> String {
 }
 
 /// What tells a series from the other ones of its objective: the values of labels that differ among `sisters`; for a
-/// single series its instance or its city, when it has one.
+/// single series its instance or its city, when it has one. One that has no label at all is `{}`, as `PromQL` writes it.
 pub fn telling_labels(labels: &Labels, sisters: &[&Labels]) -> String {
     let mut telling: Vec<&str> = labels
         .iter()
@@ -40,6 +42,9 @@ pub fn telling_labels(labels: &Labels, sisters: &[&Labels]) -> String {
         })
         .map(|(name, _)| name)
         .collect();
+    if telling.is_empty() && labels.is_empty() && sisters.len() > 1 {
+        return "{}".to_owned();
+    }
     if telling.is_empty() {
         telling.extend(PLACE_LABELS.iter().find(|name| labels.get(name).is_some()));
     }
@@ -67,62 +72,86 @@ pub fn series_name(objective_name: &str, labels: &Labels, sisters: &[&Labels]) -
     }
 }
 
-/// A violation that goes on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OpenViolationWords<'a> {
-    /// As [`series_name`] gives it.
-    pub series: &'a str,
-    /// `above` or `below`.
-    pub side: &'a str,
-    /// The bound that is broken.
-    pub bound: f64,
-    /// Since when, Unix milliseconds.
-    pub start_ms: i64,
-    /// The instant, Unix milliseconds.
-    pub now_ms: i64,
-    /// The worst value.
-    pub worst: f64,
-    /// What the values are measured in.
-    pub unit: Unit,
-}
-
-/// `node_load1 host-3 above 4 since 14:21 (11m) worst 7.2`
-pub fn violated(words: &OpenViolationWords<'_>) -> String {
-    format!(
-        "{} {} {} since {} ({}) worst {}",
-        words.series,
-        words.side,
-        quantity::exact(words.bound, words.unit),
-        time_of_day(words.start_ms, words.now_ms),
-        lasting(words.now_ms - words.start_ms),
-        quantity::short(words.worst, words.unit),
-    )
-}
-
-/// `up host-4 no data: newest sample 13:55 (37m)`
-pub fn no_data(series: &str, newest_ms: Option<i64>, now_ms: i64) -> String {
-    match newest_ms {
-        Some(newest) => format!("{series} {}", silence(newest, now_ms)),
-        None => format!("{series} no data: never seen"),
+/// What a headline says: `node_load1 host-3 above 4 since 14:21 (11m) worst 7.2`.
+pub fn headline(told: &pb::Headline, now_ms: i64) -> String {
+    let pb::Headline { name, words, .. } = told;
+    let since = told.since.as_ref().map(millis);
+    let ago = |since_ms: i64| {
+        let (time, ago) = (time_of_day(since_ms, now_ms), lasting(now_ms - since_ms));
+        format!(" since {time} ({ago})")
+    };
+    let since = since.map_or_else(String::new, ago);
+    match told.kind() {
+        pb::HeadlineKind::Problem | pb::HeadlineKind::Unspecified => words.clone(),
+        pb::HeadlineKind::Source => format!("source {name} fails{since}: {words}"),
+        pb::HeadlineKind::Violated => {
+            let unit = Unit::guess(&told.metric, told.rate);
+            let side = if told.side() == pb::Side::Below {
+                "below"
+            } else {
+                "above"
+            };
+            let (bound, worst) = (quantity::exact(told.bound, unit), quantity::short(told.worst, unit));
+            format!("{name} {side} {bound}{since} worst {worst}")
+        }
+        pb::HeadlineKind::NoData => match &told.reason {
+            Some(reason) => {
+                let why = why(reason, now_ms);
+                format!("{name} no data: {}", why.strip_prefix("no data: ").unwrap_or(&why))
+            }
+            None => format!("{name} no data: {words}"),
+        },
+        pb::HeadlineKind::NotWatched => format!("{name} is not active: it is not evaluated"),
+        pb::HeadlineKind::AtRisk => {
+            let why = told.reason.as_ref().map(|reason| why(reason, now_ms));
+            format!("{name} at risk: {}", why.unwrap_or_default())
+        }
     }
 }
 
 /// `no data: newest sample 13:55 (37m)`
 pub fn silence(newest_ms: i64, now_ms: i64) -> String {
-    format!(
-        "no data: newest sample {} ({})",
-        time_of_day(newest_ms, now_ms),
-        lasting(now_ms - newest_ms)
-    )
+    let (time, ago) = (time_of_day(newest_ms, now_ms), lasting(now_ms - newest_ms));
+    format!("no data: newest sample {time} ({ago})")
 }
 
-/// `node_memory host-1 at risk: 71 % within 10m`
-pub fn at_risk(series: &str, why: &str) -> String {
-    format!("{series} at risk: {why}")
+/// What a reason says: `no data: newest sample 13:55 (37m)`.
+pub fn why(reason: &pb::Reason, now_ms: i64) -> String {
+    let mut words = match reason.kind() {
+        pb::ReasonKind::Unspecified => String::new(),
+        pb::ReasonKind::WarningBound if reason.side() == pb::Side::Below => "below the warning bound".to_owned(),
+        pb::ReasonKind::WarningBound => "above the warning bound".to_owned(),
+        pb::ReasonKind::Forecast => format!(
+            "{} to leave the range within {}",
+            likelihood::fine(reason.probability),
+            format_short_ms(reason.horizon_ms)
+        ),
+        pb::ReasonKind::Silent => {
+            let newest_ms = reason.newest.as_ref().map_or(now_ms, millis);
+            silence(newest_ms, now_ms)
+        }
+        pb::ReasonKind::NotFinite => "no data: only NaN or infinite samples".to_owned(),
+        pb::ReasonKind::NoSeries => "no series matches the query".to_owned(),
+        pb::ReasonKind::NotRead => "nothing was read yet".to_owned(),
+        pb::ReasonKind::NotYet => {
+            let ahead = format_short_ms(reason.ahead_ms);
+            format!("the instant lies {ahead} in the future: nothing is known of it yet")
+        }
+    };
+    if let Some(since) = &reason.violated_since {
+        let since = time_of_day(millis(since), now_ms);
+        words = format!("{words}; violated when last seen, since {since}");
+    }
+    if !reason.series.is_empty() {
+        words = format!("{}: {words}", reason.series);
+    }
+    words
 }
 
 #[cfg(test)]
 mod tests {
+    use sla_proto::convert::timestamp;
+
     use super::*;
 
     /// 2026-03-02 14:32:07 UTC.
@@ -130,23 +159,31 @@ mod tests {
 
     #[test]
     fn a_violation_is_one_sentence() {
-        let words = OpenViolationWords {
-            series: "node_load1 host-3",
-            side: "above",
+        let violated = pb::Headline {
+            kind: pb::HeadlineKind::Violated.into(),
+            name: "node_load1 host-3".to_owned(),
+            side: pb::Side::Above.into(),
             bound: 4.0,
-            start_ms: NOW - 667_000,
-            now_ms: NOW,
+            since: Some(timestamp(NOW - 667_000)),
             worst: 7.2,
-            unit: Unit::PLAIN,
+            metric: "node_load1".to_owned(),
+            ..pb::Headline::default()
         };
         assert_eq!(
-            violated(&words),
+            headline(&violated, NOW),
             "node_load1 host-3 above 4 since 14:21 (11m) worst 7.2"
         );
-        assert_eq!(
-            no_data("up host-4", Some(NOW - 2_227_000), NOW),
-            "up host-4 no data: newest sample 13:55 (37m)"
-        );
+        let silent = pb::Headline {
+            kind: pb::HeadlineKind::NoData.into(),
+            name: "up host-4".to_owned(),
+            reason: Some(pb::Reason {
+                kind: pb::ReasonKind::Silent.into(),
+                newest: Some(timestamp(NOW - 2_227_000)),
+                ..pb::Reason::default()
+            }),
+            ..pb::Headline::default()
+        };
+        assert_eq!(headline(&silent, NOW), "up host-4 no data: newest sample 13:55 (37m)");
         assert_eq!(time_of_day(NOW - 86_400_000, NOW), "2026-03-01 14:32");
     }
 
@@ -166,5 +203,9 @@ mod tests {
         assert_eq!(series_name("x", &snow, &[&snow]), "snow_mm Oslo");
         let nameless = Labels::from_pairs([("job", "node")]);
         assert_eq!(series_name("p99 latency", &nameless, &[&nameless]), "p99 latency");
+        let none = Labels::default();
+        assert_eq!(series_name("expr", &none, &[&none]), "expr");
+        assert_eq!(series_name("expr", &none, &[&none, &nameless]), "expr {}");
+        assert_eq!(telling_labels(&nameless, &[&none, &nameless]), "node");
     }
 }

@@ -135,12 +135,14 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let is_grpc = refusal::is_grpc(request.headers());
+        // What is gRPC stands for itself.
         let rpc = self
             .standing_for
+            .filter(|_| !is_grpc)
             .and_then(|of| of(request.method(), request.uri().path()));
         let path = rpc.map_or_else(|| request.uri().path().to_owned(), |rpc| format!("/{rpc}"));
         let open = self.rpcs.begin(&path);
-        let is_grpc = refusal::is_grpc(request.headers());
         let Ok(permit) = self.calls.clone().try_acquire_owned() else {
             let problem = Problem::new(Code::ResourceExhausted, reason::OVERLOADED, "too many calls at once")
                 .hint("try again in a moment");

@@ -3,7 +3,7 @@
 //! While the storage is away nobody can say who holds it. The last holder goes on, so that screens stay alive; what a manager
 //! writes carries its token, and a token that is no longer the newest is refused.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sla_proto::storage::v1::{AcquireLeaseRequest, Lease, ReleaseLeaseRequest, RenewLeaseRequest};
@@ -43,6 +43,8 @@ pub struct Mandate {
     lease: &'static str,
     holder: String,
     standing: watch::Sender<Standing>,
+    /// Why the storage could not say last time who holds it.
+    trouble: Mutex<Option<Status>>,
 }
 
 impl Mandate {
@@ -57,6 +59,7 @@ impl Mandate {
             lease,
             holder: format!("{} pid {} {random:016x}", host.trim(), std::process::id()),
             standing: watch::Sender::new(Standing::Starting),
+            trouble: Mutex::default(),
         }
     }
 
@@ -74,6 +77,8 @@ impl Mandate {
     /// UNAVAILABLE, after which whoever calls asks the next process.
     pub fn refuse_standby(&self) -> Result<(), Status> {
         match &*self.standing.borrow() {
+            // The other one may be gone: what keeps this one from taking its place is what is wrong.
+            Standing::Standby(_) if self.trouble().is_some() => self.trouble().clone().map_or(Ok(()), Err),
             Standing::Standby(holder) => Err(Problem::new(
                 Code::Unavailable,
                 reason::UNAVAILABLE,
@@ -138,6 +143,10 @@ impl Mandate {
         });
     }
 
+    fn trouble(&self) -> MutexGuard<'_, Option<Status>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// One question to the storage.
     async fn ask(&self, peer: &Peer) -> Result<(), Status> {
         let keep = Some(convert::duration(KEEP_MS));
@@ -171,6 +180,7 @@ pub async fn hold(mandate: Arc<Mandate>, peer: Peer, token: CancellationToken) {
     let mut pause = FIRST_PAUSE;
     loop {
         let asked = tokio::time::timeout(ANSWER_LIMIT, mandate.ask(&peer)).await;
+        *mandate.trouble() = asked.as_ref().ok().and_then(|answer| answer.clone().err());
         let next = if let Ok(Ok(())) = asked {
             pause = FIRST_PAUSE;
             if mandate.refuse_standby().is_ok() {
@@ -225,6 +235,10 @@ mod tests {
         assert_eq!(mandate.fence(), 0);
         let refused = mandate.refuse_standby().unwrap_err();
         assert!(refused.message().contains("(b)"), "{refused}");
+        *mandate.trouble() = Some(Status::failed_precondition("the disk is full"));
+        let refused = mandate.refuse_standby().unwrap_err();
+        assert_eq!(refused.message(), "the disk is full", "who holds it cannot be told");
+        *mandate.trouble() = None;
         mandate.heard(Some(lease(9, "a")), true);
         assert_eq!(mandate.active().await, Some(9));
     }

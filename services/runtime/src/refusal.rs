@@ -108,7 +108,11 @@ pub fn into_http(status: Status, is_grpc: bool) -> http::Response<Body> {
 
 /// A refusal as JSON under a status of HTTP's own.
 pub fn with_http_status(status: &Status, http: StatusCode) -> http::Response<Body> {
-    let mut refusal = Refusal::from(status);
+    answer(Refusal::from(status), http)
+}
+
+/// The same, of a refusal whose words were chosen for whoever asked.
+pub fn answer(mut refusal: Refusal, http: StatusCode) -> http::Response<Body> {
     refusal.status = http.as_u16();
     refusal.title = http.canonical_reason().unwrap_or_default();
     let mut answer = http::Response::new(Body::new(serde_json::to_string(&refusal).unwrap_or_default()));

@@ -13,6 +13,7 @@ mod json;
 mod kinds;
 mod known;
 mod metadata;
+mod packing;
 mod plan;
 mod probe;
 mod proxy;

@@ -17,8 +17,6 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Where, what it holds, and why it is not translated.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("app/headline.rs", " above ", "a word of the server's headlines"),
-    ("app/headline.rs", " below ", "a word of the server's headlines"),
     ("app/typing.rs", "last ", "the language of `:range`"),
     (
         "command/docs.rs",

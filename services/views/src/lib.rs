@@ -7,6 +7,7 @@
 mod mark;
 mod objective;
 mod outlook;
+mod reading;
 mod result;
 mod run;
 mod schema;
@@ -18,6 +19,7 @@ mod word;
 pub use mark::{Mark, mark_word};
 pub use objective::{Change, Objective, Plan, Set};
 pub use outlook::{FanPoint, FutureRow, Outlook, PredictedPoint, TrackRecord};
+pub use reading::{Unread, read_json};
 pub use result::{
     Analysis, Autocorrelation, Critical, Failure, Forecast, ForecastPoint, ForecastSummary, Metadata, Rate,
     Seasonality, SeriesHistory, SeriesResult, Stationarity, StoredAt, Timing, WindowFigures,

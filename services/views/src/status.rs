@@ -11,7 +11,7 @@ use crate::objective::Objective;
 use crate::outlook::Outlook;
 use crate::series::{Labels, Point, Source, labels};
 use crate::value::{Seconds, Time, by_window, time, word};
-use crate::word::{side, state_word};
+use crate::word::{reason_word, side, state_word};
 
 /// A stored violation.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -153,6 +153,46 @@ fn windows(list: &[wire::WindowResult]) -> BTreeMap<String, WindowState> {
     })
 }
 
+/// What `why` says, for whoever words it himself.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Reason {
+    /// `warning_bound`, `forecast`, `silent`, `not_finite`, `no_series`, `not_read`, `not_yet`.
+    pub kind: &'static str,
+    /// `above` or `below`: of the warning bound.
+    pub side: Option<&'static str>,
+    /// The newest sample of a silent series.
+    pub newest: Option<Time>,
+    /// Violated when last seen, since then.
+    pub violated_since: Option<Time>,
+    /// That the range is left within the horizon.
+    pub probability: Option<f64>,
+    /// How far ahead.
+    pub horizon_s: Option<Seconds>,
+    /// How far the instant lies in the future.
+    pub ahead_s: Option<Seconds>,
+    /// Of an objective with several series: what tells the one that is meant from the others.
+    pub series: Option<String>,
+}
+
+impl From<&wire::Reason> for Reason {
+    fn from(reason: &wire::Reason) -> Self {
+        let kind = reason.kind();
+        let of = |wanted: wire::ReasonKind| kind == wanted;
+        Self {
+            kind: reason_word(kind),
+            side: of(wire::ReasonKind::WarningBound)
+                .then(|| side(reason.side()))
+                .flatten(),
+            newest: time(reason.newest.as_ref()),
+            violated_since: time(reason.violated_since.as_ref()),
+            probability: of(wire::ReasonKind::Forecast).then_some(reason.probability),
+            horizon_s: of(wire::ReasonKind::Forecast).then_some(Seconds(reason.horizon_ms)),
+            ahead_s: of(wire::ReasonKind::NotYet).then_some(Seconds(reason.ahead_ms)),
+            series: word(&reason.series),
+        }
+    }
+}
+
 /// One series of an objective.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SeriesStatus {
@@ -162,6 +202,8 @@ pub struct SeriesStatus {
     pub state: &'static str,
     /// Why it is at risk or has no data.
     pub why: String,
+    /// The same as figures; null where there is no reason.
+    pub reason: Option<Reason>,
     /// Newest judged value.
     pub last: Option<Point>,
     /// Judged as a per-second rate.
@@ -182,6 +224,7 @@ impl From<&wire::SeriesStatus> for SeriesStatus {
             labels: labels(series.series.as_ref()),
             state: state_word(series.state()),
             why: series.why.clone(),
+            reason: series.reason.as_ref().map(Reason::from),
             last: series.last.as_ref().map(Point::from),
             rate: series.rate,
             cap_s: Seconds(series.cap_ms),
@@ -205,6 +248,8 @@ pub struct ObjectiveStatus {
     pub state: &'static str,
     /// Why it is at risk or has no data.
     pub why: String,
+    /// The same as figures; null where there is no reason.
+    pub reason: Option<Reason>,
     /// By window.
     pub windows: BTreeMap<String, WindowState>,
     /// Worst first, at most 200.
@@ -229,6 +274,7 @@ impl From<&wire::ObjectiveStatus> for ObjectiveStatus {
             objective: status.objective.as_ref().map(Objective::from),
             state: state_word(status.state()),
             why: status.why.clone(),
+            reason: status.reason.as_ref().map(Reason::from),
             windows: windows(&status.windows),
             series: status.series.iter().map(SeriesStatus::from).collect(),
             series_seen: status.series_seen,

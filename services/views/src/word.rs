@@ -2,7 +2,7 @@
 
 use sla_proto::etl::v1::RunState;
 use sla_proto::set::v1::planned_change::Action;
-use sla_proto::violation::v1::{Side, State};
+use sla_proto::violation::v1::{ReasonKind, Side, State};
 
 /// The word of a state.
 pub fn state_word(state: State) -> &'static str {
@@ -26,6 +26,20 @@ pub fn side_word(side: Side) -> &'static str {
 /// The word of a side, none where it is not known.
 pub(crate) fn side(side: Side) -> Option<&'static str> {
     (side != Side::Unspecified).then(|| side_word(side))
+}
+
+/// The word of the kind of a reason.
+pub(crate) fn reason_word(kind: ReasonKind) -> &'static str {
+    match kind {
+        ReasonKind::Unspecified => "unknown",
+        ReasonKind::WarningBound => "warning_bound",
+        ReasonKind::Forecast => "forecast",
+        ReasonKind::Silent => "silent",
+        ReasonKind::NotFinite => "not_finite",
+        ReasonKind::NoSeries => "no_series",
+        ReasonKind::NotRead => "not_read",
+        ReasonKind::NotYet => "not_yet",
+    }
 }
 
 /// The word of a run's state.

@@ -1,4 +1,5 @@
-# The row of tabs: all seven and their digits stand in 80 columns. Below 60 only the last word is shown.
+# The row of tabs: all seven and their digits stand in 80 columns. Where they do not, only the last word of each is shown, then the
+# seven short forms, in the same order.
 
 now = Now
 metrics = Metrics
@@ -7,3 +8,4 @@ past = Past
 future = Future
 runs = Runs
 weather = Weather
+short = Now Met. SLA Past Fut. Runs Wea.

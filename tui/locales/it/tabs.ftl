@@ -5,3 +5,4 @@ past = Passato
 future = Futuro
 runs = Esecuzioni
 weather = Meteo
+short = Ora Met. SLA Pass. Fut. Esec. Meteo

@@ -175,9 +175,9 @@ fn whole_headlines(headlines: &[String], room: usize) -> String {
 /// A headline in its room: how bad it is and since when is the answer, so the name is what is shortened.
 fn fitting(headline: &str, room: usize) -> String {
     let excess = headline.chars().count().saturating_sub(room);
-    let side = [" above ", " below "]
+    let side = [say::words::above(), say::words::below()]
         .iter()
-        .filter_map(|word| headline.find(word))
+        .filter_map(|word| headline.find(&format!(" {word} ")))
         .min();
     let Some(at) = side.filter(|_| excess > 0) else {
         return headline.to_owned();

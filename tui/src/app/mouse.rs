@@ -28,7 +28,7 @@ impl App {
         let twice = self.clicked.is_some_and(|(row, at)| row == y && now - at <= DOUBLE_MS);
         self.clicked = None;
         if y == super::view::TABS_ROW {
-            if let Some(tab) = super::view::tab_at(&self.cx, x) {
+            if let Some(tab) = super::view::tab_at(&self.cx, self.tab, x) {
                 self.run(Cmd::Go(tab), None);
             }
         } else if let Some(row) = y.checked_sub(HEADER_ROWS) {

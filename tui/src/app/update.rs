@@ -335,6 +335,7 @@ impl App {
                 } else {
                     Zone::Utc
                 };
+                self.cx.reword();
                 self.cx.say(say::notices::times_are_shown_in(&self.cx.zone.word()));
             }
             Cmd::Refresh => {

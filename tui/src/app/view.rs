@@ -149,40 +149,71 @@ fn status_time(app: &App) -> String {
     }
 }
 
-fn tab_texts(cx: &Context, width: u16) -> impl Iterator<Item = (Tab, u16, String)> {
-    let short = width < 60;
-    let mut x = 1;
-    let there = Tab::ALL
-        .into_iter()
-        .enumerate()
-        .filter(move |(_, (tab, _))| cx.has_tab(*tab));
-    there.map(move |(at, (tab, whole))| {
-        let title = if short {
-            whole().split(' ').next_back().unwrap_or("")
-        } else {
-            whole()
+/// How the names of the tabs are written, most words first.
+#[derive(Debug, Clone, Copy)]
+enum Naming {
+    Whole,
+    LastWord,
+    LastWordTight,
+    Short,
+    /// Only the tab that is open has more than its digit.
+    Digits,
+}
+
+impl Naming {
+    const ALL: [Self; 5] = [
+        Self::Whole,
+        Self::LastWord,
+        Self::LastWordTight,
+        Self::Short,
+        Self::Digits,
+    ];
+
+    fn text(self, tab: Tab, open: Tab) -> String {
+        let (at, title) = (tab.at(), tab.title());
+        let last = title.split(' ').next_back().unwrap_or("");
+        match self {
+            Self::Whole => format!(" {at} {title} "),
+            Self::LastWord => format!(" {at} {last} "),
+            Self::LastWordTight => format!("{at} {last} "),
+            Self::Short => format!("{at} {} ", tab.short()),
+            Self::Digits if tab == open => format!("{at} {} ", tab.short()),
+            Self::Digits => format!("{at} "),
+        }
+    }
+}
+
+/// Each tab with its column and its text: the fullest way of naming them in which all have room.
+fn tab_texts(cx: &Context, open: Tab, width: u16) -> Vec<(Tab, u16, String)> {
+    let there = Tab::ALL.map(|(tab, _)| tab).into_iter().filter(|tab| cx.has_tab(*tab));
+    let placed = |naming: Naming| {
+        let mut x = 1;
+        let place = |tab: Tab| {
+            let (text, start) = (naming.text(tab, open), x);
+            x += text.chars().count() as u16;
+            (tab, start, text)
         };
-        let text = if width < 44 {
-            let title: String = title.chars().take(3).collect();
-            format!("{at} {title} ")
-        } else {
-            format!(" {at} {title} ")
-        };
-        let start = x;
-        x += text.chars().count() as u16;
-        (tab, start, text)
-    })
+        there.clone().map(place).collect::<Vec<_>>()
+    };
+    let end = |placed: &Vec<(Tab, u16, String)>| {
+        let last = placed.last();
+        last.map_or(0, |(_, start, text)| start + text.trim_end().chars().count() as u16)
+    };
+    let mut namings = Naming::ALL.into_iter().map(placed);
+    let fitting = namings.find(|placed| end(placed) <= width);
+    fitting.unwrap_or_else(|| placed(Naming::Digits))
 }
 
 /// The tab at a column of the tab row.
-pub(crate) fn tab_at(cx: &Context, x: u16) -> Option<Tab> {
-    tab_texts(cx, cx.size.0)
+pub(crate) fn tab_at(cx: &Context, open: Tab, x: u16) -> Option<Tab> {
+    tab_texts(cx, open, cx.size.0)
+        .into_iter()
         .find(|(_, start, text)| (*start..*start + text.chars().count() as u16).contains(&x))
         .map(|t| t.0)
 }
 
 fn draw_tabs(app: &App, line: &mut Canvas<'_>) {
-    for (tab, x, text) in tab_texts(&app.cx, line.width()) {
+    for (tab, x, text) in tab_texts(&app.cx, app.tab, line.width()) {
         let role = if tab == app.tab { Role::TabActive } else { Role::Tab };
         line.text(x, 0, &text, role);
     }

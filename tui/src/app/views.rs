@@ -168,6 +168,7 @@ impl App {
             say::speak(settings.language);
             self.read_only = settings.read_only;
             self.cx.zone = if settings.local_time { Zone::Local } else { Zone::Utc };
+            self.cx.reword();
             self.use_theme(settings.themes, &settings.theme)
         });
         match taken {
@@ -204,6 +205,7 @@ impl App {
             return;
         };
         say::speak(language);
+        self.cx.reword();
         self.cx.say(say::notices::language(&say::words::this_language()));
         self.refresh();
     }

@@ -30,6 +30,11 @@ impl Tab {
         (Self::ALL[self.at()].1)()
     }
 
+    /// One word, for a narrow screen.
+    pub(crate) fn short(self) -> &'static str {
+        say::tabs::short().split(' ').nth(self.at()).unwrap_or_default()
+    }
+
     /// Its place among all.
     pub(crate) fn at(self) -> usize {
         self as usize

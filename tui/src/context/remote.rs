@@ -43,6 +43,11 @@ impl<T> Remote<T> {
         self.value.as_ref()
     }
 
+    /// What is known, to be told in other words.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        self.value.as_mut()
+    }
+
     /// What is known of a list; nothing while it is not here.
     pub(crate) fn rows<R>(&self) -> &[R]
     where

@@ -149,7 +149,12 @@ impl Screen for FutureScreen {
         };
         let rows = result
             .and_then(Reply::take::<ListFutureViolationsResponse>)
-            .map(|future| rows_of(cx, future.rows));
+            .map(|mut future| {
+                for series in future.rows.iter_mut().filter_map(|row| row.series.as_mut()) {
+                    cx.wall().word_series(series);
+                }
+                rows_of(cx, future.rows)
+            });
         self.rows.answer(id, rows, cx.now.wall_ms);
         self.apply(cx);
     }

@@ -515,3 +515,17 @@ pub(crate) fn with_windows(mut status: violation::ObjectiveStatus, wanted: bool)
     }
     status
 }
+
+/// What the script's service says is wrong, as figures: which words stand for it is the console's.
+pub(super) fn headline() -> violation::Headline {
+    violation::Headline {
+        kind: violation::HeadlineKind::Violated.into(),
+        name: "node_load1 host-3".to_owned(),
+        since: Some(time::timestamp(NOW_MS - 655_000)),
+        side: violation::Side::Above.into(),
+        bound: 4.0,
+        worst: 7.2,
+        metric: "node_load1".to_owned(),
+        ..violation::Headline::default()
+    }
+}

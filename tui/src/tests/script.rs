@@ -250,7 +250,7 @@ impl Script {
         self.bring_trouble(&mut objectives);
         objectives.sort_by_key(|o| std::cmp::Reverse(wire::State::of(o.state())));
         let count = |state| objectives.iter().filter(|o| o.state() == state).count() as u32;
-        let headline = "node_load1 host-3 above 4 since 14:21 (11m) worst 7.2".to_owned();
+        let headline = super::figures::headline();
         violation::Overview {
             counts: Some(violation::StateCounts {
                 violated: count(violation::State::Violated),
@@ -258,7 +258,8 @@ impl Script {
                 ok: count(violation::State::Ok),
                 ..violation::StateCounts::default()
             }),
-            headlines: (!objectives.is_empty()).then_some(headline).into_iter().collect(),
+            told: (!objectives.is_empty()).then_some(headline).into_iter().collect(),
+            headlines: Vec::new(),
             objectives,
             evaluated: at(NOW_MS),
             source: Some(self.source()),

@@ -44,9 +44,10 @@ impl Core {
         if after_ms >= until_ms || until_ms.saturating_sub(after_ms) > longest_ms {
             return Err(EtlError::invalid(
                 "after",
-                &after_ms.to_string(),
+                &sla_domain::instant::format_ms(after_ms),
                 format!(
-                    "must lie before `until` ({until_ms}), by at most {}",
+                    "must lie before `until` ({}), by at most {}",
+                    sla_domain::instant::format_ms(until_ms),
                     sla_domain::duration::format_ms(longest_ms)
                 ),
                 "give a shorter range; long_view covers days",

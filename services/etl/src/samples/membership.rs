@@ -16,7 +16,8 @@ const NOBODY_AGE: Duration = Duration::from_secs(5);
 pub(super) const UNUSED_AGE: Duration = Duration::from_hours(1);
 /// Selectors remembered.
 pub(super) const MAX_SELECTORS: usize = 4_096;
-/// An instant this far from the one the members were asked for wants its own answer, milliseconds.
+/// An instant this long before the one the members were asked for wants its own answer, milliseconds. One after it does as soon as
+/// the answer were too old: a clock that was wrong for a moment has asked about a past that knows no younger series.
 pub(super) const SAME_TIME_MS: i64 = 600_000;
 
 /// The series of one selector.
@@ -56,7 +57,8 @@ impl Membership {
             } else {
                 MEMBERS_AGE
             };
-            members.asked.elapsed() >= age || (at_ms - members.at_ms).abs() > SAME_TIME_MS
+            let later_ms = at_ms.saturating_sub(members.at_ms);
+            members.asked.elapsed() >= age || later_ms > age.as_millis() as i64 || later_ms < -SAME_TIME_MS
         })
     }
 
@@ -115,9 +117,10 @@ mod tests {
         let mut membership = Membership::default();
         assert!(membership.is_due("up", 0));
         membership.answered("up", vec![labels("up")], 1_000_000);
-        assert!(!membership.is_due("up", 1_000_000 + SAME_TIME_MS));
-        assert!(membership.is_due("up", 1_000_001 + SAME_TIME_MS));
-        assert!(membership.is_due("up", -1));
+        assert!(!membership.is_due("up", 1_000_000 - SAME_TIME_MS));
+        assert!(membership.is_due("up", 999_999 - SAME_TIME_MS));
+        assert!(!membership.is_due("up", 1_030_000));
+        assert!(membership.is_due("up", 1_030_001), "who is younger was not there yet");
         membership.answered("gone", Vec::new(), 1_000_000);
         tokio::time::advance(NOBODY_AGE).await;
         assert!(!membership.is_due("up", 1_000_000));

@@ -132,6 +132,7 @@ fn carry_on(picture: &mut Option<Box<WatchViolationsResponse>>, now: &WatchViola
         overview.evaluated = update.evaluated;
         overview.source.clone_from(&update.source);
         overview.headlines.clone_from(&update.headlines);
+        overview.told.clone_from(&update.told);
         overview.objectives.sort_by_key(|status| rank(status.state()));
     }
 }

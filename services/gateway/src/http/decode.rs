@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use sla_domain::{Invalid, Query, instant};
 use sla_proto::convert;
 use sla_proto::series::v1 as wire;
-use sla_views::{Objective, Set};
+use sla_views::{Objective, Set, Unread, read_json};
 
 use super::shape::{DURATION, OBJECTIVE, QUERY, SET, TIMESTAMP, is_milliseconds, key, words};
 
@@ -202,42 +202,50 @@ fn unhex(text: &str) -> Option<Bytes> {
     pairs.map(byte).collect::<Option<Vec<u8>>>().map(Bytes::from)
 }
 
+/// A field that is said twice where one is meant: nobody knows which.
+pub(super) fn twice(name: &str) -> Invalid {
+    Invalid::new(name, "", "is given more than once", "give it once")
+}
+
 /// Parameters of a query as JSON, by the kinds of their fields; text where a kind does not fit, which is then refused by its
 /// field.
-pub(super) fn parameters(of: &MessageDescriptor, given: &[(String, String)]) -> Json {
+pub(super) fn parameters(of: &MessageDescriptor, given: &[(String, String)]) -> Result<Json, Invalid> {
     let mut object = Map::new();
     for (name, text) in given {
         let field = of.fields().find(|field| key(field) == *name);
-        let json = field
-            .as_ref()
-            .map_or_else(|| Json::from(text.as_str()), |field| parameter(field, text));
-        let is_list = field.is_some_and(|field| field.is_list());
+        let is_list = field.as_ref().is_some_and(FieldDescriptor::is_list);
+        let json = match &field {
+            Some(field) => parameter(field, text)?,
+            None => Json::from(text.as_str()),
+        };
         match object.get_mut(name) {
-            Some(Json::Array(list)) => list.push(json),
-            // Said twice where one is meant: a list, which is refused by its field.
-            Some(first) => *first = Json::Array(vec![first.take(), json]),
+            Some(Json::Array(list)) if is_list => list.push(json),
+            Some(_) => return Err(twice(name)),
             None => {
                 let first = if is_list { Json::Array(vec![json]) } else { json };
                 object.insert(name.clone(), first);
             }
         }
     }
-    Json::Object(object)
+    Ok(Json::Object(object))
 }
 
-/// One parameter, or field of a path.
-pub(super) fn parameter(field: &FieldDescriptor, text: &str) -> Json {
+/// One parameter.
+fn parameter(field: &FieldDescriptor, text: &str) -> Result<Json, Invalid> {
     let is_text = match field.kind() {
         Kind::String | Kind::Bytes | Kind::Enum(_) => true,
         Kind::Message(of) => of.full_name() == TIMESTAMP || (of.full_name() == QUERY && !text.starts_with('{')),
         _ => false,
     };
     if is_text && !is_milliseconds(field) {
-        return Json::from(text);
+        return Ok(Json::from(text));
     }
-    // There is no null in a query: what is left out is not said.
-    let json: Option<Json> = serde_json::from_str(text).ok();
-    json.filter(|json| !json.is_null()).unwrap_or_else(|| Json::from(text))
+    match read_json(text.as_bytes()) {
+        // There is no null in a query: what is left out is not said.
+        Ok(json) if !json.is_null() => Ok(json),
+        Err(Unread::Twice(inner)) => Err(twice(&within(&key(field), &inner))),
+        Ok(_) | Err(Unread::Syntax(_)) => Ok(Json::from(text)),
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use sla_proto::notify::v1::ChannelKind;
 
+use super::number::whole;
 use crate::config::Span;
 
 /// Where messages go.
@@ -66,7 +67,7 @@ pub(crate) enum NotifyAction {
         /// Only of this channel.
         channel: Option<String>,
         /// How many.
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = whole::<u32>)]
         limit: u32,
     },
     /// Take care of a violation: nobody hears of it again until it ends.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use sla_proto::peer::Rank;
 
+use super::number::whole;
 use crate::config::Span;
 
 /// The word of a rank.
@@ -39,7 +40,7 @@ pub(crate) enum UserAction {
         #[arg(long, value_name = "ROLE", value_parser = rank, default_value = "viewer")]
         role: Rank,
         /// A user of this system who is this user at the Unix socket; may be given several times.
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = whole::<u32>)]
         uid: Vec<u32>,
         /// Without a password: only a mapped uid can then call.
         #[arg(long, conflicts_with = "password_file")]
@@ -62,10 +63,10 @@ pub(crate) enum UserAction {
         /// The user.
         name: String,
         /// Add this uid; may be given several times.
-        #[arg(long, value_name = "N", required_unless_present = "remove_uid")]
+        #[arg(long, value_name = "N", required_unless_present = "remove_uid", value_parser = whole::<u32>)]
         uid: Vec<u32>,
         /// Take this uid away; may be given several times.
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = whole::<u32>)]
         remove_uid: Vec<u32>,
     },
     /// A user may not call any more; what he had open ends.
@@ -173,7 +174,7 @@ pub(crate) enum TokenAction {
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
     /// How many entries.
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = whole::<u32>)]
     pub(crate) limit: u32,
     /// With the whole of what was before and after.
     #[arg(long)]

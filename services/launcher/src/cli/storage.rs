@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::number::whole;
+
 #[derive(Debug, Args)]
 pub(crate) struct StorageArgs {
     #[command(subcommand)]
@@ -26,8 +28,10 @@ pub(crate) struct StreamPlace {
     /// The stream, as the message names it.
     pub(crate) stream: String,
     /// Its partition.
+    #[arg(value_parser = whole::<u32>)]
     pub(crate) partition: u32,
     /// The record at which it goes on.
+    #[arg(value_parser = whole::<u64>)]
     pub(crate) to: u64,
 }
 

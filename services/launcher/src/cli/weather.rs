@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::number::finite;
+
 #[derive(Debug, Args)]
 pub(crate) struct WeatherArgs {
     #[command(subcommand)]
@@ -58,10 +60,10 @@ pub(crate) enum WeatherAction {
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct LimitArgs {
     /// Violated below so many degrees Celsius.
-    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true, value_parser = finite)]
     pub(crate) t_min: Option<f64>,
     /// Violated above so many degrees Celsius.
-    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true, value_parser = finite)]
     pub(crate) t_max: Option<f64>,
     /// Violated when rain falls.
     #[arg(long)]

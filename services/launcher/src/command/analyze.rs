@@ -49,8 +49,6 @@ fn answer(series: &[Measured], wish: &Wish, json: bool) -> Result<Exit, Report> 
             _ => Value::Array(analyses),
         };
         output::print_json(&answer);
-    } else if series.is_empty() {
-        output::remark("no series matches, or it had no samples in the window");
     }
     let empty = series
         .iter()

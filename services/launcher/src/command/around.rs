@@ -6,9 +6,10 @@ use sla_domain::{Query, SafeText, Unit, duration, instant, quantity};
 use sla_proto::convert;
 use sla_proto::retrieval::v1::{ListMovedRequest, ListMovedResponse, MovedKind, MovedSeries};
 use sla_proto::series::v1::Series;
+use tonic::Code;
 
 use super::Session;
-use super::away::instant_asked;
+use super::away::{self, instant_asked};
 use super::table::table;
 use crate::cli::AroundArgs;
 use crate::exit::Exit;
@@ -27,8 +28,20 @@ pub(crate) async fn around(session: &Session, arguments: &AroundArgs) -> Result<
         max_rows: arguments.rows,
         ..ListMovedRequest::default()
     };
-    let mut client = session.peer().await?.retrieval();
-    let answer = client.list_moved(request).await?.into_inner();
+    let peer = session.peer().await?;
+    let answer = match peer.retrieval().list_moved(request).await {
+        Ok(answer) => answer.into_inner(),
+        // As everywhere: what matches nothing has no data, unless the source is away.
+        Err(status) if status.code() == Code::NotFound => {
+            if session.global.json {
+                output::print_json(&json_of(&ListMovedResponse::default()));
+            } else {
+                output::remark(&away::no_series(None, "the last hours"));
+            }
+            return away::nothing(&peer).await;
+        }
+        Err(status) => return Err(status.into()),
+    };
     if session.global.json {
         output::print_json(&json_of(&answer));
     } else {

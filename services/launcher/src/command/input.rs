@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use color_eyre::eyre::{Report, WrapErr as _, eyre};
 use serde_json::Value;
-use sla_domain::{
-    Clock as _, Invalid, Query, SafeText, Samples, SystemClock, counter, duration, instant, is_stale, spacing,
-};
+use sla_domain::{Clock as _, Invalid, Query, SafeText, Samples, SystemClock, counter, duration, is_stale, spacing};
 use sla_proto::convert;
 use sla_proto::etl::v1::ReadSamplesRequest;
 use sla_proto::samples::{RawReading, RawSeries, ReadLimits};
@@ -15,7 +13,7 @@ use sla_runtime::ToStatus as _;
 use sla_source::xor;
 use sla_views::{Seconds, labels};
 
-use super::{Session, csv_file, samples};
+use super::{Session, away, csv_file, samples};
 use crate::cli::Input;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -137,14 +135,12 @@ fn checked_step_ms(field: &str, step_s: f64) -> Result<i64, Invalid> {
     }
 }
 
-/// The series of the source that match, counters as rates.
+/// The series of the source that match, counters as rates; that there are none is said.
 pub(super) async fn of_source(session: &Session, input: &Input) -> Result<Vec<Measured>, Report> {
     let text = input.selector.as_deref().unwrap_or("");
     let query = Query::parse(text).map_err(|error| error.into_invalid("selector", text))?;
-    let at_ms = match input.at.at.as_deref() {
-        Some(text) => instant::parse_ms(text)?,
-        None => SystemClock.now_ms(),
-    };
+    let asked_ms = input.at.ms()?;
+    let at_ms = asked_ms.unwrap_or_else(|| SystemClock.now_ms());
     let after_ms = at_ms.saturating_sub(input.window.ms());
     let request = ReadSamplesRequest {
         queries: vec![sla_proto::series::v1::Query {
@@ -169,6 +165,9 @@ pub(super) async fn of_source(session: &Session, input: &Input) -> Result<Vec<Me
     let problem = summary.status.map(|status| status.problem).unwrap_or_default();
     if !problem.is_empty() {
         output::remark(&format!("the source: {}", SafeText::new(&problem)));
+    }
+    if series.is_empty() && !session.global.json {
+        output::remark(&away::no_series(asked_ms, "the window"));
     }
     series
         .into_iter()

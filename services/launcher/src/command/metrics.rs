@@ -87,6 +87,8 @@ pub(crate) async fn metrics(session: &Session, arguments: &MetricsArgs) -> Resul
     }
     if session.global.json {
         output::print_json(&results.iter().map(SeriesResult::from).collect::<Vec<_>>());
+    } else if results.is_empty() {
+        output::print(&away::no_series(at, "the last hours"));
     } else {
         output::print(&words::of_results(&results));
     }

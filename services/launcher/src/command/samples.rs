@@ -6,6 +6,7 @@ use std::path::Path;
 use color_eyre::eyre::Report;
 use serde_json::Value;
 use sla_domain::Invalid;
+use sla_views::{Unread, read_json};
 
 /// The largest file read, in bytes.
 const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -46,9 +47,12 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Report> {
 /// `step_seconds`.
 pub(crate) fn read_values(path: &Path) -> Result<Values, Report> {
     let text = read_text(path)?;
-    let json: Value = serde_json::from_str(&text).map_err(|error| {
-        let rule = format!("is not JSON: {error}");
-        Invalid::new("file", &path.display().to_string(), rule, "give an array of numbers")
+    let json = read_json(text.as_bytes()).map_err(|error| match error {
+        Unread::Twice(name) => Invalid::new(name, "", "stands twice in one object", "write it once"),
+        Unread::Syntax(error) => {
+            let rule = format!("is not JSON: {error}");
+            Invalid::new("file", &path.display().to_string(), rule, "give an array of numbers")
+        }
     })?;
     Ok(parse_values(&json)?)
 }

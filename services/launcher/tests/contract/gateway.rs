@@ -430,7 +430,39 @@ async fn json_over_http_answers_what_the_commands_print() {
     let (status, refused) = send(reqwest::Method::POST, "/v1/sets", crossed.to_string()).await;
     assert_eq!(
         (status, &refused["fields"][0]["field"]),
-        (400, &json!("objectives[0].range.min")),
+        (400, &json!("set.objectives[0].min")),
+        "{refused}"
+    );
+    for (path, field, words) in [
+        (
+            "/v1/metrics?queries=up&window_s=0.005",
+            "window_s",
+            "window_s is 0.005: must lie between 1s and",
+        ),
+        (
+            "/v1/metrics?queries=up&window_s=60&window_s=60",
+            "window_s",
+            "window_s: is given more than once; give it once",
+        ),
+        (
+            "/v1/chart?query=up&query=x",
+            "query",
+            "query: is given more than once; give it once",
+        ),
+    ] {
+        let (status, _, refused) = get(path).await;
+        let told = &refused["fields"][0];
+        assert_eq!((status, &told["field"]), (400, &json!(field)), "{path}: {refused}");
+        assert!(
+            told["description"].as_str().unwrap().starts_with(words),
+            "{path}: {refused}"
+        );
+    }
+    let twice = r#"{"set": {"name": "x", "objectives": [{"query": "up", "max": 1, "max": 9}]}}"#;
+    let (status, refused) = send(reqwest::Method::POST, "/v1/sets", twice.to_owned()).await;
+    assert_eq!(
+        (status, &refused["fields"][0]["field"]),
+        (400, &json!("set.objectives[0].max")),
         "{refused}"
     );
     assert_eq!(send(reqwest::Method::POST, "/v1/sets", "{".to_owned()).await.0, 400);

@@ -3,12 +3,12 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use sla_domain::Labels;
 use sla_domain::objective::ObjectiveId;
 use sla_domain::safe_text::SafeText;
-use sla_domain::{Labels, Unit};
 use sla_proto::convert::{self, millis, timestamp};
 use sla_proto::series::v1::SourceStatus;
-use sla_proto::violation::v1 as pb;
+use sla_proto::violation::v1::{self as pb, HeadlineKind};
 
 use crate::evaluation::status::severity;
 use crate::options::{MAX_HEADLINES, MAX_OVERVIEW_OBJECTIVES};
@@ -48,13 +48,15 @@ impl Snapshot {
         let counts = counts(self.of_set(shown).map(Arc::as_ref));
         let listed = self.of_set(shown).skip(skip).take(MAX_OVERVIEW_OBJECTIVES);
         let objectives: Vec<_> = listed.map(|objective| (**objective).clone()).collect();
+        let told = self.told(shown);
         pb::Overview {
             left_out: total(&counts).saturating_sub((skip + objectives.len()) as u32),
             counts: Some(counts),
             objectives,
             evaluated: self.at_ms.map(timestamp),
             source: Some(self.source.clone()),
-            headlines: self.headlines(shown),
+            headlines: self.in_words(&told),
+            told,
         }
     }
 
@@ -72,52 +74,55 @@ impl Snapshot {
         if same && changed.is_empty() {
             return None;
         }
+        let told = self.told(shown);
         Some(pb::OverviewUpdate {
             counts: Some(counts(self.of_set(shown).map(Arc::as_ref))),
             objectives: changed,
             evaluated: self.at_ms.map(timestamp),
             source: Some(self.source.clone()),
-            headlines: self.headlines(shown),
+            headlines: self.in_words(&told),
+            told,
         })
     }
 
-    /// What is wrong now, in words, worst first.
-    pub fn headlines(&self, shown: &Shown) -> Vec<String> {
-        let mut lines = Vec::new();
+    /// What is wrong now, worst first.
+    fn told(&self, shown: &Shown) -> Vec<pb::Headline> {
+        let mut told = Vec::new();
         if !self.problem.is_empty() {
-            lines.push(self.problem.clone());
+            told.push(pb::Headline {
+                words: self.problem.clone(),
+                ..of_kind(HeadlineKind::Problem)
+            });
         }
-        let now_ms = self.at_ms.unwrap_or(0);
+        // Why everything may be without data: one line for it all, before the lines of each series.
         if !self.source.problem.is_empty() {
-            lines.push(self.source_away(now_ms));
+            told.push(pb::Headline {
+                name: SafeText::with_limit(&self.source.source, 40).into_string(),
+                words: SafeText::with_limit(&self.source.problem, 160).into_string(),
+                since: self.source.failing_since,
+                ..of_kind(HeadlineKind::Source)
+            });
         }
         for objective in self.of_set(shown) {
-            if lines.len() >= MAX_HEADLINES {
+            if told.len() >= MAX_HEADLINES {
                 break;
             }
-            headlines_of(objective, now_ms, &mut lines);
+            tell_of(objective, &mut told);
         }
-        lines.truncate(MAX_HEADLINES);
-        lines
+        told.truncate(MAX_HEADLINES);
+        told
+    }
+
+    fn in_words(&self, told: &[pb::Headline]) -> Vec<String> {
+        let now_ms = self.at_ms.unwrap_or(0);
+        told.iter().map(|one| wording::headline(one, now_ms)).collect()
     }
 }
 
-impl Snapshot {
-    /// Why everything may be without data: one line for it all, before the lines of each series.
-    fn source_away(&self, now_ms: i64) -> String {
-        let name = SafeText::with_limit(&self.source.source, 40);
-        let words = SafeText::with_limit(&self.source.problem, 160);
-        match &self.source.failing_since {
-            Some(since) => {
-                let since_ms = millis(since);
-                let (time, lasting) = (
-                    wording::time_of_day(since_ms, now_ms),
-                    wording::lasting(now_ms - since_ms),
-                );
-                format!("source {name} fails since {time} ({lasting}): {words}")
-            }
-            None => format!("source {name} fails: {words}"),
-        }
+fn of_kind(kind: HeadlineKind) -> pb::Headline {
+    pb::Headline {
+        kind: kind.into(),
+        ..pb::Headline::default()
     }
 }
 
@@ -233,29 +238,27 @@ pub fn same_figures(a: &pb::ObjectiveStatus, b: &pb::ObjectiveStatus) -> bool {
         outlook,
         evaluated: _,
         problem,
+        reason,
     } = a;
     (*state, *series_seen, *series_known) == (b.state, b.series_seen, b.series_known)
         && (set_id, set_name, why, problem) == (&b.set_id, &b.set_name, &b.why, &b.problem)
-        && (objective, outlook) == (&b.objective, &b.outlook)
+        && (objective, outlook, reason) == (&b.objective, &b.outlook, &b.reason)
         && (windows, series) == (&b.windows, &b.series)
 }
 
-fn headlines_of(objective: &pb::ObjectiveStatus, now_ms: i64, lines: &mut Vec<String>) {
+fn tell_of(objective: &pb::ObjectiveStatus, told: &mut Vec<pb::Headline>) {
     let name = objective.objective.as_ref().map(|o| o.name.clone()).unwrap_or_default();
     if matches!(objective.state(), pb::State::Ok | pb::State::Excluded) {
         return;
     }
     if objective.series.is_empty() {
-        let why = if objective.problem.is_empty() {
-            &objective.why
-        } else {
-            &objective.problem
-        };
-        lines.push(format!(
-            "{} no data: {}",
-            SafeText::with_limit(&name, 80),
-            SafeText::with_limit(why, 160)
-        ));
+        let failed = !objective.problem.is_empty();
+        told.push(pb::Headline {
+            name: SafeText::with_limit(&name, 80).into_string(),
+            words: SafeText::with_limit(&objective.problem, 160).into_string(),
+            reason: objective.reason.clone().filter(|_| !failed),
+            ..of_kind(HeadlineKind::NoData)
+        });
         return;
     }
     let labels: Vec<Labels> = objective
@@ -264,44 +267,28 @@ fn headlines_of(objective: &pb::ObjectiveStatus, now_ms: i64, lines: &mut Vec<St
         .map(|series| series.series.as_ref().map(convert::labels).unwrap_or_default())
         .collect();
     let sisters: Vec<&Labels> = labels.iter().collect();
-    for (series, labels) in objective.series.iter().zip(&labels) {
-        if lines.len() >= MAX_HEADLINES {
-            return;
+    let room = MAX_HEADLINES.saturating_sub(told.len());
+    let lines = objective.series.iter().zip(&labels).filter_map(|(series, labels)| {
+        let kind = match series.state() {
+            pb::State::Violated => HeadlineKind::Violated,
+            pb::State::NoData | pb::State::Unspecified => HeadlineKind::NoData,
+            pb::State::AtRisk => HeadlineKind::AtRisk,
+            pb::State::Ok | pb::State::Excluded => return None,
+        };
+        let mut line = pb::Headline {
+            name: wording::series_name(&name, labels, &sisters),
+            metric: labels.metric_name().to_owned(),
+            rate: series.rate,
+            reason: series.reason.clone(),
+            ..of_kind(kind)
+        };
+        if let Some(open) = series.open.as_ref().filter(|_| kind == HeadlineKind::Violated) {
+            line.side = open.side;
+            (line.bound, line.worst, line.since) = (open.bound, open.worst, open.start);
         }
-        let words = wording::series_name(&name, labels, &sisters);
-        match series.state() {
-            pb::State::Violated => lines.push(match &series.open {
-                Some(open) => wording::violated(&wording::OpenViolationWords {
-                    series: &words,
-                    side: if open.side() == pb::Side::Below {
-                        "below"
-                    } else {
-                        "above"
-                    },
-                    bound: open.bound,
-                    start_ms: open.start.as_ref().map_or(now_ms, millis),
-                    now_ms,
-                    worst: open.worst,
-                    unit: Unit::guess(labels.metric_name(), series.rate),
-                }),
-                None => format!("{words} violated"),
-            }),
-            pb::State::NoData | pb::State::Unspecified => {
-                let newest = series.last.as_ref().and_then(|last| last.time.as_ref()).map(millis);
-                let silent = wording::no_data(&words, newest, now_ms);
-                let since = series.open.as_ref().and_then(|open| open.start.as_ref());
-                lines.push(since.map_or_else(
-                    || silent.clone(),
-                    |since| {
-                        let since = wording::time_of_day(millis(since), now_ms);
-                        format!("{silent}; violated when last seen, since {since}")
-                    },
-                ));
-            }
-            pb::State::AtRisk => lines.push(wording::at_risk(&words, &series.why)),
-            pb::State::Ok | pb::State::Excluded => {}
-        }
-    }
+        Some(line)
+    });
+    told.extend(lines.take(room));
 }
 
 #[cfg(test)]
@@ -359,7 +346,7 @@ mod tests {
     #[test]
     fn the_first_line_says_what_is_wrong_worst_first() {
         assert_eq!(
-            snapshot().headlines(&Shown::all()),
+            snapshot().overview(&Shown::all(), 0).headlines,
             [
                 "worse host-3 above 4 since 00:11 (1m) worst 40",
                 "load host-3 above 4 since 00:08 (4m) worst 7.2",
@@ -379,7 +366,7 @@ mod tests {
     fn a_problem_of_the_role_comes_before_everything() {
         let mut snapshot = snapshot();
         snapshot.problem = "the ledger cannot be written since 00:10".into();
-        assert_eq!(snapshot.headlines(&Shown::all())[0], snapshot.problem);
+        assert_eq!(snapshot.overview(&Shown::all(), 0).headlines[0], snapshot.problem);
     }
 
     #[test]
@@ -391,7 +378,7 @@ mod tests {
             failing_since: Some(timestamp(600_000)),
             ..SourceStatus::default()
         };
-        let lines = snapshot.headlines(&Shown::all());
+        let lines = snapshot.overview(&Shown::all(), 0).headlines;
         assert_eq!(lines[0], "source prom-eu fails since 00:10 (2m): connection refused");
         assert!(lines[1].starts_with("worse host-3 above 4"));
     }

@@ -4,10 +4,10 @@ use sla_domain::evaluation::Evaluation;
 use sla_domain::merge::Merged;
 use sla_domain::range::Side;
 use sla_domain::state::{RiskReason, State};
-use sla_domain::{Labels, Samples, likelihood};
+use sla_domain::{Labels, Samples};
 use sla_proto::convert::{millis, timestamp};
 use sla_proto::series::v1::Point;
-use sla_proto::violation::v1 as pb;
+use sla_proto::violation::v1::{self as pb, ReasonKind};
 
 use crate::evaluation::judge::{JudgedObjective, JudgedSeries};
 use crate::options::{MAX_SAMPLES_PER_INTERVAL, MAX_SERIES_PER_STATUS};
@@ -122,23 +122,55 @@ fn merged_window(merged: &Merged, floor: f64) -> pb::WindowResult {
     }
 }
 
-/// Why a series is at risk or without data, in words; empty otherwise.
-pub fn why(judged: &JudgedSeries, at_ms: i64, horizon_ms: i64) -> String {
+/// Why a series is at risk or without data.
+fn reason(judged: &JudgedSeries, horizon_ms: i64) -> Option<pb::Reason> {
+    let of = |kind: ReasonKind| pb::Reason {
+        kind: kind.into(),
+        ..pb::Reason::default()
+    };
     match (judged.state, judged.risk) {
-        (State::AtRisk, Some(RiskReason::WarningBand(side))) => match side {
-            Side::Above => "above the warning bound".to_owned(),
-            Side::Below => "below the warning bound".to_owned(),
-        },
-        (State::AtRisk, Some(RiskReason::Forecast { probability })) => format!(
-            "{} to leave the range within {}",
-            likelihood::fine(probability),
-            sla_domain::duration::format_short_ms(horizon_ms)
-        ),
+        (State::AtRisk, Some(RiskReason::WarningBand(side))) => Some(pb::Reason {
+            side: side_message(side).into(),
+            ..of(ReasonKind::WarningBound)
+        }),
+        (State::AtRisk, Some(RiskReason::Forecast { probability })) => Some(pb::Reason {
+            probability,
+            horizon_ms,
+            ..of(ReasonKind::Forecast)
+        }),
         (State::NoData, _) => match judged.longest().and_then(|longest| longest.reading.newest) {
-            Some((newest, _)) => wording::silence(newest, at_ms),
-            None => "no data: only NaN or infinite samples".to_owned(),
+            Some((newest_ms, _)) => Some(pb::Reason {
+                newest: Some(timestamp(newest_ms)),
+                ..of(ReasonKind::Silent)
+            }),
+            None => Some(of(ReasonKind::NotFinite)),
         },
-        _ => String::new(),
+        _ => None,
+    }
+}
+
+/// A reason in words; empty where there is none.
+fn why(reason: Option<&pb::Reason>, at_ms: i64) -> String {
+    reason.map_or_else(String::new, |reason| wording::why(reason, at_ms))
+}
+
+/// That the instant asked for has not come yet: what has no data then is not missing.
+pub fn not_yet(status: &mut pb::ObjectiveStatus, ahead_ms: i64) {
+    let reason = pb::Reason {
+        kind: ReasonKind::NotYet.into(),
+        ahead_ms,
+        ..pb::Reason::default()
+    };
+    let words = wording::why(&reason, 0);
+    for series in &mut status.series {
+        if series.state() == pb::State::NoData {
+            series.why.clone_from(&words);
+            series.reason = Some(reason.clone());
+        }
+    }
+    if status.state() == pb::State::NoData {
+        status.why = words;
+        status.reason = Some(reason);
     }
 }
 
@@ -196,8 +228,10 @@ pub fn as_stored(series: &mut pb::SeriesStatus, stored: &pb::Violation, at_ms: i
             }
         }
     } else if series.state() == pb::State::NoData {
-        let since = wording::time_of_day(start_ms(stored), at_ms);
-        series.why = format!("{}; violated when last seen, since {since}", series.why);
+        let mut reason = series.reason.clone().unwrap_or_default();
+        reason.violated_since = stored.start;
+        series.why = wording::why(&reason, at_ms);
+        series.reason = Some(reason);
         series.open = Some(stored.clone());
     }
 }
@@ -213,10 +247,12 @@ pub fn series_status(
     let horizon_ms = objective.known.objective.horizon_ms.unwrap_or(horizon_ms);
     let newest = judged.longest().and_then(|longest| longest.reading.newest);
     let listed = judged.judged.as_deref().filter(|_| with_intervals);
+    let reason = reason(judged, horizon_ms);
     pb::SeriesStatus {
         series: Some(judged.head.message()),
         state: state_message(judged.state).into(),
-        why: why(judged, objective.at_ms, horizon_ms),
+        why: why(reason.as_ref(), objective.at_ms),
+        reason,
         last: newest.map(|(time, value)| Point {
             time: Some(timestamp(time)),
             value,
@@ -248,25 +284,31 @@ pub fn objective_status(
         .map(|judged| series_status(objective, judged, horizon_ms, with_intervals))
         .collect();
     let seen = objective.merged.first().map_or(0, |merged| merged.series_seen);
-    let why = match objective.series.first() {
-        None if problem.is_empty() => "no series matches the query".to_owned(),
-        None => "nothing was read yet".to_owned(),
-        Some(worst) => {
-            let words = why(worst, objective.at_ms, horizon_ms);
-            if words.is_empty() || objective.series.len() == 1 {
-                words
-            } else {
-                let sisters: Vec<&Labels> = objective.series.iter().map(|s| &s.head.labels).collect();
-                format!("{}: {words}", wording::telling_labels(&worst.head.labels, &sisters))
+    let none = |kind: ReasonKind| pb::Reason {
+        kind: kind.into(),
+        ..pb::Reason::default()
+    };
+    let reason = match objective.series.first() {
+        None if problem.is_empty() => Some(none(ReasonKind::NoSeries)),
+        None => Some(none(ReasonKind::NotRead)),
+        Some(worst) => reason(worst, horizon_ms).map(|reason| {
+            let sisters: Vec<&Labels> = objective.series.iter().map(|s| &s.head.labels).collect();
+            pb::Reason {
+                series: match sisters.len() {
+                    1 => String::new(),
+                    _ => wording::telling_labels(&worst.head.labels, &sisters),
+                },
+                ..reason
             }
-        }
+        }),
     };
     pb::ObjectiveStatus {
         set_id: objective.known.set_id.clone(),
         set_name: objective.known.set_name.clone(),
         objective: Some(objective.known.message.clone()),
         state: state_message(objective.state).into(),
-        why,
+        why: why(reason.as_ref(), objective.at_ms),
+        reason,
         windows: objective
             .merged
             .iter()

@@ -15,7 +15,7 @@ use crate::core::ManagerCore;
 use crate::error::SlaError;
 use crate::evaluation::asked::Asked;
 use crate::evaluation::judge::judge;
-use crate::evaluation::status::objective_status;
+use crate::evaluation::status::{not_yet, objective_status};
 use crate::options::{LATE_SAMPLES_MS, MAX_INLINE_OBJECTIVES, MAX_SAMPLES_PER_ANSWER, MAX_WINDOW_MS, MAX_WINDOWS};
 use crate::outlook;
 use crate::samples::reader::{ReadPlan, SamplesRead, read};
@@ -28,6 +28,8 @@ use crate::sets::sight::Asker;
 const MAX_CAP_MS: i64 = sla_domain::Objective::MAX_DURATION_MS;
 /// History before the longest window, milliseconds: a value from before carries in.
 const BEFORE_MS: i64 = 10 * 60_000;
+/// An instant this much ahead of the source's time has not come yet, milliseconds: clocks differ by less.
+const AHEAD_MS: i64 = 60_000;
 const CANNOT_EVALUATE: &str = "this cannot be evaluated";
 
 /// For the rpc.
@@ -84,6 +86,12 @@ pub(crate) async fn evaluate(
     });
     let mut told = futures::future::try_join_all(work).await?;
     limit_samples(&mut told, MAX_SAMPLES_PER_ANSWER);
+    let ahead_ms = asked.at_ms.saturating_sub(core.present_ms());
+    if ahead_ms > AHEAD_MS {
+        for status in &mut told {
+            not_yet(status, ahead_ms);
+        }
+    }
     Ok(pb::EvaluateResponse {
         at: Some(convert::timestamp(asked.at_ms)),
         objectives: told,

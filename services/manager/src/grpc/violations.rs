@@ -81,10 +81,14 @@ impl ViolationsApi {
         // What is known when the time is over is the answer, whatever it is.
         let _ = tokio::time::timeout_at(deadline, snapshots.wait_for(ready)).await;
         let mut overview = self.0.board.snapshot().overview(&shown, request.skip as usize);
-        if let Some(set) = self.inactive(shown.only()) {
-            overview
-                .headlines
-                .insert(0, format!("{set} is not active: it is not evaluated"));
+        if let Some(name) = self.inactive(shown.only()) {
+            let told = pb::Headline {
+                kind: pb::HeadlineKind::NotWatched.into(),
+                name,
+                ..pb::Headline::default()
+            };
+            overview.headlines.insert(0, crate::wording::headline(&told, 0));
+            overview.told.insert(0, told);
         }
         Ok(overview)
     }

@@ -184,7 +184,7 @@ pub fn differences(before: &Objective, after: &Objective) -> Vec<String> {
             lines.push(format!("{name} {a} → {b}"));
         }
     };
-    let bound = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |v| v.to_string());
+    let bound = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), quantity::bare);
     let time = |ms: i64| sla_domain::duration::format_short_ms(ms);
     put("name", before.name.clone(), after.name.clone());
     put("query", before.query.to_string(), after.query.to_string());

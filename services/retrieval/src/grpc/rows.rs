@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use sla_domain::duration::format_ms;
 use sla_proto::convert;
 use sla_proto::etl::v1::GetSourceRequest;
 use sla_proto::result::v1::series_result::Outcome;
@@ -206,9 +207,9 @@ fn frame(request: &ListSeriesRowsRequest, at_ms: i64) -> Result<Frame, Retrieval
     if !(1_000..=MAX_RAW_RANGE_MS).contains(&window_ms) {
         return Err(RetrievalError::invalid(
             "window_ms",
-            &window_ms.to_string(),
-            format!("must lie between 1000 and {MAX_RAW_RANGE_MS}"),
-            "choose for example 3600000 (1h) or 43200000 (12h)",
+            &format_ms(window_ms),
+            format!("must lie between 1s and {}", format_ms(MAX_RAW_RANGE_MS)),
+            "choose for example 1h or 12h",
         ));
     }
     let columns = match request.columns as usize {

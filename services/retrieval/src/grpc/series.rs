@@ -1,7 +1,7 @@
 //! One series: everything about it, its chart, its samples.
 
 use sla_domain::duration::format_ms;
-use sla_domain::{SafeText, Selector, SeriesId, counter};
+use sla_domain::{SafeText, Selector, SeriesId, counter, instant};
 use sla_proto::convert;
 use sla_proto::etl::v1::AnalyzeSeriesRequest;
 use sla_proto::retrieval::v1::{
@@ -39,9 +39,10 @@ fn check_range(after_ms: i64, until_ms: i64, longest_ms: i64) -> Result<(i64, i6
     }
     Err(RetrievalError::invalid(
         "after",
-        &after_ms.to_string(),
+        &instant::format_ms(after_ms),
         format!(
-            "must lie before `until` ({until_ms}), by at most {}",
+            "must lie before `until` ({}), by at most {}",
+            instant::format_ms(until_ms),
             format_ms(longest_ms)
         ),
         "give an earlier or later start",

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sla_domain::{Labels, SeriesId};
+use sla_domain::{Labels, SeriesId, instant};
 use sla_proto::convert;
 use sla_proto::etl::v1::GetSourceRequest;
 use sla_proto::result::v1::WindowStatistics;
@@ -140,8 +140,8 @@ impl Core {
         if after_ms >= until_ms {
             return Err(RetrievalError::invalid(
                 "after",
-                &after_ms.to_string(),
-                format!("must lie before `until` ({until_ms})"),
+                &instant::format_ms(after_ms),
+                format!("must lie before `until` ({})", instant::format_ms(until_ms)),
                 "give an earlier start",
             ));
         }

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
-};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio::time::Instant;
@@ -16,6 +14,7 @@ use tokio::time::Instant;
 use super::answer::Answer;
 use super::budget::Budget;
 use super::diagnosis::{speaks_the_other_scheme, transport_error};
+use super::packing::{Body, Broken};
 use super::proxy::Route;
 use super::question::Question;
 use super::refusal::{refusal, retry_after};
@@ -35,7 +34,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// An answer whose body is still coming. Holds its place in the budget until dropped.
 pub(crate) struct Stream {
-    response: reqwest::Response,
+    body: Body,
     route: Route,
     _permit: Option<OwnedSemaphorePermit>,
     /// What was asked, for errors.
@@ -57,7 +56,7 @@ impl Drop for Stream {
 impl Stream {
     /// The next piece of the body; `None` at its end. More than the cap is an error.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
-        match self.response.chunk().await {
+        match self.body.next().await {
             Ok(Some(piece)) => {
                 self.received += piece.len() as u64;
                 if self.received > self.cap {
@@ -69,13 +68,18 @@ impl Stream {
                 Ok(Some(piece))
             }
             Ok(None) => Ok(None),
-            Err(cause) => Err(transport_error(&self.tried, &self.route, cause)),
+            Err(Broken::Transport(cause)) => Err(transport_error(&self.tried, &self.route, cause)),
+            Err(Broken::Packing(cause)) => Err(SourceError::Decode {
+                tried: self.tried.clone(),
+                what: "its compressed body cannot be unpacked".into(),
+                cause: Some(Arc::new(cause)),
+            }),
         }
     }
 
     /// All of the body.
     pub(crate) async fn whole(mut self) -> Result<Answer, SourceError> {
-        if self.response.content_length().is_some_and(|length| length > self.cap) {
+        if self.body.announced().is_some_and(|length| length > self.cap) {
             return Err(SourceError::TooLarge {
                 tried: self.tried.clone(),
                 limit_bytes: self.cap,
@@ -208,17 +212,13 @@ impl Client {
             *asked_wait = retry_after(response.headers());
             return Err(refusal(response, question, tried, &content_type).await);
         }
-        // What we can decode has lost this header by now; remote read names its own packing by it.
-        let encoding = lower_case(response.headers(), CONTENT_ENCODING);
-        if !matches!(encoding.as_str(), "" | "identity" | "snappy") {
-            return Err(SourceError::NotPrometheus {
-                tried: tried.to_owned(),
-                saw: format!(
-                    "a body in the encoding `{}`, which was not asked for; let the server or the proxy before it send it plain",
-                    excerpt(&encoding)
-                ),
-            });
-        }
+        let body = Body::of(response).map_err(|packing| SourceError::NotPrometheus {
+            tried: tried.to_owned(),
+            saw: format!(
+                "a body in the encoding `{}`, which was not asked for; let the server or the proxy before it send it plain",
+                excerpt(&packing)
+            ),
+        })?;
         if content_type.starts_with("text/html") {
             return Err(SourceError::NotPrometheus {
                 tried: tried.to_owned(),
@@ -226,7 +226,7 @@ impl Client {
             });
         }
         Ok(Stream {
-            response,
+            body,
             route: self.transport().await?.route.clone(),
             _permit: permit,
             tried: tried.to_owned(),

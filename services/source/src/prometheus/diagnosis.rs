@@ -22,13 +22,6 @@ type Finding = (Fault, String);
 
 /// A transport error as ours, its URL (which may carry secrets) removed.
 pub(super) fn transport_error(tried: &str, route: &Route, cause: reqwest::Error) -> SourceError {
-    if cause.is_decode() {
-        return SourceError::Decode {
-            tried: tried.to_owned(),
-            what: "its compressed body cannot be unpacked".into(),
-            cause: Some(Arc::new(cause.without_url())),
-        };
-    }
     let (fault, why) = through(route, &cause).unwrap_or_else(|| layer(&cause));
     SourceError::Unreachable {
         tried: tried.to_owned(),

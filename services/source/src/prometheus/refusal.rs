@@ -6,6 +6,7 @@ use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{StatusCode, Url};
 
 use super::json;
+use super::packing::Body;
 use super::question::Question;
 use crate::error::{SourceError, excerpt};
 use crate::fault::Fault;
@@ -21,7 +22,7 @@ const TLS_EXPECTED: [&str; 2] = [
 
 /// The typed error of an answer whose status is one.
 pub(super) async fn refusal(
-    mut response: reqwest::Response,
+    response: reqwest::Response,
     question: &Question,
     tried: &str,
     content_type: &str,
@@ -53,10 +54,12 @@ pub(super) async fn refusal(
         _ => {}
     }
     let mut body = Vec::new();
-    while body.len() < MAX_ERROR_BODY_BYTES
-        && let Ok(Some(piece)) = response.chunk().await
-    {
-        body.extend_from_slice(&piece[..piece.len().min(MAX_ERROR_BODY_BYTES - body.len())]);
+    if let Ok(mut pieces) = Body::of(response) {
+        while body.len() < MAX_ERROR_BODY_BYTES
+            && let Ok(Some(piece)) = pieces.next().await
+        {
+            body.extend_from_slice(&piece[..piece.len().min(MAX_ERROR_BODY_BYTES - body.len())]);
+        }
     }
     if let Some(refused) = json::refused(&body) {
         return told(&refused, question, tried, status);

@@ -107,7 +107,7 @@ impl Transport {
 
 /// What does not depend on certificates and proxies.
 fn builder(options: &SourceOptions) -> ClientBuilder {
-    // Decoding is always on, for servers that compress without being asked; asking for it is the operator's choice.
+    // What comes packed is unpacked in any case (`packing`); asking for it is the operator's choice.
     let mut headers = HeaderMap::new();
     let encodings = if options.compression {
         "gzip, deflate"
@@ -121,8 +121,7 @@ fn builder(options: &SourceOptions) -> ClientBuilder {
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT.min(options.timeout))
         .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
-        .gzip(true)
-        .deflate(true)
+        .no_gzip()
         // The proxy is chosen by `proxy`, once for the one server this client talks to.
         .no_proxy()
         .tcp_nodelay(true)

@@ -98,20 +98,58 @@ async fn an_encoding_that_nobody_asked_for_is_decoded_or_named() {
         packed.write_all(text.as_bytes()).unwrap();
         packed.finish().unwrap()
     };
-    let (whole, cut) = (pack(ONE), pack(ONE)[..20].to_vec());
-    let stub = Stub::start(move |request| {
-        let asked = request.head.to_ascii_lowercase();
-        assert!(asked.contains("accept-encoding: identity"), "{asked}");
-        Reply::bytes("application/json", whole.clone()).header("content-encoding", "gzip")
+    let cut = pack(ONE)[..20].to_vec();
+    let deflated = {
+        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(ONE.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    };
+    let twice = {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(&deflated).unwrap();
+        packed.finish().unwrap()
+    };
+    for (name, body) in [
+        ("gzip", pack(ONE)),
+        ("GZIP", pack(ONE)),
+        ("x-gzip", pack(ONE)),
+        ("X-Gzip", pack(ONE)),
+        ("identity, gzip", pack(ONE)),
+        ("deflate", deflated.clone()),
+        ("Deflate", deflated),
+        ("deflate, GZip", twice),
+    ] {
+        let stub = Stub::start(move |request| {
+            let asked = request.head.to_ascii_lowercase();
+            assert!(asked.contains("accept-encoding: identity"), "{asked}");
+            Reply::bytes("application/json", body.clone()).header("content-encoding", name)
+        })
+        .await;
+        let told = probe(stub.url()).await;
+        assert!(told.is_ok(), "{name}: {told:?}");
+    }
+    // What is refused in a packed body is still read.
+    let refused = pack(r#"{"status":"error","errorType":"unavailable","error":"tsdb not ready"}"#);
+    let (_, text) = fault_of(move |_| {
+        Reply::bytes("application/json", refused.clone())
+            .header("content-encoding", "GZIP")
+            .status(500)
     })
     .await;
-    probe(stub.url()).await.unwrap();
+    assert!(text.contains("tsdb not ready"), "{text}");
     let (fault, text) =
         fault_of(move |_| Reply::bytes("application/json", cut.clone()).header("content-encoding", "gzip")).await;
     assert_eq!(fault, Fault::Content, "{text}");
-    let (fault, text) = fault_of(|_| Reply::json(ONE).header("content-encoding", "br")).await;
-    assert_eq!(fault, Fault::Content);
-    assert!(text.contains("`br`"), "{text}");
+    for (name, told) in [
+        ("br", "`br`"),
+        ("BR", "`br`"),
+        ("x-compress", "`x-compress`"),
+        ("gzip, zstd", "`zstd`"),
+    ] {
+        let (fault, text) = fault_of(move |_| Reply::json(ONE).header("content-encoding", name)).await;
+        assert_eq!(fault, Fault::Content, "{name}");
+        assert!(text.contains(told), "{name}: {text}");
+    }
 }
 
 #[tokio::test]

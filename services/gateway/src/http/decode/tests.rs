@@ -115,8 +115,27 @@ fn parameters_are_read_by_the_kind_of_their_field() {
         ("page_size", "null"),
     ];
     let given: Vec<_> = given.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-    let json = parameters(&of, &given);
+    let json = parameters(&of, &given).unwrap();
     let wanted = json!({ "queries": ["up", { "selector": "x" }], "window_s": 60, "sort": "7", "columns": "x", "page_size": "null" });
     assert_eq!(json, wanted);
     assert_eq!(message(&of, &json).unwrap_err().field, "columns");
+}
+
+#[test]
+fn what_is_said_twice_is_refused_by_its_name() {
+    let of = of("sla.retrieval.v1.ListSeriesRowsRequest");
+    for (given, field) in [
+        (&[("window_s", "60"), ("window_s", "60")][..], "window_s"),
+        (&[("sort", "a"), ("columns", "1"), ("sort", "b")], "sort"),
+        (&[("colour", "a"), ("colour", "b")], "colour"),
+        (&[("queries", r#"{"selector":"x","selector":"y"}"#)], "queries.selector"),
+    ] {
+        let given: Vec<_> = given.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        let refused = parameters(&of, &given).unwrap_err();
+        assert_eq!(refused.field, field);
+        assert_eq!(
+            refused.to_string(),
+            format!("{field}: is given more than once; give it once")
+        );
+    }
 }

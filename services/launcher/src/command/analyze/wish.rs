@@ -51,26 +51,32 @@ impl Wish {
     }
 }
 
-fn orders(flat: &[usize]) -> Result<Vec<Order>, Invalid> {
-    let text = flat.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    if !flat.len().is_multiple_of(3) || flat.len() > 3 * MAX_MODELS {
-        let rule = format!("must be three numbers p,d,q; at most {MAX_MODELS} times");
-        return Err(Invalid::new("arima", &text, rule, "write --arima 1,1,1"));
+fn orders(given: &[String]) -> Result<Vec<Order>, Invalid> {
+    const FIX: &str = "write --arima 1,1,1";
+    if given.len() > MAX_MODELS {
+        let rule = format!("is given more than {MAX_MODELS} times");
+        return Err(Invalid::new("--arima", &given.join(" "), rule, FIX));
     }
-    flat.chunks_exact(3)
-        .map(|order| {
-            let order = Order::new(order[0], order[1], order[2]);
-            order
-                .check()
-                .map(|()| order)
-                .map_err(|reason| Invalid::new("arima", &text, reason.to_string(), "choose a smaller order"))
-        })
-        .collect()
+    let order = |text: &String| {
+        let refuse = |rule: &str| Invalid::new("--arima", text, rule, FIX);
+        let numbers: Vec<usize> = text
+            .split(',')
+            .map(|number| number.trim().parse())
+            .collect::<Result<_, _>>()
+            .map_err(|_| refuse("must be three whole numbers p,d,q"))?;
+        let [p, d, q] = numbers[..] else {
+            return Err(refuse("must be three whole numbers p,d,q"));
+        };
+        let order = Order::new(p, d, q);
+        let checked = order.check().map(|()| order);
+        checked.map_err(|reason| Invalid::new("--arima", text, reason.to_string(), "choose a smaller order"))
+    };
+    given.iter().map(order).collect()
 }
 
 /// `120s,5`: bin width and bins of a season.
 fn configuration(text: &str) -> Result<(i64, usize), Invalid> {
-    let refuse = |rule: String| Invalid::new("holt-winters", text, rule, "write --holt-winters 120s,5");
+    let refuse = |rule: String| Invalid::new("--holt-winters", text, rule, "write --holt-winters 120s,5");
     let (bin, season) = text
         .split_once(',')
         .ok_or_else(|| refuse("must be the width of a bin, a comma, and the bins of a season".to_owned()))?;
@@ -89,23 +95,26 @@ fn configuration(text: &str) -> Result<(i64, usize), Invalid> {
     Ok((bin_ms, season))
 }
 
-fn given(params: &[f64], arima: &[Order], configuration: Option<(i64, usize)>) -> Result<Given, Invalid> {
+fn given(params: &[String], arima: &[Order], configuration: Option<(i64, usize)>) -> Result<Given, Invalid> {
     if params.is_empty() {
         return Ok(Given::Nothing);
     }
-    let text = params.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let refuse = |rule: String, fix: String| Err(Invalid::new("params", &text, rule, fix));
-    if params.iter().any(|number| !number.is_finite()) {
+    let text = params.join(",");
+    let refuse = |rule: String, fix: String| Err(Invalid::new("--params", &text, rule, fix));
+    let numbers = params
+        .iter()
+        .map(|number| number.trim().parse::<f64>().ok().filter(|number| number.is_finite()));
+    let Some(params) = numbers.collect::<Option<Vec<f64>>>() else {
         return refuse(
-            "must be finite numbers".to_owned(),
-            "leave NaN and infinities out".to_owned(),
+            "must be finite numbers with commas between".to_owned(),
+            "write for example --params 0.4,0.1".to_owned(),
         );
-    }
+    };
     match (arima, configuration) {
         ([order], None) => {
             let names = names(*order);
             if params.len() == names.len() {
-                Ok(Given::Arima(params.to_vec()))
+                Ok(Given::Arima(params))
             } else {
                 refuse(
                     format!("this order has {} parameters", names.len()),
@@ -115,7 +124,7 @@ fn given(params: &[f64], arima: &[Order], configuration: Option<(i64, usize)>) -
         }
         ([], Some((_, season))) => {
             if params.len() == season + 5 {
-                Ok(Given::HoltWinters(params.to_vec()))
+                Ok(Given::HoltWinters(params))
             } else {
                 refuse(
                     format!("a season of {season} bins has {} parameters", season + 5),
@@ -149,37 +158,74 @@ mod tests {
         assert_eq!(configuration("120s,5"), Ok((120_000, 5)));
         assert_eq!(configuration("60, 10"), Ok((60_000, 10)));
         for wrong in ["120s", "x,5", "1m,1", "1m,9999"] {
-            assert_eq!(configuration(wrong).unwrap_err().field, "holt-winters", "{wrong}");
+            assert_eq!(configuration(wrong).unwrap_err().field, "--holt-winters", "{wrong}");
         }
     }
 
     #[test]
     fn parameters_go_with_exactly_one_model_and_all_of_them() {
         let order = Order::new(1, 1, 1);
+        let given = |params: &str, arima: &[Order], configuration| {
+            let params: Vec<String> = params.split(',').map(str::to_owned).collect();
+            super::given(&params, arima, configuration)
+        };
+        let halves = |count: usize| vec!["0.5"; count].join(",");
         assert_eq!(
-            given(&[0.5, 0.3, 1.0], &[order], None),
+            given("0.5, 0.3,1", &[order], None),
             Ok(Given::Arima(vec![0.5, 0.3, 1.0]))
         );
         assert!(
-            given(&[0.5, 0.3], &[order], None)
+            given("0.5,0.3", &[order], None)
                 .unwrap_err()
                 .fix
                 .contains("ar.L1,ma.L1,sigma2")
         );
-        assert!(given(&[0.5; 10], &[], Some((1, 5))).is_ok());
-        assert!(given(&[0.5; 3], &[], Some((1, 5))).is_err());
-        assert!(given(&[0.5; 3], &[order], Some((1, 5))).is_err());
-        assert!(given(&[0.5; 3], &[], None).is_err());
-        assert!(given(&[f64::NAN; 3], &[order], None).is_err());
+        assert!(given(&halves(10), &[], Some((1, 5))).is_ok());
+        assert!(given(&halves(3), &[], Some((1, 5))).is_err());
+        assert!(given(&halves(3), &[order], Some((1, 5))).is_err());
+        assert!(given(&halves(3), &[], None).is_err());
+        for (wrong, value) in [
+            ("0.5,nan,1", "0.5,nan,1"),
+            ("a,b,c", "a,b,c"),
+            ("0.5,,1", "0.5,,1"),
+            ("1e999,0,1", "1e999,0,1"),
+        ] {
+            let told = given(wrong, &[order], None).unwrap_err();
+            assert_eq!((told.field.as_str(), told.value.as_str()), ("--params", value));
+            assert!(
+                told.rule.contains("finite numbers") && told.fix.contains("0.4,0.1"),
+                "{told}"
+            );
+        }
     }
 
     #[test]
-    fn orders_come_in_threes() {
+    fn an_order_is_three_numbers_or_refused_with_its_words() {
+        let orders = |given: &[&str]| super::orders(&given.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
         assert_eq!(
-            orders(&[1, 1, 1, 2, 0, 1]).unwrap(),
+            orders(&["1,1,1", "2, 0, 1"]).unwrap(),
             [Order::new(1, 1, 1), Order::new(2, 0, 1)]
         );
-        assert!(orders(&[1, 1]).is_err() && orders(&[99, 0, 0]).is_err());
+        for (wrong, rule) in [
+            ("x", "three whole numbers"),
+            ("1,1", "three whole numbers"),
+            ("1,1,1,1", "three whole numbers"),
+            ("1,-1,1", "three whole numbers"),
+            ("1.5,1,1", "three whole numbers"),
+            ("1,1,99999999999999999999", "three whole numbers"),
+            ("", "three whole numbers"),
+            ("99,0,0", ""),
+        ] {
+            let told = orders(&[wrong]).unwrap_err();
+            assert_eq!((told.field.as_str(), told.value.as_str()), ("--arima", wrong), "{told}");
+            assert!(told.rule.contains(rule) && !told.fix.is_empty(), "{told}");
+        }
+        assert!(
+            orders(&["1,1,1"; MAX_MODELS + 1])
+                .unwrap_err()
+                .rule
+                .contains("more than")
+        );
         assert_eq!(
             names(Order::new(2, 0, 1)),
             ["const", "ar.L1", "ar.L2", "ma.L1", "sigma2"]

@@ -17,8 +17,6 @@ pub(super) fn tell<T>(answers: &[T], as_json: fn(&T) -> Value, in_words: fn(&T) 
             [one] => one.take(),
             _ => Value::Array(told),
         });
-    } else if answers.is_empty() {
-        output::remark("no series matches, or it had no samples in the window");
     }
     for answer in answers.iter().filter(|_| !json) {
         output::print(&in_words(answer));

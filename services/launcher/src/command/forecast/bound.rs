@@ -44,9 +44,7 @@ pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Res
     }
     if session.global.json {
         output::print_json(&Value::from(answers.iter().map(Answer::json).collect::<Vec<_>>()));
-    } else if answers.is_empty() {
-        output::remark("no series matches, or it had no samples in the window");
-    } else {
+    } else if !answers.is_empty() {
         output::print(&words(&answers));
     }
     let none = answers

@@ -10,6 +10,7 @@ use color_eyre::eyre::{Report, WrapErr as _};
 use serde_json::{Value, json};
 use sla_analysis::pool::{History, MAX_HORIZON_STEPS, PoolError, Question, Side, Threshold};
 use sla_domain::Invalid;
+use sla_views::{Unread, read_json};
 
 use crate::command::{outlook, samples};
 use crate::exit::Exit;
@@ -164,9 +165,13 @@ fn read_line(input: &mut Box<dyn BufRead + Send>) -> Result<Option<Line>, io::Er
 
 fn answer(line: &[u8]) -> Answer {
     let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
-    let value: Value = match serde_json::from_slice(line.trim_ascii()) {
+    let value = match read_json(line.trim_ascii()) {
         Ok(value) => value,
-        Err(error) => {
+        Err(Unread::Twice(name)) => {
+            let invalid = Invalid::new(name, "", "stands twice in one object", "write it once");
+            return refusal(&Value::Null, &invalid);
+        }
+        Err(Unread::Syntax(error)) => {
             let start = String::from_utf8_lossy(&line[..line.len().min(Invalid::MAX_VALUE_CHARS)]).into_owned();
             let fix = "give one JSON object a line";
             return refusal(

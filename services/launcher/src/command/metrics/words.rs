@@ -9,9 +9,6 @@ use crate::command::table::table;
 
 /// A row a window, a block a series.
 pub(super) fn of_results(results: &[SeriesResult]) -> String {
-    if results.is_empty() {
-        return "no series matches, or it had no samples in the last hours".to_owned();
-    }
     let head = [
         "SERIES",
         "WINDOW",

@@ -1,0 +1,18 @@
+# Why a state is what it is, and what is wrong, made from the figures that the service tells.
+
+above-the-warning-bound = above the warning bound
+below-the-warning-bound = below the warning bound
+likely-to-leave = { $chance } to leave the range within { $horizon }
+newest-sample = newest sample { $time } ({ $ago })
+only-nan = only NaN or infinite samples
+no-series = no series matches the query
+not-read = nothing was read yet
+not-yet = the instant lies { $ahead } in the future: nothing is known of it yet
+when-last-seen = { $why }; violated when last seen, since { $time }
+of-a-series = { $series }: { $why }
+since = {" "}since { $time } ({ $ago })
+source-fails = source { $name } fails{ $since }: { $words }
+violated = { $name } { $side } { $bound }{ $since } worst { $worst }
+no-data = { $name } no data: { $why }
+at-risk = { $name } at risk: { $why }
+not-active = { $name } is not active: it is not evaluated

@@ -1,0 +1,16 @@
+above-the-warning-bound = sopra la soglia di avviso
+below-the-warning-bound = sotto la soglia di avviso
+likely-to-leave = { $chance } che esca dall'intervallo entro { $horizon }
+newest-sample = ultimo campione { $time } ({ $ago })
+only-nan = solo campioni NaN o infiniti
+no-series = nessuna serie corrisponde alla query
+not-read = non è stato ancora letto nulla
+not-yet = l'istante è { $ahead } nel futuro: non se ne sa ancora nulla
+when-last-seen = { $why }; in violazione all'ultima lettura, dalle { $time }
+of-a-series = { $series }: { $why }
+since = {" "}dalle { $time } ({ $ago })
+source-fails = la sorgente { $name } è in errore{ $since }: { $words }
+violated = { $name } { $side } { $bound }{ $since } peggiore { $worst }
+no-data = { $name } senza dati: { $why }
+at-risk = { $name } a rischio: { $why }
+not-active = { $name } non è attivo: non viene valutato
