@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "dev/test names its servers in the environment")]
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use prost::Message as _;
 use sla_bus::kafka::{KafkaFault, KafkaFeed, KafkaOptions, KafkaStream, Security, check};
-use sla_bus::{FeedError, FeedEvent, ResultFeed as _, ResultStream as _, conformance};
+use sla_bus::{FeedError, FeedEvent, ResultFeed as _, ResultStream as _, StreamError, conformance};
 use sla_proto::result::v1::Record;
 
 /// `host:port` of the broker in the clear, `host:port` of its door with TLS and a login, and the file of its authority.
@@ -163,6 +165,79 @@ async fn who_cannot_come_in_is_told_why() {
         "{fault}"
     );
     assert!(fault.to_string().contains("refused"), "the system's own word: {fault}");
+}
+
+/// Takes an operation on a topic from the user `sla`, as who runs the brokers does.
+fn deny(topic: &str, operation: &str) {
+    let ca = PathBuf::from(servers().ca);
+    let broker = ca.ancestors().nth(2).expect("the broker's folder holds tls/ca.crt");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dev/kafka/kafka.sh");
+    let done = Command::new(script)
+        .arg("deny")
+        .arg(broker)
+        .args([topic, operation])
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// An error with all its causes.
+fn told(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "real server: dev/test"]
+async fn a_right_that_is_missing_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    let password = place.path().join("password");
+    std::fs::write(&password, "sla-secret\n").unwrap();
+    let Servers { secure, ca, .. } = servers();
+    let options = KafkaOptions {
+        brokers: secure,
+        security: Security::SaslSsl {
+            ca_file: Some(ca.into()),
+            username: "sla".to_owned(),
+            password_file: password,
+        },
+        ..options("rights", 1)
+    };
+    let topic = options.results_topic();
+    check(&options, &topic).await.unwrap();
+    let stream = KafkaStream::results(&options).unwrap();
+    stream.publish(&conformance::records("before", 10, 10)).await.unwrap();
+
+    deny(&topic, "Write");
+    let refused = stream
+        .publish(&conformance::records("after", 10, 10))
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, StreamError::Refused { .. }), "{refused:?}");
+    let words = format!("the user of `[bus]` may not write to topic {topic:?}");
+    assert!(told(&refused).contains(&words), "{}", told(&refused));
+
+    deny(&topic, "Read");
+    let mut feed = KafkaFeed::results(&options).unwrap();
+    let refused = loop {
+        match feed.poll().await {
+            Ok(FeedEvent::Assigned(_)) => feed.start(0, None).await.unwrap(),
+            Ok(FeedEvent::Batch(batch)) => panic!("read without the right to: {batch:?}"),
+            Ok(_) => {}
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, FeedError::Refused { .. }), "{refused:?}");
+    assert!(
+        told(&refused).contains("the user of `[bus]` may not read"),
+        "{}",
+        told(&refused)
+    );
+
+    deny(&topic, "Describe");
+    let refused = check(&options, &topic).await.unwrap_err();
+    assert!(matches!(refused, KafkaFault::Rights { .. }), "{refused}");
+    assert!(refused.to_string().contains(&topic) && !refused.may_pass(), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
