@@ -244,7 +244,7 @@ fn longest_words(row: &ObjectiveRow) -> String {
 pub(super) fn window_words(w: &WindowResult) -> String {
     let good = good_share(w).map_or_else(
         || say::past::no_data_coverage_too().to_owned(),
-        |share| say::past::good(&percent(share).replace(' ', "")),
+        |share| say::past::good(&percent(share)),
     );
     let nan = if w.samples_nan > 0 {
         say::past::nan_skipped(&w.samples_nan)
