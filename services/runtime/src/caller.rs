@@ -33,8 +33,7 @@ impl Way {
     /// Whether a call that came this way may be one of `access`, whoever makes it.
     pub fn may(self, access: Access) -> bool {
         match access {
-            Access::Anyone => true,
-            Access::User(Rank::Viewer) => true,
+            Access::Anyone | Access::User(Rank::Viewer) => true,
             Access::User(_) | Access::Somebody => self >= Self::Network,
             Access::Host(_) => self >= Self::Socket,
             Access::Roles => self == Self::Role,
