@@ -16,7 +16,7 @@ mod status;
 mod value;
 mod word;
 
-pub use mark::{Mark, mark_word};
+pub use mark::{Care, mark_word};
 pub use objective::{Change, Objective, Plan, Set};
 pub use outlook::{FanPoint, FutureRow, Outlook, PredictedPoint, TrackRecord};
 pub use reading::{Unread, read_json};

@@ -9,7 +9,7 @@ use crate::value::{Time, time};
 
 /// An acknowledgement or a snooze that holds now.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Mark {
+pub struct Care {
     /// `acknowledged` or `snoozed`.
     pub what: &'static str,
     /// Of the objective and series that it is about.
@@ -34,7 +34,7 @@ pub struct Mark {
     pub until: Option<Time>,
 }
 
-impl From<&wire::Mark> for Mark {
+impl From<&wire::Mark> for Care {
     fn from(mark: &wire::Mark) -> Self {
         Self {
             what: mark_word(mark.kind()),

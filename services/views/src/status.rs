@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sla_proto::violation::v1 as wire;
 
-use crate::mark::Mark;
+use crate::mark::Care;
 use crate::objective::Objective;
 use crate::outlook::Outlook;
 use crate::series::{Labels, Point, Source, labels};
@@ -298,5 +298,5 @@ pub struct Check {
     /// Worst first.
     pub objectives: Vec<ObjectiveStatus>,
     /// Who takes care of which of them, and what is silent; null for an instant of the past, and where nobody tells.
-    pub marks: Option<Vec<Mark>>,
+    pub marks: Option<Vec<Care>>,
 }

@@ -57,7 +57,7 @@ pub(crate) async fn check(session: &Session, arguments: &CheckArgs) -> Result<Ex
             evaluated: views::time(evaluated.as_ref()),
             source: source.as_ref().map(views::Source::from),
             objectives: objectives.iter().map(views::ObjectiveStatus::from).collect(),
-            marks: marks.map(|marks| marks.iter().map(views::Mark::from).collect()),
+            marks: marks.map(|marks| marks.iter().map(views::Care::from).collect()),
         });
     } else if arguments.nagios {
         output::print(&nagios(worst, &objectives, source.as_ref()));

@@ -248,7 +248,7 @@ fn delivery_row(delivery: &Delivery) -> Vec<String> {
 
 fn marked(session: &Session, mark: &Mark) -> Exit {
     if session.global.json {
-        output::print_json(&json!({ "mark": views::Mark::from(mark) }));
+        output::print_json(&json!({ "mark": views::Care::from(mark) }));
         return Exit::OK;
     }
     let about = format!("{} / {}", mark.set_name, mark.objective_name);
@@ -268,7 +268,7 @@ fn marked(session: &Session, mark: &Mark) -> Exit {
 async fn marks(session: &Session, peer: &Peer) -> Result<Exit, Report> {
     let marks = peer.notify().list_marks(ListMarksRequest {}).await?.into_inner().marks;
     if session.global.json {
-        output::print_json(&json!({ "marks": marks.iter().map(views::Mark::from).collect::<Vec<_>>() }));
+        output::print_json(&json!({ "marks": marks.iter().map(views::Care::from).collect::<Vec<_>>() }));
         return Ok(Exit::OK);
     }
     if marks.is_empty() {
