@@ -298,8 +298,8 @@ impl NowRow {
         }
     }
 
-    /// Since when, and whether somebody takes care.
-    pub(super) fn since(&self) -> String {
+    /// Since when, and whether somebody takes care: that is never what is cut, how long it lasts is.
+    pub(super) fn since(&self, width: u16) -> String {
         let Some(care) = &self.care else {
             return self.since.clone();
         };
@@ -308,7 +308,12 @@ impl NowRow {
         } else {
             say::now::acknowledged()
         };
-        format!("{} {word}", self.since).trim().to_owned()
+        let whole = format!("{} {word}", self.since);
+        if whole.chars().count() <= usize::from(width) {
+            return whole.trim().to_owned();
+        }
+        let begin = self.since.rsplit_once(' ').map_or("", |(begin, _)| begin);
+        format!("{begin} {word}").trim().to_owned()
     }
 
     /// Name and place.

@@ -27,7 +27,7 @@ impl NowScreen {
             ("WHAT", widest(|row| row.what.width())),
             ("WHERE", widest(|row| row.place.width())),
             ("LIMIT", widest(|row| row.limit().chars().count())),
-            ("SINCE", widest(|row| row.since().chars().count())),
+            ("SINCE", widest(|row| row.since(u16::MAX).chars().count())),
         ];
         let placed = table::place_measured(&columns, width, &contents);
         table::draw_header(&mut canvas.rows(0, 1), &columns, &placed, None);
@@ -211,7 +211,7 @@ fn cell(row: &NowRow, title: &str, width: u16) -> (String, Role) {
             },
         ),
         "LIMIT" => (row.limit(), Role::Dim),
-        "SINCE" => (row.since(), if quiet { Role::Dim } else { Role::Text }),
+        "SINCE" => (row.since(width), if quiet { Role::Dim } else { Role::Text }),
         _ => {
             let p = row.outlook.as_deref().and_then(trust::probability);
             (p.unwrap_or_default(), if quiet { Role::Dim } else { Role::Text })
