@@ -106,7 +106,7 @@ impl Web {
                 let (status, body) = self.post(path, who.clone()).await;
                 match status.as_u16() {
                     200 => {
-                        self.token = body["token"].as_str().unwrap_or_default().to_owned();
+                        body["token"].as_str().unwrap_or_default().clone_into(&mut self.token);
                         break;
                     }
                     // The call before this one was late, and done all the same.
