@@ -171,6 +171,7 @@ fn an_instance_of_weather_alone_asks_for_no_prometheus_and_misses_none() {
     ];
     let mut console = Console::open_with(&[], 120, 40, &variables);
     console.see("nothing is agreed yet");
+    console.see("6 Weather");
     for (key, words) in [
         ("6", "no city is polled yet"),
         ("1", "0 names"),

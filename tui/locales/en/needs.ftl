@@ -15,5 +15,6 @@ this-is-where-you = this is where you began
 this-is-the-newest = this is the newest place
 the-chosen-run-has = the chosen run has ended
 no-series-of-the = no series of the chosen run failed
+the-instance-has-not-introduced = the instance has not said yet what it does: again in a moment
 this-instance-does-not = this instance does not watch the weather: see [weather] in its configuration
 choose-a-city-to = choose a city to which you have one subscription; the tab SLA sets lists all

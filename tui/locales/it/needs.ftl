@@ -13,5 +13,6 @@ this-is-where-you = si è partiti da qui
 this-is-the-newest = questo è il posto più recente
 the-chosen-run-has = l'esecuzione scelta è finita
 no-series-of-the = nessuna serie dell'esecuzione scelta è fallita
+the-instance-has-not-introduced = l'istanza non ha ancora detto che cosa fa: riprova tra un momento
 this-instance-does-not = questa istanza non sorveglia il meteo: vedi [weather] nella sua configurazione
 choose-a-city-to = scegliere una città con un solo abbonamento proprio; la scheda SLA li elenca tutti

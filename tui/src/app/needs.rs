@@ -2,12 +2,16 @@
 
 use super::App;
 use crate::command::{Command, Need, Tab};
+use crate::say;
 
 impl App {
     /// The first thing that is not there, in words; `None` when the command can be done.
     pub(crate) fn lacks(&self, command: &Command) -> Option<&'static str> {
         let missing = command.needs.iter().find(|need| !self.has(**need))?;
-        Some(missing.lacking())
+        Some(match missing {
+            Need::Cities if self.cx.server.get().is_none() => say::needs::the_instance_has_not_introduced(),
+            need => need.lacking(),
+        })
     }
 
     fn has(&self, need: Need) -> bool {
