@@ -12,6 +12,7 @@ mod kept;
 mod names;
 mod pages;
 mod range;
+mod reach;
 mod rows;
 mod trial;
 mod tried;
@@ -35,7 +36,7 @@ use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
 use companion::{Companion, Kept};
 use detail::Detail;
-use pages::{PAGE_ROWS, Reach};
+use reach::{PAGE_ROWS, Reach};
 use rows::{NameRow, SORTS, SeriesRow};
 
 /// Queries of one request (limit of the contract).
@@ -74,7 +75,7 @@ pub(crate) struct MetricsScreen {
     /// What the table shows; empty = the queries of the active sets.
     queries: Vec<Query>,
     rows: Remote<TableRead>,
-    /// At most [`pages::ROWS_MAX`], and which of all they are.
+    /// At most [`reach::ROWS_MAX`], and which of all they are.
     items: Vec<SeriesRow>,
     reach: Reach,
     /// Room that names and labels usually need, terminal columns.

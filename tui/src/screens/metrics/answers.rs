@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sla_proto::retrieval::v1::ListSeriesRowsResponse;
 
-use super::pages::{Page, ROWS_MAX, Reach};
+use super::reach::{Page, ROWS_MAX, Reach};
 use super::rows::SeriesRow;
 use super::{MetricsScreen, TableRead};
 use crate::context::request::{Answer, Problem, Reply, RequestId, Slot};

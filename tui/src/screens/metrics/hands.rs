@@ -2,7 +2,7 @@
 
 use sla_proto::series::v1::Query;
 
-use super::pages::ROWS_MAX;
+use super::reach::ROWS_MAX;
 use super::rows::{SORTS, SeriesRow};
 use super::{MetricsScreen, SIDE_WIDTH_MIN, export};
 use crate::command::Cmd;

@@ -3,7 +3,7 @@
 use sla_proto::etl::v1::{ListMetricNamesRequest, ListMetricNamesResponse};
 
 use super::MetricsScreen;
-use super::pages::{PAGE_ROWS, ROWS_MAX};
+use super::reach::{PAGE_ROWS, ROWS_MAX};
 use super::rows::NameRow;
 use crate::command::Cmd;
 use crate::context::Context;

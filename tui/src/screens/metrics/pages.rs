@@ -1,10 +1,11 @@
-//! Which rows of the server's table are here, and how others are asked for.
+//! How rows of the server's table are asked for.
 //!
 //! A table of at most [`ROWS_MAX`] series is here as a whole, sorted and filtered here. Of a longer one a window is here: the server
 //! sorts and filters it, and rows that the cursor comes near are asked for while those far from it go.
 
 use sla_proto::retrieval::v1::ListSeriesRowsRequest;
 
+use super::reach::{PAGE_ROWS, Page, ROWS_MAX, Reach, Wish};
 use super::rows::SORTS;
 use super::{MetricsScreen, TableRead};
 use crate::command::Cmd;
@@ -12,72 +13,12 @@ use crate::context::Context;
 use crate::context::request::Slot;
 use crate::say;
 
-/// Rows asked for at once.
-pub(super) const PAGE_ROWS: u32 = 500;
-/// Rows held, of as many as there are.
-pub(super) const ROWS_MAX: usize = 2_000;
 /// The cursor is near an edge of the window from so many rows on.
 const EDGE_ROWS: usize = 250;
 /// The server filters once typing has rested this long, milliseconds.
 const FILTER_REST_MS: i64 = 150;
 /// Columns of a sparkline asked for.
 const SPARK_COLUMNS: u32 = 40;
-
-/// What the server sifts and orders rows by.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Wish {
-    filter: String,
-    pub(super) sort: String,
-}
-
-impl Wish {
-    pub(super) fn filters_nothing(&self) -> bool {
-        self.filter.is_empty()
-    }
-}
-
-/// Where a page goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Page {
-    /// The first of a read that begins behind so many rows.
-    First(usize),
-    /// The next of that read.
-    Next,
-    /// Behind the window.
-    Below,
-    /// Before it.
-    Above,
-}
-
-/// Which rows of the server's table are here.
-#[derive(Debug)]
-pub(super) struct Reach {
-    /// What the rows here were asked for with.
-    pub(super) held: Wish,
-    /// What those on their way were asked for with.
-    pub(super) asked: Wish,
-    /// The page that is on its way, or came last.
-    pub(super) page: Page,
-    /// Rows that pass before the first one here.
-    pub(super) from: usize,
-    /// Of a read that is under way, the rows that came; behind them stand those of the read before.
-    pub(super) fresh: usize,
-    /// When typing has rested, monotonic milliseconds.
-    pub(super) ask_at_ms: Option<i64>,
-}
-
-impl Default for Reach {
-    fn default() -> Self {
-        Self {
-            held: Wish::default(),
-            asked: Wish::default(),
-            page: Page::First(0),
-            from: 0,
-            fresh: 0,
-            ask_at_ms: None,
-        }
-    }
-}
 
 impl MetricsScreen {
     /// Whether the table is longer than what is held here.

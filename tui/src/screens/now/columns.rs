@@ -13,7 +13,7 @@ pub(super) static COLUMNS: [Column; 8] = [
     Column::new("WHERE", heads::place, 9, 2, Align::Ends, 8),
     Column::new("NOW", heads::now, 7, 0, Align::Right, 9),
     Column::new("LIMIT", heads::limit, 9, 0, Align::Left, 5),
-    Column::new("SINCE", heads::since, 12, 0, Align::Left, 8),
+    Column::new("SINCE", heads::since, 13, 0, Align::Left, 8),
     Column::new(LANE, heads::lane, 15, 4, Align::Left, 6),
     Column::new("P", heads::p, 6, 0, Align::Right, 7),
 ];
