@@ -169,7 +169,13 @@ impl Writer {
             _ => {}
         }
         let viewed = VIEWED.iter().find(|(message, _)| *message == of.full_name());
-        let name = viewed.map_or(of.name(), |(_, view)| view).to_owned();
+        let name = match viewed {
+            Some((_, view)) => view,
+            // A view and a message that share a name are two shapes.
+            None if self.views.contains_key(of.name()) => of.full_name(),
+            None => of.name(),
+        };
+        let name = name.to_owned();
         if viewed.is_none() && self.begun.insert(name.clone()) {
             let schema = self.object(of, &[]);
             self.messages.insert(name.clone(), schema);
