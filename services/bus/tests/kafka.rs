@@ -44,6 +44,19 @@ fn options(name: &str, partitions: u32) -> KafkaOptions {
     }
 }
 
+/// The same through the door with TLS, with a login whose password stands in a file.
+fn secured(name: &str, partitions: u32, ca_file: Option<PathBuf>, password: &Path) -> KafkaOptions {
+    KafkaOptions {
+        brokers: servers().secure,
+        security: Security::SaslSsl {
+            ca_file,
+            username: "sla".to_owned(),
+            password_file: password.to_owned(),
+        },
+        ..options(name, partitions)
+    }
+}
+
 /// Everything that is in the stream now, read by a member of a group of its own.
 async fn arrived(options: &KafkaOptions, count: usize) -> Vec<Record> {
     let mut feed = KafkaFeed::results(options).unwrap();
@@ -125,24 +138,14 @@ async fn who_cannot_come_in_is_told_why() {
     let place = tempfile::tempdir().unwrap();
     let password = place.path().join("password");
     std::fs::write(&password, "sla-secret\n").unwrap();
-    let Servers { secure, ca, .. } = servers();
-    let door = |ca_file: Option<&str>| KafkaOptions {
-        brokers: secure.clone(),
-        security: Security::SaslSsl {
-            ca_file: ca_file.map(Into::into),
-            username: "sla".to_owned(),
-            password_file: password.clone(),
-        },
-        ..options("door", 2)
-    };
-    let inside = door(Some(&ca));
+    let inside = secured("door", 2, Some(servers().ca.into()), &password);
     check(&inside, &inside.results_topic()).await.unwrap();
     let stream = KafkaStream::results(&inside).unwrap();
     let sent = conformance::records("tls", 40, 30);
     stream.publish(&sent).await.unwrap();
     assert_eq!(arrived(&inside, 40).await.len(), 40, "over TLS with a login");
 
-    let unknown = door(None);
+    let unknown = secured("door", 2, None, &password);
     let fault = check(&unknown, &unknown.results_topic()).await.unwrap_err();
     assert!(matches!(fault, KafkaFault::Certificate { .. }), "{fault}");
     assert!(fault.to_string().contains("`[bus] ca_file`"), "{fault}");
@@ -193,16 +196,7 @@ async fn a_right_that_is_missing_is_named() {
     let place = tempfile::tempdir().unwrap();
     let password = place.path().join("password");
     std::fs::write(&password, "sla-secret\n").unwrap();
-    let Servers { secure, ca, .. } = servers();
-    let options = KafkaOptions {
-        brokers: secure,
-        security: Security::SaslSsl {
-            ca_file: Some(ca.into()),
-            username: "sla".to_owned(),
-            password_file: password,
-        },
-        ..options("rights", 1)
-    };
+    let options = secured("rights", 1, Some(servers().ca.into()), &password);
     let topic = options.results_topic();
     check(&options, &topic).await.unwrap();
     let stream = KafkaStream::results(&options).unwrap();

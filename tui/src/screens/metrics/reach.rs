@@ -4,6 +4,7 @@
 pub(super) const PAGE_ROWS: u32 = 500;
 /// Rows held, of as many as there are.
 pub(super) const ROWS_MAX: usize = 2_000;
+
 /// What the server sifts and orders rows by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Wish {
