@@ -7,6 +7,7 @@ each-chart-shows-its = each chart shows its own series alone again
 kept-the-next-chart = kept { $title }: the next chart that is opened shows it, too
 noun = series
 no-series-match-n = no series match; n lists the names of the source
+which-match-is-not-known = not known which series match
 no-series-passes-the = no series passes the filter (Esc clears it)
 series-of-the-sets = series of the sets in use
 window = { $list }   window { $length }

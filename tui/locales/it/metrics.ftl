@@ -5,6 +5,7 @@ each-chart-shows-its = ogni grafico mostra di nuovo solo la propria serie
 kept-the-next-chart = tenuta { $title }: la mostra anche il prossimo grafico aperto
 noun = serie
 no-series-match-n = nessuna serie corrisponde; n elenca i nomi della sorgente
+which-match-is-not-known = non si sa quali serie corrispondano
 no-series-passes-the = nessuna serie passa il filtro (Esc lo toglie)
 series-of-the-sets = serie degli insiemi in uso
 window = { $list }   finestra { $length }

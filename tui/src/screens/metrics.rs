@@ -75,7 +75,7 @@ pub(crate) struct MetricsScreen {
     /// What the table shows; empty = the queries of the active sets.
     queries: Vec<Query>,
     rows: Remote<TableRead>,
-    /// At most [`reach::ROWS_MAX`], and which of all they are.
+    /// At most [`reach::ROWS_MAX`], of a longer table [`reach::WINDOW_ROWS`], and which of all they are.
     items: Vec<SeriesRow>,
     reach: Reach,
     /// Room that names and labels usually need, terminal columns.

@@ -244,6 +244,10 @@ impl Script {
             as_of: at(NOW_MS),
             bytes_read: 2_100_000,
             read_ms: 40.0,
+            problems: Some(self.source_problem.clone())
+                .filter(|problem| total == 0 && !problem.is_empty())
+                .into_iter()
+                .collect(),
             ..retrieval::ListSeriesRowsResponse::default()
         }
     }

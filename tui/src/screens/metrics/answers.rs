@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sla_proto::retrieval::v1::ListSeriesRowsResponse;
 
-use super::reach::{Page, ROWS_MAX, Reach};
+use super::reach::{Page, Reach};
 use super::rows::SeriesRow;
 use super::{MetricsScreen, TableRead};
 use crate::context::request::{Answer, Problem, Reply, RequestId, Slot};
@@ -88,7 +88,7 @@ impl MetricsScreen {
             Page::Next => {}
             Page::Below => {
                 self.items = joined(std::mem::take(&mut self.items), rows);
-                let surplus = self.items.len().saturating_sub(ROWS_MAX);
+                let surplus = self.items.len().saturating_sub(self.room());
                 self.items.drain(..surplus);
                 self.reach.from += surplus;
                 return None;
@@ -96,7 +96,7 @@ impl MetricsScreen {
             Page::Above => {
                 self.reach.from -= rows.len().min(self.reach.from);
                 self.items = joined(rows, std::mem::take(&mut self.items));
-                self.items.truncate(ROWS_MAX);
+                self.items.truncate(self.room());
                 return None;
             }
         }
@@ -109,8 +109,8 @@ impl MetricsScreen {
             return Some(Page::First(0));
         }
         let until = self.reach.from + self.reach.fresh;
-        if came == 0 || self.reach.fresh >= ROWS_MAX || until >= self.passing() {
-            self.items.truncate(ROWS_MAX);
+        if came == 0 || self.reach.fresh >= self.room() || until >= self.passing() {
+            self.items.truncate(self.room());
             return None;
         }
         // A page takes the place of as many rows of the read before.

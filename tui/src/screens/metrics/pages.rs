@@ -1,11 +1,11 @@
 //! How rows of the server's table are asked for.
 //!
-//! A table of at most [`ROWS_MAX`] series is here as a whole, sorted and filtered here. Of a longer one a window is here: the server
+//! A table of at most [`ROWS_MAX`] series is here as a whole, sorted and filtered here. Of a longer one [`WINDOW_ROWS`] are here: the server
 //! sorts and filters it, and rows that the cursor comes near are asked for while those far from it go.
 
 use sla_proto::retrieval::v1::ListSeriesRowsRequest;
 
-use super::reach::{PAGE_ROWS, Page, ROWS_MAX, Reach, Wish};
+use super::reach::{PAGE_ROWS, Page, ROWS_MAX, Reach, WINDOW_ROWS, Wish};
 use super::rows::SORTS;
 use super::{MetricsScreen, TableRead};
 use crate::command::Cmd;
@@ -24,6 +24,11 @@ impl MetricsScreen {
     /// Whether the table is longer than what is held here.
     pub(super) fn is_partial(&self) -> bool {
         self.rows.get().is_some_and(|read| read.total as usize > ROWS_MAX)
+    }
+
+    /// How many rows are held at most.
+    pub(super) fn room(&self) -> usize {
+        if self.is_partial() { WINDOW_ROWS } else { ROWS_MAX }
     }
 
     /// Rows that pass at the server.

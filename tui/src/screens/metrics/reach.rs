@@ -2,8 +2,10 @@
 
 /// Rows asked for at once.
 pub(super) const PAGE_ROWS: u32 = 500;
-/// Rows held, of as many as there are.
+/// A table of at most so many rows is held as a whole …
 pub(super) const ROWS_MAX: usize = 2_000;
+/// … and of a longer one so many: two screens of the tallest terminal beyond the edge that the next page is asked for from.
+pub(super) const WINDOW_ROWS: usize = 1_000;
 
 /// What the server sifts and orders rows by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

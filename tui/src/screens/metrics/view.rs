@@ -62,7 +62,11 @@ impl MetricsScreen {
             return;
         }
         if self.list.shown().is_empty() {
-            let text = if self.items.is_empty() && self.reach.held.filters_nothing() {
+            let unread = self.rows.get().is_some_and(|read| !read.problems.is_empty());
+            let text = if self.items.is_empty() && unread {
+                // The line below says why: silence of a source is no answer about its series.
+                say::metrics::which_match_is_not_known()
+            } else if self.items.is_empty() && self.reach.held.filters_nothing() {
                 say::metrics::no_series_match_n()
             } else {
                 say::metrics::no_series_passes_the()
