@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sla_domain::{Clock as _, SafeText, SystemClock, duration, instant};
 use sla_proto::lag::{self, LagSum};
 use sla_proto::server::v1::{ListProcessesRequest, ListProcessesResponse, Owner, Process};
-use sla_proto::storage::v1::{Lease, StreamReading};
+use sla_proto::storage::v1::{Lease, StoreStatus, StreamReading};
 use sla_proto::{Peer, convert};
 use sla_views::{Seconds, time};
 use tonic_health::pb::HealthCheckRequest;
@@ -49,10 +49,13 @@ pub(crate) async fn health(session: &Session, all: bool) -> Result<Exit, Report>
         output::print_json(&Value::from(processes.iter().map(process_json).collect::<Vec<_>>()));
     } else {
         let now_ms = SystemClock.now_ms();
-        output::print(&(words(&processes) + &agreed(&leases, &owners) + &lags(&processes, now_ms)));
+        output::print(
+            &(words(&processes) + &troubles(&processes) + &agreed(&leases, &owners) + &lags(&processes, now_ms)),
+        );
     }
     let asked = if all { processes.len() } else { 1 };
-    let serves = |process: &Process| process.serving == Some(true);
+    // Reading goes on where nothing can be written; what is well keeps what it is told, too.
+    let serves = |process: &Process| process.serving == Some(true) && store_trouble(process).is_none();
     let good = !processes.is_empty() && processes.iter().take(asked).all(serves);
     Ok(if good { Exit::OK } else { Exit::UNAVAILABLE })
 }
@@ -80,8 +83,39 @@ fn process_json(process: &Process) -> Value {
         "version": info.map(|info| info.version.as_str()),
         "pid": info.map(|info| info.pid),
         "started": time(info.and_then(|info| info.started.as_ref())),
+        "store_problem": store_trouble(process).map(|store| store.problem.as_str()),
         "reading": reading(process).map(reading_json),
     })
+}
+
+/// The database of a process that is a storage, while it cannot be written.
+fn store_trouble(process: &Process) -> Option<&StoreStatus> {
+    let info = process.info.as_ref()?;
+    let stores = info.roles.iter().any(|role| role == "storage");
+    info.store.as_ref().filter(|store| stores && !store.problem.is_empty())
+}
+
+/// A line for each process that cannot write.
+fn troubles(processes: &[Process]) -> String {
+    let line = |process: &Process| {
+        let store = store_trouble(process)?;
+        let since = store.failing_since.as_ref().map_or_else(String::new, |since| {
+            format!(" since {}", instant::format_ms(convert::millis(since)))
+        });
+        Some(format!(
+            "storage {} cannot write{since}: {}; {}\n",
+            place(process),
+            SafeText::new(&store.problem),
+            SafeText::new(&store.hint)
+        ))
+    };
+    processes.iter().filter_map(line).collect()
+}
+
+/// Where a process is, in words.
+fn place(process: &Process) -> SafeText {
+    let address = Some(process.address.as_str()).filter(|address| !address.is_empty());
+    SafeText::new(address.unwrap_or("here"))
 }
 
 /// How far a process that stores results is behind their stream.
@@ -111,12 +145,7 @@ fn reading_json(reading: &StreamReading) -> Value {
 fn lags(processes: &[Process], now_ms: i64) -> String {
     let line = |process: &Process| {
         let reading = reading(process)?;
-        let place = Some(process.address.as_str()).filter(|address| !address.is_empty());
-        Some(format!(
-            "storage {}: {}\n",
-            SafeText::new(place.unwrap_or("here")),
-            lag_words(reading, now_ms)
-        ))
+        Some(format!("storage {}: {}\n", place(process), lag_words(reading, now_ms)))
     };
     processes.iter().filter_map(line).collect()
 }
@@ -155,11 +184,11 @@ fn words(processes: &[Process]) -> String {
         .iter()
         .map(|process| {
             let info = process.info.as_ref();
-            let address = Some(process.address.clone()).filter(|address| !address.is_empty());
             vec![
-                address.unwrap_or_else(|| "here".to_owned()),
+                place(process).into_string(),
                 roles(process).join(" "),
                 match process.serving {
+                    Some(true) if store_trouble(process).is_some() => "reads only".to_owned(),
                     Some(true) => "serving".to_owned(),
                     Some(false) => "ending".to_owned(),
                     None => unknown(),
@@ -205,7 +234,7 @@ fn agreed(leases: &[Lease], owners: &[Owner]) -> String {
 #[cfg(test)]
 mod tests {
     use sla_proto::server::v1::GetServerInfoResponse;
-    use sla_proto::storage::v1::{PartitionLag, StoreStatus};
+    use sla_proto::storage::v1::PartitionLag;
 
     use super::*;
 
@@ -245,6 +274,36 @@ mod tests {
             "lease manager: host pid 7, 4s left\nlease manager: nobody, last host pid 7\nworker http://w:1: 12 partitions\n"
         );
         assert_eq!(agreed(&[], &[]), "", "unknown is not said to be nobody");
+    }
+
+    #[test]
+    fn who_cannot_write_is_not_well() {
+        let process = |role: &str| Process {
+            info: Some(GetServerInfoResponse {
+                roles: vec![role.to_owned()],
+                store: Some(StoreStatus {
+                    problem: "the database cannot grow: the disk is full".to_owned(),
+                    hint: "free space".to_owned(),
+                    failing_since: Some(convert::timestamp(0)),
+                    ..StoreStatus::default()
+                }),
+                ..GetServerInfoResponse::default()
+            }),
+            serving: Some(true),
+            ..Process::default()
+        };
+        let full = [process("storage"), process("sla")];
+        assert_eq!(
+            troubles(&full),
+            "storage here cannot write since 1970-01-01T00:00:00Z: the database cannot grow: the disk is full; free space\n",
+            "told once, by the process that it happens to"
+        );
+        assert!(words(&full[..1]).contains("reads only"));
+        assert_eq!(
+            process_json(&full[0])["store_problem"],
+            "the database cannot grow: the disk is full"
+        );
+        assert_eq!(process_json(&full[1])["store_problem"], Value::Null);
     }
 
     #[test]
