@@ -58,6 +58,8 @@ pub(crate) struct PastScreen {
     columns: Columns,
     objectives: Vec<ObjectiveRow>,
     list: List,
+    /// It was on screen: until then the cursor is with the worst, whichever that is meanwhile.
+    seen: bool,
     pane: Pane,
     /// Keys of the objectives whose series are shown.
     unfolded: BTreeSet<Vec<u8>>,
@@ -148,6 +150,9 @@ impl PastScreen {
                 row.name = SafeText::new(&format!("{} ({})", row.name, row.set_name));
             }
         }
+        if !self.seen {
+            self.list.follow(&[]);
+        }
         self.list.apply(&self.objectives, Self::heights(cx).0);
     }
 
@@ -191,6 +196,7 @@ impl PastScreen {
 
     /// Shows the ledger of one objective.
     fn follow(&mut self, cx: &mut Context, set_id: &str, objective_id: &str) {
+        self.seen = true;
         self.list.set_filter("");
         self.list.follow(&rows::key_of(set_id, objective_id));
         self.take_overview(cx);
@@ -270,6 +276,7 @@ impl Screen for PastScreen {
     }
 
     fn figures_changed(&mut self, cx: &mut Context, visible: bool) {
+        self.seen |= visible;
         self.take_overview(cx);
         if visible {
             self.chart.rest(cx);
@@ -279,6 +286,7 @@ impl Screen for PastScreen {
     }
 
     fn command(&mut self, cx: &mut Context, cmd: Cmd, argument: Option<&str>) -> bool {
+        self.seen = true;
         let (upper, lower) = Self::heights(cx);
         let moved = if self.pane == Pane::Ledger {
             self.ledger_list.command(cmd, &self.shown, lower)

@@ -1,4 +1,4 @@
-use sla_proto::violation::v1::Overview;
+use sla_proto::violation::v1::{self as violation, Overview};
 
 use super::driver::Driver;
 use crate::app::Msg;
@@ -426,4 +426,31 @@ fn a_source_that_never_answered_is_told_by_the_banner_with_a_countdown() {
     narrow.script.source_problem = "cannot reach the source".into();
     narrow.evaluate();
     narrow.says("source failing since 14:27, in 30s");
+}
+
+#[test]
+fn a_tab_that_nobody_has_seen_begins_at_the_worst_row() {
+    let mut driver = Driver::new(100, 30);
+    let mut turned = driver.script.overview();
+    turned.objectives.reverse();
+    for objective in &mut turned.objectives {
+        objective.state = violation::State::Ok.into();
+    }
+    driver.told(turned.clone());
+    driver.told(driver.script.overview());
+    driver.keys("3");
+    let chosen = |driver: &Driver| driver.rows().into_iter().find(|row| row.contains('▸')).unwrap();
+    assert!(
+        chosen(&driver).contains("Load") || chosen(&driver).contains("node_load1"),
+        "{}",
+        driver.screen()
+    );
+    let before = chosen(&driver);
+    driver.told(turned);
+    let name = before.split_whitespace().nth(2).unwrap().to_owned();
+    assert!(
+        chosen(&driver).contains(&name),
+        "once seen the cursor follows its row: {}",
+        driver.screen()
+    );
 }
