@@ -1,12 +1,10 @@
 //! What all parts of the role share. The loops and the edge stand above it, and it knows none of them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use sla_domain::Clock;
 use sla_domain::objective::Objective;
 use sla_proto::Peer;
-use sla_proto::series::v1::SourceStatus;
 use sla_runtime::Shutdown;
 use sla_runtime::mandate::Mandate;
 use sla_runtime::pool::CpuPool;
@@ -20,6 +18,7 @@ use crate::metrics::SlaMetrics;
 use crate::options::SlaOptions;
 use crate::outlook::board::OutlookBoard;
 use crate::outlook::drawings::Drawings;
+use crate::samples::clocks::SourceClocks;
 use crate::samples::memory::SharedMemory;
 use crate::samples::spacings::Spacings;
 use crate::sets::catalog::{Catalog, Sets};
@@ -34,6 +33,9 @@ pub(crate) type NowRequest = oneshot::Sender<Result<(), String>>;
 pub(crate) const JUDGING_THREADS: usize = 2;
 /// Requests for an immediate evaluation that may wait.
 pub(crate) const NOW_QUEUE: usize = 16;
+
+/// As queries name the default source.
+pub(crate) const DEFAULT_SOURCE: &str = "";
 
 /// What all parts of the role share.
 pub(crate) struct ManagerCore {
@@ -55,8 +57,7 @@ pub(crate) struct ManagerCore {
     pub(crate) spacings: Arc<Spacings>,
     pub(crate) outlooks: Arc<OutlookBoard>,
     pub(crate) drawings: Arc<Drawings>,
-    /// How far the clock of the source is ahead, while that is worth a notice, milliseconds.
-    pub(crate) offset_ms: AtomicI64,
+    pub(crate) clocks: SourceClocks,
     /// What somebody waits for now: the background gives way.
     pub(crate) asks: Asks,
     pub(crate) started: Instant,
@@ -75,28 +76,21 @@ impl std::fmt::Debug for ManagerCore {
     }
 }
 
-/// A read that shows the clocks to be so much further apart than was known is made again, milliseconds; `Date` tells seconds.
-const ANOTHER_TIME_MS: i64 = 2_000;
-
 impl ManagerCore {
-    /// The present of the source, Unix milliseconds: by our clock, corrected where both are known to disagree. What is
-    /// judged at another instant would be judged in the past, or find no samples.
+    /// The present of the default source, Unix milliseconds.
     pub(crate) fn present_ms(&self) -> i64 {
-        self.clock.now_ms() + self.offset_ms.load(Ordering::Relaxed)
+        self.present_of(DEFAULT_SOURCE)
+    }
+
+    /// The present of a source, Unix milliseconds: by our clock, corrected where both are known to disagree. What is
+    /// judged at another instant would be judged in the past, or find no samples.
+    pub(crate) fn present_of(&self, source: &str) -> i64 {
+        self.clock.now_ms() + self.clocks.ahead_ms(source)
     }
 
     /// How far ahead an objective is forecast, milliseconds.
     pub(crate) fn horizon_ms(&self, objective: &Objective) -> i64 {
         objective.horizon_ms.unwrap_or(self.options.horizon_ms)
-    }
-
-    /// Takes over what a read told about the clock of the source; says whether the read was thereby of another instant
-    /// than the present, and is to be made again.
-    pub(crate) fn note_clock(&self, status: &SourceStatus) -> bool {
-        let told_ms = status.clock_offset_ms.filter(|_| !status.clock_notice.is_empty());
-        let told_ms = told_ms.unwrap_or(0);
-        let known_ms = self.offset_ms.swap(told_ms, Ordering::Relaxed);
-        (told_ms - known_ms).abs() >= ANOTHER_TIME_MS
     }
 
     /// The sets in memory; before the first read of the store they are read now.

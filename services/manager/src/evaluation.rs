@@ -4,6 +4,7 @@ pub mod asked;
 pub mod cadence;
 pub mod judge;
 pub mod snapshot;
+pub(crate) mod sources;
 pub mod status;
 pub mod tracks;
 pub mod what_if;

@@ -1,7 +1,6 @@
 //! The role: what it is made of, how it starts, how it is served.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use sla_proto::set::v1::set_service_server::SetServiceServer;
 use sla_proto::violation::v1::violation_service_server::ViolationServiceServer;
@@ -25,6 +24,7 @@ use crate::grpc::violations::ViolationsApi;
 use crate::metrics::SlaMetrics;
 use crate::options::{MAX_MESSAGE_BYTES, SlaOptions};
 use crate::outlook::rounds;
+use crate::samples::clocks::SourceClocks;
 use crate::samples::memory::SharedMemory;
 use crate::sets::catalog::Catalog;
 use crate::sets::default_set;
@@ -68,7 +68,7 @@ impl SlaService {
             spacings: Arc::default(),
             outlooks: Arc::default(),
             drawings: Arc::default(),
-            offset_ms: AtomicI64::new(0),
+            clocks: SourceClocks::default(),
             asks: Asks::default(),
             started: Instant::now(),
             metrics: SlaMetrics::registered(&metrics),

@@ -8,19 +8,19 @@ use sla_domain::MissingPolicy;
 use sla_domain::SeriesId;
 use sla_domain::objective::ObjectiveId;
 use sla_domain::state::Risk;
-use sla_proto::convert::{self, timestamp};
-use sla_proto::series::v1::SourceStatus;
+use sla_proto::convert;
 use sla_proto::violation::v1 as pb;
 
-use crate::core::{ManagerCore, NowRequest};
+use crate::core::{DEFAULT_SOURCE, ManagerCore, NowRequest};
 use crate::error::SlaError;
 use crate::evaluation::asked::Asked;
 use crate::evaluation::judge::{JudgedObjective, judge_on};
 use crate::evaluation::snapshot::{Changes, Rank, Snapshot, same_figures};
+use crate::evaluation::sources::Sources;
 use crate::evaluation::status::{as_stored, objective_status};
 use crate::evaluation::tracks::ObjectiveTracks;
 use crate::ledger::{self, Announcement, LedgerChanges, LedgerMirror};
-use crate::samples::feed::{bring_up, reach_ms};
+use crate::samples::feed::{bring_up, forget, reach_ms};
 use crate::samples::series::SeriesMemory;
 use crate::sets::catalog::{FIRST_RETRY, KnownObjective, REFRESH_EVERY, RETRY_EVERY, Sets};
 
@@ -58,7 +58,7 @@ pub(crate) struct Cadence {
     /// The instant of the last round.
     at_ms: i64,
     changes: Changes,
-    source: SourceStatus,
+    sources: Sources,
     ledger_problem_since_ms: Option<i64>,
 }
 
@@ -161,7 +161,8 @@ impl Cadence {
     /// One evaluation at the present instant; of all objectives, or of those that are due.
     pub(crate) async fn evaluate(&mut self, core: &ManagerCore, all: bool) -> Result<(), SlaError> {
         let begun = tokio::time::Instant::now();
-        let mut at_ms = core.present_ms();
+        let now_ms = core.clock.now_ms();
+        let mut at_ms = now_ms + core.clocks.ahead_ms(DEFAULT_SOURCE);
         self.take_sets(core.catalog.sets()?);
         // Another outlook may be another state.
         for id in core.outlooks.take_changed() {
@@ -171,14 +172,22 @@ impl Cadence {
         let due = if all || at_ms < self.at_ms {
             self.sets.watched().objectives.clone()
         } else {
-            self.due_at(at_ms)
+            self.due_now(core)
         };
-        if self.read(core, &due, at_ms).await? {
-            // This read has told how far apart the clocks are: what was asked for was the wrong instant.
-            at_ms = core.present_ms();
-            self.read(core, &due, at_ms).await?;
+        forget(core, &self.sets, at_ms).await?;
+        let mut judged = Vec::with_capacity(due.len());
+        for (source, due) in by_source(due) {
+            let mut present_ms = now_ms + core.clocks.ahead_ms(&source);
+            if self.read(core, &source, &due, present_ms).await {
+                // This read has told how far apart the clocks are: what was asked for was the wrong instant.
+                present_ms = core.present_of(&source);
+                self.read(core, &source, &due, present_ms).await;
+            }
+            judged.extend(self.judge(core, &due, present_ms).await?);
+            if source == DEFAULT_SOURCE {
+                at_ms = present_ms;
+            }
         }
-        let judged = self.judge(core, &due, at_ms).await?;
         core.metrics
             .series_judged
             .inc_by(judged.iter().map(|objective| objective.series.len() as u64).sum());
@@ -211,6 +220,8 @@ impl Cadence {
             }
         }
         self.due.retain(|(_, id)| watched.get(id).is_some());
+        let wanted: BTreeSet<&str> = watched.wanted.iter().map(|want| want.key.source()).collect();
+        self.sources.retain(|source| wanted.contains(source));
         for known in &watched.objectives {
             let id = &known.objective.id;
             let Some(card) = self.cards.get_mut(id) else {
@@ -237,25 +248,28 @@ impl Cadence {
         }
     }
 
-    fn due_at(&self, at_ms: i64) -> Vec<Arc<KnownObjective>> {
-        let due = self.due.iter().take_while(|(due_ms, _)| *due_ms <= at_ms);
-        due.filter_map(|(_, id)| self.sets.watched().get(id).cloned()).collect()
+    /// What is due, each by the clock of its source.
+    fn due_now(&self, core: &ManagerCore) -> Vec<Arc<KnownObjective>> {
+        let latest_ms = core.clock.now_ms() + core.clocks.most_ahead_ms();
+        let due = self.due.iter().take_while(|(due_ms, _)| *due_ms <= latest_ms);
+        due.filter_map(|(due_ms, id)| Some((due_ms, self.sets.watched().get(id)?)))
+            .filter(|(due_ms, known)| **due_ms <= core.present_of(known.wanted.key.source()))
+            .map(|(_, known)| known.clone())
+            .collect()
     }
 
-    /// Brings the samples up to an instant; says whether that was not the source's present.
-    async fn read(&mut self, core: &ManagerCore, due: &[Arc<KnownObjective>], at_ms: i64) -> Result<bool, SlaError> {
-        let read = bring_up(core, &self.sets, due, at_ms).await?;
+    /// Brings the samples of a source up to an instant; says whether that was not the source's present.
+    async fn read(&mut self, core: &ManagerCore, source: &str, due: &[Arc<KnownObjective>], at_ms: i64) -> bool {
+        let read = bring_up(core, due, at_ms).await;
         let mut another_time = false;
         if let Some(status) = read.source {
-            another_time = core.note_clock(&status);
-            self.source = status;
+            another_time = core.clocks.note(source, &status);
+            self.sources.told(source, status);
         }
         if let Some(words) = read.failure {
-            // What is known of the source stays; what is wrong with it is new.
-            self.source.failing_since.get_or_insert_with(|| timestamp(at_ms));
-            self.source.problem = words;
+            self.sources.failed(source, at_ms, words);
         }
-        Ok(another_time)
+        another_time
     }
 
     async fn judge(
@@ -423,10 +437,23 @@ impl Cadence {
         Snapshot {
             at_ms: Some(at_ms),
             objectives: self.ranked.values().cloned().collect(),
-            source: self.source.clone(),
+            source: self.sources.face(),
             problem: problems.collect::<Vec<_>>().join("; "),
         }
     }
+}
+
+/// Objectives by the name of their source, in their order.
+fn by_source(due: Vec<Arc<KnownObjective>>) -> BTreeMap<String, Vec<Arc<KnownObjective>>> {
+    let mut by_source: BTreeMap<String, Vec<Arc<KnownObjective>>> = BTreeMap::new();
+    for known in due {
+        let source = known.wanted.key.source();
+        match by_source.get_mut(source) {
+            Some(group) => group.push(known),
+            None => drop(by_source.insert(source.to_owned(), vec![known])),
+        }
+    }
+    by_source
 }
 
 /// When an objective is due again, Unix milliseconds: as soon as the next sample of one of its series is likely to be there, at most

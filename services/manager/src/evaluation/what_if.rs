@@ -11,7 +11,7 @@ use sla_proto::convert;
 use sla_proto::result::v1::Forecast;
 use sla_proto::violation::v1 as pb;
 
-use crate::core::ManagerCore;
+use crate::core::{DEFAULT_SOURCE, ManagerCore};
 use crate::error::SlaError;
 use crate::evaluation::asked::Asked;
 use crate::evaluation::judge::judge;
@@ -42,11 +42,20 @@ pub(crate) async fn evaluate(
     let mut asked = asked(core, &request)?;
     let objectives = objectives(core, &request, asker).await?;
     let queries = wanted(&objectives);
+    // The answer has one instant: of several sources the present of the default one.
+    let source = only_source(&queries);
+    let present_ms = || core.present_of(source.unwrap_or(DEFAULT_SOURCE));
+    if request.at.is_none() {
+        asked.at_ms = present_ms();
+    }
     let mut reading = samples(core, &queries, &asked, request.cached_only).await?;
-    let present = request.at.is_none() && !request.cached_only && !queries.is_empty();
-    if present && core.note_clock(&reading.end.status) {
+    let present = request.at.is_none() && !request.cached_only;
+    if present
+        && let Some(source) = source
+        && core.clocks.note(source, &reading.end.status)
+    {
         // The first who asks learns only by the answer how far apart the clocks are.
-        asked.at_ms = core.present_ms();
+        asked.at_ms = present_ms();
         reading = samples(core, &queries, &asked, request.cached_only).await?;
     }
     let asked = if request.cached_only && request.at.is_none() {
@@ -86,7 +95,7 @@ pub(crate) async fn evaluate(
     });
     let mut told = futures::future::try_join_all(work).await?;
     limit_samples(&mut told, MAX_SAMPLES_PER_ANSWER);
-    let ahead_ms = asked.at_ms.saturating_sub(core.present_ms());
+    let ahead_ms = asked.at_ms.saturating_sub(present_ms());
     if ahead_ms > AHEAD_MS {
         for status in &mut told {
             not_yet(status, ahead_ms);
@@ -97,6 +106,12 @@ pub(crate) async fn evaluate(
         objectives: told,
         source: Some(source),
     })
+}
+
+/// The source of all queries, by the name that they give it.
+fn only_source(queries: &[Wanted]) -> Option<&str> {
+    let source = queries.first()?.key.source();
+    queries.iter().all(|want| want.key.source() == source).then_some(source)
 }
 
 /// What the queries find up to the instant that is asked for.

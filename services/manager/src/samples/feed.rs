@@ -29,26 +29,25 @@ pub(crate) struct BroughtUp {
     pub(crate) failure: Option<String>,
 }
 
-/// Reads what `due` needs up to `at_ms` and forgets what nobody in `sets` wants.
-pub(crate) async fn bring_up(
-    core: &ManagerCore,
-    sets: &Arc<Sets>,
-    due: &[Arc<KnownObjective>],
-    at_ms: i64,
-) -> Result<BroughtUp, SlaError> {
+/// Forgets what nobody in `sets` wants, and what lies too far before `at_ms`.
+pub(crate) async fn forget(core: &ManagerCore, sets: &Arc<Sets>, at_ms: i64) -> Result<(), SlaError> {
     let (memory, known, reach_ms) = (core.memory.clone(), sets.clone(), reach_ms(&core.options));
     let forgetting = core
         .judging
         .run(move || memory.lock().forget(&known.watched().wanted, at_ms, reach_ms));
-    forgetting.await?;
+    forgetting.await
+}
+
+/// Reads what `due`, all of one source, needs up to `at_ms`.
+pub(crate) async fn bring_up(core: &ManagerCore, due: &[Arc<KnownObjective>], at_ms: i64) -> BroughtUp {
     let mut brought = BroughtUp::default();
-    let (wants, limit) = (wanted(due), core.options.max_series);
+    let (wants, limit, reach_ms) = (wanted(due), core.options.max_series, reach_ms(&core.options));
     let reads = core.memory.lock().due(&wants, at_ms, reach_ms, limit);
     read_all(core, reads, &mut brought).await;
     // What the tails have found missing is filled before anything is judged.
     let holes = core.memory.lock().holes(&wants, at_ms, reach_ms, limit);
     read_all(core, holes.into_iter().collect(), &mut brought).await;
-    Ok(brought)
+    brought
 }
 
 async fn read_all(core: &ManagerCore, mut reads: Vec<DueRead>, brought: &mut BroughtUp) {

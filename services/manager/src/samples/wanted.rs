@@ -22,6 +22,11 @@ impl QueryKey {
             step_ms: if query.is_selector() { 0 } else { step_ms },
         }
     }
+
+    /// The name of its source; empty for the default one.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
 }
 
 /// A query to be kept in memory.
