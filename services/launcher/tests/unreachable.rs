@@ -7,8 +7,11 @@
     reason = "a test that cannot go on shall fail where it stands"
 )]
 
+use std::collections::HashSet;
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use sla_testkit::{Instance, Reply, Stub};
 
 /// Answers every request with the same words.
@@ -52,11 +55,56 @@ fn a_wrong_path_and_a_web_page_are_told_apart() {
 
 #[test]
 fn a_server_that_is_down_is_told() {
-    let url = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
-    refuses(&url, "cannot reach the source");
+    refuses(&dead(), "cannot reach the source");
+}
+
+/// An address at which nobody listens.
+fn dead() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+#[test]
+fn a_source_that_is_away_is_told_while_another_one_is_read() {
+    let instance = Instance::on(&dead());
+    let served = instance.serve(&[("SLA_SELF__WATCH", "true")]);
+    let set = instance.folder.path().join("two.toml");
+    let (here, there) = (
+        "name = \"here\"\nsource = \"self\"\nquery = \"process_open_fds\"\nmax = 100000\n",
+        "name = \"there\"\nquery = \"up\"\nmin = 1\n",
+    );
+    let text = format!("[[set]]\nname = \"two\"\n[[set.objective]]\n{here}[[set.objective]]\n{there}");
+    std::fs::write(&set, text).unwrap();
+    let applied = instance.sla(&["sets", "apply", set.to_str().unwrap(), "--yes"]);
+    assert!(applied.status.success(), "{applied:?}");
+    // Own figures are sampled every 15 s: a round or two reads nothing but them.
+    let (begun, mut judged) = (Instant::now(), HashSet::new());
+    while begun.elapsed() < Duration::from_secs(50) && judged.len() < 4 {
+        std::thread::sleep(Duration::from_millis(250));
+        let output = instance.sla(&["check", "--json"]);
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let objectives = told["objectives"].as_array().unwrap();
+        let state = |name: &str| {
+            objectives
+                .iter()
+                .find(|one| one["name"] == name)
+                .map(|one| one["state"].clone())
+        };
+        if state("here") == Some(Value::from("ok")) {
+            judged.insert(told["evaluated"].as_str().unwrap().to_owned());
+            assert_eq!(state("there"), Some(Value::from("no_data")), "{told}");
+            assert_eq!(output.status.code(), Some(69), "{told}");
+            assert!(
+                told["source"]["problem"]
+                    .as_str()
+                    .is_some_and(|words| !words.is_empty()),
+                "{told}"
+            );
+            assert_ne!(told["source"]["name"], "self", "{told}");
+        }
+    }
+    assert!(judged.len() >= 4, "own figures are judged: {judged:?}");
+    served.terminate();
 }
 
 #[test]

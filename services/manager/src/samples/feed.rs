@@ -35,7 +35,7 @@ pub(crate) async fn forget(core: &ManagerCore, sets: &Arc<Sets>, at_ms: i64) -> 
     let forgetting = core
         .judging
         .run(move || memory.lock().forget(&known.watched().wanted, at_ms, reach_ms));
-    forgetting.await
+    Ok(forgetting.await?)
 }
 
 /// Reads what `due`, all of one source, needs up to `at_ms`.
