@@ -63,7 +63,7 @@ mod tests {
         sources.told("", named("prometheus"));
         sources.failed("weather", 7_000, "the key is refused".to_owned());
         assert_eq!(sources.face().source, "weather");
-        sources.retain(|source| source.is_empty());
+        sources.retain(str::is_empty);
         assert_eq!(sources.face(), named("prometheus"));
     }
 }
