@@ -54,6 +54,11 @@ pub fn tls_fault(error: &(dyn Error + 'static)) -> Option<String> {
         if let Some(fault) = cause.downcast_ref::<TlsError>() {
             return Some(words(fault));
         }
+        if cause.to_string() == NO_HTTP2 {
+            let told = "what answers there speaks TLS but no HTTP/2, which gRPC needs: is the port right? A proxy before an instance \
+                        has to pass HTTP/2 on";
+            return Some(told.to_owned());
+        }
         // HTTP/2 keeps only the words of what TLS told it.
         if let Some(alert) = ALERTS
             .iter()
@@ -69,6 +74,9 @@ pub fn tls_fault(error: &(dyn Error + 'static)) -> Option<String> {
     }
     None
 }
+
+/// How the transport, which has no type for it, says that the other end did not choose HTTP/2.
+const NO_HTTP2: &str = "HTTP/2 was not negotiated.";
 
 /// What a server says of our certificate, or of its absence.
 const ALERTS: [AlertDescription; 7] = [

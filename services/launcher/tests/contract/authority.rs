@@ -1,11 +1,16 @@
 //! A throw-away authority and what it signs.
 
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection};
 
 /// An authority whose files lie in one folder.
 pub(crate) struct Authority {
@@ -61,4 +66,25 @@ impl Authority {
         std::fs::write(&pair.key, key.serialize_pem()).unwrap();
         pair
     }
+}
+
+/// A server of TLS that knows no HTTP/2, there until the test ends.
+pub(crate) fn without_http2(pair: &Pair) -> SocketAddr {
+    let chain = CertificateDer::pem_file_iter(&pair.cert).unwrap();
+    let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(&pair.key).unwrap();
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key);
+    let config = Arc::new(config.unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut connection = ServerConnection::new(config.clone()).unwrap();
+            // Whoever wants HTTP/2 goes away.
+            let _ = connection.complete_io(&mut stream);
+        }
+    });
+    address
 }

@@ -22,7 +22,7 @@ use sla_testkit::free_address;
 use tonic::Code;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::authority::{Authority, Pair};
+use crate::authority::{Authority, Pair, without_http2};
 use crate::estate::{self, Estate};
 use crate::suite::{health_of, suite};
 
@@ -192,6 +192,7 @@ async fn who_cannot_be_trusted_is_refused_in_words() {
         .door(loopback, tls(&ours.sign("misnamed", &["db.example.org"], false), None))
         .await;
     let asking = instance.door(loopback, tls(&good, Some(&ours.file()))).await;
+    let old = without_http2(&good);
     let zoe = ours.sign("zoe", &[], false);
     let stranger = theirs.sign("stranger", &[], false);
     let late = ours.sign("late", &[], true);
@@ -269,6 +270,7 @@ async fn who_cannot_be_trusted_is_refused_in_words() {
             "does not speak TLS",
         ),
         ("plaintext on this host", plain, "http", Vec::new(), ok, ""),
+        ("no HTTP/2", old, "https", ca(&ours), away, "speaks TLS but no HTTP/2"),
     ] {
         let said = list(place, format!("{scheme}://{door}"), flags).await;
         let all = format!(
