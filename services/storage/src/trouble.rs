@@ -55,6 +55,11 @@ impl Trouble {
         }
     }
 
+    /// The present, Unix milliseconds.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
     fn failing(&self) -> MutexGuard<'_, Option<Failing>> {
         // One assignment; nothing can be half done.
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)

@@ -199,6 +199,36 @@ async fn a_full_disk_is_told_and_forgotten_when_there_is_room() {
 }
 
 #[tokio::test]
+async fn a_process_that_started_on_a_full_disk_writes_when_there_is_room() {
+    let disk = Disk::of("4m");
+    let role = Role::on(&disk).await;
+    let applied = role.apply(0).await.unwrap().next_offset;
+    role.service.close().await;
+    drop(role);
+    let filler = disk.at.path().join("filler");
+    let fill = format!("cat /dev/zero > {} 2>/dev/null; true", path(&filler));
+    run("sh", &["-c", &fill]);
+
+    let role = Role::on(&disk).await;
+    for _ in 0..2 {
+        is_read_only(&role.apply(applied).await.unwrap_err());
+        let banner = role.banner().await;
+        assert!(banner.problem.contains("disk is full"), "{banner:?}");
+        has_all(role.service.store(), applied).await;
+    }
+    std::fs::remove_file(&filler).unwrap();
+    role.service.store().try_write().await.unwrap();
+    assert_eq!(role.banner().await.problem, "");
+    let next = role.apply(applied).await.unwrap().next_offset;
+    has_all(role.service.store(), next).await;
+    role.service.close().await;
+    drop(role);
+    let role = Role::on(&disk).await;
+    has_all(role.service.store(), next).await;
+    role.service.close().await;
+}
+
+#[tokio::test]
 async fn a_process_that_starts_on_a_full_disk_says_so_or_reads_and_loses_nothing() {
     let disk = Disk::of("3m");
     let role = Role::on(&disk).await;

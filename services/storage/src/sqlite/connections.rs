@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -11,7 +11,7 @@ use sla_runtime::blocking;
 use sla_runtime::pool::panic_text;
 use tokio::sync::{Mutex as Turn, Semaphore};
 
-use super::opening::{Opened, open_reader};
+use super::opening::{Opened, open_reader, open_to_write};
 use super::place::Place;
 use crate::error::StoreError;
 use crate::failpoint;
@@ -35,6 +35,8 @@ pub(crate) struct Connections {
 struct Writer {
     connection: Connection,
     lock: File,
+    /// At the start the file could not be opened for writing: this connection only reads.
+    only_reads: bool,
 }
 
 #[derive(Debug)]
@@ -42,7 +44,43 @@ struct Readers {
     path: PathBuf,
     permits: Arc<Semaphore>,
     /// Open connections that nobody uses. Never locked across an await.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    connections: Vec<Connection>,
+    /// Grows when connections of before are of no use any more.
+    generation: u64,
+}
+
+impl Readers {
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connections that are open or in use now are not used again.
+    fn begin_anew(&self) {
+        let mut idle = self.idle();
+        idle.connections.clear();
+        idle.generation += 1;
+    }
+}
+
+impl Writer {
+    /// A connection that only reads, for want of room at the start, gives way as soon as the file can be opened for writing.
+    fn make_writable(&mut self, readers: &Readers, trouble: &Trouble) -> Result<(), StoreError> {
+        if !self.only_reads {
+            return Ok(());
+        }
+        let opened = open_to_write(&readers.path, trouble.now_ms());
+        trouble.note(&opened);
+        (self.connection, _) = opened?;
+        self.only_reads = false;
+        // Who could not write may have read the file without its log.
+        readers.begin_anew();
+        Ok(())
+    }
 }
 
 impl Connections {
@@ -54,15 +92,21 @@ impl Connections {
             lock,
             unwritable,
         } = opened;
+        let only_reads = unwritable.is_some();
         if let Some(error) = unwritable {
             trouble.note(&Err::<(), _>(error));
         }
+        let writer = Writer {
+            connection,
+            lock,
+            only_reads,
+        };
         Self {
-            writer: Arc::new(Turn::new(Some(Writer { connection, lock }))),
+            writer: Arc::new(Turn::new(Some(writer))),
             readers: Arc::new(Readers {
                 path,
                 permits: Arc::new(Semaphore::new(readers.max(1))),
-                idle: Mutex::new(Vec::new()),
+                idle: Mutex::default(),
             }),
             trouble,
             place,
@@ -103,10 +147,14 @@ impl Connections {
             .map_err(|_| StoreError::Busy {
                 waited_ms: TURN_TIMEOUT.as_millis() as u64,
             })?;
+        let (readers, trouble) = (Arc::clone(&self.readers), self.trouble.clone());
         // A caller that goes away does not hear of it; what was committed stays.
         let write = blocking::run(move || {
             let writer = writer.as_mut().ok_or(StoreError::Closed)?;
-            guarded(|| work(&mut writer.connection))
+            guarded(|| {
+                writer.make_writable(&readers, &trouble)?;
+                work(&mut writer.connection)
+            })
         });
         write.await.map_err(|_| StoreError::Closed)?
     }
@@ -123,7 +171,10 @@ impl Connections {
             .await
             .map_err(|_| StoreError::Closed)?;
         let task = blocking::run(move || {
-            let idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let (idle, generation) = {
+                let mut idle = readers.idle();
+                (idle.connections.pop(), idle.generation)
+            };
             let result = guarded(|| {
                 let mut connection = match idle {
                     Some(connection) => connection,
@@ -133,12 +184,9 @@ impl Connections {
                 let value = work(&transaction);
                 drop(transaction);
                 // A connection whose work crashed is not put back.
-                if !readers.permits.is_closed() {
-                    readers
-                        .idle
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(connection);
+                let mut idle = readers.idle();
+                if !readers.permits.is_closed() && idle.generation == generation {
+                    idle.connections.push(connection);
                 }
                 value
             });
@@ -155,8 +203,8 @@ impl Connections {
         let closing = blocking::run(move || {
             // Readers first: the last connection to close folds the write-ahead log into the file.
             readers.permits.close();
-            readers.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-            let Some(Writer { connection, lock }) = writer.take() else {
+            readers.begin_anew();
+            let Some(Writer { connection, lock, .. }) = writer.take() else {
                 return;
             };
             if let Err((_, error)) = connection.close() {

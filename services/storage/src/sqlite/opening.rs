@@ -13,7 +13,7 @@ use sla_runtime::status::chain;
 use super::error::BUSY_TIMEOUT;
 use super::migration;
 use super::place::{self, Place};
-use crate::error::StoreError;
+use crate::error::{Cause, StoreError};
 use crate::options::file_in;
 
 const LOCK_FILE: &str = "sla.db.lock";
@@ -60,7 +60,7 @@ pub(crate) fn open(data_dir: &Path, now_ms: i64) -> Result<Opened, StoreError> {
         });
     }
     let mut unwritable = None;
-    let opened = open_file(&path, now_ms).or_else(|error| {
+    let opened = open_to_write(&path, now_ms).or_else(|error| {
         if holds_nothing || !is_unwritable(&error) {
             return Err(error);
         }
@@ -97,11 +97,7 @@ fn is_unwritable(error: &StoreError) -> bool {
     match error {
         StoreError::DiskFull(_) | StoreError::ReadOnly(_) | StoreError::Disk(_) => true,
         StoreError::File { source, .. } => is_about_disk(source),
-        // SQLite cannot make the files beside a database in WAL mode.
-        StoreError::Database(cause) => cause
-            .downcast_ref::<rusqlite::Error>()
-            .and_then(rusqlite::Error::sqlite_error_code)
-            .is_some_and(|code| code == rusqlite::ErrorCode::CannotOpen),
+        StoreError::Database(cause) => cannot_open(cause),
         _ => false,
     }
 }
@@ -111,6 +107,33 @@ fn is_about_disk(error: &std::io::Error) -> bool {
         error.kind(),
         ErrorKind::ReadOnlyFilesystem | ErrorKind::StorageFull | ErrorKind::QuotaExceeded
     )
+}
+
+/// What keeps a file from being opened, by its own name where the disk is the matter.
+fn by_the_disk(error: StoreError, path: &Path) -> StoreError {
+    let is_full = || rustix::fs::statvfs(path).is_ok_and(|disk| disk.f_bavail == 0);
+    match error {
+        StoreError::File { source, .. } if source.kind() == ErrorKind::ReadOnlyFilesystem => {
+            StoreError::ReadOnly(Box::new(source))
+        }
+        StoreError::File { source, .. } if is_about_disk(&source) => StoreError::DiskFull(Box::new(source)),
+        error if is_unwritable(&error) && is_full() => match error {
+            StoreError::Database(cause) | StoreError::Disk(cause) | StoreError::ReadOnly(cause) => {
+                StoreError::DiskFull(cause)
+            }
+            other => other,
+        },
+        StoreError::Database(cause) if cannot_open(&cause) => StoreError::Disk(cause),
+        other => other,
+    }
+}
+
+/// SQLite cannot make the files beside a database in WAL mode.
+fn cannot_open(cause: &Cause) -> bool {
+    let code = cause
+        .downcast_ref::<rusqlite::Error>()
+        .and_then(rusqlite::Error::sqlite_error_code);
+    code == Some(rusqlite::ErrorCode::CannotOpen)
 }
 
 /// A connection to a file that cannot be written, nor can anything beside it: as it stands on the disk.
@@ -132,6 +155,11 @@ fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     }
     // Without the index of its log nobody can read what is in the log alone; the file itself is whole.
     probed(&format!("file:{name}?mode=ro")).or_else(|_| probed(&format!("file:{name}?mode=ro&immutable=1")))
+}
+
+/// The connection that writes, its schema up to date.
+pub(super) fn open_to_write(path: &Path, now_ms: i64) -> Result<(Connection, Place), StoreError> {
+    open_file(path, now_ms).map_err(|error| by_the_disk(error, path))
 }
 
 fn open_file(path: &Path, now_ms: i64) -> Result<(Connection, Place), StoreError> {
