@@ -379,10 +379,21 @@ impl Context {
         self.told_source.as_ref()
     }
 
-    /// An answer told how the source is doing.
+    /// The name of the source that is meant where none is named.
+    pub(crate) fn default_source(&self) -> Option<&str> {
+        let source = self.server.get()?.source.as_ref()?;
+        Some(source.source.as_str()).filter(|name| !name.is_empty())
+    }
+
+    /// An answer told how a source is doing.
     pub(crate) fn source_told(&mut self, status: Option<SourceStatus>) {
         // A service that has not heard of the source yet tells nothing.
-        if let Some(status) = status.filter(|s| !s.source.is_empty()) {
+        let Some(status) = status.filter(|s| !s.source.is_empty()) else {
+            return;
+        };
+        // There is room for one: another than the default one is told of when something is wrong with it.
+        let is_default = self.default_source().is_none_or(|name| name == status.source);
+        if is_default || !status.problem.is_empty() {
             self.told_source = Some(status);
         }
     }

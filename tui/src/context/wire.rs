@@ -269,7 +269,7 @@ pub(crate) fn series_promql(series: &Series) -> String {
     }
 }
 
-/// A query that reads exactly this series.
+/// A query that reads exactly this series, from its own source.
 pub(crate) fn series_query(series: &Series) -> Query {
     let text = series_promql(series);
     let query = if series.expression.is_empty() {
@@ -280,7 +280,7 @@ pub(crate) fn series_query(series: &Series) -> Query {
     Query {
         query: Some(query),
         step_ms: 0,
-        source: String::new(),
+        source: series.source.clone(),
     }
 }
 

@@ -193,7 +193,13 @@ impl SetsScreen {
         }
     }
 
-    pub(crate) fn add_objectives(&mut self, cx: &mut Context, objectives: Vec<(Query, String)>) {
+    pub(crate) fn add_objectives(&mut self, cx: &mut Context, mut objectives: Vec<(Query, String)>) {
+        // A set that names the default source would not go with it to another instance.
+        for (query, _) in &mut objectives {
+            if cx.default_source() == Some(query.source.as_str()) {
+                query.source.clear();
+            }
+        }
         let Some(draft) = &mut self.draft else {
             self.waiting.extend(objectives);
             if cx.sets.get().is_some_and(Vec::is_empty) {

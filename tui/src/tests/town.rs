@@ -5,7 +5,7 @@ use sla_proto::weather::v1 as weather;
 
 use super::driver::Driver;
 use super::script::{MIN, NOW_MS, at};
-use crate::context::request::{Answer, Problem, Request};
+use crate::context::request::{Answer, Effect, Problem, Request};
 
 fn oslo() -> weather::City {
     weather::City {
@@ -143,6 +143,25 @@ fn a_subscription_is_paused_and_changed_by_key() {
     driver.keys("Enter");
     driver.says("Weather in Oslo is judged as agreed now");
     driver.says_not("Enter saves");
+}
+
+#[test]
+fn a_chart_is_read_from_the_source_of_its_series() {
+    let mut driver = driver();
+    driver.keys("6 Enter");
+    let charts = driver.outside.iter().filter_map(|effect| match effect {
+        Effect::Call {
+            request: Request::Chart(chart),
+            ..
+        } => chart.query.as_ref(),
+        _ => None,
+    });
+    let sources: Vec<&str> = charts.map(|query| query.source.as_str()).collect();
+    assert!(
+        !sources.is_empty() && sources.iter().all(|source| *source == "weather"),
+        "{sources:?}"
+    );
+    driver.says("sla  prom-eu");
 }
 
 #[test]
