@@ -9,7 +9,7 @@ impl SqliteStore {
         self.database
             .inner()
             .connections
-            .on_writer(|connection| Ok(connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?))
+            .read(|tx| Ok(tx.query_row("PRAGMA integrity_check", [], |row| row.get(0))?))
             .await
     }
 
