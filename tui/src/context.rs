@@ -7,13 +7,14 @@ pub(crate) mod reasons;
 pub(crate) mod remote;
 pub(crate) mod request;
 pub(crate) mod shown;
+mod sources;
 pub(crate) mod toast;
 pub(crate) mod trial;
 pub(crate) mod vocabulary;
 pub(crate) mod wire;
 
 use sla_domain::Unit;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use sla_proto::objective::v1::{AllowedRange, SlaSet};
 use sla_proto::series::v1::{Query, SourceStatus};
@@ -145,6 +146,8 @@ pub(crate) struct Context {
     pub(crate) agreed_queries: Option<Vec<Query>>,
     /// The metric source as it was told last, by whichever answer carried it.
     told_source: Option<SourceStatus>,
+    /// Each source as it was told last, by name.
+    sources: BTreeMap<String, SourceStatus>,
     /// When the server was asked who it is and how its source does, monotonic milliseconds.
     server_asked_ms: i64,
     windows_ms: Vec<i64>,
@@ -176,6 +179,7 @@ impl Context {
             ended: VecDeque::new(),
             agreed_queries: None,
             told_source: None,
+            sources: BTreeMap::new(),
             server_asked_ms: 0,
             windows_ms: WINDOWS_MS.to_vec(),
             window_ms: WINDOWS_MS[1],
@@ -372,36 +376,6 @@ impl Context {
             return now;
         }
         self.now.wall_ms
-    }
-
-    /// The metric source as it was told last.
-    pub(crate) fn source(&self) -> Option<&SourceStatus> {
-        self.told_source.as_ref()
-    }
-
-    /// The name of the source that is meant where none is named.
-    pub(crate) fn default_source(&self) -> Option<&str> {
-        let source = self.server.get()?.source.as_ref()?;
-        Some(source.source.as_str()).filter(|name| !name.is_empty())
-    }
-
-    /// An answer told how a source is doing.
-    pub(crate) fn source_told(&mut self, status: Option<SourceStatus>) {
-        // A service that has not heard of the source yet tells nothing.
-        let Some(status) = status.filter(|s| !s.source.is_empty()) else {
-            return;
-        };
-        // There is room for one: another than the default one is told of when something is wrong with it.
-        let is_default = self.default_source().is_none_or(|name| name == status.source);
-        if is_default || !status.problem.is_empty() {
-            self.told_source = Some(status);
-        }
-    }
-
-    /// In how long the failing source is tried again, milliseconds; `None` while all is well or nobody has said.
-    pub(crate) fn source_retry_left_ms(&self) -> Option<i64> {
-        let source = self.source().filter(|s| !s.problem.is_empty())?;
-        wire::ms(source.next_attempt.as_ref()).map(|next| next - self.data_now_ms())
     }
 
     /// Says once that an overview has the worst only.

@@ -450,7 +450,8 @@ impl App {
             self.cx.complain(nothing);
             return;
         };
-        let address = self.cx.source().map(|s| s.address.clone()).unwrap_or_default();
+        let source = self.cx.source_named(&shown.source);
+        let address = source.map(|s| s.address.clone()).unwrap_or_default();
         if address.contains("://") {
             self.cx.copy(shown.curl(&address));
         } else {

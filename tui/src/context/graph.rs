@@ -17,7 +17,7 @@ impl Context {
         if !self.links {
             return None;
         }
-        let source = self.source()?;
+        let source = self.source_named(&shown.source)?;
         address(&source.address, &source.version, shown, self.data_now_ms())
     }
 }

@@ -11,6 +11,8 @@ const STEP_MS: i64 = 60_000;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Shown {
     pub(crate) promql: String,
+    /// The name of the source that is asked; empty = the default one.
+    pub(crate) source: String,
     /// A plain selector is asked for its raw samples, an expression at a step.
     pub(crate) selector: bool,
     /// (after, until], Unix milliseconds.
@@ -23,6 +25,7 @@ impl Shown {
     pub(crate) fn new(query: &Query, after_ms: i64, until_ms: i64) -> Self {
         Self {
             promql: wire::query_text(Some(query)).to_owned(),
+            source: query.source.clone(),
             selector: !matches!(query.query, Some(query::Query::Expression(_))),
             after_ms,
             until_ms,

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use sla_domain::SafeText;
 use sla_proto::convert as time;
+use sla_proto::series::v1::Query;
 use sla_proto::violation::v1::{EvaluateRequest, EvaluateResponse, ListViolationsRequest, ListViolationsResponse};
 
 use crate::command::{Cmd, Need, Scope};
@@ -378,7 +379,11 @@ impl Screen for PastScreen {
         }
         let row = self.current()?;
         let longest_ms = cx.windows_ms().last().copied().unwrap_or_default();
-        Some(Shown::new(&wire::query_from_text(&row.query), now - longest_ms, now))
+        let query = Query {
+            source: row.source.clone(),
+            ..wire::query_from_text(&row.query)
+        };
+        Some(Shown::new(&query, now - longest_ms, now))
     }
 
     fn reply(&mut self, cx: &mut Context, slot: Slot, id: RequestId, result: Answer) {

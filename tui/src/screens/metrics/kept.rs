@@ -5,10 +5,12 @@ use sla_proto::series::v1::{Label, Query, Series};
 
 use crate::context::wire::{self, Labelled};
 
-/// A series' name, labels and expression.
+/// A series' source, name, labels and expression.
 #[derive(Debug, Clone)]
 pub(crate) struct KeptSeries {
     pub(crate) id: Box<[u8]>,
+    /// The name of its source.
+    source: Box<str>,
     expression: Box<str>,
     /// `name="value",` of each label: what filters look into.
     text: Box<str>,
@@ -24,6 +26,7 @@ impl KeptSeries {
             .map(|l| (l.name.len() as u32, l.value.len() as u32));
         Self {
             id: series.id.clone().into(),
+            source: series.source.as_str().into(),
             expression: series.expression.as_str().into(),
             lengths: lengths.collect(),
             text: text_of_series(series.labels(), &series.expression).into(),
@@ -59,6 +62,7 @@ impl KeptSeries {
         };
         Series {
             id: self.id.to_vec(),
+            source: self.source.to_string(),
             labels: self.labels().map(label).collect(),
             expression: self.expression.to_string(),
             ..Series::default()
@@ -92,6 +96,7 @@ mod tests {
         };
         let series = Series {
             id: vec![7; 16],
+            source: "eu".into(),
             labels: vec![label("__name__", "load"), label("a", "x\",y=\"日"), label("b", "")],
             ..Series::default()
         };

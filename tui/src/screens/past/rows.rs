@@ -37,6 +37,8 @@ pub(crate) struct ObjectiveRow {
     pub(crate) set_name: SafeText,
     pub(crate) name: SafeText,
     pub(crate) query: String,
+    /// The name that the query gives its source.
+    pub(crate) source: String,
     pub(crate) range: String,
     pub(crate) limits: AllowedRange,
     /// What its values are measured in.
@@ -79,6 +81,10 @@ impl ObjectiveRow {
             set_name,
             name,
             query,
+            source: objective
+                .query
+                .as_ref()
+                .map_or_else(String::new, |query| query.source.clone()),
             limits: objective.range.unwrap_or_default(),
             range: wire::range_text(objective.range.as_ref(), unit),
             unit,
