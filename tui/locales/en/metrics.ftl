@@ -8,6 +8,7 @@ kept-the-next-chart = kept { $title }: the next chart that is opened shows it, t
 noun = series
 no-series-match-n = no series match; n lists the names of the source
 which-match-is-not-known = not known which series match
+the-server-is-asked = none of the rows here passes; the server is asked for the others
 no-series-passes-the = no series passes the filter (Esc clears it)
 series-of-the-sets = series of the sets in use
 window = { $list }   window { $length }

@@ -6,6 +6,7 @@ kept-the-next-chart = tenuta { $title }: la mostra anche il prossimo grafico ape
 noun = serie
 no-series-match-n = nessuna serie corrisponde; n elenca i nomi della sorgente
 which-match-is-not-known = non si sa quali serie corrispondano
+the-server-is-asked = nessuna delle righe qui passa; le altre si chiedono al server
 no-series-passes-the = nessuna serie passa il filtro (Esc lo toglie)
 series-of-the-sets = serie degli insiemi in uso
 window = { $list }   finestra { $length }

@@ -55,6 +55,10 @@ fn a_table_that_is_not_here_as_a_whole_is_sorted_and_filtered_by_the_server() {
         driver.press(letter);
     }
     driver.says("1 of the 5 here, of 5005");
+    driver.press("9");
+    driver.says("none of the rows here passes; the server is asked for the others");
+    driver.says_not("no series passes");
+    driver.press("Backspace");
     assert_eq!(asked(&driver).len(), before, "whoever types is not interrupted");
     driver.wait(200);
     driver.says("1 of 5005 series");

@@ -46,7 +46,9 @@ impl MetricsScreen {
     /// Where the columns lie in a table of this width.
     pub(super) fn placed(&self, columns: &[Column], width: u16) -> table::Placed {
         let contents = [("SERIES", self.widths.0), ("LABELS", self.widths.1)];
-        table::place_measured(columns, width, &contents)
+        // Nothing to measure: the heads stand where rows will put them.
+        let known = if self.items.is_empty() { &[][..] } else { &contents[..] };
+        table::place_measured(columns, width, known)
     }
 
     fn draw_rows(&self, cx: &Context, canvas: &mut Canvas<'_>) {
@@ -63,7 +65,10 @@ impl MetricsScreen {
         }
         if self.list.shown().is_empty() {
             let unread = self.rows.get().is_some_and(|read| !read.problems.is_empty());
-            let text = if self.items.is_empty() && unread {
+            let text = if self.is_partial() && self.wish() != self.reach.held {
+                // None of the rows here passes; whether others do only the server knows.
+                say::metrics::the_server_is_asked()
+            } else if self.items.is_empty() && unread {
                 // The line below says why: silence of a source is no answer about its series.
                 say::metrics::which_match_is_not_known()
             } else if self.items.is_empty() && self.reach.held.filters_nothing() {
