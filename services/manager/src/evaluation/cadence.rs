@@ -9,6 +9,7 @@ use sla_domain::SeriesId;
 use sla_domain::objective::ObjectiveId;
 use sla_domain::state::Risk;
 use sla_proto::convert::{self, timestamp};
+use sla_proto::etl::v1::RetrySourceRequest;
 use sla_proto::series::v1::SourceStatus;
 use sla_proto::violation::v1 as pb;
 
@@ -246,6 +247,13 @@ impl Cadence {
     async fn read(&mut self, core: &ManagerCore, due: &[Arc<KnownObjective>], at_ms: i64) -> Result<bool, SlaError> {
         let read = bring_up(core, &self.sets, due, at_ms).await?;
         let mut another_time = false;
+        if read.source.is_none() && read.failure.is_none() && !self.source.problem.is_empty() {
+            // Nothing was read, for nothing is watched or due: nobody else would find that the source is back.
+            let again = core.peer.source().retry_source(RetrySourceRequest::default()).await;
+            if let Some(status) = again.ok().and_then(|told| told.into_inner().status) {
+                self.source = status;
+            }
+        }
         if let Some(status) = read.source {
             another_time = core.note_clock(&status);
             self.source = status;
