@@ -222,6 +222,12 @@ impl App {
         &*self.screens[self.tab.at()]
     }
 
+    /// The list that has the keys.
+    #[cfg(test)]
+    pub(crate) fn list(&self) -> &crate::context::list::List {
+        self.screen().list()
+    }
+
     /// A tab to be changed, and what it shares with the others.
     fn of(&mut self, tab: Tab) -> (&mut dyn Screen, &mut Context) {
         (&mut *self.screens[tab.at()], &mut self.cx)

@@ -32,4 +32,6 @@ pub(crate) mod script;
 mod tables;
 mod town;
 #[cfg(test)]
+mod walk;
+#[cfg(test)]
 pub(crate) mod wire;

@@ -12,6 +12,7 @@ mod day;
 mod dice;
 mod disk;
 mod fault;
+mod flat;
 mod instance;
 mod look;
 mod mail;
@@ -27,6 +28,7 @@ mod wire;
 mod world;
 
 pub use bug::Bug;
+pub use flat::Held;
 pub use report::{Figures, Report};
 
 use plan::Plan;

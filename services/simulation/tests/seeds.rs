@@ -2,25 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall fail where it stands")]
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::process::{Command, Stdio};
 
 use sla_simulation::{Report, simulate, simulate_long};
 
-/// Seeds of every test run, a minute of two cores; `dev/simulate` runs as many as one likes.
-const SEEDS: u64 = 40;
-const THREADS: usize = 2;
-/// Memory that a seed leaves behind, at most, bytes: what allocators keep is not counted twice.
-const KEPT_BYTES: u64 = 64 << 20;
-
-fn resident_bytes() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * 4096
-}
-
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
-}
+/// Seeds of every test run, at most three minutes of two cores; `dev/simulate` runs as many as one likes.
+const SEEDS: u64 = 200;
+/// Processes that share them.
+const PROCESSES: u64 = 2;
 
 fn told(report: &Report) -> String {
     format!(
@@ -31,42 +20,34 @@ fn told(report: &Report) -> String {
     )
 }
 
+/// The number before a word of what `simulate` prints at its end.
+fn figure(text: &str, word: &str) -> u64 {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let at = words.iter().position(|have| have.trim_end_matches([',', ':']) == word);
+    words[at.unwrap() - 1].parse().unwrap()
+}
+
+/// Each process has one thread, and fails as well where its seeds leave memory or descriptors behind.
 #[test]
 fn every_promise_holds_in_every_seed_and_the_memory_is_flat() {
-    let next = AtomicU64::new(0);
-    let work = || {
-        let (mut wrong, mut looks) = (Vec::new(), 0);
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= SEEDS {
-                return (wrong, looks);
-            }
-            let report = simulate(seed, None).unwrap();
-            looks += report.figures.looks;
-            wrong.extend((!report.failures.is_empty()).then(|| told(&report)));
-        }
+    let share = SEEDS / PROCESSES;
+    let begin = |at: u64| {
+        Command::new(env!("CARGO_BIN_EXE_simulate"))
+            .args(["--from", &(at * share).to_string(), "--seeds", &share.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
     };
-    // What every process pays once is no leak.
-    assert!(simulate(0, None).unwrap().failures.is_empty());
-    let (bytes, files) = (resident_bytes(), descriptors());
-    let outcomes: Vec<(Vec<String>, u64)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    let wrong: Vec<String> = outcomes.iter().flat_map(|(wrong, _)| wrong.clone()).collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let looks: u64 = outcomes.iter().map(|(_, looks)| looks).sum();
-    assert!(looks >= 2 * SEEDS, "{looks} looks say little");
-    assert!(
-        resident_bytes() < bytes + KEPT_BYTES,
-        "{bytes} bytes before, {} after",
-        resident_bytes()
-    );
-    assert!(
-        descriptors() <= files + 2,
-        "{files} descriptors before, {} after",
-        descriptors()
-    );
+    let processes: Vec<_> = (0..PROCESSES).map(begin).collect();
+    let ends = processes.into_iter().map(|process| process.wait_with_output().unwrap());
+    // None goes on when another has failed.
+    for end in ends.collect::<Vec<_>>() {
+        let text = String::from_utf8(end.stdout).unwrap();
+        assert!(end.status.success(), "{text}");
+        print!("{text}");
+        assert_eq!(figure(&text, "seeds"), share);
+        assert!(figure(&text, "looks") >= 2 * share, "{text}: that says little");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@
     reason = "a test that cannot go on shall fail where it stands"
 )]
 
+#[cfg(feature = "estate")]
+pub mod estate;
 #[cfg(feature = "golden")]
 pub mod golden;
 #[cfg(feature = "process")]

@@ -230,7 +230,7 @@ impl App {
         if let Some(field) = self.overlay.as_mut().and_then(Overlay::field_mut) {
             field.paste(text);
             self.typed();
-        } else {
+        } else if self.overlay.is_none() {
             let (screen, cx) = self.here();
             screen.paste(cx, text);
         }

@@ -107,6 +107,16 @@ impl SetsScreen {
         self.draft.as_ref().is_some_and(Draft::is_dirty)
     }
 
+    /// Whether what is typed or changed would be lost with the set that is open.
+    fn is_edited(&self) -> bool {
+        self.is_dirty() || self.has_typed()
+    }
+
+    /// Whether the form that is open was changed.
+    fn has_typed(&self) -> bool {
+        self.form.as_ref().is_some_and(|form| !form.is_untouched())
+    }
+
     pub(crate) fn set_name(&self) -> String {
         self.draft.as_ref().map(|d| d.set.name.clone()).unwrap_or_default()
     }
@@ -161,7 +171,10 @@ impl SetsScreen {
     }
 
     fn edit(&mut self, cx: &mut Context) {
-        if let Some(row) = self.current() {
+        if self.has_typed() {
+            // It lies below a text, or on a tab that was left by the mouse.
+            cx.complain(say::sets::this_form_has_changes());
+        } else if let Some(row) = self.current() {
             self.form = Some(Form::new(row.at, &row.objective));
             self.ask_what_if(cx, 0);
         }
@@ -284,6 +297,7 @@ impl Screen for SetsScreen {
         match cmd {
             Cmd::EditObjective | Cmd::Open => self.edit(cx),
             Cmd::EditFile => self.edit_file(cx),
+            Cmd::NewObjective if self.has_typed() => cx.complain(say::sets::this_form_has_changes()),
             Cmd::NewObjective => {
                 let at = self.draft.as_ref().map_or(0, |d| d.set.objectives.len());
                 self.form = Some(Form::new(at, &Objective::default()));

@@ -199,7 +199,7 @@ impl Driver {
     }
 }
 
-fn key_of(word: &str) -> KeyEvent {
+pub(crate) fn key_of(word: &str) -> KeyEvent {
     let plain = |code| KeyEvent::new(code, KeyModifiers::NONE);
     match word {
         "Enter" => plain(KeyCode::Enter),

@@ -197,6 +197,50 @@ fn a_changed_form_is_not_lost_by_one_escape() {
 }
 
 #[test]
+fn a_changed_form_outlives_its_help_and_a_way_round_it() {
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2 Enter \"1\" F1 Enter Esc Esc");
+    driver.says("Esc again drops them");
+    driver.keys("F1 0 e");
+    driver.says("Esc again drops them");
+    driver.says("14");
+}
+
+#[test]
+fn a_table_that_is_on_its_way_has_no_rows_to_select() {
+    let mut driver = Driver::new(80, 24);
+    driver.answering = false;
+    driver.keys(": \"show\" Space \"up\" Enter A Space");
+    driver.says("1 Metrics");
+}
+
+#[test]
+fn a_set_that_somebody_deleted_does_not_stay_open() {
+    let mut driver = Driver::new(100, 30);
+    driver.keys("2");
+    driver.says("version 3");
+    driver.script.sets.clear();
+    driver.keys("r");
+    driver.says("the set is deleted");
+    driver.says_not("version 3");
+}
+
+#[test]
+fn a_row_has_the_mark_that_the_header_counts() {
+    let mut driver = Driver::new(100, 30);
+    driver.keys("0");
+    driver.answering = false;
+    driver.script.unproven = true;
+    driver.told(driver.script.overview());
+    driver.says("◇ 1 unproven");
+    assert!(
+        driver.rows().iter().any(|row| row.contains("◇ up")),
+        "{}",
+        driver.screen()
+    );
+}
+
+#[test]
 fn escape_returns_to_the_row_that_led_here() {
     let mut driver = Driver::new(80, 24);
     driver.keys("4 j");

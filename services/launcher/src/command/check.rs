@@ -258,6 +258,7 @@ mod tests {
     use super::*;
     use sla_proto::series::v1::Point;
     use sla_proto::violation::v1::{SeriesStatus, Side, Violation};
+    use sla_testkit::estate::{BEGUN_MS, Estate, Sign};
 
     fn status(state: State) -> ObjectiveStatus {
         ObjectiveStatus {
@@ -326,6 +327,49 @@ mod tests {
 
     fn words_of(status: &ObjectiveStatus, marks: &[Mark]) -> String {
         super::words(State::Violated, std::slice::from_ref(status), None, marks)
+    }
+
+    /// The console is held against the same truth, in `tui/src/tests/walk`.
+    #[test]
+    fn what_is_told_of_an_estate_is_how_it_stands() {
+        for seed in 0..200 {
+            let mut estate = Estate::of(seed);
+            estate.turn(BEGUN_MS + 15_000);
+            let (truth, objectives) = (estate.truth(), estate.overview().objectives);
+            let signs = || truth.objectives.values().map(|one| one.sign);
+            let word = signs().min().map_or("no_data", Sign::word);
+            assert_eq!(state_word(worst(&objectives)), word, "{seed}");
+            let text = super::words(worst(&objectives), &objectives, None, &[]);
+            let line = nagios(worst(&objectives), &objectives, None);
+            assert_eq!(objectives.len(), truth.objectives.len(), "{seed}");
+            for status in &objectives {
+                let json = serde_json::to_value(views::ObjectiveStatus::from(status)).unwrap();
+                let id = |field: &str| json[field].as_str().unwrap_or_default().to_owned();
+                let id = (
+                    id("set_id"),
+                    json["objective"]["id"].as_str().unwrap_or_default().to_owned(),
+                );
+                let judged = &truth.objectives[&id];
+                let word = judged.sign.word();
+                assert_eq!(json["state"], word, "{seed}: {json}");
+                assert!(
+                    text.contains(&format!("\n  {word:9} {}  ", judged.name)),
+                    "{seed}: {text}"
+                );
+                let is_bad = judged.sign < Sign::Unproven;
+                assert_eq!(
+                    line.contains(&format!("{} {word}", judged.name)),
+                    is_bad,
+                    "{seed}: {line}"
+                );
+                let series = json["series"].as_array().unwrap();
+                assert_eq!(series.len(), judged.series.len(), "{seed}");
+                for one in series {
+                    let machine = one["labels"]["instance"].as_str().unwrap();
+                    assert_eq!(one["state"], judged.series[machine].word(), "{seed}: {one}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use sla_domain::SeriesId;
 use sla_domain::objective::ObjectiveId;
 use sla_domain::state::Risk;
 use sla_proto::convert;
+use sla_proto::etl::v1::RetrySourceRequest;
 use sla_proto::violation::v1 as pb;
 
 use crate::core::{DEFAULT_SOURCE, ManagerCore, NowRequest};
@@ -176,7 +177,11 @@ impl Cadence {
         };
         forget(core, &self.sets, at_ms).await?;
         let mut judged = Vec::with_capacity(due.len());
-        for (source, due) in by_source(due) {
+        let by_source = by_source(due);
+        if !by_source.contains_key(DEFAULT_SOURCE) {
+            self.look_again(core).await;
+        }
+        for (source, due) in by_source {
             let mut present_ms = now_ms + core.clocks.ahead_ms(&source);
             if self.read(core, &source, &due, present_ms).await {
                 // This read has told how far apart the clocks are: what was asked for was the wrong instant.
@@ -221,7 +226,8 @@ impl Cadence {
         }
         self.due.retain(|(_, id)| watched.get(id).is_some());
         let wanted: BTreeSet<&str> = watched.wanted.iter().map(|want| want.key.source()).collect();
-        self.sources.retain(|source| wanted.contains(source));
+        self.sources
+            .retain(|source| source == DEFAULT_SOURCE || wanted.contains(source));
         for known in &watched.objectives {
             let id = &known.objective.id;
             let Some(card) = self.cards.get_mut(id) else {
@@ -256,6 +262,18 @@ impl Cadence {
             .filter(|(due_ms, known)| **due_ms <= core.present_of(known.wanted.key.source()))
             .map(|(_, known)| known.clone())
             .collect()
+    }
+
+    /// The default source is asked for while something is wrong with it and nothing of it is read: nobody else would find that it
+    /// is back.
+    async fn look_again(&mut self, core: &ManagerCore) {
+        if !self.sources.is_troubled(DEFAULT_SOURCE) {
+            return;
+        }
+        let again = core.peer.source().retry_source(RetrySourceRequest::default()).await;
+        if let Some(status) = again.ok().and_then(|told| told.into_inner().status) {
+            self.sources.told(DEFAULT_SOURCE, status);
+        }
     }
 
     /// Brings the samples of a source up to an instant; says whether that was not the source's present.

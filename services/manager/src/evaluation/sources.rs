@@ -22,6 +22,11 @@ impl Sources {
         status.problem = words;
     }
 
+    /// Whether something is wrong with a source, as far as is known.
+    pub(crate) fn is_troubled(&self, source: &str) -> bool {
+        self.0.get(source).is_some_and(|status| !status.problem.is_empty())
+    }
+
     /// Forgets those of which nothing is wanted any more.
     pub(crate) fn retain(&mut self, is_wanted: impl Fn(&str) -> bool) {
         self.0.retain(|source, _| is_wanted(source));

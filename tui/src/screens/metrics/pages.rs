@@ -109,6 +109,8 @@ impl MetricsScreen {
     pub(super) fn forget_rows(&mut self) {
         self.rows.clear();
         self.items.clear();
+        // Nothing that is shown points at them any more.
+        self.list.apply(&self.items, 0);
         self.reach = Reach::default();
     }
 

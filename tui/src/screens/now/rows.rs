@@ -145,9 +145,9 @@ impl NowRow {
         let told = series.series.clone().unwrap_or_default();
         let key = (status.set_id.clone(), objective.id.clone(), told.id.clone());
         let state = State::of(series.state());
-        let of_evaluation = || series.outlook.clone().map(Arc::new);
-        let outlook = history.outlook(&key).cloned().or_else(of_evaluation);
-        let mark = Mark::of(state, outlook.as_deref());
+        let outlook = with_bands(series.outlook.as_ref(), history.outlook(&key));
+        // As the header counts it.
+        let mark = Mark::of(state, series.outlook.as_ref());
         let spans = history.spans(&key);
         let lost = spans
             .iter()
@@ -323,6 +323,22 @@ impl NowRow {
 
     pub(super) fn is_nested(&self) -> bool {
         self.nested
+    }
+}
+
+/// What the evaluation expects, with the bands that were read for the lanes: those may be some seconds older, and shall say no
+/// other probability than the mark beside them.
+fn with_bands(told: Option<&Outlook>, read: Option<&Arc<Outlook>>) -> Option<Arc<Outlook>> {
+    match (told, read) {
+        (Some(told), Some(read)) if told.probability != read.probability => {
+            let mut newer = told.clone();
+            if newer.fan.is_empty() {
+                newer.fan.clone_from(&read.fan);
+            }
+            Some(Arc::new(newer))
+        }
+        (_, Some(read)) => Some(read.clone()),
+        (told, None) => told.cloned().map(Arc::new),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the instance answers to the sets screen.
 
+use sla_proto::objective::v1::SlaSet;
 use sla_proto::set::v1 as set;
 
 use super::SetsScreen;
@@ -84,6 +85,9 @@ impl SetsScreen {
                 cx.say(say::sets::the_set_is_deleted());
                 let gone = |id: &str| matches!(&writing, Some(Writing::Deletion(gone)) if gone == id);
                 self.draft = self.draft.take().filter(|draft| !gone(&draft.set.id));
+                if let Some(sets) = cx.sets.get_mut() {
+                    sets.retain(|set| !gone(&set.id));
+                }
                 self.rebuild(cx);
                 Self::read_sets(cx);
                 return;
@@ -93,8 +97,15 @@ impl SetsScreen {
         let Some(set) = saved else {
             return cx.complain(say::sets::the_instance_answered_without());
         };
+        // Whoever counts sets knows it before they are listed again.
+        if let Some(sets) = cx.sets.get_mut() {
+            match sets.iter_mut().find(|have| have.id == set.id) {
+                Some(have) => have.clone_from(&set),
+                None => sets.push(set.clone()),
+            }
+        }
         let told = say::sets::is_saved_version(&set.name, &set.version);
-        let is_dirty = self.is_dirty();
+        let is_edited = self.is_edited();
         match (writing, self.draft.as_mut().filter(|draft| draft.set.id == set.id)) {
             (Some(Writing::Alone), Some(draft)) => {
                 let watched = if set.active {
@@ -124,7 +135,7 @@ impl SetsScreen {
                 self.changed(cx);
             }
             // The set that is open has changes, which are not left for another one.
-            _ if is_dirty => cx.say(told),
+            _ if is_edited => cx.say(told),
             _ => {
                 cx.say(told);
                 self.open(cx, set);
@@ -150,16 +161,20 @@ impl SetsScreen {
         if self.kept.is_some() {
             self.take_kept(cx, &sets);
         }
-        let wanted = self.open_name.take().filter(|_| !self.is_dirty());
+        let wanted = self.open_name.take().filter(|_| !self.is_edited());
         if let Some(set) = wanted.and_then(|name| sets.iter().find(|s| s.name == name)) {
             self.open(cx, set.clone());
-        } else if let Some(draft) = &self.draft {
-            let stored = sets.iter().find(|s| s.id == draft.set.id);
-            if let Some(stored) = stored.filter(|s| s.version != draft.set.version && !draft.is_dirty()) {
-                self.open(cx, stored.clone());
+        } else if let Some(draft) = self.draft.as_ref().filter(|_| !self.is_edited()) {
+            match sets.iter().find(|s| s.id == draft.set.id) {
+                Some(stored) if stored.version != draft.set.version => self.open(cx, stored.clone()),
+                None if self.unlisted == 0 => {
+                    cx.say(say::sets::the_set_is_deleted());
+                    self.open_first(cx, &sets);
+                }
+                _ => {}
             }
-        } else if let Some(set) = sets.iter().find(|s| s.active).or_else(|| sets.first()) {
-            self.open(cx, set.clone());
+        } else if self.draft.is_none() {
+            self.open_first(cx, &sets);
         }
         if !self.waiting.is_empty() {
             let waiting = std::mem::take(&mut self.waiting);
@@ -167,6 +182,16 @@ impl SetsScreen {
         }
         if let Some((series_id, cmd, argument)) = self.early.take() {
             self.moved_on_chart(cx, &series_id, cmd, argument.as_deref());
+        }
+    }
+
+    /// The first active set, else the first.
+    fn open_first(&mut self, cx: &mut Context, sets: &[SlaSet]) {
+        self.draft = None;
+        if let Some(set) = sets.iter().find(|s| s.active).or_else(|| sets.first()) {
+            self.open(cx, set.clone());
+        } else {
+            self.rebuild(cx);
         }
     }
 

@@ -166,6 +166,11 @@ impl Form {
         self.typed() == self.opened
     }
 
+    /// Of the objective that it is about; empty for a new one.
+    pub(crate) fn objective_id(&self) -> &str {
+        &self.base.id
+    }
+
     /// Whether it may be closed: a form with changes is closed by asking twice.
     pub(crate) fn may_close(&mut self) -> bool {
         std::mem::replace(&mut self.closing, true) || self.is_untouched()

@@ -5,6 +5,7 @@ use sla_proto::set::v1 as set;
 
 use super::SetsScreen;
 use super::draft::{Draft, Writing};
+use super::form::Form;
 use crate::command::Cmd;
 use crate::context::request::{Request, Slot};
 use crate::context::{Context, wire};
@@ -30,7 +31,7 @@ impl SetsScreen {
             Cmd::Save => self.save(cx),
             Cmd::NextSet => self.open_next(cx, argument),
             // Another set would be opened, and the changes be gone.
-            Cmd::NewSet | Cmd::DuplicateSet if self.is_dirty() => cx.complain(say::sets::this_set_has_changes()),
+            Cmd::NewSet | Cmd::DuplicateSet if self.is_edited() => cx.complain(say::sets::this_set_has_changes()),
             Cmd::NewSet => {
                 let fresh = SlaSet {
                     name: name.clone(),
@@ -120,7 +121,7 @@ impl SetsScreen {
     }
 
     fn open_next(&mut self, cx: &mut Context, name: Option<&str>) {
-        if self.is_dirty() {
+        if self.is_edited() {
             cx.complain(say::sets::this_set_has_changes());
             return;
         }
@@ -145,7 +146,7 @@ impl SetsScreen {
         if self.draft.as_ref().is_some_and(|draft| draft.set.id == set_id) {
             return true;
         }
-        if self.is_dirty() {
+        if self.is_edited() {
             cx.complain(say::sets::the_open_set_has());
             return false;
         }
@@ -159,6 +160,11 @@ impl SetsScreen {
     }
 
     pub(super) fn open(&mut self, cx: &mut Context, set: SlaSet) {
+        // A form into which nobody has typed shows its objective as it is in there.
+        self.form = self.form.take().and_then(|form| {
+            let at = set.objectives.iter().position(|o| o.id == form.objective_id())?;
+            Some(Form::new(at, &set.objectives[at]))
+        });
         self.draft = Some(Draft::new(set));
         self.kept_text = None;
         self.what_if.clear();
