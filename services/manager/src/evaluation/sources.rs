@@ -17,7 +17,11 @@ impl Sources {
 
     /// A read failed: what is known of the source stays; what is wrong with it is new.
     pub(crate) fn failed(&mut self, source: &str, at_ms: i64, words: String) {
-        let status = self.0.entry(source.to_owned()).or_default();
+        let status = self.0.entry(source.to_owned()).or_insert_with(|| SourceStatus {
+            // It never told its own.
+            source: source.to_owned(),
+            ..SourceStatus::default()
+        });
         status.failing_since.get_or_insert_with(|| timestamp(at_ms));
         status.problem = words;
     }
@@ -68,6 +72,13 @@ mod tests {
         sources.told("", named("prometheus"));
         sources.failed("weather", 7_000, "the key is refused".to_owned());
         assert_eq!(sources.face().source, "weather");
+        sources.failed("eu", 8_000, "no worker answers".to_owned());
+        sources.retain(|source| source != "weather");
+        assert_eq!(
+            sources.face().source,
+            "eu",
+            "one that never told its name has the one it is asked by"
+        );
         sources.retain(str::is_empty);
         assert_eq!(sources.face(), named("prometheus"));
     }

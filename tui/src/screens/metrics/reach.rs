@@ -4,7 +4,7 @@
 pub(super) const PAGE_ROWS: u32 = 500;
 /// A table of at most so many rows is held as a whole …
 pub(super) const ROWS_MAX: usize = 2_000;
-/// … and of a longer one so many: two screens of the tallest terminal beyond the edge that the next page is asked for from.
+/// … and of a longer one so many: a page between the two edges from which the next one is asked for.
 pub(super) const WINDOW_ROWS: usize = 1_000;
 
 /// What the server sifts and orders rows by.
