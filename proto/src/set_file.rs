@@ -348,7 +348,7 @@ fn wired_objective(objective: FileObjective) -> Result<wire::Objective, Invalid>
             ));
         }
     };
-    let unit = query.unit(counter_mode == CounterMode::Raw);
+    let unit = query.bound_unit(counter_mode == CounterMode::Raw);
     let bound = |field: &str, bound: Option<&Written>| bound.map(|bound| bound.read(field, unit)).transpose();
     let span = |field: &str, text: Option<&str>| match text {
         None => Ok(0),
@@ -491,6 +491,7 @@ forecast = false
             ("lag_seconds", "\"250ms\"", 0.25),
             ("hit_ratio", "\"10%\"", 0.1),
             ("net_bytes_total", "\"3 MB/s\"", 3e6),
+            ("sum(rate(net_bytes_total[5m]))", "\"3 MB/s\"", 3e6),
         ] {
             let text = TEXT
                 .replace("4.0", written)
@@ -501,6 +502,12 @@ forecast = false
         let error = read(&TEXT.replace("4.0", "\"10%\""), "f").unwrap_err().to_string();
         assert!(
             error.contains("max is 10%") && error.contains("0.1 or as 10"),
+            "{error}"
+        );
+        let text = TEXT.replace("node_load1{job=\\\"node\\\"}", "sum(rate(net_bytes_total[5m]))");
+        let error = read(&text.replace("4.0", "\"3 Mbit/s\""), "f").unwrap_err().to_string();
+        assert!(
+            error.contains("another unit than the values, which are in B/s"),
             "{error}"
         );
     }

@@ -4,8 +4,12 @@
 use http::{HeaderMap, HeaderValue};
 use tonic::metadata::{BinaryMetadataValue, MetadataMap};
 
+use super::access::Rank;
+
 /// Metadata key: the user on whose behalf a role calls, as UTF-8.
 const CALLER: &str = "sla-caller-bin";
+/// Metadata key: the rank and, after a blank, the id of that user, where a door has asked who he is.
+const PROVEN: &str = "sla-caller-proven-bin";
 /// Metadata key: the secret that roles share.
 const SECRET: &str = "sla-role-secret-bin";
 
@@ -13,6 +17,7 @@ const SECRET: &str = "sla-role-secret-bin";
 #[derive(Debug, Clone, Default)]
 pub struct Claims {
     caller: Option<HeaderValue>,
+    proven: Option<HeaderValue>,
     secret: Option<HeaderValue>,
 }
 
@@ -21,6 +26,13 @@ impl Claims {
     #[must_use]
     pub fn on_behalf_of(mut self, user: &str) -> Self {
         self.caller = encoded(user);
+        self
+    }
+
+    /// That user was asked who he is: he may behind this door what he may at it, and no more.
+    #[must_use]
+    pub fn proven(mut self, user_id: &str, rank: Rank) -> Self {
+        self.proven = encoded(&format!("{} {user_id}", rank.word()));
         self
     }
 
@@ -39,13 +51,21 @@ impl Claims {
     pub fn take(headers: &mut HeaderMap) -> Self {
         Self {
             caller: headers.remove(CALLER),
+            proven: headers.remove(PROVEN),
             secret: headers.remove(SECRET),
         }
     }
 
     /// The user on whose behalf the call is made, if one is named.
     pub fn caller(&self) -> Option<String> {
-        String::from_utf8(decoded(CALLER, self.caller.clone()?)?).ok()
+        text(CALLER, self.caller.as_ref())
+    }
+
+    /// The id and the rank of that user, where a door has asked who he is.
+    pub fn proof(&self) -> Option<(String, Rank)> {
+        let text = text(PROVEN, self.proven.as_ref())?;
+        let (rank, user_id) = text.split_once(' ')?;
+        Some((user_id.to_owned(), Rank::of_word(rank)?))
     }
 
     /// Whether the caller knows `secret`. Takes as long for any wrong one of its length.
@@ -59,7 +79,7 @@ impl Claims {
 
     /// Puts them on a request that carries none of its own.
     pub fn put(&self, headers: &mut HeaderMap) {
-        for (key, value) in [(CALLER, &self.caller), (SECRET, &self.secret)] {
+        for (key, value) in [(CALLER, &self.caller), (PROVEN, &self.proven), (SECRET, &self.secret)] {
             if let Some(value) = value {
                 headers.entry(key).or_insert_with(|| value.clone());
             }
@@ -69,6 +89,10 @@ impl Claims {
 
 fn encoded(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_bytes(BinaryMetadataValue::from_bytes(text.as_bytes()).as_encoded_bytes()).ok()
+}
+
+fn text(key: &'static str, value: Option<&HeaderValue>) -> Option<String> {
+    String::from_utf8(decoded(key, value?.clone())?).ok()
 }
 
 fn decoded(key: &'static str, value: HeaderValue) -> Option<Vec<u8>> {
@@ -87,12 +111,15 @@ mod tests {
         let mut headers = HeaderMap::new();
         Claims::default()
             .on_behalf_of("Zoë")
+            .proven("7-a", Rank::Editor)
             .with_secret("open sesame")
             .put(&mut headers);
         Claims::default().on_behalf_of("somebody else").put(&mut headers);
         let claims = Claims::take(&mut headers);
         assert!(headers.is_empty());
         assert_eq!(claims.caller().as_deref(), Some("Zoë"));
+        assert_eq!(claims.proof(), Some(("7-a".to_owned(), Rank::Editor)));
+        assert_eq!(Claims::default().on_behalf_of("Zoë").proof(), None);
         assert!(claims.knows("open sesame"));
         for wrong in ["", "open sesam", "open sesame!", "Open sesame"] {
             assert!(!claims.knows(wrong), "{wrong:?}");

@@ -18,22 +18,32 @@ const UNITS: [(&str, i64); 7] = [
 /// Reads a duration above 0 into milliseconds: whole numbers with units from large to small, each unit once
 /// (PromQL, "Float Literals and Time Durations"); a bare number is seconds.
 pub fn parse_ms(text: &str) -> Result<i64, Invalid> {
-    let refuse = |rule: &str| {
-        Err(Invalid::new(
-            "duration",
-            text,
-            rule,
-            "write it like 15s, 5m, 1h30m or 7d",
-        ))
-    };
+    match parse_or_zero_ms(text)? {
+        0 => refuse(text, "must be above 0"),
+        ms => Ok(ms),
+    }
+}
+
+fn refuse<T>(text: &str, rule: &str) -> Result<T, Invalid> {
+    Err(Invalid::new(
+        "duration",
+        text,
+        rule,
+        "write it like 15s, 5m, 1h30m or 7d",
+    ))
+}
+
+/// The same where none at all is an answer too: `0s`, `0`.
+pub fn parse_or_zero_ms(text: &str) -> Result<i64, Invalid> {
+    let refuse = |rule: &str| refuse(text, rule);
     let mut rest = text.trim();
     if rest.is_empty() {
         return refuse("is empty");
     }
     if rest.bytes().all(|b| b.is_ascii_digit()) {
         return match rest.parse::<i64>().ok().and_then(|s| s.checked_mul(1_000)) {
-            Some(ms) if ms > 0 => Ok(ms),
-            _ => refuse("must be above 0 and not astronomically long"),
+            Some(ms) => Ok(ms),
+            None => refuse("is astronomically long"),
         };
     }
     let mut total = 0_i64;
@@ -54,9 +64,6 @@ pub fn parse_ms(text: &str) -> Result<i64, Invalid> {
         total = sum;
         next_unit = at + 1;
         rest = tail;
-    }
-    if total == 0 {
-        return refuse("must be above 0");
     }
     Ok(total)
 }
@@ -145,6 +152,11 @@ mod tests {
             "1ü",
         ] {
             assert_eq!(parse_ms(text).is_ok(), text == "5", "{text}");
+            assert_eq!(
+                parse_or_zero_ms(text).is_ok(),
+                ["5", "0", "0s"].contains(&text),
+                "{text}"
+            );
         }
     }
 

@@ -12,6 +12,7 @@ use crate::unit::Unit;
 
 mod error;
 mod locate;
+mod measure;
 mod scan;
 
 pub use error::{MAX_EXPRESSION_TOKENS, MAX_QUERY_BYTES, MAX_QUERY_DEPTH, QueryError};
@@ -133,6 +134,16 @@ impl Query {
     /// value. Of an expression nothing is known.
     pub fn unit(&self, raw: bool) -> Unit {
         self.metric_name().map_or(Unit::PLAIN, |name| Unit::judged(name, raw))
+    }
+
+    /// What a bound on its values is read in: also of an expression, where the names in it and what is done with them tell.
+    pub fn bound_unit(&self, raw: bool) -> Unit {
+        match self {
+            Self::Selector(_) => self.unit(raw),
+            Self::Expression(expression) => {
+                parser::parse(expression.text()).map_or(Unit::PLAIN, |tree| measure::unit(&tree))
+            }
+        }
     }
 }
 

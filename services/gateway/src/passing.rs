@@ -1,5 +1,6 @@
 //! What travels on with a call: the caller's name, and the token by which it is known. Roles behind the gateway ask for the token
-//! again, so that what was revoked is of no use at once, and that what is private stays so.
+//! again, so that what was revoked is of no use at once, and that what is private stays so. Who is known without one, by his uid at
+//! a socket, has the gateway's word for who he is.
 
 use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap, HeaderValue};
@@ -12,12 +13,16 @@ pub(crate) fn token(extensions: &Extensions) -> Option<HeaderValue> {
     extensions.get::<Rights>().map(|Rights(rights)| rights.clone())
 }
 
-/// Puts both on the headers of the call behind.
+/// Puts them on the headers of the call behind.
 pub(crate) fn put(extensions: &Extensions, headers: &mut HeaderMap) {
-    if let Some(token) = token(extensions) {
-        headers.insert(AUTHORIZATION, token);
+    let Some(caller) = extensions.get::<Caller>() else {
+        return;
+    };
+    let mut claims = Claims::default().on_behalf_of(&caller.user);
+    match (token(extensions), &caller.known) {
+        (Some(token), _) => drop(headers.insert(AUTHORIZATION, token)),
+        (None, Some(known)) => claims = claims.proven(&known.user_id, known.rank),
+        (None, None) => {}
     }
-    if let Some(caller) = extensions.get::<Caller>() {
-        Claims::default().on_behalf_of(&caller.user).put(headers);
-    }
+    claims.put(headers);
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use nix::unistd::{Uid, User};
-use sla_proto::peer::{Access, Rank};
+use sla_proto::peer::{Access, Claims, Rank};
 use tokio::sync::OnceCell;
 
 use crate::pace::Pace;
@@ -78,6 +78,18 @@ impl Caller {
         }
     }
 
+    /// Who a role says that it is: itself, or a user whom it has asked.
+    pub fn claimed(claims: &Claims) -> Self {
+        let mut caller = Self::role(claims.caller());
+        caller.known = claims.proof().map(|(user_id, rank)| Known {
+            user_id,
+            user: caller.user.clone(),
+            rank,
+            session_id: String::new(),
+        });
+        caller
+    }
+
     /// Whether it may make a call of `access` by the way it came. Whose rank was asked for is known, wherever he comes from.
     pub fn may(&self, access: Access) -> bool {
         self.way.may(access) || (self.known.is_some() && matches!(access, Access::User(_) | Access::Somebody))
@@ -118,6 +130,7 @@ pub struct Connection {
     way: Way,
     name: Arc<OnceCell<String>>,
     shown: Arc<OnceLock<String>>,
+    is_covered: bool,
     pace: Pace,
 }
 
@@ -129,6 +142,7 @@ impl Connection {
             way,
             name: Arc::default(),
             shown: Arc::default(),
+            is_covered: false,
             pace: Pace::default(),
         }
     }
@@ -137,6 +151,17 @@ impl Connection {
     #[must_use]
     pub fn shown_in(self, shown: Arc<OnceLock<String>>) -> Self {
         Self { shown, ..self }
+    }
+
+    /// Over TLS, or not.
+    #[must_use]
+    pub fn covered(self, is_covered: bool) -> Self {
+        Self { is_covered, ..self }
+    }
+
+    /// Whether it goes over TLS.
+    pub fn is_covered(&self) -> bool {
+        self.is_covered
     }
 
     /// Who is at the other end.

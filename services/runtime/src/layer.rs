@@ -17,6 +17,7 @@ use tonic::{Code, Status};
 use tower_service::Service;
 
 use crate::caller::{Caller, Connection, End, Rights, Way};
+use crate::foreign;
 use crate::gate::Gate;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
@@ -149,6 +150,9 @@ where
             return Box::pin(async move { Ok(open.answered(refusal::into_http(problem.status(), is_grpc))) });
         };
         let connection = request.extensions().get::<Connection>().cloned();
+        if !is_grpc && let Err(refused) = foreign::check(request.headers(), request.uri(), connection.as_ref()) {
+            return Box::pin(async move { Ok(open.answered(refusal::into_http(refused, is_grpc))) });
+        }
         let claims = Claims::take(request.headers_mut());
         if let Some(rights) = request.headers().get(AUTHORIZATION).cloned() {
             request.extensions_mut().insert(Rights(rights));
@@ -168,13 +172,20 @@ where
             let access = access(&path);
             let caller = match &connection {
                 // A role that passes on a user's token calls as that user, and may what he may.
-                None if presented == Presented::Nothing => Caller::role(claims.caller()),
-                Some(_) if is_role && presented == Presented::Nothing => Caller::role(claims.caller()),
+                None if presented == Presented::Nothing => Caller::claimed(&claims),
+                Some(_) if is_role && presented == Presented::Nothing => Caller::claimed(&claims),
                 connection => match admitted(gate.as_ref(), connection.as_ref(), presented, access).await {
                     Ok(caller) => caller,
                     Err(refused) => return Ok(open.answered(refusal::into_http(refused, is_grpc))),
                 },
             };
+            // Whoever was asked at a door may behind it what he may there.
+            if let (Some(known), Some(least)) = (&caller.known, access.least_rank())
+                && known.rank < least
+            {
+                let refused = crate::gate::outranked(known, least);
+                return Ok(open.answered(refusal::into_http(refused, is_grpc)));
+            }
             if !caller.may(access) {
                 return Ok(open.answered(refusal::into_http(not_allowed(access), is_grpc)));
             }
@@ -220,12 +231,11 @@ async fn admitted(
 ) -> Result<Caller, Status> {
     let inside = Connection::new(End::Unknown, Way::Network);
     let connection = connection.unwrap_or(&inside);
-    let (Some(gate), Some(least)) = (gate, access.least_rank()) else {
+    let (Some(gate), Some(_)) = (gate, access.least_rank()) else {
         return Ok(connection.caller().await);
     };
     match gate.known(connection.end(), presented).await? {
         None => Ok(connection.caller().await),
-        Some(known) if known.rank < least => Err(crate::gate::outranked(&known, least)),
         Some(known) => Ok(connection.used_by(known)),
     }
 }
@@ -306,6 +316,7 @@ fn parse_timeout(text: &str) -> Option<Duration> {
 mod tests {
     use super::*;
     use sla_proto::Peer;
+    use sla_proto::peer::Rank;
     use sla_proto::server::v1::server_service_server::{ServerService, ServerServiceServer};
     use sla_proto::server::v1::{GetServerInfoRequest, GetServerInfoResponse, StopServerRequest, StopServerResponse};
     use tonic::{Request, Response};
@@ -392,7 +403,8 @@ mod tests {
                 "claims end at the door"
             );
             let caller = request.extensions().get::<Caller>().unwrap();
-            Err(Status::unknown(format!("{} by {:?}", caller.user, caller.way)))
+            let rank = caller.known.as_ref().map_or("", |known| known.rank.word());
+            Err(Status::unknown(format!("{} by {:?} {rank}", caller.user, caller.way)))
         }
 
         async fn stop_server(&self, _: Request<StopServerRequest>) -> Result<Response<StopServerResponse>, Status> {
@@ -434,12 +446,17 @@ mod tests {
         let socket = Connection::new(End::User(0), Way::Socket);
         let zoe = || Claims::default().on_behalf_of("zoe");
         let cases = [
-            (None, Claims::default(), "system by Role"),
-            (None, zoe(), "zoe by Role"),
-            (Some(&network), zoe(), "127.0.0.1:5 by Network"),
-            (Some(&network), zoe().with_secret("Sesame"), "127.0.0.1:5 by Network"),
-            (Some(&network), zoe().with_secret("sesame"), "zoe by Role"),
-            (Some(&socket), zoe(), "root by Socket"),
+            (None, Claims::default(), "system by Role "),
+            (None, zoe(), "zoe by Role "),
+            (None, zoe().proven("7", Rank::Viewer), "zoe by Role viewer"),
+            (
+                Some(&network),
+                zoe().proven("7", Rank::Admin),
+                "127.0.0.1:5 by Network ",
+            ),
+            (Some(&network), zoe().with_secret("Sesame"), "127.0.0.1:5 by Network "),
+            (Some(&network), zoe().with_secret("sesame"), "zoe by Role "),
+            (Some(&socket), zoe().proven("7", Rank::Admin), "root by Socket "),
         ];
         for (connection, claims, expected) in cases {
             let peer = over(connection).claiming(claims);
@@ -458,6 +475,13 @@ mod tests {
         };
         assert_eq!(stop(Some(&network)).await.unwrap_err().code(), Code::PermissionDenied);
         stop(Some(&socket)).await.unwrap();
+        let viewer = over(None).claiming(zoe().proven("7", Rank::Viewer));
+        let run = viewer
+            .runs()
+            .start_run(sla_proto::etl::v1::StartRunRequest::default())
+            .await
+            .unwrap_err();
+        assert_eq!(run.code(), Code::PermissionDenied, "a viewer stays one behind a door");
         let put = sla_proto::storage::v1::PutViolationsRequest::default();
         let refused = over(Some(&socket)).ledger().put_violations(put).await.unwrap_err();
         assert_eq!(

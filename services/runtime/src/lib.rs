@@ -6,6 +6,7 @@
 pub mod blocking;
 pub mod caller;
 mod estate;
+mod foreign;
 pub mod gate;
 pub mod health;
 pub mod intake;

@@ -283,10 +283,11 @@ impl TcpDoor {
         } = self;
         // A pre-bound listener has no nodelay of its own, and streams would be many times slower.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let is_covered = tls.is_some();
         let incoming = incoming.map(move |stream| stream.map(|stream| Wire::new(stream, tls.as_ref())));
         let whose = move |wire: &Wire| {
             let end = wire.peer_addr().map_or(End::Unknown, End::Address);
-            Some(Connection::new(end, way).shown_in(wire.shown()))
+            Some(Connection::new(end, way).shown_in(wire.shown()).covered(is_covered))
         };
         let cut = CancellationToken::new();
         let incoming = connections.admitted(incoming, whose, cut.clone());

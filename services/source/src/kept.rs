@@ -1,5 +1,6 @@
 //! A source whose samples a role of this process hands in one by one, at whatever distance: the last 26 h of each series.
 
+mod following;
 mod shelf;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use crate::error::SourceError;
 use crate::port::{Call, ExpressionRequest, LongViewRequest, MetricSource, ReadRequest, Targets};
 use crate::replay::Replay;
 use crate::reply::{ExpressionRead, LongView, MetricFamily, MetricNames, RawRead, SourceInfo, Way};
+pub use following::Follower;
+use following::Following;
 use shelf::Shelf;
 
 /// Series at most; what is beyond is refused by [`KeptSamples::put`].
@@ -40,6 +43,7 @@ pub struct KeptSamples {
     clock: Arc<dyn Clock>,
     about: &'static [AboutMetric],
     series: RwLock<Shelf>,
+    following: Following,
 }
 
 impl KeptSamples {
@@ -50,6 +54,7 @@ impl KeptSamples {
             clock,
             about,
             series: RwLock::default(),
+            following: Following::default(),
         }
     }
 
@@ -96,9 +101,17 @@ impl KeptSamples {
         self.len() == 0
     }
 
-    /// What is known of whatever may be meant, as a recording.
+    /// From now on the samples are those that another process collects, read in rounds by whoever has this.
+    pub fn follow(&self) -> Follower<'_> {
+        Follower::new(&self.following)
+    }
+
+    /// What is known of whatever may be meant, as a recording. What is missing may stand in the next round.
     fn recording(&self, targets: &Targets) -> Replay {
         let known = self.known().candidates(targets);
+        if known.is_empty() {
+            self.following.miss();
+        }
         Replay::recording(self.id.clone(), self.clock.clone(), known)
     }
 }
@@ -154,7 +167,12 @@ impl MetricSource for KeptSamples {
         limit: usize,
         call: &Call,
     ) -> Result<Vec<Labels>, SourceError> {
-        let recording = self.recording(&Targets::Selectors(selectors.to_vec()));
+        let targets = Targets::Selectors(selectors.to_vec());
+        let is_known = || !self.known().candidates(&targets).is_empty();
+        if !is_known() {
+            self.following.wait(is_known).await;
+        }
+        let recording = self.recording(&targets);
         recording.series(selectors, start_ms, end_ms, limit, call).await
     }
 

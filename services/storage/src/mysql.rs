@@ -337,11 +337,14 @@ impl Database for Mysql {
 
 /// Why there is no turn.
 fn full(shared: &Shared, waited: Duration) -> StoreError {
+    let waited_ms = waited.as_millis() as u64;
     if shared.queue.is_closed() {
         StoreError::Closed
+    } else if shared.trouble.is_unreachable() {
+        // Those before it wait for a server that does not answer.
+        let cause = format!("nobody had a turn for {waited_ms} ms");
+        error::unreachable(&shared.pool.place().url.to_string(), cause)
     } else {
-        StoreError::Busy {
-            waited_ms: waited.as_millis() as u64,
-        }
+        StoreError::Busy { waited_ms }
     }
 }

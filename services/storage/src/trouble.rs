@@ -100,6 +100,14 @@ impl Trouble {
         self.failing().is_some()
     }
 
+    /// Whether the last write failed because nobody answers.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        let failing = self.failing();
+        failing
+            .as_ref()
+            .is_some_and(|known| known.reason == reason::STORAGE_UNREACHABLE)
+    }
+
     /// Writes what a banner says about it into `status`; nothing while all is well.
     pub(crate) fn tell(&self, status: &mut StoreStatus) {
         if let Some(failing) = &*self.failing() {

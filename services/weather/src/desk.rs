@@ -107,7 +107,7 @@ impl Desk {
     pub(crate) async fn book(&self) -> Result<MutexGuard<'_, Book>, WeatherError> {
         let book = self
             .book
-            .get_or_try_init(|| async { self.load().await.map(Mutex::new) })
+            .get_or_try_init(|| async { self.load(0..MAX_CITIES as u32).await.map(Mutex::new) })
             .await?;
         Ok(book.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -124,7 +124,7 @@ impl Desk {
         let Some(book) = self.book.get() else {
             return self.book().await.map(drop);
         };
-        let new = self.load().await?;
+        let new = self.load(0..MAX_CITIES as u32).await?;
         let old = std::mem::replace(&mut *book.lock().unwrap_or_else(PoisonError::into_inner), new);
         let gone = old.cities.values().map(|city| &city.place);
         for place in gone.filter(|place| self.known().is_some_and(|book| book.slot_of(&place.key()).is_none())) {
@@ -133,18 +133,34 @@ impl Desk {
         Ok(())
     }
 
-    async fn load(&self) -> Result<Book, WeatherError> {
+    /// Reads the slots that were free: another process may have added cities.
+    pub(crate) async fn read_new(&self) -> Result<(), WeatherError> {
+        let _alone = self.changing.write().await;
+        let Some(book) = self.book.get() else { return Ok(()) };
+        let is_taken = |slot: &u32| self.known().is_some_and(|book| book.cities.contains_key(slot));
+        let free: Vec<u32> = (0..MAX_CITIES as u32).filter(|slot| !is_taken(slot)).collect();
+        let new = self.load(free).await?;
+        let now_ms = self.now_ms();
+        let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
+        new.cities
+            .into_iter()
+            .for_each(|(slot, city)| book.put(slot, city, now_ms));
+        Ok(())
+    }
+
+    /// What is stored in these slots.
+    async fn load(&self, slots: impl IntoIterator<Item = u32>) -> Result<Book, WeatherError> {
         let further = match self.parts.kind {
             ProviderKind::OpenMeteo => 0,
             ProviderKind::OpenWeatherMap => FORECASTS_A_DAY,
         };
         let mut book = Book::new(Rounds::new(self.parts.quota, further));
         let now_ms = self.now_ms();
-        let mut from = 0;
-        while from < MAX_CITIES {
+        let mut keys: Vec<String> = slots.into_iter().map(key).collect();
+        while !keys.is_empty() {
             let request = GetStateRequest {
                 objective_id: String::new(),
-                keys: (from..MAX_CITIES).map(|slot| key(slot as u32)).collect(),
+                keys: keys.clone(),
             };
             let answer = self.parts.peer.state().get_state(request).await;
             let answer = answer
@@ -160,7 +176,7 @@ impl Desk {
                     book.put(slot, self.restored(city), now_ms);
                 }
             }
-            from += (answer.looked_up as usize).max(1);
+            keys.drain(..(answer.looked_up as usize).clamp(1, keys.len()));
         }
         Ok(book)
     }

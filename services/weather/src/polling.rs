@@ -9,6 +9,7 @@ use futures::stream::FuturesUnordered;
 use sla_runtime::Shutdown;
 use sla_runtime::mandate::Mandate;
 use sla_runtime::status::chain;
+use tokio::time::Instant;
 
 use crate::desk::Desk;
 use crate::options::MAX_AT_ONCE;
@@ -26,6 +27,8 @@ const SWEEP_EVERY_MS: i64 = 3_600_000;
 
 /// How often one that stands by reads what the active one has stored: readings come a quarter of an hour apart.
 const FOLLOW_EVERY: Duration = Duration::from_mins(1);
+/// How often it looks for new cities at most while somebody misses a series, as in the moment after one was subscribed to.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until shutdown.
 pub(crate) async fn run(desk: Arc<Desk>, subscriptions: Subscriptions, mandate: Arc<Mandate>, shutdown: Shutdown) {
@@ -54,9 +57,18 @@ async fn take_turns(desk: &Desk, subscriptions: &Subscriptions, mandate: &Mandat
 /// Reads again and again what another process stores, once it is known that one works.
 async fn follow(desk: &Desk, mandate: &Mandate) {
     mandate.standby().await;
+    let follower = desk.parts.samples.follow();
     loop {
         read(desk).await;
-        tokio::time::sleep(FOLLOW_EVERY).await;
+        follower.has_read();
+        let next = Instant::now() + FOLLOW_EVERY;
+        while tokio::time::timeout_at(next, follower.missed()).await.is_ok() {
+            if let Err(error) = desk.read_new().await {
+                tracing::warn!(error = chain(&error), "new cities could not be looked for");
+            }
+            follower.has_read();
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 }
 

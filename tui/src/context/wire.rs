@@ -325,6 +325,12 @@ pub(crate) fn query_unit(query: Option<&Query>, raw: bool) -> Unit {
     sla_domain::Query::parse(query_text(query)).map_or(Unit::PLAIN, |query| query.unit(raw))
 }
 
+/// What is typed as a bound on the answers of a query is read in; plain where it is not known.
+pub(crate) fn bound_unit(query: Option<&Query>, mode: CounterMode) -> Unit {
+    let query = sla_domain::Query::parse(query_text(query));
+    query.map_or(Unit::PLAIN, |query| query.bound_unit(mode == CounterMode::Raw))
+}
+
 /// What an objective's values and bounds are measured in.
 pub(crate) fn objective_unit(objective: &Objective) -> Unit {
     query_unit(objective.query.as_ref(), objective.counter_mode() == CounterMode::Raw)

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::selector::{MatchOp, Matcher};
 use crate::series::Labels;
+use crate::unit::Kind;
 
 fn selector(text: &str) -> Selector {
     match Query::parse(text) {
@@ -32,6 +33,38 @@ fn a_selector_has_one_normal_form() {
     assert_eq!(selector(r#"{job="a",job="a"}"#).text(), r#"{job="a"}"#);
     assert_eq!(selector("up # alive?\n").metric_name(), Some("up"));
     assert_eq!(selector("job:load:sum").metric_name(), Some("job:load:sum"));
+}
+
+#[test]
+fn a_bound_is_read_in_the_unit_that_names_and_functions_tell() {
+    let rate = Unit::of(Kind::Bytes).rated(true);
+    for (text, unit) in [
+        ("sum(rate(net_bytes_total[5m]))", rate),
+        ("sum by (host) (irate(net_bytes_total{job=\"a\"}[5m])) > 5", rate),
+        ("avg(mem_bytes)", Unit::of(Kind::Bytes)),
+        ("(mem_bytes - 5) unless up", Unit::of(Kind::Bytes)),
+        ("max_over_time(mem_bytes[1h:1m])", Unit::of(Kind::Bytes)),
+        ("-mem_bytes", Unit::of(Kind::Bytes)),
+        (
+            "histogram_quantile(0.9, sum by (le) (rate(x_ratio[5m])))",
+            Unit::PLAIN.rated(true),
+        ),
+        // What is not known contradicts nothing.
+        ("mem_bytes / 1e6", Unit::PLAIN),
+        ("count(mem_bytes)", Unit::PLAIN),
+        ("mem_bytes - lag_seconds", Unit::PLAIN),
+        ("mem_bytes > bool 5", Unit::PLAIN),
+        ("sum(rate(requests_total[5m]))", Unit::PLAIN),
+        ("running_max(mem_bytes)", Unit::PLAIN),
+    ] {
+        let found = Query::parse(text).unwrap().bound_unit(false);
+        assert_eq!(found.kind, unit.kind, "{text}");
+        assert!(unit.kind == Kind::Plain || found == unit, "{text}: {found:?}");
+    }
+    assert_eq!(
+        Query::parse("mem_bytes").unwrap().bound_unit(false),
+        Unit::of(Kind::Bytes)
+    );
 }
 
 #[test]

@@ -80,7 +80,7 @@ pub(crate) enum NotifyAction {
         /// As the message tells it; its first 6 digits are enough.
         handle: String,
         /// How long: 1m to 30d; 0s ends it.
-        #[arg(long = "for", value_name = "DURATION", default_value = "1h")]
+        #[arg(long = "for", value_name = "DURATION", default_value = "1h", value_parser = Span::or_zero)]
         length: Span,
     },
     /// Acknowledgements and snoozes that hold now.
@@ -128,10 +128,10 @@ pub(crate) struct RouteArgs {
     #[arg(long)]
     pub(crate) no_data: bool,
     /// Gather messages this long; 0s = at once. Default 15m for telegram and email, else at once.
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = Span::or_zero)]
     pub(crate) digest: Option<Span>,
-    /// Tell again what goes on; default never (alertmanager: 5m).
-    #[arg(long, value_name = "DURATION")]
+    /// Tell again what goes on; 0s = never, which is the default (alertmanager: 5m).
+    #[arg(long, value_name = "DURATION", value_parser = Span::or_zero)]
     pub(crate) repeat: Option<Span>,
     /// Do not tell that a violation ended.
     #[arg(long)]
@@ -142,4 +142,22 @@ pub(crate) struct RouteArgs {
     /// Zone of the quiet hours, such as Europe/Rome; default UTC.
     #[arg(long, value_name = "ZONE", requires = "quiet")]
     pub(crate) zone: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::Cli;
+
+    #[test]
+    fn where_help_says_what_none_means_none_is_taken() {
+        for (none, length) in [("0s", "0s"), ("0", "0"), ("15m", "1h")] {
+            let add = ["sla", "notify", "add", "me", "email", "a@example.org"];
+            let timing = ["--digest", none, "--repeat", none];
+            Cli::try_parse_from(add.into_iter().chain(timing)).unwrap();
+            Cli::try_parse_from(["sla", "notify", "snooze", "abcdef", "--for", length]).unwrap();
+        }
+        assert!(Cli::try_parse_from(["sla", "notify", "snooze", "abcdef", "--for", "-1s"]).is_err());
+    }
 }

@@ -33,7 +33,7 @@ pub(crate) fn of_csv(file: &Path, arguments: &EvaluateArgs, json: bool) -> Resul
 pub(crate) async fn evaluate(session: &Session, arguments: &EvaluateArgs) -> Result<Exit, Report> {
     let text = arguments.selector.as_deref().unwrap_or("");
     let query = Query::parse(text).map_err(|error| error.into_invalid("selector", text))?;
-    let range = range_asked(arguments, query.unit(arguments.raw))?;
+    let range = range_asked(arguments, query.bound_unit(arguments.raw))?;
     let at = instant_asked(&arguments.at)?;
     let answer = of_source(session, arguments, &query, range, at).await?;
     print(&answer, query.unit(arguments.raw), session.global.json);

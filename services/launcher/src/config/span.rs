@@ -4,13 +4,21 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sla_domain::duration::{format_ms, parse_ms};
+use sla_domain::duration::{format_ms, parse_ms, parse_or_zero_ms};
 
 /// A duration as people write it: `15s`, `10m`, `1h30m`, `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) i64);
 
 impl Span {
+    /// From a text where `0s` says that there shall be none.
+    ///
+    /// # Errors
+    /// For what is no duration.
+    pub(crate) fn or_zero(text: &str) -> Result<Self, sla_domain::Invalid> {
+        parse_or_zero_ms(text).map(Self)
+    }
+
     /// Milliseconds.
     pub(crate) fn ms(self) -> i64 {
         self.0

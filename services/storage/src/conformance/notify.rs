@@ -20,6 +20,7 @@ pub async fn notify(store: &dyn Store) {
     let channels = names(store).await;
     let revision = positions(store, &channels[0]).await;
     outbox(store, &channels, revision).await;
+    overtaken(store, &channels[1]).await;
     marks(store).await;
     removal(store, &channels[0]).await;
 }
@@ -236,6 +237,67 @@ async fn outbox(store: &dyn Store, [ada, bob]: &[Channel; 2], revision: u64) {
         Code::InvalidArgument,
         reason::INVALID_FIELD,
     );
+}
+
+/// A message that failed again and again is passed; then it says no more about what was told since.
+async fn overtaken(store: &dyn Store, channel: &Channel) {
+    let about = |id: &str, handle: &str, due_ms: i64| {
+        let mut due = due(id, channel, due_ms);
+        due.notice.as_mut().unwrap().handle = handle.to_owned();
+        due
+    };
+    let post = async |notices: Vec<DueNotice>| {
+        let now = store.notify_progress().await.unwrap();
+        store
+            .apply_notices(read_to(now.position, now.revision, notices))
+            .await
+            .unwrap();
+    };
+    let fail = async |message: &Message, until_ms: i64| {
+        let failed = settled(message, DeliveryState::Due, until_ms);
+        store.settle_message(failed).await.unwrap();
+    };
+    let mut now_ms = 100_000;
+    post(vec![about("a began", "a", now_ms), about("b began", "b", now_ms)]).await;
+    for attempt in 1..=4 {
+        let old = claim(store, now_ms).await.remove(0);
+        assert_eq!((ids(&old), old.attempts), (vec!["a began", "b began"], attempt));
+        if attempt == 1 {
+            post(vec![about("a ended", "a", now_ms)]).await;
+        }
+        assert!(claim(store, now_ms).await.is_empty(), "one at a time");
+        now_ms += 1_000;
+        fail(&old, now_ms).await;
+        let early = claim(store, now_ms - 1).await;
+        assert_eq!(early.is_empty(), attempt < 4, "it holds back what follows for so long");
+        if let [new] = &early[..] {
+            assert_eq!(ids(new), ["a ended"]);
+            assert!(
+                claim(store, now_ms).await.is_empty(),
+                "one at a time, whichever was first"
+            );
+            store
+                .settle_message(settled(new, DeliveryState::Sent, now_ms))
+                .await
+                .unwrap();
+        }
+    }
+    let old = claim(store, now_ms).await.remove(0);
+    assert_eq!(ids(&old), ["b began"], "nobody hears that it began after it ended");
+    let given_up = delivery(store, "a began").await.unwrap();
+    assert_eq!(given_up.state(), DeliveryState::GivenUp);
+    assert!(given_up.problem.contains("newer"), "{}", given_up.problem);
+    fail(&old, now_ms + 1_000).await;
+    post(vec![about("b ended", "b", now_ms)]).await;
+    let new = claim(store, now_ms).await.remove(0);
+    assert_eq!(ids(&new), ["b ended"]);
+    store
+        .settle_message(settled(&new, DeliveryState::Sent, now_ms))
+        .await
+        .unwrap();
+    assert!(claim(store, now_ms + 1_000).await.is_empty(), "nothing is left to say");
+    let state = delivery(store, "b began").await.unwrap().state();
+    assert_eq!(state, DeliveryState::GivenUp);
 }
 
 async fn marks(store: &dyn Store) {

@@ -21,6 +21,10 @@ const MAX_NOTICES: usize = 50;
 const MAX_LOOKED_AT: i64 = 2_000;
 /// A message that failed so often no longer holds back what came after it for the same channel.
 const HOLDS_BACK_ATTEMPTS: i64 = 3;
+/// Sent notices looked at for one that may have overtaken a message, newest first.
+const MAX_OVERTAKING: i64 = 2_000;
+/// What is written about a notice that was overtaken.
+const OVERTAKEN: &str = "a newer message has told how it is";
 /// The longest problem kept, bytes.
 const MAX_PROBLEM_BYTES: usize = 1_024;
 
@@ -30,10 +34,16 @@ const NEW: &str = "SELECT notice, channel_id, message FROM outbox \
      WHERE settled = 0 AND due_ms <= ? AND message = ? ORDER BY due_ms, id LIMIT ?";
 const HELD_BACK: &str =
     "SELECT DISTINCT channel_id FROM outbox WHERE settled = 0 AND due_ms > ? AND message <> ? AND attempts <= ?";
+/// Failed messages have a problem, and whoever takes one again clears it.
+const UNDER_WAY: &str =
+    "SELECT DISTINCT channel_id FROM outbox WHERE settled = 0 AND due_ms > ? AND message <> ? AND problem = ?";
+const SENT_SINCE: &str =
+    "SELECT body FROM outbox WHERE channel_id = ? AND settled = 1 AND id > ? ORDER BY id DESC LIMIT ?";
 const BIND: &str = "UPDATE outbox SET message = ? WHERE notice = ? AND message = ?";
 const TAKE: &str =
     "UPDATE outbox SET due_ms = ?, attempts = attempts + 1, problem = ? WHERE message = ? AND settled = 0";
-const READ: &str = "SELECT attempts, made_ms, body FROM outbox WHERE message = ? AND settled = 0 ORDER BY id";
+const READ: &str = "SELECT attempts, made_ms, body, id FROM outbox WHERE message = ? AND settled = 0 ORDER BY id";
+const GIVE_UP: &str = "UPDATE outbox SET settled = 2, due_ms = ?, problem = ? WHERE id = ?";
 const SETTLE: &str = "UPDATE outbox SET settled = ?, due_ms = ?, problem = ? WHERE message = ? AND settled = 0";
 const DROP_DUE: &str = "DELETE FROM outbox WHERE channel_id = ? AND settled = 0";
 const LIST: &str = "SELECT id, id, channel_id, message, settled, due_ms, attempts, problem, body FROM outbox WHERE ";
@@ -91,16 +101,17 @@ struct Gathered {
     new: Vec<String>,
 }
 
-/// Takes up to `most` messages that are due at `now_ms`, until `until_ms`. For each channel they come in the order of their
-/// notices: while one is under way or failed a few times only, no new one is begun.
+/// Takes up to `most` messages that are due at `now_ms`, until `until_ms`. Each channel has one under way, and they come in the order
+/// of their notices: while one failed a few times only, no new one is begun. One that failed more often is passed, and then tells
+/// no more about what a newer one has told: nobody hears that something began after he heard that it ended.
 pub(super) fn claim(
     tx: &mut dyn Transaction,
     now_ms: i64,
     until_ms: i64,
     most: usize,
 ) -> Result<Vec<Message>, StoreError> {
-    let held = tx.rows(HELD_BACK, &values![now_ms, "", HOLDS_BACK_ATTEMPTS])?;
-    let held: HashSet<String> = held.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
+    let busy = channels(&tx.rows(UNDER_WAY, &values![now_ms, "", ""])?)?;
+    let held = channels(&tx.rows(HELD_BACK, &values![now_ms, "", HOLDS_BACK_ATTEMPTS])?)?;
     let mut messages: Vec<Gathered> = Vec::new();
     // Those that were begun come first, or what follows them would overtake them.
     let due = values![now_ms, "", MAX_LOOKED_AT];
@@ -108,23 +119,15 @@ pub(super) fn claim(
     rows.append(&mut tx.lock(NEW, &due)?);
     for row in rows {
         let (notice, channel_id, message) = (row.text(0)?, row.text(1)?, row.text(2)?);
-        let known = messages.iter().position(|other| {
-            if message.is_empty() {
-                other.channel_id == channel_id
-            } else {
-                other.id == message
-            }
-        });
-        match known {
-            Some(at) if message.is_empty() => {
+        match messages.iter().position(|other| other.channel_id == channel_id) {
+            // One that was begun before is not added to.
+            Some(at) => {
                 let gathered = &mut messages[at];
-                // One that was begun before is not added to.
-                if !gathered.new.is_empty() && gathered.new.len() < MAX_NOTICES {
+                if message.is_empty() && !gathered.new.is_empty() && gathered.new.len() < MAX_NOTICES {
                     gathered.new.push(notice);
                 }
             }
-            Some(_) => {}
-            None if messages.len() >= most => {}
+            None if messages.len() >= most || busy.contains(&channel_id) => {}
             None if message.is_empty() && held.contains(&channel_id) => {}
             None => messages.push(Gathered {
                 id: if message.is_empty() {
@@ -137,33 +140,63 @@ pub(super) fn claim(
             }),
         }
     }
-    messages
-        .into_iter()
-        .map(|gathered| take(tx, gathered, until_ms))
-        .collect()
+    let mut taken = Vec::new();
+    for gathered in messages {
+        taken.extend(take(tx, gathered, now_ms, until_ms)?);
+    }
+    Ok(taken)
 }
 
-fn take(tx: &mut dyn Transaction, gathered: Gathered, until_ms: i64) -> Result<Message, StoreError> {
+fn channels(rows: &[Row]) -> Result<HashSet<String>, StoreError> {
+    rows.iter().map(|row| row.text(0)).collect()
+}
+
+/// `None` where a newer one has told all that it would say.
+fn take(
+    tx: &mut dyn Transaction,
+    gathered: Gathered,
+    now_ms: i64,
+    until_ms: i64,
+) -> Result<Option<Message>, StoreError> {
     for notice in &gathered.new {
         tx.execute(BIND, &values![&gathered.id, notice, ""])?;
     }
     tx.execute(TAKE, &values![until_ms, "", &gathered.id])?;
     let rows = tx.rows(READ, &values![&gathered.id])?;
-    let first = rows.first();
-    let (attempts, made_ms) = match first {
-        Some(row) => (row.number(0)?, row.number(1)?),
-        None => (0, 0),
+    let Some(first) = rows.first() else { return Ok(None) };
+    let (attempts, made_ms, number) = (first.number(0)?, first.number(1)?, first.number::<i64>(3)?);
+    let told = if i64::from(attempts) > HOLDS_BACK_ATTEMPTS {
+        told_since(tx, &gathered.channel_id, number)?
+    } else {
+        HashSet::new()
     };
-    Ok(Message {
+    let mut notices: Vec<Notice> = Vec::new();
+    for row in &rows {
+        let notice: Notice = decoded("notice", row.bytes(2)?)?;
+        if told.contains(&notice.handle) {
+            tx.execute(GIVE_UP, &values![now_ms, OVERTAKEN, row.number::<i64>(3)?])?;
+        } else {
+            notices.push(notice);
+        }
+    }
+    Ok((!notices.is_empty()).then(|| Message {
         id: gathered.id,
         channel_id: gathered.channel_id,
         attempts,
         made: Some(convert::timestamp(made_ms)),
-        notices: rows
-            .iter()
-            .map(|row| decoded("notice", row.bytes(2)?))
-            .collect::<Result<_, _>>()?,
-    })
+        notices,
+    }))
+}
+
+/// Of what a channel was told in notices after the one of this `number`, by handle.
+fn told_since(tx: &mut dyn Transaction, channel_id: &str, number: i64) -> Result<HashSet<String>, StoreError> {
+    let mut told = HashSet::new();
+    for row in tx.rows(SENT_SINCE, &values![channel_id, number, MAX_OVERTAKING])? {
+        told.insert(decoded::<Notice>("notice", row.bytes(0)?)?.handle);
+    }
+    // What is about no series stands for itself.
+    told.remove("");
+    Ok(told)
 }
 
 /// Writes what became of a message.

@@ -40,6 +40,8 @@ pub(crate) fn geocoding(form: &str) -> Reply {
         ]
     } else if form.contains("name=catania") {
         vec![place("Catania", "Sicily", "IT", 37.492, 15.07)]
+    } else if form.contains("name=salem") {
+        vec![place("Salem", "Oregon", "US", 44.943, -123.035)]
     } else {
         return Reply::json(r#"{"generationtime_ms":0.3}"#);
     };

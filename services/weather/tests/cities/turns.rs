@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sla_domain::ManualClock;
 use sla_proto::weather::v1::{AddCityRequest, ListCitiesRequest, RemoveCityRequest};
+use sla_source::{Call, MetricSource as _};
 use sla_testkit::stub::{Reply, Stub};
 use tokio::time::Instant;
 use tonic::Code;
@@ -59,6 +60,24 @@ async fn of_two_processes_one_asks_and_the_other_knows_and_takes_over() {
         2,
         "only who was told of a city asked for it"
     );
+    // A city of which the second one does not know yet, as in the moment after it was added.
+    first.peer.weather().add_city(city("Salem, Oregon")).await.unwrap();
+    let (begun, call) = (Instant::now(), Call::default());
+    let asked = second
+        .samples
+        .series(
+            &[r#"weather_rain_mm{city="Salem"}"#.to_owned()],
+            NOW - 1,
+            NOW + 1,
+            10,
+            &call,
+        )
+        .await;
+    assert_eq!(asked.unwrap().len(), 1, "it is read when it is missed");
+    assert!(
+        begun.elapsed() < Duration::from_secs(30),
+        "not by chance, a minute later"
+    );
 
     // What the first one does away with is gone at the second one, too; what is due, it asks for.
     let gone = RemoveCityRequest {
@@ -68,8 +87,8 @@ async fn of_two_processes_one_asks_and_the_other_knows_and_takes_over() {
     let left = first.samples.len();
     first.end().await;
     clock.advance(16 * 60_000);
-    until("the second one asks", || polls.load(Ordering::Relaxed) == 3).await;
+    until("the second one asks", || polls.load(Ordering::Relaxed) == 5).await;
     until("what was removed is forgotten", || second.samples.len() == left).await;
     let told = second.peer.weather().list_cities(ListCitiesRequest::default()).await;
-    assert_eq!(told.unwrap().into_inner().cities.len(), 1);
+    assert_eq!(told.unwrap().into_inner().cities.len(), 2);
 }

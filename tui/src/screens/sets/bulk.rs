@@ -5,6 +5,7 @@ use super::draft::Bound;
 use crate::command::Cmd;
 use crate::context::Context;
 use crate::context::list::Row as _;
+use crate::context::wire;
 use crate::say;
 use crate::widget::table;
 use sla_domain::{Invalid, quantity};
@@ -84,7 +85,8 @@ impl SetsScreen {
         if value == "none" {
             return Ok(None);
         }
-        let units = self.rows.iter().filter(|row| all.contains(&row.at)).map(|row| row.unit);
+        let objectives = self.rows.iter().filter(|row| all.contains(&row.at));
+        let units = objectives.map(|row| wire::bound_unit(row.objective.query.as_ref(), row.objective.counter_mode()));
         let read: Result<Vec<f64>, Invalid> = units.map(|unit| quantity::parse(value, unit)).collect();
         let read = read.map_err(|why| why.to_string())?;
         match read.first() {

@@ -102,7 +102,7 @@ struct Check {
 impl Form {
     pub(crate) fn new(at: usize, objective: &Objective) -> Self {
         let range = objective.range.unwrap_or_default();
-        let unit = wire::objective_unit(objective);
+        let unit = wire::bound_unit(objective.query.as_ref(), objective.counter_mode());
         let query = wire::query_text(objective.query.as_ref());
         let words = |options: &[(&'static str, MissingPolicy)]| options.iter().map(|o| o.0).collect::<Vec<_>>();
         let missing = MISSING.iter().position(|m| m.1 == objective.missing()).unwrap_or(0);
@@ -184,7 +184,7 @@ impl Form {
 
     /// What the bounds are measured in.
     fn unit(&self) -> Unit {
-        wire::query_unit(Some(&self.query()), COUNTER[self.counter.at].1 == CounterMode::Raw)
+        wire::bound_unit(Some(&self.query()), COUNTER[self.counter.at].1)
     }
 
     /// The bounds that were typed with a prefix or a unit, as they were understood: `max 6Gi = 6442450944 (6.44 GB)`.

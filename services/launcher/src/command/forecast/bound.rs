@@ -23,7 +23,7 @@ const ARIMA_VALUES: usize = 2_880;
 pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Result<Exit, Report> {
     let selector = arguments.set.clone().unwrap_or_default();
     let query = Query::parse(&selector).map_err(|error| error.into_invalid("selector", &selector))?;
-    let thresholds = thresholds(arguments, query.unit(false))?;
+    let thresholds = thresholds(arguments, query.bound_unit(false))?;
     let input = Input {
         selector: Some(selector),
         csv: None,
