@@ -193,14 +193,18 @@ impl Catalogue {
         let found = match query {
             ReadQuery::Selector(selector) => {
                 let selectors = [selector.text().to_owned()];
-                let labels = self
+                let found = self
                     .booked(
                         self.source
                             .series(&selectors, now_ms - self.presence_ms, now_ms, limit, call)
                             .await,
                     )
                     .map_err(too_many)?;
-                labels.iter().map(|labels| self.series_message(labels).1).collect()
+                found
+                    .series
+                    .iter()
+                    .map(|labels| self.series_message(labels).1)
+                    .collect()
             }
             ReadQuery::Expression { text, step_ms } => {
                 let request = ExpressionRequest {

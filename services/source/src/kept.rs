@@ -12,7 +12,7 @@ use crate::cache::KEEP_MS;
 use crate::error::SourceError;
 use crate::port::{Call, ExpressionRequest, LongViewRequest, MetricSource, ReadRequest, Targets};
 use crate::replay::Replay;
-use crate::reply::{ExpressionRead, LongView, MetricFamily, MetricNames, RawRead, SourceInfo, Way};
+use crate::reply::{ExpressionRead, LongView, MetricFamily, MetricNames, RawRead, SeriesListing, SourceInfo, Way};
 use shelf::Shelf;
 
 /// Series at most; what is beyond is refused by [`KeptSamples::put`].
@@ -153,7 +153,7 @@ impl MetricSource for KeptSamples {
         end_ms: i64,
         limit: usize,
         call: &Call,
-    ) -> Result<Vec<Labels>, SourceError> {
+    ) -> Result<SeriesListing, SourceError> {
         let recording = self.recording(&Targets::Selectors(selectors.to_vec()));
         recording.series(selectors, start_ms, end_ms, limit, call).await
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use sla_domain::{Clock as _, Labels, Selector, SeriesId};
 use sla_source::reader::{DOUBTED_MS, DOUBTED_SERIES};
-use sla_source::{Call, ReadLimits, ReadRequest, Refreshed, SourceError, Targets};
+use sla_source::{Call, ReadLimits, ReadRequest, Refreshed, SeriesListing, SourceError, Targets};
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
@@ -56,7 +56,7 @@ impl Tail<'_> {
     /// Asks which series the selectors mean, all in one question where possible.
     pub(super) async fn discover(&mut self, selectors: &[Selected<'_>]) {
         let until_ms = self.plan.until_ms;
-        let due: Vec<Selected<'_>> = {
+        let mut due: Vec<Selected<'_>> = {
             let remembered = self.memory.remembered();
             let is_due = |selector: &Selector| remembered.membership.is_due(selector.text(), until_ms);
             selectors
@@ -69,11 +69,16 @@ impl Tail<'_> {
             let texts: Vec<String> = due.iter().map(|(_, selector)| selector.text().to_owned()).collect();
             match self.members(&texts).await {
                 Ok(found) => {
-                    for (_, selector) in &due {
-                        let own = found.iter().filter(|labels| selector.matches(labels)).cloned();
-                        self.answered(selector, own.collect());
-                    }
-                    return;
+                    due.retain(|(_, selector)| {
+                        let own = found.series.iter().filter(|labels| selector.matches(labels));
+                        let own: Vec<Labels> = own.cloned().collect();
+                        // Who has nothing while something was left out is asked alone: that is its answer then.
+                        let is_unclear = own.is_empty() && !found.warnings.is_empty();
+                        if !is_unclear {
+                            self.answered(selector, own);
+                        }
+                        is_unclear
+                    });
                 }
                 Err(error) if error.is_outage() || matches!(error, SourceError::Cancelled { .. }) => {
                     self.tally.outage.get_or_insert(error);
@@ -85,7 +90,7 @@ impl Tail<'_> {
         }
         for (index, selector) in due {
             match self.members(&[selector.text().to_owned()]).await {
-                Ok(found) => self.answered(selector, found),
+                Ok(found) => self.answered(selector, found.series),
                 Err(error) => self.tally.problem(index, error),
             }
             if self.tally.outage.is_some() {
@@ -112,7 +117,7 @@ impl Tail<'_> {
         remembered.membership.answered(selector.text(), found, until_ms);
     }
 
-    async fn members(&mut self, texts: &[String]) -> Result<Vec<Labels>, SourceError> {
+    async fn members(&mut self, texts: &[String]) -> Result<SeriesListing, SourceError> {
         self.memory.health.gate()?;
         let ReadPlan {
             after_ms,

@@ -142,6 +142,8 @@ pub(super) struct Haul {
     pub(super) found: HashMap<Labels, Found>,
     /// Wanted series that came with more labels than they have, if it was they.
     pub(super) uncertain: HashSet<Labels>,
+    /// Whether a series came whose labels are more than is taken: with what the server adds it may be a wanted one.
+    pub(super) has_nameless: bool,
     /// The way the server answered.
     pub(super) way: Option<Way>,
     /// Bytes of the body as it came.
@@ -153,6 +155,13 @@ impl Haul {
     /// Wanted series that came under more labels only.
     pub(super) fn unclear(&self) -> impl Iterator<Item = &Labels> {
         self.uncertain.iter().filter(|labels| !self.found.contains_key(*labels))
+    }
+
+    /// Those of `batch` that did not come, where one of them may be a series that came without a name.
+    pub(super) fn missing(&self, batch: &[Labels]) -> Vec<Labels> {
+        let came = |labels: &&Labels| self.found.contains_key(*labels) || self.uncertain.contains(*labels);
+        let missing = batch.iter().filter(|labels| self.has_nameless && !came(labels));
+        missing.cloned().collect()
     }
 
     /// The fault of a haul of which nothing can be decoded: then it is one of the way, not of the series.
@@ -244,6 +253,11 @@ impl Sink for Taking<'_> {
             }
         };
         self.current.is_some()
+    }
+
+    fn nameless(&mut self) {
+        self.current = None;
+        self.haul.has_nameless = true;
     }
 
     fn chunk(&mut self, chunk: &WireChunk<'_>) -> Result<(), &'static str> {

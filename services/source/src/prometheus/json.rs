@@ -1,7 +1,9 @@
 //! The JSON answers of the HTTP API. Source: prometheus.io/docs/prometheus/latest/querying/api.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -10,7 +12,7 @@ use sla_domain::{Labels, Samples};
 
 use super::answer::Answer;
 use crate::error::{SourceError, excerpt};
-use crate::limits::{MAX_ANSWER_SERIES, MAX_LABELS_BYTES, MAX_PLAIN_SAMPLES, MAX_SERIES_SAMPLES};
+use crate::limits::{MAX_ANSWER_SERIES, MAX_LABELS, MAX_LABELS_BYTES, MAX_PLAIN_SAMPLES, MAX_SERIES_SAMPLES};
 
 /// What an API error says.
 #[derive(Debug, PartialEq, Eq)]
@@ -137,6 +139,8 @@ pub(super) fn too_dense(tried: &str, found: u64) -> SourceError {
 /// A list of label sets: the first [`MAX_ANSWER_SERIES`], and how many there are.
 pub(super) struct SeriesList {
     pub(super) series: Vec<Labels>,
+    /// Fingerprints of the sets that are too large.
+    pub(super) long: BTreeSet<u64>,
     pub(super) count: usize,
 }
 
@@ -149,50 +153,65 @@ impl<'de> Deserialize<'de> for SeriesList {
                 f.write_str("a list of label sets")
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<SeriesList, A::Error> {
-                let mut series = Vec::new();
-                while series.len() < MAX_ANSWER_SERIES {
-                    let Some(WireLabels(labels)) = list.next_element()? else {
-                        break;
-                    };
-                    series.push(labels);
+                let (mut series, mut long, mut count) = (Vec::new(), BTreeSet::new(), 0);
+                while count < MAX_ANSWER_SERIES {
+                    match list.next_element()? {
+                        Some(WireLabels(Ok(labels))) => series.push(labels),
+                        Some(WireLabels(Err(fingerprint))) => {
+                            long.insert(fingerprint);
+                        }
+                        None => break,
+                    }
+                    count += 1;
                 }
-                let mut count = series.len();
                 while list.next_element::<IgnoredAny>()?.is_some() {
                     count += 1;
                 }
-                Ok(SeriesList { series, count })
+                Ok(SeriesList { series, long, count })
             }
         }
         deserializer.deserialize_seq(List)
     }
 }
 
-/// A label set.
-pub(super) struct WireLabels(pub(super) Labels);
+/// A label set, or a fingerprint of one that is larger than what is taken: it is counted and told, and the rest of the answer
+/// is read.
+struct WireLabels(Result<Labels, u64>);
 
 impl<'de> Deserialize<'de> for WireLabels {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Pairs;
         impl<'de> Visitor<'de> for Pairs {
-            type Value = Labels;
+            type Value = Result<Labels, u64>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map of label names to values")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut pairs: Vec<(String, String)> = Vec::new();
                 let mut size = 0;
                 while let Some((name, value)) = map.next_entry::<String, String>()? {
                     size += name.len() + value.len();
-                    if size > MAX_LABELS_BYTES {
-                        return Err(A::Error::custom("a series with more than 64 KiB of labels"));
-                    }
                     pairs.push((name, value));
+                    if size > MAX_LABELS_BYTES || pairs.len() > MAX_LABELS {
+                        return fingerprint(pairs, map).map(Err);
+                    }
                 }
-                Ok(Labels::from_pairs(pairs))
+                Ok(Ok(Labels::from_pairs(pairs)))
             }
         }
         deserializer.deserialize_map(Pairs).map(Self)
     }
+}
+
+/// Of a set whose first `pairs` are more than is taken: nothing is kept of it.
+fn fingerprint<'de, A: MapAccess<'de>>(pairs: Vec<(String, String)>, mut rest: A) -> Result<u64, A::Error> {
+    let mut hasher = DefaultHasher::new();
+    pairs.hash(&mut hasher);
+    drop(pairs);
+    while let Some(pair) = rest.next_entry::<String, String>()? {
+        pair.hash(&mut hasher);
+    }
+    Ok(hasher.finish())
 }
 
 /// A number as the API writes it: text, with `NaN`, `+Inf`, `-Inf`.
@@ -266,7 +285,10 @@ pub(super) struct ResultSeries {
     pub(super) has_histograms: bool,
 }
 
-impl<'de> Deserialize<'de> for ResultSeries {
+/// One result series, or the fingerprint of its labels where they are too large.
+struct WireSeries(Result<ResultSeries, u64>);
+
+impl<'de> Deserialize<'de> for WireSeries {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Wire {
@@ -282,17 +304,21 @@ impl<'de> Deserialize<'de> for ResultSeries {
         if let Some(WirePoint(time, value)) = wire.value {
             samples.push(time, value);
         }
-        Ok(Self {
-            labels: wire.metric.0,
+        let has_histograms = wire.histograms.is_some() || wire.histogram.is_some();
+        Ok(Self(wire.metric.0.map(|labels| ResultSeries {
+            labels,
             samples,
-            has_histograms: wire.histograms.is_some() || wire.histogram.is_some(),
-        })
+            has_histograms,
+        })))
     }
 }
 
-/// `data` of query and query_range. A scalar or string result becomes one series without labels.
+/// `data` of query and query_range. A scalar result becomes one series without labels.
+#[derive(Default)]
 pub(super) struct QueryData {
     pub(super) series: Vec<ResultSeries>,
+    /// Fingerprints of the label sets that are too large.
+    pub(super) long: BTreeSet<u64>,
 }
 
 impl<'de> Deserialize<'de> for QueryData {
@@ -304,24 +330,27 @@ impl<'de> Deserialize<'de> for QueryData {
                 f.write_str("resultType and result")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<QueryData, A::Error> {
-                let (mut kind, mut series) = (None::<String>, None);
+                let (mut kind, mut data) = (None::<String>, None);
                 while let Some(key) = map.next_key::<Cow<'de, str>>()? {
                     match &*key {
                         "resultType" => kind = Some(map.next_value()?),
                         // Prometheus and its kin write resultType first; the type decides how to read the result.
                         "result" => match kind.as_deref() {
-                            Some("matrix" | "vector") => series = Some(map.next_value::<Results>()?.0),
+                            Some("matrix" | "vector") => data = Some(map.next_value::<Results>()?.0),
                             Some("scalar") => {
                                 let WirePoint(time, value) = map.next_value()?;
-                                series = Some(vec![ResultSeries {
-                                    labels: Labels::default(),
-                                    samples: Samples::from_columns(vec![time], vec![value]),
-                                    has_histograms: false,
-                                }]);
+                                data = Some(QueryData {
+                                    series: vec![ResultSeries {
+                                        labels: Labels::default(),
+                                        samples: Samples::from_columns(vec![time], vec![value]),
+                                        has_histograms: false,
+                                    }],
+                                    ..QueryData::default()
+                                });
                             }
                             Some("string") => {
                                 map.next_value::<IgnoredAny>()?;
-                                series = Some(Vec::new());
+                                data = Some(QueryData::default());
                             }
                             _ => return Err(A::Error::custom("result without a known resultType before it")),
                         },
@@ -330,9 +359,7 @@ impl<'de> Deserialize<'de> for QueryData {
                         }
                     }
                 }
-                Ok(QueryData {
-                    series: series.ok_or_else(|| A::Error::missing_field("result"))?,
-                })
+                data.ok_or_else(|| A::Error::missing_field("result"))
             }
         }
         deserializer.deserialize_map(Data)
@@ -340,23 +367,28 @@ impl<'de> Deserialize<'de> for QueryData {
 }
 
 /// Result series, at most [`MAX_ANSWER_SERIES`].
-struct Results(Vec<ResultSeries>);
+struct Results(QueryData);
 
 impl<'de> Deserialize<'de> for Results {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List;
         impl<'de> Visitor<'de> for List {
-            type Value = Vec<ResultSeries>;
+            type Value = QueryData;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list of result series")
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<ResultSeries>, A::Error> {
-                let mut out = Vec::new();
-                while let Some(one) = list.next_element()? {
-                    if out.len() == MAX_ANSWER_SERIES {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<QueryData, A::Error> {
+                let mut out = QueryData::default();
+                while let Some(WireSeries(one)) = list.next_element()? {
+                    if out.series.len() + out.long.len() == MAX_ANSWER_SERIES {
                         return Err(A::Error::custom("more than 100000 result series"));
                     }
-                    out.push(one);
+                    match one {
+                        Ok(one) => out.series.push(one),
+                        Err(fingerprint) => {
+                            out.long.insert(fingerprint);
+                        }
+                    }
                 }
                 Ok(out)
             }
@@ -435,12 +467,6 @@ mod tests {
         let refused = room(&answer(&points)).unwrap_err();
         assert!(matches!(refused, SourceError::TooManySamples { found, .. } if found > MAX_PLAIN_SAMPLES));
         assert!(room(&answer(r#"{"metric":{},"values":[[1,"1"],[2,"1"]]}"#)).is_ok());
-        let long = format!(
-            r#"{{"status":"success","data":[{{"a":"{}"}}]}}"#,
-            "x".repeat(MAX_LABELS_BYTES)
-        );
-        let error = success::<SeriesList>(&answer(&long)).err().unwrap();
-        assert!(matches!(error, SourceError::Decode { .. }), "{error}");
         let many = format!(
             r#"{{"status":"success","data":[{}{{}}]}}"#,
             r#"{"a":"b"},"#.repeat(MAX_ANSWER_SERIES)
@@ -451,6 +477,42 @@ mod tests {
             (read.data.series.len(), read.data.count),
             (MAX_ANSWER_SERIES, MAX_ANSWER_SERIES + 1)
         );
+    }
+
+    #[test]
+    fn a_series_with_too_many_labels_is_counted_and_the_others_are_read() {
+        let long = "x".repeat(MAX_LABELS_BYTES);
+        let many: Vec<String> = (0..=MAX_LABELS).map(|n| format!(r#""l{n}":"""#)).collect();
+        let sets = [
+            r#"{"a":"b"}"#.to_owned(),
+            format!(r#"{{"a":"{long}","b":"1"}}"#),
+            format!(r#"{{"a":"{long}","b":"2"}}"#),
+            format!(r#"{{"a":"{long}","b":"2"}}"#),
+            format!("{{{}}}", many.join(",")),
+            r#"{"c":"d"}"#.to_owned(),
+        ];
+        let body = format!(r#"{{"status":"success","data":[{}]}}"#, sets.join(","));
+        let listing = answer(&body);
+        let read: Success<SeriesList> = success(&listing).unwrap();
+        assert_eq!(
+            read.data.series,
+            [Labels::from_pairs([("a", "b")]), Labels::from_pairs([("c", "d")])]
+        );
+        assert_eq!((read.data.long.len(), read.data.count), (3, 6));
+        for (kind, samples) in [("matrix", r#""values":[[1,"2"]]"#), ("vector", r#""value":[1,"2"]"#)] {
+            let series: Vec<String> = sets
+                .iter()
+                .map(|set| format!(r#"{{"metric":{set},{samples}}}"#))
+                .collect();
+            let body = format!(
+                r#"{{"status":"success","data":{{"resultType":"{kind}","result":[{}]}}}}"#,
+                series.join(",")
+            );
+            let results = answer(&body);
+            let read: Success<QueryData> = success(&results).unwrap();
+            assert_eq!((read.data.series.len(), read.data.long.len()), (2, 3), "{kind}");
+            assert!(read.data.series.iter().all(|one| one.samples.values == [2.0]));
+        }
     }
 
     #[test]

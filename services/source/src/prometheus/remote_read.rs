@@ -186,7 +186,10 @@ impl Prometheus {
             self.give_up(Way::RemoteReadChunks);
             self.give_up(Way::RemoteReadSamples);
         }
-        Ok(self.sorted(haul, way, span))
+        let missing = haul.missing(batch);
+        let mut part = self.sorted(haul, way, span);
+        part.by_query.extend(missing);
+        Ok(part)
     }
 
     /// What a haul means for the batch.

@@ -167,3 +167,16 @@ fn labels_that_are_not_known_to_be_added_are_no_guess() {
         assert_eq!(haul.unclear().count(), 0);
     }
 }
+
+#[test]
+fn what_did_not_come_is_read_by_query_where_a_series_came_without_a_name() {
+    let (a, b) = (series(&[("__name__", "a")]), series(&[("__name__", "b")]));
+    let both = [a.clone(), b.clone()];
+    let wanted = wanted(&both, None);
+    let long = series(&[("__name__", "b"), ("added", &"x".repeat(70_000))]);
+    let haul = take(&wanted, 0, &[(&long, 1, chunk(&[20])), (&a, 1, chunk(&[30]))]).unwrap();
+    assert_eq!(times(&haul, &a), [30]);
+    assert_eq!(haul.missing(&both), [b]);
+    let haul = take(&wanted, 0, &[(&a, 1, chunk(&[30]))]).unwrap();
+    assert!(haul.missing(&both).is_empty(), "it is silent");
+}
