@@ -31,11 +31,18 @@ pub(super) async fn nothing(peer: &Peer) -> Result<Exit, Report> {
     }
 }
 
-/// What the server said about the last read, a line each: partial data are not all data.
+/// What the server said beside its answers, a line each: partial data are not all data.
 pub(super) fn warnings(source: Option<&SourceStatus>) -> Vec<String> {
     let warnings = source.map_or(&[][..], |source| &source.warnings);
     let line = |warning: &String| format!("source warns: {}", SafeText::new(warning));
     warnings.iter().map(line).collect()
+}
+
+/// The same beside an answer that has no place for it, so that nobody takes it for the whole.
+pub(super) fn remark(source: Option<&SourceStatus>) {
+    for warning in warnings(source) {
+        output::remark(&warning);
+    }
 }
 
 /// The source's problem as the end of a command.

@@ -162,6 +162,7 @@ pub(super) async fn of_source(session: &Session, input: &Input) -> Result<Vec<Me
     if let Some(failure) = summary.failures.first() {
         return Err(Failure::new(Exit::UNAVAILABLE, failure.message.clone()).into());
     }
+    away::remark(summary.status.as_ref());
     let problem = summary.status.map(|status| status.problem).unwrap_or_default();
     if !problem.is_empty() {
         output::remark(&format!("the source: {}", SafeText::new(&problem)));
