@@ -94,8 +94,9 @@ impl Prometheus {
                     out.warnings.push(warning);
                 }
             }
-            long.extend(read.data.long);
-            for one in read.data.series {
+            let data = read.data.each_once(&answer.tried)?;
+            long.extend(data.long);
+            for one in data.series {
                 if one.has_histograms && one.samples.is_empty() {
                     histograms.insert(one.labels);
                     continue;

@@ -116,6 +116,8 @@ pub(super) enum Untaken {
     Dense(u64),
     /// It came without a sample: it is silent, or the server leaves out its histograms and all that follows them.
     Silent,
+    /// It came more than once, and the pieces do not go on where others end: which are right cannot be told.
+    Twice,
     /// A chunk that is broken or of an unknown encoding; another way of reading may bring it.
     Undecoded(String),
 }
@@ -155,6 +157,21 @@ impl Haul {
     /// Wanted series that came under more labels only.
     pub(super) fn unclear(&self) -> impl Iterator<Item = &Labels> {
         self.uncertain.iter().filter(|labels| !self.found.contains_key(*labels))
+    }
+
+    /// Brings the chunks of each series in order. A series goes on in further frames; one whose chunks overlap came twice.
+    pub(super) fn in_order(&mut self) {
+        for found in self.found.values_mut() {
+            if let SeriesData::Chunks(chunks) = &mut found.data {
+                chunks.sort_by_key(|chunk| (chunk.min_ms, chunk.max_ms));
+                // The same once more says nothing else.
+                chunks.dedup();
+                let overlaps = chunks.windows(2).any(|pair| pair[1].min_ms <= pair[0].max_ms);
+                if overlaps && found.untaken.is_none() {
+                    found.untaken = Some(Untaken::Twice);
+                }
+            }
+        }
     }
 
     /// Those of `batch` that did not come, where one of them may be a series that came without a name.
@@ -306,7 +323,10 @@ impl Sink for Taking<'_> {
             return Ok(());
         }
         if let Some(found) = self.found() {
-            if seen == 0 && !has_histograms {
+            // All samples of a series come at once.
+            if matches!(found.data, SeriesData::Plain(_)) {
+                found.untaken = Some(Untaken::Twice);
+            } else if seen == 0 && !has_histograms {
                 found.untaken = Some(Untaken::Silent);
             }
             found.has_histograms |= has_histograms;

@@ -1,7 +1,7 @@
 //! The JSON answers of the HTTP API. Source: prometheus.io/docs/prometheus/latest/querying/api.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -319,6 +319,35 @@ pub(super) struct QueryData {
     pub(super) series: Vec<ResultSeries>,
     /// Fingerprints of the label sets that are too large.
     pub(super) long: BTreeSet<u64>,
+    /// Series that came more than once: which copy is the right one cannot be told, so none is in `series`.
+    pub(super) twice: BTreeSet<Labels>,
+}
+
+impl QueryData {
+    /// Takes out what came more than once.
+    fn set_apart(&mut self) {
+        let mut seen = HashSet::with_capacity(self.series.len());
+        let again = self.series.iter().filter(|one| !seen.insert(&one.labels));
+        let twice: BTreeSet<Labels> = again.map(|one| one.labels.clone()).collect();
+        if !twice.is_empty() {
+            self.series.retain(|one| !twice.contains(&one.labels));
+        }
+        self.twice = twice;
+    }
+
+    /// For answers that make sense as a whole only: that nothing came twice.
+    pub(super) fn each_once(self, tried: &str) -> Result<Self, SourceError> {
+        match self.twice.first() {
+            None => Ok(self),
+            Some(labels) => Err(twice(tried, labels)),
+        }
+    }
+}
+
+/// A series that the answer to `tried` holds more than once.
+pub(super) fn twice(tried: &str, labels: &Labels) -> SourceError {
+    let series = excerpt(&labels.to_string());
+    SourceError::decode(tried, format!("the series {series} is in it more than once"))
 }
 
 impl<'de> Deserialize<'de> for QueryData {
@@ -390,6 +419,7 @@ impl<'de> Deserialize<'de> for Results {
                         }
                     }
                 }
+                out.set_apart();
                 Ok(out)
             }
         }
@@ -512,6 +542,24 @@ mod tests {
             let read: Success<QueryData> = success(&results).unwrap();
             assert_eq!((read.data.series.len(), read.data.long.len()), (2, 3), "{kind}");
             assert!(read.data.series.iter().all(|one| one.samples.values == [2.0]));
+        }
+    }
+
+    #[test]
+    fn a_series_that_came_twice_is_set_apart_in_whatever_order() {
+        let one = |set: &str, value: u64| format!(r#"{{"metric":{set},"values":[[1,"{value}"]]}}"#);
+        let (a, b) = (r#"{"a":"b"}"#, r#"{"a":"c"}"#);
+        for list in [[one(a, 1), one(a, 9), one(b, 1)], [one(a, 9), one(b, 1), one(a, 1)]] {
+            let body = format!(
+                r#"{{"status":"success","data":{{"resultType":"matrix","result":[{}]}}}}"#,
+                list.join(",")
+            );
+            let answer = answer(&body);
+            let read: Success<QueryData> = success(&answer).unwrap();
+            assert_eq!(read.data.series.len(), 1);
+            assert_eq!(read.data.series[0].labels, Labels::from_pairs([("a", "c")]));
+            let error = read.data.each_once("x").err().unwrap();
+            assert!(error.to_string().contains("more than once"), "{error}");
         }
     }
 

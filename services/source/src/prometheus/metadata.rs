@@ -94,8 +94,9 @@ impl Prometheus {
         if let Some(answer) = answer {
             let read: Success<QueryData> = json::success(&answer)?;
             out.warnings = read.warnings;
-            left_out = read.data.long.len();
-            for one in read.data.series {
+            let data = read.data.each_once(&answer.tried)?;
+            left_out = data.long.len();
+            for one in data.series {
                 let count = one.samples.values.last().copied().unwrap_or(0.0) as u64;
                 out.total_series += count;
                 counts.insert(one.labels.metric_name().to_owned(), count);

@@ -167,6 +167,14 @@ impl Prometheus {
             out.bytes += answer.body.len() as u64;
             out.requests += 1;
             out.warn(read.warnings);
+            for labels in read.data.twice {
+                if wanted.remove(&labels) {
+                    out.failures.push(SeriesFailure {
+                        error: json::twice(&answer.tried, &labels),
+                        labels,
+                    });
+                }
+            }
             for mut one in read.data.series {
                 // Once each: a selection may match more than was asked for.
                 if !wanted.remove(&one.labels) {

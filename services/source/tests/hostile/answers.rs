@@ -116,3 +116,21 @@ async fn names_are_counted_beside_one_that_is_too_long() {
     assert_eq!((names.families.len(), names.total_series), (1, 3));
     assert_eq!(names.warnings, [LEFT_OUT]);
 }
+
+#[tokio::test]
+async fn a_series_that_is_in_an_answer_twice_is_failed_in_whatever_order() {
+    let (twin, other) = (set("n", "1"), set("n", "2"));
+    let (low, high) = (series(&twin, &[1.0, 1.0]), series(&twin, &[9.0, 9.0]));
+    let good = series(&other, &[2.0]);
+    for result in [[&low, &good, &high], [&high, &low, &good]] {
+        let result = result.map(String::as_str).join(",");
+        let (_stub, source) = server(format!("{twin},{other}"), "matrix", result).await;
+        let read = read(&source).await.unwrap();
+        let labels = Labels::from_pairs([("__name__", "m"), ("n", "2")]);
+        assert_eq!(read.series.iter().map(|one| &one.labels).collect::<Vec<_>>(), [&labels]);
+        let error = read.failures[0].error.to_string();
+        assert!(read.failures.len() == 1 && error.contains("more than once"), "{error}");
+        let refused = source.read_expression(&expression(), &call()).await.unwrap_err();
+        assert!(matches!(refused, SourceError::Decode { .. }), "{refused}");
+    }
+}
