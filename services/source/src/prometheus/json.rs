@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use sla_domain::{Labels, Samples};
 
@@ -70,10 +71,9 @@ struct Envelope<'a, T> {
     #[serde(borrow)]
     status: Cow<'a, str>,
     data: Option<T>,
-    #[serde(default)]
-    warnings: Vec<String>,
-    #[serde(default)]
-    infos: Vec<String>,
+    // An empty list of Go is null.
+    warnings: Option<Vec<String>>,
+    infos: Option<Vec<String>>,
     stats: Option<IgnoredAny>,
 }
 
@@ -102,8 +102,8 @@ pub(super) fn success<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<Succ
     let Some(data) = wire.data else {
         return Err(SourceError::decode(&answer.tried, "it has no data"));
     };
-    let mut warnings = wire.warnings;
-    warnings.extend(wire.infos);
+    let mut warnings = wire.warnings.unwrap_or_default();
+    warnings.extend(wire.infos.unwrap_or_default());
     for text in &mut warnings {
         *text = excerpt(text);
     }
@@ -359,71 +359,124 @@ impl<'de> Deserialize<'de> for QueryData {
                 f.write_str("resultType and result")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<QueryData, A::Error> {
-                let (mut kind, mut data) = (None::<String>, None);
+                // In whatever order: objects have none (RFC 8259, section 4).
+                let (mut kind, mut result) = (None::<String>, None::<WireResult>);
                 while let Some(key) = map.next_key::<Cow<'de, str>>()? {
                     match &*key {
                         "resultType" => kind = Some(map.next_value()?),
-                        // Prometheus and its kin write resultType first; the type decides how to read the result.
-                        "result" => match kind.as_deref() {
-                            Some("matrix" | "vector") => data = Some(map.next_value::<Results>()?.0),
-                            Some("scalar") => {
-                                let WirePoint(time, value) = map.next_value()?;
-                                data = Some(QueryData {
-                                    series: vec![ResultSeries {
-                                        labels: Labels::default(),
-                                        samples: Samples::from_columns(vec![time], vec![value]),
-                                        has_histograms: false,
-                                    }],
-                                    ..QueryData::default()
-                                });
-                            }
-                            Some("string") => {
-                                map.next_value::<IgnoredAny>()?;
-                                data = Some(QueryData::default());
-                            }
-                            _ => return Err(A::Error::custom("result without a known resultType before it")),
-                        },
+                        "result" => result = Some(map.next_value()?),
                         _ => {
                             map.next_value_seed(Skip)?;
                         }
                     }
                 }
-                data.ok_or_else(|| A::Error::missing_field("result"))
+                let kind = kind.ok_or_else(|| A::Error::missing_field("resultType"))?;
+                let result = result.ok_or_else(|| A::Error::missing_field("result"))?;
+                result.of_kind(&kind).map_err(A::Error::custom)
             }
         }
         deserializer.deserialize_map(Data)
     }
 }
 
-/// Result series, at most [`MAX_ANSWER_SERIES`].
-struct Results(QueryData);
+/// What stands under `result`, whatever `resultType` says: series, at most [`MAX_ANSWER_SERIES`], or a time and a text.
+#[derive(Default)]
+struct WireResult {
+    data: QueryData,
+    pair: (Option<f64>, Option<String>),
+}
 
-impl<'de> Deserialize<'de> for Results {
+impl WireResult {
+    fn of_kind(self, kind: &str) -> Result<QueryData, &'static str> {
+        match (kind, self.pair) {
+            ("matrix" | "vector", (None, None)) => Ok(self.data),
+            ("string", (Some(_), Some(_))) => Ok(QueryData::default()),
+            ("scalar", (Some(seconds), Some(text))) => {
+                let time = milliseconds(seconds).ok_or("time out of range")?;
+                let value = text.parse().map_err(|_| "not a number")?;
+                Ok(QueryData {
+                    series: vec![ResultSeries {
+                        labels: Labels::default(),
+                        samples: Samples::from_columns(vec![time], vec![value]),
+                        has_histograms: false,
+                    }],
+                    ..QueryData::default()
+                })
+            }
+            _ => Err("a result that is not of its resultType"),
+        }
+    }
+
+    fn take<E: serde::de::Error>(&mut self, element: Element) -> Result<(), E> {
+        let data = &mut self.data;
+        match element {
+            Element::Number(seconds) => self.pair.0 = Some(seconds),
+            Element::Text(text) => self.pair.1 = Some(text),
+            Element::Series(_) if data.series.len() + data.long.len() == MAX_ANSWER_SERIES => {
+                return Err(E::custom("more than 100000 result series"));
+            }
+            Element::Series(WireSeries(Ok(one))) => data.series.push(one),
+            Element::Series(WireSeries(Err(fingerprint))) => {
+                data.long.insert(fingerprint);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for WireResult {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List;
         impl<'de> Visitor<'de> for List {
-            type Value = QueryData;
+            type Value = WireResult;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of result series")
+                f.write_str("a list of result series, or a time and a value")
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<QueryData, A::Error> {
-                let mut out = QueryData::default();
-                while let Some(WireSeries(one)) = list.next_element()? {
-                    if out.series.len() + out.long.len() == MAX_ANSWER_SERIES {
-                        return Err(A::Error::custom("more than 100000 result series"));
-                    }
-                    match one {
-                        Ok(one) => out.series.push(one),
-                        Err(fingerprint) => {
-                            out.long.insert(fingerprint);
-                        }
-                    }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<WireResult, A::Error> {
+                let mut out = WireResult::default();
+                while let Some(element) = list.next_element()? {
+                    out.take(element)?;
                 }
-                out.set_apart();
+                out.data.set_apart();
                 Ok(out)
             }
         }
-        deserializer.deserialize_seq(List).map(Self)
+        deserializer.deserialize_seq(List)
+    }
+}
+
+/// One element under `result`.
+enum Element {
+    Series(WireSeries),
+    Number(f64),
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for Element {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Element;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a result series, a time or a value")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Element, A::Error> {
+                WireSeries::deserialize(MapAccessDeserializer::new(map)).map(Element::Series)
+            }
+            fn visit_f64<E>(self, number: f64) -> Result<Element, E> {
+                Ok(Element::Number(number))
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Element, E> {
+                Ok(Element::Number(number as f64))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Element, E> {
+                Ok(Element::Number(number as f64))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Element, E> {
+                Ok(Element::Text(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Any)
     }
 }
 
@@ -438,137 +491,4 @@ impl<'de> DeserializeSeed<'de> for Skip {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(body: &str) -> Answer {
-        Answer {
-            body: body.as_bytes().to_vec(),
-            tried: "POST http://x/api/v1/query".into(),
-        }
-    }
-
-    #[test]
-    fn a_matrix_becomes_columns() {
-        let body = r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up","a":"b"},
-            "values":[[1700000000.123,"1"],[1700000015.124,"NaN"],[1700000030,"+Inf"],[1700000045.5,"-1.5e-3"]]}]},
-            "warnings":["part\nmissing"],"infos":["hint"]}"#;
-        let answer = answer(body);
-        let read: Success<QueryData> = success(&answer).unwrap();
-        assert_eq!(read.warnings, ["part missing", "hint"]);
-        let one = &read.data.series[0];
-        assert_eq!(one.labels, Labels::from_pairs([("__name__", "up"), ("a", "b")]));
-        assert_eq!(
-            one.samples.times_ms,
-            [
-                1_700_000_000_123,
-                1_700_000_015_124,
-                1_700_000_030_000,
-                1_700_000_045_500
-            ]
-        );
-        assert!(one.samples.values[1].is_nan());
-        assert_eq!(one.samples.values[2], f64::INFINITY);
-        assert_eq!(one.samples.values[3], -1.5e-3);
-    }
-
-    #[test]
-    fn what_is_not_the_api_is_named() {
-        for body in ["<html>login</html>", "", "OK", "[1]"] {
-            let error = success::<QueryData>(&answer(body)).err().unwrap();
-            assert!(matches!(error, SourceError::NotPrometheus { .. }), "{error}");
-        }
-        for body in [
-            "{}",
-            r#"{"status":"success"}"#,
-            r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1e300,"1"]]}]}}"#,
-            r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"x"]]}]}}"#,
-            r#"{"status":"success","data":{"result":[]}}"#,
-            r#"{"status":"success","data":{"resultType":"matrix","result":["#,
-        ] {
-            let error = success::<QueryData>(&answer(body)).err().unwrap();
-            assert!(matches!(error, SourceError::Decode { .. }), "{body}: {error}");
-        }
-    }
-
-    #[test]
-    fn what_is_too_much_is_refused_before_it_is_decoded() {
-        let points = r#"[1,"1"],"#.repeat(MAX_PLAIN_SAMPLES as usize + 1);
-        let refused = room(&answer(&points)).unwrap_err();
-        assert!(matches!(refused, SourceError::TooManySamples { found, .. } if found > MAX_PLAIN_SAMPLES));
-        assert!(room(&answer(r#"{"metric":{},"values":[[1,"1"],[2,"1"]]}"#)).is_ok());
-        let many = format!(
-            r#"{{"status":"success","data":[{}{{}}]}}"#,
-            r#"{"a":"b"},"#.repeat(MAX_ANSWER_SERIES)
-        );
-        let answer = answer(&many);
-        let read: Success<SeriesList> = success(&answer).unwrap();
-        assert_eq!(
-            (read.data.series.len(), read.data.count),
-            (MAX_ANSWER_SERIES, MAX_ANSWER_SERIES + 1)
-        );
-    }
-
-    #[test]
-    fn a_series_with_too_many_labels_is_counted_and_the_others_are_read() {
-        let long = "x".repeat(MAX_LABELS_BYTES);
-        let many: Vec<String> = (0..=MAX_LABELS).map(|n| format!(r#""l{n}":"""#)).collect();
-        let sets = [
-            r#"{"a":"b"}"#.to_owned(),
-            format!(r#"{{"a":"{long}","b":"1"}}"#),
-            format!(r#"{{"a":"{long}","b":"2"}}"#),
-            format!(r#"{{"a":"{long}","b":"2"}}"#),
-            format!("{{{}}}", many.join(",")),
-            r#"{"c":"d"}"#.to_owned(),
-        ];
-        let body = format!(r#"{{"status":"success","data":[{}]}}"#, sets.join(","));
-        let listing = answer(&body);
-        let read: Success<SeriesList> = success(&listing).unwrap();
-        assert_eq!(
-            read.data.series,
-            [Labels::from_pairs([("a", "b")]), Labels::from_pairs([("c", "d")])]
-        );
-        assert_eq!((read.data.long.len(), read.data.count), (3, 6));
-        for (kind, samples) in [("matrix", r#""values":[[1,"2"]]"#), ("vector", r#""value":[1,"2"]"#)] {
-            let series: Vec<String> = sets
-                .iter()
-                .map(|set| format!(r#"{{"metric":{set},{samples}}}"#))
-                .collect();
-            let body = format!(
-                r#"{{"status":"success","data":{{"resultType":"{kind}","result":[{}]}}}}"#,
-                series.join(",")
-            );
-            let results = answer(&body);
-            let read: Success<QueryData> = success(&results).unwrap();
-            assert_eq!((read.data.series.len(), read.data.long.len()), (2, 3), "{kind}");
-            assert!(read.data.series.iter().all(|one| one.samples.values == [2.0]));
-        }
-    }
-
-    #[test]
-    fn a_series_that_came_twice_is_set_apart_in_whatever_order() {
-        let one = |set: &str, value: u64| format!(r#"{{"metric":{set},"values":[[1,"{value}"]]}}"#);
-        let (a, b) = (r#"{"a":"b"}"#, r#"{"a":"c"}"#);
-        for list in [[one(a, 1), one(a, 9), one(b, 1)], [one(a, 9), one(b, 1), one(a, 1)]] {
-            let body = format!(
-                r#"{{"status":"success","data":{{"resultType":"matrix","result":[{}]}}}}"#,
-                list.join(",")
-            );
-            let answer = answer(&body);
-            let read: Success<QueryData> = success(&answer).unwrap();
-            assert_eq!(read.data.series.len(), 1);
-            assert_eq!(read.data.series[0].labels, Labels::from_pairs([("a", "c")]));
-            let error = read.data.each_once("x").err().unwrap();
-            assert!(error.to_string().contains("more than once"), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_position_of_a_complaint() {
-        let message = "invalid parameter \"query\": 2:3: parse error: unexpected \"}\"";
-        assert_eq!(position(message, "up\nab}"), Some(5));
-        assert_eq!(position("1:4: parse error: x", "up{"), Some(3));
-        assert_eq!(position("1:400: parse error: x", "up{"), None);
-        assert_eq!(position("nothing of the kind", "up{"), None);
-    }
-}
+mod tests;
