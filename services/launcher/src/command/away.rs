@@ -58,22 +58,25 @@ pub(super) fn failure(source: &SourceStatus) -> Failure {
 /// The instant asked for; one that lies ahead is remarked on, because nothing is known of it.
 pub(super) fn instant_asked(at: &At) -> Result<Option<i64>, Report> {
     let at_ms = at.ms()?;
-    if let Some(words) = ahead(at_ms) {
+    if let Some(words) = not_yet(at_ms) {
         output::remark(&words);
     }
     Ok(at_ms)
 }
 
-/// That the instant lies in the future, if it does.
-fn ahead(at_ms: Option<i64>) -> Option<String> {
-    let ahead_ms = at_ms?.saturating_sub(SystemClock.now_ms());
-    (ahead_ms > AHEAD_MS).then(|| {
-        let ahead = duration::format_short_ms(ahead_ms);
-        format!("--at lies {ahead} in the future: nothing is known of it yet")
-    })
+/// How far an instant lies in the future, if it does.
+pub(super) fn ahead(at_ms: i64) -> Option<String> {
+    let ahead_ms = at_ms.saturating_sub(SystemClock.now_ms());
+    (ahead_ms > AHEAD_MS).then(|| duration::format_short_ms(ahead_ms))
+}
+
+/// That the instant asked for has not come yet, if so.
+fn not_yet(at_ms: Option<i64>) -> Option<String> {
+    let ahead = ahead(at_ms?)?;
+    Some(format!("--at lies {ahead} in the future: nothing is known of it yet"))
 }
 
 /// What is said where no series was found in `stretch`: one that cannot have samples yet is not missing.
 pub(super) fn no_series(at_ms: Option<i64>, stretch: &str) -> String {
-    ahead(at_ms).unwrap_or_else(|| format!("no series matches, or it had no samples in {stretch}"))
+    not_yet(at_ms).unwrap_or_else(|| format!("no series matches, or it had no samples in {stretch}"))
 }
