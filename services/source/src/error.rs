@@ -245,10 +245,8 @@ impl SourceError {
             Self::NotPrometheus { .. } => Fault::Content.hint().into(),
             Self::BadQuery { position: Some(at), .. } => format!("correct the query at character {}", at + 1),
             Self::BadQuery { .. } => "correct the query; the server is the judge of it".into(),
-            Self::TooLarge { .. } => {
-                "narrow the selector or the time range, or raise the body cap of the source".into()
-            }
-            Self::TooManySeries { .. } => "add labels to the selector, or raise max_series of the source".into(),
+            Self::TooLarge { .. } => "narrow the selector or the time range".into(),
+            Self::TooManySeries { .. } => "add labels to the selector, or raise etl.max_series".into(),
             Self::TooManySamples { .. } => {
                 "read it through an expression on a coarser step, for example avg_over_time(…[15s])".into()
             }
@@ -259,7 +257,7 @@ impl SourceError {
                 "shorten the label where the series is made, or drop it with metric_relabel_configs of its scrape"
                     .into()
             }
-            Self::Server { status: 429, .. } => "the server limits its clients; lower the query budget".into(),
+            Self::Server { status: 429, .. } => "the server limits its clients; lower source.concurrency".into(),
             Self::Server { status: 422, .. } => "the query asks for more than the server allows; narrow it".into(),
             Self::Server { .. } => Fault::Http.hint().into(),
             Self::Decode { .. } => "a proxy may cut or change answers; read the server directly to compare".into(),
