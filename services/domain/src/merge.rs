@@ -168,6 +168,18 @@ mod tests {
         let one = merge(WINDOW, &[part(&lonely)]);
         assert_eq!((one.bad_ms, one.judged_ms, one.state), (0, 600, State::NoData));
         assert!(drops_out(&lonely) && !drops_out(&a));
+        // Only what is no number: the series is there, and nothing is known of it.
+        for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let odd = judged(&[(400, odd), (500, odd)], MissingPolicy::Gap);
+            let one = merge(WINDOW, &[part(&odd)]);
+            assert!(!drops_out(&odd));
+            assert_eq!((one.state, one.n_nan, one.samples), (State::NoData, 2, 0));
+        }
+        let ended = judged(
+            &[(400, f64::from_bits(crate::sample::STALE_NAN_BITS))],
+            MissingPolicy::Gap,
+        );
+        assert!(drops_out(&ended), "a stale marker says that there is none");
     }
 
     #[test]

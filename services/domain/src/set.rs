@@ -54,6 +54,9 @@ pub struct SlaSet {
     pub updated_ms: i64,
 }
 
+/// Where sets are named: every one of them.
+pub const ALL_SETS: &str = "*";
+
 impl SlaSet {
     /// The longest name, in characters.
     pub const MAX_NAME_CHARS: usize = 80;
@@ -68,6 +71,14 @@ impl SlaSet {
     pub fn check(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
         found.extend(check_name("name", &self.name, Self::MAX_NAME_CHARS).err());
+        if self.name.trim() == ALL_SETS {
+            found.push(Invalid::new(
+                "name",
+                &self.name,
+                "means every set where sets are named",
+                "give it a word",
+            ));
+        }
         found.extend(check_length("description", &self.description, Self::MAX_DESCRIPTION_CHARS).err());
         found.extend(check_harmless("description", &self.description, true).err());
         found.extend(check_length("author", &self.author, Self::MAX_AUTHOR_CHARS).err());

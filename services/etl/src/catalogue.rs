@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::error::EtlError;
-use crate::health::SourceHealth;
+use crate::health::{Asked, SourceHealth};
 use crate::metrics::EtlMetrics;
 use crate::query::ReadQuery;
 use crate::source_clock::SourceClock;
@@ -148,9 +148,17 @@ impl Catalogue {
         self.offer().tried = Some(Instant::now());
         let fresh = match self.booked(self.source.metric_names(MAX_NAMES, call).await) {
             Ok(fresh) => Arc::new(fresh),
-            Err(error) => return known.map(|(_, names)| names).ok_or(EtlError::Source(error)),
+            Err(error) => {
+                // An outage has a banner of its own; without this word, nobody would know why there are no names.
+                if !error.is_outage() {
+                    let words = format!("the names of its metrics cannot be read: {error}");
+                    self.health.warned(Asked::Names, "", &[words]);
+                }
+                return known.map(|(_, names)| names).ok_or(EtlError::Source(error));
+            }
         };
-        self.health.succeeded(None, &fresh.warnings);
+        self.health.succeeded(None);
+        self.health.warned(Asked::Names, "", &fresh.warnings);
         let mut offer = self.offer();
         offer.counters = fresh
             .families
@@ -193,14 +201,19 @@ impl Catalogue {
         let found = match query {
             ReadQuery::Selector(selector) => {
                 let selectors = [selector.text().to_owned()];
-                let labels = self
+                let found = self
                     .booked(
                         self.source
                             .series(&selectors, now_ms - self.presence_ms, now_ms, limit, call)
                             .await,
                     )
                     .map_err(too_many)?;
-                labels.iter().map(|labels| self.series_message(labels).1).collect()
+                self.health.warned(Asked::Series, selector.text(), &found.warnings);
+                found
+                    .series
+                    .iter()
+                    .map(|labels| self.series_message(labels).1)
+                    .collect()
             }
             ReadQuery::Expression { text, step_ms } => {
                 let request = ExpressionRequest {
@@ -213,13 +226,14 @@ impl Catalogue {
                 let read = self
                     .booked(self.source.read_expression(&request, call).await)
                     .map_err(too_many)?;
+                self.health.warned(Asked::Series, text, &read.warnings);
                 read.series
                     .iter()
                     .map(|(labels, _)| self.expression_message(text, labels).1)
                     .collect()
             }
         };
-        self.health.succeeded(None, &[]);
+        self.health.succeeded(None);
         Ok(found)
     }
 

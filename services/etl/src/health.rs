@@ -1,5 +1,6 @@
 //! How the source is doing: what the banner says, and when it may be asked again.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,15 +18,44 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause between two attempts. With an attempt that hangs and the tick of the next evaluation after it, everything is
 /// judged again 30 s after the source is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Warnings kept for the banner.
+/// Warnings told at once.
 const MAX_WARNINGS: usize = 20;
+/// Questions whose warnings are remembered.
+const MAX_WARNED: usize = 256;
+/// A warning is remembered for so long unless the same question is answered without it: longer than any evaluation waits for
+/// its next round.
+const WARNED_FOR: Duration = Duration::from_mins(10);
+
+/// What a source is asked for: an answer takes back the warnings of the same question only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Asked {
+    /// Names and kinds of metrics.
+    Names,
+    /// Which series a query means.
+    Series,
+    /// The newest samples of a selector.
+    Samples,
+    /// Samples before those.
+    History,
+    /// The values of an expression.
+    Values,
+    /// The long view of a query.
+    Days,
+}
+
+/// What was said beside the last answer to a question.
+#[derive(Debug)]
+struct Warned {
+    warnings: Vec<String>,
+    at: Instant,
+}
 
 #[derive(Debug, Default)]
 struct Health {
     info: Option<SourceInfo>,
     way: Option<Way>,
     hides_stale: bool,
-    warnings: Vec<String>,
+    warned: HashMap<(Asked, String), Warned>,
     last_success: Option<Stamp>,
     outage: Option<Outage>,
 }
@@ -114,7 +144,7 @@ impl SourceHealth {
     }
 
     /// A read succeeded; `way` where raw samples were read.
-    pub fn succeeded(&self, way: Option<Way>, warnings: &[String]) {
+    pub fn succeeded(&self, way: Option<Way>) {
         let mut state = self.state();
         state.outage = None;
         state.last_success = Some(Stamp::at(self.clock.own_ms()));
@@ -122,11 +152,29 @@ impl SourceHealth {
             state.way = Some(way);
             state.hides_stale = way.hides_stale();
         }
-        state.warnings = warnings
-            .iter()
-            .take(MAX_WARNINGS)
-            .map(|warning| SafeText::new(warning).into_string())
-            .collect();
+    }
+
+    /// What was said beside the answer to the question `text`: partial data are not all data. It is told until the same question
+    /// is answered without it, or for [`WARNED_FOR`] after it was asked last.
+    pub(crate) fn warned(&self, asked: Asked, text: &str, warnings: &[String]) {
+        let mut state = self.state();
+        let key = (asked, text.to_owned());
+        if warnings.is_empty() {
+            state.warned.remove(&key);
+            return;
+        }
+        if state.warned.len() >= MAX_WARNED && !state.warned.contains_key(&key) {
+            let oldest = state.warned.iter().min_by_key(|(_, warned)| warned.at);
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                state.warned.remove(&oldest);
+            }
+        }
+        let warnings = warnings.iter().take(MAX_WARNINGS);
+        let warned = Warned {
+            warnings: warnings.map(|warning| SafeText::new(warning).into_string()).collect(),
+            at: Instant::now(),
+        };
+        state.warned.insert(key, warned);
     }
 
     /// A read failed. Only an outage changes the health: a bad question is the asker's problem.
@@ -185,9 +233,13 @@ impl SourceHealth {
     /// For the banner.
     pub fn status(&self) -> SourceStatus {
         let (now_ms, notice) = (self.clock.own_ms(), self.clock.notice());
-        let state = self.state();
+        let mut state = self.state();
+        state.warned.retain(|_, warned| warned.at.elapsed() < WARNED_FOR);
         let info = state.info.as_ref();
-        let mut warnings: Vec<String> = notice.iter().chain(&state.warnings).cloned().collect();
+        // In the order of words, each once: nothing flickers.
+        let told: BTreeSet<&String> = state.warned.values().flat_map(|warned| &warned.warnings).collect();
+        let told = told.into_iter().take(MAX_WARNINGS);
+        let mut warnings: Vec<String> = notice.iter().chain(told).cloned().collect();
         if let Some(info) = info {
             warnings.extend(info.notices.iter().map(|notice| SafeText::new(notice).into_string()));
             warnings.truncate(MAX_WARNINGS);
@@ -277,11 +329,35 @@ mod tests {
         assert_eq!(convert::millis(&status.next_attempt.unwrap()), 1_003_000);
         health.forgive();
         assert!(health.may_ask());
-        health.succeeded(Some(Way::InstantQuery), &["partial data".into()]);
+        health.succeeded(Some(Way::InstantQuery));
         let status = health.status();
         assert!(status.problem.is_empty() && status.failing_since.is_none());
         assert!(status.hides_stale_markers);
-        assert_eq!((status.way.as_str(), status.warnings.len()), ("instant", 1));
+        assert_eq!(status.way, "instant");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_warning_lasts_until_the_same_question_is_answered_without_it() {
+        let health = health_at(&Arc::new(ManualClock::at(0)));
+        let told = || health.status().warnings;
+        let partial = ["store b is away".to_owned()];
+        health.warned(Asked::Samples, "bad", &partial);
+        health.warned(Asked::Series, "bad", &partial);
+        health.succeeded(None);
+        health.warned(Asked::Samples, "good", &[]);
+        health.warned(Asked::Names, "", &["b and a".into()]);
+        assert_eq!(told(), ["b and a", "store b is away"]);
+        health.warned(Asked::Samples, "bad", &[]);
+        assert_eq!(told().len(), 2, "the list of series was partial, too");
+        health.warned(Asked::Series, "bad", &[]);
+        assert_eq!(told(), ["b and a"]);
+        tokio::time::advance(WARNED_FOR).await;
+        assert!(told().is_empty(), "nobody asks any more");
+        for n in 0..=MAX_WARNED {
+            health.warned(Asked::Values, &n.to_string(), &[format!("w{n}")]);
+        }
+        assert_eq!(told().len(), MAX_WARNINGS);
+        assert_eq!(health.state().warned.len(), MAX_WARNED);
     }
 
     #[tokio::test(start_paused = true)]
@@ -303,7 +379,7 @@ mod tests {
     async fn nothing_that_is_past_lies_in_the_future() {
         let clock = Arc::new(ManualClock::at(10_000_000));
         let health = health_at(&clock);
-        health.succeeded(None, &[]);
+        health.succeeded(None);
         health.failed(&away());
         clock.advance(-3_600_000);
         tokio::time::advance(Duration::from_secs(5)).await;

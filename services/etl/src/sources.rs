@@ -1,6 +1,7 @@
 //! The metric sources of the role, each with everything that is kept about it. The first one is the default.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sla_domain::{Clock, Invalid};
 use sla_proto::series::v1::SourceStatus;
@@ -16,6 +17,9 @@ use crate::options::{EtlOptions, MAX_SOURCES};
 use crate::query::SourcedQuery;
 use crate::samples::{QueryProblem, ReadPlan, SampleReader, SampleReading};
 use crate::source_clock::SourceClock;
+
+/// Longest time the source may take to say that it is there.
+const PROBE_LIMIT: Duration = Duration::from_secs(15);
 
 /// One source.
 pub struct SourceUnit {
@@ -128,6 +132,15 @@ impl Sources {
     /// All of them, the default one first.
     pub fn all(&self) -> &[SourceUnit] {
         &self.0
+    }
+
+    /// Where a scope has come to no query at all: whether that is its answer. While the source is away, nothing could be suggested
+    /// that would be asked for: then that is the answer.
+    ///
+    /// # Errors
+    /// Why the default source is away.
+    pub async fn nothing_asked(&self) -> Result<(), EtlError> {
+        self.default_unit().identify(&Call::within(PROBE_LIMIT)).await
     }
 
     /// The source that is meant when none is named.

@@ -26,7 +26,7 @@ const PAGE: u32 = 500;
 /// How old what is known of users may be.
 const FRESH: Duration = Duration::from_secs(5);
 /// Names all sets that an owner sees.
-pub(crate) const ALL_SETS: &str = "*";
+pub(crate) use sla_domain::set::ALL_SETS;
 
 /// Whose sets are whose.
 #[derive(Debug)]

@@ -49,7 +49,7 @@ impl Circles {
         let wanted = |one: &ReadSeries| series_id.is_empty() || one.id.0 == series_id;
         let Some(at) = reading.series.iter().position(wanted) else {
             return Err(match reading.failures.first() {
-                Some(failure) => RetrievalError::away(failure),
+                Some(failure) => RetrievalError::away(failure, &reading.source),
                 None => RetrievalError::NoSeries {
                     name: SafeText::with_limit(convert::query_text(&question), 120),
                 },

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use sla_domain::{Invalid, SafeText};
 use sla_proto::etl::v1::QueryFailure;
 use sla_proto::samples::ReadError;
+use sla_proto::series::v1::SourceStatus;
 use sla_runtime::pool::PoolError;
-use sla_runtime::status::{Problem, ToStatus, reason};
+use sla_runtime::status::{Problem, ToStatus, reason, unread};
 use tonic::{Code, Status};
 
 /// Why a screen could not be answered.
@@ -50,11 +51,9 @@ impl RetrievalError {
     }
 
     /// A read of one query that failed.
-    pub(crate) fn away(failure: &QueryFailure) -> Self {
+    pub(crate) fn away(failure: &QueryFailure, source: &SourceStatus) -> Self {
         let told = SafeText::new(&failure.message).into_string();
-        let problem = Problem::new(Code::Unavailable, reason::SOURCE_UNREACHABLE, told)
-            .detail("source_reason", failure.reason.clone())
-            .hint("the source is tried again; see its state");
+        let problem = unread(&failure.reason, told, Some(source));
         Self::upstream("read samples")(problem.status())
     }
 

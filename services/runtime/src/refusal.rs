@@ -28,6 +28,9 @@ pub struct Refusal {
     pub reason: String,
     /// What to do.
     pub hint: Option<String>,
+    /// Where the way to a metric source failed: at which layer, see `docs/errors/source`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// Fields that break a rule.
     pub fields: Vec<RefusedField>,
 }
@@ -54,6 +57,7 @@ impl From<&Status> for Refusal {
             status: http.as_u16(),
             detail: status.message().to_owned(),
             hint: info.and_then(|info| info.metadata.get("hint").cloned()),
+            cause: info.and_then(|info| info.metadata.get("cause").cloned()),
             fields: fields
                 .unwrap_or_default()
                 .iter()

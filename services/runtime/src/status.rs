@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use sla_proto::samples::ReadError;
+use sla_proto::series::v1::SourceStatus;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
@@ -182,6 +183,21 @@ impl ToStatus for ReadError {
         };
         Problem::new(code, reason, self.to_string()).hint(hint).status()
     }
+}
+
+/// That something could not be read of a metric source, for a reason word of the contract: with what the source's status knows
+/// about the way to it, where that is the matter. The same words whoever asked.
+pub fn unread(word: &str, words: impl Into<String>, source: Option<&SourceStatus>) -> Problem {
+    let known = reason::ALL.iter().find(|known| **known == word).copied();
+    let mut problem = Problem::new(Code::Unavailable, known.unwrap_or(reason::SOURCE_FAILED), words);
+    if let Some(source) = source.filter(|source| !source.problem.is_empty()) {
+        problem = problem.hint(source.problem_hint.clone());
+        let details = [("cause", &source.problem_cause), ("redirect_to", &source.redirect_to)];
+        for (key, value) in details.into_iter().filter(|(_, value)| !value.is_empty()) {
+            problem = problem.detail(key, value.clone());
+        }
+    }
+    problem
 }
 
 impl ToStatus for Problem {

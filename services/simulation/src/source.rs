@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sla_domain::{Labels, SourceId};
+use sla_domain::SourceId;
 use sla_source::reply::{RawSeries, SeriesFailure};
 use sla_source::{
     Call, ExpressionRead, ExpressionRequest, LongView, LongViewRequest, MetricNames, MetricSource, RawRead,
-    ReadRequest, Replay, ServerTime, SourceError, SourceInfo,
+    ReadRequest, Replay, SeriesListing, ServerTime, SourceError, SourceInfo,
 };
 use tokio::time::Instant;
 
@@ -223,7 +223,7 @@ impl MetricSource for WorldSource {
         end_ms: i64,
         limit: usize,
         call: &Call,
-    ) -> Result<Vec<Labels>, SourceError> {
+    ) -> Result<SeriesListing, SourceError> {
         let mood = self.answer(call, "series of the world").await?;
         let known = self.recording(mood, start_ms - 1, end_ms);
         known.series(selectors, start_ms, end_ms, limit, call).await

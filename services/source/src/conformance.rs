@@ -94,8 +94,9 @@ async fn series(source: &dyn MetricSource, scene: &Scene) -> Vec<Labels> {
     let list = source
         .series(&selectors, scene.now_ms - HOUR_MS, scene.now_ms, 200, &call())
         .await;
-    let Ok(found) = list else {
-        panic!("series: {list:?}");
+    let found = match list {
+        Ok(listing) => listing.series,
+        Err(error) => panic!("series: {error}"),
     };
     assert!(found.len() > 1, "the scene wants more than one series");
     assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "sorted, each once");

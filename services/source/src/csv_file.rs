@@ -8,6 +8,8 @@ use sla_domain::{Invalid, Samples, instant};
 
 /// What may stand between columns; a file has one of them.
 const SEPARATORS: [u8; 3] = [b';', b'\t', b','];
+/// Times before this are of 1970.
+const YEAR_MS: i64 = 365 * 86_400_000;
 /// How many columns or values a message lists.
 const MAX_LISTED: usize = 6;
 
@@ -47,7 +49,7 @@ pub fn parse(text: &str, columns: Columns<'_>) -> Result<Read, Invalid> {
         let line = first_line + record.position().map_or(1, csv::Position::line);
         table.take(&record, line, columns)?;
     }
-    Ok(table.end())
+    table.end()
 }
 
 /// What a spreadsheet writes before everything else: `sep=;`.
@@ -82,6 +84,57 @@ struct Layout {
     label: Option<(usize, String)>,
 }
 
+/// A time that is a number, and that people write for something else than seconds or milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// `20231114`, `202311142213`, `20231114221320`.
+    Digits,
+    /// `45244.925`: days since 1899-12-30.
+    Days,
+}
+
+impl Doubt {
+    /// What else `text` may mean.
+    fn of(text: &str) -> Option<Self> {
+        // Days of the years 2000 to 2050.
+        const DAYS: std::ops::Range<f64> = 36_526.0..55_153.0;
+        let time_of_day = match text.len() {
+            8 => Some("000000"),
+            12 => Some("00"),
+            14 => Some(""),
+            _ => None,
+        };
+        if let Some(rest) = time_of_day
+            && text.bytes().all(|byte| byte.is_ascii_digit())
+            && ("1900".."2200").contains(&&text[..4])
+        {
+            let digits = text.to_owned() + rest;
+            let (date, time) = digits.split_at(8);
+            let written = format!(
+                "{}-{}-{}T{}:{}:{}Z",
+                &date[..4],
+                &date[4..6],
+                &date[6..],
+                &time[..2],
+                &time[2..4],
+                &time[4..]
+            );
+            if instant::parse_ms(&written).is_ok() {
+                return Some(Self::Digits);
+            }
+        }
+        let number: f64 = text.parse().ok()?;
+        DAYS.contains(&number).then_some(Self::Days)
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Digits => "is a date in digits, or a time since 1970: every line is like that",
+            Self::Days => "is a day of a spreadsheet, or seconds of the first of January 1970: every line is like that",
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Table {
     layout: Option<Layout>,
@@ -90,6 +143,8 @@ struct Table {
     of_others: usize,
     without_zone: usize,
     notes: usize,
+    /// Where the first time stands, and what else all times so far may mean.
+    first: Option<(u64, String, Option<Doubt>)>,
 }
 
 impl Table {
@@ -145,13 +200,23 @@ impl Table {
             };
             refused(line, layout.value + 1, text, "is no number".to_owned(), fix)
         })?;
+        let doubt = Doubt::of(&record[0]);
+        match &mut self.first {
+            None => self.first = Some((line, record[0].to_owned(), doubt)),
+            Some((_, _, common)) if *common != doubt => *common = None,
+            Some(_) => {}
+        }
         self.without_zone += usize::from(!instant::has_zone(&record[0]));
         self.times.push(time);
         self.values.push(value);
         Ok(())
     }
 
-    fn end(self) -> Read {
+    fn end(self) -> Result<Read, Invalid> {
+        if let Some((line, text, Some(doubt))) = &self.first {
+            let fix = "write times as RFC 3339, for example 2023-11-14T22:13:20Z, or as Unix seconds";
+            return Err(refused(*line, 1, text, doubt.words().to_owned(), fix));
+        }
         let mut remarks = Vec::new();
         if let Some(layout) = &self.layout {
             remarks.extend(layout.left_out());
@@ -172,6 +237,17 @@ impl Table {
         if self.without_zone > 0 {
             remarks.push("times that say no zone are read as UTC".to_owned());
         }
+        // From 0 on, times are counted from a beginning of somebody's own.
+        let (oldest_ms, newest_ms) = (self.times.iter().min(), self.times.iter().max());
+        if let (Some(&oldest_ms), Some(&newest_ms)) = (oldest_ms, newest_ms)
+            && oldest_ms > 0
+            && newest_ms < YEAR_MS
+        {
+            let (oldest, newest) = (instant::format_ms(oldest_ms), instant::format_ms(newest_ms));
+            remarks.push(format!(
+                "its times are of 1970, from {oldest} to {newest}: they are read as Unix time"
+            ));
+        }
         let distinct = self.times.iter().collect::<HashSet<_>>().len();
         let repeated = self.times.len() - distinct;
         if repeated > 0 {
@@ -182,10 +258,10 @@ impl Table {
         if empty > 0 {
             remarks.push(format!("{empty} of {} lines hold no number", self.times.len()));
         }
-        Read {
+        Ok(Read {
             samples: Samples::from_columns(self.times, self.values),
             remarks,
-        }
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::Fault;
+use crate::limits::MAX_LABELS;
 
 /// Longest piece of a foreign answer quoted in an error, in characters.
 pub const MAX_EXCERPT_CHARS: usize = 300;
@@ -116,6 +117,12 @@ pub enum SourceError {
         /// How many such series the read met.
         count: u64,
     },
+    /// Series with more labels than are taken.
+    #[error("{count} series left out: more than 64 KiB of labels, or more than {MAX_LABELS} labels")]
+    LongLabels {
+        /// How many such series the answer had.
+        count: u64,
+    },
     /// The server answered with an error of its own.
     #[error("the source answered HTTP {status}: {excerpt} ({tried})")]
     Server {
@@ -171,7 +178,10 @@ impl SourceError {
 
     /// Whether it is about the one series it is told of: the source answered, and the others are not touched.
     pub fn is_of_series(&self) -> bool {
-        matches!(self, Self::TooManySamples { .. } | Self::Histograms { .. })
+        matches!(
+            self,
+            Self::TooManySamples { .. } | Self::Histograms { .. } | Self::LongLabels { .. }
+        )
     }
 
     /// The layer at which the way to the source ended; `None` where the source was reached and the question is the matter.
@@ -209,6 +219,7 @@ impl SourceError {
             Self::TooManySeries { .. } => "TOO_MANY_SERIES",
             Self::TooManySamples { .. } => "SOURCE_SERIES_TOO_DENSE",
             Self::Histograms { .. } => "SOURCE_HISTOGRAMS",
+            Self::LongLabels { .. } => "SOURCE_LABELS_TOO_LONG",
             Self::Server { .. } => "SOURCE_ERROR",
             Self::Decode { .. } => "SOURCE_ANSWER_BROKEN",
             Self::BadOption { .. } => "SOURCE_OPTION_INVALID",
@@ -234,17 +245,19 @@ impl SourceError {
             Self::NotPrometheus { .. } => Fault::Content.hint().into(),
             Self::BadQuery { position: Some(at), .. } => format!("correct the query at character {}", at + 1),
             Self::BadQuery { .. } => "correct the query; the server is the judge of it".into(),
-            Self::TooLarge { .. } => {
-                "narrow the selector or the time range, or raise the body cap of the source".into()
-            }
-            Self::TooManySeries { .. } => "add labels to the selector, or raise max_series of the source".into(),
+            Self::TooLarge { .. } => "narrow the selector or the time range".into(),
+            Self::TooManySeries { .. } => "add labels to the selector, or raise etl.max_series".into(),
             Self::TooManySamples { .. } => {
                 "read it through an expression on a coarser step, for example avg_over_time(…[15s])".into()
             }
             Self::Histograms { .. } => {
                 "histogram_quantile(0.99, rate(…[5m])), histogram_count(…) or histogram_avg(…)".into()
             }
-            Self::Server { status: 429, .. } => "the server limits its clients; lower the query budget".into(),
+            Self::LongLabels { .. } => {
+                "shorten the label where the series is made, or drop it with metric_relabel_configs of its scrape"
+                    .into()
+            }
+            Self::Server { status: 429, .. } => "the server limits its clients; lower source.concurrency".into(),
             Self::Server { status: 422, .. } => "the query asks for more than the server allows; narrow it".into(),
             Self::Server { .. } => Fault::Http.hint().into(),
             Self::Decode { .. } => "a proxy may cut or change answers; read the server directly to compare".into(),

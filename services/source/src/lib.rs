@@ -35,6 +35,6 @@ pub use reader::{CachedReader, ReaderOptions, Refreshed};
 pub use replay::{Replay, ReplayOptions};
 pub use reply::{
     ExpressionRead, LongSeries, LongView, MetricFamily, MetricNames, RawRead, RawSeries, SeriesData, SeriesFailure,
-    SourceInfo, Way, XorChunk,
+    SeriesListing, SourceInfo, Way, XorChunk,
 };
 pub use server_time::ServerTime;

@@ -9,7 +9,9 @@ pub const MAX_ANSWER_SAMPLES: u64 = 10_000_000;
 pub const MAX_PLAIN_SAMPLES: u64 = 1_000_000;
 /// Most series taken from one answer of the query API.
 pub const MAX_ANSWER_SERIES: usize = 100_000;
-/// Most bytes of names and values of one series' labels.
+/// Most bytes of names and values of one series' labels; a series with more is left out and told.
 pub const MAX_LABELS_BYTES: usize = 64 << 10;
+/// Most labels of one series, for the same reason.
+pub const MAX_LABELS: usize = 1_000;
 /// How long a series that is too dense is left alone before it is read again, milliseconds: often enough to see it mend.
 pub const DENSE_PAUSE_MS: i64 = 20_000;

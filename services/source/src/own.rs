@@ -16,7 +16,9 @@ use crate::cache::{KEEP_MS, SampleCache};
 use crate::error::SourceError;
 use crate::port::{Call, ExpressionRequest, LongViewRequest, MetricSource, ReadRequest};
 use crate::replay::Replay;
-use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, RawSeries, SeriesData, SourceInfo, Way};
+use crate::reply::{
+    ExpressionRead, LongView, MetricNames, RawRead, RawSeries, SeriesData, SeriesListing, SourceInfo, Way,
+};
 use text::{About, Exposition};
 
 /// Distance of samples, milliseconds.
@@ -230,7 +232,7 @@ impl MetricSource for OwnMetrics {
         end_ms: i64,
         limit: usize,
         call: &Call,
-    ) -> Result<Vec<Labels>, SourceError> {
+    ) -> Result<SeriesListing, SourceError> {
         let recording = self.recording(start_ms.saturating_sub(1), end_ms)?;
         recording.series(selectors, start_ms, end_ms, limit, call).await
     }

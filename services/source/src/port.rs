@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::SourceError;
-use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
+use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, SeriesListing, SourceInfo};
 use crate::server_time::ServerTime;
 
 /// Longest time one call may take when its caller names none.
@@ -203,7 +203,7 @@ pub trait MetricSource: Send + Sync + 'static {
         end_ms: i64,
         limit: usize,
         call: &Call,
-    ) -> Result<Vec<Labels>, SourceError>;
+    ) -> Result<SeriesListing, SourceError>;
 
     /// Raw samples in (after, until]. Series that could not be read are in [`RawRead::failures`]; an error means that
     /// nothing was read.

@@ -28,12 +28,12 @@ mod wire;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use sla_domain::{Labels, SourceId};
+use sla_domain::SourceId;
 
 use crate::error::SourceError;
 use crate::options::SourceOptions;
 use crate::port::{Call, ExpressionRequest, LongViewRequest, MetricSource, ReadRequest};
-use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, SourceInfo};
+use crate::reply::{ExpressionRead, LongView, MetricNames, RawRead, SeriesListing, SourceInfo};
 use crate::server_time::ServerTime;
 
 use client::Client;
@@ -76,7 +76,7 @@ impl MetricSource for Prometheus {
         end_ms: i64,
         limit: usize,
         call: &Call,
-    ) -> Result<Vec<Labels>, SourceError> {
+    ) -> Result<SeriesListing, SourceError> {
         self.find_series(selectors, start_ms, end_ms, limit, call).await
     }
 

@@ -14,8 +14,8 @@ use sla_domain::{Clock, Labels, Query, Samples, Selector, SourceId};
 use crate::error::SourceError;
 use crate::port::{Call, ExpressionRequest, LONG_VIEW_STEP_MS, LongViewRequest, MetricSource, ReadRequest, Targets};
 use crate::reply::{
-    ExpressionRead, LongSeries, LongView, MetricFamily, MetricNames, RawRead, RawSeries, SeriesData, SourceInfo, Way,
-    has_counter_suffix,
+    ExpressionRead, LongSeries, LongView, MetricFamily, MetricNames, RawRead, RawSeries, SeriesData, SeriesListing,
+    SourceInfo, Way, has_counter_suffix,
 };
 
 use estate::Estate;
@@ -256,7 +256,7 @@ impl MetricSource for Replay {
         end_ms: i64,
         limit: usize,
         call: &Call,
-    ) -> Result<Vec<Labels>, SourceError> {
+    ) -> Result<SeriesListing, SourceError> {
         pause(call).await?;
         let targets = Targets::Selectors(selectors.to_vec());
         let mut found: Vec<Labels> = self
@@ -265,7 +265,10 @@ impl MetricSource for Replay {
             .map(|at| self.labels(at).clone())
             .collect();
         found.sort_unstable();
-        Ok(found)
+        Ok(SeriesListing {
+            series: found,
+            ..SeriesListing::default()
+        })
     }
 
     async fn read(&self, request: &ReadRequest, call: &Call) -> Result<RawRead, SourceError> {

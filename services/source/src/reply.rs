@@ -113,6 +113,15 @@ pub struct MetricNames {
     pub warnings: Vec<String>,
 }
 
+/// Which series there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeriesListing {
+    /// Sorted, each once.
+    pub series: Vec<Labels>,
+    /// The server's warnings, and what was left out: partial data is not full data.
+    pub warnings: Vec<String>,
+}
+
 /// One XOR chunk as the server sent it: 2-byte big-endian count, then Gorilla bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct XorChunk {

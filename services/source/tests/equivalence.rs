@@ -187,7 +187,7 @@ async fn series_and_range_queries_name_the_same_series_and_values() {
             .series(&[ALL.to_owned()], world.after_ms, world.until_ms, 1_000, &call())
             .await
             .unwrap();
-        assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), all, "{url}");
+        assert_eq!(listed.series.into_iter().collect::<BTreeSet<_>>(), all, "{url}");
         let request = ExpressionRequest {
             expression: ALL.into(),
             start_ms: world.until_ms - 20 * world.step_ms,

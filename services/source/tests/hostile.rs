@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
 
+#[path = "hostile/answers.rs"]
+mod answers;
 #[path = "hostile/faults.rs"]
 mod faults;
 

@@ -30,6 +30,7 @@ async fn all(source: &Switched) -> Vec<Labels> {
         .series(&[r#"{__name__!=""}"#.into()], NOW - HOUR, NOW, 100, &Call::default())
         .await
         .unwrap()
+        .series
 }
 
 async fn equal_to_the_source(reader: &CachedReader, series: &[Labels], after_ms: i64, until_ms: i64) {

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sla_domain::{Labels, SourceId};
+use sla_domain::SourceId;
 use sla_source::{
     Call, ExpressionRead, ExpressionRequest, LongView, LongViewRequest, MetricNames, MetricSource, RawRead,
-    ReadRequest, Replay, ServerTime, SourceError, SourceInfo,
+    ReadRequest, Replay, SeriesListing, ServerTime, SourceError, SourceInfo,
 };
 use tokio::time::Instant;
 
@@ -121,9 +121,13 @@ impl MetricSource for Switched {
         end_ms: i64,
         limit: usize,
         call: &Call,
-    ) -> Result<Vec<Labels>, SourceError> {
+    ) -> Result<SeriesListing, SourceError> {
         let named = self.check()?.series(selectors, start_ms, end_ms, limit, call).await?;
-        Ok(if self.is_empty() { Vec::new() } else { named })
+        Ok(if self.is_empty() {
+            SeriesListing::default()
+        } else {
+            named
+        })
     }
 
     async fn read(&self, request: &ReadRequest, call: &Call) -> Result<RawRead, SourceError> {

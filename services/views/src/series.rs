@@ -110,7 +110,7 @@ pub struct Source {
     pub clock_notice: Option<String>,
     /// The labelled demo.
     pub demo: bool,
-    /// Of the server about the last read.
+    /// Of the server beside its answers, until the same question is answered without.
     pub warnings: Vec<String>,
 }
 

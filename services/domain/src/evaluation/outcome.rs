@@ -180,9 +180,9 @@ impl Evaluation {
         self.covered_ms > 0 && self.coverage() >= floor
     }
 
-    /// Whether nothing at all was seen in the window.
+    /// Whether nothing at all was seen in the window. A sample that is no number was seen, though nothing is known by it.
     pub fn is_unseen(&self) -> bool {
-        self.covered_ms == 0 && self.samples == 0
+        self.covered_ms == 0 && self.samples == 0 && self.n_nan == 0
     }
 
     /// The interval with the greatest excess.

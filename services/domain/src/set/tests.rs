@@ -44,6 +44,9 @@ fn duplicates_and_limits_are_refused() {
     let fields: Vec<String> = texts.check().into_iter().map(|invalid| invalid.field).collect();
     assert_eq!(fields, ["name", "description", "author"]);
     texts = set(Vec::new());
+    texts.name = ALL_SETS.into();
+    assert_eq!(texts.check()[0].field, "name", "it would mean all sets");
+    texts = set(Vec::new());
     texts.description = format!("two\nlines {}", "y".repeat(SlaSet::MAX_DESCRIPTION_CHARS - 10));
     assert_eq!(texts.check(), Vec::new());
 }

@@ -34,6 +34,9 @@ impl Core {
         scope::check(&scope)?;
         step_options(&request.steps, &[], &[], &self.options)?;
         let queries = scope::resolve(&self.peer, &scope).await?;
+        if queries.is_empty() {
+            self.sources.nothing_asked().await?;
+        }
         let queries: Vec<SourcedQuery> = queries.into_iter().map(|one| one.asked).collect();
         let cost = self.cost(&queries).await?;
         let duration = self

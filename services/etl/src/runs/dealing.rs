@@ -146,6 +146,9 @@ impl Runs {
             return Ok(());
         };
         let queries = scope::resolve(&self.0.parts.peer, &run.scope.clone().unwrap_or_default()).await?;
+        if queries.is_empty() {
+            self.0.parts.sources.nothing_asked().await?;
+        }
         let steps = Steps::from_words(&run.steps).unwrap_or(Steps::ALL);
         let options = step_options(&steps.words(), &[], &[], &self.0.parts.options)?;
         let dealt = self

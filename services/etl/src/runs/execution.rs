@@ -195,7 +195,7 @@ impl Runs {
         let steps = Steps::from_words(&message.steps).unwrap_or(Steps::ALL);
         let queries = scope::resolve(&parts.peer, &message.scope.unwrap_or_default()).await?;
         if queries.is_empty() {
-            return Ok(());
+            return parts.sources.nothing_asked().await;
         }
         run.change(|progress| progress.enter("extract"));
         run.tell(&format!("reading {} queries", queries.len()), self.now_ms());

@@ -8,6 +8,7 @@ use sla_source::Call;
 use tokio::sync::mpsc;
 
 use super::memory::SampleMemory;
+use crate::health::Asked;
 use crate::options::QUIET_START;
 
 /// Batches of series that wait for their older history.
@@ -56,6 +57,10 @@ async fn backfill(memory: &SampleMemory, series: &[Labels]) {
         match memory.cache.extend_back(series, &Call::within(BACKFILL_LIMIT)).await {
             Ok(done) => {
                 memory.metrics.source_bytes.inc_by(done.bytes);
+                // Of these series, and the next ones are others: it is not taken back by their answer.
+                if !done.warnings.is_empty() {
+                    memory.health.warned(Asked::History, "", &done.warnings);
+                }
                 return;
             }
             Err(error) => {

@@ -14,6 +14,7 @@ use super::expressions::Key;
 use super::known_looks::end_of_days;
 use super::memory::{LongMeans, SampleMemory};
 use super::reading::{ReadPlan, ReadTally, SeriesReading};
+use crate::health::Asked;
 use crate::query::ReadQuery;
 
 /// The long view of a query is read again when it is older than this.
@@ -70,9 +71,13 @@ async fn evaluate_new(
         .read(source, key, range, keep_ms, plan.max_series, call)
         .await;
     tally.source_time += begun.elapsed();
-    tally.bytes += answer?;
+    let Some((bytes, warnings)) = answer? else {
+        return Ok(());
+    };
+    tally.bytes += bytes;
     memory.metrics.source_reads.inc();
-    memory.health.succeeded(None, &[]);
+    memory.health.succeeded(None);
+    memory.health.warned(Asked::Values, &key.0, &warnings);
     Ok(())
 }
 
@@ -142,7 +147,7 @@ async fn read_long_view(
             memory.source.long_view(&request, call).await.map(|view| {
                 let means = view.series.into_iter();
                 let means = means.map(|one| (one.labels, Samples::from_columns(one.times_ms, one.avg)));
-                (means.collect(), view.bytes)
+                (means.collect(), view.bytes, view.warnings)
             })
         }
         ReadQuery::Expression { text, .. } => {
@@ -155,13 +160,14 @@ async fn read_long_view(
                 limits,
             };
             let read = memory.source.read_expression(&request, call).await;
-            read.map(|read| (read.series, read.bytes))
+            read.map(|read| (read.series, read.bytes, read.warnings))
         }
     };
     tally.source_time += begun.elapsed();
-    let (means, bytes) = answer.inspect_err(|error| memory.failed(error))?;
+    let (means, bytes, warnings) = answer.inspect_err(|error| memory.failed(error))?;
     tally.bytes += bytes;
-    memory.health.succeeded(None, &[]);
+    memory.health.succeeded(None);
+    memory.health.warned(Asked::Days, query.text(), &warnings);
     let view: LongMeans = Arc::new(means);
     memory.remembered().keep_long_view(query, view.clone());
     Ok(view)

@@ -122,7 +122,8 @@ impl Expressions {
         }
     }
 
-    /// Evaluates a missing range and keeps the values; older ones than `keep_ms` before the newest are dropped.
+    /// Evaluates a missing range and keeps the values; older ones than `keep_ms` before the newest are dropped. Gives the bytes
+    /// read and what the server said beside its answer; `None` where there was nothing to ask.
     pub(super) async fn read(
         &self,
         source: &dyn MetricSource,
@@ -131,7 +132,7 @@ impl Expressions {
         keep_ms: i64,
         max_series: usize,
         call: &Call,
-    ) -> Result<u64, SourceError> {
+    ) -> Result<Option<(u64, Vec<String>)>, SourceError> {
         let step_ms = key.1;
         let request = ExpressionRequest {
             expression: key.0.clone(),
@@ -141,10 +142,10 @@ impl Expressions {
             limits: ReadLimits { max_series },
         };
         if request.start_ms > request.end_ms {
-            return Ok(0);
+            return Ok(None);
         }
-        let read = source.read_expression(&request, call).await?;
-        let bytes = read.bytes;
+        let mut read = source.read_expression(&request, call).await?;
+        let (bytes, warnings) = (read.bytes, std::mem::take(&mut read.warnings));
         let mut state = self.state();
         state.turn += 1;
         let turn = state.turn;
@@ -167,7 +168,7 @@ impl Expressions {
                 state.held.remove(&oldest);
             }
         }
-        Ok(bytes)
+        Ok(Some((bytes, warnings)))
     }
 
     /// The values in (`after_ms` − step, `until_ms`] as far as they are known, series by series; the one in front carries its

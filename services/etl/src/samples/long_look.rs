@@ -14,6 +14,7 @@ use super::known_looks::{KnownLook, KnownLooks, end_of_days};
 use super::memory::SampleMemory;
 use super::reader::SampleReader;
 use super::reading::SeriesReading;
+use crate::health::Asked;
 use crate::query::ReadQuery;
 use crate::steps::seasons::{self, LongLook};
 
@@ -256,6 +257,7 @@ async fn read_days(
         };
         let read = memory.source.read_expression(&request, call).await?;
         memory.metrics.source_bytes.inc_by(read.bytes);
+        memory.health.warned(Asked::Days, text, &read.warnings);
         let of = |(labels, samples)| {
             let (id, _) = memory.catalogue.expression_message(text, &labels);
             (id, Days::Means(samples))
@@ -271,6 +273,9 @@ async fn read_days(
     };
     let view = memory.source.long_view(&request, call).await?;
     memory.metrics.source_bytes.inc_by(view.bytes);
+    if !view.warnings.is_empty() {
+        memory.health.warned(Asked::Days, "", &view.warnings);
+    }
     let mut days = Vec::new();
     for one in view.series {
         let Some(due) = wanted.get(&one.labels) else { continue };

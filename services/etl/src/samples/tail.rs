@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 
 use sla_domain::{Clock as _, Labels, Selector, SeriesId};
 use sla_source::reader::{DOUBTED_MS, DOUBTED_SERIES};
-use sla_source::{Call, ReadLimits, ReadRequest, Refreshed, SourceError, Targets};
+use sla_source::{Call, ReadLimits, ReadRequest, Refreshed, SeriesListing, SourceError, Targets};
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::clip::held;
 use super::memory::{LOOK_BACK_MS, MAX_HELD_SERIES, SampleMemory};
 use super::reading::{ReadPlan, ReadTally};
+use crate::health::Asked;
 
 /// Samples older than asked by less than this were asked for a moment ago by somebody else: they are new enough, milliseconds.
 const TOLERANCE_MS: i64 = 500;
@@ -56,7 +57,7 @@ impl Tail<'_> {
     /// Asks which series the selectors mean, all in one question where possible.
     pub(super) async fn discover(&mut self, selectors: &[Selected<'_>]) {
         let until_ms = self.plan.until_ms;
-        let due: Vec<Selected<'_>> = {
+        let mut due: Vec<Selected<'_>> = {
             let remembered = self.memory.remembered();
             let is_due = |selector: &Selector| remembered.membership.is_due(selector.text(), until_ms);
             selectors
@@ -69,11 +70,19 @@ impl Tail<'_> {
             let texts: Vec<String> = due.iter().map(|(_, selector)| selector.text().to_owned()).collect();
             match self.members(&texts).await {
                 Ok(found) => {
-                    for (_, selector) in &due {
-                        let own = found.iter().filter(|labels| selector.matches(labels)).cloned();
-                        self.answered(selector, own.collect());
+                    for text in &texts {
+                        self.memory.health.warned(Asked::Series, text, &found.warnings);
                     }
-                    return;
+                    due.retain(|(_, selector)| {
+                        let own = found.series.iter().filter(|labels| selector.matches(labels));
+                        let own: Vec<Labels> = own.cloned().collect();
+                        // Who has nothing while something was left out is asked alone: that is its answer then.
+                        let is_unclear = own.is_empty() && !found.warnings.is_empty();
+                        if !is_unclear {
+                            self.answered(selector, own);
+                        }
+                        is_unclear
+                    });
                 }
                 Err(error) if error.is_outage() || matches!(error, SourceError::Cancelled { .. }) => {
                     self.tally.outage.get_or_insert(error);
@@ -85,7 +94,11 @@ impl Tail<'_> {
         }
         for (index, selector) in due {
             match self.members(&[selector.text().to_owned()]).await {
-                Ok(found) => self.answered(selector, found),
+                Ok(found) => {
+                    let health = &self.memory.health;
+                    health.warned(Asked::Series, selector.text(), &found.warnings);
+                    self.answered(selector, found.series);
+                }
                 Err(error) => self.tally.problem(index, error),
             }
             if self.tally.outage.is_some() {
@@ -112,7 +125,7 @@ impl Tail<'_> {
         remembered.membership.answered(selector.text(), found, until_ms);
     }
 
-    async fn members(&mut self, texts: &[String]) -> Result<Vec<Labels>, SourceError> {
+    async fn members(&mut self, texts: &[String]) -> Result<SeriesListing, SourceError> {
         self.memory.health.gate()?;
         let ReadPlan {
             after_ms,
@@ -208,7 +221,10 @@ impl Tail<'_> {
             memory.failed(error);
             self.tally.outage = Some(error.clone());
         } else if done.way.is_some() {
-            memory.health.succeeded(done.way, &done.warnings);
+            memory.health.succeeded(done.way);
+            for (_, selector) in stale {
+                memory.health.warned(Asked::Samples, selector.text(), &done.warnings);
+            }
         }
         let mut remembered = memory.remembered();
         for (_, selector) in stale {
@@ -237,13 +253,19 @@ impl Tail<'_> {
         let begun = Instant::now();
         let kept_from_ms = self.memory.clock.now_ms() - self.memory.history_ms;
         let answer = if self.plan.after_ms >= kept_from_ms {
-            cache.extend_back(&short, self.call).await.map(|done| done.bytes)
+            let done = cache.extend_back(&short, self.call).await;
+            done.map(|done| (done.bytes, done.warnings))
         } else {
             self.read_directly(short).await
         };
         self.tally.source_time += begun.elapsed();
         match answer {
-            Ok(bytes) => self.tally.bytes += bytes,
+            Ok((bytes, warnings)) => {
+                self.tally.bytes += bytes;
+                for (_, selector) in selectors {
+                    self.memory.health.warned(Asked::History, selector.text(), &warnings);
+                }
+            }
             Err(error) => {
                 self.memory.failed(&error);
                 self.tally.problems_of(selectors, &error);
@@ -252,7 +274,7 @@ impl Tail<'_> {
     }
 
     /// Reads what the cache would drop at once, for this answer only.
-    async fn read_directly(&mut self, series: Vec<Labels>) -> Result<u64, SourceError> {
+    async fn read_directly(&mut self, series: Vec<Labels>) -> Result<(u64, Vec<String>), SourceError> {
         let (after_ms, until_ms) = (self.plan.after_ms - LOOK_BACK_MS, self.plan.until_ms);
         let request = ReadRequest {
             targets: Targets::Series(series),
@@ -272,6 +294,6 @@ impl Tail<'_> {
                 Err(error) => tracing::warn!(%error, "a chunk of the source cannot be decoded"),
             }
         }
-        Ok(read.bytes)
+        Ok((read.bytes, read.warnings))
     }
 }

@@ -1,15 +1,20 @@
 //! Runs over the whole role and its gRPC surface: the demo's replay as source, and a store in memory that keeps the rules of
 //! `storage.v1` (the real one is proved together with this role by the tests of the binary).
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use sla_domain::ManualClock;
 use sla_etl::EtlOptions;
 use sla_proto::etl::v1::*;
 use sla_proto::objective::v1::{Objective, SlaSet};
 use sla_proto::result::v1::series_result::Outcome;
 use sla_proto::series::v1::{Query, query};
 
-use crate::scene::{Scene, query_of};
+use sla_testkit::Switched;
+
+use crate::scene::store::Store;
+use crate::scene::{NOW_MS, Scene, by_hand, demo, query_of};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_watched_to_its_end_and_everything_is_stored() {
@@ -492,4 +497,37 @@ async fn metadata_are_told_and_stored_for_each_window_asked_for() {
     };
     let refused = scene.peer.analysis().analyze_series(asked).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_could_suggest_is_unknown_and_not_nothing() {
+    let clock = Arc::new(ManualClock::at(NOW_MS));
+    let source = Switched::new(demo(&clock));
+    let scene = Scene::over(Store::default(), source.clone(), clock, by_hand());
+    let scope = || RunScope {
+        sets_in_use: true,
+        ..RunScope::default()
+    };
+    let estimate = || async {
+        let request = EstimateRunRequest {
+            scope: Some(scope()),
+            ..EstimateRunRequest::default()
+        };
+        scene.peer.runs().estimate_run(request).await
+    };
+    source.set_away(true);
+    let run = scene.try_start("away", scope(), &[]).await.unwrap();
+    let last = scene.ended(&run).await;
+    assert_eq!(
+        (last.state(), last.reason.as_str()),
+        (RunState::Failed, "SOURCE_UNREACHABLE"),
+        "{}",
+        last.message
+    );
+    assert_eq!(estimate().await.unwrap_err().code(), tonic::Code::Unavailable);
+    // The source is there, and no set asks for anything: that is an answer.
+    source.set_away(false);
+    let run = scene.try_start("there", scope(), &[]).await.unwrap();
+    assert_eq!(scene.ended(&run).await.state(), RunState::Done);
+    assert_eq!(estimate().await.unwrap().into_inner().series, 0);
 }

@@ -7,6 +7,7 @@ use color_eyre::eyre::Report;
 use sla_domain::Samples;
 use sla_source::csv_file::{Columns, Read, parse};
 
+use super::away;
 use super::samples::read_text;
 use crate::output;
 
@@ -28,6 +29,12 @@ pub(crate) fn read(path: &Path, columns: &CsvColumns) -> Result<Samples, Report>
         label: columns.label_column.as_deref(),
     };
     let Read { samples, remarks } = parse(&read_text(path)?, columns)?;
+    if let Some(ahead) = samples.times_ms.last().and_then(|newest| away::ahead(*newest)) {
+        output::remark(&format!(
+            "{}: its newest time lies {ahead} in the future",
+            path.display()
+        ));
+    }
     for remark in remarks {
         output::remark(&format!("{}: {remark}", path.display()));
     }

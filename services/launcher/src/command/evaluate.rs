@@ -56,6 +56,7 @@ fn range_asked(arguments: &EvaluateArgs, unit: Unit) -> Result<AllowedRange, Inv
 fn print(answer: &Answer, unit: Unit, json: bool) {
     if json {
         output::print_json(&answer.json());
+        answer.remark();
     } else {
         output::print(&answer.words(unit));
     }

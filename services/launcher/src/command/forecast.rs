@@ -55,6 +55,7 @@ pub(crate) async fn forecast(session: &Session, arguments: &ForecastArgs) -> Res
     } else {
         output::print(&words(&rows));
     }
+    away::remark(away::source(&peer).await?.as_ref());
     if rows.is_empty() {
         return away::nothing(&peer).await;
     }

@@ -10,12 +10,12 @@ use sla_proto::etl::v1::ReadSamplesRequest;
 use sla_proto::samples::{RawReading, RawSeries, ReadLimits};
 use sla_proto::series::v1::SeriesKind;
 use sla_runtime::ToStatus as _;
+use sla_runtime::status::unread;
 use sla_source::xor;
 use sla_views::{Seconds, labels};
 
 use super::{Session, away, csv_file, samples};
 use crate::cli::Input;
-use crate::exit::{Exit, Failure};
 use crate::output;
 
 /// Series analysed in one command at most: each gives some hundred kilobytes of JSON.
@@ -160,8 +160,13 @@ pub(super) async fn of_source(session: &Session, input: &Input) -> Result<Vec<Me
         .await
         .map_err(|error| error.to_status())?;
     if let Some(failure) = summary.failures.first() {
-        return Err(Failure::new(Exit::UNAVAILABLE, failure.message.clone()).into());
+        return Err(
+            unread(&failure.reason, failure.message.as_str(), summary.status.as_ref())
+                .status()
+                .into(),
+        );
     }
+    away::remark(summary.status.as_ref());
     let problem = summary.status.map(|status| status.problem).unwrap_or_default();
     if !problem.is_empty() {
         output::remark(&format!("the source: {}", SafeText::new(&problem)));

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use color_eyre::eyre::Report;
 use sla_domain::{Query, SafeText};
 use sla_proto::etl::v1::AnalyzeSeriesRequest;
-use sla_proto::series::v1::Query as WiredQuery;
+use sla_proto::series::v1::{Query as WiredQuery, SourceStatus};
 use sla_proto::{Peer, convert, lists};
 use sla_views::SeriesResult;
 
@@ -50,7 +50,7 @@ pub(crate) async fn metrics(session: &Session, arguments: &MetricsArgs) -> Resul
         .collect();
     let mut results = Vec::new();
     let mut seen = HashSet::new();
-    let mut problem = None;
+    let mut status: Option<SourceStatus> = None;
     for query in &queries {
         let request = AnalyzeSeriesRequest {
             query: Some(query.clone()),
@@ -69,11 +69,12 @@ pub(crate) async fn metrics(session: &Session, arguments: &MetricsArgs) -> Resul
             }
         };
         while let Some(answer) = stream.message().await? {
-            problem = answer
+            // The newest word, unless an older one told of a problem.
+            let has_problem = status.as_ref().is_some_and(|status| !status.problem.is_empty());
+            status = answer
                 .source
-                .map(|source| source.problem)
-                .filter(|problem| !problem.is_empty())
-                .or(problem);
+                .filter(|told| !has_problem || !told.problem.is_empty())
+                .or(status);
             let Some(result) = answer.result else { continue };
             let id = result
                 .series
@@ -92,8 +93,12 @@ pub(crate) async fn metrics(session: &Session, arguments: &MetricsArgs) -> Resul
     } else {
         output::print(&words::of_results(&results));
     }
-    if let Some(problem) = problem {
-        output::remark(&format!("the source: {}", SafeText::new(&problem)));
+    if status.is_none() {
+        status = away::source(&peer).await?;
+    }
+    away::remark(status.as_ref());
+    if let Some(status) = status.filter(|status| !results.is_empty() && !status.problem.is_empty()) {
+        output::remark(&format!("the source: {}", SafeText::new(&status.problem)));
     }
     if results.is_empty() {
         return away::nothing(&peer).await;

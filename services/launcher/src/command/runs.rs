@@ -73,8 +73,11 @@ pub(crate) async fn run(session: &Session, arguments: &RunArgs) -> Result<Exit, 
     } else {
         output::print(&line(&last));
     }
-    if arguments.wait && last.series_total == 0 && last.state() == RunState::Done {
-        return away::nothing(&peer).await;
+    if arguments.wait && last.series_total == 0 && matches!(last.state(), RunState::Done | RunState::Failed) {
+        let empty = away::nothing(&peer).await?;
+        if last.state() == RunState::Done {
+            return Ok(empty);
+        }
     }
     Ok(match last.state() {
         RunState::Failed => Exit::UNAVAILABLE,

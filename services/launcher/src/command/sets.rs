@@ -157,20 +157,17 @@ fn check_sizes(sets: &[SlaSet]) -> Result<(), Invalid> {
     let Some((set, bytes)) = pieces::too_large(sets) else {
         return Ok(());
     };
+    // It may be the name that is so large; what is wrong with it comes after it.
+    let name = SafeText::with_limit(&set.name, Invalid::MAX_VALUE_CHARS).into_string();
     if let Some(problem) = convert::set(set).err().and_then(|problems| problems.into_iter().next()) {
-        return Err(problem.within(&set.name));
+        return Err(problem.within(&name));
     }
     let most = format!(
         "a set holds at most {} KiB of text",
         pieces::PieceLimits::SETS.one >> 10
     );
     let given = format!("{} KiB", bytes >> 10);
-    Err(Invalid::new(
-        set.name.clone(),
-        &given,
-        most,
-        "split it into several sets",
-    ))
+    Err(Invalid::new(name, &given, most, "split it into several sets"))
 }
 
 async fn apply(
@@ -290,6 +287,19 @@ pub(super) fn confirmed(question: &str) -> Result<bool, Report> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_too_large_leaves_room_for_what_is_wrong_with_it() {
+        let set = SlaSet {
+            name: "A".repeat(1 << 20),
+            ..SlaSet::default()
+        };
+        let refused = check_sizes(&[set]).unwrap_err();
+        assert!(refused.field.chars().count() < 150, "{}", refused.field.len());
+        let words = refused.to_string();
+        assert!(words.contains("name is AAA") && words.contains("at most 80"), "{words}");
+        assert!(words.ends_with("shorten it"), "{words}");
+    }
 
     #[test]
     fn the_set_of_the_back_end_reads_the_source_self_alone() {

@@ -39,10 +39,8 @@ async fn windows(session: &Session, arguments: &ViolationsArgs, at: Option<i64>,
         output::print_json(&objectives.iter().map(views::ObjectiveStatus::from).collect::<Vec<_>>());
     } else {
         output::print(&window_table(objectives));
-        for warning in away::warnings(standing.source.as_ref()) {
-            output::remark(&warning);
-        }
     }
+    away::remark(standing.source.as_ref());
     if objectives.is_empty() {
         return away::nothing(peer).await;
     }

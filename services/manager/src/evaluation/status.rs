@@ -363,6 +363,19 @@ mod tests {
     }
 
     #[test]
+    fn a_series_of_what_is_no_number_is_there_and_counted() {
+        let known = known("x", AllowedRange::at_most(80.0).unwrap());
+        for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let series = held("x", "a", SeriesKind::Gauge, 60_000, &[(600_000, odd), (660_000, odd)]);
+            let judged = judge(&known, &[series], &asked(720), &HashMap::new());
+            let status = objective_status(&judged, 600_000, true, "");
+            assert_eq!((status.state(), status.series.len()), (pb::State::NoData, 1));
+            assert_eq!((status.windows[0].samples_nan, status.windows[0].samples), (2, 0));
+            assert!(status.why.contains("only NaN or infinite samples"), "{}", status.why);
+        }
+    }
+
+    #[test]
     fn a_violation_that_goes_on_behind_a_gap_began_before_it() {
         let known = known("x", AllowedRange::at_most(80.0).unwrap());
         let minutes = |from: i64, until: i64, value: f64| (from..=until).map(move |m| (m * 60_000, value));

@@ -63,7 +63,7 @@ fn pick(reading: &mut Reading, id: &[u8], query: &Query) -> Result<ReadSeries, R
     at.map(|at| reading.series.swap_remove(at))
         .ok_or_else(|| match reading.failures.first() {
             // Away is not the same as not there.
-            Some(failure) => RetrievalError::away(failure),
+            Some(failure) => RetrievalError::away(failure, &reading.source),
             None => RetrievalError::NoSeries { name: name() },
         })
 }

@@ -190,3 +190,34 @@ fn columns_can_be_chosen() {
             .contains("instance=web-1")
     );
 }
+
+#[test]
+fn times_that_may_mean_something_else_are_refused() {
+    for (text, what) in [
+        ("time,v\n20231114221320,1\n20231114221335,90\n", "date in digits"),
+        ("time,v\n202311142213,1\n", "date in digits"),
+        ("time,v\n20231114,1\n20231115,90\n20231116,1\n", "date in digits"),
+        ("time,v\n45244.925,1\n45244.926,90\n", "day of a spreadsheet"),
+        ("time,v\n45244,1\n45245,90\n", "day of a spreadsheet"),
+    ] {
+        let refused = read(text).unwrap_err();
+        let (field, fix) = ("line 2 column 1", "RFC 3339");
+        assert!(
+            [field, what, fix].iter().all(|word| refused.contains(word)),
+            "{text}: {refused}"
+        );
+    }
+    // Seconds that pass such a number mean seconds.
+    for text in [
+        "20231100,1\n20231114,2\n20231128,3\n",
+        "36500,1\n36600,2\n",
+        "20231399,1\n",
+    ] {
+        let read = read(text).unwrap();
+        assert_eq!(read.remarks.len(), 1);
+        assert!(read.remarks[0].contains("of 1970"), "{:?}", read.remarks);
+    }
+    for text in ["0,1\n20231114,2\n45244,3\n", "1700000000,1\n1700000015,1\n"] {
+        assert!(read(text).unwrap().remarks.is_empty(), "{text}");
+    }
+}

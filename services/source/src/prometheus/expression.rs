@@ -48,6 +48,7 @@ impl Prometheus {
         let limit = request.limits.max_series.min(self.client.options.max_series);
         let mut merged: BTreeMap<Labels, Samples> = BTreeMap::new();
         let mut histograms: BTreeSet<Labels> = BTreeSet::new();
+        let mut long: BTreeSet<u64> = BTreeSet::new();
         let points = (request.end_ms - request.start_ms) / step + 1;
         // Pieces of the grid still to do, oldest last: (first point, points).
         let mut pieces: Vec<(i64, i64)> = Vec::new();
@@ -93,7 +94,9 @@ impl Prometheus {
                     out.warnings.push(warning);
                 }
             }
-            for one in read.data.series {
+            let data = read.data.each_once(&answer.tried)?;
+            long.extend(data.long);
+            for one in data.series {
                 if one.has_histograms && one.samples.is_empty() {
                     histograms.insert(one.labels);
                     continue;
@@ -111,9 +114,23 @@ impl Prometheus {
             }
         }
         histograms.retain(|labels| !merged.contains_key(labels));
-        if !histograms.is_empty() {
-            let count = histograms.len() as u64;
-            let error = SourceError::Histograms { count };
+        for (count, error) in [
+            (
+                histograms.len(),
+                SourceError::Histograms {
+                    count: histograms.len() as u64,
+                },
+            ),
+            (
+                long.len(),
+                SourceError::LongLabels {
+                    count: long.len() as u64,
+                },
+            ),
+        ] {
+            if count == 0 {
+                continue;
+            }
             if merged.is_empty() {
                 return Err(error);
             }
@@ -129,15 +146,16 @@ impl Prometheus {
         let end_ms = request.end_ms.div_euclid(step) * step;
         let start_ms = end_ms - request.length_ms.max(step) + step;
         let limit = request.limits.max_series.min(self.client.options.max_series);
-        let series = self
+        let found = self
             .resolve(&request.targets, start_ms - step, end_ms, limit, call)
             .await?;
         let mut out = LongView {
             step_ms: step,
+            warnings: found.warnings,
             ..LongView::default()
         };
         let mut parts: Vec<BoxFuture<'_, Viewed>> = Vec::new();
-        for batch in Self::by_metric(series).into_values().flat_map(plan::batches) {
+        for batch in Self::by_metric(found.series).into_values().flat_map(plan::batches) {
             parts.push(Box::pin(async move {
                 let view = self.view_batch(&batch, start_ms, end_ms, call).await;
                 (batch, view)

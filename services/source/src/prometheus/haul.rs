@@ -116,6 +116,8 @@ pub(super) enum Untaken {
     Dense(u64),
     /// It came without a sample: it is silent, or the server leaves out its histograms and all that follows them.
     Silent,
+    /// It came more than once, and the pieces do not go on where others end: which are right cannot be told.
+    Twice,
     /// A chunk that is broken or of an unknown encoding; another way of reading may bring it.
     Undecoded(String),
 }
@@ -142,6 +144,8 @@ pub(super) struct Haul {
     pub(super) found: HashMap<Labels, Found>,
     /// Wanted series that came with more labels than they have, if it was they.
     pub(super) uncertain: HashSet<Labels>,
+    /// Whether a series came whose labels are more than is taken: with what the server adds it may be a wanted one.
+    pub(super) has_nameless: bool,
     /// The way the server answered.
     pub(super) way: Option<Way>,
     /// Bytes of the body as it came.
@@ -153,6 +157,28 @@ impl Haul {
     /// Wanted series that came under more labels only.
     pub(super) fn unclear(&self) -> impl Iterator<Item = &Labels> {
         self.uncertain.iter().filter(|labels| !self.found.contains_key(*labels))
+    }
+
+    /// Brings the chunks of each series in order. A series goes on in further frames; one whose chunks overlap came twice.
+    pub(super) fn in_order(&mut self) {
+        for found in self.found.values_mut() {
+            if let SeriesData::Chunks(chunks) = &mut found.data {
+                chunks.sort_by_key(|chunk| (chunk.min_ms, chunk.max_ms));
+                // The same once more says nothing else.
+                chunks.dedup();
+                let overlaps = chunks.windows(2).any(|pair| pair[1].min_ms <= pair[0].max_ms);
+                if overlaps && found.untaken.is_none() {
+                    found.untaken = Some(Untaken::Twice);
+                }
+            }
+        }
+    }
+
+    /// Those of `batch` that did not come, where one of them may be a series that came without a name.
+    pub(super) fn missing(&self, batch: &[Labels]) -> Vec<Labels> {
+        let came = |labels: &&Labels| self.found.contains_key(*labels) || self.uncertain.contains(*labels);
+        let missing = batch.iter().filter(|labels| self.has_nameless && !came(labels));
+        missing.cloned().collect()
     }
 
     /// The fault of a haul of which nothing can be decoded: then it is one of the way, not of the series.
@@ -246,6 +272,11 @@ impl Sink for Taking<'_> {
         self.current.is_some()
     }
 
+    fn nameless(&mut self) {
+        self.current = None;
+        self.haul.has_nameless = true;
+    }
+
     fn chunk(&mut self, chunk: &WireChunk<'_>) -> Result<(), &'static str> {
         let encoding = Encoding::of(chunk.encoding);
         let (after_ms, until_ms) = (self.wanted.after_ms, self.wanted.until_ms);
@@ -292,7 +323,10 @@ impl Sink for Taking<'_> {
             return Ok(());
         }
         if let Some(found) = self.found() {
-            if seen == 0 && !has_histograms {
+            // All samples of a series come at once.
+            if matches!(found.data, SeriesData::Plain(_)) {
+                found.untaken = Some(Untaken::Twice);
+            } else if seen == 0 && !has_histograms {
                 found.untaken = Some(Untaken::Silent);
             }
             found.has_histograms |= has_histograms;

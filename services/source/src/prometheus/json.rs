@@ -1,16 +1,19 @@
 //! The JSON answers of the HTTP API. Source: prometheus.io/docs/prometheus/latest/querying/api.
 
 use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use sla_domain::{Labels, Samples};
 
 use super::answer::Answer;
 use crate::error::{SourceError, excerpt};
-use crate::limits::{MAX_ANSWER_SERIES, MAX_LABELS_BYTES, MAX_PLAIN_SAMPLES, MAX_SERIES_SAMPLES};
+use crate::limits::{MAX_ANSWER_SERIES, MAX_LABELS, MAX_LABELS_BYTES, MAX_PLAIN_SAMPLES, MAX_SERIES_SAMPLES};
 
 /// What an API error says.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,10 +71,9 @@ struct Envelope<'a, T> {
     #[serde(borrow)]
     status: Cow<'a, str>,
     data: Option<T>,
-    #[serde(default)]
-    warnings: Vec<String>,
-    #[serde(default)]
-    infos: Vec<String>,
+    // An empty list of Go is null.
+    warnings: Option<Vec<String>>,
+    infos: Option<Vec<String>>,
     stats: Option<IgnoredAny>,
 }
 
@@ -100,8 +102,8 @@ pub(super) fn success<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<Succ
     let Some(data) = wire.data else {
         return Err(SourceError::decode(&answer.tried, "it has no data"));
     };
-    let mut warnings = wire.warnings;
-    warnings.extend(wire.infos);
+    let mut warnings = wire.warnings.unwrap_or_default();
+    warnings.extend(wire.infos.unwrap_or_default());
     for text in &mut warnings {
         *text = excerpt(text);
     }
@@ -137,6 +139,8 @@ pub(super) fn too_dense(tried: &str, found: u64) -> SourceError {
 /// A list of label sets: the first [`MAX_ANSWER_SERIES`], and how many there are.
 pub(super) struct SeriesList {
     pub(super) series: Vec<Labels>,
+    /// Fingerprints of the sets that are too large.
+    pub(super) long: BTreeSet<u64>,
     pub(super) count: usize,
 }
 
@@ -149,50 +153,65 @@ impl<'de> Deserialize<'de> for SeriesList {
                 f.write_str("a list of label sets")
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<SeriesList, A::Error> {
-                let mut series = Vec::new();
-                while series.len() < MAX_ANSWER_SERIES {
-                    let Some(WireLabels(labels)) = list.next_element()? else {
-                        break;
-                    };
-                    series.push(labels);
+                let (mut series, mut long, mut count) = (Vec::new(), BTreeSet::new(), 0);
+                while count < MAX_ANSWER_SERIES {
+                    match list.next_element()? {
+                        Some(WireLabels(Ok(labels))) => series.push(labels),
+                        Some(WireLabels(Err(fingerprint))) => {
+                            long.insert(fingerprint);
+                        }
+                        None => break,
+                    }
+                    count += 1;
                 }
-                let mut count = series.len();
                 while list.next_element::<IgnoredAny>()?.is_some() {
                     count += 1;
                 }
-                Ok(SeriesList { series, count })
+                Ok(SeriesList { series, long, count })
             }
         }
         deserializer.deserialize_seq(List)
     }
 }
 
-/// A label set.
-pub(super) struct WireLabels(pub(super) Labels);
+/// A label set, or a fingerprint of one that is larger than what is taken: it is counted and told, and the rest of the answer
+/// is read.
+struct WireLabels(Result<Labels, u64>);
 
 impl<'de> Deserialize<'de> for WireLabels {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Pairs;
         impl<'de> Visitor<'de> for Pairs {
-            type Value = Labels;
+            type Value = Result<Labels, u64>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map of label names to values")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut pairs: Vec<(String, String)> = Vec::new();
                 let mut size = 0;
                 while let Some((name, value)) = map.next_entry::<String, String>()? {
                     size += name.len() + value.len();
-                    if size > MAX_LABELS_BYTES {
-                        return Err(A::Error::custom("a series with more than 64 KiB of labels"));
-                    }
                     pairs.push((name, value));
+                    if size > MAX_LABELS_BYTES || pairs.len() > MAX_LABELS {
+                        return fingerprint(pairs, map).map(Err);
+                    }
                 }
-                Ok(Labels::from_pairs(pairs))
+                Ok(Ok(Labels::from_pairs(pairs)))
             }
         }
         deserializer.deserialize_map(Pairs).map(Self)
     }
+}
+
+/// Of a set whose first `pairs` are more than is taken: nothing is kept of it.
+fn fingerprint<'de, A: MapAccess<'de>>(pairs: Vec<(String, String)>, mut rest: A) -> Result<u64, A::Error> {
+    let mut hasher = DefaultHasher::new();
+    pairs.hash(&mut hasher);
+    drop(pairs);
+    while let Some(pair) = rest.next_entry::<String, String>()? {
+        pair.hash(&mut hasher);
+    }
+    Ok(hasher.finish())
 }
 
 /// A number as the API writes it: text, with `NaN`, `+Inf`, `-Inf`.
@@ -266,7 +285,10 @@ pub(super) struct ResultSeries {
     pub(super) has_histograms: bool,
 }
 
-impl<'de> Deserialize<'de> for ResultSeries {
+/// One result series, or the fingerprint of its labels where they are too large.
+struct WireSeries(Result<ResultSeries, u64>);
+
+impl<'de> Deserialize<'de> for WireSeries {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Wire {
@@ -282,17 +304,50 @@ impl<'de> Deserialize<'de> for ResultSeries {
         if let Some(WirePoint(time, value)) = wire.value {
             samples.push(time, value);
         }
-        Ok(Self {
-            labels: wire.metric.0,
+        let has_histograms = wire.histograms.is_some() || wire.histogram.is_some();
+        Ok(Self(wire.metric.0.map(|labels| ResultSeries {
+            labels,
             samples,
-            has_histograms: wire.histograms.is_some() || wire.histogram.is_some(),
-        })
+            has_histograms,
+        })))
     }
 }
 
-/// `data` of query and query_range. A scalar or string result becomes one series without labels.
+/// `data` of query and query_range. A scalar result becomes one series without labels.
+#[derive(Default)]
 pub(super) struct QueryData {
     pub(super) series: Vec<ResultSeries>,
+    /// Fingerprints of the label sets that are too large.
+    pub(super) long: BTreeSet<u64>,
+    /// Series that came more than once: which copy is the right one cannot be told, so none is in `series`.
+    pub(super) twice: BTreeSet<Labels>,
+}
+
+impl QueryData {
+    /// Takes out what came more than once.
+    fn set_apart(&mut self) {
+        let mut seen = HashSet::with_capacity(self.series.len());
+        let again = self.series.iter().filter(|one| !seen.insert(&one.labels));
+        let twice: BTreeSet<Labels> = again.map(|one| one.labels.clone()).collect();
+        if !twice.is_empty() {
+            self.series.retain(|one| !twice.contains(&one.labels));
+        }
+        self.twice = twice;
+    }
+
+    /// For answers that make sense as a whole only: that nothing came twice.
+    pub(super) fn each_once(self, tried: &str) -> Result<Self, SourceError> {
+        match self.twice.first() {
+            None => Ok(self),
+            Some(labels) => Err(twice(tried, labels)),
+        }
+    }
+}
+
+/// A series that the answer to `tried` holds more than once.
+pub(super) fn twice(tried: &str, labels: &Labels) -> SourceError {
+    let series = excerpt(&labels.to_string());
+    SourceError::decode(tried, format!("the series {series} is in it more than once"))
 }
 
 impl<'de> Deserialize<'de> for QueryData {
@@ -304,64 +359,124 @@ impl<'de> Deserialize<'de> for QueryData {
                 f.write_str("resultType and result")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<QueryData, A::Error> {
-                let (mut kind, mut series) = (None::<String>, None);
+                // In whatever order: objects have none (RFC 8259, section 4).
+                let (mut kind, mut result) = (None::<String>, None::<WireResult>);
                 while let Some(key) = map.next_key::<Cow<'de, str>>()? {
                     match &*key {
                         "resultType" => kind = Some(map.next_value()?),
-                        // Prometheus and its kin write resultType first; the type decides how to read the result.
-                        "result" => match kind.as_deref() {
-                            Some("matrix" | "vector") => series = Some(map.next_value::<Results>()?.0),
-                            Some("scalar") => {
-                                let WirePoint(time, value) = map.next_value()?;
-                                series = Some(vec![ResultSeries {
-                                    labels: Labels::default(),
-                                    samples: Samples::from_columns(vec![time], vec![value]),
-                                    has_histograms: false,
-                                }]);
-                            }
-                            Some("string") => {
-                                map.next_value::<IgnoredAny>()?;
-                                series = Some(Vec::new());
-                            }
-                            _ => return Err(A::Error::custom("result without a known resultType before it")),
-                        },
+                        "result" => result = Some(map.next_value()?),
                         _ => {
                             map.next_value_seed(Skip)?;
                         }
                     }
                 }
-                Ok(QueryData {
-                    series: series.ok_or_else(|| A::Error::missing_field("result"))?,
-                })
+                let kind = kind.ok_or_else(|| A::Error::missing_field("resultType"))?;
+                let result = result.ok_or_else(|| A::Error::missing_field("result"))?;
+                result.of_kind(&kind).map_err(A::Error::custom)
             }
         }
         deserializer.deserialize_map(Data)
     }
 }
 
-/// Result series, at most [`MAX_ANSWER_SERIES`].
-struct Results(Vec<ResultSeries>);
+/// What stands under `result`, whatever `resultType` says: series, at most [`MAX_ANSWER_SERIES`], or a time and a text.
+#[derive(Default)]
+struct WireResult {
+    data: QueryData,
+    pair: (Option<f64>, Option<String>),
+}
 
-impl<'de> Deserialize<'de> for Results {
+impl WireResult {
+    fn of_kind(self, kind: &str) -> Result<QueryData, &'static str> {
+        match (kind, self.pair) {
+            ("matrix" | "vector", (None, None)) => Ok(self.data),
+            ("string", (Some(_), Some(_))) => Ok(QueryData::default()),
+            ("scalar", (Some(seconds), Some(text))) => {
+                let time = milliseconds(seconds).ok_or("time out of range")?;
+                let value = text.parse().map_err(|_| "not a number")?;
+                Ok(QueryData {
+                    series: vec![ResultSeries {
+                        labels: Labels::default(),
+                        samples: Samples::from_columns(vec![time], vec![value]),
+                        has_histograms: false,
+                    }],
+                    ..QueryData::default()
+                })
+            }
+            _ => Err("a result that is not of its resultType"),
+        }
+    }
+
+    fn take<E: serde::de::Error>(&mut self, element: Element) -> Result<(), E> {
+        let data = &mut self.data;
+        match element {
+            Element::Number(seconds) => self.pair.0 = Some(seconds),
+            Element::Text(text) => self.pair.1 = Some(text),
+            Element::Series(_) if data.series.len() + data.long.len() == MAX_ANSWER_SERIES => {
+                return Err(E::custom("more than 100000 result series"));
+            }
+            Element::Series(WireSeries(Ok(one))) => data.series.push(one),
+            Element::Series(WireSeries(Err(fingerprint))) => {
+                data.long.insert(fingerprint);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for WireResult {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List;
         impl<'de> Visitor<'de> for List {
-            type Value = Vec<ResultSeries>;
+            type Value = WireResult;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of result series")
+                f.write_str("a list of result series, or a time and a value")
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<ResultSeries>, A::Error> {
-                let mut out = Vec::new();
-                while let Some(one) = list.next_element()? {
-                    if out.len() == MAX_ANSWER_SERIES {
-                        return Err(A::Error::custom("more than 100000 result series"));
-                    }
-                    out.push(one);
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<WireResult, A::Error> {
+                let mut out = WireResult::default();
+                while let Some(element) = list.next_element()? {
+                    out.take(element)?;
                 }
+                out.data.set_apart();
                 Ok(out)
             }
         }
-        deserializer.deserialize_seq(List).map(Self)
+        deserializer.deserialize_seq(List)
+    }
+}
+
+/// One element under `result`.
+enum Element {
+    Series(WireSeries),
+    Number(f64),
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for Element {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Element;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a result series, a time or a value")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Element, A::Error> {
+                WireSeries::deserialize(MapAccessDeserializer::new(map)).map(Element::Series)
+            }
+            fn visit_f64<E>(self, number: f64) -> Result<Element, E> {
+                Ok(Element::Number(number))
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Element, E> {
+                Ok(Element::Number(number as f64))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Element, E> {
+                Ok(Element::Number(number as f64))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Element, E> {
+                Ok(Element::Text(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Any)
     }
 }
 
@@ -376,89 +491,4 @@ impl<'de> DeserializeSeed<'de> for Skip {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(body: &str) -> Answer {
-        Answer {
-            body: body.as_bytes().to_vec(),
-            tried: "POST http://x/api/v1/query".into(),
-        }
-    }
-
-    #[test]
-    fn a_matrix_becomes_columns() {
-        let body = r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up","a":"b"},
-            "values":[[1700000000.123,"1"],[1700000015.124,"NaN"],[1700000030,"+Inf"],[1700000045.5,"-1.5e-3"]]}]},
-            "warnings":["part\nmissing"],"infos":["hint"]}"#;
-        let answer = answer(body);
-        let read: Success<QueryData> = success(&answer).unwrap();
-        assert_eq!(read.warnings, ["part missing", "hint"]);
-        let one = &read.data.series[0];
-        assert_eq!(one.labels, Labels::from_pairs([("__name__", "up"), ("a", "b")]));
-        assert_eq!(
-            one.samples.times_ms,
-            [
-                1_700_000_000_123,
-                1_700_000_015_124,
-                1_700_000_030_000,
-                1_700_000_045_500
-            ]
-        );
-        assert!(one.samples.values[1].is_nan());
-        assert_eq!(one.samples.values[2], f64::INFINITY);
-        assert_eq!(one.samples.values[3], -1.5e-3);
-    }
-
-    #[test]
-    fn what_is_not_the_api_is_named() {
-        for body in ["<html>login</html>", "", "OK", "[1]"] {
-            let error = success::<QueryData>(&answer(body)).err().unwrap();
-            assert!(matches!(error, SourceError::NotPrometheus { .. }), "{error}");
-        }
-        for body in [
-            "{}",
-            r#"{"status":"success"}"#,
-            r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1e300,"1"]]}]}}"#,
-            r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"x"]]}]}}"#,
-            r#"{"status":"success","data":{"result":[]}}"#,
-            r#"{"status":"success","data":{"resultType":"matrix","result":["#,
-        ] {
-            let error = success::<QueryData>(&answer(body)).err().unwrap();
-            assert!(matches!(error, SourceError::Decode { .. }), "{body}: {error}");
-        }
-    }
-
-    #[test]
-    fn what_is_too_much_is_refused_before_it_is_decoded() {
-        let points = r#"[1,"1"],"#.repeat(MAX_PLAIN_SAMPLES as usize + 1);
-        let refused = room(&answer(&points)).unwrap_err();
-        assert!(matches!(refused, SourceError::TooManySamples { found, .. } if found > MAX_PLAIN_SAMPLES));
-        assert!(room(&answer(r#"{"metric":{},"values":[[1,"1"],[2,"1"]]}"#)).is_ok());
-        let long = format!(
-            r#"{{"status":"success","data":[{{"a":"{}"}}]}}"#,
-            "x".repeat(MAX_LABELS_BYTES)
-        );
-        let error = success::<SeriesList>(&answer(&long)).err().unwrap();
-        assert!(matches!(error, SourceError::Decode { .. }), "{error}");
-        let many = format!(
-            r#"{{"status":"success","data":[{}{{}}]}}"#,
-            r#"{"a":"b"},"#.repeat(MAX_ANSWER_SERIES)
-        );
-        let answer = answer(&many);
-        let read: Success<SeriesList> = success(&answer).unwrap();
-        assert_eq!(
-            (read.data.series.len(), read.data.count),
-            (MAX_ANSWER_SERIES, MAX_ANSWER_SERIES + 1)
-        );
-    }
-
-    #[test]
-    fn the_position_of_a_complaint() {
-        let message = "invalid parameter \"query\": 2:3: parse error: unexpected \"}\"";
-        assert_eq!(position(message, "up\nab}"), Some(5));
-        assert_eq!(position("1:4: parse error: x", "up{"), Some(3));
-        assert_eq!(position("1:400: parse error: x", "up{"), None);
-        assert_eq!(position("nothing of the kind", "up{"), None);
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::Prometheus;
-use super::json::{self, QueryData, Success};
+use super::json::{self, QueryData};
 use super::plan::{self, Matcher};
 use super::question::Question;
 use crate::error::{SourceError, excerpt};
@@ -157,7 +157,9 @@ impl Prometheus {
             // Their kind stays unknown.
             Err(_) => return Ok(()),
         };
-        let read: Success<QueryData> = json::success(&answer)?;
+        let Ok(read) = json::success::<QueryData>(&answer) else {
+            return Ok(());
+        };
         let native: BTreeSet<&str> = read
             .data
             .series

@@ -9,8 +9,9 @@ use super::json::{self, QueryData, SeriesList, Success};
 use super::question::Question;
 use super::read::seconds;
 use crate::error::SourceError;
+use crate::limits::MAX_LABELS_BYTES;
 use crate::port::Call;
-use crate::reply::MetricNames;
+use crate::reply::{MetricNames, SeriesListing};
 
 /// Counts the present series of each name.
 const COUNT_QUERY: &str = r#"count by (__name__) ({__name__!=""})"#;
@@ -23,8 +24,9 @@ impl Prometheus {
         end_ms: i64,
         limit: usize,
         call: &Call,
-    ) -> Result<Vec<Labels>, SourceError> {
-        let mut found = BTreeSet::new();
+    ) -> Result<SeriesListing, SourceError> {
+        let (mut found, mut long) = (BTreeSet::new(), BTreeSet::new());
+        let mut warnings: Vec<String> = Vec::new();
         for selector in selectors {
             let question = Question::Form {
                 path: "api/v1/series",
@@ -45,6 +47,12 @@ impl Prometheus {
                 });
             }
             found.extend(read.data.series);
+            long.extend(read.data.long);
+            for warning in read.warnings {
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
+            }
         }
         if found.len() > limit {
             return Err(SourceError::TooManySeries {
@@ -52,12 +60,25 @@ impl Prometheus {
                 limit,
             });
         }
-        Ok(found.into_iter().collect())
+        if !long.is_empty() {
+            let left_out = SourceError::LongLabels {
+                count: long.len() as u64,
+            };
+            if found.is_empty() {
+                return Err(left_out);
+            }
+            warnings.push(left_out.to_string());
+        }
+        Ok(SeriesListing {
+            series: found.into_iter().collect(),
+            warnings,
+        })
     }
 
     pub(super) async fn find_names(&self, limit: usize, call: &Call) -> Result<MetricNames, SourceError> {
         let mut out = MetricNames::default();
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        let left_out;
         let question = Question::Form {
             path: "api/v1/query",
             parameters: vec![("query", COUNT_QUERY.into())],
@@ -73,7 +94,9 @@ impl Prometheus {
         if let Some(answer) = answer {
             let read: Success<QueryData> = json::success(&answer)?;
             out.warnings = read.warnings;
-            for one in read.data.series {
+            let data = read.data.each_once(&answer.tried)?;
+            left_out = data.long.len();
+            for one in data.series {
                 let count = one.samples.values.last().copied().unwrap_or(0.0) as u64;
                 out.total_series += count;
                 counts.insert(one.labels.metric_name().to_owned(), count);
@@ -88,7 +111,14 @@ impl Prometheus {
             out.warnings = read.warnings;
             out.warnings
                 .push("the server could not count the series of each name".into());
-            counts = read.data.into_iter().map(|name| (name, 0)).collect();
+            let named = read.data.len();
+            let short = read.data.into_iter().filter(|name| name.len() <= MAX_LABELS_BYTES);
+            counts = short.map(|name| (name, 0)).collect();
+            left_out = named.saturating_sub(counts.len());
+        }
+        if left_out > 0 {
+            let count = left_out as u64;
+            out.warnings.push(SourceError::LongLabels { count }.to_string());
         }
         out.truncated = counts.len() > limit;
         let mut kinds = self.kinds(call).await?;

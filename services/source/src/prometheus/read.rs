@@ -12,7 +12,7 @@ use super::{Prometheus, plan};
 use crate::error::SourceError;
 use crate::limits::MAX_SERIES_SAMPLES;
 use crate::port::{Call, ReadRequest, Targets};
-use crate::reply::{RawRead, RawSeries, SeriesData, SeriesFailure, Way};
+use crate::reply::{RawRead, RawSeries, SeriesData, SeriesFailure, SeriesListing, Way};
 
 /// How often a batch is cut in two before it is given up: 200 series are single ones after 8 cuts.
 const MAX_HALVINGS: u32 = 8;
@@ -26,14 +26,17 @@ impl Prometheus {
         until_ms: i64,
         max_series: usize,
         call: &Call,
-    ) -> Result<Vec<Labels>, SourceError> {
+    ) -> Result<SeriesListing, SourceError> {
         match targets {
             Targets::Selectors(selectors) => self.find_series(selectors, after_ms, until_ms, max_series, call).await,
             Targets::Series(series) if series.len() > max_series => Err(SourceError::TooManySeries {
                 found: series.len(),
                 limit: max_series,
             }),
-            Targets::Series(series) => Ok(series.clone()),
+            Targets::Series(series) => Ok(SeriesListing {
+                series: series.clone(),
+                ..SeriesListing::default()
+            }),
         }
     }
 
@@ -49,11 +52,12 @@ impl Prometheus {
             return Ok(whole);
         }
         let limit = request.limits.max_series.min(self.client.options.max_series);
-        let series = self
+        let found = self
             .resolve(&request.targets, span.after_ms, span.until_ms, limit, call)
             .await?;
+        whole.warn(found.warnings);
         let mut first_error = None;
-        let parts = plan::batches(series).into_iter().map(|batch| async move {
+        let parts = plan::batches(found.series).into_iter().map(|batch| async move {
             let size = batch.len();
             match self.raw_ways(call).await {
                 Ok(ways) => (size, self.read_batch(batch, span, &ways, MAX_HALVINGS, call).await),
@@ -163,6 +167,14 @@ impl Prometheus {
             out.bytes += answer.body.len() as u64;
             out.requests += 1;
             out.warn(read.warnings);
+            for labels in read.data.twice {
+                if wanted.remove(&labels) {
+                    out.failures.push(SeriesFailure {
+                        error: json::twice(&answer.tried, &labels),
+                        labels,
+                    });
+                }
+            }
             for mut one in read.data.series {
                 // Once each: a selection may match more than was asked for.
                 if !wanted.remove(&one.labels) {

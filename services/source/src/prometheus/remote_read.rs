@@ -16,7 +16,7 @@ use super::{Prometheus, plan};
 use crate::error::SourceError;
 use crate::limits::MAX_SERIES_SAMPLES;
 use crate::port::Call;
-use crate::reply::{RawRead, RawSeries, SeriesData, SeriesFailure, Way};
+use crate::reply::{RawRead, RawSeries, SeriesFailure, Way};
 
 /// Longest frame taken; Prometheus sends 1 MiB by default (`--storage.remote.read-max-bytes-in-frame`).
 pub(super) const MAX_FRAME_BYTES: u64 = 4 << 20;
@@ -113,6 +113,7 @@ async fn consume(mut stream: Stream, wanted: Arc<Wanted>, cap: u64) -> Result<Ha
             tried,
         });
     }
+    haul.in_order();
     match haul.undecoded() {
         Some(fault) => Err(broken(fault.to_owned())),
         None => Ok(haul),
@@ -186,7 +187,10 @@ impl Prometheus {
             self.give_up(Way::RemoteReadChunks);
             self.give_up(Way::RemoteReadSamples);
         }
-        Ok(self.sorted(haul, way, span))
+        let missing = haul.missing(batch);
+        let mut part = self.sorted(haul, way, span);
+        part.by_query.extend(missing);
+        Ok(part)
     }
 
     /// What a haul means for the batch.
@@ -219,19 +223,13 @@ impl Prometheus {
                     part.otherwise.push(labels);
                     continue;
                 }
-                Some(Untaken::Silent) => {
+                Some(Untaken::Silent | Untaken::Twice) => {
                     part.by_query.push(labels);
                     continue;
                 }
                 None => {}
             }
-            let data = match found.data {
-                SeriesData::Chunks(mut chunks) => {
-                    chunks.sort_by_key(|chunk| chunk.min_ms);
-                    SeriesData::Chunks(chunks)
-                }
-                plain @ SeriesData::Plain(_) => plain,
-            };
+            let data = found.data;
             if data.is_empty() {
                 if found.has_histograms {
                     part.read.failures.push(fail(SourceError::Histograms { count: 1 }));

@@ -5,12 +5,10 @@
 use sla_domain::{Labels, Samples};
 
 use super::plan::Selection;
-use crate::limits::{MAX_LABELS_BYTES, MAX_PLAIN_SAMPLES, MAX_SERIES_SAMPLES};
+use crate::limits::{MAX_LABELS, MAX_LABELS_BYTES, MAX_PLAIN_SAMPLES, MAX_SERIES_SAMPLES};
 
 /// What ends a read that brings more than fits.
 pub(super) const TOO_MANY: &str = "more samples than one answer may have";
-/// Most labels of one series.
-pub(super) const MAX_LABELS: usize = 1_000;
 
 /// `prometheus.ReadRequest`.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -180,8 +178,8 @@ fn label(bytes: &[u8]) -> Result<(&str, &str), &'static str> {
     Ok((name, value))
 }
 
-/// The labels (field 1) of a `TimeSeries` or `ChunkedSeries`.
-fn labels(bytes: &[u8]) -> Result<Labels, &'static str> {
+/// The labels (field 1) of a `TimeSeries` or `ChunkedSeries`; `None` where they are more than is taken.
+fn labels(bytes: &[u8]) -> Result<Option<Labels>, &'static str> {
     let mut pairs = Vec::new();
     let mut size = 0;
     let mut fields = Fields(bytes);
@@ -189,12 +187,12 @@ fn labels(bytes: &[u8]) -> Result<Labels, &'static str> {
         if let (1, Value::Bytes(bytes)) = field {
             size += bytes.len();
             if pairs.len() == MAX_LABELS || size > MAX_LABELS_BYTES {
-                return Err("a series with more than 1000 labels, or with more than 64 KiB of them");
+                return Ok(None);
             }
             pairs.push(label(bytes)?);
         }
     }
-    Ok(Labels::from_pairs(pairs))
+    Ok(Some(Labels::from_pairs(pairs)))
 }
 
 /// One chunk of a frame.
@@ -213,6 +211,8 @@ pub(super) struct WireChunk<'a> {
 pub(super) trait Sink {
     /// A series of the query with this index begins (or goes on, in a further frame); whether its pieces are wanted.
     fn series(&mut self, query: u64, labels: Labels) -> bool;
+    /// A series comes whose labels are more than is taken: nothing more is told of it.
+    fn nameless(&mut self);
     /// A chunk of the series.
     fn chunk(&mut self, chunk: &WireChunk<'_>) -> Result<(), &'static str>;
     /// All samples of the series, or none where it has more than fit; how many were seen, and whether histograms came, too.
@@ -234,7 +234,11 @@ pub(super) fn chunked_response(message: &[u8], sink: &mut impl Sink) -> Result<(
         let (1, Value::Bytes(series)) = field else {
             continue;
         };
-        if !sink.series(query, labels(series)?) {
+        let Some(labels) = labels(series)? else {
+            sink.nameless();
+            continue;
+        };
+        if !sink.series(query, labels) {
             continue;
         }
         let mut fields = Fields(series);
@@ -281,7 +285,11 @@ pub(super) fn sample_response(message: &[u8], sink: &mut impl Sink) -> Result<()
             let (1, Value::Bytes(series)) = field else {
                 continue;
             };
-            if !sink.series(query, labels(series)?) {
+            let Some(labels) = labels(series)? else {
+                sink.nameless();
+                continue;
+            };
+            if !sink.series(query, labels) {
                 continue;
             }
             let seen = count(series)?;

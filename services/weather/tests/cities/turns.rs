@@ -73,7 +73,7 @@ async fn of_two_processes_one_asks_and_the_other_knows_and_takes_over() {
             &call,
         )
         .await;
-    assert_eq!(asked.unwrap().len(), 1, "it is read when it is missed");
+    assert_eq!(asked.unwrap().series.len(), 1, "it is read when it is missed");
     assert!(
         begun.elapsed() < Duration::from_secs(30),
         "not by chance, a minute later"

@@ -188,6 +188,11 @@ impl Answer {
         json
     }
 
+    /// What the JSON has no place for.
+    pub(super) fn remark(&self) {
+        away::remark(Some(&self.source));
+    }
+
     /// For people.
     pub(super) fn words(&self, unit: Unit) -> String {
         let whole = &self.whole;

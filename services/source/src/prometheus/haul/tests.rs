@@ -167,3 +167,56 @@ fn labels_that_are_not_known_to_be_added_are_no_guess() {
         assert_eq!(haul.unclear().count(), 0);
     }
 }
+
+#[test]
+fn what_did_not_come_is_read_by_query_where_a_series_came_without_a_name() {
+    let (a, b) = (series(&[("__name__", "a")]), series(&[("__name__", "b")]));
+    let both = [a.clone(), b.clone()];
+    let wanted = wanted(&both, None);
+    let long = series(&[("__name__", "b"), ("added", &"x".repeat(70_000))]);
+    let haul = take(&wanted, 0, &[(&long, 1, chunk(&[20])), (&a, 1, chunk(&[30]))]).unwrap();
+    assert_eq!(times(&haul, &a), [30]);
+    assert_eq!(haul.missing(&both), [b]);
+    let haul = take(&wanted, 0, &[(&a, 1, chunk(&[30]))]).unwrap();
+    assert!(haul.missing(&both).is_empty(), "it is silent");
+}
+
+#[test]
+fn a_series_that_goes_on_is_joined_and_one_that_came_twice_is_not() {
+    let (a, b) = (series(&[("__name__", "a")]), series(&[("__name__", "b")]));
+    let wanted = wanted(&[a.clone(), b.clone()], None);
+    let untaken = |answer: &[(&Labels, i32, Vec<u8>)]| {
+        let mut haul = take(&wanted, 0, answer).unwrap();
+        haul.in_order();
+        (haul.found[&a].untaken.clone(), times(&haul, &a))
+    };
+    let (first, second) = (chunk(&[16, 20]), chunk(&[21, 30]));
+    let between = (&b, 1, chunk(&[20]));
+    let goes_on = [(&a, 1, second.clone()), between.clone(), (&a, 1, first.clone())];
+    assert_eq!(untaken(&goes_on), (None, vec![16, 20, 21, 30]));
+    let same = [(&a, 1, first.clone()), (&a, 1, first.clone())];
+    assert_eq!(untaken(&same), (None, vec![16, 20]));
+    for twin in [chunk(&[17, 21]), chunk(&[18]), chunk(&[20, 40])] {
+        for twins in [
+            [(&a, 1, first.clone()), (&a, 1, twin.clone())],
+            [(&a, 1, twin.clone()), (&a, 1, first.clone())],
+        ] {
+            assert_eq!(untaken(&twins).0, Some(Untaken::Twice));
+        }
+    }
+}
+
+#[test]
+fn samples_come_once_a_series() {
+    let a = series(&[("__name__", "a")]);
+    let wanted = wanted(std::slice::from_ref(&a), None);
+    let mut haul = Haul::default();
+    let mut taking = Taking::new(&mut haul, &wanted);
+    for values in [vec![1.0, 1.0], vec![9.0, 9.0]] {
+        assert!(taking.series(0, a.clone()));
+        taking
+            .samples(Samples::from_columns(vec![20, 30], values), 2, false)
+            .unwrap();
+    }
+    assert_eq!(haul.found[&a].untaken, Some(Untaken::Twice));
+}

@@ -88,12 +88,16 @@ struct All {
     samples: Vec<(u64, Labels, Bits)>,
     chunks: Vec<(u64, Labels, u64, Vec<u8>)>,
     current: (u64, Labels),
+    nameless: usize,
 }
 
 impl Sink for All {
     fn series(&mut self, query: u64, labels: Labels) -> bool {
         self.current = (query, labels);
         true
+    }
+    fn nameless(&mut self) {
+        self.nameless += 1;
     }
     fn chunk(&mut self, chunk: &WireChunk<'_>) -> Result<(), &'static str> {
         let (query, labels) = self.current.clone();
@@ -168,4 +172,35 @@ fn claims_are_not_believed() {
         uvarint(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
         Ok(Some((u64::MAX, 10)))
     );
+}
+
+#[test]
+fn a_series_with_too_many_labels_is_counted_and_the_others_are_read() {
+    let long = "x".repeat(MAX_LABELS_BYTES);
+    let many = (0..=MAX_LABELS).map(|n| (format!("l{n:04}"), "v"));
+    let sets = [
+        Labels::from_pairs([("a", "b")]),
+        Labels::from_pairs([("a", long.as_str())]),
+        Labels::from_pairs(many),
+        Labels::from_pairs([("c", "d")]),
+    ];
+    let message = ChunkedReadResponse {
+        chunked_series: sets
+            .iter()
+            .map(|labels| ChunkedSeries {
+                labels: label_messages(labels),
+                chunks: vec![Chunk {
+                    min_time_ms: 1,
+                    max_time_ms: 1,
+                    kind: 1,
+                    data: vec![0, 0],
+                }],
+            })
+            .collect(),
+        query_index: 0,
+    };
+    let mut all = All::default();
+    chunked_response(&message.encode_to_vec(), &mut all).unwrap();
+    let read: Vec<&Labels> = all.chunks.iter().map(|(_, labels, _, _)| labels).collect();
+    assert_eq!((read, all.nameless), (vec![&sets[0], &sets[3]], 2));
 }
