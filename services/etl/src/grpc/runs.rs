@@ -33,7 +33,7 @@ impl Core {
         let scope = request.scope.unwrap_or_default();
         scope::check(&scope)?;
         step_options(&request.steps, &[], &[], &self.options)?;
-        let queries = scope::resolve(&self.peer, &scope).await?;
+        let queries = scope::resolve(self.runs.sets(), &scope).await?;
         let queries: Vec<SourcedQuery> = queries.into_iter().map(|one| one.asked).collect();
         let cost = self.cost(&queries).await?;
         let duration = self

@@ -193,7 +193,7 @@ impl Runs {
         let parts = &self.0.parts;
         let message = run.to_message();
         let steps = Steps::from_words(&message.steps).unwrap_or(Steps::ALL);
-        let queries = scope::resolve(&parts.peer, &message.scope.unwrap_or_default()).await?;
+        let queries = scope::resolve(&parts.sets, &message.scope.unwrap_or_default()).await?;
         if queries.is_empty() {
             return Ok(());
         }
