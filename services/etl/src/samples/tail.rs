@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sla_domain::{Clock as _, Labels, Selector, SeriesId};
+use sla_domain::{ByLabel, Clock as _, Labels, Selector, SeriesId};
 use sla_source::reader::{DOUBTED_MS, DOUBTED_SERIES};
 use sla_source::{Call, ReadLimits, ReadRequest, Refreshed, SourceError, Targets};
 use tokio::sync::SemaphorePermit;
@@ -69,8 +69,9 @@ impl Tail<'_> {
             let texts: Vec<String> = due.iter().map(|(_, selector)| selector.text().to_owned()).collect();
             match self.members(&texts).await {
                 Ok(found) => {
+                    let by_label = ByLabel::new(&found);
                     for (_, selector) in &due {
-                        let own = found.iter().filter(|labels| selector.matches(labels)).cloned();
+                        let own = by_label.places(selector).into_iter().map(|at| found[at].clone());
                         self.answered(selector, own.collect());
                     }
                     return;
