@@ -97,6 +97,11 @@ impl Desk {
         Ok(())
     }
 
+    /// Whether time alone brings something to be done.
+    pub(crate) fn has_due(&self, now_ms: i64) -> bool {
+        self.stories.values().any(|story| is_due(story, now_ms))
+    }
+
     /// Something to be done on it.
     pub(crate) fn work<'a>(&'a self, pages: &'a Pages, options: &'a NotifyOptions, now_ms: i64) -> Work<'a> {
         Work {
@@ -270,15 +275,8 @@ impl<'a> Work<'a> {
             mark.kind() == MarkKind::Snoozed && until.is_some_and(|until| until <= self.now_ms)
         });
         self.ended.extend(over.cloned());
-        let due: Vec<(String, String, String)> = self
-            .desk
-            .stories
-            .values()
-            .filter(|story| {
-                story.flaps > 0
-                    || story.next.as_ref().is_some_and(|next| millis(next) <= self.now_ms)
-                    || story::is_over(story, self.now_ms)
-            })
+        let due = self.desk.stories.values().filter(|story| is_due(story, self.now_ms));
+        let due: Vec<(String, String, String)> = due
             .map(|story| (story.id.clone(), story.channel_id.clone(), story.handle.clone()))
             .collect();
         for (id, channel_id, handle) in due {
@@ -329,6 +327,11 @@ impl<'a> Work<'a> {
             ended_marks: self.ended,
         })
     }
+}
+
+/// Whether the passing of time brings something to a story.
+fn is_due(story: &Story, now_ms: i64) -> bool {
+    story.flaps > 0 || story.next.as_ref().is_some_and(|next| millis(next) <= now_ms) || story::is_over(story, now_ms)
 }
 
 /// What goes on, with other figures: they are in the ledger, and come again.
