@@ -50,6 +50,8 @@ pub(crate) struct Cadence {
     cards: HashMap<ObjectiveId, Card>,
     /// What the cards tell, worst first.
     ranked: BTreeMap<Rank, Arc<pb::ObjectiveStatus>>,
+    /// The same as snapshots have it, while it is so.
+    listed: Option<Arc<Vec<Arc<pb::ObjectiveStatus>>>>,
     /// When each objective is due.
     due: BTreeSet<(i64, ObjectiveId)>,
     /// As the cards know them.
@@ -175,7 +177,7 @@ impl Cadence {
         } else {
             self.due_now(core)
         };
-        forget(core, &self.sets, at_ms).await?;
+        forget(core, self.sets_are_new.then(|| self.sets.clone()), at_ms).await?;
         let mut judged = Vec::with_capacity(due.len());
         let by_source = by_source(due);
         if !by_source.contains_key(DEFAULT_SOURCE) {
@@ -220,6 +222,7 @@ impl Cadence {
         for id in gone.cloned().collect::<Vec<_>>() {
             self.tracks.remove(&id);
             if let Some(card) = self.cards.remove(&id) {
+                self.listed = None;
                 self.ranked.remove(&card.rank);
                 self.changes.others = true;
             }
@@ -437,7 +440,9 @@ impl Cadence {
         };
         match self.cards.insert(id, card) {
             Some(before) => {
-                self.ranked.remove(&before.rank);
+                if before.rank != rank {
+                    self.ranked.remove(&before.rank);
+                }
                 self.changes.others |= generation(&before.status) != generation(&status);
                 if !same_figures(&before.status, &status) {
                     self.changes.objectives.push(status.clone());
@@ -446,15 +451,19 @@ impl Cadence {
             None => self.changes.others = true,
         }
         self.ranked.insert(rank, status);
+        self.listed = None;
     }
 
-    fn snapshot(&self, core: &ManagerCore, at_ms: i64, problem: String) -> Snapshot {
+    fn snapshot(&mut self, core: &ManagerCore, at_ms: i64, problem: String) -> Snapshot {
         let problems = [problem, full_memory(core)]
             .into_iter()
             .filter(|words| !words.is_empty());
         Snapshot {
             at_ms: Some(at_ms),
-            objectives: self.ranked.values().cloned().collect(),
+            objectives: self
+                .listed
+                .get_or_insert_with(|| Arc::new(self.ranked.values().cloned().collect()))
+                .clone(),
             source: self.sources.face(),
             problem: problems.collect::<Vec<_>>().join("; "),
         }

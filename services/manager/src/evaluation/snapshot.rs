@@ -20,8 +20,8 @@ use crate::wording;
 pub struct Snapshot {
     /// The instant, Unix milliseconds; `None` before the first evaluation.
     pub at_ms: Option<i64>,
-    /// Worst first.
-    pub objectives: Vec<Arc<pb::ObjectiveStatus>>,
+    /// Worst first; shared by instants at which the same is told.
+    pub objectives: Arc<Vec<Arc<pb::ObjectiveStatus>>>,
     /// How the source does.
     pub source: SourceStatus,
     /// What keeps this role from its work, in words; empty when nothing does.
@@ -325,7 +325,7 @@ mod tests {
         objectives.sort_by_cached_key(|status| Rank::of(status, &id(status)));
         Snapshot {
             at_ms: Some(at_ms),
-            objectives,
+            objectives: Arc::new(objectives),
             ..Snapshot::default()
         }
     }

@@ -150,7 +150,7 @@ fn what_no_window_reaches_is_forgotten_and_the_history_of_forecasts_kept() {
     absorb(&mut memory, &due[0], &part);
     let forecast = memory.series(&want[0].key)[0].head.id;
     memory.keep_history_of(&HashMap::from([(forecast, 8 * H)]));
-    memory.forget(&want, 10 * H, REACH_MS);
+    memory.forget(Some(&want), 10 * H, REACH_MS);
     let left = memory.series(&want[0].key);
     assert_eq!(left.len(), 2);
     for series in &left {
@@ -167,7 +167,7 @@ fn what_no_window_reaches_is_forgotten_and_the_history_of_forecasts_kept() {
         memory.series(&want[0].key).iter().map(|s| s.oldest_ms()).min(),
         Some(Some(-H))
     );
-    memory.forget(&[], 10 * H, REACH_MS);
+    memory.forget(Some(&[]), 10 * H, REACH_MS);
     assert!(memory.series(&want[0].key).is_empty());
     assert_eq!(memory.fill().0, 0, "no byte is counted that is not held");
 }
@@ -185,7 +185,7 @@ fn a_full_memory_takes_no_new_series_and_says_how_many() {
     assert_eq!(memory.fill().2, 2);
     absorb(&mut memory, &due[0], &part);
     assert_eq!(memory.fill().2, 2, "told once each");
-    memory.forget(&[], 10 * H, REACH_MS);
+    memory.forget(Some(&[]), 10 * H, REACH_MS);
     assert_eq!(memory.fill().2, 0);
 }
 
