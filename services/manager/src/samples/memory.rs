@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sla_domain::safe_text::SafeText;
+use sla_domain::spacing::ENOUGH_SAMPLES;
 use sla_domain::{Samples, SeriesId};
 use sla_proto::samples::{RawSeries, ReadError};
 
@@ -409,7 +410,7 @@ impl Remembered {
         if series.head.kind != raw.series.kind() {
             Arc::make_mut(&mut series.head).kind = raw.series.kind();
         }
-        if series.spacing_ms == 0 {
+        if raw.spacing_ms > 0 && (series.spacing_ms == 0 || series.len() < ENOUGH_SAMPLES) {
             series.spacing_ms = raw.spacing_ms;
         }
         series.absorb(read, after_ms);

@@ -7,6 +7,7 @@ use std::sync::{PoisonError, RwLock};
 use sla_domain::SeriesId;
 use sla_domain::ledger::LedgerKey;
 use sla_domain::objective::ObjectiveId;
+use sla_domain::spacing::ENOUGH_SAMPLES;
 use sla_proto::convert::timestamp;
 use sla_proto::remembering::{body_of, numbers_of};
 use sla_proto::storage::v1::StateEntry;
@@ -16,9 +17,6 @@ use crate::error::SlaError;
 use crate::evaluation::judge::spacing_ms;
 use crate::samples::series::{HeldSeries, SeriesMemory};
 use crate::sets::catalog::KnownObjective;
-
-/// Fewer samples say too little to fix anything.
-const MIN_SAMPLES: usize = 10;
 
 #[derive(Debug, Default)]
 struct Fixed {
@@ -80,7 +78,7 @@ impl Spacings {
             told if told > 0 => told,
             _ => spacing_ms(&series.held()),
         };
-        let fixes = may_fix && series.len() >= MIN_SAMPLES;
+        let fixes = may_fix && series.len() >= ENOUGH_SAMPLES;
         if fixes {
             let key = LedgerKey::new(&known.objective, series.head.id);
             let mut fixed = self.0.write().unwrap_or_else(PoisonError::into_inner);

@@ -173,6 +173,28 @@ fn what_no_window_reaches_is_forgotten_and_the_history_of_forecasts_kept() {
 }
 
 #[test]
+fn how_far_apart_samples_lie_is_believed_when_there_are_enough_of_them() {
+    let mut memory = memory();
+    let want = [wanted("rain")];
+    let at = |sample: i64| 10 * H + sample * H / 4;
+    let mut tell = |samples: i64, spacing_ms: i64| {
+        let due = memory.due(&want, at(samples), REACH_MS, 10).remove(0);
+        let all: Vec<(i64, f64)> = (0..samples).map(|sample| (at(sample), 1.0)).collect();
+        let told = RawSeries {
+            spacing_ms,
+            ..raw("rain", "a", 0, &[&all])
+        };
+        absorb(&mut memory, &due, &[told]);
+        memory.series(&want[0].key)[0].spacing_ms
+    };
+    assert_eq!(tell(1, 0), 0);
+    assert_eq!(tell(2, 2 * H), 2 * H);
+    assert_eq!(tell(3, H / 4), H / 4, "a gap came first");
+    assert_eq!(tell(12, H / 4), H / 4);
+    assert_eq!(tell(13, H), H / 4, "history does not change under its reader");
+}
+
+#[test]
 fn a_full_memory_takes_no_new_series_and_says_how_many() {
     let mut memory = SampleMemory::new(1);
     let want = [wanted("up")];
