@@ -38,7 +38,7 @@ const UNKNOWN_PART: i64 = 4;
 struct Card {
     known: Arc<KnownObjective>,
     status: Arc<pb::ObjectiveStatus>,
-    rank: Rank,
+    rank: Arc<Rank>,
     due_ms: i64,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Cadence {
     ledger: LedgerMirror,
     cards: HashMap<ObjectiveId, Card>,
     /// What the cards tell, worst first.
-    ranked: BTreeMap<Rank, Arc<pb::ObjectiveStatus>>,
+    ranked: BTreeMap<Arc<Rank>, Arc<pb::ObjectiveStatus>>,
     /// The same as snapshots have it, while it is so.
     listed: Option<Arc<Vec<Arc<pb::ObjectiveStatus>>>>,
     /// When each objective is due.
@@ -430,7 +430,11 @@ impl Cadence {
     /// Tells a status from now on.
     fn put_card(&mut self, known: Arc<KnownObjective>, status: Arc<pb::ObjectiveStatus>, due_ms: i64) {
         let id = known.objective.id.clone();
-        let rank = Rank::of(&status, &id);
+        let rank = match self.cards.get(&id) {
+            // Names are copied and compared only where something has moved.
+            Some(card) if card.rank.holds(&card.status, &status) => card.rank.clone(),
+            _ => Arc::new(Rank::of(&status, &id)),
+        };
         let generation = |status: &pb::ObjectiveStatus| status.objective.as_ref().map(|objective| objective.generation);
         let card = Card {
             known,
