@@ -98,8 +98,9 @@ impl Desk {
     }
 
     /// Whether time alone brings something to be done.
-    pub(crate) fn has_due(&self, now_ms: i64) -> bool {
-        self.stories.values().any(|story| is_due(story, now_ms))
+    pub(crate) fn has_due(&self, pages: &Pages, now_ms: i64) -> bool {
+        let is_over = |mark: &Mark| is_slept_out(mark, now_ms);
+        self.stories.values().any(|story| is_due(story, now_ms)) || pages.marks.iter().any(is_over)
     }
 
     /// Something to be done on it.
@@ -270,10 +271,8 @@ impl<'a> Work<'a> {
 
     /// What the passing of time brings: repetitions, the end of flapping, what is forgotten.
     pub(crate) fn tick(&mut self, most: usize) {
-        let over = self.pages.marks.iter().filter(|mark| {
-            let until = mark.until.as_ref().map(millis);
-            mark.kind() == MarkKind::Snoozed && until.is_some_and(|until| until <= self.now_ms)
-        });
+        let over = self.pages.marks.iter();
+        let over = over.filter(|mark| is_slept_out(mark, self.now_ms));
         self.ended.extend(over.cloned());
         let due = self.desk.stories.values().filter(|story| is_due(story, self.now_ms));
         let due: Vec<(String, String, String)> = due
@@ -327,6 +326,12 @@ impl<'a> Work<'a> {
             ended_marks: self.ended,
         })
     }
+}
+
+/// Whether somebody has snoozed until now.
+fn is_slept_out(mark: &Mark, now_ms: i64) -> bool {
+    let until = mark.until.as_ref().map(millis);
+    mark.kind() == MarkKind::Snoozed && until.is_some_and(|until| until <= now_ms)
 }
 
 /// Whether the passing of time brings something to a story.

@@ -93,11 +93,10 @@ async fn round(core: &Core, desk: &mut Option<Desk>, looks: &mut Looks) -> Resul
     let answer = answer.map_err(|status| NotifyError::upstream("reading the ledger", status))?;
     let answer = answer.into_inner();
     // Thousands of channels are not read every few seconds for nothing.
-    let is_quiet = answer.changes.is_empty() && !desk.has_due(core.now_ms());
-    let mut pages = core
-        .book
-        .pages(&core.peer, if is_quiet { QUIET } else { FRESH })
-        .await?;
+    let mut pages = core.book.pages(&core.peer, QUIET).await?;
+    if !answer.changes.is_empty() || desk.has_due(&pages, core.now_ms()) {
+        pages = core.book.pages(&core.peer, FRESH).await?;
+    }
     if !answer.changes.is_empty() {
         desk.look_around(&core.peer, &core.book, &pages).await?;
     }
