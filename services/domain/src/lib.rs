@@ -3,6 +3,7 @@
 //! Invariant: synchronous and pure. No IO, no async; time comes in as an argument or as [`Clock`].
 
 pub mod budget;
+pub mod by_label;
 pub mod calendar;
 pub mod clock;
 pub mod counter;
@@ -35,6 +36,7 @@ pub mod target;
 pub mod unit;
 pub mod window;
 
+pub use by_label::ByLabel;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use evaluation::{
     Evaluation, Interval, Judgement, Reading, Rolling, Timeline, evaluate, evaluate_windows, state_at,

@@ -2,15 +2,17 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use crate::invalid::{Invalid, check_harmless, check_length};
 use crate::query::Query;
 use crate::range::AllowedRange;
 use crate::target::Target;
 
-/// Identifies an objective over all its edits: 1 to 64 of `a–z 0–9 _ -`.
+/// Identifies an objective over all its edits: 1 to 64 of `a–z 0–9 _ -`. Cheap to clone: all that is known of an objective is kept
+/// under it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectiveId(String);
+pub struct ObjectiveId(Arc<str>);
 
 impl ObjectiveId {
     /// The longest id, in characters.
@@ -20,7 +22,7 @@ impl ObjectiveId {
     pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
         let text = text.into();
         check_id("id", &text, Self::MAX_CHARS)?;
-        Ok(Self(text))
+        Ok(Self(text.into()))
     }
 
     /// The text.

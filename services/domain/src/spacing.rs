@@ -8,6 +8,9 @@ use crate::sample::{Samples, is_stale};
 /// A sample holds at most this many spacings.
 pub const CAP_FACTOR: i64 = 2;
 
+/// Fewer say too little to keep their distance for good: one of two distances may be a gap.
+pub const ENOUGH_SAMPLES: usize = 10;
+
 /// Assumed where a series has fewer than two samples: Prometheus' own default scrape interval, in milliseconds.
 pub const DEFAULT_SPACING_MS: i64 = 60_000;
 

@@ -96,7 +96,7 @@ impl Analyst {
                 let input = SeriesInput {
                     samples: &samples,
                     kind: reading.kind(),
-                    spacing_ms: reading.spacing_ms,
+                    spacing_ms: reading.assumed_spacing_ms(),
                     at_ms,
                     previous: previous.as_deref(),
                     long: days.look.as_deref(),

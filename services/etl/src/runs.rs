@@ -4,6 +4,7 @@ pub mod dealing;
 pub mod durations;
 mod execution;
 mod extraction;
+pub mod in_use;
 mod keeper;
 pub mod live;
 mod pace;
@@ -35,6 +36,7 @@ use crate::journal::{Journal, Level};
 use crate::metrics::EtlMetrics;
 use crate::options::{EtlOptions, MAX_QUEUED_RUNS, MAX_REMEMBERED_RUNS};
 use crate::sources::Sources;
+use in_use::SetsInUse;
 use live::LiveRun;
 use pace::Pace;
 use progress::{Ending, RunProgress};
@@ -51,8 +53,10 @@ const CREATE_PAUSE: Duration = Duration::from_millis(500);
 
 /// What runs need of the rest of the role.
 pub struct RunParts {
-    /// The storage and the sets.
+    /// The storage.
     pub peer: Peer,
+    /// What is agreed.
+    pub sets: SetsInUse,
     /// Where results go.
     pub stream: Arc<dyn ResultStream>,
     /// How runs are dealt out to all workers; `None` = this process does them.
@@ -125,6 +129,11 @@ impl Runs {
     fn live(&self) -> MutexGuard<'_, VecDeque<Arc<LiveRun>>> {
         // A list of shared runs.
         self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the sets ask for.
+    pub fn sets(&self) -> &SetsInUse {
+        &self.0.parts.sets
     }
 
     fn now_ms(&self) -> i64 {

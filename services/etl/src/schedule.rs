@@ -9,7 +9,6 @@ use sla_proto::Peer;
 use sla_proto::convert;
 use sla_proto::etl::v1::{RunScope, Schedule as ScheduleMessage, UpdateScheduleRequest};
 use sla_proto::storage::v1::{GetStoredScheduleRequest, PutStoredScheduleRequest};
-use sla_proto::stored_sets::StoredSets;
 use sla_runtime::shutdown::Shutdown;
 
 use crate::error::EtlError;
@@ -368,7 +367,7 @@ impl Schedule {
                 continue;
             }
             // Without agreements there is nothing to read: due stays due until there are some.
-            if !self.has_objectives().await {
+            if !self.0.parts.runs.sets().ask_for_something().await {
                 continue;
             }
             if self.launch(due, if first { BY_START } else { BY_TIMER }, now_ms).await {
@@ -417,11 +416,6 @@ impl Schedule {
                 false
             }
         }
-    }
-
-    async fn has_objectives(&self) -> bool {
-        let mut sets = StoredSets::new(|set| set.active && !set.objectives.is_empty());
-        sets.refresh(&self.0.parts.peer).await.is_ok() && sets.all().any(|has_some| **has_some)
     }
 }
 

@@ -22,6 +22,7 @@ use crate::journal::Journal;
 use crate::metrics::EtlMetrics;
 use crate::options::{EtlOptions, MAX_REQUEST_BYTES};
 use crate::placement::Placement;
+use crate::runs::in_use::SetsInUse;
 use crate::runs::{RunParts, Runs};
 use crate::schedule::{Schedule, ScheduleParts};
 use crate::sources::{SourceUnit, Sources};
@@ -94,6 +95,7 @@ impl EtlService {
         let analyst = Analyst::new(pool, metrics.clone());
         let runs = Runs::start(RunParts {
             peer: peer.clone(),
+            sets: SetsInUse::new(peer.clone()),
             stream,
             tasks: tasks.clone(),
             sources: sources.clone(),

@@ -181,7 +181,7 @@ impl Role<'_> {
         let reach_ms = self.options.longest_window_ms() + 30 * 60_000;
         let wanted: Vec<_> = self.objectives.iter().map(|known| known.wanted.clone()).collect();
         let begun = ran_us();
-        self.memory.forget(&wanted, at_ms, reach_ms);
+        self.memory.forget(Some(&wanted), at_ms, reach_ms);
         let due = self.memory.due(&wanted, at_ms, reach_ms, u32::MAX);
         self.spent_us[0] += ran_us() - begun;
         for due in &due {

@@ -200,7 +200,7 @@ mod tests {
         });
         Snapshot {
             at_ms: Some(at_ms),
-            objectives: objectives.collect(),
+            objectives: Arc::new(objectives.collect()),
             ..Snapshot::default()
         }
     }
@@ -208,7 +208,7 @@ mod tests {
     /// Tells a snapshot in which everything is said otherwise, and an objective more or less where `others`.
     fn publish(role: &SlaService, snapshot: Snapshot, others: bool, announcements: Vec<Announcement>) {
         let changes = Changes {
-            objectives: snapshot.objectives.clone(),
+            objectives: snapshot.objectives.to_vec(),
             others,
         };
         role.core.board.publish(snapshot, changes, announcements);

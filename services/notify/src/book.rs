@@ -15,8 +15,10 @@ use crate::error::NotifyError;
 
 /// Rows read at once.
 const PAGE: u32 = 500;
-/// How old what was read may be.
-const FRESH: Duration = Duration::from_secs(10);
+/// How old what was read may be where it is gone by.
+pub(crate) const FRESH: Duration = Duration::from_secs(10);
+/// How old while nothing happens: another process may have made a channel that wants to be told of more.
+pub(crate) const QUIET: Duration = Duration::from_mins(1);
 
 /// All of it at one time.
 #[derive(Debug, Default)]
@@ -54,10 +56,10 @@ impl Default for Book {
 }
 
 impl Book {
-    /// The pages, read again when they are old.
-    pub(crate) async fn pages(&self, peer: &Peer) -> Result<Arc<Pages>, NotifyError> {
+    /// The pages, read again when they are older than `at_most`.
+    pub(crate) async fn pages(&self, peer: &Peer, at_most: Duration) -> Result<Arc<Pages>, NotifyError> {
         if let Some((read, pages)) = &*self.pages.lock().unwrap_or_else(PoisonError::into_inner)
-            && read.elapsed() < FRESH
+            && read.elapsed() < at_most
         {
             return Ok(pages.clone());
         }

@@ -97,6 +97,12 @@ impl Desk {
         Ok(())
     }
 
+    /// Whether time alone brings something to be done.
+    pub(crate) fn has_due(&self, pages: &Pages, now_ms: i64) -> bool {
+        let is_over = |mark: &Mark| is_slept_out(mark, now_ms);
+        self.stories.values().any(|story| is_due(story, now_ms)) || pages.marks.iter().any(is_over)
+    }
+
     /// Something to be done on it.
     pub(crate) fn work<'a>(&'a self, pages: &'a Pages, options: &'a NotifyOptions, now_ms: i64) -> Work<'a> {
         Work {
@@ -265,20 +271,11 @@ impl<'a> Work<'a> {
 
     /// What the passing of time brings: repetitions, the end of flapping, what is forgotten.
     pub(crate) fn tick(&mut self, most: usize) {
-        let over = self.pages.marks.iter().filter(|mark| {
-            let until = mark.until.as_ref().map(millis);
-            mark.kind() == MarkKind::Snoozed && until.is_some_and(|until| until <= self.now_ms)
-        });
+        let over = self.pages.marks.iter();
+        let over = over.filter(|mark| is_slept_out(mark, self.now_ms));
         self.ended.extend(over.cloned());
-        let due: Vec<(String, String, String)> = self
-            .desk
-            .stories
-            .values()
-            .filter(|story| {
-                story.flaps > 0
-                    || story.next.as_ref().is_some_and(|next| millis(next) <= self.now_ms)
-                    || story::is_over(story, self.now_ms)
-            })
+        let due = self.desk.stories.values().filter(|story| is_due(story, self.now_ms));
+        let due: Vec<(String, String, String)> = due
             .map(|story| (story.id.clone(), story.channel_id.clone(), story.handle.clone()))
             .collect();
         for (id, channel_id, handle) in due {
@@ -329,6 +326,17 @@ impl<'a> Work<'a> {
             ended_marks: self.ended,
         })
     }
+}
+
+/// Whether somebody has snoozed until now.
+fn is_slept_out(mark: &Mark, now_ms: i64) -> bool {
+    let until = mark.until.as_ref().map(millis);
+    mark.kind() == MarkKind::Snoozed && until.is_some_and(|until| until <= now_ms)
+}
+
+/// Whether the passing of time brings something to a story.
+fn is_due(story: &Story, now_ms: i64) -> bool {
+    story.flaps > 0 || story.next.as_ref().is_some_and(|next| millis(next) <= now_ms) || story::is_over(story, now_ms)
 }
 
 /// What goes on, with other figures: they are in the ledger, and come again.

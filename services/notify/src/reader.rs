@@ -12,6 +12,7 @@ use sla_proto::storage::v1::{ApplyNoticesRequest, ReadLedgerChangesRequest};
 use sla_proto::violation::v1::Violation;
 use sla_runtime::status::chain;
 
+use crate::book::{FRESH, QUIET};
 use crate::coming::Coming;
 use crate::core::Core;
 use crate::desk::{Desk, Work};
@@ -83,7 +84,6 @@ async fn round(core: &Core, desk: &mut Option<Desk>, looks: &mut Looks) -> Resul
         Some(desk) => desk,
         None => desk.insert(begin(core).await?),
     };
-    let pages = core.book.pages(&core.peer).await?;
     let request = ReadLedgerChangesRequest {
         after: desk.position,
         max_changes: MAX_CHANGES,
@@ -92,12 +92,18 @@ async fn round(core: &Core, desk: &mut Option<Desk>, looks: &mut Looks) -> Resul
     let answer = core.peer.ledger().read_ledger_changes(request).await;
     let answer = answer.map_err(|status| NotifyError::upstream("reading the ledger", status))?;
     let answer = answer.into_inner();
+    // Thousands of channels are not read every few seconds for nothing.
+    let mut pages = core.book.pages(&core.peer, QUIET).await?;
+    if !answer.changes.is_empty() || desk.has_due(&pages, core.now_ms()) {
+        pages = core.book.pages(&core.peer, FRESH).await?;
+    }
     if !answer.changes.is_empty() {
         desk.look_around(&core.peer, &core.book, &pages).await?;
     }
     let expected = looks.coming.look(core, &pages).await;
     let unknown = looks.unknown.look(core, &pages).await;
     if expected.is_some() || unknown.is_some() {
+        pages = core.book.pages(&core.peer, FRESH).await?;
         desk.look_around(&core.peer, &core.book, &pages).await?;
     }
     let mut work = desk.work(&pages, &core.options, core.now_ms());

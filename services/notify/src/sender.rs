@@ -11,6 +11,7 @@ use sla_runtime::status::chain;
 use tokio::sync::Semaphore;
 
 use crate::backoff::{self, GIVEN_UP_AFTER_MS};
+use crate::book::FRESH;
 use crate::channel::{Outcome, Parcel};
 use crate::core::Core;
 use crate::error::NotifyError;
@@ -96,7 +97,7 @@ struct Settled {
 }
 
 async fn deliver(core: &Core, message: &Message) -> Result<(), NotifyError> {
-    let pages = core.book.pages(&core.peer).await?;
+    let pages = core.book.pages(&core.peer, FRESH).await?;
     let known = pages.channel(&message.channel_id).cloned();
     // Made since the pages were read.
     let channel = match known {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sla_domain::{Labels, SafeText, Samples, SeriesId};
+use sla_domain::{Labels, SafeText, Samples, SeriesId, spacing};
 use sla_proto::Peer;
 use sla_proto::convert;
 use sla_proto::etl::v1::{QueryFailure, ReadSamplesRequest};
@@ -36,7 +36,10 @@ impl ReadSeries {
             labels: raw.labels(),
             series: raw.series,
             id: raw.id,
-            spacing_ms: raw.spacing_ms.max(1),
+            spacing_ms: match raw.spacing_ms {
+                0 => spacing::DEFAULT_SPACING_MS,
+                known_ms => known_ms,
+            },
             chunks: Arc::new(raw.chunks),
         }
     }

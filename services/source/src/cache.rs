@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sla_domain::{Labels, Samples, SeriesId};
+use sla_domain::{Labels, Samples, SeriesId, spacing};
 
 use crate::limits::MAX_SERIES_SAMPLES;
 use crate::reply::{CHUNK_SAMPLES, RawSeries, SeriesData, XorChunk, newest_within};
@@ -42,7 +42,7 @@ pub struct CachedSeries {
     pub covered_after_ms: i64,
     /// … up to and including this one.
     pub covered_until_ms: i64,
-    /// Median distance of samples at first sight, milliseconds; `None` with fewer than two samples.
+    /// Median distance of samples at first sight of a handful of them, milliseconds; `None` with fewer than two.
     pub spacing_ms: Option<i64>,
     /// Time of the newest sample (stale markers count), Unix milliseconds.
     pub newest_ms: Option<i64>,
@@ -141,7 +141,8 @@ impl SampleCache {
         if let Some(known) = touching {
             entry.covered_after_ms = known.covered_after_ms.min(after_ms);
             entry.covered_until_ms = known.covered_until_ms.max(until_ms);
-            entry.spacing_ms = known.spacing_ms;
+            let enough = known.samples >= spacing::ENOUGH_SAMPLES as u64;
+            entry.spacing_ms = known.spacing_ms.filter(|_| enough);
             for chunk in known.chunks {
                 if chunk.min_ms > until_ms {
                     later.push(chunk);
@@ -187,7 +188,7 @@ impl SampleCache {
             });
         }
         if entry.spacing_ms.is_none() {
-            entry.spacing_ms = spacing(&entry)?;
+            entry.spacing_ms = median_spacing(&entry)?;
         }
         entry.bytes = SERIES_OVERHEAD_BYTES
             + entry
@@ -392,12 +393,12 @@ fn append(chunks: &mut Vec<XorChunk>, times: &[i64], values: &[f64]) -> Result<(
 }
 
 /// The usual distance of samples, milliseconds.
-fn spacing(entry: &Entry) -> Result<Option<i64>, xor::XorError> {
+fn median_spacing(entry: &Entry) -> Result<Option<i64>, xor::XorError> {
     let mut all = Samples::default();
     for chunk in &entry.chunks {
         xor::decode_range(&chunk.bytes, i64::MIN, i64::MAX, &mut all)?;
     }
-    Ok(sla_domain::spacing::spacing_ms(&all))
+    Ok(spacing::spacing_ms(&all))
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@
 
 mod estate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sla_domain::{Clock, Labels, Query, Samples, Selector, SourceId};
+use sla_domain::{ByLabel, Clock, Labels, Query, Samples, Selector, SourceId};
 
 use crate::error::SourceError;
 use crate::port::{Call, ExpressionRequest, LONG_VIEW_STEP_MS, LongViewRequest, MetricSource, ReadRequest, Targets};
@@ -122,11 +122,10 @@ impl Replay {
 
     fn matching(&self, selectors: &[String], after_ms: i64, until_ms: i64) -> Result<Vec<usize>, SourceError> {
         let selectors: Vec<Selector> = selectors.iter().map(|text| selector(text)).collect::<Result<_, _>>()?;
-        Ok((0..self.len())
-            .filter(|&at| {
-                selectors.iter().any(|one| selects(one, self.labels(at))) && self.exists(at, after_ms, until_ms)
-            })
-            .collect())
+        let by_label = ByLabel::new((0..self.len()).map(|at| self.labels(at)));
+        let meant: BTreeSet<usize> = selectors.iter().flat_map(|one| by_label.places(one)).collect();
+        let meant = meant.into_iter();
+        Ok(meant.filter(|&at| self.exists(at, after_ms, until_ms)).collect())
     }
 
     fn resolve(
@@ -151,13 +150,6 @@ impl Replay {
         }
         Ok(found)
     }
-}
-
-fn selects(selector: &Selector, labels: &Labels) -> bool {
-    selector
-        .matchers()
-        .iter()
-        .all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or("")))
 }
 
 fn selector(text: &str) -> Result<Selector, SourceError> {

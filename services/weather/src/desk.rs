@@ -17,7 +17,7 @@ use crate::choice::Wanted;
 use crate::city::City;
 use crate::error::{ProviderError, WeatherError};
 use crate::options::{MAX_CITIES, MAX_SEARCHES, ProviderKind, SEARCH_AGE_MS};
-use crate::pace::Pace;
+use crate::pace::{Pace, Used};
 use crate::place::Place;
 use crate::port::Provider;
 use crate::reading::Report;
@@ -25,6 +25,8 @@ use crate::rounds::{Next, Rounds};
 
 /// Days that what is stored of a city stays without a poll.
 const KEEP_DAYS: u32 = 3_650;
+/// Days that the count of a day's requests stays: it says nothing about another day.
+const KEEP_USED_DAYS: u32 = 2;
 /// What the provider says is now may be this old, milliseconds …
 const MAX_AGE_MS: i64 = 3 * 3_600_000;
 /// … and lie this far ahead of our clock.
@@ -154,6 +156,7 @@ impl Desk {
             ProviderKind::OpenMeteo => 0,
             ProviderKind::OpenWeatherMap => FORECASTS_A_DAY,
         };
+        self.resume().await?;
         let mut book = Book::new(Rounds::new(self.parts.quota, further));
         let now_ms = self.now_ms();
         let mut keys: Vec<String> = slots.into_iter().map(key).collect();
@@ -181,6 +184,26 @@ impl Desk {
         Ok(book)
     }
 
+    /// The day's requests are counted on from what is stored, or a restart would give the provider's quota a second time.
+    async fn resume(&self) -> Result<(), WeatherError> {
+        let request = GetStateRequest {
+            objective_id: String::new(),
+            keys: vec![self.quota_key()],
+        };
+        let answer = self.parts.peer.state().get_state(request).await;
+        let answer = answer.map_err(WeatherError::upstream("reading how much of the quota is used"))?;
+        for entry in answer.into_inner().entries {
+            let used = serde_json::from_slice(&entry.body).map_err(WeatherError::Stored)?;
+            self.parts.pace.resume(used);
+        }
+        Ok(())
+    }
+
+    /// Each provider has a quota of its own.
+    fn quota_key(&self) -> String {
+        format!("weather/quota/{}", self.parts.kind.word())
+    }
+
     /// A stored city with its samples. Those of another provider have other labels and another meaning: they are left behind.
     fn restored(&self, city: City) -> City {
         let provider = self.parts.kind.word();
@@ -206,17 +229,46 @@ impl Desk {
         }
     }
 
+    /// Stores a city, and with it how much of the quota is used.
     async fn store(&self, slot: u32, body: Vec<u8>) -> Result<(), WeatherError> {
-        let entry = StateEntry {
+        let used = self.parts.pace.unstored();
+        let entries = [self.entry(key(slot), body, KEEP_DAYS)].into_iter();
+        self.put(entries.chain(self.quota_entry(used)).collect(), used).await
+    }
+
+    /// Stores how much of the quota is used, where no city was stored that would have told it.
+    async fn store_used(&self) {
+        let used = self.parts.pace.unstored();
+        let Some(entry) = self.quota_entry(used) else { return };
+        if let Err(error) = self.put(vec![entry], used).await {
+            // The next request stores it.
+            let error = sla_runtime::status::chain(&error);
+            tracing::debug!(error, "how much of the quota is used is not stored");
+        }
+    }
+
+    fn quota_entry(&self, used: Option<Used>) -> Option<StateEntry> {
+        let body = serde_json::to_vec(&used?).ok()?;
+        Some(self.entry(self.quota_key(), body, KEEP_USED_DAYS))
+    }
+
+    fn entry(&self, key: String, body: Vec<u8>, keep_days: u32) -> StateEntry {
+        StateEntry {
             objective_id: String::new(),
-            key: key(slot),
+            key,
             body,
             written: Some(timestamp(self.now_ms())),
-            keep_days: KEEP_DAYS,
-        };
-        let request = PutStateRequest { entries: vec![entry] };
-        let stored = self.parts.peer.state().put_state(request).await;
-        stored.map(drop).map_err(WeatherError::upstream("storing the city"))
+            keep_days,
+        }
+    }
+
+    async fn put(&self, entries: Vec<StateEntry>, used: Option<Used>) -> Result<(), WeatherError> {
+        let stored = self.parts.peer.state().put_state(PutStateRequest { entries }).await;
+        stored.map_err(WeatherError::upstream("storing the city"))?;
+        if let Some(used) = used {
+            self.parts.pace.stored(used);
+        }
+        Ok(())
     }
 
     async fn ask(&self, place: &Place, forecast_wanted: bool) -> Result<Report, ProviderError> {
@@ -253,9 +305,10 @@ impl Desk {
         });
         let Some((place, forecast_wanted)) = wanted else { return };
         let outcome = self.ask(&place, forecast_wanted).await;
-        if let Some(body) = self.take(slot, &place, outcome)
-            && let Err(error) = self.store(slot, body).await
-        {
+        let Some(body) = self.take(slot, &place, outcome) else {
+            return self.store_used().await;
+        };
+        if let Err(error) = self.store(slot, body).await {
             // The samples are kept in memory; the next poll stores them.
             tracing::warn!(
                 city = place.full_name(),
@@ -304,7 +357,10 @@ impl Desk {
             return Ok(found.clone());
         }
         self.asking.book(claimant, now_ms)?;
+        // What was used before is known first.
+        drop(self.book().await?);
         let found = self.parts.provider.search(&name).await;
+        self.store_used().await;
         let found = found.map_err(|error| WeatherError::Provider {
             city: name.clone(),
             error,
@@ -350,10 +406,14 @@ impl Desk {
             return Ok((place, false));
         }
         self.asking.book(claimant, self.now_ms())?;
-        let report = self.ask(&place, true).await.map_err(|error| WeatherError::Provider {
-            city: place.full_name(),
-            error,
-        })?;
+        let report = match self.ask(&place, true).await {
+            Ok(report) => report,
+            Err(error) => {
+                self.store_used().await;
+                let city = place.full_name();
+                return Err(WeatherError::Provider { city, error });
+            }
+        };
         let now_ms = self.now_ms();
         let (slot, body) = {
             let mut book = self.book().await?;

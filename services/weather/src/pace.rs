@@ -4,6 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::error::ProviderError;
@@ -24,11 +25,19 @@ pub(crate) struct Pause {
     pub(crate) until_ms: i64,
 }
 
-#[derive(Debug)]
-struct Ledger {
+/// Requests of a day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Used {
     /// Days since 1970, UTC.
     day: i64,
-    used: u32,
+    requests: u32,
+}
+
+#[derive(Debug, Default)]
+struct Ledger {
+    used: Used,
+    /// As much of it as is stored: a process that begins anew goes on from there.
+    stored: Used,
     /// The earliest instant of the next request.
     next: Option<Instant>,
     pause: Option<Pause>,
@@ -49,13 +58,7 @@ impl Pace {
         Self {
             quota,
             gap,
-            ledger: Mutex::new(Ledger {
-                day: 0,
-                used: 0,
-                next: None,
-                pause: None,
-                refusals: 0,
-            }),
+            ledger: Mutex::default(),
         }
     }
 
@@ -66,13 +69,29 @@ impl Pace {
 
     /// Requests of this day, and how many it has.
     pub(crate) fn used(&self, now_ms: i64) -> (u32, u32) {
+        let used = self.ledger().used;
+        let is_today = used.day == now_ms.div_euclid(DAY_MS);
+        (if is_today { used.requests } else { 0 }, self.quota)
+    }
+
+    /// What is to be stored of the count: nothing while it is what is stored.
+    pub(crate) fn unstored(&self) -> Option<Used> {
         let ledger = self.ledger();
-        let used = if ledger.day == now_ms.div_euclid(DAY_MS) {
-            ledger.used
-        } else {
-            0
-        };
-        (used, self.quota)
+        (ledger.used != ledger.stored).then_some(ledger.used)
+    }
+
+    /// This much is stored.
+    pub(crate) fn stored(&self, used: Used) {
+        self.ledger().stored = used;
+    }
+
+    /// Goes on from what another process, or an earlier one, has stored.
+    pub(crate) fn resume(&self, stored: Used) {
+        let mut ledger = self.ledger();
+        ledger.stored = stored;
+        if (stored.day, stored.requests) > (ledger.used.day, ledger.used.requests) {
+            ledger.used = stored;
+        }
     }
 
     /// Why nothing is asked now.
@@ -104,10 +123,10 @@ impl Pace {
         }
         let mut ledger = self.ledger();
         let day = now_ms.div_euclid(DAY_MS);
-        if ledger.day != day {
-            (ledger.day, ledger.used) = (day, 0);
+        if ledger.used.day != day {
+            ledger.used = Used { day, requests: 0 };
         }
-        ledger.used += 1;
+        ledger.used.requests += 1;
         let now = Instant::now();
         let at = ledger.next.map_or(now, |next| next.max(now));
         ledger.next = Some(at + self.gap);
@@ -168,6 +187,25 @@ mod tests {
         assert_eq!(pause.until_ms % DAY_MS, 0, "until midnight UTC");
         pace.enter(pause.until_ms).await.unwrap();
         assert_eq!(pace.used(pause.until_ms), (1, 3));
+    }
+
+    #[test]
+    fn a_count_goes_on_where_it_was_stored() {
+        let (before, after) = (Pace::new(3, Duration::ZERO), Pace::new(3, Duration::ZERO));
+        assert_eq!(before.unstored(), None);
+        for _ in 0..3 {
+            before.book(NOW).unwrap();
+        }
+        let used = before.unstored().unwrap();
+        before.stored(used);
+        assert_eq!(before.unstored(), None, "once is enough");
+        after.resume(used);
+        assert_eq!((after.used(NOW), after.unstored()), ((3, 3), None));
+        assert!(matches!(after.book(NOW), Err(ProviderError::Quota { quota: 3 })));
+        after.book(NOW + DAY_MS).unwrap();
+        after.resume(used);
+        assert_eq!(after.used(NOW + DAY_MS), (1, 3), "another day's count is no news");
+        assert!(after.unstored().is_some());
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Core {
         let scope = request.scope.unwrap_or_default();
         scope::check(&scope)?;
         step_options(&request.steps, &[], &[], &self.options)?;
-        let queries = scope::resolve(&self.peer, &scope).await?;
+        let queries = scope::resolve(self.runs.sets(), &scope).await?;
         if queries.is_empty() {
             self.sources.nothing_asked().await?;
         }

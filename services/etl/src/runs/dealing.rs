@@ -20,9 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::execution::SCHEMA;
 use super::extraction::{Choice, Lot};
+use super::in_use::ScopedQuery;
 use super::live::LiveRun;
 use super::progress::{Ending, RunProgress, has_ended};
-use super::scope::{self, ScopedQuery};
+use super::scope;
 use super::{Level, Runs};
 use crate::analyst::step_options;
 use crate::error::EtlError;
@@ -145,7 +146,7 @@ impl Runs {
         let Some(topic) = self.topic() else {
             return Ok(());
         };
-        let queries = scope::resolve(&self.0.parts.peer, &run.scope.clone().unwrap_or_default()).await?;
+        let queries = scope::resolve(self.sets(), &run.scope.clone().unwrap_or_default()).await?;
         if queries.is_empty() {
             self.0.parts.sources.nothing_asked().await?;
         }

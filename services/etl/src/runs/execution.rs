@@ -28,6 +28,8 @@ use crate::steps::{RunStep, Steps};
 pub(super) const SCHEMA: u32 = 1;
 /// Records published at once.
 const PUBLISH_RECORDS: usize = 50;
+/// How long the first of them waits for others: each publication is a transaction of the storage.
+const GATHER: Duration = Duration::from_millis(100);
 /// Stored results asked for at once, for warm starts.
 const LATEST_PAGE: usize = 200;
 /// How long the storage may take to read what was published before a run is told to have ended.
@@ -193,7 +195,7 @@ impl Runs {
         let parts = &self.0.parts;
         let message = run.to_message();
         let steps = Steps::from_words(&message.steps).unwrap_or(Steps::ALL);
-        let queries = scope::resolve(&parts.peer, &message.scope.unwrap_or_default()).await?;
+        let queries = scope::resolve(&parts.sets, &message.scope.unwrap_or_default()).await?;
         if queries.is_empty() {
             return parts.sources.nothing_asked().await;
         }
@@ -253,10 +255,16 @@ impl Runs {
                     ..result
                 }
             })
-            .buffer_unordered(parts.analyst.threads())
-            .ready_chunks(PUBLISH_RECORDS);
+            .buffer_unordered(parts.analyst.threads());
         let mut results = std::pin::pin!(results);
-        while let Some(batch) = results.next().await {
+        while let Some(first) = results.next().await {
+            let mut batch = vec![first];
+            let until = Instant::now() + GATHER;
+            while batch.len() < PUBLISH_RECORDS
+                && let Ok(Some(next)) = tokio::time::timeout_at(until, results.next()).await
+            {
+                batch.push(next);
+            }
             *published += self.publish(run, batch).await?;
             run.tell_progress(self.now_ms());
         }

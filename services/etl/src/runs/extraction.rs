@@ -11,8 +11,8 @@ use sla_source::{Call, SourceError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::in_use::ScopedQuery;
 use super::live::LiveRun;
-use super::scope::ScopedQuery;
 use super::{Level, Runs};
 use crate::analyst::{DaysOf, timing};
 use crate::error::EtlError;

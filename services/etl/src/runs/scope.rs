@@ -1,37 +1,19 @@
 //! From the scope of a run to the queries it reads.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::Arc;
-
 use futures::future::BoxFuture;
 use sla_proto::etl::v1::{Run, RunScope, RunState};
-use sla_proto::objective::v1::SlaSet;
 use sla_proto::series::v1::{Query, Series, query};
 use sla_proto::storage::v1::{GetStoredRunRequest, ListRunResultsRequest};
-use sla_proto::stored_sets::StoredSets;
-use sla_proto::{Peer, convert};
 
 use crate::error::EtlError;
 use crate::options::MAX_QUERIES;
 use crate::query::{ReadQuery, SourcedQuery, selector_of};
+use crate::runs::in_use::{MAX_RUN_QUERIES, ScopedQuery, SetsInUse, add};
 
 /// Results asked for at once.
 const RESULTS_PAGE: u32 = 500;
-/// Most queries one run may consist of: all objectives of all sets, or the failed series of another run.
-pub const MAX_RUN_QUERIES: usize = 20_000;
-
 /// A retry of a retry … is followed back so far for steps and forecasts; then the usual ones are taken.
 const MAX_RETRIES_IN_A_ROW: usize = 16;
-
-/// One query of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScopedQuery {
-    /// What to read, and where.
-    pub asked: SourcedQuery,
-    /// Whether its series are forecast: not when every objective that asks for it has forecasting off.
-    pub forecast: bool,
-}
 
 /// Refuses a scope that nothing could be read for.
 pub fn check(scope: &RunScope) -> Result<(), EtlError> {
@@ -60,29 +42,23 @@ pub fn check(scope: &RunScope) -> Result<(), EtlError> {
     Ok(())
 }
 
-/// The queries of a scope, each once. Queries of stored sets that no longer parse are left out: they were checked when they
-/// were saved, and the evaluation reports them.
-pub async fn resolve(peer: &Peer, scope: &RunScope) -> Result<Vec<ScopedQuery>, EtlError> {
-    resolve_to(peer, scope, MAX_RETRIES_IN_A_ROW).await
+/// The queries of a scope, each once.
+pub async fn resolve(sets: &SetsInUse, scope: &RunScope) -> Result<Vec<ScopedQuery>, EtlError> {
+    resolve_to(sets, scope, MAX_RETRIES_IN_A_ROW).await
 }
 
 fn resolve_to<'a>(
-    peer: &'a Peer,
+    sets: &'a SetsInUse,
     scope: &'a RunScope,
     retries_left: usize,
 ) -> BoxFuture<'a, Result<Vec<ScopedQuery>, EtlError>> {
     Box::pin(async move {
         if !scope.retry_failed_of.is_empty() {
-            return failed_of(peer, &scope.retry_failed_of, retries_left).await;
+            return failed_of(sets, &scope.retry_failed_of, retries_left).await;
         }
         let mut found = Vec::new();
         if scope.sets_in_use {
-            let mut stored = StoredSets::new(|set| set);
-            let refreshed = stored.refresh(peer).await;
-            refreshed.map_err(|status| EtlError::storage("list the sets", status))?;
-            let mut sets: Vec<&SlaSet> = stored.all().map(Arc::as_ref).collect();
-            sets.sort_by_cached_key(|set| set.name.to_lowercase());
-            collect_sets(&sets, &mut found);
+            found = sets.queries().await?;
         }
         for (at, query) in scope.queries.iter().enumerate() {
             add(
@@ -95,40 +71,10 @@ fn resolve_to<'a>(
     })
 }
 
-fn collect_sets(sets: &[&SlaSet], found: &mut Vec<ScopedQuery>) {
-    // Thousands of objectives may ask for the same: each text is read once.
-    let mut places: HashMap<(&str, &str, i64), usize> = HashMap::new();
-    let mut asked: Vec<(&Query, bool)> = Vec::new();
-    let objectives = sets.iter().filter(|set| set.active).flat_map(|set| &set.objectives);
-    for (query, forecast) in objectives.filter_map(|one| Some((one.query.as_ref()?, !one.no_forecast))) {
-        let key = (query.source.as_str(), convert::query_text(query), query.step_ms);
-        match places.entry(key) {
-            Entry::Occupied(place) => asked[*place.get()].1 |= forecast,
-            Entry::Vacant(place) => {
-                place.insert(asked.len());
-                asked.push((query, forecast));
-            }
-        }
-    }
-    for (query, forecast) in asked {
-        if let Ok(query) = SourcedQuery::parse("query", query) {
-            add(found, query, forecast);
-        }
-    }
-}
-
-fn add(found: &mut Vec<ScopedQuery>, asked: SourcedQuery, forecast: bool) {
-    if let Some(there) = found.iter_mut().find(|there| there.asked == asked) {
-        there.forecast |= forecast;
-    } else if found.len() < MAX_RUN_QUERIES {
-        found.push(ScopedQuery { asked, forecast });
-    }
-}
-
 /// What a run did not achieve: the series and queries that failed; all of its scope when it was cut short.
-async fn failed_of(peer: &Peer, run_id: &str, retries_left: usize) -> Result<Vec<ScopedQuery>, EtlError> {
+async fn failed_of(sets: &SetsInUse, run_id: &str, retries_left: usize) -> Result<Vec<ScopedQuery>, EtlError> {
     let request = GetStoredRunRequest { id: run_id.to_owned() };
-    let answer = peer.run_store().get_stored_run(request).await;
+    let answer = sets.peer.run_store().get_stored_run(request).await;
     let run = answer
         .map_err(|status| EtlError::storage("look up the run to be retried", status))?
         .into_inner()
@@ -136,7 +82,7 @@ async fn failed_of(peer: &Peer, run_id: &str, retries_left: usize) -> Result<Vec
         .unwrap_or_default();
     let scope = run.scope.clone().unwrap_or_default();
     let asked = if retries_left > 0 {
-        resolve_to(peer, &scope, retries_left - 1).await?
+        resolve_to(sets, &scope, retries_left - 1).await?
     } else {
         Vec::new()
     };
@@ -152,7 +98,8 @@ async fn failed_of(peer: &Peer, run_id: &str, retries_left: usize) -> Result<Vec
             page_token,
             failures_only: true,
         };
-        let page = peer
+        let page = sets
+            .peer
             .results()
             .list_run_results(request)
             .await
@@ -218,7 +165,6 @@ pub fn query_of(series: &Series) -> Option<ReadQuery> {
 
 #[cfg(test)]
 mod tests {
-    use sla_proto::objective::v1::Objective;
     use sla_proto::series::v1::Label;
 
     use super::*;
@@ -228,43 +174,6 @@ mod tests {
             query: Some(query::Query::Selector(text.into())),
             ..Query::default()
         }
-    }
-
-    fn objective(text: &str, no_forecast: bool) -> Objective {
-        Objective {
-            query: Some(selector(text)),
-            no_forecast,
-            ..Objective::default()
-        }
-    }
-
-    #[test]
-    fn sets_in_use_give_each_query_once() {
-        let sets = [
-            SlaSet {
-                active: true,
-                objectives: vec![
-                    objective("up", true),
-                    objective("a{x='1'}", true),
-                    objective("up{", false),
-                ],
-                ..SlaSet::default()
-            },
-            SlaSet {
-                active: true,
-                objectives: vec![objective(" up ", false)],
-                ..SlaSet::default()
-            },
-            SlaSet {
-                active: false,
-                objectives: vec![objective("sleeping", false)],
-                ..SlaSet::default()
-            },
-        ];
-        let mut found = Vec::new();
-        collect_sets(&sets.iter().collect::<Vec<_>>(), &mut found);
-        let seen: Vec<_> = found.iter().map(|q| (q.asked.query.text(), q.forecast)).collect();
-        assert_eq!(seen, [("up", true), ("a{x=\"1\"}", false)]);
     }
 
     #[test]

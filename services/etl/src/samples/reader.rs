@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use sla_domain::{Clock as _, Labels, Samples, Selector, SeriesId, spacing};
+use sla_domain::{Clock as _, Labels, Samples, Selector, SeriesId};
 use sla_proto::series::v1::{Series, SourceStatus};
 use sla_runtime::pool::CpuPool;
 use sla_runtime::shutdown::Shutdown;
@@ -242,7 +242,8 @@ fn cut_to_range(
         series,
         id,
         query_index: wanted.query_index,
-        spacing_ms: spacing_ms.unwrap_or(spacing::DEFAULT_SPACING_MS),
+        // One sample says nothing, and what is told once is kept: two of them are waited for.
+        spacing_ms: spacing_ms.unwrap_or(0),
         chunks,
         failure,
     })

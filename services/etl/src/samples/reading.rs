@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sla_domain::{Labels, Samples, Selector, SeriesId};
+use sla_domain::{Labels, Samples, Selector, SeriesId, spacing};
 use sla_proto::series::v1::{SampleChunk, Series, SeriesKind, SourceStatus};
 use sla_source::xor::XorError;
 use sla_source::{SourceError, XorChunk};
@@ -51,7 +51,7 @@ pub struct SeriesReading {
     pub id: SeriesId,
     /// Which query it answers; a series comes once, for the first one.
     pub query_index: usize,
-    /// Typical distance of samples, milliseconds, as fixed at first sight.
+    /// Typical distance of samples, milliseconds, as fixed at first sight; 0 while there are fewer than two.
     pub spacing_ms: i64,
     /// Its samples.
     pub chunks: Vec<SampleChunk>,
@@ -68,6 +68,14 @@ impl SeriesReading {
     /// Its samples, decoded.
     pub fn samples(&self) -> Result<Samples, XorError> {
         clip::decode(&self.chunks)
+    }
+
+    /// What their distance is taken for, milliseconds.
+    pub fn assumed_spacing_ms(&self) -> i64 {
+        match self.spacing_ms {
+            0 => spacing::DEFAULT_SPACING_MS,
+            known_ms => known_ms,
+        }
     }
 
     /// Its kind.

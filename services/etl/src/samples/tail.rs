@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sla_domain::{Clock as _, Labels, Selector, SeriesId};
+use sla_domain::{ByLabel, Clock as _, Labels, Selector, SeriesId};
 use sla_source::reader::{DOUBTED_MS, DOUBTED_SERIES};
 use sla_source::{Call, ReadLimits, ReadRequest, Refreshed, SeriesListing, SourceError, Targets};
 use tokio::sync::SemaphorePermit;
@@ -73,9 +73,10 @@ impl Tail<'_> {
                     for text in &texts {
                         self.memory.health.warned(Asked::Series, text, &found.warnings);
                     }
+                    let by_label = ByLabel::new(&found.series);
                     due.retain(|(_, selector)| {
-                        let own = found.series.iter().filter(|labels| selector.matches(labels));
-                        let own: Vec<Labels> = own.cloned().collect();
+                        let own = by_label.places(selector).into_iter().map(|at| found.series[at].clone());
+                        let own: Vec<Labels> = own.collect();
                         // Who has nothing while something was left out is asked alone: that is its answer then.
                         let is_unclear = own.is_empty() && !found.warnings.is_empty();
                         if !is_unclear {

@@ -31,7 +31,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// Two hosts, 30 h of samples every 15 s, and a clock that tests move.
+    /// Two hosts, 30 h of samples every 15 s, one series of a sample a quarter of an hour that has begun just now, and a clock that
+    /// tests move.
     fn new() -> Self {
         let clock = Arc::new(ManualClock::at(NOW_MS));
         let series = ["a", "b"]
@@ -49,6 +50,10 @@ impl Scene {
                     )
                 })
             })
+            .chain([(
+                Labels::from_pairs([("__name__", "rare")]),
+                Samples::from_columns(vec![NOW_MS, NOW_MS + H / 4], vec![1.0, 2.0]),
+            )])
             .collect();
         let source = Switched::new(Replay::recording(SourceId("test".into()), clock.clone(), series));
         source.be_slow();
@@ -124,6 +129,23 @@ async fn a_window_comes_with_what_carries_in_and_without_what_lies_beyond() {
         .await
         .unwrap();
     assert_eq!(counters.series[0].kind(), SeriesKind::Counter);
+}
+
+#[tokio::test]
+async fn how_far_apart_samples_lie_is_told_once_there_are_two() {
+    let scene = Scene::new();
+    let told = async || {
+        let reading = scene.reader.read(&scene.plan(&["rare"]), &Scene::call()).await.unwrap();
+        let one = &reading.series[0];
+        (one.spacing_ms, one.assumed_spacing_ms(), one.sample_count())
+    };
+    assert_eq!(
+        told().await,
+        (0, 60_000, 1),
+        "who keeps what is told first waits for it"
+    );
+    scene.clock.advance(H / 4);
+    assert_eq!(told().await, (H / 4, H / 4, 2));
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ const UNKNOWN_PART: i64 = 4;
 struct Card {
     known: Arc<KnownObjective>,
     status: Arc<pb::ObjectiveStatus>,
-    rank: Rank,
+    rank: Arc<Rank>,
     due_ms: i64,
 }
 
@@ -49,7 +49,9 @@ pub(crate) struct Cadence {
     ledger: LedgerMirror,
     cards: HashMap<ObjectiveId, Card>,
     /// What the cards tell, worst first.
-    ranked: BTreeMap<Rank, Arc<pb::ObjectiveStatus>>,
+    ranked: BTreeMap<Arc<Rank>, Arc<pb::ObjectiveStatus>>,
+    /// The same as snapshots have it, while it is so.
+    listed: Option<Arc<Vec<Arc<pb::ObjectiveStatus>>>>,
     /// When each objective is due.
     due: BTreeSet<(i64, ObjectiveId)>,
     /// As the cards know them.
@@ -175,7 +177,7 @@ impl Cadence {
         } else {
             self.due_now(core)
         };
-        forget(core, &self.sets, at_ms).await?;
+        forget(core, self.sets_are_new.then(|| self.sets.clone()), at_ms).await?;
         let mut judged = Vec::with_capacity(due.len());
         let by_source = by_source(due);
         if !by_source.contains_key(DEFAULT_SOURCE) {
@@ -220,6 +222,7 @@ impl Cadence {
         for id in gone.cloned().collect::<Vec<_>>() {
             self.tracks.remove(&id);
             if let Some(card) = self.cards.remove(&id) {
+                self.listed = None;
                 self.ranked.remove(&card.rank);
                 self.changes.others = true;
             }
@@ -427,7 +430,11 @@ impl Cadence {
     /// Tells a status from now on.
     fn put_card(&mut self, known: Arc<KnownObjective>, status: Arc<pb::ObjectiveStatus>, due_ms: i64) {
         let id = known.objective.id.clone();
-        let rank = Rank::of(&status, &id);
+        let rank = match self.cards.get(&id) {
+            // Names are copied and compared only where something has moved.
+            Some(card) if card.rank.holds(&card.status, &status) => card.rank.clone(),
+            _ => Arc::new(Rank::of(&status, &id)),
+        };
         let generation = |status: &pb::ObjectiveStatus| status.objective.as_ref().map(|objective| objective.generation);
         let card = Card {
             known,
@@ -437,7 +444,9 @@ impl Cadence {
         };
         match self.cards.insert(id, card) {
             Some(before) => {
-                self.ranked.remove(&before.rank);
+                if before.rank != rank {
+                    self.ranked.remove(&before.rank);
+                }
                 self.changes.others |= generation(&before.status) != generation(&status);
                 if !same_figures(&before.status, &status) {
                     self.changes.objectives.push(status.clone());
@@ -446,15 +455,19 @@ impl Cadence {
             None => self.changes.others = true,
         }
         self.ranked.insert(rank, status);
+        self.listed = None;
     }
 
-    fn snapshot(&self, core: &ManagerCore, at_ms: i64, problem: String) -> Snapshot {
+    fn snapshot(&mut self, core: &ManagerCore, at_ms: i64, problem: String) -> Snapshot {
         let problems = [problem, full_memory(core)]
             .into_iter()
             .filter(|words| !words.is_empty());
         Snapshot {
             at_ms: Some(at_ms),
-            objectives: self.ranked.values().cloned().collect(),
+            objectives: self
+                .listed
+                .get_or_insert_with(|| Arc::new(self.ranked.values().cloned().collect()))
+                .clone(),
             source: self.sources.face(),
             problem: problems.collect::<Vec<_>>().join("; "),
         }

@@ -20,8 +20,8 @@ use crate::wording;
 pub struct Snapshot {
     /// The instant, Unix milliseconds; `None` before the first evaluation.
     pub at_ms: Option<i64>,
-    /// Worst first.
-    pub objectives: Vec<Arc<pb::ObjectiveStatus>>,
+    /// Worst first; shared by instants at which the same is told.
+    pub objectives: Arc<Vec<Arc<pb::ObjectiveStatus>>>,
     /// How the source does.
     pub source: SourceStatus,
     /// What keeps this role from its work, in words; empty when nothing does.
@@ -167,15 +167,22 @@ pub struct Rank {
 impl Rank {
     /// Of the objective with this id.
     pub fn of(status: &pb::ObjectiveStatus, id: &ObjectiveId) -> Self {
-        let name = status.objective.as_ref().map(|o| o.name.to_lowercase());
         Self {
             severity: severity(status.state()),
             gravity: gravity(status),
             since_ms: since(status),
             set_name: status.set_name.clone(),
-            name: name.unwrap_or_default(),
+            name: name(status).map(str::to_lowercase).unwrap_or_default(),
             id: id.clone(),
         }
+    }
+
+    /// Whether this, the rank of an objective of which `before` was told, is its rank `now`.
+    pub fn holds(&self, before: &pb::ObjectiveStatus, now: &pb::ObjectiveStatus) -> bool {
+        (self.severity, self.since_ms) == (severity(now.state()), since(now))
+            && self.gravity.total_cmp(&gravity(now)).is_eq()
+            && before.set_name == now.set_name
+            && name(before) == name(now)
     }
 }
 
@@ -212,6 +219,10 @@ fn gravity(objective: &pb::ObjectiveStatus) -> f64 {
         .map(|open| open.excess / open.bound.abs().max(f64::MIN_POSITIVE))
         .fold(0.0, f64::max)
         .min(1e12)
+}
+
+fn name(objective: &pb::ObjectiveStatus) -> Option<&str> {
+    objective.objective.as_ref().map(|objective| objective.name.as_str())
 }
 
 fn since(objective: &pb::ObjectiveStatus) -> i64 {
@@ -325,7 +336,7 @@ mod tests {
         objectives.sort_by_cached_key(|status| Rank::of(status, &id(status)));
         Snapshot {
             at_ms: Some(at_ms),
-            objectives,
+            objectives: Arc::new(objectives),
             ..Snapshot::default()
         }
     }
@@ -394,6 +405,34 @@ mod tests {
             (MAX_OVERVIEW_OBJECTIVES, 1)
         );
         assert_eq!(overview.counts.unwrap().ok as usize, MAX_OVERVIEW_OBJECTIVES + 1);
+    }
+
+    #[test]
+    fn a_rank_is_made_anew_where_anything_that_it_is_of_has_changed() {
+        let id = ObjectiveId::new("load").unwrap();
+        let before = status(
+            "load",
+            &[(480_000, 5.0), (540_000, 7.2), (600_000, 6.0), (660_000, 6.0)],
+        );
+        let rank = Rank::of(&before, &id);
+        assert_eq!(before.state(), pb::State::Violated);
+        assert!(rank.holds(&before, &before));
+        let with = |change: &dyn Fn(&mut pb::ObjectiveStatus)| {
+            let mut now = (*before).clone();
+            change(&mut now);
+            (rank.holds(&before, &now), rank == Rank::of(&now, &id))
+        };
+        assert_eq!(with(&|now| now.why = "later".to_owned()), (true, true));
+        let changes: [&dyn Fn(&mut pb::ObjectiveStatus); 5] = [
+            &|now| now.set_name = "Web".to_owned(),
+            &|now| now.objective.as_mut().unwrap().name = "disk".to_owned(),
+            &|now| now.series[0].open.as_mut().unwrap().excess = 9.0,
+            &|now| now.series[0].open.as_mut().unwrap().start = None,
+            &|now| now.set_state(pb::State::Ok),
+        ];
+        for change in changes {
+            assert_eq!(with(change), (false, false));
+        }
     }
 
     #[test]

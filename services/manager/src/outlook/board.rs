@@ -22,8 +22,25 @@ pub struct KnownOutlook {
     pub risk: Option<Risk>,
 }
 
-/// Those of each objective in one generation, by series.
-type ByObjective = HashMap<(ObjectiveId, u32), HashMap<SeriesId, Arc<KnownOutlook>>>;
+/// Those of one generation of an objective, by series.
+#[derive(Debug, Default)]
+struct OfObjective {
+    generation: u32,
+    by_series: HashMap<SeriesId, Arc<KnownOutlook>>,
+}
+
+/// By id alone: each of twenty thousand objectives is looked up in each round, without a copy of its name.
+type ByObjective = HashMap<ObjectiveId, OfObjective>;
+
+/// What is said of this generation of an objective.
+fn said_of<'a>(
+    known: &'a ByObjective,
+    id: &ObjectiveId,
+    generation: u32,
+) -> Option<&'a HashMap<SeriesId, Arc<KnownOutlook>>> {
+    let of_objective = known.get(id).filter(|one| one.generation == generation)?;
+    Some(&of_objective.by_series)
+}
 
 /// All of them. Readers never wait for a forecast.
 #[derive(Debug, Default)]
@@ -40,13 +57,15 @@ impl OutlookBoard {
 
     /// The newest of one series.
     pub fn get(&self, key: &OutlookKey) -> Option<Arc<KnownOutlook>> {
-        let name = (key.objective.clone(), key.generation);
-        self.read().get(&name)?.get(&key.series).cloned()
+        let known = self.read();
+        said_of(&known, &key.objective, key.generation)?
+            .get(&key.series)
+            .cloned()
     }
 
     /// Whether something is said of an objective.
     pub fn knows(&self, objective: &Objective) -> bool {
-        self.read().contains_key(&(objective.id.clone(), objective.generation))
+        said_of(&self.read(), &objective.id, objective.generation).is_some()
     }
 
     /// Replaces one.
@@ -54,14 +73,20 @@ impl OutlookBoard {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         changed.insert(key.objective.clone());
-        let of_objective = known.entry((key.objective, key.generation)).or_default();
-        of_objective.insert(key.series, Arc::new(outlook));
+        let of_objective = known.entry(key.objective).or_default();
+        if of_objective.generation != key.generation {
+            *of_objective = OfObjective {
+                generation: key.generation,
+                ..OfObjective::default()
+            };
+        }
+        of_objective.by_series.insert(key.series, Arc::new(outlook));
     }
 
     /// Forgets what `keep` refuses.
     pub fn retain(&self, keep: impl Fn(&ObjectiveId, u32) -> bool) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|(objective, generation), _| keep(objective, *generation));
+        known.retain(|objective, of_objective| keep(objective, of_objective.generation));
     }
 
     /// Objectives of which an outlook has changed since this was asked last.
@@ -71,18 +96,18 @@ impl OutlookBoard {
 
     /// What the outlooks of an objective mean for the states of its series.
     pub fn risks(&self, objective: &Objective) -> HashMap<SeriesId, Risk> {
-        let name = (objective.id.clone(), objective.generation);
         let known = self.read();
-        let series = known.get(&name).into_iter().flatten();
+        let series = said_of(&known, &objective.id, objective.generation)
+            .into_iter()
+            .flatten();
         series.filter_map(|(id, outlook)| Some((*id, outlook.risk?))).collect()
     }
 
     /// Puts the newest outlook beside each series, and on the objective that of the series that breaks first. Without
     /// `whole` the fans and predicted points stay behind: an overview does not draw them.
     pub fn attach(&self, objective: &Objective, status: &mut pb::ObjectiveStatus, whole: bool) {
-        let name = (objective.id.clone(), objective.generation);
         let known = self.read();
-        let outlooks = known.get(&name);
+        let outlooks = said_of(&known, &objective.id, objective.generation);
         for series in &mut status.series {
             let id = series.series.as_ref().and_then(convert::series_id);
             let outlook = id.zip(outlooks).and_then(|(id, outlooks)| outlooks.get(&id));
@@ -163,6 +188,25 @@ mod tests {
         all.sort_by(breaks_first);
         let order: Vec<_> = all.iter().map(|o| o.probability).collect();
         assert_eq!(order, [Some(0.6), Some(0.9), Some(0.3), Some(0.1), None]);
+    }
+
+    #[test]
+    fn another_generation_is_another_question() {
+        let board = OutlookBoard::default();
+        let id = ObjectiveId::new("load").unwrap();
+        let key = |generation: u32, series: u8| OutlookKey {
+            objective: id.clone(),
+            generation,
+            series: SeriesId([series; 16]),
+        };
+        board.put(key(1, 1), KnownOutlook::default());
+        board.put(key(1, 2), KnownOutlook::default());
+        assert!(board.get(&key(1, 1)).is_some() && board.get(&key(2, 1)).is_none());
+        board.put(key(2, 1), KnownOutlook::default());
+        assert!(board.get(&key(2, 1)).is_some());
+        assert!(board.get(&key(1, 2)).is_none(), "nothing is left of the one before");
+        board.retain(|_, generation| generation == 1);
+        assert!(board.get(&key(2, 1)).is_none());
     }
 
     #[test]

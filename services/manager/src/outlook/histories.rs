@@ -29,10 +29,15 @@ const PIECE_MS: i64 = 2 * 86_400_000;
 /// History that begins this much late is long enough, milliseconds.
 const SLACK_MS: i64 = 3_600_000;
 
+/// An objective, and those of its series that are forecast.
+type Chosen = (Arc<KnownObjective>, Vec<Arc<SeriesMemory>>);
+
 /// When older history was asked for, by series.
 #[derive(Debug, Default)]
 pub(crate) struct Histories {
     asked_ms: HashMap<SeriesId, i64>,
+    /// Of these objectives all that found no room were told so.
+    told_beyond: Option<Arc<Vec<Arc<KnownObjective>>>>,
 }
 
 impl Histories {
@@ -40,10 +45,10 @@ impl Histories {
     pub(crate) async fn read(
         &mut self,
         core: &ManagerCore,
-        active: &[Arc<KnownObjective>],
+        active: &Arc<Vec<Arc<KnownObjective>>>,
         now_ms: i64,
     ) -> Result<Vec<Case>, SlaError> {
-        let forecast = chosen(core, active);
+        let forecast = self.chosen(core, active);
         let mut lengths_ms: HashMap<SeriesId, i64> = HashMap::new();
         for (known, series) in &forecast {
             for series in series {
@@ -140,6 +145,44 @@ impl Histories {
         let asked_ms = self.asked_ms.get(&id);
         asked_ms.is_none_or(|asked| !(0..ASK_AGAIN_MS).contains(&(now_ms - asked)))
     }
+
+    /// The first series of the objectives, in their order; those beyond the limit are told so.
+    fn chosen(&mut self, core: &ManagerCore, active: &Arc<Vec<Arc<KnownObjective>>>) -> Vec<Chosen> {
+        let mut room = core.options.max_outlooks;
+        let mut chosen = Vec::new();
+        let is_told = self.told_beyond.as_ref().is_some_and(|told| Arc::ptr_eq(told, active));
+        let mut all_told = true;
+        for known in active.iter() {
+            if room == 0 && is_told {
+                break;
+            }
+            if room == 0 && core.outlooks.knows(&known.objective) {
+                continue;
+            }
+            all_told &= room > 0;
+            let mut series = core.memory.lock().series(&known.wanted.key);
+            let beyond = series.split_off(series.len().min(room));
+            room -= series.len();
+            for series in beyond {
+                let key = OutlookKey::new(&known.objective, series.head.id);
+                if core.outlooks.get(&key).is_none() {
+                    let beyond = Absence::too_many(core.options.max_outlooks);
+                    let (now_ms, horizon_ms) = (core.clock.now_ms(), core.horizon_ms(&known.objective));
+                    let none = message::unknown(
+                        beyond,
+                        &TrackRecord::default(),
+                        Predicted::default(),
+                        now_ms,
+                        horizon_ms,
+                    );
+                    core.outlooks.put(key, none);
+                }
+            }
+            chosen.push((known.clone(), series));
+        }
+        self.told_beyond = all_told.then(|| active.clone());
+        chosen
+    }
 }
 
 /// Puts what a plan brings in front of what is known of the wanted series; returns how many samples came.
@@ -170,35 +213,4 @@ fn query_of(head: &SeriesHead) -> Option<QueryMessage> {
         &Query::Selector(selector),
         Objective::DEFAULT_STEP_MS,
     ))
-}
-
-/// The first series of the objectives, in their order; those beyond the limit are told so.
-fn chosen(core: &ManagerCore, active: &[Arc<KnownObjective>]) -> Vec<(Arc<KnownObjective>, Vec<Arc<SeriesMemory>>)> {
-    let mut room = core.options.max_outlooks;
-    let mut chosen = Vec::new();
-    for known in active {
-        if room == 0 && core.outlooks.knows(&known.objective) {
-            continue;
-        }
-        let mut series = core.memory.lock().series(&known.wanted.key);
-        let beyond = series.split_off(series.len().min(room));
-        room -= series.len();
-        for series in beyond {
-            let key = OutlookKey::new(&known.objective, series.head.id);
-            if core.outlooks.get(&key).is_none() {
-                let beyond = Absence::too_many(core.options.max_outlooks);
-                let (now_ms, horizon_ms) = (core.clock.now_ms(), core.horizon_ms(&known.objective));
-                let none = message::unknown(
-                    beyond,
-                    &TrackRecord::default(),
-                    Predicted::default(),
-                    now_ms,
-                    horizon_ms,
-                );
-                core.outlooks.put(key, none);
-            }
-        }
-        chosen.push((known.clone(), series));
-    }
-    chosen
 }

@@ -29,12 +29,13 @@ pub(crate) struct BroughtUp {
     pub(crate) failure: Option<String>,
 }
 
-/// Forgets what nobody in `sets` wants, and what lies too far before `at_ms`.
-pub(crate) async fn forget(core: &ManagerCore, sets: &Arc<Sets>, at_ms: i64) -> Result<(), SlaError> {
-    let (memory, known, reach_ms) = (core.memory.clone(), sets.clone(), reach_ms(&core.options));
-    let forgetting = core
-        .judging
-        .run(move || memory.lock().forget(&known.watched().wanted, at_ms, reach_ms));
+/// Forgets what lies too far before `at_ms`, and, where there are other sets than before, what nobody in them wants.
+pub(crate) async fn forget(core: &ManagerCore, others: Option<Arc<Sets>>, at_ms: i64) -> Result<(), SlaError> {
+    let (memory, reach_ms) = (core.memory.clone(), reach_ms(&core.options));
+    let forgetting = core.judging.run(move || {
+        let wanted = others.as_ref().map(|sets| sets.watched().wanted.as_slice());
+        memory.lock().forget(wanted, at_ms, reach_ms);
+    });
     Ok(forgetting.await?)
 }
 

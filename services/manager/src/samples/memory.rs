@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sla_domain::safe_text::SafeText;
+use sla_domain::spacing::ENOUGH_SAMPLES;
 use sla_domain::{Samples, SeriesId};
 use sla_proto::samples::{RawSeries, ReadError};
 
@@ -96,6 +97,8 @@ pub struct SampleMemory {
     cap_bytes: usize,
     /// Series that found no room.
     left_out: HashSet<SeriesId>,
+    /// Series came since what nobody wants was forgotten.
+    has_new: bool,
 }
 
 impl SampleMemory {
@@ -109,6 +112,7 @@ impl SampleMemory {
             bytes: 0,
             cap_bytes,
             left_out: HashSet::new(),
+            has_new: false,
         }
     }
 
@@ -127,16 +131,20 @@ impl SampleMemory {
         self.answers.len() - 1
     }
 
-    /// Forgets queries that nobody wants any more and samples before `at_ms` less `reach_ms`, which no window reaches, and no
-    /// forecast either.
-    pub fn forget(&mut self, wanted: &[Wanted], at_ms: i64, reach_ms: i64) {
+    /// Forgets queries that nobody wants any more, where others are `wanted` than before, and samples before `at_ms` less
+    /// `reach_ms`, which no window reaches, and no forecast either.
+    pub fn forget(&mut self, wanted: Option<&[Wanted]>, at_ms: i64, reach_ms: i64) {
         self.left_out.clear();
-        let keys: HashSet<&QueryKey> = wanted.iter().map(|want| &want.key).collect();
-        self.answers.retain(|answers| keys.contains(&answers.wanted.key));
-        let places = self.answers.iter().enumerate();
-        self.places = places
-            .map(|(place, answers)| (answers.wanted.key.clone(), place))
-            .collect();
+        let mut others = std::mem::take(&mut self.has_new);
+        if let Some(wanted) = wanted {
+            let keys: HashSet<&QueryKey> = wanted.iter().map(|want| &want.key).collect();
+            self.answers.retain(|answers| keys.contains(&answers.wanted.key));
+            let places = self.answers.iter().enumerate();
+            self.places = places
+                .map(|(place, answers)| (answers.wanted.key.clone(), place))
+                .collect();
+            others = true;
+        }
         let mut bytes = 0;
         // A series unseen for the longest window drops out.
         self.series.retain(|_, remembered| {
@@ -146,19 +154,28 @@ impl SampleMemory {
                 remembered.evict(at_ms.saturating_sub(reach_ms.max(remembered.history_ms)));
                 bytes += remembered.bytes;
             }
+            others |= !kept;
             kept
         });
+        self.bytes = bytes;
+        if others {
+            self.forget_unwanted();
+        }
+    }
+
+    /// Forgets what is gone at the queries, and what is no query's.
+    fn forget_unwanted(&mut self) {
         let series = &self.series;
         for answers in &mut self.answers {
             answers.series.retain(|id| series.contains_key(id));
         }
         let used: HashSet<SeriesId> = self.answers.iter().flat_map(|a| a.series.iter().copied()).collect();
+        let bytes = &mut self.bytes;
         self.series.retain(|id, remembered| {
             let kept = used.contains(id);
-            bytes -= if kept { 0 } else { remembered.bytes };
+            *bytes -= if kept { 0 } else { remembered.bytes };
             kept
         });
-        self.bytes = bytes;
     }
 
     /// The reads that bring everything up to `at_ms`: whole windows of `reach_ms` for what is new or old, tails for the rest.
@@ -246,6 +263,7 @@ impl SampleMemory {
         let id = raw.id;
         let known = self.series.get(&id);
         let is_new = known.is_none();
+        self.has_new |= is_new;
         if !due.full
             && let Some(newest_ms) = known.and_then(|known| known.series.newest_ms())
             && has_hole(newest_ms, read, due.plan.after_ms)
@@ -392,7 +410,7 @@ impl Remembered {
         if series.head.kind != raw.series.kind() {
             Arc::make_mut(&mut series.head).kind = raw.series.kind();
         }
-        if series.spacing_ms == 0 {
+        if raw.spacing_ms > 0 && (series.spacing_ms == 0 || series.len() < ENOUGH_SAMPLES) {
             series.spacing_ms = raw.spacing_ms;
         }
         series.absorb(read, after_ms);

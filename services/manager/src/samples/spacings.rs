@@ -7,6 +7,7 @@ use std::sync::{PoisonError, RwLock};
 use sla_domain::SeriesId;
 use sla_domain::ledger::LedgerKey;
 use sla_domain::objective::ObjectiveId;
+use sla_domain::spacing::ENOUGH_SAMPLES;
 use sla_proto::convert::timestamp;
 use sla_proto::remembering::{body_of, numbers_of};
 use sla_proto::storage::v1::StateEntry;
@@ -17,13 +18,11 @@ use crate::evaluation::judge::spacing_ms;
 use crate::samples::series::{HeldSeries, SeriesMemory};
 use crate::sets::catalog::KnownObjective;
 
-/// Fewer samples say too little to fix anything.
-const MIN_SAMPLES: usize = 10;
-
 #[derive(Debug, Default)]
 struct Fixed {
     by_key: HashMap<LedgerKey, i64>,
-    loaded: HashSet<(ObjectiveId, u32)>,
+    /// Objectives of which what is stored is known, and of which generation.
+    loaded: HashMap<ObjectiveId, u32>,
     unsaved: HashSet<LedgerKey>,
 }
 
@@ -35,14 +34,11 @@ impl Spacings {
     /// Reads what is stored about an objective, once. `false` while the store does not answer: nothing is fixed then.
     pub async fn load(&self, peer: &Peer, known: &KnownObjective, series: &[SeriesId]) -> bool {
         let objective = &known.objective;
-        let name = (objective.id.clone(), objective.generation);
-        if self
-            .0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .loaded
-            .contains(&name)
-        {
+        let is_loaded = {
+            let fixed = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            fixed.loaded.get(&objective.id) == Some(&objective.generation)
+        };
+        if is_loaded {
             return true;
         }
         let named: HashMap<String, SeriesId> = series.iter().map(|&id| (item(objective.generation, id), id)).collect();
@@ -60,7 +56,7 @@ impl Spacings {
         }
         // An objective without series yet is asked about again when it has some.
         if !series.is_empty() {
-            fixed.loaded.insert(name);
+            fixed.loaded.insert(objective.id.clone(), objective.generation);
         }
         true
     }
@@ -82,7 +78,7 @@ impl Spacings {
             told if told > 0 => told,
             _ => spacing_ms(&series.held()),
         };
-        let fixes = may_fix && series.len() >= MIN_SAMPLES;
+        let fixes = may_fix && series.len() >= ENOUGH_SAMPLES;
         if fixes {
             let key = LedgerKey::new(&known.objective, series.head.id);
             let mut fixed = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -131,7 +127,7 @@ impl Spacings {
         let mut fixed = self.0.write().unwrap_or_else(PoisonError::into_inner);
         fixed.by_key.retain(|key, _| is_active(&key.objective, key.generation));
         fixed.unsaved.retain(|key| is_active(&key.objective, key.generation));
-        fixed.loaded.retain(|(id, generation)| is_active(id, *generation));
+        fixed.loaded.retain(|id, generation| is_active(id, *generation));
     }
 }
 

@@ -130,6 +130,21 @@ fn the_cap_holds_and_the_unused_go_first() {
 }
 
 #[test]
+fn a_gap_among_the_first_samples_is_not_their_distance_for_good() {
+    let mut cache = SampleCache::default();
+    let all: Vec<i64> = std::iter::once(1_000)
+        .chain((0..20).map(|n| 601_000 + n * 15_000))
+        .collect();
+    let mut told = Vec::new();
+    for until in &all {
+        cache.store(id("a"), plain("a", &all), 0, *until).unwrap();
+        told.push(cache.about(id("a")).unwrap().spacing_ms);
+    }
+    assert_eq!(told[..3], [None, Some(600_000), Some(307_500)]);
+    assert!(told[3..].iter().all(|told| *told == Some(15_000)), "{told:?}");
+}
+
+#[test]
 fn nothing_read_is_known_too() {
     let mut cache = SampleCache::default();
     assert!(cache.samples(id("a"), 0, 1).unwrap().is_none());

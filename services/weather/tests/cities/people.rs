@@ -409,7 +409,11 @@ async fn a_restart_finds_cities_and_samples_and_asks_nobody() {
         .into_inner();
     assert_eq!(told.cities.len(), 1);
     assert!(told.cities[0].pinned && told.cities[0].now.is_some());
-    assert_eq!(told.provider.unwrap().calls_today, 0);
+    assert_eq!(
+        told.provider.unwrap().calls_today,
+        2,
+        "a search and a poll: the day's quota goes on where it was"
+    );
     assert_eq!(second.samples.len(), 5);
     // With another provider the city stays, and its samples do not: they mean something else.
     let other = WeatherOptions {
@@ -425,5 +429,6 @@ async fn a_restart_finds_cities_and_samples_and_asks_nobody() {
         .unwrap()
         .into_inner();
     assert_eq!((told.cities.len(), third.samples.len()), (1, 0));
+    assert_eq!(told.provider.unwrap().calls_today, 0, "which has a quota of its own");
     assert!(told.cities[0].now.is_none());
 }

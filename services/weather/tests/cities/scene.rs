@@ -86,7 +86,8 @@ impl Others {
     /// Cities that are stored.
     pub(crate) fn stored(&self) -> usize {
         let memory = self.memory();
-        memory.state.values().filter(|entry| !entry.body.is_empty()).count()
+        let cities = memory.state.values().filter(|entry| entry.key.contains("/city/"));
+        cities.filter(|entry| !entry.body.is_empty()).count()
     }
 
     /// On whose behalf sets were written.

@@ -150,7 +150,7 @@ fn what_no_window_reaches_is_forgotten_and_the_history_of_forecasts_kept() {
     absorb(&mut memory, &due[0], &part);
     let forecast = memory.series(&want[0].key)[0].head.id;
     memory.keep_history_of(&HashMap::from([(forecast, 8 * H)]));
-    memory.forget(&want, 10 * H, REACH_MS);
+    memory.forget(Some(&want), 10 * H, REACH_MS);
     let left = memory.series(&want[0].key);
     assert_eq!(left.len(), 2);
     for series in &left {
@@ -167,9 +167,31 @@ fn what_no_window_reaches_is_forgotten_and_the_history_of_forecasts_kept() {
         memory.series(&want[0].key).iter().map(|s| s.oldest_ms()).min(),
         Some(Some(-H))
     );
-    memory.forget(&[], 10 * H, REACH_MS);
+    memory.forget(Some(&[]), 10 * H, REACH_MS);
     assert!(memory.series(&want[0].key).is_empty());
     assert_eq!(memory.fill().0, 0, "no byte is counted that is not held");
+}
+
+#[test]
+fn how_far_apart_samples_lie_is_believed_when_there_are_enough_of_them() {
+    let mut memory = memory();
+    let want = [wanted("rain")];
+    let at = |sample: i64| 10 * H + sample * H / 4;
+    let mut tell = |samples: i64, spacing_ms: i64| {
+        let due = memory.due(&want, at(samples), REACH_MS, 10).remove(0);
+        let all: Vec<(i64, f64)> = (0..samples).map(|sample| (at(sample), 1.0)).collect();
+        let told = RawSeries {
+            spacing_ms,
+            ..raw("rain", "a", 0, &[&all])
+        };
+        absorb(&mut memory, &due, &[told]);
+        memory.series(&want[0].key)[0].spacing_ms
+    };
+    assert_eq!(tell(1, 0), 0);
+    assert_eq!(tell(2, 2 * H), 2 * H);
+    assert_eq!(tell(3, H / 4), H / 4, "a gap came first");
+    assert_eq!(tell(12, H / 4), H / 4);
+    assert_eq!(tell(13, H), H / 4, "history does not change under its reader");
 }
 
 #[test]
@@ -185,7 +207,7 @@ fn a_full_memory_takes_no_new_series_and_says_how_many() {
     assert_eq!(memory.fill().2, 2);
     absorb(&mut memory, &due[0], &part);
     assert_eq!(memory.fill().2, 2, "told once each");
-    memory.forget(&[], 10 * H, REACH_MS);
+    memory.forget(Some(&[]), 10 * H, REACH_MS);
     assert_eq!(memory.fill().2, 0);
 }
 
