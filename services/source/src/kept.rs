@@ -63,13 +63,18 @@ impl KeptSamples {
     }
 
     /// Adds a sample at `at_ms`, Unix milliseconds; false when it is not newer than the series' newest, or one series too many.
-    /// What is older than 26 h before it is forgotten.
+    /// What is older than 26 h before it is forgotten; so are samples of the future, which a clock that was set back has left.
     pub fn put(&self, labels: &Labels, at_ms: i64, value: f64) -> bool {
         let mut all = self.known_mut();
         if !all.has(labels) && all.len() >= MAX_SERIES {
             return false;
         }
         let samples = all.samples_mut(labels);
+        if samples.times_ms.last().is_some_and(|newest| at_ms <= *newest) {
+            let known = samples.times_ms.partition_point(|time| *time <= self.clock.now_ms());
+            samples.times_ms.truncate(known);
+            samples.values.truncate(known);
+        }
         let is_newer = samples.times_ms.last().is_none_or(|newest| at_ms > *newest);
         if is_newer {
             samples.push(at_ms, value);
@@ -217,6 +222,21 @@ mod tests {
         assert_eq!(kept.len(), 2);
         kept.forget(&labels("b"));
         assert_eq!(kept.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_ahead_for_a_while_blinds_nobody() {
+        let (kept, clock) = kept();
+        kept.put(&labels("a"), NOW, 1.0);
+        clock.advance(3_600_000);
+        kept.put(&labels("a"), clock.now_ms(), 2.0);
+        clock.set(NOW + 15_000);
+        assert!(kept.put(&labels("a"), clock.now_ms(), 3.0));
+        let (wanted, call) = (ReadRequest::selector("level", 0, i64::MAX), Call::default());
+        let read = kept.read(&wanted, &call).await.unwrap();
+        assert_eq!(read.samples, 2, "what was told of the future is gone");
+        assert!(!kept.put(&labels("a"), clock.now_ms(), 4.0));
+        assert!(!kept.put(&labels("a"), NOW + 1, 4.0), "what is known stays in order");
     }
 
     #[tokio::test]
