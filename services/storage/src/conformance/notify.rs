@@ -225,6 +225,12 @@ async fn outbox(store: &dyn Store, [ada, bob]: &[Channel; 2], revision: u64) {
     assert_eq!(delivery(store, "first").await.unwrap().state(), DeliveryState::Sent);
     let last = claim(store, 22_000).await.remove(0);
     assert_eq!(ids(&last), ["later"]);
+    // By a clock that was a year ahead.
+    store
+        .settle_message(settled(&last, DeliveryState::Due, 365 * 86_400_000))
+        .await
+        .unwrap();
+    assert_eq!(ids(&claim(store, 23_000).await.remove(0)), ["later"]);
     let of_bob = store.deliveries(vec![bob.id.clone()], Page::first(10)).await.unwrap();
     assert_eq!(of_bob.rows.len(), 1);
     let bad = ClaimMessagesRequest {

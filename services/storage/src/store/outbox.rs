@@ -21,6 +21,8 @@ const MAX_NOTICES: usize = 50;
 const MAX_LOOKED_AT: i64 = 2_000;
 /// A message that failed so often no longer holds back what came after it for the same channel.
 const HOLDS_BACK_ATTEMPTS: i64 = 3;
+/// Nobody waits longer between two attempts, milliseconds: a clock that was ahead has put off what would.
+const FURTHEST_MS: i64 = 75 * 60_000;
 /// The longest problem kept, bytes.
 const MAX_PROBLEM_BYTES: usize = 1_024;
 
@@ -30,6 +32,7 @@ const NEW: &str = "SELECT notice, channel_id, message FROM outbox \
      WHERE settled = 0 AND due_ms <= ? AND message = ? ORDER BY due_ms, id LIMIT ?";
 const HELD_BACK: &str =
     "SELECT DISTINCT channel_id FROM outbox WHERE settled = 0 AND due_ms > ? AND message <> ? AND attempts <= ?";
+const RECALL: &str = "UPDATE outbox SET due_ms = ? WHERE settled = 0 AND due_ms > ? AND message <> ?";
 const BIND: &str = "UPDATE outbox SET message = ? WHERE notice = ? AND message = ?";
 const TAKE: &str =
     "UPDATE outbox SET due_ms = ?, attempts = attempts + 1, problem = ? WHERE message = ? AND settled = 0";
@@ -99,6 +102,7 @@ pub(super) fn claim(
     until_ms: i64,
     most: usize,
 ) -> Result<Vec<Message>, StoreError> {
+    tx.execute(RECALL, &values![now_ms, now_ms.saturating_add(FURTHEST_MS), ""])?;
     let held = tx.rows(HELD_BACK, &values![now_ms, "", HOLDS_BACK_ATTEMPTS])?;
     let held: HashSet<String> = held.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
     let mut messages: Vec<Gathered> = Vec::new();
