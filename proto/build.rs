@@ -104,6 +104,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     tonic_prost_build::configure()
         .build_transport(false)
+        .codec_path("crate::codec::Codec")
         // Chunks are shared with the cache that they come from, not copied.
         .bytes(".sla.series.v1.SampleChunk.xor")
         .compile_fds(descriptors)?;

@@ -4,6 +4,7 @@
 //! Invariant: everything that crosses a process boundary is defined in `proto/sla/`; nothing here does IO of its own
 //! beyond carrying a call.
 
+pub mod codec;
 pub mod conflict;
 pub mod convert;
 pub mod generated;

@@ -15,6 +15,8 @@ pub(crate) const MAX_FILTER_BYTES: usize = 64 << 10;
 pub(crate) const MAX_FEEDS: usize = 256;
 /// Messages that a reader may lag behind before it gets the newest snapshot instead.
 pub(crate) const RING_MESSAGES: usize = 64;
+/// What these messages may hold, bytes: beyond it the same.
+pub(crate) const RING_BYTES: usize = 1 << 20;
 /// Messages of a run that are kept for those who come later.
 pub(crate) const RUN_MESSAGES: usize = 256;
 /// How often a stream that nobody reads any more is looked for.

@@ -13,6 +13,8 @@ mod terminal;
 use std::time::{Duration, Instant};
 
 use portable_pty::PtySize;
+use sla_domain::{Clock as _, SystemClock};
+use sla_testkit::instance::faketime;
 use terminal::{Console, PATIENCE, screen};
 
 fn contains(bytes: &[u8], sequence: &str) -> bool {
@@ -189,6 +191,43 @@ fn an_instance_of_weather_alone_asks_for_no_prometheus_and_misses_none() {
     let (code, bytes) = console.ended();
     assert_eq!(code, 0);
     assert_restored(&bytes);
+}
+
+/// Central Europe, without a database of zones.
+const ZONE: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
+
+/// A console that is open when the clocks are changed: its times of before, then of after.
+fn clocks_change(switch: &str, before: &str, after: &str) {
+    const EARLIER_MS: i64 = 30_000;
+    let library = faketime();
+    let switch_ms = sla_domain::instant::parse_ms(switch).unwrap();
+    let ahead_s = (switch_ms - EARLIER_MS - SystemClock.now_ms()) / 1_000;
+    let variables = [
+        ("LD_PRELOAD", library.as_str()),
+        ("FAKETIME", &format!("{ahead_s:+}s")),
+        ("TZ", ZONE),
+        ("SLA_EVALUATION__FLOOR", "1s"),
+    ];
+    let mut console = Console::open_with(&["demo"], 100, 30, &variables);
+    console.see("DEMO");
+    console.press("Z");
+    for hour in [before, after] {
+        let judged = format!("judged {hour}:");
+        console.see_that(&judged, |picture| {
+            let mut lines = picture.lines();
+            lines.any(|line| line.contains(&judged) && line.contains(" local"))
+        });
+    }
+    console.press("q");
+    assert_eq!(console.ended().0, 0);
+}
+
+#[test]
+#[ignore = "real server: dev/test"]
+fn an_open_console_follows_the_change_of_the_clocks() {
+    let spring = std::thread::spawn(|| clocks_change("2027-03-28T01:00:00Z", "01:59", "03:00"));
+    clocks_change("2026-10-25T01:00:00Z", "02:59", "02:00");
+    spring.join().unwrap();
 }
 
 #[test]

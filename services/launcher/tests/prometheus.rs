@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sla_domain::{Clock as _, SystemClock};
-use sla_testkit::instance::sla;
+use sla_testkit::instance::{faketime, sla};
 use sla_testkit::{Instance, servers};
 
 fn key(labels: &Value) -> BTreeMap<String, String> {
@@ -103,11 +103,6 @@ fn the_first_answer_is_of_the_time_of_the_server() {
         assert!(near.contains(&at_ms), "{url}: judged at {}", answer["at"]);
         let _ = instance.command(&["stop"]).envs(ahead).output();
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "dev/test says where the library is")]
-fn faketime() -> String {
-    std::env::var("SLA_TEST_FAKETIME").expect("dev/test exports SLA_TEST_FAKETIME")
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sla_domain::Clock as _;
 use sla_testkit::{Instance, Reply, Stub};
 
 /// Answers every request with the same words.
@@ -30,6 +31,9 @@ fn refuses(url: &str, words: &str) {
         (&["metrics"], 69),
         (&["metrics", "up"], 69),
         (&["run", "--wait"], 69),
+        (&["around", "up"], 69),
+        (&["analyze", "up"], 69),
+        (&["backtest", "up"], 69),
     ] {
         let output = instance.sla(arguments);
         let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -56,6 +60,62 @@ fn a_wrong_path_and_a_web_page_are_told_apart() {
 #[test]
 fn a_server_that_is_down_is_told() {
     refuses(&dead(), "cannot reach the source");
+}
+
+/// A Prometheus in which one series has its first samples.
+fn young() -> Stub {
+    Stub::in_background(|request| {
+        let is_known = request.form.contains("young");
+        let now_s = sla_domain::SystemClock.now_ms() / 1_000;
+        let points: Vec<String> = (0..3).rev().map(|n| format!("[{},\"1\"]", now_s - 15 * n)).collect();
+        let (labels, points) = (r#"{"__name__":"young","instance":"a"}"#, points.join(","));
+        let one = |text: String| if is_known { text } else { String::new() };
+        let data = if request.path.ends_with("/buildinfo") {
+            r#"{"version":"2.53.0"}"#.to_owned()
+        } else if request.path.ends_with("/query") && request.form.contains("query=1") {
+            r#"{"resultType":"scalar","result":[1,"1"]}"#.to_owned()
+        } else if request.path.ends_with("/query") {
+            let found = one(format!(r#"{{"metric":{labels},"values":[{points}]}}"#));
+            format!(r#"{{"resultType":"matrix","result":[{found}]}}"#)
+        } else if request.path.ends_with("/series") {
+            format!("[{}]", one(labels.to_owned()))
+        } else if request.path.ends_with("/values") {
+            "[]".to_owned()
+        } else if request.path.ends_with("/metadata") {
+            "{}".to_owned()
+        } else {
+            return Reply::text(404, "not here");
+        };
+        Reply::json(&format!(r#"{{"status":"success","data":{data}}}"#))
+    })
+}
+
+#[test]
+fn what_matches_nothing_is_no_data_and_no_answer() {
+    let server = young();
+    let instance = Instance::on(&server.url());
+    for arguments in [
+        &["around", "absent"][..],
+        &["evaluate", "absent", "--min", "1"],
+        &["metrics", "absent"],
+        &["metrics", "absent", "--history", "7d"],
+        &["analyze", "absent"],
+        &["backtest", "absent"],
+        &["forecast", "absent", "--method", "arima", "--max", "1"],
+        // There is a series, and none beside it.
+        &["around", "young"],
+    ] {
+        for json in [false, true] {
+            let arguments = [arguments, if json { &["--json"] } else { &[] }].concat();
+            let output = instance.sla(&arguments);
+            let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(3), "{arguments:?}: {said}");
+            assert!(!said.contains("Nothing else changed"), "{arguments:?}: {said}");
+            if json {
+                serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+            }
+        }
+    }
 }
 
 /// An address at which nobody listens.

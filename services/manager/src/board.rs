@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{broadcast, watch};
+use prost::Message as _;
+use sla_runtime::backlog::{Backlog, Reader};
+use tokio::sync::watch;
 
 use crate::evaluation::snapshot::{Changes, Snapshot};
 use crate::ledger::Announcement;
-use crate::options::WATCH_BACKLOG;
+use crate::options::{WATCH_BACKLOG, WATCH_BACKLOG_BYTES};
 
 /// One piece of news.
 #[derive(Debug, Clone)]
@@ -24,18 +26,31 @@ pub enum News {
     Ledger(Box<Announcement>),
 }
 
+impl News {
+    /// What is kept for its sake, bytes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Evaluated { now, changes, .. } => {
+                let changed: usize = changes.objectives.iter().map(|status| status.encoded_len()).sum();
+                changed + size_of_val(now.objectives.as_slice())
+            }
+            Self::Ledger(announcement) => announcement.violation().encoded_len(),
+        }
+    }
+}
+
 /// The newest snapshot, and the news for those who watch.
 #[derive(Debug)]
 pub struct Board {
     current: watch::Sender<Arc<Snapshot>>,
-    news: broadcast::Sender<Arc<News>>,
+    news: Backlog<Arc<News>>,
 }
 
 impl Default for Board {
     fn default() -> Self {
         Self {
-            current: watch::Sender::new(Arc::new(Snapshot::default())),
-            news: broadcast::Sender::new(WATCH_BACKLOG),
+            current: watch::Sender::default(),
+            news: Backlog::holding(WATCH_BACKLOG, WATCH_BACKLOG_BYTES),
         }
     }
 }
@@ -52,18 +67,19 @@ impl Board {
     }
 
     /// What is told from now on.
-    pub fn news(&self) -> broadcast::Receiver<Arc<News>> {
-        self.news.subscribe()
+    pub fn news(&self) -> Reader<Arc<News>> {
+        self.news.reader()
     }
 
     /// Replaces the snapshot and tells what happened. What is announced is durable already.
     pub fn publish(&self, snapshot: Snapshot, changes: Changes, announcements: Vec<Announcement>) {
         let now = Arc::new(snapshot);
         let before = self.current.send_replace(now.clone());
-        // No watchers is no failure.
-        for announcement in announcements {
-            let _ = self.news.send(Arc::new(News::Ledger(Box::new(announcement))));
-        }
-        let _ = self.news.send(Arc::new(News::Evaluated { now, before, changes }));
+        let announced = announcements.into_iter().map(|one| News::Ledger(Box::new(one)));
+        let all = announced.chain(std::iter::once(News::Evaluated { now, before, changes }));
+        self.news.tell(all.map(|news| {
+            let bytes = news.bytes();
+            (Arc::new(news), bytes)
+        }));
     }
 }

@@ -39,6 +39,15 @@ pub enum Announcement {
     Closed(pb::Violation),
 }
 
+impl Announcement {
+    /// The violation.
+    pub fn violation(&self) -> &pb::Violation {
+        match self {
+            Self::Opened(violation) | Self::Closed(violation) => violation,
+        }
+    }
+}
+
 /// Rows to write, and what they mean.
 #[derive(Debug, Default)]
 pub struct LedgerChanges {

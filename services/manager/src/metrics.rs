@@ -25,8 +25,6 @@ sla_runtime::role_metrics! {
         forecasts_scored: Counter,
         /// Watchers that were given a new snapshot because they lagged
         watchers_resynchronised: Counter,
-        /// Watchers cut because they took nothing
-        watchers_cut: Counter,
         /// Stateless evaluations served
         what_ifs: Counter,
     }

@@ -66,10 +66,8 @@ pub const MAX_SAMPLES_PER_ANSWER: usize = 300_000;
 pub const MAX_HEADLINES: usize = 5;
 /// Events a watcher may lag behind before it is given a new snapshot.
 pub const WATCH_BACKLOG: usize = 64;
-/// Messages waiting in one watcher's stream.
-pub const WATCH_QUEUE: usize = 16;
-/// A watcher that takes nothing for this long is cut.
-pub const WATCH_STUCK: Duration = Duration::from_secs(30);
+/// What the events that are kept for watchers who lag behind may hold, bytes: beyond it the same.
+pub const WATCH_BACKLOG_BYTES: usize = 1 << 20;
 /// Distance of heartbeats on a watch.
 pub const WATCH_HEARTBEAT: Duration = Duration::from_secs(5);
 /// Longest time `GetOverview` waits for a first evaluation.

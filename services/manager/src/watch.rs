@@ -3,16 +3,18 @@
 
 use std::sync::Arc;
 
+use futures::stream::{self, BoxStream, StreamExt as _};
 use sla_proto::convert::timestamp;
 use sla_proto::violation::v1 as pb;
-use tokio::sync::{broadcast, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
+use sla_proto::violation::v1::watch_violations_response::Event;
+use sla_runtime::backlog::Reader;
+use tokio::time::{Interval, MissedTickBehavior};
 use tonic::Status;
 
 use crate::board::News;
 use crate::core::ManagerCore;
 use crate::ledger::Announcement;
-use crate::options::{WATCH_HEARTBEAT, WATCH_QUEUE, WATCH_STUCK};
+use crate::options::WATCH_HEARTBEAT;
 use crate::sets::catalog::Sets;
 use crate::sets::sight::{Asker, Shown};
 
@@ -21,69 +23,79 @@ struct Watcher {
     core: Arc<ManagerCore>,
     asker: Asker,
     set_id: Option<String>,
-    out: mpsc::Sender<Result<pb::WatchViolationsResponse, Status>>,
+    news: Reader<Arc<News>>,
+    heartbeat: Interval,
     sequence: u64,
     /// What it may be told of, and the sets that say so.
     shown: Option<(Arc<Sets>, Arc<Shown>)>,
+    over: bool,
 }
 
-/// Starts telling; the stream ends on shutdown, when its reader is stuck, or when another manager judges.
+/// What is told from now on; it ends on shutdown, or when another manager judges. A message is made when its reader asks for it:
+/// nothing waits for one who does not.
 pub(crate) fn stream(
     core: &Arc<ManagerCore>,
     asker: Asker,
     set_id: Option<String>,
-) -> ReceiverStream<Result<pb::WatchViolationsResponse, Status>> {
-    let (out, messages) = mpsc::channel(WATCH_QUEUE);
-    // Subscribed before the snapshot is taken: nothing can fall between.
-    let news = core.board.news();
+) -> BoxStream<'static, Result<pb::WatchViolationsResponse, Status>> {
+    let mut heartbeat = tokio::time::interval(WATCH_HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    heartbeat.reset();
     let watcher = Watcher {
         core: core.clone(),
         asker,
         set_id,
-        out,
+        // From before the snapshot on: nothing can fall between.
+        news: core.board.news(),
+        heartbeat,
         sequence: 0,
         shown: None,
+        over: false,
     };
-    core.shutdown.spawn("watch violations", watcher.run(news));
-    ReceiverStream::new(messages)
+    stream::unfold(watcher, Watcher::next).boxed()
 }
 
 impl Watcher {
-    async fn run(mut self, mut news: broadcast::Receiver<Arc<News>>) {
-        let token = self.core.shutdown.token().clone();
-        let mut heartbeat = tokio::time::interval(WATCH_HEARTBEAT);
-        heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        heartbeat.reset();
-        if !self.send_snapshot().await {
-            return;
+    async fn next(mut self) -> Option<(Result<pb::WatchViolationsResponse, Status>, Self)> {
+        if self.over {
+            return None;
         }
+        let told = self.event().await?;
+        self.over = told.is_err();
+        self.sequence += 1;
+        let message = told.map(|event| pb::WatchViolationsResponse {
+            sequence: self.sequence,
+            time: Some(timestamp(self.core.clock.now_ms())),
+            event: Some(event),
+        });
+        Some((message, self))
+    }
+
+    /// What is told next; `None` on shutdown.
+    async fn event(&mut self) -> Option<Result<Event, Status>> {
+        if self.sequence == 0 {
+            return Some(Ok(self.snapshot()));
+        }
+        let core = self.core.clone();
         loop {
-            let event = tokio::select! {
-                () = token.cancelled() => return,
-                () = self.out.closed() => return,
-                () = self.core.mandate.standby() => {
+            let told = tokio::select! {
+                () = core.shutdown.token().cancelled() => return None,
+                () = core.mandate.standby() => {
                     // Another manager has the news from now on.
-                    if let Err(refusal) = self.core.mandate.refuse_standby() {
-                        let _ = self.out.send_timeout(Err(refusal), WATCH_STUCK).await;
-                    }
-                    return;
+                    return core.mandate.refuse_standby().err().map(Err);
                 }
-                _ = heartbeat.tick() => Some(pb::watch_violations_response::Event::Heartbeat(pb::Heartbeat {})),
-                told = news.recv() => match told {
-                    Ok(told) => self.event(&told),
-                    Err(broadcast::error::RecvError::Closed) => return,
-                    Err(broadcast::error::RecvError::Lagged(_)) => {
-                        // What was missed is in the newest snapshot; what is still queued is older than it.
-                        self.core.metrics.watchers_resynchronised.inc();
-                        news = news.resubscribe();
-                        Some(self.snapshot())
-                    }
-                },
+                told = self.news.next() => told,
+                _ = self.heartbeat.tick() => return Some(Ok(Event::Heartbeat(pb::Heartbeat {}))),
             };
-            if let Some(event) = event
-                && !self.send(event).await
-            {
-                return;
+            let event = match told {
+                Some(news) => self.of(&news),
+                None => {
+                    core.metrics.watchers_resynchronised.inc();
+                    Some(self.snapshot())
+                }
+            };
+            if event.is_some() {
+                return event.map(Ok);
             }
         }
     }
@@ -101,20 +113,12 @@ impl Watcher {
         }
     }
 
-    fn snapshot(&mut self) -> pb::watch_violations_response::Event {
-        let overview = self.core.board.snapshot().overview(&self.shown(), 0);
-        pb::watch_violations_response::Event::Snapshot(overview)
+    fn snapshot(&mut self) -> Event {
+        Event::Snapshot(self.core.board.snapshot().overview(&self.shown(), 0))
     }
 
-    async fn send_snapshot(&mut self) -> bool {
-        let snapshot = self.snapshot();
-        self.send(snapshot).await
-    }
-
-    fn event(&mut self, news: &News) -> Option<pb::watch_violations_response::Event> {
-        use pb::watch_violations_response::Event;
+    fn of(&mut self, news: &News) -> Option<Event> {
         let shown = self.shown();
-        let mine = |violation: &pb::Violation| shown.has(&violation.set_id);
         match news {
             News::Evaluated { now, before, changes } => {
                 if before.at_ms.is_none() || changes.others || now.is_cut(&shown) {
@@ -122,29 +126,11 @@ impl Watcher {
                 }
                 now.update(before, changes, &shown).map(Event::Update)
             }
-            News::Ledger(announcement) => match &**announcement {
-                Announcement::Opened(violation) => mine(violation).then(|| Event::Opened(violation.clone())),
-                Announcement::Closed(violation) => mine(violation).then(|| Event::Closed(violation.clone())),
-            },
-        }
-    }
-
-    /// `false` when the reader is gone or stuck.
-    async fn send(&mut self, event: pb::watch_violations_response::Event) -> bool {
-        self.sequence += 1;
-        let message = pb::WatchViolationsResponse {
-            sequence: self.sequence,
-            time: Some(timestamp(self.core.clock.now_ms())),
-            event: Some(event),
-        };
-        match self.out.send_timeout(Ok(message), WATCH_STUCK).await {
-            Ok(()) => true,
-            Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
-                self.core.metrics.watchers_cut.inc();
-                tracing::info!("a watcher took nothing for 30 s and was cut");
-                false
-            }
-            Err(mpsc::error::SendTimeoutError::Closed(_)) => false,
+            News::Ledger(announcement) if !shown.has(&announcement.violation().set_id) => None,
+            News::Ledger(announcement) => Some(match &**announcement {
+                Announcement::Opened(violation) => Event::Opened(violation.clone()),
+                Announcement::Closed(violation) => Event::Closed(violation.clone()),
+            }),
         }
     }
 }
@@ -152,19 +138,19 @@ impl Watcher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
-    use futures::StreamExt as _;
+    use futures::FutureExt as _;
+    use pb::{Overview, OverviewUpdate};
     use sla_domain::ManualClock;
     use sla_proto::Peer;
+    use sla_proto::convert::millis;
     use sla_runtime::pool::CpuPool;
     use sla_runtime::{Parts, Shutdown};
 
     use crate::evaluation::snapshot::{Changes, Snapshot};
     use crate::ledger::Announcement;
-    use crate::options::{SlaOptions, WATCH_BACKLOG};
+    use crate::options::{SlaOptions, WATCH_BACKLOG, WATCH_BACKLOG_BYTES};
     use crate::service::SlaService;
-    use pb::watch_violations_response::Event;
 
     /// A role whose peer is never wired: nothing but the test publishes.
     fn role() -> (SlaService, Shutdown) {
@@ -252,34 +238,71 @@ mod tests {
         assert!(stream.next().await.is_none(), "shutdown ends the stream");
     }
 
+    /// What a stream has to tell without waiting: the instants of evaluations, and how many violations began.
+    async fn told(stream: &mut BoxStream<'static, Result<pb::WatchViolationsResponse, Status>>) -> (Vec<i64>, usize) {
+        // A fresh budget of the scheduler: without one nothing is ready.
+        tokio::task::yield_now().await;
+        let (mut instants, mut began) = (Vec::new(), 0);
+        while let Some(message) = stream.next().now_or_never() {
+            match message.unwrap().unwrap().event {
+                Some(Event::Snapshot(Overview { evaluated, .. }) | Event::Update(OverviewUpdate { evaluated, .. })) => {
+                    instants.push(millis(&evaluated.unwrap()));
+                }
+                Some(Event::Opened(_)) => began += 1,
+                _ => {}
+            }
+        }
+        (instants, began)
+    }
+
     #[tokio::test]
-    async fn who_lags_is_given_the_newest_snapshot() {
+    async fn who_stops_reading_is_told_all_while_that_is_little_and_the_newest_snapshot_afterwards() {
         let (role, shutdown) = role();
         publish(&role, snapshot(1, &["a"]), true, Vec::new());
         let mut stream = stream(&role.core, anybody(), None);
-        let newest = (WATCH_BACKLOG + WATCH_QUEUE) as i64 * 3;
-        for at_ms in 2..=newest {
+        assert_eq!(told(&mut stream).await, (vec![1], 0));
+        for at_ms in 2..=10 {
+            publish(&role, snapshot(at_ms, &["a"]), false, vec![opened("s")]);
+        }
+        assert_eq!(told(&mut stream).await, ((2..=10).collect(), 9));
+        assert_eq!(role.core.metrics.watchers_resynchronised.get(), 0);
+
+        let newest = WATCH_BACKLOG as i64 * 3;
+        for at_ms in 11..=newest {
             publish(&role, snapshot(at_ms, &["a"]), false, Vec::new());
-            tokio::task::yield_now().await;
         }
-        let mut snapshots = 0;
-        let mut reached = false;
-        while let Ok(Some(Ok(message))) = tokio::time::timeout(Duration::from_secs(5), stream.next()).await {
-            let evaluated = match message.event {
-                Some(Event::Snapshot(overview)) => {
-                    snapshots += 1;
-                    overview.evaluated
-                }
-                Some(Event::Update(update)) => update.evaluated,
-                _ => None,
-            };
-            if evaluated == Some(timestamp(newest)) {
-                reached = true;
-                break;
-            }
+        assert_eq!(told(&mut stream).await, (vec![newest], 0));
+        assert_eq!(role.core.metrics.watchers_resynchronised.get(), 1);
+        publish(&role, snapshot(newest + 1, &["a"]), false, vec![opened("s")]);
+        assert_eq!(told(&mut stream).await, (vec![newest + 1], 1), "and what follows");
+        shutdown.begin();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_for_sixty_four_who_do_not_read_but_a_backlog_of_so_many_bytes() {
+        let (role, shutdown) = role();
+        publish(&role, snapshot(1, &["a"]), true, Vec::new());
+        let mut streams: Vec<_> = (0..64).map(|_| stream(&role.core, anybody(), None)).collect();
+        for stream in &mut streams {
+            assert_eq!(told(stream).await, (vec![1], 0));
         }
-        assert!(reached && snapshots >= 2, "{snapshots} snapshots");
-        assert!(role.core.metrics.watchers_resynchronised.get() >= 1);
+        let kept = |large: &Snapshot| Arc::downgrade(&large.objectives[0]);
+        let mut seen = Vec::new();
+        for at_ms in 2..=40 {
+            let mut large = snapshot(at_ms, &["a"]);
+            Arc::make_mut(&mut large.objectives[0]).why = "w".repeat(WATCH_BACKLOG_BYTES / 8);
+            seen.push(kept(&large));
+            publish(&role, large, false, Vec::new());
+        }
+        let alive = seen.iter().filter(|status| status.strong_count() > 0).count();
+        assert_eq!(alive, 8, "seven, and the one before them, by which an update is told");
+        for stream in &mut streams {
+            assert_eq!(told(stream).await, (vec![40], 0));
+        }
+        drop(streams);
+        publish(&role, snapshot(41, &["a"]), false, Vec::new());
+        let alive = seen.iter().filter(|status| status.strong_count() > 0).count();
+        assert_eq!(alive, 0, "nobody reads");
         shutdown.begin();
     }
 }

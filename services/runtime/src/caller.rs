@@ -9,7 +9,7 @@ use nix::unistd::{Uid, User};
 use sla_proto::peer::{Access, Claims, Rank};
 use tokio::sync::OnceCell;
 
-use crate::pace::Pace;
+use crate::pace::{MAX_ROLE_UNSENT, Pace};
 
 /// The name recorded for what roles do among themselves.
 pub const SYSTEM: &str = "system";
@@ -144,6 +144,15 @@ impl Connection {
             shown: Arc::default(),
             is_covered: false,
             pace: Pace::default(),
+        }
+    }
+
+    /// One over which roles call each other: many callers share it.
+    #[must_use]
+    pub fn of_roles(self) -> Self {
+        Self {
+            pace: Pace::holding(MAX_ROLE_UNSENT),
+            ..self
         }
     }
 

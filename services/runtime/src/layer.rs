@@ -164,6 +164,7 @@ where
         let mut ready = std::mem::replace(&mut self.inner, fresh);
         let gate = self.gate.clone();
         let limit = time_limit(&path, request.headers());
+        let is_stream = deadline_class(&path).limit().is_none();
         let intake = self.intake.clone();
         Box::pin(async move {
             if !is_known(&path) {
@@ -215,7 +216,7 @@ where
                 Ok(refusal::into_http(status, is_grpc))
             });
             Ok(match (open.answered(answer?), connection) {
-                (answer, Some(connection)) => answer.map(|body| Body::new(connection.pace().watch(body))),
+                (answer, Some(connection)) => answer.map(|body| Body::new(connection.pace().watch(body, is_stream))),
                 (answer, None) => answer,
             })
         })

@@ -3,6 +3,7 @@
 //!
 //! Invariant: knows no service. Whatever differs between roles comes in as an argument.
 
+pub mod backlog;
 pub mod blocking;
 pub mod caller;
 mod estate;

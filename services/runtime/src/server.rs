@@ -287,7 +287,12 @@ impl TcpDoor {
         let incoming = incoming.map(move |stream| stream.map(|stream| Wire::new(stream, tls.as_ref())));
         let whose = move |wire: &Wire| {
             let end = wire.peer_addr().map_or(End::Unknown, End::Address);
-            Some(Connection::new(end, way).shown_in(wire.shown()).covered(is_covered))
+            let connection = Connection::new(end, way).shown_in(wire.shown()).covered(is_covered);
+            Some(if streams == MAX_ROLE_STREAMS {
+                connection.of_roles()
+            } else {
+                connection
+            })
         };
         let cut = CancellationToken::new();
         let incoming = connections.admitted(incoming, whose, cut.clone());

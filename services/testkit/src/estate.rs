@@ -452,6 +452,7 @@ impl Estate {
                 scored: 60,
                 right: 58,
                 text: "42 % better than last value (60 scored)".into(),
+                better: Some(0.42),
                 ..violation::TrackRecord::default()
             }),
             method: "pool".into(),

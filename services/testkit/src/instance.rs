@@ -91,6 +91,15 @@ impl Drop for Instance {
     }
 }
 
+/// The library that gives a process another clock (`LD_PRELOAD`, `FAKETIME`).
+///
+/// # Panics
+/// Where `dev/test` has not said where it is.
+#[expect(clippy::disallowed_methods, reason = "dev/test says where the library is")]
+pub fn faketime() -> String {
+    std::env::var("SLA_TEST_FAKETIME").expect("dev/test exports SLA_TEST_FAKETIME")
+}
+
 /// An address of this host at which nobody listened a moment ago.
 pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()

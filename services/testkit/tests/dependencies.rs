@@ -17,9 +17,6 @@ use serde_json::Value;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-/// Declared without being named in a source, each with its reason.
-const UNNAMED: &[(&str, &str, &str)] = &[("sla-proto", "tonic-prost", "named by the generated code")];
-
 fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
         .args(arguments)
@@ -231,7 +228,6 @@ fn is_named(code: &str, name: &str) -> bool {
 #[test]
 fn every_dependency_is_named_in_the_sources() {
     let mut wrong = Vec::new();
-    let mut unnamed: BTreeSet<_> = UNNAMED.iter().map(|(package, name, _)| (*package, *name)).collect();
     let packages = packages(&["--no-deps"]);
     for package in &packages {
         let folder = Path::new(text(package, "manifest_path")).parent().unwrap();
@@ -254,15 +250,10 @@ fn every_dependency_is_named_in_the_sources() {
                 _ => &product,
             };
             let owner = text(package, "name");
-            if !is_named(code, &word) && name != owner && !unnamed.remove(&(owner, name)) {
+            if !is_named(code, &word) && name != owner {
                 wrong.push(format!("{owner} declares {name} ({kind}) and does not name it"));
             }
         }
     }
-    wrong.extend(
-        unnamed
-            .iter()
-            .map(|(package, name)| format!("{package}, {name}: no exception is needed any more")),
-    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

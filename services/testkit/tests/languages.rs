@@ -69,8 +69,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "FORECAST °C",
         "the name of a column, not its head",
     ),
-    ("screens/trust.rs", " than ", "a word of the server's records"),
-    ("screens/trust.rs", " as last ", "a word of the server's records"),
     ("shell/clipboard.rs", "sla: ", "the name of the program"),
     ("app/view.rs", "sla ", "the name of the program"),
     (

@@ -49,13 +49,16 @@ impl City {
 
     /// What is now, as far as it is known at `now_ms`; an old reading is none. A round may be longer than an hour.
     pub(crate) fn now(&self, now_ms: i64, round_ms: i64) -> Option<(i64, Reading)> {
-        let newest = self.readings.last().copied();
-        newest.filter(|(polled_ms, _)| now_ms - polled_ms <= NOW_MS.max(2 * round_ms))
+        let (polled_ms, reading) = *self.readings.last()?;
+        // A clock that was set back has polled in the future.
+        let is_now = (now_ms - polled_ms).abs() <= NOW_MS.max(2 * round_ms);
+        is_now.then_some((polled_ms.min(now_ms), reading))
     }
 
     /// Takes over what was said at `polled_ms`.
     pub(crate) fn take(&mut self, report: Report, polled_ms: i64) {
         self.problem.clear();
+        self.readings.retain(|(earlier_ms, _)| *earlier_ms < polled_ms);
         self.readings.push((polled_ms, report.now));
         let over = self.readings.len().saturating_sub(MAX_READINGS);
         self.readings.drain(..over);
@@ -131,6 +134,19 @@ mod tests {
         let told = city.message(NOW + 3_600_001, 900_000, None, true);
         assert!(told.now.is_none() && told.forecast.is_empty() && !told.problem.is_empty());
         assert!(city.message(NOW + 3_600_001, 7_200_000, None, false).now.is_some());
+    }
+
+    #[test]
+    fn what_was_told_by_a_clock_that_was_ahead_gives_way_to_what_is_told_next() {
+        let place = Place::new("Oslo", "", "NO", 59.91, 10.75).unwrap();
+        let mut city = City::new(place, "open-meteo", false);
+        let told = |city: &City, at_ms: i64| city.now(at_ms, 900_000).map(|(at_ms, now)| (at_ms, now.temperature));
+        city.take(report(2.5), NOW + 3_000_000);
+        assert_eq!(told(&city, NOW), Some((NOW, Some(2.5))), "never polled in the future");
+        assert_eq!(told(&city, NOW - 3_600_000), None, "a clock so wrong says nothing");
+        city.take(report(3.5), NOW + 60_000);
+        assert_eq!(told(&city, NOW + 60_000), Some((NOW + 60_000, Some(3.5))));
+        assert_eq!(city.readings.len(), 1);
     }
 
     #[test]

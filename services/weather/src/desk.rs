@@ -300,7 +300,7 @@ impl Desk {
             let city = book.cities.get(&slot)?;
             let is_old = city
                 .forecast_made_ms
-                .is_none_or(|made_ms| self.now_ms() - made_ms >= FORECAST_AGE_MS);
+                .is_none_or(|made_ms| !(0..FORECAST_AGE_MS).contains(&(self.now_ms() - made_ms)));
             Some((city.place.clone(), is_old))
         });
         let Some((place, forecast_wanted)) = wanted else { return };

@@ -46,7 +46,7 @@ impl WeatherGrpc {
         let now_ms = self.desk.now_ms();
         let book = self.desk.book().await?;
         let city = book.slot_of(&place.key()).and_then(|slot| {
-            let (city, due_ms) = (book.cities.get(&slot)?, book.rounds.due_ms(slot));
+            let (city, due_ms) = (book.cities.get(&slot)?, book.rounds.due_ms(slot, now_ms));
             let mut told = city.message(now_ms, book.rounds.round_ms(), due_ms, false);
             told.subscriptions = counts.get(&place.key()).copied().unwrap_or(0);
             Some(told)
@@ -77,7 +77,7 @@ impl WeatherGrpc {
             .filter(|(slot, _)| only.is_none_or(|only| only == **slot));
         let mut cities: Vec<pb::CityState> = shown
             .map(|(slot, city)| {
-                let due_ms = book.rounds.due_ms(*slot);
+                let due_ms = book.rounds.due_ms(*slot, now_ms);
                 let mut told = city.message(now_ms, book.rounds.round_ms(), due_ms, request.forecast);
                 told.subscriptions = counts.get(&city.place.key()).copied().unwrap_or(0);
                 told.outlooks = outlooks.remove(&city.place.key()).unwrap_or_default();

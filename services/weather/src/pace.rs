@@ -105,7 +105,9 @@ impl Pace {
                 until_ms: midnight_ms,
             });
         }
-        self.ledger().pause.clone().filter(|pause| pause.until_ms > now_ms)
+        // One that is longer than any is of a clock that was set back.
+        let is_on = |pause: &Pause| (1..=MAX_PAUSE_MS).contains(&(pause.until_ms - now_ms));
+        self.ledger().pause.clone().filter(is_on)
     }
 
     /// Books a request and gives the instant at which it may be sent.

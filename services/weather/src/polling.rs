@@ -90,6 +90,7 @@ async fn poll(desk: &Desk, subscriptions: &Subscriptions) {
     let mut sweep_ms = desk.now_ms() + SWEEP_EVERY_MS;
     loop {
         let now_ms = desk.now_ms();
+        sweep_ms = sweep_ms.min(now_ms + SWEEP_EVERY_MS);
         if now_ms >= sweep_ms {
             sweep_ms = now_ms + SWEEP_EVERY_MS;
             if let Err(error) = subscriptions.sweep().await {

@@ -56,6 +56,12 @@ impl Rounds {
         needed_ms.clamp(MIN_ROUND_MS, DAY_MS)
     }
 
+    /// A round and its part of the jitter.
+    fn longest_ms(&self, jitter: f64) -> i64 {
+        let round_ms = self.round_ms();
+        round_ms + (round_ms as f64 * JITTER * jitter) as i64
+    }
+
     /// A city that was asked for last at `last_ms`; never, where there is none.
     pub(crate) fn add(&mut self, slot: u32, last_ms: Option<i64>, now_ms: i64) {
         self.due.insert(slot, Due::default());
@@ -69,11 +75,20 @@ impl Rounds {
     }
 
     /// When a city is due, Unix milliseconds.
-    pub(crate) fn due_ms(&self, slot: u32) -> Option<i64> {
-        self.due.get(&slot).map(|due| due.at_ms)
+    pub(crate) fn due_ms(&self, slot: u32, now_ms: i64) -> Option<i64> {
+        self.due.get(&slot).map(|due| due.at_ms.min(self.furthest_ms(now_ms)))
+    }
+
+    /// Turns further ahead than any can be are of a clock that was set back.
+    fn furthest_ms(&self, now_ms: i64) -> i64 {
+        now_ms + self.longest_ms(1.0)
     }
 
     pub(crate) fn next(&mut self, now_ms: i64) -> Next {
+        let furthest_ms = self.furthest_ms(now_ms);
+        for due in self.due.values_mut() {
+            due.at_ms = due.at_ms.min(furthest_ms);
+        }
         let idle = self.due.iter().filter(|(slot, _)| !self.under_way.contains(slot));
         match idle.map(|(slot, due)| (due.at_ms, *slot)).min() {
             Some((at_ms, slot)) if at_ms <= now_ms => {
@@ -87,9 +102,9 @@ impl Rounds {
 
     /// A city has answered; `jitter` lies in [0, 1).
     pub(crate) fn answered(&mut self, slot: u32, now_ms: i64, jitter: f64) {
-        let round_ms = self.round_ms();
+        let round_ms = self.longest_ms(jitter);
         self.settle(slot, |_| Due {
-            at_ms: now_ms + round_ms + (round_ms as f64 * JITTER * jitter) as i64,
+            at_ms: now_ms + round_ms,
             failures: 0,
         });
     }
@@ -164,6 +179,20 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_ahead_for_a_while_costs_a_round_at_most() {
+        let mut rounds = rounds(1, 10_000);
+        let ahead_ms = NOW + DAY_MS;
+        assert_eq!(rounds.next(ahead_ms), Next::Poll(0));
+        rounds.answered(0, ahead_ms, 0.5);
+        let Next::Wait(until_ms) = rounds.next(NOW) else {
+            panic!("it was asked for a moment ago");
+        };
+        assert!(until_ms <= NOW + MIN_ROUND_MS * 11 / 10, "{}", until_ms - NOW);
+        assert_eq!(rounds.due_ms(0, NOW), Some(until_ms), "and that is told");
+        assert_eq!(rounds.next(until_ms), Next::Poll(0));
+    }
+
+    #[test]
     fn who_fails_waits_longer_each_time_but_no_longer_than_a_round() {
         let mut rounds = rounds(2, 10_000);
         let mut waits = Vec::new();
@@ -171,7 +200,7 @@ mod tests {
         for _ in 0..6 {
             assert_eq!(rounds.next(now_ms), Next::Poll(0));
             rounds.failed(0, now_ms);
-            let due_ms = rounds.due_ms(0).unwrap();
+            let due_ms = rounds.due_ms(0, now_ms).unwrap();
             waits.push((due_ms - now_ms) / MINUTE_MS);
             now_ms = due_ms;
             rounds.due.get_mut(&1).unwrap().at_ms = now_ms + 1;
@@ -179,7 +208,7 @@ mod tests {
         assert_eq!(waits, [1, 2, 4, 8, 15, 15]);
         assert_eq!(rounds.next(now_ms), Next::Poll(0));
         rounds.answered(0, now_ms, 0.0);
-        assert_eq!(rounds.due_ms(0), Some(now_ms + MIN_ROUND_MS));
+        assert_eq!(rounds.due_ms(0, now_ms), Some(now_ms + MIN_ROUND_MS));
     }
 
     #[test]
@@ -192,10 +221,10 @@ mod tests {
         assert_eq!(rounds.next(NOW), Next::Poll(0));
         rounds.remove(0);
         rounds.answered(0, NOW, 0.0);
-        assert_eq!(rounds.due_ms(0), None, "who was removed does not come back");
+        assert_eq!(rounds.due_ms(0, NOW), None, "who was removed does not come back");
         rounds.add(2, Some(NOW), NOW + 5);
         assert_eq!(
-            rounds.due_ms(2),
+            rounds.due_ms(2, NOW),
             Some(NOW + MIN_ROUND_MS),
             "a restart asks nobody again before his time"
         );

@@ -5,6 +5,7 @@ what-else-moved-choose = what else moved: choose a row about one series
 looking-for-what-else = looking for what else moved with { $title } ...
 what-else-moved = what else moved: { $sentence }
 nothing-else-changed-around = Nothing else changed around { $at }: { $counted }.
+what-else-changed-is-unknown = What else changed around { $at } is unknown: { $counted }.
 nothing-is-told-that = Nothing is told that comes as often without anything having happened.
 moved-with = moved with { $name }
 asked = asked

@@ -16,3 +16,8 @@ violated = { $name } { $side } { $bound }{ $since } worst { $worst }
 no-data = { $name } no data: { $why }
 at-risk = { $name } at risk: { $why }
 not-active = { $name } is not active: it is not evaluated
+no-history = no history
+no-data-newest = no data: newest sample { $time } ({ $ago })
+too-few-samples = too few finite samples ({ $samples }): at least { $needed } are needed; wait for more history or widen the window
+history-too-short = history too short: { $known } are known, a forecast of { $horizon } needs as many
+too-many-series = evaluation.max_outlooks = { $most } series are forecast, and this one is none of them

@@ -3,6 +3,7 @@ what-else-moved-choose = cos'altro si è mosso: scegliere una riga che riguarda 
 looking-for-what-else = si cerca cos'altro si è mosso con { $title } ...
 what-else-moved = cos'altro si è mosso: { $sentence }
 nothing-else-changed-around = Attorno alle { $at } non è cambiato altro: { $counted }.
+what-else-changed-is-unknown = Che cosa sia cambiato attorno alle { $at } non si sa: { $counted }.
 nothing-is-told-that = Non si riporta nulla che capiti altrettanto spesso senza che sia successo qualcosa.
 moved-with = si sono mosse con { $name }
 asked = chiesta

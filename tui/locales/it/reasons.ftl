@@ -14,3 +14,8 @@ violated = { $name } { $side } { $bound }{ $since } peggiore { $worst }
 no-data = { $name } senza dati: { $why }
 at-risk = { $name } a rischio: { $why }
 not-active = { $name } non è attivo: non viene valutato
+no-history = nessuna storia
+no-data-newest = senza dati: ultimo campione { $time } ({ $ago })
+too-few-samples = troppo pochi campioni finiti ({ $samples }): ne servono almeno { $needed }; attendere altra storia o allargare la finestra
+history-too-short = storia troppo corta: ne sono noti { $known }, una previsione di { $horizon } ne richiede altrettanti
+too-many-series = evaluation.max_outlooks = { $most } serie vengono previste, e questa non è tra loro

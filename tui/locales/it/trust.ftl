@@ -1,11 +1,13 @@
 with-arima = { $ours } (ARIMA: { $arima })
 withheld-worse-than-last = sospesa: peggio dell'ultimo valore
-of-right = { $right } su { $scored } giuste
+better-than-last = { $share } meglio dell'ultimo valore ({ $scored } verificate{ $seeded })
+as-good-as-last = buona quanto l'ultimo valore ({ $scored } verificate{ $seeded })
 unproven-none-is-scored = non provata: nessuna ancora verificata
 all-over-stored-history = , tutte su storia archiviata
 of-them-over-stored = , { $some } di esse su storia archiviata
 unproven-scored = non provata ({ $scored } verificate, { $left }{ $seeded })
 withheld-worse = sospesa: peggio
-proven = provata
+better = { $share } meglio
+as-good = altrettanto buona
 none-scored-yet = nessuna verificata
 unproven = non provata ({ $scored }, { $violations })

@@ -61,11 +61,11 @@ impl App {
         let at = wire::ms(told.at.as_ref()).map_or_else(String::new, |t| self.cx.zone.minute(t));
         let counted = counted(&told);
         if told.rows.is_empty() {
-            let mut lines = vec![
-                say::around::nothing_else_changed_around(&at, &counted),
-                String::new(),
-                say::around::nothing_is_told_that().to_owned(),
-            ];
+            let verdict = match told.tested {
+                0 => say::around::what_else_changed_is_unknown(&at, &counted),
+                _ => say::around::nothing_else_changed_around(&at, &counted),
+            };
+            let mut lines = vec![verdict, String::new(), say::around::nothing_is_told_that().to_owned()];
             lines.extend(told.problems.iter().map(|p| SafeText::new(p).into_string()));
             self.overlay = Some(Overlay::text(
                 say::around::moved_with(&name(&told.series.clone().unwrap_or_default())),

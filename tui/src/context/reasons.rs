@@ -2,7 +2,9 @@
 //! English for whoever words nothing himself; what it tells without figures stays as it is.
 
 use sla_domain::{Unit, likelihood, quantity};
-use sla_proto::violation::v1::{Headline, HeadlineKind, ObjectiveStatus, Overview, Reason, ReasonKind, SeriesStatus};
+use sla_proto::violation::v1::{
+    Headline, HeadlineKind, NoOutlook, ObjectiveStatus, Outlook, Overview, Reason, ReasonKind, SeriesStatus,
+};
 
 use super::wire;
 use crate::format::{Zone, duration};
@@ -37,6 +39,9 @@ impl Wall {
         if let Some(reason) = &status.reason {
             status.why = self.why(reason);
         }
+        if let Some(outlook) = &mut status.outlook {
+            self.word_outlook(outlook);
+        }
         for series in &mut status.series {
             self.word_series(series);
         }
@@ -47,6 +52,30 @@ impl Wall {
         if let Some(reason) = &series.reason {
             series.why = self.why(reason);
         }
+        if let Some(outlook) = &mut series.outlook {
+            self.word_outlook(outlook);
+        }
+    }
+
+    /// What is expected.
+    pub(crate) fn word_outlook(self, outlook: &mut Outlook) {
+        let Some(figures) = &outlook.absence else { return };
+        let horizon = wire::span_ms(outlook.horizon.as_ref()).unwrap_or_default();
+        outlook.problem = match outlook.no_outlook() {
+            NoOutlook::NoHistory => say::reasons::no_history().to_owned(),
+            NoOutlook::Silent => {
+                let (time, ago) = self.since(wire::ms(figures.newest.as_ref()).unwrap_or(self.now_ms));
+                say::reasons::no_data_newest(&time, &ago)
+            }
+            NoOutlook::HistoryTooShort if figures.needed > 0 => {
+                say::reasons::too_few_samples(&figures.samples, &figures.needed)
+            }
+            NoOutlook::HistoryTooShort => {
+                say::reasons::history_too_short(&duration(figures.known_ms), &duration(horizon))
+            }
+            NoOutlook::TooManySeries => say::reasons::too_many_series(&figures.most),
+            NoOutlook::Refused | NoOutlook::Unspecified => return,
+        };
     }
 
     fn why(self, reason: &Reason) -> String {

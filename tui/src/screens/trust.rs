@@ -50,24 +50,31 @@ pub(crate) fn word(outlook: &Outlook) -> &'static str {
     }
 }
 
+/// `42 %`: the verdict is the server's, from an interval.
+fn better(record: &TrackRecord) -> Option<String> {
+    record.better.map(|share| format!("{:.0} %", share * 100.0))
+}
+
 /// `42 % better than last value (61 scored)`, `unproven (12 scored, 1 violation)`, `withheld: worse than last value`.
 pub(crate) fn words(outlook: &Outlook) -> String {
     if !outlook.problem.is_empty() {
         return SafeText::new(&outlook.problem).into_string();
     }
     let record = outlook.track_record.clone().unwrap_or_default();
+    let seeded = match record.hindsight {
+        0 => String::new(),
+        all if all == record.scored => say::trust::all_over_stored_history().to_owned(),
+        some => say::trust::of_them_over_stored(&some),
+    };
     match of(outlook) {
         Trust::Withheld => say::trust::withheld_worse_than_last().to_owned(),
-        Trust::Proven if !record.text.is_empty() => SafeText::new(&record.text).into_string(),
-        Trust::Proven => say::trust::of_right(&record.right, &record.scored),
+        Trust::Proven => match better(&record) {
+            Some(share) => say::trust::better_than_last(&share, &record.scored, &seeded),
+            None => say::trust::as_good_as_last(&record.scored, &seeded),
+        },
         Trust::Unproven | Trust::Unspecified if record.scored == 0 => say::trust::unproven_none_is_scored().to_owned(),
         Trust::Unproven | Trust::Unspecified => {
             let left = say::counts::violations(&record.violations);
-            let seeded = match record.hindsight {
-                0 => String::new(),
-                all if all == record.scored => say::trust::all_over_stored_history().to_owned(),
-                some => say::trust::of_them_over_stored(&some),
-            };
             say::trust::unproven_scored(&record.scored, &left, &seeded)
         }
     }
@@ -81,11 +88,9 @@ pub(crate) fn short(outlook: &Outlook) -> String {
     let record = outlook.track_record.clone().unwrap_or_default();
     match of(outlook) {
         Trust::Withheld => say::trust::withheld_worse().to_owned(),
-        // The verdict is the server's, from an interval: `better than last value`, `as good as last value`.
-        Trust::Proven => match record.text.split_once(" than ").or(record.text.split_once(" as last ")) {
-            Some((verdict, _)) => SafeText::new(verdict).into_string(),
-            None => say::trust::proven().to_owned(),
-        },
+        Trust::Proven => {
+            better(&record).map_or_else(|| say::trust::as_good().to_owned(), |share| say::trust::better(&share))
+        }
         Trust::Unproven | Trust::Unspecified if record.scored == 0 => say::trust::none_scored_yet().to_owned(),
         Trust::Unproven | Trust::Unspecified => say::trust::unproven(&record.scored, &record.violations),
     }
@@ -95,14 +100,14 @@ pub(crate) fn short(outlook: &Outlook) -> String {
 mod tests {
     use super::*;
 
-    fn outlook(trust: Trust, text: &str) -> Outlook {
+    fn outlook(trust: Trust, better: Option<f64>) -> Outlook {
         Outlook {
             track_record: Some(TrackRecord {
                 trust: trust as i32,
                 scored: 61,
                 violations: 1,
                 right: 58,
-                text: text.into(),
+                better,
                 ..TrackRecord::default()
             }),
             ..Outlook::default()
@@ -129,12 +134,16 @@ mod tests {
 
     #[test]
     fn trust_is_told_in_the_words_of_the_agreement() {
-        let proven = outlook(Trust::Proven, "as good as last value (61 scored)");
+        let mut proven = outlook(Trust::Proven, None);
         assert_eq!((word(&proven), short(&proven).as_str()), ("proven", "as good"));
-        let unproven = outlook(Trust::Unproven, "");
+        assert_eq!(words(&proven), "as good as last value (61 scored)");
+        proven.track_record.as_mut().unwrap().better = Some(0.424);
+        assert_eq!(short(&proven), "42 % better");
+        assert_eq!(words(&proven), "42 % better than last value (61 scored)");
+        let unproven = outlook(Trust::Unproven, None);
         assert_eq!(words(&unproven), "unproven (61 scored, 1 violation)");
         assert_eq!(short(&unproven), "unproven (61, 1)");
-        let withheld = outlook(Trust::Withheld, "");
+        let withheld = outlook(Trust::Withheld, None);
         assert_eq!(
             (short(&withheld).as_str(), word(&withheld)),
             ("withheld: worse", "withheld")

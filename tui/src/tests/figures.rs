@@ -303,7 +303,7 @@ impl Script {
         retrieval::ListMovedResponse {
             moved: rows.len() as u32,
             rows,
-            tested: 312,
+            tested: if self.young { 0 } else { 312 },
             left_out: 5_000,
             at: m.at,
             series: self.series.first().map(|s| s.0.clone()),
@@ -483,7 +483,7 @@ pub(super) fn outlook(value: f64, bad: bool) -> violation::Outlook {
             scored: 61,
             violations: 5,
             right: 58,
-            text: "42 % better than last value (61 scored)".into(),
+            better: Some(0.42),
             ..violation::TrackRecord::default()
         }),
         method: "pool: chain .4 mix .3".into(),

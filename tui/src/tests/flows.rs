@@ -5,6 +5,9 @@ use crate::app::Msg;
 use crate::context::request::{Effect, LinkEvent, Request};
 use crate::theme::caps::Caps;
 
+/// The row that names the set of tab 2, with the line of what is wrong above the tabs.
+const SETS_INFO: usize = 3;
+
 fn called(driver: &Driver, wanted: impl Fn(&Request) -> bool) -> usize {
     driver
         .outside
@@ -274,6 +277,43 @@ fn failures_leave_the_last_data_marked_stale() {
     driver.keys("r");
     driver.says("STALE since 14:32:00: the disk is full");
     driver.says("node_load1");
+}
+
+#[test]
+fn what_is_old_hides_neither_what_it_is_nor_what_is_not_saved() {
+    let old = "STALE since 14:32:00";
+    let mut driver = Driver::new(80, 24);
+    driver.keys("2");
+    let name = driver.rows()[SETS_INFO].split_whitespace().next().unwrap().to_owned();
+    driver.keys("+ +");
+    driver.script.failing = true;
+    driver.keys("r");
+    let info = driver.rows()[SETS_INFO].clone();
+    assert!(info.starts_with(&format!(" {name}*  (1 change not saved")), "{info}");
+    assert!(info.contains(old), "{info}");
+
+    for (width, height) in [(60, 16), (40, 10)] {
+        driver.send(Msg::Resize(width, height));
+        let info = driver.rows()[SETS_INFO].clone();
+        assert!(info.contains(&format!("{name}*  {}", &old[..5])), "{info}");
+    }
+
+    let mut driver = Driver::new(80, 24);
+    driver.keys("4");
+    let (before, chosen) = (driver.rows(), " leaves ");
+    assert!(before.iter().any(|row| row.contains(chosen)), "{}", driver.screen());
+    driver.script.failing = true;
+    driver.keys("r");
+    driver.says(old);
+    driver.says(chosen);
+
+    let mut driver = Driver::new(80, 24);
+    driver.keys("1 Space");
+    driver.says("1 selected");
+    driver.script.failing = true;
+    driver.keys("r");
+    driver.says("1 selected");
+    driver.says(old);
 }
 
 #[test]

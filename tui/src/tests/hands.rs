@@ -316,6 +316,10 @@ fn what_else_moved_is_listed_and_leads_on() {
     driver.says("Nothing else changed around ");
     driver.keys("Esc 1 Enter z n");
     driver.says("Nothing else changed around ");
+    driver.script.young = true;
+    driver.keys("Esc z n");
+    driver.says("What else changed around ");
+    driver.says(" is unknown: ");
     driver.keys("Esc 5 z n");
     driver.says("choose a row about one series");
 }

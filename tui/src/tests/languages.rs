@@ -1,7 +1,7 @@
 //! The console in Italian, at several sizes.
 
 use sla_proto::convert::timestamp;
-use sla_proto::violation::v1::{self as violation, HeadlineKind, Reason, ReasonKind};
+use sla_proto::violation::v1::{self as violation, Absence, HeadlineKind, NoOutlook, Reason, ReasonKind};
 
 use super::driver::Driver;
 use super::figures::headline;
@@ -97,6 +97,72 @@ fn why(reason: Reason) -> String {
     };
     WALL.word_series(&mut series);
     series.why
+}
+
+/// Why nothing is expected, in the words of the console.
+fn nothing_expected(kind: NoOutlook, absence: Option<Absence>) -> String {
+    let mut series = violation::SeriesStatus {
+        outlook: Some(violation::Outlook {
+            no_outlook: kind.into(),
+            problem: "raw".to_owned(),
+            horizon: Some(sla_proto::convert::duration(86_400_000)),
+            absence,
+            ..violation::Outlook::default()
+        }),
+        ..violation::SeriesStatus::default()
+    };
+    WALL.word_series(&mut series);
+    series.outlook.unwrap().problem
+}
+
+#[test]
+fn why_nothing_is_expected_is_said_in_the_language_of_the_console() {
+    let figures = Absence {
+        newest: Some(timestamp(NOW_MS - 120_000)),
+        samples: 7,
+        known_ms: 7_200_000,
+        most: 500,
+        ..Absence::default()
+    };
+    let few = Absence { needed: 24, ..figures };
+    for (kind, absence, english, italian) in [
+        (NoOutlook::NoHistory, figures, "no history", "nessuna storia"),
+        (
+            NoOutlook::Silent,
+            figures,
+            "no data: newest sample 14:30 (2m)",
+            "senza dati: ultimo campione 14:30 (2m)",
+        ),
+        (
+            NoOutlook::HistoryTooShort,
+            few,
+            "too few finite samples (7): at least 24 are needed; wait for more history or widen the window",
+            "troppo pochi campioni finiti (7): ne servono almeno 24; attendere altra storia o allargare la finestra",
+        ),
+        (
+            NoOutlook::HistoryTooShort,
+            figures,
+            "history too short: 2h are known, a forecast of 1d needs as many",
+            "storia troppo corta: ne sono noti 2h, una previsione di 1d ne richiede altrettanti",
+        ),
+        (
+            NoOutlook::TooManySeries,
+            figures,
+            "evaluation.max_outlooks = 500 series are forecast, and this one is none of them",
+            "evaluation.max_outlooks = 500 serie vengono previste, e questa non è tra loro",
+        ),
+        (NoOutlook::Refused, figures, "raw", "raw"),
+    ] {
+        speak(Language::Italian);
+        assert_eq!(nothing_expected(kind, Some(absence)), italian);
+        speak(Language::English);
+        assert_eq!(nothing_expected(kind, Some(absence)), english);
+        assert_eq!(
+            nothing_expected(kind, None),
+            "raw",
+            "of a service that tells no figures"
+        );
+    }
 }
 
 /// A headline in the words of the console.

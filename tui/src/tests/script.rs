@@ -38,6 +38,8 @@ pub(crate) struct Script {
     pub(crate) stored: bool,
     /// The series have no data.
     pub(crate) silent: bool,
+    /// No series is known long enough.
+    pub(crate) young: bool,
     /// A forecast that is not proven says that targets will be down.
     pub(crate) unproven: bool,
     /// Series, objectives, sets and subscriptions beyond those that are listed.
@@ -121,6 +123,7 @@ impl Default for Script {
             more: 0,
             town: false,
             silent: false,
+            young: false,
             hostile: String::new(),
             letters: vec![vec![0xaa], vec![0xbb]],
         }

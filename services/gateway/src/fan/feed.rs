@@ -11,14 +11,14 @@ use http_body::Frame;
 use sla_proto::Peer;
 use sla_proto::etl::v1::WatchRunRequest;
 use sla_proto::violation::v1::WatchViolationsRequest;
+use sla_runtime::backlog::{self, Backlog};
 use sla_runtime::status::{Problem, reason};
-use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
 use super::story::{Story, Told, Wish};
-use crate::options::{LOOK_EVERY, RING_MESSAGES};
+use crate::options::{LOOK_EVERY, RING_BYTES, RING_MESSAGES};
 
 /// What readers are told.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ struct Past {
 #[derive(Debug)]
 pub(super) struct Feed {
     past: Mutex<Past>,
-    ring: broadcast::Sender<News>,
+    ring: Backlog<News>,
 }
 
 impl Feed {
@@ -49,20 +49,20 @@ impl Feed {
                 story: Story::of(wish),
                 end: None,
             }),
-            ring: broadcast::Sender::new(RING_MESSAGES),
+            ring: Backlog::holding(RING_MESSAGES, RING_BYTES),
         }
     }
 
     /// A reader of what follows, with the story so far to be asked for.
     pub(super) fn reader(self: &Arc<Self>) -> Reader {
         Reader {
-            news: self.ring.subscribe(),
+            news: self.ring.reader(),
             feed: self.clone(),
         }
     }
 
     pub(super) fn is_alone(&self) -> bool {
-        self.ring.receiver_count() == 0
+        self.ring.readers() == 0
     }
 
     /// Tells all readers how the stream ended.
@@ -70,14 +70,15 @@ impl Feed {
         let status = Box::new(status);
         let mut past = self.past();
         past.end = Some(status.clone());
-        let _ = self.ring.send(News::End(status));
+        self.ring.tell([(News::End(status), 0)]);
     }
 
     /// Takes a message into the story and tells it, at once for those who join meanwhile.
     fn tell(&self, take: impl FnOnce(&mut Story) -> Told) {
         let mut past = self.past();
         let told = take(&mut past.story);
-        let _ = self.ring.send(News::Told(told));
+        let bytes = told.frame.len();
+        self.ring.tell([(News::Told(told), bytes)]);
     }
 
     fn past(&self) -> MutexGuard<'_, Past> {
@@ -148,7 +149,7 @@ fn with_rights<T>(request: T, rights: Option<HeaderValue>) -> tonic::Request<T> 
 
 /// One who reads a shared stream.
 pub(super) struct Reader {
-    news: broadcast::Receiver<News>,
+    news: backlog::Reader<News>,
     feed: Arc<Feed>,
 }
 
@@ -183,7 +184,7 @@ impl Reading {
     /// From the story so far on; what the ring still holds is part of it.
     fn catch_up(&mut self) {
         let past = self.reader.feed.past();
-        self.reader.news = self.reader.news.resubscribe();
+        self.reader.news.skip();
         self.ahead = past.story.so_far(self.last).into();
         self.end.clone_from(&past.end);
     }
@@ -201,13 +202,10 @@ impl Reading {
                 self.over = true;
                 return Some((Ok(trailers(&status)), self));
             }
-            match self.reader.news.recv().await {
-                Ok(News::Told(told)) => self.ahead.push_back(told),
-                Ok(News::End(status)) => self.end = Some(status),
-                Err(broadcast::error::RecvError::Lagged(_)) => self.catch_up(),
-                Err(broadcast::error::RecvError::Closed) => {
-                    self.end = Some(Box::new(Status::unavailable("the stream has ended")));
-                }
+            match self.reader.news.next().await {
+                Some(News::Told(told)) => self.ahead.push_back(told),
+                Some(News::End(status)) => self.end = Some(status),
+                None => self.catch_up(),
             }
         }
     }

@@ -50,7 +50,7 @@ pub(crate) async fn around(session: &Session, arguments: &AroundArgs) -> Result<
     for problem in &answer.problems {
         output::remark(SafeText::new(problem).as_str());
     }
-    Ok(Exit::OK)
+    Ok(if answer.tested == 0 { Exit::NO_DATA } else { Exit::OK })
 }
 
 fn kind_word(kind: MovedKind) -> &'static str {
@@ -103,8 +103,11 @@ fn print(answer: &ListMovedResponse) {
         answer.left_out
     );
     if answer.rows.is_empty() {
-        output::print(&format!("Nothing else changed around it: {counted}."));
-        remark_problems(answer);
+        let verdict = match answer.tested {
+            0 => "What else changed around it is unknown",
+            _ => "Nothing else changed around it",
+        };
+        output::print(&format!("{verdict}: {counted}."));
         return;
     }
     let rows: Vec<Vec<String>> = answer.rows.iter().map(cells).collect();
@@ -115,7 +118,6 @@ fn print(answer: &ListMovedResponse) {
         answer.moved,
         proven(answer)
     ));
-    remark_problems(answer);
 }
 
 /// How often such a list has been right.
@@ -128,12 +130,6 @@ fn proven(answer: &ListMovedResponse) -> String {
             five * 100.0
         ),
         _ => "How often such a list is right is not proven for so short a past.".to_owned(),
-    }
-}
-
-fn remark_problems(answer: &ListMovedResponse) {
-    for problem in &answer.problems {
-        output::remark(SafeText::new(problem).as_str());
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::BoxStream;
 use sla_domain::invalid::Invalid;
 use sla_proto::convert::{self, timestamp};
 use sla_proto::storage::v1::ListStoredViolationsRequest;
@@ -11,7 +12,6 @@ use sla_proto::violation::v1 as pb;
 use sla_proto::violation::v1::violation_service_server::ViolationService;
 use sla_runtime::status::{Problem, ToStatus as _, reason};
 use tokio::sync::oneshot;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 
 use crate::core::ManagerCore;
@@ -271,7 +271,7 @@ impl Ord for FirstBroken {
 
 #[tonic::async_trait]
 impl ViolationService for ViolationsApi {
-    type WatchViolationsStream = ReceiverStream<Result<pb::WatchViolationsResponse, Status>>;
+    type WatchViolationsStream = BoxStream<'static, Result<pb::WatchViolationsResponse, Status>>;
 
     async fn get_overview(
         &self,

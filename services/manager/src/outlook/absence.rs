@@ -2,7 +2,8 @@
 
 use sla_analysis::pool::PoolError;
 use sla_domain::duration::format_short_ms;
-use sla_proto::violation::v1::NoOutlook;
+use sla_proto::convert::timestamp;
+use sla_proto::violation::v1::{self as pb, NoOutlook};
 
 /// Up to this horizon a forecast may stand on less history than it looks ahead, milliseconds: the pool was measured there, and
 /// says itself when it is doubtful.
@@ -15,6 +16,8 @@ pub struct Absence {
     pub kind: NoOutlook,
     /// For people.
     pub words: String,
+    /// For consoles of other languages.
+    pub figures: Option<pb::Absence>,
 }
 
 impl Absence {
@@ -23,6 +26,7 @@ impl Absence {
         Self {
             kind: NoOutlook::NoHistory,
             words: "no history".to_owned(),
+            figures: Some(pb::Absence::default()),
         }
     }
 
@@ -31,18 +35,30 @@ impl Absence {
         Self {
             kind: NoOutlook::Silent,
             words: crate::wording::silence(newest_ms, at_ms),
+            figures: Some(pb::Absence {
+                newest: Some(timestamp(newest_ms)),
+                ..pb::Absence::default()
+            }),
         }
     }
 
     /// What the pool refuses.
     pub fn refused(error: &PoolError) -> Self {
-        let kind = match error {
-            PoolError::TooShort { .. } => NoOutlook::HistoryTooShort,
-            _ => NoOutlook::Refused,
+        let (kind, figures) = match *error {
+            PoolError::TooShort { samples, needed } => {
+                let figures = pb::Absence {
+                    samples: counted(samples),
+                    needed: counted(needed),
+                    ..pb::Absence::default()
+                };
+                (NoOutlook::HistoryTooShort, Some(figures))
+            }
+            _ => (NoOutlook::Refused, None),
         };
         Self {
             kind,
             words: error.to_string(),
+            figures,
         }
     }
 
@@ -51,6 +67,10 @@ impl Absence {
         Self {
             kind: NoOutlook::TooManySeries,
             words: format!("evaluation.max_outlooks = {most} series are forecast, and this one is none of them"),
+            figures: Some(pb::Absence {
+                most: counted(most),
+                ..pb::Absence::default()
+            }),
         }
     }
 
@@ -65,8 +85,16 @@ impl Absence {
                 format_short_ms(history_ms.max(0)),
                 format_short_ms(horizon_ms)
             ),
+            figures: Some(pb::Absence {
+                known_ms: history_ms.max(0),
+                ..pb::Absence::default()
+            }),
         })
     }
+}
+
+fn counted(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ pub fn known(
         provider: None,
         value_at_end: Some(expected.value_at_end),
         arima_probability: None,
+        absence: None,
     };
     // A short history may not turn a row to "at risk", however good its owner was before.
     let risk = (shown && !expected.low_confidence).then_some(Risk {
@@ -61,6 +62,7 @@ pub fn unknown(
             track_record: Some(track_record::message(record)),
             problem: absence.words,
             no_outlook: absence.kind.into(),
+            absence: absence.figures,
             made: Some(timestamp(at_ms)),
             predicted_outside: predicted.points,
             predicted_violations: predicted.violations,

@@ -152,6 +152,7 @@ impl Drawing {
         let end = fan.last().copied().ok_or_else(|| Absence {
             kind: NoOutlook::Refused,
             words: "the forecast has no band".to_owned(),
+            figures: None,
         })?;
         let last_value = if outside_now { 1.0 } else { 0.0 };
         Ok(Expectation {

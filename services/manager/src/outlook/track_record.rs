@@ -112,6 +112,7 @@ pub fn message(record: &TrackRecord) -> pb::TrackRecord {
         coverage_95: record.coverage(),
         hindsight: u32::try_from(record.hindsight).unwrap_or(u32::MAX),
         text: words(record),
+        better: better(record),
         provider_scored: u32::try_from(provider.scored).unwrap_or(u32::MAX),
         brier_provider: provider.brier(),
         brier_beside_provider: provider.ours(),
@@ -133,6 +134,12 @@ fn skill(record: &TrackRecord) -> Option<f64> {
     (rival > 0.0).then(|| 1.0 - own / rival)
 }
 
+/// The same where it is better beyond chance.
+fn better(record: &TrackRecord) -> Option<f64> {
+    let (_, high) = record.against(Rival::LastValue).interval()?;
+    skill(record).filter(|_| high < 0.0)
+}
+
 /// `42 % better than last value (61 scored)`, `unproven (12 scored, 1 violation)`, `withheld: worse than last value`.
 pub fn words(record: &TrackRecord) -> String {
     match record.verdict() {
@@ -150,10 +157,10 @@ pub fn words(record: &TrackRecord) -> String {
         ),
         Verdict::Proven => {
             // Not how often it was right: of what hardly ever leaves its range everything is.
-            let compared = match (record.against(Rival::LastValue).interval(), skill(record)) {
-                (Some((_, high)), Some(skill)) if high < 0.0 => format!("{:.0} % better than", skill * 100.0),
-                _ => "as good as".to_owned(),
-            };
+            let compared = better(record).map_or_else(
+                || "as good as".to_owned(),
+                |share| format!("{:.0} % better than", share * 100.0),
+            );
             format!("{compared} last value ({} scored{})", record.scored, seeded(record))
         }
     }

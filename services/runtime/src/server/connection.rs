@@ -206,6 +206,30 @@ impl<S> Connected for CountedStream<S> {
     }
 }
 
+impl<S> CountedStream<S> {
+    /// Why the connection ends, when it does. Asked by whatever waits: the HTTP library reads nothing while it cannot write.
+    fn poll_cut(&mut self, context: &mut Context<'_>) -> Poll<io::ErrorKind> {
+        if self.cut_falls.as_mut().poll(context).is_ready() {
+            return Poll::Ready(io::ErrorKind::ConnectionAborted);
+        }
+        while self.look.poll_tick(context).is_ready() {
+            if self.connection.pace().is_stuck() {
+                tracing::warn!(held = ?self.place.holder, "a client does not read: its connection was cut");
+                return Poll::Ready(io::ErrorKind::TimedOut);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// The same for what has to wait.
+    fn or_cut<T>(&mut self, done: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        match done {
+            Poll::Pending => self.poll_cut(context).map(|why| Err(io::Error::from(why))),
+            ready @ Poll::Ready(_) => ready,
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for CountedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -213,14 +237,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for CountedStream<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let me = &mut *self;
-        if me.cut_falls.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Err(io::Error::from(io::ErrorKind::ConnectionAborted)));
-        }
-        while me.look.poll_tick(context).is_ready() {
-            if me.connection.pace().is_stuck() {
-                tracing::warn!(held = ?me.place.holder, "a client does not read: its connection was cut");
-                return Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut)));
-            }
+        if let Poll::Ready(why) = me.poll_cut(context) {
+            return Poll::Ready(Err(io::Error::from(why)));
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut me.inner).poll_read(context, buffer);
@@ -243,15 +261,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for CountedStream<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for CountedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
+        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.or_cut(written, context)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
+        let flushed = Pin::new(&mut self.inner).poll_flush(context);
+        self.or_cut(flushed, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(context)
+        let shut = Pin::new(&mut self.inner).poll_shutdown(context);
+        self.or_cut(shut, context)
     }
 }
 
@@ -259,6 +280,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CountedStream<S> {
 mod tests {
     use std::time::Instant;
 
+    use http_body::Body as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
@@ -315,6 +337,35 @@ mod tests {
         server.read_exact(&mut [0; PREFACE_BYTES]).await.unwrap();
         let patient = tokio::time::timeout(Duration::from_mins(1), server.read_u8()).await;
         assert!(patient.is_err(), "who has spoken may be silent");
+    }
+
+    #[tokio::test]
+    async fn a_cut_wakes_one_who_cannot_write() {
+        let cut = CancellationToken::new();
+        let (_client, server) = tokio::io::duplex(64);
+        let mut server = Connections::default()
+            .admit(server, Connection::new(End::Unknown, Way::Network), &cut)
+            .unwrap();
+        let full = vec![0; 100];
+        let (written, ()) = tokio::join!(server.write_all(&full), async { cut.cancel() });
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_whose_socket_is_full_is_cut_when_its_pieces_lie_too_long() {
+        let (_client, server) = tokio::io::duplex(64);
+        let connection = Connection::new(End::User(1), Way::Socket);
+        let cut = CancellationToken::new();
+        let mut server = Connections::default().admit(server, connection.clone(), &cut).unwrap();
+        let mut body = connection
+            .pace()
+            .watch(tonic::body::Body::new("piece".to_owned()), true);
+        let piece = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+        let begun = tokio::time::Instant::now();
+        let written = server.write_all(&vec![0; 100]).await;
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() <= Duration::from_secs(35), "{:?}", begun.elapsed());
+        drop(piece);
     }
 
     #[tokio::test]

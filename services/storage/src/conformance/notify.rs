@@ -226,6 +226,12 @@ async fn outbox(store: &dyn Store, [ada, bob]: &[Channel; 2], revision: u64) {
     assert_eq!(delivery(store, "first").await.unwrap().state(), DeliveryState::Sent);
     let last = claim(store, 22_000).await.remove(0);
     assert_eq!(ids(&last), ["later"]);
+    // By a clock that was a year ahead.
+    store
+        .settle_message(settled(&last, DeliveryState::Due, 365 * 86_400_000))
+        .await
+        .unwrap();
+    assert_eq!(ids(&claim(store, 23_000).await.remove(0)), ["later"]);
     let of_bob = store.deliveries(vec![bob.id.clone()], Page::first(10)).await.unwrap();
     assert_eq!(of_bob.rows.len(), 1);
     let bad = ClaimMessagesRequest {
@@ -246,6 +252,11 @@ async fn overtaken(store: &dyn Store, channel: &Channel) {
         due.notice.as_mut().unwrap().handle = handle.to_owned();
         due
     };
+    // What waits for others is theirs.
+    let claim = async |now_ms: i64| -> Vec<Message> {
+        let taken = claim(store, now_ms).await.into_iter();
+        taken.filter(|message| message.channel_id == channel.id).collect()
+    };
     let post = async |notices: Vec<DueNotice>| {
         let now = store.notify_progress().await.unwrap();
         store
@@ -260,42 +271,39 @@ async fn overtaken(store: &dyn Store, channel: &Channel) {
     let mut now_ms = 100_000;
     post(vec![about("a began", "a", now_ms), about("b began", "b", now_ms)]).await;
     for attempt in 1..=4 {
-        let old = claim(store, now_ms).await.remove(0);
+        let old = claim(now_ms).await.remove(0);
         assert_eq!((ids(&old), old.attempts), (vec!["a began", "b began"], attempt));
         if attempt == 1 {
             post(vec![about("a ended", "a", now_ms)]).await;
         }
-        assert!(claim(store, now_ms).await.is_empty(), "one at a time");
+        assert!(claim(now_ms).await.is_empty(), "one at a time");
         now_ms += 1_000;
         fail(&old, now_ms).await;
-        let early = claim(store, now_ms - 1).await;
+        let early = claim(now_ms - 1).await;
         assert_eq!(early.is_empty(), attempt < 4, "it holds back what follows for so long");
         if let [new] = &early[..] {
             assert_eq!(ids(new), ["a ended"]);
-            assert!(
-                claim(store, now_ms).await.is_empty(),
-                "one at a time, whichever was first"
-            );
+            assert!(claim(now_ms).await.is_empty(), "one at a time, whichever was first");
             store
                 .settle_message(settled(new, DeliveryState::Sent, now_ms))
                 .await
                 .unwrap();
         }
     }
-    let old = claim(store, now_ms).await.remove(0);
+    let old = claim(now_ms).await.remove(0);
     assert_eq!(ids(&old), ["b began"], "nobody hears that it began after it ended");
     let given_up = delivery(store, "a began").await.unwrap();
     assert_eq!(given_up.state(), DeliveryState::GivenUp);
     assert!(given_up.problem.contains("newer"), "{}", given_up.problem);
     fail(&old, now_ms + 1_000).await;
     post(vec![about("b ended", "b", now_ms)]).await;
-    let new = claim(store, now_ms).await.remove(0);
+    let new = claim(now_ms).await.remove(0);
     assert_eq!(ids(&new), ["b ended"]);
     store
         .settle_message(settled(&new, DeliveryState::Sent, now_ms))
         .await
         .unwrap();
-    assert!(claim(store, now_ms + 1_000).await.is_empty(), "nothing is left to say");
+    assert!(claim(now_ms + 1_000).await.is_empty(), "nothing is left to say");
     let state = delivery(store, "b began").await.unwrap().state();
     assert_eq!(state, DeliveryState::GivenUp);
 }

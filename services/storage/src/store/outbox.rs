@@ -25,6 +25,8 @@ const HOLDS_BACK_ATTEMPTS: i64 = 3;
 const MAX_OVERTAKING: i64 = 2_000;
 /// What is written about a notice that was overtaken.
 const OVERTAKEN: &str = "a newer message has told how it is";
+/// Nobody waits longer between two attempts, milliseconds: a clock that was ahead has put off what would.
+const FURTHEST_MS: i64 = 75 * 60_000;
 /// The longest problem kept, bytes.
 const MAX_PROBLEM_BYTES: usize = 1_024;
 
@@ -39,6 +41,7 @@ const UNDER_WAY: &str =
     "SELECT DISTINCT channel_id FROM outbox WHERE settled = 0 AND due_ms > ? AND message <> ? AND problem = ?";
 const SENT_SINCE: &str =
     "SELECT body FROM outbox WHERE channel_id = ? AND settled = 1 AND id > ? ORDER BY id DESC LIMIT ?";
+const RECALL: &str = "UPDATE outbox SET due_ms = ? WHERE settled = 0 AND due_ms > ? AND message <> ?";
 const BIND: &str = "UPDATE outbox SET message = ? WHERE notice = ? AND message = ?";
 const TAKE: &str =
     "UPDATE outbox SET due_ms = ?, attempts = attempts + 1, problem = ? WHERE message = ? AND settled = 0";
@@ -110,6 +113,7 @@ pub(super) fn claim(
     until_ms: i64,
     most: usize,
 ) -> Result<Vec<Message>, StoreError> {
+    tx.execute(RECALL, &values![now_ms, now_ms.saturating_add(FURTHEST_MS), ""])?;
     let busy = channels(&tx.rows(UNDER_WAY, &values![now_ms, "", ""])?)?;
     let held = channels(&tx.rows(HELD_BACK, &values![now_ms, "", HOLDS_BACK_ATTEMPTS])?)?;
     let mut messages: Vec<Gathered> = Vec::new();

@@ -106,11 +106,16 @@ impl FutureScreen {
     /// Returns how many rows the words took.
     fn draw_words(&self, cx: &Context, canvas: &mut Canvas<'_>) -> u16 {
         let (width, height) = (canvas.width(), canvas.height());
-        if let Some(stale) = stale_words(cx, &self.rows) {
-            canvas.field(1, 0, width.saturating_sub(2), &stale, Align::Left, Role::Error);
-            return 1;
+        let stale = stale_words(cx, &self.rows);
+        let first = u16::from(height > 1 || stale.is_some());
+        match &stale {
+            Some(stale) => canvas.field(1, 0, width.saturating_sub(2), stale, Align::Left, Role::Error),
+            None if height > 1 => canvas.run(0, 0, width, '─', Role::Border),
+            None => {}
         }
-        let Some(row) = self.current() else { return 0 };
+        let Some(row) = self.current() else {
+            return u16::from(stale.is_some());
+        };
         let outlook = &row.outlook;
         let mut lines = Vec::new();
         let horizon = trust::horizon_ms(cx, outlook);
@@ -153,10 +158,6 @@ impl FutureScreen {
         } else if !row.why.is_empty() {
             lines.push(row.why.as_str().to_owned());
         }
-        if height > 1 {
-            canvas.run(0, 0, width, '─', Role::Border);
-        }
-        let first = u16::from(height > 1);
         let wrapped: Vec<String> = lines
             .iter()
             .flat_map(|l| wrap(l, usize::from(width.saturating_sub(2))))

@@ -127,8 +127,15 @@ impl MetricsScreen {
 
     fn draw_reading(&self, cx: &Context, line: &mut Canvas<'_>) {
         let width = line.width().saturating_sub(2);
+        let picked = if self.picked.is_empty() {
+            String::new()
+        } else {
+            say::metrics::selected(&self.picked.len())
+        };
         if let Some(stale) = stale_words(cx, &self.rows) {
-            line.field(1, 0, width, &stale, Align::Left, Role::Error);
+            let picked = picked.trim_start_matches([' ', '·']);
+            let x = line.text(1, 0, picked, Role::Strong) + u16::from(!picked.is_empty());
+            line.field(x, 0, (width + 1).saturating_sub(x), &stale, Align::Left, Role::Error);
             return;
         }
         let Some(reading) = self.rows.get() else { return };
@@ -146,11 +153,6 @@ impl MetricsScreen {
             line.field(1, 0, width, &text, Align::Left, Role::Error);
             return;
         }
-        let picked = if self.picked.is_empty() {
-            String::new()
-        } else {
-            say::metrics::selected(&self.picked.len())
-        };
         let short = self
             .short_history(cx)
             .map_or_else(String::new, |ms| say::metrics::only_of_history(&duration(ms)));

@@ -1,7 +1,7 @@
 //! Drawing the sets screen.
 
 use super::SetsScreen;
-use super::draft::Bound;
+use super::draft::{Bound, Draft};
 use super::rows::{ObjectiveRow, SORTS, WHAT_IF_WINDOW_MS};
 use crate::context::Context;
 use crate::context::wire::{self, Mark};
@@ -11,14 +11,26 @@ use crate::screens::phase::{draw_phase, stale_words};
 use crate::screens::{Screen as _, past_words, samples, trust};
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
-use crate::widget::canvas::{Align, Canvas};
+use crate::widget::canvas::{Align, Canvas, cut};
 use crate::widget::chart::Chart;
 use crate::widget::table;
 use sla_domain::{Unit, quantity};
 use sla_proto::violation::v1::{ObjectiveStatus, WindowResult};
 
+/// What is said of a list that is old has so many columns at least: the word and the time.
+const STALE_COLUMNS: u16 = 22;
 /// From so many rows on the chosen objective has a frame while its form is open.
 const FRAMED_MIN: u16 = 7;
+
+/// How much is not saved, or nothing.
+fn unsaved_words(draft: &Draft) -> String {
+    let count = draft.changes();
+    match count {
+        _ if !draft.is_dirty() => String::new(),
+        1 => say::sets::not_saved_s_saves(&count, &say::sets::change()),
+        _ => say::sets::not_saved_s_saves(&count, &say::sets::changes()),
+    }
+}
 
 impl SetsScreen {
     pub(super) fn draw_all(&self, cx: &Context, canvas: &mut Canvas<'_>) {
@@ -80,22 +92,23 @@ impl SetsScreen {
 
     fn draw_info(&self, cx: &Context, line: &mut Canvas<'_>) {
         let width = line.width();
-        if let Some(stale) = stale_words(cx, &cx.sets) {
-            line.field(1, 0, width.saturating_sub(2), &stale, Align::Left, Role::Error);
+        let stale = stale_words(cx, &cx.sets);
+        let kept = stale.as_ref().map_or(0, |_| STALE_COLUMNS.min(width / 2));
+        let mut x = 1;
+        if let Some(draft) = &self.draft {
+            let star = if draft.is_dirty() { "*" } else { "" };
+            let name = cut(&draft.set.name, usize::from(width.saturating_sub(x + kept + 3))).into_owned();
+            x = line.text(x, 0, &format!("{name}{star}"), Role::Strong) + 2;
+            let unsaved = unsaved_words(draft);
+            if x + unsaved.chars().count() as u16 + kept < width {
+                x = line.text(x, 0, &unsaved, Role::AtRisk) + 2 * u16::from(!unsaved.is_empty());
+            }
+        }
+        if let Some(stale) = stale {
+            line.field(x, 0, width.saturating_sub(x + 1), &stale, Align::Left, Role::Error);
             return;
         }
         let Some(draft) = &self.draft else { return };
-        let star = if draft.is_dirty() { "*" } else { "" };
-        let mut x = line.text(1, 0, &format!("{}{star}", draft.set.name), Role::Strong) + 2;
-        if draft.is_dirty() {
-            let count = draft.changes();
-            let word = if count == 1 {
-                say::sets::change()
-            } else {
-                say::sets::changes()
-            };
-            x = line.text(x, 0, &say::sets::not_saved_s_saves(&count, &word), Role::AtRisk) + 2;
-        }
         if !draft.set.active {
             x = line.text(x, 0, say::sets::not_watched_a_watches(), Role::NoData) + 2;
         }

@@ -70,14 +70,13 @@ impl WeatherScreen {
 
     fn draw_words(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
-        if let Some(stale) = stale_words(cx, &self.rows) {
-            canvas.field(1, 0, width.saturating_sub(2), &stale, Align::Left, Role::Error);
-            return;
+        let stale = stale_words(cx, &self.rows);
+        let first = u16::from(height > 1 || stale.is_some());
+        match &stale {
+            Some(stale) => canvas.field(1, 0, width.saturating_sub(2), stale, Align::Left, Role::Error),
+            None if height > 1 => canvas.run(0, 0, width, '─', Role::Border),
+            None => {}
         }
-        if height > 1 {
-            canvas.run(0, 0, width, '─', Role::Border);
-        }
-        let first = u16::from(height > 1);
         let lines = self.words(cx);
         let wrapped = lines
             .iter()
