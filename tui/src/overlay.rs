@@ -89,6 +89,15 @@ impl Overlay {
         }
     }
 
+    /// Whether the footer tells of a command: Tab goes to a next field only where there is one, and a list says itself how it is left.
+    pub(crate) fn offers(&self, cmd: Cmd) -> bool {
+        match self {
+            Self::Pick(_) => false,
+            Self::Login(_) => true,
+            _ => cmd != Cmd::NextField,
+        }
+    }
+
     /// The line that is being typed.
     pub(crate) fn field_mut(&mut self) -> Option<&mut TextField> {
         match self {

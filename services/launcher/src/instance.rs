@@ -23,6 +23,7 @@ pub(crate) use cover::{is_covered, trust};
 pub(crate) use folder::{close_umask, make as make_folder, open_private};
 pub(crate) use heap::{make_frugal, make_sparing};
 pub(crate) use lock::is_free;
+pub(crate) use options::probe;
 pub use paths::Paths;
 pub use plan::{Demo, Serve};
 pub(crate) use roles::ROLES;

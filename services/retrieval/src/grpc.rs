@@ -43,14 +43,7 @@ impl Core {
         until_ms: i64,
         long_view: bool,
     ) -> Result<Reading, RetrievalError> {
-        let request = ReadSamplesRequest {
-            queries,
-            after: Some(convert::timestamp(after_ms)),
-            until: Some(convert::timestamp(until_ms)),
-            max_series: 0,
-            cached_only: false,
-            long_view,
-        };
+        let request = samples_request(queries, after_ms, until_ms, long_view);
         crate::samples::read(&self.peer, request, self.options.read_timeout).await
     }
 
@@ -66,6 +59,17 @@ impl Core {
             .await
             .map_err(RetrievalError::upstream("read stored results"))?;
         Ok(answer.into_inner().results)
+    }
+}
+
+fn samples_request(queries: Vec<Query>, after_ms: i64, until_ms: i64, long_view: bool) -> ReadSamplesRequest {
+    ReadSamplesRequest {
+        queries,
+        after: Some(convert::timestamp(after_ms)),
+        until: Some(convert::timestamp(until_ms)),
+        max_series: 0,
+        cached_only: false,
+        long_view,
     }
 }
 

@@ -8,6 +8,7 @@ pub mod columns;
 pub mod error;
 pub mod figures;
 mod grpc;
+mod kept;
 mod minutes;
 pub mod options;
 pub mod order;

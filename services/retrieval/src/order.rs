@@ -91,10 +91,14 @@ pub struct Key {
 
 impl Key {
     /// A key; a value that is no number counts as none.
-    pub fn new(value: Option<f64>, labels: &str, id: SeriesId) -> Self {
+    pub fn new(value: Option<f64>, labels: impl Into<String>, id: SeriesId) -> Self {
+        let mut name = labels.into();
+        if let Some((end, _)) = name.char_indices().nth(NAME_CHARS) {
+            name.truncate(end);
+        }
         Self {
             value: value.filter(|value| value.is_finite()),
-            name: labels.chars().take(NAME_CHARS).collect(),
+            name,
             id,
         }
     }

@@ -1,5 +1,6 @@
 //! Samples from the role that owns them, decoded on the CPU pool.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,18 @@ impl ReadSeries {
             },
             chunks: Arc::new(raw.chunks),
         }
+    }
+
+    /// About what it takes in memory.
+    pub fn bytes(&self) -> usize {
+        let labels: usize = self.labels.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let chunks: usize = self
+            .chunks
+            .iter()
+            .map(|chunk| chunk.xor.len() + size_of::<SampleChunk>())
+            .sum();
+        // The labels stand in the message, too, each text with what points to it.
+        size_of::<Self>() + 2 * (labels + self.series.labels.len() * 2 * size_of::<String>()) + chunks
     }
 
     /// Its samples, times rising.
@@ -91,28 +104,24 @@ pub async fn read(peer: &Peer, request: ReadSamplesRequest, limit: Duration) -> 
 pub async fn each<T, F>(pool: &CpuPool, series: Vec<ReadSeries>, work: F) -> Result<Vec<T>, RetrievalError>
 where
     T: Send + 'static,
-    F: Fn(ReadSeries) -> T + Send + Sync + Clone + 'static,
+    F: Fn(&ReadSeries) -> T + Send + Sync + Clone + 'static,
 {
-    parts(pool, series, move |part| part.into_iter().map(&work).collect()).await
+    let series = Arc::new(series);
+    let count = series.len();
+    parts(pool, count, move |part| series[part].iter().map(&work).collect()).await
 }
 
-/// Runs `work` on parts of the series, spread over the pool; what it gives in the order of the parts.
-pub async fn parts<T, F>(pool: &CpuPool, series: Vec<ReadSeries>, work: F) -> Result<Vec<T>, RetrievalError>
+/// Runs `work` on parts of 0..`count`, spread over the pool; what it gives in the order of the parts.
+pub async fn parts<T, F>(pool: &CpuPool, count: usize, work: F) -> Result<Vec<T>, RetrievalError>
 where
     T: Send + 'static,
-    F: Fn(Vec<ReadSeries>) -> Vec<T> + Send + Sync + Clone + 'static,
+    F: Fn(Range<usize>) -> Vec<T> + Send + Sync + Clone + 'static,
 {
-    let size = series.len().div_ceil(pool.threads().max(1)).max(1);
-    let mut cut = Vec::new();
-    let mut left = series.into_iter().peekable();
-    while left.peek().is_some() {
-        cut.push(left.by_ref().take(size).collect::<Vec<_>>());
-    }
-    let mut running = Vec::new();
-    for part in cut {
+    let size = count.div_ceil(pool.threads().max(1)).max(1);
+    let running = (0..count).step_by(size).map(|from| {
         let (pool, work) = (pool.clone(), work.clone());
-        running.push(async move { pool.run(move || work(part)).await });
-    }
+        async move { pool.run(move || work(from..(from + size).min(count))).await }
+    });
     let mut out = Vec::new();
     for part in futures::future::join_all(running).await {
         out.extend(part?);

@@ -6,10 +6,12 @@ use sla_domain::Clock;
 use sla_proto::Peer;
 use sla_proto::retrieval::v1::retrieval_service_server::RetrievalServiceServer;
 use sla_runtime::pool::CpuPool;
+use sla_runtime::shutdown::Shutdown;
 use sla_runtime::{Parts, Role};
 use tonic::service::Routes;
 
 use crate::error::RetrievalError;
+use crate::kept::KeptTables;
 use crate::options::{MAX_REQUEST_BYTES, RetrievalOptions};
 
 /// The parts that answer calls.
@@ -18,6 +20,8 @@ pub(crate) struct Core {
     pub(crate) peer: Peer,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pool: CpuPool,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) kept: KeptTables,
 }
 
 /// The role `retrieval` of this process. Cheap to clone.
@@ -27,8 +31,8 @@ pub struct RetrievalService {
 }
 
 impl RetrievalService {
-    /// Starts the role; the peer reaches the samples, the analysis and the stored results. It runs no task of its own: every
-    /// call ends with its caller or its deadline.
+    /// Starts the role; the peer reaches the samples, the analysis and the stored results. A call ends with its caller or its
+    /// deadline; nothing runs beside but the reading of a long table anew and its end.
     pub fn start(options: RetrievalOptions, parts: Parts) -> Result<Self, RetrievalError> {
         if options.read_timeout.is_zero() {
             return Err(RetrievalError::invalid(
@@ -44,6 +48,8 @@ impl RetrievalService {
                 peer: parts.peer,
                 clock: parts.clock,
                 pool: parts.pool,
+                shutdown: parts.shutdown,
+                kept: KeptTables::default(),
             }),
         })
     }

@@ -240,7 +240,11 @@ fn draw_footer(app: &App, line: &mut Canvas<'_>) {
             !scopes.contains(&Scope::Detail) || c.scope != Scope::List || matches!(c.cmd, Cmd::Copy | Cmd::Export)
         })
         .filter(|c| c.cmd != Cmd::Window || app.tab == Tab::Metrics)
-        .filter(|c| app.screen().offers(c.cmd))
+        .filter(|c| {
+            app.overlay
+                .as_ref()
+                .map_or_else(|| app.screen().offers(c.cmd), |open| open.offers(c.cmd))
+        })
         .collect();
     keys.sort_by_key(|c| c.footer);
     // `? help` and `q quit` are always there: they tell the rest.

@@ -454,6 +454,37 @@ fn a_set_tells_past_now_and_next_on_one_screen() {
 }
 
 #[test]
+fn on_a_small_terminal_both_bounds_of_an_objective_stand() {
+    let mut driver = Driver::new(60, 16);
+    driver.keys("2");
+    let rows = driver.rows();
+    let head = rows.iter().find(|row| row.contains("OBJECTIVE")).unwrap();
+    for title in ["MIN", "MAX", "NOW", "LAST 12h WITH THIS"] {
+        assert!(head.contains(title), "{title}\n{}", driver.screen());
+    }
+}
+
+#[test]
+fn where_labels_have_no_column_they_stand_behind_the_name() {
+    let mut driver = Driver::new(40, 10);
+    driver.keys("1 C j Space Esc");
+    assert!(!driver.screen().contains("LABELS"), "{}", driver.screen());
+    driver.says("node_load1 host-1");
+    driver.says("node_load1 host-2");
+}
+
+#[test]
+fn the_footer_tells_of_what_lies_over_a_screen() {
+    let mut driver = Driver::new(80, 24);
+    let footer = |driver: &Driver| driver.rows().last().cloned().unwrap_or_default();
+    driver.keys(":");
+    assert!(!footer(&driver).contains("next field"), "{}", footer(&driver));
+    driver.keys("s e t s Enter");
+    driver.says("Enter takes it");
+    assert!(!footer(&driver).contains("filter"), "{}", footer(&driver));
+}
+
+#[test]
 fn a_source_that_never_answered_is_told_by_the_banner_with_a_countdown() {
     let mut driver = Driver::new(60, 16);
     driver.script.source_problem = "cannot reach the source: POST http://127.0.0.1:19999/api/v1/query".into();

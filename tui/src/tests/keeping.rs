@@ -323,6 +323,12 @@ fn what_was_violated_when_last_seen_is_not_told_as_mere_silence() {
     driver.keys("0 r");
     println!("{}", driver.screen());
     driver.says("violated when last seen, since 14:21:05");
+    assert_eq!(
+        driver.screen().matches("when last seen").count(),
+        1,
+        "{}",
+        driver.screen()
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sla_domain::{Labels, SeriesId};
+use sla_domain::{Labels, Selector, SeriesId};
 use sla_source::SourceError;
 use tokio::time::Instant;
 
@@ -47,6 +47,12 @@ impl Membership {
         let members = self.selectors.get_mut(selector)?;
         members.used = Instant::now();
         Some(members)
+    }
+
+    /// Members of other selectors that this one means, too.
+    pub(super) fn matching<'m>(&'m self, selector: &'m Selector) -> impl Iterator<Item = &'m Labels> {
+        let all = self.selectors.values().flat_map(|members| members.series.iter());
+        all.filter(|labels| selector.matches(labels))
     }
 
     /// Whether the source should be asked about the members at `at_ms`.

@@ -184,6 +184,16 @@ async fn raw(
         let mut seen = HashSet::new();
         for &(query_index, selector) in selectors {
             let Some(members) = remembered.membership.get(selector.text()) else {
+                // Who is asked for the first time while the source is away is one of those who are known.
+                let known = remembered.membership.matching(selector);
+                let known = known
+                    .filter(|_| tally.outage.is_some())
+                    .filter(|labels| seen.insert((*labels).clone()));
+                wanted.extend(known.map(|labels| Wanted {
+                    query_index,
+                    labels: labels.clone(),
+                    failure: None,
+                }));
                 continue;
             };
             for labels in members.series.iter().filter(|labels| seen.insert((*labels).clone())) {

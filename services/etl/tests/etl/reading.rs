@@ -213,6 +213,19 @@ async fn an_outage_gives_the_last_known_samples_with_the_problem() {
         unknown.series.is_empty() && unknown.problems.len() == 1,
         "never an empty success"
     );
+    let first = before.series[0].labels();
+    let asked_first = format!("load{{host=\"{}\"}}", first.get("host").unwrap());
+    let known = scene
+        .reader
+        .read(&scene.plan(&[&asked_first]), &Scene::call())
+        .await
+        .unwrap();
+    assert_eq!((known.problems.len(), known.series.len()), (1, 1));
+    assert_eq!(
+        known.series[0].labels(),
+        first,
+        "who is asked for the first time is one of those who are known"
+    );
 
     scene.source.set_away(false);
     scene.health.forgive();

@@ -25,6 +25,8 @@ use crate::output;
 
 /// The address offered when none is configured.
 const USUAL_URL: &str = "http://localhost:9090";
+/// How long an address that was typed is tried before it is kept.
+const PROBE_LIMIT: Duration = Duration::from_secs(3);
 /// SIGHUP: what a terminal that has gone away counts as.
 const HANG_UP: u8 = 1;
 /// How long a demo stays when its console has gone.
@@ -40,7 +42,7 @@ pub(crate) async fn open(mut session: Session) -> Result<Exit, Report> {
         return draw(&session, peer, keep, address, None).await;
     }
     if session.paths.running().is_none() && !session.config().has_source() {
-        session = ask_for_source(session)?;
+        session = ask_for_source(session).await?;
     }
     let idle = session.config().instance.idle_exit;
     let wanted = session.wanted(idle.duration())?;
@@ -300,8 +302,27 @@ fn need_terminal() -> Result<(), Report> {
     Err(Failure::new(Exit::USAGE, words).into())
 }
 
-/// Asks for the address of a Prometheus and keeps the answer in the user's configuration file.
-fn ask_for_source(session: Session) -> Result<Session, Report> {
+/// Asks for the address of a Prometheus, and keeps one that answers in the user's configuration file.
+async fn ask_for_source(session: Session) -> Result<Session, Report> {
+    let url = asked_address()?;
+    let path = user_config_file().filter(|path| !path.exists() && session.global.config.is_none());
+    let mut global = session.global;
+    global.prometheus = Some(url.clone());
+    let loaded = Loaded::read(&Flags { ..global.flags() })?;
+    let session = Session::new(global, loaded)?;
+    if let Some(path) = path {
+        match instance::probe(session.config(), PROBE_LIMIT).await {
+            Ok(()) => {
+                remember(&path, &url)?;
+                output::remark(&format!("kept in {}", path.display()));
+            }
+            Err(error) => output::remark(&format!("the address is not kept: {error}")),
+        }
+    }
+    Ok(session)
+}
+
+fn asked_address() -> Result<String, Report> {
     let mut out = std::io::stderr().lock();
     let _ = write!(
         out,
@@ -317,19 +338,11 @@ fn ask_for_source(session: Session) -> Result<Session, Report> {
     if read == 0 {
         return Err(Failure::new(Exit::USAGE, "no address was given; try --prometheus URL").into());
     }
-    let url = match answer.trim() {
+    Ok(match answer.trim() {
         "" => USUAL_URL.to_owned(),
         given if given.contains("://") => given.to_owned(),
         given => format!("http://{given}"),
-    };
-    if let Some(path) = user_config_file().filter(|path| !path.exists() && session.global.config.is_none()) {
-        remember(&path, &url)?;
-        output::remark(&format!("kept in {}", path.display()));
-    }
-    let mut global = session.global;
-    global.prometheus = Some(url);
-    let loaded = Loaded::read(&Flags { ..global.flags() })?;
-    Session::new(global, loaded)
+    })
 }
 
 fn remember(path: &Path, url: &str) -> Result<(), Report> {

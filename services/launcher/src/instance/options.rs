@@ -1,12 +1,14 @@
 //! From the configuration to the options of the roles, and whether these could work with them.
 
+use std::time::Duration;
+
 use sla_account::AccountOptions;
 use sla_domain::duration::format_ms;
 use sla_etl::EtlOptions;
 use sla_etl::options::{MAX_EVERY_MS, MIN_METADATA_EVERY_MS, MIN_RESULTS_EVERY_MS};
 use sla_manager::SlaOptions;
 use sla_runtime::status::chain;
-use sla_source::Prometheus;
+use sla_source::{Call, MetricSource as _, Prometheus, SourceError};
 
 use super::paths::Paths;
 use super::plan::Serve;
@@ -44,6 +46,15 @@ pub(super) fn check(config: &Config, paths: &Paths, run: &Serve) -> Result<(), C
         Prometheus::new(options).map_err(|error| unusable(&error))?;
     }
     Ok(())
+}
+
+/// Asks the default source whether it is a server that can be read.
+pub(crate) async fn probe(config: &Config, limit: Duration) -> Result<(), SourceError> {
+    let Some(source) = config.all_sources().into_iter().next() else {
+        return Ok(());
+    };
+    let source = Prometheus::new(source_options(&source, config.etl.max_series))?;
+    source.probe(&Call::within(limit)).await.map(drop)
 }
 
 /// The timer's limits are those of `sla schedule`.

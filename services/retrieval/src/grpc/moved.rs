@@ -33,7 +33,7 @@ impl Core {
         let read_ms = started.elapsed().as_secs_f64() * 1_000.0;
         let started = Instant::now();
         // The series in question came first.
-        let measured = each(&self.pool, circles.series, move |one| Measured::of(&one, grid)).await?;
+        let measured = each(&self.pool, circles.series, move |one| Measured::of(one, grid)).await?;
         let measured: Vec<Measured> = measured.into_iter().collect::<Result<_, _>>()?;
         let past_ms = known_ms(&measured);
         let proven = Some(PROVEN).filter(|_| past_ms >= PROVEN_PAST_MS);

@@ -1,6 +1,7 @@
 //! The table of metrics.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sla_domain::duration::format_ms;
 use sla_proto::convert;
@@ -11,18 +12,19 @@ use sla_proto::retrieval::v1::{ListSeriesRowsRequest, ListSeriesRowsResponse, Se
 use sla_proto::storage::v1::LatestResult;
 use sla_runtime::page::{self, Token};
 
-use super::bad_page_token;
 use super::sifting::{Figures, Frame, Wish};
 use super::stored::{StoredPage, series_row};
+use super::{bad_page_token, samples_request};
 use crate::columns::columns;
 use crate::error::RetrievalError;
 use crate::figures;
+use crate::kept::{self, Table};
 use crate::options::{
     DEFAULT_SPARKLINE_COLUMNS, DEFAULT_WINDOW_MS, MAX_QUERIES, MAX_RAW_RANGE_MS, MAX_SPARKLINE_COLUMNS,
     RATE_LOOK_BACK_MS,
 };
 use crate::order::{Key, Start, page as page_of};
-use crate::samples::{ReadSeries, each, sentences};
+use crate::samples::{self, ReadSeries, Reading, each, sentences};
 use crate::service::Core;
 
 fn row(one: &ReadSeries, frame: Frame) -> SeriesRow {
@@ -68,8 +70,8 @@ impl Core {
         reason = "one question after the other, each with what the one before found"
     )]
     pub(super) async fn rows(&self, request: ListSeriesRowsRequest) -> Result<ListSeriesRowsResponse, RetrievalError> {
-        let at_ms = self.instant_ms(request.at.as_ref()).await;
-        let frame = frame(&request, at_ms)?;
+        let now_ms = self.instant_ms(request.at.as_ref()).await;
+        let frame = frame(&request, now_ms)?;
         let wish = Wish::parse(&request.filter, &request.sort)?;
         let (bound_to, start) = start(&request, frame)?;
         let size = page::size(request.page_size);
@@ -80,18 +82,16 @@ impl Core {
             let source = source.map_err(RetrievalError::upstream("tell how the source does"))?;
             return Ok(ListSeriesRowsResponse {
                 source: source.into_inner().status,
-                as_of: Some(convert::timestamp(at_ms)),
+                as_of: Some(convert::timestamp(now_ms)),
                 ..ListSeriesRowsResponse::default()
             });
         }
-        let reading = self
-            .read(
-                queries.clone(),
-                at_ms - frame.window_ms - RATE_LOOK_BACK_MS,
-                at_ms,
-                false,
-            )
-            .await?;
+        let table = Table {
+            queries: queries.clone(),
+            window_ms: frame.window_ms,
+        };
+        let (at_ms, reading) = self.table(table, now_ms, request.at.is_none()).await?;
+        let frame = Frame { at_ms, ..frame };
         let total = reading.series.len() as u32;
         let mut problems = sentences(&reading.failures, &queries);
         if reading.series.is_empty() && !reading.source.problem.is_empty() {
@@ -117,22 +117,22 @@ impl Core {
                 next_page_token: next.map_or_else(String::new, |key| Token::encode(&bound_to, &key.encode())),
                 total: total as u32,
                 passing: passing as u32,
-                source: Some(reading.source),
+                source: Some(reading.source.clone()),
                 as_of: Some(convert::timestamp(at_ms)),
                 problems,
                 ..ListSeriesRowsResponse::default()
             });
         }
         let unknown_field = wish.unknown_field(&reading.series).unwrap_or_default().to_owned();
-        let (series, keys) = self.sifted(reading.series, frame, &wish).await?;
+        let (passing, keys) = self.sifted(&reading, frame, &wish).await?;
         let (places, more) = page_of(&keys, wish.order, &start, size);
         let next_page_token = match places.last() {
             Some(&last) if more => Token::encode(&bound_to, &keys[last].encode()),
             _ => String::new(),
         };
-        let shown: Vec<ReadSeries> = places.iter().map(|&at| series[at].clone()).collect();
+        let shown: Vec<ReadSeries> = places.iter().map(|&at| reading.series[passing[at]].clone()).collect();
         let ids = shown.iter().map(|one| one.id.0.to_vec()).collect();
-        let (rows, latest) = tokio::join!(each(&self.pool, shown, move |one| row(&one, frame)), self.latest(ids));
+        let (rows, latest) = tokio::join!(each(&self.pool, shown, move |one| row(one, frame)), self.latest(ids));
         let mut rows = rows?;
         match latest {
             Ok(latest) => {
@@ -155,12 +155,47 @@ impl Core {
             total,
             passing: keys.len() as u32,
             unknown_field,
-            source: Some(reading.source),
+            source: Some(reading.source.clone()),
             as_of: Some(convert::timestamp(at_ms)),
             bytes_read: reading.bytes_read,
             read_ms: reading.read_ms,
             problems,
         })
+    }
+
+    /// The series of a table and the instant they were read for: a `live` table, of the present, may have been read a moment ago.
+    async fn table(&self, table: Table, now_ms: i64, live: bool) -> Result<(i64, Arc<Reading>), RetrievalError> {
+        let kept = self.kept.get(&table).filter(|_| live);
+        let (peer, tables, shutdown) = (self.peer.clone(), self.kept.clone(), self.shutdown.clone());
+        let (limit, after_ms) = (self.options.read_timeout, now_ms - table.window_ms - RATE_LOOK_BACK_MS);
+        let read = async move {
+            let request = samples_request(table.queries.clone(), after_ms, now_ms, false);
+            let reading = Arc::new(samples::read(&peer, request, limit).await?);
+            if live && tables.keep(table, now_ms, reading.clone()) {
+                let token = shutdown.token().clone();
+                shutdown.spawn("retrieval kept table", async move {
+                    token.run_until_cancelled(tokio::time::sleep(kept::MAX_AGE)).await;
+                    tables.forget_old();
+                });
+            }
+            Ok::<_, RetrievalError>(reading)
+        };
+        let Some(kept) = kept else {
+            return Ok((now_ms, read.await?));
+        };
+        // What a source that fails has is told with its failure.
+        if !self.source_now().await.problem.is_empty() {
+            return Ok((now_ms, read.await?));
+        }
+        if kept.renew {
+            let token = self.shutdown.token().clone();
+            self.shutdown.spawn("retrieval table", async move {
+                if let Some(Err(error)) = token.run_until_cancelled(read).await {
+                    tracing::debug!(%error, "a table could not be read anew");
+                }
+            });
+        }
+        Ok((kept.at_ms, kept.reading))
     }
 }
 

@@ -13,7 +13,7 @@ use sla_proto::{convert, lists};
 use crate::error::RetrievalError;
 use crate::figures;
 use crate::order::{By, Key, Order};
-use crate::samples::{ReadSeries, parts};
+use crate::samples::{ReadSeries, Reading, parts};
 use crate::service::Core;
 
 /// Fields of a row that are computed of its samples.
@@ -205,7 +205,7 @@ fn key_of(one: &ReadSeries, frame: Frame, wish: &Wish, sieve: &mut Sieve<'_>, ra
     }
     Some(Key::new(
         wish.value(figures.as_ref(), rank),
-        &one.labels.to_string(),
+        one.labels.to_string(),
         one.id,
     ))
 }
@@ -230,24 +230,22 @@ impl Core {
         Ok(ranks)
     }
 
-    /// The series that pass, with the keys that order them.
+    /// Where the series stand that pass, with the keys that order them.
     pub(super) async fn sifted(
         &self,
-        series: Vec<ReadSeries>,
+        reading: &Arc<Reading>,
         frame: Frame,
         wish: &Wish,
-    ) -> Result<(Vec<ReadSeries>, Vec<Key>), RetrievalError> {
+    ) -> Result<(Vec<usize>, Vec<Key>), RetrievalError> {
         let ranks = Arc::new(self.ranks(wish).await?);
-        let wish = Arc::new(wish.clone());
-        let found = parts(&self.pool, series, move |part| {
+        let (wish, reading) = (Arc::new(wish.clone()), reading.clone());
+        let found = parts(&self.pool, reading.series.len(), move |part| {
             let mut sieve = wish.filter.sieve();
-            part.into_iter()
-                .filter_map(|one| Some((key_of(&one, frame, &wish, &mut sieve, &ranks)?, one)))
-                .collect()
+            let mut key = |at: usize| key_of(&reading.series[at], frame, &wish, &mut sieve, &ranks);
+            part.filter_map(|at| Some((at, key(at)?))).collect()
         })
         .await?;
-        let (keys, series) = found.into_iter().unzip();
-        Ok((series, keys))
+        Ok(found.into_iter().unzip())
     }
 }
 

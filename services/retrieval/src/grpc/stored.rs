@@ -70,7 +70,7 @@ impl Core {
                 sieve.passes(&Seen::labelled(&one.labels, &one.series.expression, rank))
             });
         }
-        let key = |one: &KnownSeries| Key::new(None, &name_of(one), one.id);
+        let key = |one: &KnownSeries| Key::new(None, name_of(one), one.id);
         let keys: Vec<Key> = known.iter().map(key).collect();
         let (places, more) = page_of(&keys, wish.map_or(ORDER, Wish::order_of_labels), start, size);
         let mut latest: HashMap<SeriesId, LatestResult> =

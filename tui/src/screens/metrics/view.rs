@@ -73,26 +73,39 @@ impl MetricsScreen {
                 say::metrics::which_match_is_not_known()
             } else if self.items.is_empty() && self.reach.held.filters_nothing() {
                 say::metrics::no_series_match_n()
+            } else if let Some(problem) = self.list.problem() {
+                problem
             } else {
                 say::metrics::no_series_passes_the()
             };
             body.text(3, 0, text, Role::Dim);
         }
         let visible = || self.list.visible(usize::from(room)).map(|(at, _)| &self.items[at]);
+        // Where labels have no column of their own they stand behind the name: rows that differ look different.
+        let alone = placed.iter().all(|&(column, ..)| columns[column].title != "LABELS");
+        let whole: Vec<String> = visible()
+            .filter(|_| alone)
+            .map(|row| format!("{} {}", row.name, row.labels))
+            .collect();
+        let names = || {
+            visible()
+                .zip(0..)
+                .map(|(row, at): (_, usize)| whole.get(at).map_or(row.name.as_str(), String::as_str))
+        };
         let short: Vec<Shortened> = placed
             .iter()
             .map(|&(column, _, w)| match columns[column].title {
-                "SERIES" => Shortened::new(visible().map(|row| row.name.as_str()), w),
+                "SERIES" => Shortened::new(names(), w),
                 "LABELS" => Shortened::new(visible().map(|row| row.labels.as_str()), w),
                 _ => Shortened::default(),
             })
             .collect();
-        for (y, (at, current)) in self.list.visible(usize::from(room)).enumerate() {
+        for ((y, (at, current)), name) in self.list.visible(usize::from(room)).enumerate().zip(names()) {
             let row = &self.items[at];
             let y = y as u16;
             table::draw_gutter(&mut body, y, current, self.picked.contains_key(&row.series.id[..]));
             for (&(column, x, w), short) in placed.iter().zip(&short) {
-                draw_cell(cx, &mut body, row, (&columns[column], short), (x, y, w));
+                draw_cell(cx, &mut body, (row, name), (&columns[column], short), (x, y, w));
             }
         }
         self.draw_reading(cx, &mut canvas.rows(height.saturating_sub(1), 1));
@@ -222,7 +235,7 @@ impl MetricsScreen {
 fn draw_cell(
     cx: &Context,
     body: &mut Canvas<'_>,
-    row: &SeriesRow,
+    (row, name): (&SeriesRow, &str),
     (column, short): (&Column, &Shortened),
     (x, y, w): (u16, u16, u16),
 ) {
@@ -236,7 +249,7 @@ fn draw_cell(
     let (text, role) = match column.title {
         "SERIES" => {
             let role = if row.stored_ms.is_some() { Role::Dim } else { Role::Text };
-            (short.form(row.name.as_str()).to_owned(), role)
+            (short.form(name).to_owned(), role)
         }
         "LABELS" => (short.form(row.labels.as_str()).to_owned(), Role::Dim),
         "LAST" if row.stored_ms.is_some() => (maybe_in(row.last, row.unit, w), Role::Dim),

@@ -153,6 +153,10 @@ impl History {
                     .and_then(Reply::take::<ListSeriesRowsResponse>)
                     .map(|told| seen_of(&told, past));
                 self.seen.answer(id, seen, now_ms);
+                if self.seen.get().is_none_or(HashMap::is_empty) {
+                    // Nothing is known yet: it is asked again with the next evaluation.
+                    self.seen_asked_ms = None;
+                }
             }
             _ => {
                 let future = result
@@ -263,8 +267,8 @@ impl History {
                 match bad {
                     _ if silent => Cell::Unknown,
                     Some(bad) => bad,
-                    None if !self.knows_past() => Cell::Unknown,
-                    // Where it is not known whether there were samples, the ledger alone speaks.
+                    None if !self.knows_past() || self.seen.get().is_none() => Cell::Unknown,
+                    // Of a series beyond those that were looked at, the ledger alone speaks.
                     None if seen.is_some_and(|seen| !seen.any(after, until)) => Cell::Unknown,
                     None => Cell::Good,
                 }

@@ -45,7 +45,11 @@ pub(super) fn row(cx: &Context, history: &History, row: &NowRow) -> String {
     match (row.kind, open) {
         (Kind::LostViolated, Some(open)) => {
             let since = wire::ms(open.start.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
-            let _ = write!(out, "{}", say::now::violated_when_last_seen(&since, &row.why));
+            let newest = row.silent_ms.map_or_else(
+                || row.why.as_str().to_owned(),
+                |at| say::reasons::newest_sample(&cx.zone.clock(at), &duration(cx.data_now_ms() - at)),
+            );
+            let _ = write!(out, "{}", say::now::violated_when_last_seen(&since, &newest));
         }
         (Kind::Violated, Some(open)) => {
             let since = wire::ms(open.start.as_ref()).map_or_else(String::new, |t| cx.zone.clock(t));
@@ -65,11 +69,13 @@ pub(super) fn row(cx: &Context, history: &History, row: &NowRow) -> String {
             let _ = write!(out, ": {}", wire::with_reason(row.mark.word(), row.why.as_str()));
         }
     }
-    out + &past(cx, history, &row.key, row.good)
+    // What was violated when last seen is not known to have been so since.
+    let until_ms = row.silent_ms.unwrap_or_else(|| cx.data_now_ms());
+    out + &past(cx, history, &row.key, until_ms, row.good)
 }
 
 /// `; 3 times in 12h, 1h07m, 90.60 % good`.
-fn past(cx: &Context, history: &History, key: &Key, good: Option<f64>) -> String {
+fn past(cx: &Context, history: &History, key: &Key, until_ms: i64, good: Option<f64>) -> String {
     let now = cx.data_now_ms();
     let window = super::history::past_ms(cx);
     let spans = history.spans(key);
@@ -79,7 +85,7 @@ fn past(cx: &Context, history: &History, key: &Key, good: Option<f64>) -> String
     }
     let outside: i64 = spans
         .iter()
-        .map(|span| span.end_ms.unwrap_or(now) - span.start_ms.max(now - window))
+        .map(|span| span.end_ms.unwrap_or(until_ms) - span.start_ms.max(now - window))
         .sum();
     let times = say::counts::times(&spans.len());
     let flaps = if spans.iter().any(|span| span.flaps) {

@@ -5,7 +5,7 @@ use crate::widget::canvas::Align;
 use crate::widget::table::Column;
 
 pub(super) static COLUMNS: [Column; 7] = [
-    Column::new("OBJECTIVE", heads::objective, 16, 3, Align::Ends, 9),
+    Column::new("OBJECTIVE", heads::objective, 10, 3, Align::Ends, 9),
     Column::new("MIN", heads::min, 8, 0, Align::Right, 6),
     Column::new("MAX", heads::max, 8, 0, Align::Right, 6),
     Column::new("NOW", heads::now, 9, 0, Align::Left, 9),

@@ -1,5 +1,9 @@
 //! Drawing the sets screen.
 
+use sla_domain::{Unit, quantity};
+use sla_proto::violation::v1::{ObjectiveStatus, WindowResult};
+use unicode_width::UnicodeWidthStr as _;
+
 use super::SetsScreen;
 use super::draft::{Bound, Draft};
 use super::rows::{ObjectiveRow, SORTS, WHAT_IF_WINDOW_MS};
@@ -14,13 +18,13 @@ use crate::widget::apart::Shortened;
 use crate::widget::canvas::{Align, Canvas, cut};
 use crate::widget::chart::Chart;
 use crate::widget::table;
-use sla_domain::{Unit, quantity};
-use sla_proto::violation::v1::{ObjectiveStatus, WindowResult};
 
 /// What is said of a list that is old has so many columns at least: the word and the time.
 const STALE_COLUMNS: u16 = 22;
 /// From so many rows on the chosen objective has a frame while its form is open.
 const FRAMED_MIN: u16 = 7;
+/// Columns of a bound: `[4.25]`.
+const BOUND_LEAST: u16 = 6;
 
 /// How much is not saved, or nothing.
 fn unsaved_words(draft: &Draft) -> String {
@@ -79,13 +83,19 @@ impl SetsScreen {
     /// Where the columns lie: none is wider than what stands in it.
     pub(super) fn placed(&self, columns: &[table::Column], width: u16) -> table::Placed {
         let names = self.rows.iter().map(|row| row.name.width() as u16);
-        let past = self
-            .rows
-            .iter()
-            .map(|row| cell(row, "LAST 12h WITH THIS", self.bound, false).0.chars().count() as u16);
+        // As on the chosen row, whose bound is marked: columns keep their place while the cursor goes.
+        let widest = |title, least: u16| {
+            let cells = self.rows.iter();
+            let cells = cells.map(|row| cell(row, title, self.bound, true).0.as_str().width() as u16);
+            (title, cells.max().unwrap_or(0).max(least))
+        };
         let contents = [
             ("OBJECTIVE", names.max().unwrap_or(0)),
-            ("LAST 12h WITH THIS", past.max().unwrap_or(0)),
+            // … and while a bound is moved.
+            widest("MIN", BOUND_LEAST),
+            widest("MAX", BOUND_LEAST),
+            widest("NOW", 0),
+            widest("LAST 12h WITH THIS", 0),
         ];
         table::place_measured(columns, width, &contents)
     }
@@ -155,7 +165,7 @@ impl SetsScreen {
             canvas.part(0, 0, w, h)
         } else {
             if let Some(address) = self.shown_query(cx).and_then(|shown| cx.graph(&shown)) {
-                let width = unicode_width::UnicodeWidthStr::width(title.as_str()) as u16;
+                let width = title.as_str().width() as u16;
                 canvas.link(3, 0, width.min(w.saturating_sub(6)), &address);
             }
             canvas.frame(&title, Role::Title)
