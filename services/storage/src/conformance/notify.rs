@@ -14,6 +14,8 @@ use crate::port::{Page, Store};
 
 /// How long the suite holds what it takes, milliseconds.
 const HOLD_MS: i64 = 10_000;
+/// When notices are made.
+const MADE_MS: i64 = 900;
 
 /// The suite of [`crate::port::NotifyStore`].
 pub async fn notify(store: &dyn Store) {
@@ -77,7 +79,7 @@ fn due(id: &str, channel: &Channel, due_ms: i64) -> DueNotice {
         notice: Some(Notice {
             id: id.to_owned(),
             channel_id: channel.id.clone(),
-            made: Some(timestamp(due_ms)),
+            made: Some(timestamp(due_ms.min(MADE_MS))),
             ..Notice::default()
         }),
         due: Some(timestamp(due_ms)),
@@ -169,7 +171,7 @@ async fn outbox(store: &dyn Store, [ada, bob]: &[Channel; 2], revision: u64) {
         due("later", ada, 5_000),
         due("other", bob, 1_002),
     ];
-    store.apply_notices(read_to(8, revision, more)).await.unwrap();
+    let revision = store.apply_notices(read_to(8, revision, more)).await.unwrap();
     assert!(claim(store, 999).await.is_empty(), "nothing is due");
     let taken = claim(store, 2_000).await;
     let [first, other] = &taken[..] else {
@@ -225,14 +227,22 @@ async fn outbox(store: &dyn Store, [ada, bob]: &[Channel; 2], revision: u64) {
     assert_eq!(delivery(store, "first").await.unwrap().state(), DeliveryState::Sent);
     let last = claim(store, 22_000).await.remove(0);
     assert_eq!(ids(&last), ["later"]);
-    // By a clock that was a year ahead.
+    // Made by a clock that was ahead: it waits no longer than it was to.
+    let mut ahead = due("ahead", bob, 8_000_000);
+    if let Some(notice) = &mut ahead.notice {
+        notice.made = Some(timestamp(7_999_000));
+    }
+    store.apply_notices(read_to(9, revision, vec![ahead])).await.unwrap();
+    assert!(claim(store, 22_500).await.is_empty(), "a second is left");
+    assert_eq!(ids(&claim(store, 23_500).await.remove(0)), ["ahead"]);
+    // Put off by a clock that was a year ahead.
     store
         .settle_message(settled(&last, DeliveryState::Due, 365 * 86_400_000))
         .await
         .unwrap();
-    assert_eq!(ids(&claim(store, 23_000).await.remove(0)), ["later"]);
+    assert_eq!(ids(&claim(store, 24_000).await.remove(0)), ["later"]);
     let of_bob = store.deliveries(vec![bob.id.clone()], Page::first(10)).await.unwrap();
-    assert_eq!(of_bob.rows.len(), 1);
+    assert_eq!(of_bob.rows.len(), 2);
     let bad = ClaimMessagesRequest {
         hold_ms: 1,
         ..ClaimMessagesRequest::default()

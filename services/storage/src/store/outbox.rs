@@ -32,6 +32,8 @@ const NEW: &str = "SELECT notice, channel_id, message FROM outbox \
      WHERE settled = 0 AND due_ms <= ? AND message = ? ORDER BY due_ms, id LIMIT ?";
 const HELD_BACK: &str =
     "SELECT DISTINCT channel_id FROM outbox WHERE settled = 0 AND due_ms > ? AND message <> ? AND attempts <= ?";
+/// What a clock that was set back has left in the future keeps its distances.
+const REDATE: &str = "UPDATE outbox SET due_ms = due_ms - (made_ms - ?), made_ms = ? WHERE settled = 0 AND made_ms > ?";
 const RECALL: &str = "UPDATE outbox SET due_ms = ? WHERE settled = 0 AND due_ms > ? AND message <> ?";
 const BIND: &str = "UPDATE outbox SET message = ? WHERE notice = ? AND message = ?";
 const TAKE: &str =
@@ -102,6 +104,7 @@ pub(super) fn claim(
     until_ms: i64,
     most: usize,
 ) -> Result<Vec<Message>, StoreError> {
+    tx.execute(REDATE, &values![now_ms, now_ms, now_ms])?;
     tx.execute(RECALL, &values![now_ms, now_ms.saturating_add(FURTHEST_MS), ""])?;
     let held = tx.rows(HELD_BACK, &values![now_ms, "", HOLDS_BACK_ATTEMPTS])?;
     let held: HashSet<String> = held.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
