@@ -19,7 +19,7 @@ use sla_testkit::Instance;
 /// Streams that a connection may have.
 const STREAMS: u32 = 64;
 /// Connections of each kind: their sum is far above what memory moves by itself.
-const CONNECTIONS: usize = 8;
+const CONNECTIONS: usize = 24;
 /// What a connection may hold, in KiB.
 const MOST_KIB: u64 = 1024;
 /// Objectives of the set that is watched: a snapshot of them is larger than a share of what a connection may hold.
@@ -147,12 +147,18 @@ fn who_does_not_read_costs_a_mebibyte_a_connection_and_is_cut() {
     for lazy in [Lazy::Window, Lazy::Socket] {
         // What is kept once for all who watch is no connection's.
         let first = watch(&instance.socket(), lazy);
-        for nth in 1..=2 * CHANGES {
+        for nth in 1..=4 * CHANGES {
             apply(&instance, nth);
         }
         let before = held_kib(served.id());
         let begun = Instant::now();
-        let mut open: Vec<_> = (0..CONNECTIONS).map(|_| watch(&instance.socket(), lazy)).collect();
+        let mut open: Vec<_> = (0..CONNECTIONS)
+            .map(|_| {
+                // The next one when these have begun: so many calls at once are refused.
+                thread::sleep(Duration::from_millis(50));
+                watch(&instance.socket(), lazy)
+            })
+            .collect();
         let mut most = before;
         for nth in 1..=CHANGES {
             apply(&instance, 100 + nth);

@@ -87,12 +87,11 @@ impl Watcher {
                 told = self.news.next() => told,
                 _ = self.heartbeat.tick() => return Some(Ok(Event::Heartbeat(pb::Heartbeat {}))),
             };
-            let event = match told {
-                Some(news) => self.of(&news),
-                None => {
-                    core.metrics.watchers_resynchronised.inc();
-                    Some(self.snapshot())
-                }
+            let event = if let Some(news) = told {
+                self.of(&news)
+            } else {
+                core.metrics.watchers_resynchronised.inc();
+                Some(self.snapshot())
             };
             if event.is_some() {
                 return event.map(Ok);

@@ -14,13 +14,15 @@ use crate::port::{Page, Store};
 
 /// How long the suite holds what it takes, milliseconds.
 const HOLD_MS: i64 = 10_000;
+/// When notices are made.
+const MADE_MS: i64 = 900;
 
 /// The suite of [`crate::port::NotifyStore`].
 pub async fn notify(store: &dyn Store) {
     let channels = names(store).await;
     let revision = positions(store, &channels[0]).await;
     outbox(store, &channels, revision).await;
-    overtaken(store, &channels[1]).await;
+    overtaken(store).await;
     marks(store).await;
     removal(store, &channels[0]).await;
 }
@@ -78,7 +80,7 @@ fn due(id: &str, channel: &Channel, due_ms: i64) -> DueNotice {
         notice: Some(Notice {
             id: id.to_owned(),
             channel_id: channel.id.clone(),
-            made: Some(timestamp(due_ms)),
+            made: Some(timestamp(due_ms.min(MADE_MS))),
             ..Notice::default()
         }),
         due: Some(timestamp(due_ms)),
@@ -170,7 +172,7 @@ async fn outbox(store: &dyn Store, [ada, bob]: &[Channel; 2], revision: u64) {
         due("later", ada, 5_000),
         due("other", bob, 1_002),
     ];
-    store.apply_notices(read_to(8, revision, more)).await.unwrap();
+    let revision = store.apply_notices(read_to(8, revision, more)).await.unwrap();
     assert!(claim(store, 999).await.is_empty(), "nothing is due");
     let taken = claim(store, 2_000).await;
     let [first, other] = &taken[..] else {
@@ -226,14 +228,22 @@ async fn outbox(store: &dyn Store, [ada, bob]: &[Channel; 2], revision: u64) {
     assert_eq!(delivery(store, "first").await.unwrap().state(), DeliveryState::Sent);
     let last = claim(store, 22_000).await.remove(0);
     assert_eq!(ids(&last), ["later"]);
-    // By a clock that was a year ahead.
+    // Made by a clock that was ahead: it waits no longer than it was to.
+    let mut ahead = due("ahead", bob, 8_000_000);
+    if let Some(notice) = &mut ahead.notice {
+        notice.made = Some(timestamp(7_999_000));
+    }
+    store.apply_notices(read_to(9, revision, vec![ahead])).await.unwrap();
+    assert!(claim(store, 22_500).await.is_empty(), "a second is left");
+    assert_eq!(ids(&claim(store, 23_500).await.remove(0)), ["ahead"]);
+    // Put off by a clock that was a year ahead.
     store
         .settle_message(settled(&last, DeliveryState::Due, 365 * 86_400_000))
         .await
         .unwrap();
-    assert_eq!(ids(&claim(store, 23_000).await.remove(0)), ["later"]);
+    assert_eq!(ids(&claim(store, 24_000).await.remove(0)), ["later"]);
     let of_bob = store.deliveries(vec![bob.id.clone()], Page::first(10)).await.unwrap();
-    assert_eq!(of_bob.rows.len(), 1);
+    assert_eq!(of_bob.rows.len(), 2);
     let bad = ClaimMessagesRequest {
         hold_ms: 1,
         ..ClaimMessagesRequest::default()
@@ -246,7 +256,8 @@ async fn outbox(store: &dyn Store, [ada, bob]: &[Channel; 2], revision: u64) {
 }
 
 /// A message that failed again and again is passed; then it says no more about what was told since.
-async fn overtaken(store: &dyn Store, channel: &Channel) {
+async fn overtaken(store: &dyn Store) {
+    let channel = &store.change_channels(put(channel("eve", "phone"))).await.unwrap()[0];
     let about = |id: &str, handle: &str, due_ms: i64| {
         let mut due = due(id, channel, due_ms);
         due.notice.as_mut().unwrap().handle = handle.to_owned();

@@ -41,6 +41,8 @@ const UNDER_WAY: &str =
     "SELECT DISTINCT channel_id FROM outbox WHERE settled = 0 AND due_ms > ? AND message <> ? AND problem = ?";
 const SENT_SINCE: &str =
     "SELECT body FROM outbox WHERE channel_id = ? AND settled = 1 AND id > ? ORDER BY id DESC LIMIT ?";
+/// What a clock that was set back has left in the future keeps its distances.
+const REDATE: &str = "UPDATE outbox SET due_ms = due_ms - (made_ms - ?), made_ms = ? WHERE settled = 0 AND made_ms > ?";
 const RECALL: &str = "UPDATE outbox SET due_ms = ? WHERE settled = 0 AND due_ms > ? AND message <> ?";
 const BIND: &str = "UPDATE outbox SET message = ? WHERE notice = ? AND message = ?";
 const TAKE: &str =
@@ -113,6 +115,7 @@ pub(super) fn claim(
     until_ms: i64,
     most: usize,
 ) -> Result<Vec<Message>, StoreError> {
+    tx.execute(REDATE, &values![now_ms, now_ms, now_ms])?;
     tx.execute(RECALL, &values![now_ms, now_ms.saturating_add(FURTHEST_MS), ""])?;
     let busy = channels(&tx.rows(UNDER_WAY, &values![now_ms, "", ""])?)?;
     let held = channels(&tx.rows(HELD_BACK, &values![now_ms, "", HOLDS_BACK_ATTEMPTS])?)?;
