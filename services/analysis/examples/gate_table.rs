@@ -13,6 +13,7 @@
 use sla_analysis::arima;
 use sla_analysis::pool::{History, LEVELS, Question, Threshold, forecast};
 use sla_analysis::scoring::{CALIBRATION_BINS, brier, calibration_error, calibration_table, covers};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
@@ -40,6 +41,9 @@ const HORIZONS_S: [usize; 2] = [600, 3_600];
 
 /// The methods that the pool is held against.
 const RIVALS: [&str; 5] = ["ARIMA", "mix", "last", "windows", "samples"];
+/// Times ARIMA's error, and an error that matters beside it, from which a series counts as far behind.
+const BEHIND: f64 = 1.2;
+const WORTH_TELLING: f64 = 0.005;
 /// Draws of hosts for an interval.
 const DRAWS: u64 = 400;
 
@@ -84,13 +88,14 @@ impl Line {
         let error = calibration_error(&calibration_table(&pairs, CALIBRATION_BINS));
         let (low, high) = self.interval(best);
         println!(
-            "{name:16} {:7} {ours:8.4} {:8.3} {low:6.3}–{high:<6.3} {:7} {:8.3} {bias:+8.3} {error:8.3} {:8.3} {:8.3} {:8.3} {:8.3}",
+            "{name:16} {:7} {ours:8.4} {:8.3} {low:6.3}–{high:<6.3} {:7} {:8.3} {bias:+8.3} {error:8.3} {:8.3} {:8.3} {:8} {:8.3} {:8.3}",
             self.cases.len(),
             ours / rival(best),
             RIVALS[best],
             ours / rival(0),
             (error - self.chance()).max(0.0),
             self.won(best),
+            self.far_behind(),
             self.inside as f64 / self.values.max(1) as f64,
             self.flagged as f64 / self.forecasts.max(1) as f64,
         );
@@ -130,11 +135,23 @@ impl Line {
 
     /// Share of series with a smaller error than the rival's.
     fn won(&self, rival: usize) -> f64 {
-        let mut of: std::collections::BTreeMap<u64, f64> = std::collections::BTreeMap::new();
-        for case in &self.cases {
-            *of.entry(case.series).or_default() += brier(case.ours, case.left) - brier(case.rivals[rival], case.left);
-        }
+        let of = self.differences(|c| brier(c.ours, c.left) - brier(c.rivals[rival], c.left));
         of.values().filter(|difference| **difference < 0.0).count() as f64 / of.len() as f64
+    }
+
+    /// Series whose error is more than [`BEHIND`] times ARIMA's and [`WORTH_TELLING`].
+    fn far_behind(&self) -> usize {
+        let behind = |c: &Case| brier(c.ours, c.left) - BEHIND * brier(c.rivals[0], c.left) - WORTH_TELLING;
+        self.differences(behind).values().filter(|sum| **sum > 0.0).count()
+    }
+
+    /// Sums by series.
+    fn differences(&self, of: impl Fn(&Case) -> f64) -> BTreeMap<u64, f64> {
+        let mut sums = BTreeMap::new();
+        for case in &self.cases {
+            *sums.entry(case.series).or_default() += of(case);
+        }
+        sums
     }
 }
 
@@ -230,7 +247,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("{count} series ({part})");
     println!(
-        "{:16} {:>7} {:>8} {:>8} {:>13} {:7} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}",
+        "{:16} {:>7} {:>8} {:>8} {:>13} {:7} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}",
         "",
         "n",
         "Brier",
@@ -242,6 +259,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "cal.err",
         "-chance",
         "won",
+        "behind",
         "cover95",
         "flagged"
     );

@@ -1,4 +1,4 @@
-//! Times each classic step on the values of a golden-style file (`{"values": […]}`) and prints `{"step": milliseconds}`: the least
+//! Times each classic step and the forecast pool on the values of a golden-style file (`{"values": […]}`) and prints `{"step": milliseconds}`: the least
 //! of many runs, one thread.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a command for developers")]
 
@@ -8,6 +8,7 @@ use sla_analysis::arima::{self, Order};
 use sla_analysis::bins::bins;
 use sla_analysis::decomposition::decompose;
 use sla_analysis::holt_winters::{fit, warm_fit};
+use sla_analysis::pool::{self, History, Question, Threshold};
 use sla_analysis::seasonality::detect;
 use sla_analysis::statistics::{moments, statistics};
 use std::hint::black_box;
@@ -76,6 +77,10 @@ fn main() {
         metadata();
         binning();
     };
+    // 10 min and 1 h ahead, against a lower and an upper bound.
+    let history = History::regular(&values, step_ms as i64).unwrap();
+    let question = Question::new(vec![40, 240], vec![Threshold::lower(20.0), Threshold::upper(60.0)]);
+    let (_, state) = pool::forecast(&history, &question, None, 7).unwrap();
     let results = [
         ("moments", least(|| keep(moments(black_box(&values))))),
         ("statistics", least(|| keep(statistics(black_box(&values))))),
@@ -111,6 +116,14 @@ fn main() {
             least(|| {
                 black_box(model.violation_within(40, Some(20.0), Some(60.0)));
             }),
+        ),
+        (
+            "pool_cold",
+            least(|| keep(pool::forecast(black_box(&history), &question, None, 7))),
+        ),
+        (
+            "pool_stored",
+            least(|| keep(pool::forecast(black_box(&history), &question, Some(&state), 7))),
         ),
     ];
     let map: serde_json::Map<String, serde_json::Value> = results
