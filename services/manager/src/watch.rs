@@ -289,7 +289,7 @@ mod tests {
         let mut seen = Vec::new();
         for at_ms in 2..=40 {
             let mut large = snapshot(at_ms, &["a"]);
-            Arc::make_mut(&mut large.objectives[0]).why = "w".repeat(WATCH_BACKLOG_BYTES / 8);
+            Arc::make_mut(&mut Arc::make_mut(&mut large.objectives)[0]).why = "w".repeat(WATCH_BACKLOG_BYTES / 8);
             seen.push(kept(&large));
             publish(&role, large, false, Vec::new());
         }
