@@ -21,7 +21,6 @@ mod panics;
 mod plan;
 mod post;
 mod report;
-mod sky;
 mod source;
 mod truth;
 mod weather;

@@ -22,8 +22,6 @@ mod provider;
 mod reading;
 mod rounds;
 mod service;
-#[cfg(feature = "test-support")]
-pub mod sky;
 mod subscribing;
 mod subscription;
 
