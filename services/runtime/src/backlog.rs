@@ -131,12 +131,14 @@ impl<T: Clone> Reader<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use futures::FutureExt as _;
 
     use super::*;
 
-    fn next(reader: &mut Reader<u32>) -> Option<Option<u32>> {
-        reader.next().now_or_never()
+    fn next(reader: &mut Reader<u32>) -> Poll<Option<u32>> {
+        reader.next().now_or_never().map_or(Poll::Pending, Poll::Ready)
     }
 
     #[tokio::test]
@@ -146,17 +148,20 @@ mod tests {
         let (mut quick, mut slow) = (backlog.reader(), backlog.reader());
         for number in 1..=4 {
             backlog.tell([(number, 1)]);
-            assert_eq!(next(&mut quick), Some(Some(number)));
+            assert_eq!(next(&mut quick), Poll::Ready(Some(number)));
         }
-        assert_eq!(next(&mut slow), Some(None), "the first of four is gone");
-        assert_eq!(next(&mut slow), None);
+        assert_eq!(next(&mut slow), Poll::Ready(None), "the first of four is gone");
+        assert_eq!(next(&mut slow), Poll::Pending);
         backlog.tell([(5, 90), (6, 90)]);
-        assert_eq!(next(&mut slow), Some(None), "there is room for one of these two");
+        assert_eq!(next(&mut slow), Poll::Ready(None), "there is room for one of these two");
         backlog.tell([(7, 5)]);
-        assert_eq!([next(&mut slow), next(&mut slow)], [Some(Some(7)), None]);
+        assert_eq!(
+            [next(&mut slow), next(&mut slow)],
+            [Poll::Ready(Some(7)), Poll::Pending]
+        );
         assert_eq!(locked(&backlog.kept).bytes, 95);
         quick.skip();
-        assert_eq!(next(&mut quick), None);
+        assert_eq!(next(&mut quick), Poll::Pending);
         drop((quick, slow));
         backlog.tell([(8, 1)]);
         assert_eq!((backlog.readers(), locked(&backlog.kept).bytes), (0, 0));

@@ -310,10 +310,12 @@ mod tests {
         drop(first);
         assert!(is_waiting(&mut stream));
         assert_eq!(made.load(Ordering::Relaxed), 1);
-        let woken = tokio::spawn(async move { next(&mut stream).await.is_some() });
-        tokio::task::yield_now().await;
-        drop(second);
-        assert!(woken.await.unwrap());
+        let taken = async {
+            tokio::task::yield_now().await;
+            drop(second);
+        };
+        let (third, ()) = tokio::join!(next(&mut stream), taken);
+        assert!(third.is_some());
     }
 
     #[tokio::test]
@@ -330,10 +332,13 @@ mod tests {
         assert_eq!(held, pieces.len() * MESSAGE, "each piece keeps its message");
 
         let mut last = streams.pop().unwrap();
-        let woken = tokio::spawn(async move { next(&mut last).await.is_some() });
-        tokio::task::yield_now().await;
-        drop((pieces, streams));
-        assert!(woken.await.unwrap(), "there is room again");
+        let taken = async {
+            tokio::task::yield_now().await;
+            drop((pieces, streams));
+        };
+        let (piece, ()) = tokio::join!(next(&mut last), taken);
+        assert!(piece.is_some(), "there is room again");
+        drop((piece, last));
         assert_eq!(pace.unsent.bytes.load(Ordering::Relaxed), 0);
         let mut answer = pace.watch(body(), false);
         assert!(next(&mut answer).await.is_some());

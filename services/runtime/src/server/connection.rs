@@ -362,7 +362,7 @@ mod tests {
             .watch(tonic::body::Body::new("piece".to_owned()), true);
         let piece = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
         let begun = tokio::time::Instant::now();
-        let written = server.write_all(&vec![0; 100]).await;
+        let written = server.write_all(&[0; 100]).await;
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert!(begun.elapsed() <= Duration::from_secs(35), "{:?}", begun.elapsed());
         drop(piece);

@@ -260,7 +260,7 @@ async fn overtaken(store: &dyn Store) {
     let channel = &store.change_channels(put(channel("eve", "phone"))).await.unwrap()[0];
     let about = |id: &str, handle: &str, due_ms: i64| {
         let mut due = due(id, channel, due_ms);
-        due.notice.as_mut().unwrap().handle = handle.to_owned();
+        handle.clone_into(&mut due.notice.as_mut().unwrap().handle);
         due
     };
     // What waits for others is theirs.
