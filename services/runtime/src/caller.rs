@@ -130,7 +130,7 @@ pub struct Connection {
     way: Way,
     name: Arc<OnceCell<String>>,
     shown: Arc<OnceLock<String>>,
-    is_covered: bool,
+    is_nameless: bool,
     pace: Pace,
 }
 
@@ -142,7 +142,7 @@ impl Connection {
             way,
             name: Arc::default(),
             shown: Arc::default(),
-            is_covered: false,
+            is_nameless: false,
             pace: Pace::default(),
         }
     }
@@ -162,15 +162,15 @@ impl Connection {
         Self { shown, ..self }
     }
 
-    /// Over TLS, or not.
+    /// To a port of this host alone and without TLS, or not: such a port has no name but those of this host.
     #[must_use]
-    pub fn covered(self, is_covered: bool) -> Self {
-        Self { is_covered, ..self }
+    pub fn nameless(self, is_nameless: bool) -> Self {
+        Self { is_nameless, ..self }
     }
 
-    /// Whether it goes over TLS.
-    pub fn is_covered(&self) -> bool {
-        self.is_covered
+    /// Whether nothing vouches for a name by which the port is called.
+    pub fn is_nameless(&self) -> bool {
+        self.is_nameless
     }
 
     /// Who is at the other end.

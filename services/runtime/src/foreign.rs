@@ -8,7 +8,7 @@ use http::{HeaderValue, Uri};
 use sla_domain::SafeText;
 use tonic::{Code, Status};
 
-use crate::caller::{Connection, End};
+use crate::caller::Connection;
 use crate::status::{Problem, reason};
 
 /// How much of a name is told.
@@ -27,9 +27,7 @@ pub(crate) fn check(headers: &HeaderMap, uri: &Uri, connection: Option<&Connecti
         let words = format!("{} is the page of another place", told(origin.as_bytes()));
         return Err(refused(words, "ask from a program, without the header Origin"));
     }
-    let is_near = matches!(connection.end(), End::Address(address) if address.ip().is_loopback());
-    if is_near
-        && !connection.is_covered()
+    if connection.is_nameless()
         && let Some(host) = host.filter(|host| !is_of_this_host(host))
     {
         let words = format!("{} is no name of this port", told(host.as_str().as_bytes()));
@@ -72,13 +70,13 @@ fn refused(words: String, fix: &str) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::caller::Way;
+    use crate::caller::{End, Way};
 
     #[test]
     fn only_what_a_page_of_another_place_asks_is_refused() {
-        let near = Connection::new(End::Address("127.0.0.1:5".parse().unwrap()), Way::Network);
+        let covered = Connection::new(End::Address("127.0.0.1:5".parse().unwrap()), Way::Network);
         let far = Connection::new(End::Address("192.0.2.1:5".parse().unwrap()), Way::Guest);
-        let covered = near.clone().covered(true);
+        let near = covered.clone().nameless(true);
         let ask = |host: &str, origin: &str, connection: Option<&Connection>| {
             let mut headers = HeaderMap::new();
             headers.insert(HOST, HeaderValue::from_str(host).unwrap());

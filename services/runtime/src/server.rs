@@ -279,15 +279,15 @@ impl TcpDoor {
             tls,
             way,
             streams,
-            ..
+            address,
         } = self;
         // A pre-bound listener has no nodelay of its own, and streams would be many times slower.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let is_covered = tls.is_some();
+        let is_nameless = tls.is_none() && address.ip().is_loopback();
         let incoming = incoming.map(move |stream| stream.map(|stream| Wire::new(stream, tls.as_ref())));
         let whose = move |wire: &Wire| {
             let end = wire.peer_addr().map_or(End::Unknown, End::Address);
-            let connection = Connection::new(end, way).shown_in(wire.shown()).covered(is_covered);
+            let connection = Connection::new(end, way).shown_in(wire.shown()).nameless(is_nameless);
             Some(if streams == MAX_ROLE_STREAMS {
                 connection.of_roles()
             } else {
