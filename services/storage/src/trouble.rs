@@ -101,6 +101,7 @@ impl Trouble {
     }
 
     /// Whether the last write failed because nobody answers.
+    #[cfg(feature = "mysql")]
     pub(crate) fn is_unreachable(&self) -> bool {
         let failing = self.failing();
         failing
