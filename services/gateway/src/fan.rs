@@ -20,16 +20,16 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use crate::options::{MAX_FEEDS, MAX_FILTER_BYTES};
-use crate::passing;
+use crate::passing::Identity;
 use feed::Feed;
 use story::{PREFIX, Wish, unreadable};
 
-/// What tells streams apart: what is watched, and by whose rights. Who shows other rights gets a stream of their own, which the
+/// What tells streams apart: what is watched, and by whom as far as he is known. Who is another gets a stream of their own, which the
 /// role behind it grants or refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     wish: Wish,
-    rights: Option<Vec<u8>>,
+    identity: Identity,
 }
 
 /// The shared streams of a gateway. Cheap to clone.
@@ -56,12 +56,12 @@ impl Fan {
 
     /// Joins the caller to the stream it asks for, which is opened when it is the first.
     pub(crate) async fn join(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
-        let rights = passing::token(request.extensions());
+        let identity = Identity::of(request.extensions());
         let path = request.uri().path().to_owned();
         let body = Limited::new(request.into_body(), MAX_FILTER_BYTES);
         let body = body.collect().await.map_err(|_| unreadable())?.to_bytes();
         let (wish, after) = Wish::read(&path, message(&body)?)?;
-        let feed = self.feed(wish, rights)?;
+        let feed = self.feed(wish, identity)?;
         let frames = feed.read(after).boxed();
         let mut answer = http::Response::new(Body::new(StreamBody::new(frames)));
         answer
@@ -71,11 +71,8 @@ impl Fan {
     }
 
     /// The feed of `wish`, with a reader of its own already counted.
-    fn feed(&self, wish: Wish, rights: Option<HeaderValue>) -> Result<feed::Reader, Status> {
-        let key = Key {
-            wish,
-            rights: rights.as_ref().map(|value| value.as_bytes().to_vec()),
-        };
+    fn feed(&self, wish: Wish, identity: Identity) -> Result<feed::Reader, Status> {
+        let key = Key { wish, identity };
         let mut feeds = self.lock();
         if let Some(feed) = feeds.get(&key) {
             return Ok(feed.reader());
@@ -92,7 +89,7 @@ impl Fan {
         drop(feeds);
         let fan = self.clone();
         self.shutdown.spawn("shared stream", async move {
-            let end = feed::follow(&fan.peer, &key.wish, rights, &feed, fan.shutdown.token(), || {
+            let end = feed::follow(&fan.peer, &key.wish, &key.identity, &feed, fan.shutdown.token(), || {
                 // Under the lock under which readers come: none can join a feed that is given up.
                 let mut feeds = fan.lock();
                 let alone = feed.is_alone();

@@ -1,6 +1,6 @@
 //! Pages of other places: a browser on this host may be sent to a port of it by any page that it shows. Such a page names itself
-//! in `Origin`, or has had its own name point here (DNS rebinding), so that it stands in `Host`. What is asked in gRPC no page can
-//! ask, and where TLS is spoken no page has the certificate.
+//! in `Origin`, or has had its own name point here (DNS rebinding), so that it stands in `Host`. What is asked in HTTP/2 without
+//! TLS no page can ask, and where TLS is spoken no page has the certificate.
 
 use http::header::{HOST, HeaderMap, ORIGIN};
 use http::uri::Authority;

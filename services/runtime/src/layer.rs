@@ -150,7 +150,9 @@ where
             return Box::pin(async move { Ok(open.answered(refusal::into_http(problem.status(), is_grpc))) });
         };
         let connection = request.extensions().get::<Connection>().cloned();
-        if !is_grpc && let Err(refused) = foreign::check(request.headers(), request.uri(), connection.as_ref()) {
+        // No page can speak gRPC, unless a port takes it in HTTP/1.
+        let may_be_a_page = !is_grpc || request.version() < http::Version::HTTP_2;
+        if may_be_a_page && let Err(refused) = foreign::check(request.headers(), request.uri(), connection.as_ref()) {
             return Box::pin(async move { Ok(open.answered(refusal::into_http(refused, is_grpc))) });
         }
         let claims = Claims::take(request.headers_mut());

@@ -62,7 +62,7 @@ async fn follow(desk: &Desk, mandate: &Mandate) {
         read(desk).await;
         follower.has_read();
         let next = Instant::now() + FOLLOW_EVERY;
-        while tokio::time::timeout_at(next, follower.missed()).await.is_ok() {
+        while Instant::now() < next && tokio::time::timeout_at(next, follower.missed()).await.is_ok() {
             if let Err(error) = desk.read_new().await {
                 tracing::warn!(error = chain(&error), "new cities could not be looked for");
             }

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::{Stream, stream};
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use http_body::Frame;
 use sla_proto::Peer;
@@ -19,6 +18,7 @@ use tonic::{Code, Status};
 
 use super::story::{Story, Told, Wish};
 use crate::options::{LOOK_EVERY, RING_BYTES, RING_MESSAGES};
+use crate::passing::Identity;
 
 /// What readers are told.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ impl Feed {
 pub(super) async fn follow(
     peer: &Peer,
     wish: &Wish,
-    rights: Option<HeaderValue>,
+    identity: &Identity,
     feed: &Feed,
     end: &CancellationToken,
     give_up: impl Fn() -> bool,
@@ -99,7 +99,7 @@ pub(super) async fn follow(
     let followed = async {
         match wish {
             Wish::Violations { set } => {
-                let request = with_rights(WatchViolationsRequest { set: set.clone() }, rights);
+                let request = by(identity, WatchViolationsRequest { set: set.clone() });
                 let mut events = peer.violations().watch_violations(request).await?.into_inner();
                 while let Some(event) = events.message().await? {
                     feed.tell(|story| story.violations(&event));
@@ -110,7 +110,7 @@ pub(super) async fn follow(
                     run_id: id.clone(),
                     after_sequence: 0,
                 };
-                let mut events = peer.runs().watch_run(with_rights(request, rights)).await?.into_inner();
+                let mut events = peer.runs().watch_run(by(identity, request)).await?.into_inner();
                 while let Some(event) = events.message().await? {
                     feed.tell(|story| story.run(&event));
                 }
@@ -135,11 +135,9 @@ pub(super) async fn follow(
     }
 }
 
-fn with_rights<T>(request: T, rights: Option<HeaderValue>) -> tonic::Request<T> {
+fn by<T>(identity: &Identity, request: T) -> tonic::Request<T> {
     let mut headers = HeaderMap::new();
-    if let Some(rights) = rights {
-        headers.insert(AUTHORIZATION, rights);
-    }
+    identity.put(&mut headers);
     tonic::Request::from_parts(
         MetadataMap::from_headers(headers),
         tonic::Extensions::default(),

@@ -1,7 +1,7 @@
 //! The outbox: notices that are due, gathered into messages when they are first taken. A message keeps its notices and its id
 //! over all attempts, so that whoever receives it twice can tell.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use prost::Message as _;
 use sla_proto::convert;
@@ -40,7 +40,7 @@ const HELD_BACK: &str =
 const UNDER_WAY: &str =
     "SELECT DISTINCT channel_id FROM outbox WHERE settled = 0 AND due_ms > ? AND message <> ? AND problem = ?";
 const SENT_SINCE: &str =
-    "SELECT body FROM outbox WHERE channel_id = ? AND settled = 1 AND id > ? ORDER BY id DESC LIMIT ?";
+    "SELECT body, id FROM outbox WHERE channel_id = ? AND settled = 1 AND id > ? ORDER BY id DESC LIMIT ?";
 /// What a clock that was set back has left in the future keeps its distances.
 const REDATE: &str = "UPDATE outbox SET due_ms = due_ms - (made_ms - ?), made_ms = ? WHERE settled = 0 AND made_ms > ?";
 const RECALL: &str = "UPDATE outbox SET due_ms = ? WHERE settled = 0 AND due_ms > ? AND message <> ?";
@@ -175,13 +175,14 @@ fn take(
     let told = if i64::from(attempts) > HOLDS_BACK_ATTEMPTS {
         told_since(tx, &gathered.channel_id, number)?
     } else {
-        HashSet::new()
+        HashMap::new()
     };
     let mut notices: Vec<Notice> = Vec::new();
     for row in &rows {
         let notice: Notice = decoded("notice", row.bytes(2)?)?;
-        if told.contains(&notice.handle) {
-            tx.execute(GIVE_UP, &values![now_ms, OVERTAKEN, row.number::<i64>(3)?])?;
+        let number: i64 = row.number(3)?;
+        if told.get(&notice.handle).is_some_and(|newest| *newest > number) {
+            tx.execute(GIVE_UP, &values![now_ms, OVERTAKEN, number])?;
         } else {
             notices.push(notice);
         }
@@ -195,11 +196,12 @@ fn take(
     }))
 }
 
-/// Of what a channel was told in notices after the one of this `number`, by handle.
-fn told_since(tx: &mut dyn Transaction, channel_id: &str, number: i64) -> Result<HashSet<String>, StoreError> {
-    let mut told = HashSet::new();
+/// Of what a channel was told in notices after the one of this `number`: the newest number of each handle.
+fn told_since(tx: &mut dyn Transaction, channel_id: &str, number: i64) -> Result<HashMap<String, i64>, StoreError> {
+    let mut told = HashMap::new();
     for row in tx.rows(SENT_SINCE, &values![channel_id, number, MAX_OVERTAKING])? {
-        told.insert(decoded::<Notice>("notice", row.bytes(0)?)?.handle);
+        let handle = decoded::<Notice>("notice", row.bytes(0)?)?.handle;
+        told.entry(handle).or_insert(row.number(1)?);
     }
     // What is about no series stands for itself.
     told.remove("");
