@@ -4,7 +4,7 @@
 //! stream from the side of its body, and a client that reads nothing for so long is gone.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -87,6 +87,8 @@ fn now_ms() -> u64 {
 #[derive(Debug, Default)]
 struct Flight {
     pieces: AtomicUsize,
+    /// Whether more of the message waits to be handed out: where pieces are copied on the way, none is under way then.
+    has_rest: AtomicBool,
     /// When one of them was handed out or written last.
     moved_ms: AtomicU64,
     body: AtomicWaker,
@@ -95,7 +97,8 @@ struct Flight {
 impl Flight {
     fn is_stuck(&self, now: u64) -> bool {
         let still = now.saturating_sub(self.moved_ms.load(Ordering::Acquire));
-        self.pieces.load(Ordering::Acquire) > 0 && still >= PATIENCE.as_millis() as u64
+        let waits = self.pieces.load(Ordering::Acquire) > 0 || self.has_rest.load(Ordering::Acquire);
+        waits && still >= PATIENCE.as_millis() as u64
     }
 
     fn poll_landed(&self, context: &Context<'_>) -> Poll<()> {
@@ -190,6 +193,7 @@ impl<B> Paced<B> {
     fn piece(&mut self, mut bytes: Bytes, held: Arc<Held>) -> Frame<Bytes> {
         let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
         self.rest = (!bytes.is_empty()).then(|| (bytes, held.clone()));
+        self.flight.has_rest.store(self.rest.is_some(), Ordering::Release);
         if self.flight.pieces.fetch_add(1, Ordering::AcqRel) == 0 {
             self.flight.moved_ms.store(now_ms(), Ordering::Release);
         }
@@ -289,6 +293,15 @@ mod tests {
         assert!(pace.is_stuck(), "the body is over, a piece of it is not");
         drop(unwritten);
         assert!(!pace.is_stuck());
+
+        // Over HTTP/1 a piece is copied as soon as it is handed out.
+        let mut copied = pace.watch(messages(2 * PIECE_BYTES).0, false);
+        drop(next(&mut copied).await);
+        tokio::time::sleep(PATIENCE).await;
+        assert!(pace.is_stuck(), "nobody asks for the rest");
+        drop(next(&mut copied).await);
+        assert!(!pace.is_stuck());
+        drop(copied);
 
         let (slow, _) = messages(3 * PIECE_BYTES);
         let mut slow = pace.watch(slow, true);
