@@ -46,6 +46,19 @@ pub(crate) fn draw_phase<T>(cx: &Context, remote: &Remote<T>, canvas: &mut Canva
     }
 }
 
+/// The edge above what is said about rows: how old they are, or a line where there is room. How many rows it took, and whether
+/// they are old.
+pub(crate) fn draw_edge<T>(cx: &Context, remote: &Remote<T>, canvas: &mut Canvas<'_>) -> (u16, bool) {
+    let (width, height) = (canvas.width(), canvas.height());
+    let stale = stale_words(cx, remote);
+    match &stale {
+        Some(stale) => canvas.field(1, 0, width.saturating_sub(2), stale, Align::Left, Role::Error),
+        None if height > 1 => canvas.run(0, 0, width, '─', Role::Border),
+        None => {}
+    }
+    (u16::from(height > 1 || stale.is_some()), stale.is_some())
+}
+
 /// ` STALE since 14:21:05: why`, or nothing.
 pub(crate) fn stale_words<T>(cx: &Context, remote: &Remote<T>) -> Option<String> {
     let Phase::Stale(since) = remote.phase() else {

@@ -10,11 +10,11 @@ use crate::context::wire::{self, Mark};
 use crate::format::{duration, number};
 use crate::say;
 use crate::screens::instance::{self, Instance};
-use crate::screens::phase::{draw_phase, stale_words};
+use crate::screens::phase::{draw_edge, draw_phase};
 use crate::screens::trust;
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
-use crate::widget::canvas::{Align, Canvas};
+use crate::widget::canvas::Canvas;
 use crate::widget::spark::{self, SparkCell};
 use crate::widget::table::{self, Column};
 use crate::widget::wrap::wrap;
@@ -106,15 +106,9 @@ impl FutureScreen {
     /// Returns how many rows the words took.
     fn draw_words(&self, cx: &Context, canvas: &mut Canvas<'_>) -> u16 {
         let (width, height) = (canvas.width(), canvas.height());
-        let stale = stale_words(cx, &self.rows);
-        let first = u16::from(height > 1 || stale.is_some());
-        match &stale {
-            Some(stale) => canvas.field(1, 0, width.saturating_sub(2), stale, Align::Left, Role::Error),
-            None if height > 1 => canvas.run(0, 0, width, '─', Role::Border),
-            None => {}
-        }
+        let (first, is_stale) = draw_edge(cx, &self.rows, canvas);
         let Some(row) = self.current() else {
-            return u16::from(stale.is_some());
+            return u16::from(is_stale);
         };
         let outlook = &row.outlook;
         let mut lines = Vec::new();

@@ -7,11 +7,11 @@ use super::rows::{CityRow, SORTS};
 use crate::context::{Context, wire};
 use crate::format::duration;
 use crate::say;
-use crate::screens::phase::{draw_phase, stale_words};
+use crate::screens::phase::{draw_edge, draw_phase};
 use crate::screens::trust;
 use crate::theme::Role;
 use crate::widget::apart::Shortened;
-use crate::widget::canvas::{Align, Canvas};
+use crate::widget::canvas::Canvas;
 use crate::widget::spark::{self, SparkCell};
 use crate::widget::table::{self, Column};
 use crate::widget::wrap::wrap;
@@ -70,13 +70,7 @@ impl WeatherScreen {
 
     fn draw_words(&self, cx: &Context, canvas: &mut Canvas<'_>) {
         let (width, height) = (canvas.width(), canvas.height());
-        let stale = stale_words(cx, &self.rows);
-        let first = u16::from(height > 1 || stale.is_some());
-        match &stale {
-            Some(stale) => canvas.field(1, 0, width.saturating_sub(2), stale, Align::Left, Role::Error),
-            None if height > 1 => canvas.run(0, 0, width, '─', Role::Border),
-            None => {}
-        }
+        let (first, _) = draw_edge(cx, &self.rows, canvas);
         let lines = self.words(cx);
         let wrapped = lines
             .iter()
