@@ -127,6 +127,14 @@ impl SlaError {
         }
     }
 
+    /// Whether another role did not answer, whatever it was asked.
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Upstream { status, .. } => matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded),
+            _ => false,
+        }
+    }
+
     /// For a banner or a problem line: the sentence and its first cause, without codes.
     pub fn words(&self) -> String {
         match self {

@@ -2,6 +2,7 @@
 
 pub mod asked;
 pub mod cadence;
+mod due;
 pub mod judge;
 pub mod snapshot;
 pub(crate) mod sources;

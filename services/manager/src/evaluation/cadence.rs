@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sla_domain::MissingPolicy;
 use sla_domain::SeriesId;
 use sla_domain::objective::ObjectiveId;
 use sla_domain::state::Risk;
@@ -15,6 +14,7 @@ use sla_proto::violation::v1 as pb;
 use crate::core::{DEFAULT_SOURCE, ManagerCore, NowRequest};
 use crate::error::SlaError;
 use crate::evaluation::asked::Asked;
+use crate::evaluation::due::due_again_ms;
 use crate::evaluation::judge::{JudgedObjective, judge_on};
 use crate::evaluation::snapshot::{Changes, Rank, Snapshot, same_figures};
 use crate::evaluation::sources::Sources;
@@ -27,11 +27,6 @@ use crate::sets::catalog::{FIRST_RETRY, KnownObjective, REFRESH_EVERY, RETRY_EVE
 
 /// Longest wait of `EvaluateNow` for its turn.
 pub const NOW_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Sources are late by at most this part of the spacing of their samples, as a rule.
-const LATE_PART: i64 = 16;
-/// Samples that are held so long come a quarter of it apart, where two of them have not told yet how far apart they are.
-const UNKNOWN_PART: i64 = 4;
 
 /// What an objective was told as the last time, and when it is due again.
 #[derive(Debug)]
@@ -198,7 +193,10 @@ impl Cadence {
         core.metrics
             .series_judged
             .inc_by(judged.iter().map(|objective| objective.series.len() as u64).sum());
-        if let Err(error) = core.spacings.save(&core.peer, at_ms).await {
+        // While the ledger cannot be written nothing else can: the round shall not wait twice for it.
+        if self.ledger_problem_since_ms.is_none()
+            && let Err(error) = core.spacings.save(&core.peer, at_ms).await
+        {
             tracing::debug!(error = %error.words(), "spacings are stored later");
         }
         let (announcements, problem) = self.keep_ledger(core, &judged, at_ms).await;
@@ -305,10 +303,14 @@ impl Cadence {
             cap_ms: None,
         };
         let mut work = Vec::with_capacity(due.len());
+        // A store that is away is asked once a round: each further question would take as long as the first.
+        let mut is_away = false;
         for known in due {
             let series = core.memory.lock().series(&known.wanted.key);
             let ids: Vec<SeriesId> = series.iter().map(|series| series.head.id).collect();
-            let may_fix = core.spacings.load(&core.peer, known, &ids).await;
+            let is_loaded = core.spacings.is_loaded(&known.objective);
+            let may_fix = is_loaded || (!is_away && core.spacings.load(&core.peer, known, &ids).await);
+            is_away |= !may_fix;
             work.push(DueObjective {
                 known: known.clone(),
                 series,
@@ -485,34 +487,6 @@ fn by_source(due: Vec<Arc<KnownObjective>>) -> BTreeMap<String, Vec<Arc<KnownObj
         }
     }
     by_source
-}
-
-/// When an objective is due again, Unix milliseconds: as soon as the next sample of one of its series is likely to be there, at most
-/// a spacing from now. `newest` are its series by the instants of their newest samples, with how many there are.
-fn due_again_ms(objective: &JudgedObjective, newest: &[(SeriesId, i64, usize)], floor_ms: i64) -> i64 {
-    let at_ms = objective.at_ms;
-    let spacings = objective
-        .series
-        .iter()
-        .map(|series| (series.head.id, series.spacing_ms));
-    let spacings: HashMap<SeriesId, i64> = spacings.collect();
-    let next = newest.iter().filter_map(|(id, newest_ms, samples)| {
-        let spacing_ms = match (objective.known.objective.missing, *samples) {
-            (MissingPolicy::Hold { max_ms }, 0..=1) => max_ms / UNKNOWN_PART,
-            _ => *spacings.get(id)?,
-        };
-        let late_ms = spacing_ms / LATE_PART;
-        let expected_ms = newest_ms.saturating_add(spacing_ms + late_ms);
-        // What is late is looked for more often, what has fallen silent is not.
-        let is_silent = at_ms.saturating_sub(*newest_ms) > 2 * spacing_ms;
-        Some(match (expected_ms > at_ms, is_silent) {
-            (true, _) => expected_ms.min(at_ms + spacing_ms),
-            (false, false) => at_ms + late_ms,
-            (false, true) => at_ms + spacing_ms,
-        })
-    });
-    // Half a floor of slack: rounds are not exact.
-    next.min().unwrap_or(at_ms).max(at_ms + floor_ms) - floor_ms / 2
 }
 
 /// That series are not judged for want of room; empty when all are.

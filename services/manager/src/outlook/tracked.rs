@@ -127,6 +127,10 @@ impl TrackedSeries {
         for (known, series, horizon_ms) in objectives {
             if let Err(error) = self.load_one(peer, &known, &series, horizon_ms, at_ms).await {
                 tracing::debug!(error = %error.words(), "past forecasts cannot be read yet");
+                if error.is_away() {
+                    // Each further question would wait as long.
+                    return;
+                }
             }
         }
     }

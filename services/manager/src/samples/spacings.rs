@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 
 use sla_domain::SeriesId;
 use sla_domain::ledger::LedgerKey;
-use sla_domain::objective::ObjectiveId;
+use sla_domain::objective::{Objective, ObjectiveId};
 use sla_domain::spacing::ENOUGH_SAMPLES;
 use sla_proto::convert::timestamp;
 use sla_proto::remembering::{body_of, numbers_of};
@@ -31,16 +31,15 @@ struct Fixed {
 pub struct Spacings(RwLock<Fixed>);
 
 impl Spacings {
-    /// Reads what is stored about an objective, once. `false` while the store does not answer: nothing is fixed then.
+    /// Whether what is stored about an objective is known.
+    pub fn is_loaded(&self, objective: &Objective) -> bool {
+        let fixed = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        fixed.loaded.get(&objective.id) == Some(&objective.generation)
+    }
+
+    /// Reads what is stored about an objective. `false` while the store does not answer: nothing is fixed then.
     pub async fn load(&self, peer: &Peer, known: &KnownObjective, series: &[SeriesId]) -> bool {
         let objective = &known.objective;
-        let is_loaded = {
-            let fixed = self.0.read().unwrap_or_else(PoisonError::into_inner);
-            fixed.loaded.get(&objective.id) == Some(&objective.generation)
-        };
-        if is_loaded {
-            return true;
-        }
         let named: HashMap<String, SeriesId> = series.iter().map(|&id| (item(objective.generation, id), id)).collect();
         let keys: Vec<String> = named.keys().cloned().collect();
         let Ok(found) = remembering::recall(peer, objective.id.as_str(), &keys).await else {
