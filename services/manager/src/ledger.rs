@@ -288,11 +288,6 @@ fn compare_series(
     let stored: Vec<Violation> = mirrored.iter().map(|have| have.violation.clone()).collect();
     let changes = transitions(key, range, &stored, longest);
     let now_ms = longest.window.end_ms;
-    for violation in changes.opened {
-        let row = message(&violation);
-        pending.announcements.push(Announcement::Opened(row.clone()));
-        pending.rows.push((violation, row));
-    }
     for violation in changes.closed {
         let row = message(&violation);
         // History found at first sight is stored, but it is no news.
@@ -317,6 +312,12 @@ fn compare_series(
             let row = message(&violation);
             pending.rows.push((violation, row));
         }
+    }
+    // Who follows the ledger hears of an end before what began after it, and of a moved start before what it leaves behind.
+    for violation in changes.opened {
+        let row = message(&violation);
+        pending.announcements.push(Announcement::Opened(row.clone()));
+        pending.rows.push((violation, row));
     }
     for violation in changes.withdrawn {
         let row = message(&violation);
@@ -434,6 +435,21 @@ mod tests {
             (Some(timestamp(700_000)), 99.0, 2)
         );
         assert_eq!(changes(&mut mirror, &at(715, &POINTS)), (0, Vec::new()));
+    }
+
+    #[test]
+    fn what_ended_is_written_before_what_began_after_it() {
+        let mut mirror = LedgerMirror::default();
+        changes(&mut mirror, &at(610, &POINTS[..2]));
+        let again = [&POINTS[..], &[(760_000, 90.0)]].concat();
+        let mut pending = LedgerChanges::default();
+        mirror.compare(&at(765, &again), &mut pending);
+        let starts: Vec<i64> = pending.rows.iter().map(|(violation, _)| violation.start_ms).collect();
+        assert_eq!(starts, [600_000, 760_000]);
+        assert!(matches!(
+            &pending.announcements[..],
+            [Announcement::Closed(_), Announcement::Opened(_)]
+        ));
     }
 
     #[test]

@@ -83,6 +83,8 @@ pub(crate) fn heard(
     now_ms: i64,
 ) -> Option<NoticeKind> {
     let known_start = story.start.as_ref().map(millis);
+    // The record that goes on: its start may have been moved by late samples since it was told.
+    let going = story.last.as_ref().and_then(|last| last.since.as_ref()).map(millis);
     let (start_ms, end_ms) = (seen.start_ms, seen.end_ms);
     match end_ms {
         None if story.open => {
@@ -95,7 +97,12 @@ pub(crate) fn heard(
             count(story, start_ms, rules, now_ms);
             began(story, rules, silence, start_ms, now_ms)
         }
-        Some(end_ms) if story.open && known_start.is_none_or(|start| end_ms >= start) => {
+        Some(end_ms)
+            if story.open
+                && going
+                    .or(known_start)
+                    .is_none_or(|going| is_end_of(going, start_ms, end_ms)) =>
+        {
             story.open = false;
             story.next = None;
             let mut notice = seen.notice;
@@ -126,6 +133,12 @@ pub(crate) fn heard(
             Some(NoticeKind::Resolved)
         }
     }
+}
+
+/// Whether a record that ended is the one that began at `going_ms`, or became it when its own start was moved. One that ended before
+/// is another, and so is the empty record that a moved start leaves behind.
+fn is_end_of(going_ms: i64, start_ms: i64, end_ms: i64) -> bool {
+    start_ms == going_ms || (start_ms < going_ms && end_ms >= going_ms)
 }
 
 fn begin(story: &mut Story, seen: Seen) {
@@ -357,7 +370,10 @@ mod tests {
 
         fn change(&mut self, start_ms: i64, end_ms: Option<i64>, retired: bool) {
             let seen = Seen {
-                notice: Notice::default(),
+                notice: Notice {
+                    since: Some(timestamp(start_ms)),
+                    ..Notice::default()
+                },
                 start_ms,
                 end_ms,
                 retired,
@@ -378,6 +394,42 @@ mod tests {
         play.change(0, Some(39 * M), true);
         assert_eq!(play.told, [(0, Opened, 1), (2_400, Resolved, 1)]);
         assert!(!is_over(&play.story, play.now_ms) && is_over(&play.story, 2 * OLD_MS));
+    }
+
+    #[test]
+    fn an_end_is_that_of_the_record_that_goes_on() {
+        let mut next_first = Play::of(channel(ChannelKind::Webhook, 0));
+        next_first.change(0, None, false);
+        next_first.until(2 * M);
+        next_first.change(M, None, false);
+        next_first.change(0, Some(50 * S), false);
+        assert_eq!(next_first.told, [(0, Opened, 1)], "it goes on");
+        next_first.change(M, Some(2 * M), false);
+        assert_eq!(next_first.told.last(), Some(&(120, Resolved, 1)));
+
+        let mut moved = Play::of(channel(ChannelKind::Webhook, 0));
+        moved.until(5 * M);
+        moved.change(4 * M, None, false);
+        moved.change(3 * M, None, false);
+        moved.change(4 * M, Some(4 * M), false);
+        assert_eq!(
+            moved.told,
+            [(300, Opened, 1)],
+            "what a moved start leaves behind ends nothing"
+        );
+        moved.change(3 * M, Some(5 * M), false);
+        assert_eq!(moved.told.len(), 2);
+
+        let mut set_back = Play::of(channel(ChannelKind::Webhook, 0));
+        set_back.now_ms = 5 * M;
+        set_back.change(4 * M, None, false);
+        set_back.now_ms = 0;
+        set_back.change(4 * M, Some(0), true);
+        assert_eq!(
+            set_back.told.last(),
+            Some(&(0, Resolved, 1)),
+            "the clock was set back meanwhile"
+        );
     }
 
     #[test]
