@@ -19,6 +19,19 @@ pub(crate) enum SourceMood {
     Empty,
 }
 
+/// How the provider of weather does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum SkyMood {
+    #[default]
+    Fine,
+    /// No answer.
+    Away,
+    /// Each answer takes so long, milliseconds.
+    Slow(u64),
+    /// It tells of hours ago.
+    Old,
+}
+
 /// How the disk does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum DiskMood {
@@ -37,6 +50,7 @@ pub(crate) enum DiskMood {
 pub(crate) enum Fault {
     Source(SourceMood),
     Disk(DiskMood),
+    Sky(SkyMood),
     /// Percent of calls that are lost.
     Wire(u64),
     /// Percent of results that are refused, doubled or overtaken.

@@ -19,6 +19,7 @@ use sla_runtime::shutdown::DRAIN_LIMIT;
 use sla_runtime::{CpuPool, Metrics, Parts, Role, Shutdown};
 use sla_storage::sqlite::Sqlite;
 use sla_storage::{RetentionOptions, SqlStore, StorageService};
+use sla_weather::WeatherService;
 use tonic::service::Routes;
 
 use crate::bug::Bug;
@@ -26,6 +27,7 @@ use crate::clock::LifeClock;
 use crate::disk::{Disk, OnDisk};
 use crate::mail::Mailroom;
 use crate::post::Post;
+use crate::sky::WorldSky;
 use crate::source::WorldSource;
 use crate::weather::Weather;
 use crate::wire::Wire;
@@ -38,6 +40,8 @@ pub(crate) struct Ground {
     pub(crate) weather: Arc<Weather>,
     pub(crate) disk: Disk,
     pub(crate) source: Arc<WorldSource>,
+    /// Over a city, where there is one.
+    pub(crate) sky: Option<Arc<WorldSky>>,
     /// Results go over it, where there is one.
     pub(crate) bus: Option<MemoryBus>,
     /// Where messages go.
@@ -108,7 +112,7 @@ impl Instance {
             hashers: 1,
             ..AccountOptions::default()
         };
-        let running: Vec<Box<dyn Role>> = vec![
+        let mut running: Vec<Box<dyn Role>> = vec![
             Box::new(storage),
             Box::new(AccountService::start(account, parts.clone())?),
             Box::new(EtlService::start(
@@ -121,8 +125,15 @@ impl Instance {
             Box::new(SlaService::start(sla, parts.clone())?),
             Box::new(RetrievalService::start(RetrievalOptions::default(), parts.clone())?),
             Box::new(NotifyService::through(ground.mailroom.clone(), notify, parts.clone())?),
-            Box::new(GatewayService::start(GatewayOptions::default(), parts)),
+            Box::new(GatewayService::start(GatewayOptions::default(), parts.clone())),
         ];
+        if let Some(sky) = &ground.sky {
+            running.push(Box::new(WeatherService::under(
+                sky.clone(),
+                sky.samples.clone(),
+                &parts,
+            )));
+        }
         let routes = running
             .iter()
             .fold(Routes::default(), |routes, role| role.routes(routes));

@@ -21,6 +21,7 @@ mod panics;
 mod plan;
 mod post;
 mod report;
+mod sky;
 mod source;
 mod truth;
 mod weather;

@@ -20,6 +20,7 @@ use crate::book::selector;
 use crate::console::{Desk, Screen};
 use crate::mail::Mailroom;
 use crate::outlooks;
+use crate::sky::WorldSky;
 use crate::source::{SOURCE, WorldSource};
 use crate::truth::{HISTORY_MS, Signal, Stretch, Word, state, stretches};
 
@@ -50,6 +51,7 @@ pub(crate) struct Look {
     pub(crate) peer: Peer,
     pub(crate) desk: Desk,
     pub(crate) source: Arc<WorldSource>,
+    pub(crate) sky: Option<Arc<WorldSky>>,
     pub(crate) signals: Arc<Vec<Signal>>,
     pub(crate) screens: Vec<Screen>,
     pub(crate) mailroom: Arc<Mailroom>,

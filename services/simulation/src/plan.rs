@@ -1,7 +1,7 @@
 //! What a seed means: how long the world lasts, which faults come when, and when the instance dies.
 
 use crate::dice::Dice;
-use crate::fault::{DiskMood, Fault, SourceMood};
+use crate::fault::{DiskMood, Fault, SkyMood, SourceMood};
 
 const MINUTE_MS: i64 = 60_000;
 /// When worlds of minutes begin, Unix milliseconds.
@@ -20,6 +20,8 @@ const SILENT_PERCENT: u64 = 8;
 const UNHEARD_PERCENT: u64 = 30;
 /// In so many percent objectives are forecast, which costs much.
 const FORECAST_PERCENT: u64 = 10;
+/// In so many percent there is a city whose weather is polled.
+const CITY_PERCENT: u64 = 20;
 /// A calm world is looked at this often, milliseconds.
 const LOOK_EVERY_MS: i64 = 2 * MINUTE_MS;
 
@@ -67,6 +69,8 @@ pub(crate) struct Plan {
     pub(crate) over_bus: bool,
     /// Whether objectives are forecast.
     pub(crate) forecasts: bool,
+    /// Whether the weather of a city is polled.
+    pub(crate) city: bool,
     /// Editors edit for so long, milliseconds; `None`: almost to the end.
     pub(crate) edits_for_ms: Option<i64>,
 }
@@ -85,6 +89,7 @@ impl Plan {
             tells_time: dice.chance(70),
             over_bus: dice.chance(50),
             forecasts: Dice::of(seed, "forecasts").chance(FORECAST_PERCENT),
+            city: Dice::of(seed, "city").chance(CITY_PERCENT),
             edits_for_ms: None,
         };
         if seed % CALM_EACH == CALM_EACH - 1 {
@@ -123,6 +128,7 @@ impl Plan {
         plan.restarts.sort_by_key(|restart| restart.at_ms);
         plan.long_silence();
         plan.lost_messages(last_ms);
+        plan.dark_skies(last_ms);
         plan
     }
 
@@ -139,6 +145,38 @@ impl Plan {
                 fault,
             });
         }
+    }
+
+    /// Where there is a city, its provider is in a mood for a while.
+    fn dark_skies(&mut self, last_ms: i64) {
+        if !self.city {
+            return;
+        }
+        let mut dice = Dice::of(self.seed, "sky");
+        let mood = match dice.below(4) {
+            0 => SkyMood::Old,
+            1 => SkyMood::Slow(dice.below(5_000) + 500),
+            _ => SkyMood::Away,
+        };
+        // Polls are rare: the first one meets it.
+        let from_ms = dice.between(0, 5_000);
+        let until_ms = dice.between(20_000, 180_000).min(last_ms);
+        self.spells.push(Spell {
+            from_ms,
+            until_ms,
+            fault: Fault::Sky(mood),
+        });
+    }
+
+    /// Whether nothing keeps the role weather from remembering what it asked, and when.
+    pub(crate) fn remembers(&self) -> bool {
+        let forgets = |spell: &Spell| {
+            matches!(
+                spell.fault,
+                Fault::Disk(_) | Fault::Wire(_) | Fault::Jump(_) | Fault::FolderSwapped
+            )
+        };
+        self.clock_set.is_none() && !self.spells.iter().any(forgets)
     }
 
     /// Now and then the source has nothing to say for longer than tails reach back, when all else is over.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::dice::Dice;
-use crate::fault::{DiskMood, Fault, SourceMood};
+use crate::fault::{DiskMood, Fault, SkyMood, SourceMood};
 
 /// Everything that is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Mood {
     pub(crate) source: SourceMood,
     pub(crate) disk: DiskMood,
+    pub(crate) sky: SkyMood,
     /// Percent of calls between roles and from consoles that are lost, half of them on the way back.
     pub(crate) lost_percent: u64,
     /// Percent of published results that are refused, doubled or delivered in another order.
@@ -64,6 +65,7 @@ impl Weather {
             match fault {
                 Fault::Source(source) => mood.source = source,
                 Fault::Disk(disk) => mood.disk = disk,
+                Fault::Sky(sky) => mood.sky = sky,
                 Fault::Wire(percent) => mood.lost_percent = percent,
                 Fault::Bus(percent) => mood.bus_percent = percent,
                 Fault::Post(percent) => mood.post_percent = percent,

@@ -26,6 +26,7 @@ use crate::look::{Caps, Look};
 use crate::mail::{self, Mailroom};
 use crate::plan::{Death, Plan, REST_MS, Restart};
 use crate::report::{Notes, Report};
+use crate::sky::{Questions, WorldSky};
 use crate::source::WorldSource;
 use crate::truth::{Signal, signals};
 use crate::weather::Weather;
@@ -65,6 +66,7 @@ struct World {
     signals: Arc<Vec<Signal>>,
     weather: Arc<Weather>,
     mailroom: Arc<Mailroom>,
+    questions: Arc<Questions>,
     skew_ms: Arc<AtomicI64>,
     book: Arc<Mutex<Book>>,
     caps: Caps,
@@ -146,6 +148,7 @@ impl World {
             signals: Arc::new(signals(plan.seed, plan.begun_ms)),
             mailroom: Arc::new(Mailroom::new(weather.clone(), bug)),
             weather,
+            questions: Arc::default(),
             skew_ms: Arc::default(),
             book: Arc::default(),
             caps: Caps::default(),
@@ -196,11 +199,21 @@ impl World {
             self.plan.tells_time,
             self.bug,
         );
+        let sky = self.plan.city.then(|| {
+            Arc::new(WorldSky {
+                questions: self.questions.clone(),
+                clock: clock.clone(),
+                weather: self.weather.clone(),
+                life: self.lives,
+                samples: WorldSky::samples(&clock),
+            })
+        });
         let ground = Ground {
             clock: clock.clone(),
             weather: self.weather.clone(),
             disk: disk.clone(),
             source: source.clone(),
+            sky: sky.clone(),
             bus: self.bus.clone(),
             mailroom: self.mailroom.clone(),
             windows_ms: self.windows_ms(),
@@ -230,7 +243,7 @@ impl World {
             until_ms: self.plan.begun_ms + self.plan.edits_for_ms.unwrap_or(self.plan.length_ms - 45_000),
         };
         let end = {
-            let everybody = self.everybody(&instance.peer, &desk, source, &disk, born_ms);
+            let everybody = self.everybody(&instance.peer, &desk, (source, sky), &disk, born_ms);
             tokio::select! {
                 biased;
                 () = self.notes.failed.notified() => End::Over,
@@ -296,7 +309,14 @@ impl World {
     }
 
     /// All who do something during a life. It does not end by itself.
-    async fn everybody(&self, peer: &Peer, desk: &Desk, source: Arc<WorldSource>, disk: &Disk, born_ms: i64) {
+    async fn everybody(
+        &self,
+        peer: &Peer,
+        desk: &Desk,
+        (source, sky): (Arc<WorldSource>, Option<Arc<WorldSky>>),
+        disk: &Disk,
+        born_ms: i64,
+    ) {
         let console = |name: &str| {
             let wire = Wire::new(peer.clone().into_channel(), self.weather.clone(), None);
             Peer::local(wire).claiming(Claims::default().on_behalf_of(name))
@@ -306,6 +326,7 @@ impl World {
             peer: peer.clone(),
             desk: desk.clone(),
             source,
+            sky: sky.clone(),
             signals: self.signals.clone(),
             screens: screens.clone(),
             mailroom: self.mailroom.clone(),
@@ -329,12 +350,21 @@ impl World {
             // Who is first in one instant is decided, too.
             tokio::join!(biased; editor("anna").run(), editor("ben").run());
         };
+        let travelling = async {
+            for _ in 0..FIRST_ASKS {
+                match &sky {
+                    Some(sky) if !sky.add(&console("anna")).await => tokio::time::sleep(FIRST_PAUSE).await,
+                    _ => return,
+                }
+            }
+        };
         let watching = screens
             .into_iter()
             .map(|screen| watch(console("watcher"), screen, self.bug));
         tokio::join!(
             self.weather_goes(&desk.clock, disk, born_ms),
             editing,
+            travelling,
             futures::future::join_all(watching),
             look.clone().observe(),
             self.looks(&look, born_ms),
@@ -388,10 +418,23 @@ impl World {
             look.desk.clock.wait_until(self.plan.begun_ms + look_ms - REST_MS).await;
             let _rest = look.desk.rest.write().await;
             look.desk.clock.wait_until(self.plan.begun_ms + look_ms).await;
-            let outcome = match look.at_rest().await {
-                Ok(()) if self.plan.is_long() => self.day_goes(look).await,
-                outcome => outcome,
+            let outcome = async {
+                look.at_rest().await?;
+                if let Some(sky) = &look.sky {
+                    let deaths = self
+                        .plan
+                        .restarts
+                        .iter()
+                        .map(|restart| self.plan.begun_ms + restart.at_ms);
+                    let deaths: Vec<i64> = deaths.collect();
+                    sky.check(&look.peer, &deaths, self.plan.remembers()).await?;
+                }
+                if self.plan.is_long() {
+                    self.day_goes(look).await?;
+                }
+                Ok(())
             };
+            let outcome: Result<(), String> = outcome.await;
             if let Err(words) = outcome {
                 self.notes.fail(look.desk.clock.world_ms(), &words);
             }

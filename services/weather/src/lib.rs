@@ -22,6 +22,8 @@ mod provider;
 mod reading;
 mod rounds;
 mod service;
+#[cfg(feature = "test-support")]
+pub mod sky;
 mod subscribing;
 mod subscription;
 

@@ -45,7 +45,7 @@ impl WeatherService {
         let pace = Arc::new(Pace::new(quota, gap));
         let provider = provider::provider(options, &pace, &parts.clock);
         let provider = provider.map_err(|error| StartError(chain(&error)))?;
-        let desk = Arc::new(Desk::new(DeskParts {
+        let desk = DeskParts {
             kind: options.provider,
             quota,
             provider,
@@ -53,7 +53,33 @@ impl WeatherService {
             samples,
             peer: parts.peer.clone(),
             clock: parts.clock.clone(),
-        }));
+        };
+        Ok(Self::at(desk, parts))
+    }
+
+    /// The same below a sky that a test makes.
+    #[cfg(feature = "test-support")]
+    pub fn under(sky: Arc<dyn crate::sky::Sky>, samples: Arc<KeptSamples>, parts: &Parts) -> Self {
+        let kind = crate::options::ProviderKind::OpenMeteo;
+        let pace = Arc::new(Pace::new(kind.daily_quota(), kind.gap()));
+        let desk = DeskParts {
+            kind,
+            quota: kind.daily_quota(),
+            provider: Arc::new(crate::sky::UnderSky {
+                sky,
+                pace: pace.clone(),
+                clock: parts.clock.clone(),
+            }),
+            pace,
+            samples,
+            peer: parts.peer.clone(),
+            clock: parts.clock.clone(),
+        };
+        Self::at(desk, parts)
+    }
+
+    fn at(desk: DeskParts, parts: &Parts) -> Self {
+        let desk = Arc::new(Desk::new(desk));
         metrics::register(&parts.metrics, &desk);
         let subscriptions = Subscriptions::new(desk.clone());
         let mandate = Arc::new(Mandate::of(sla_proto::lease::WEATHER));
@@ -66,10 +92,10 @@ impl WeatherService {
             parts.shutdown.clone(),
         );
         parts.shutdown.spawn("weather", polling);
-        Ok(Self {
+        Self {
             grpc: WeatherGrpc { desk, subscriptions },
             mandate,
-        })
+        }
     }
 }
 
