@@ -189,6 +189,16 @@ impl LedgerMirror {
         list.iter().find_map(|have| have.open_row.as_ref())
     }
 
+    /// All stored violations of an objective that go on, as they are told.
+    pub fn open_of(&self, objective: &Objective) -> impl Iterator<Item = &pb::Violation> {
+        let of_objective = self.by_objective.get(&(objective.id.clone(), objective.generation));
+        of_objective
+            .into_iter()
+            .flat_map(HashMap::values)
+            .flatten()
+            .filter_map(|have| have.open_row.as_ref())
+    }
+
     /// Forgets violations that ended before `before_ms`, and ended ones of objectives that are active no more.
     pub fn forget(&mut self, before_ms: i64, is_active: impl Fn(&ObjectiveId) -> bool) {
         self.by_objective.retain(|(objective, _), of_objective| {

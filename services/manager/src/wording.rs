@@ -132,7 +132,13 @@ pub fn why(reason: &pb::Reason, now_ms: i64) -> String {
         }
         pb::ReasonKind::NotFinite => "no data: only NaN or infinite samples".to_owned(),
         pb::ReasonKind::NoSeries => "no series matches the query".to_owned(),
-        pb::ReasonKind::NotRead => "nothing was read yet".to_owned(),
+        pb::ReasonKind::NotRead => match &reason.newest {
+            Some(until) => format!(
+                "not all of it could be read since {}",
+                time_of_day(millis(until), now_ms)
+            ),
+            None => "not all of it was read yet".to_owned(),
+        },
         pb::ReasonKind::NotYet => {
             let ahead = format_short_ms(reason.ahead_ms);
             format!("the instant lies {ahead} in the future: nothing is known of it yet")

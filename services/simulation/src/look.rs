@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sla_domain::spacing::ENOUGH_SAMPLES;
 use sla_domain::{Labels, SeriesId, SourceId};
 use sla_proto::Peer;
 use sla_proto::convert::{self, millis};
@@ -286,8 +287,12 @@ impl Look {
         .to_owned())
     }
 
-    /// How long a sample holds must not change under the reader.
+    /// How long a sample holds must not change under the reader, once there are enough of them to say it for good.
     fn check_cap(&self, told: &Told<'_>, series: &SeriesStatus) -> Result<(), String> {
+        let samples = series.windows.iter().map(|window| window.samples).max();
+        if samples.is_none_or(|samples| samples < ENOUGH_SAMPLES as u64) {
+            return Ok(());
+        }
         let Some(id) = series.series.as_ref().and_then(convert::series_id) else {
             return Err(format!("{} has a series without an id", told.id));
         };

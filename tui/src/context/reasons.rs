@@ -95,7 +95,10 @@ impl Wall {
             }
             ReasonKind::NotFinite => say::reasons::only_nan().to_owned(),
             ReasonKind::NoSeries => say::reasons::no_series().to_owned(),
-            ReasonKind::NotRead => say::reasons::not_read().to_owned(),
+            ReasonKind::NotRead => match wire::ms(reason.newest.as_ref()) {
+                Some(until_ms) => say::reasons::not_read_since(&self.since(until_ms).0),
+                None => say::reasons::not_read().to_owned(),
+            },
             ReasonKind::NotYet => say::reasons::not_yet(&duration(reason.ahead_ms)),
         };
         if let Some(since_ms) = wire::ms(reason.violated_since.as_ref()) {

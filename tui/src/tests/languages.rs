@@ -210,8 +210,8 @@ fn why_a_state_is_what_it_is_is_said_in_the_language_of_the_console() {
         ),
         (
             ReasonKind::NotRead,
-            "nothing was read yet",
-            "non è stato ancora letto nulla",
+            "not all of it was read yet",
+            "non è stato ancora letto tutto",
         ),
         (
             ReasonKind::NotYet,

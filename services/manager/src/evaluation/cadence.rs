@@ -18,7 +18,7 @@ use crate::evaluation::due::due_again_ms;
 use crate::evaluation::judge::{JudgedObjective, judge_on};
 use crate::evaluation::snapshot::{Changes, Rank, Snapshot, same_figures};
 use crate::evaluation::sources::Sources;
-use crate::evaluation::status::{as_stored, objective_status};
+use crate::evaluation::status::{as_stored, as_unread, objective_status};
 use crate::evaluation::tracks::ObjectiveTracks;
 use crate::ledger::{self, Announcement, LedgerChanges, LedgerMirror};
 use crate::samples::feed::{bring_up, forget, reach_ms};
@@ -193,13 +193,15 @@ impl Cadence {
         core.metrics
             .series_judged
             .inc_by(judged.iter().map(|objective| objective.series.len() as u64).sum());
-        // While the ledger cannot be written nothing else can: the round shall not wait twice for it.
-        if self.ledger_problem_since_ms.is_none()
-            && let Err(error) = core.spacings.save(&core.peer, at_ms).await
-        {
-            tracing::debug!(error = %error.words(), "spacings are stored later");
+        // Spacings before what was judged by them; while the ledger cannot be written, nothing else can: no round waits twice for it.
+        let was_refused = self.ledger_problem_since_ms.is_some();
+        if !was_refused {
+            save_spacings(core, at_ms).await;
         }
         let (announcements, problem) = self.keep_ledger(core, &judged, at_ms).await;
+        if was_refused && problem.is_empty() {
+            save_spacings(core, at_ms).await;
+        }
         self.fill_cards(core, &judged);
         let snapshot = self.snapshot(core, at_ms, problem);
         core.board
@@ -405,17 +407,21 @@ impl Cadence {
     fn fill_cards(&mut self, core: &ManagerCore, judged: &[JudgedObjective]) {
         for objective in judged {
             let known = &objective.known;
-            let problem = core.memory.lock().problem(&known.wanted.key).to_owned();
-            let mut status = objective_status(objective, core.options.horizon_ms, false, &problem);
+            let gap = core.memory.lock().gap(&known.wanted.key);
+            let mut status = objective_status(objective, core.options.horizon_ms, false, &gap.words());
             for series in &mut status.series {
                 let id = series.series.as_ref().and_then(convert::series_id);
                 if let Some(stored) = id.and_then(|id| self.ledger.open(&known.objective, id)) {
                     as_stored(series, stored, objective.at_ms);
                 }
             }
+            let hold_ms = objective.series.iter().map(|series| series.cap_ms).max().unwrap_or(0);
+            if gap.hides_series(objective.at_ms, hold_ms) {
+                as_unread(&mut status, self.ledger.open_of(&known.objective), gap.read_until_ms);
+            }
             core.outlooks.attach(&known.objective, &mut status, false);
             // What could not be read is tried again with every round: the source may be back.
-            let due_ms = if problem.is_empty() {
+            let due_ms = if gap.problem.is_empty() {
                 let newest = core.memory.lock().newest_of(&known.wanted.key);
                 due_again_ms(objective, &newest, core.options.floor_ms)
             } else {
@@ -473,6 +479,12 @@ impl Cadence {
             source: self.sources.face(),
             problem: problems.collect::<Vec<_>>().join("; "),
         }
+    }
+}
+
+async fn save_spacings(core: &ManagerCore, at_ms: i64) {
+    if let Err(error) = core.spacings.save(&core.peer, at_ms).await {
+        tracing::debug!(error = %error.words(), "spacings are stored later");
     }
 }
 

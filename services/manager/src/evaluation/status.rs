@@ -1,5 +1,7 @@
 //! Judgements as the contract tells them.
 
+use std::collections::HashSet;
+
 use sla_domain::evaluation::Evaluation;
 use sla_domain::merge::Merged;
 use sla_domain::range::Side;
@@ -323,6 +325,58 @@ pub fn objective_status(
     }
 }
 
+/// Tells an objective of which not all series could be read: it is at best without data, and no share of it was good. `open` are
+/// violations that the ledger holds open; those of series that were not read are told, too. All of it was read up to `read_until_ms`.
+pub fn as_unread<'a>(
+    status: &mut pb::ObjectiveStatus,
+    open: impl Iterator<Item = &'a pb::Violation>,
+    read_until_ms: Option<i64>,
+) {
+    let at_ms = status.evaluated.as_ref().map_or(0, millis);
+    let mut reason = pb::Reason {
+        kind: ReasonKind::NotRead.into(),
+        newest: read_until_ms.map(timestamp),
+        ..pb::Reason::default()
+    };
+    let read: HashSet<Vec<u8>> = status
+        .series
+        .iter()
+        .filter_map(|series| Some(series.series.as_ref()?.id.clone()))
+        .collect();
+    for window in &mut status.windows {
+        window.percent_good = None;
+    }
+    let windows: Vec<pb::WindowResult> = status
+        .windows
+        .iter()
+        .map(|window| pb::WindowResult {
+            window_ms: window.window_ms,
+            unknown_ms: window.window_ms,
+            ..pb::WindowResult::default()
+        })
+        .collect();
+    for stored in open.filter(|stored| stored.series.as_ref().is_some_and(|series| !read.contains(&series.id))) {
+        let mut series = pb::SeriesStatus {
+            series: stored.series.clone(),
+            state: pb::State::NoData.into(),
+            reason: Some(reason.clone()),
+            windows: windows.clone(),
+            ..pb::SeriesStatus::default()
+        };
+        as_stored(&mut series, stored, at_ms);
+        if status.series.len() < MAX_SERIES_PER_STATUS {
+            status.series.push(series);
+        }
+        reason.violated_since = reason.violated_since.or(stored.start);
+    }
+    status.series.sort_by_key(|series| severity(series.state()));
+    if severity(status.state()) > severity(pb::State::NoData) && status.state() != pb::State::Excluded {
+        status.state = pb::State::NoData.into();
+        status.why = wording::why(&reason, at_ms);
+        status.reason = Some(reason);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -463,6 +517,45 @@ mod tests {
         assert_eq!(
             (open.start, open.worst, open.bound, open.duration_ms),
             (Some(timestamp(600_000)), 99.0, 80.0, 100_000)
+        );
+    }
+
+    #[test]
+    fn what_was_not_read_is_not_fine() {
+        let known = known("x", AllowedRange::at_most(80.0).unwrap());
+        let fine = held("x", "a", SeriesKind::Gauge, 60_000, &[(600_000, 50.0), (660_000, 50.0)]);
+        let judged = judge(&known, &[fine], &asked(690), &HashMap::new());
+        let mut status = objective_status(&judged, 600_000, false, "503");
+        assert_eq!(status.state(), pb::State::Ok);
+        let of = |host: &str, start_ms: i64| pb::Violation {
+            series: Some(held("x", host, SeriesKind::Gauge, 60_000, &[]).head.message()),
+            start: Some(timestamp(start_ms)),
+            ..pb::Violation::default()
+        };
+        let open = [of("a", 1), of("b", 540_000)];
+        as_unread(&mut status, open.iter(), None);
+        assert_eq!(status.state(), pb::State::NoData);
+        assert_eq!(
+            status.why,
+            "not all of it was read yet; violated when last seen, since 00:09"
+        );
+        assert!(status.windows.iter().all(|window| window.percent_good.is_none()));
+        let states: Vec<pb::State> = status.series.iter().map(pb::SeriesStatus::state).collect();
+        assert_eq!(
+            states,
+            [pb::State::NoData, pb::State::Ok],
+            "the ledger holds one open that was not read"
+        );
+        assert_eq!(status.series[0].open.as_ref(), Some(&open[1]));
+
+        let bad = held("x", "a", SeriesKind::Gauge, 60_000, &[(600_000, 90.0), (660_000, 90.0)]);
+        let judged = judge(&known, &[bad], &asked(690), &HashMap::new());
+        let mut violated = objective_status(&judged, 600_000, false, "503");
+        as_unread(&mut violated, std::iter::empty(), Some(600_000));
+        assert_eq!(
+            violated.state(),
+            pb::State::Violated,
+            "what is known to be wrong stays so"
         );
     }
 }

@@ -15,7 +15,7 @@ use crate::core::{DEFAULT_SOURCE, ManagerCore};
 use crate::error::SlaError;
 use crate::evaluation::asked::Asked;
 use crate::evaluation::judge::judge;
-use crate::evaluation::status::{not_yet, objective_status};
+use crate::evaluation::status::{as_unread, not_yet, objective_status};
 use crate::options::{LATE_SAMPLES_MS, MAX_INLINE_OBJECTIVES, MAX_SAMPLES_PER_ANSWER, MAX_WINDOW_MS, MAX_WINDOWS};
 use crate::outlook;
 use crate::samples::reader::{ReadPlan, SamplesRead, read};
@@ -68,6 +68,7 @@ pub(crate) async fn evaluate(
     };
     let source = reading.end.status.clone();
     let (held, failures) = held(reading);
+    let cached_only = request.cached_only;
     let (with_intervals, horizon_ms) = (request.with_intervals, core.options.horizon_ms);
     // What the rounds have found is of now: an instant asked for is forecast from what was known then.
     let board = request.at.is_none().then(|| core.outlooks.clone());
@@ -87,6 +88,10 @@ pub(crate) async fn evaluate(
         core.judging.run(move || {
             let judged = judge(&known, &series, &asked, &HashMap::new());
             let mut status = objective_status(&judged, horizon_ms, with_intervals, &problem);
+            // What is in memory holds as long as its samples do; of what was read for this, some is missing.
+            if !problem.is_empty() && !cached_only {
+                as_unread(&mut status, std::iter::empty(), None);
+            }
             if let Some(drawings) = &drawings {
                 outlook::drawings::add(board.as_deref(), drawings, &classic, &judged, &mut status, horizon_ms);
             }

@@ -31,6 +31,46 @@ struct Answers {
     /// A series is back after a silence, and from here on nothing of it was read, Unix milliseconds.
     hole_ms: Option<i64>,
     problem: String,
+    /// Series that answer it and found no room.
+    left_out: HashSet<SeriesId>,
+    /// Those of the read that goes on.
+    crowded: HashSet<SeriesId>,
+}
+
+/// What is missing of the series that answer a query.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gap {
+    /// Why the last read failed, in words; empty when it did not.
+    pub problem: String,
+    /// Up to where all of it was read, Unix milliseconds.
+    pub read_until_ms: Option<i64>,
+    /// Series that found no room in the memory.
+    pub left_out: usize,
+}
+
+impl Gap {
+    /// Whether what is known says too little at `at_ms`, where samples hold for `hold_ms`: some series were never read, or not for longer
+    /// than what was read of them holds.
+    pub fn hides_series(&self, at_ms: i64, hold_ms: i64) -> bool {
+        let is_long = |until_ms: i64| at_ms.saturating_sub(until_ms) > hold_ms;
+        self.left_out > 0 || (!self.problem.is_empty() && self.read_until_ms.is_none_or(is_long))
+    }
+
+    /// In words; empty when nothing is missing.
+    pub fn words(&self) -> String {
+        let crowded = match self.left_out {
+            0 => String::new(),
+            left_out => format!(
+                "{left_out} of its series are not judged: the memory of samples is full; raise evaluation.memory_mib"
+            ),
+        };
+        let words = [self.problem.as_str(), &crowded];
+        words
+            .into_iter()
+            .filter(|words| !words.is_empty())
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
 }
 
 impl Answers {
@@ -43,6 +83,8 @@ impl Answers {
             incomplete: false,
             hole_ms: None,
             problem: String::new(),
+            left_out: HashSet::new(),
+            crowded: HashSet::new(),
         }
     }
 }
@@ -95,8 +137,6 @@ pub struct SampleMemory {
     matched: u64,
     bytes: usize,
     cap_bytes: usize,
-    /// Series that found no room.
-    left_out: HashSet<SeriesId>,
     /// Series came since what nobody wants was forgotten.
     has_new: bool,
 }
@@ -111,7 +151,6 @@ impl SampleMemory {
             matched: 0,
             bytes: 0,
             cap_bytes,
-            left_out: HashSet::new(),
             has_new: false,
         }
     }
@@ -134,7 +173,6 @@ impl SampleMemory {
     /// Forgets queries that nobody wants any more, where others are `wanted` than before, and samples before `at_ms` less
     /// `reach_ms`, which no window reaches, and no forecast either.
     pub fn forget(&mut self, wanted: Option<&[Wanted]>, at_ms: i64, reach_ms: i64) {
-        self.left_out.clear();
         let mut others = std::mem::take(&mut self.has_new);
         if let Some(wanted) = wanted {
             let keys: HashSet<&QueryKey> = wanted.iter().map(|want| &want.key).collect();
@@ -274,7 +312,9 @@ impl SampleMemory {
             return Ok(());
         }
         if is_new && self.bytes >= self.cap_bytes {
-            self.left_out.insert(id);
+            if let Some(place) = place {
+                self.answers[place].crowded.insert(id);
+            }
             return Ok(());
         }
         let remembered = match self.series.entry(id) {
@@ -320,6 +360,15 @@ impl SampleMemory {
                 Err(words) => words.as_str(),
             };
             answers.problem = SafeText::new(words).to_string();
+            let crowded = std::mem::take(&mut answers.crowded);
+            if due.full && answers.problem.is_empty() {
+                answers.left_out = crowded;
+            } else {
+                // A tail brings only those of which something is new.
+                answers.left_out.extend(crowded);
+            }
+            let series = &self.series;
+            answers.left_out.retain(|id| !series.contains_key(id));
             if answers.problem.is_empty() {
                 // A tail says so again with each read, until the series is known from there on.
                 answers.hole_ms = answers.hole_ms.filter(|hole_ms| *hole_ms < due.plan.after_ms);
@@ -361,6 +410,16 @@ impl SampleMemory {
         self.answers(key).map_or("", |answers| answers.problem.as_str())
     }
 
+    /// What is missing of the series that answer a query.
+    pub fn gap(&self, key: &QueryKey) -> Gap {
+        let gap = |answers: &Answers| Gap {
+            problem: answers.problem.clone(),
+            read_until_ms: answers.read_until_ms,
+            left_out: answers.left_out.len(),
+        };
+        self.answers(key).map(gap).unwrap_or_default()
+    }
+
     /// Says which series are forecast, and how far back each looks (milliseconds): only their older history is kept.
     pub fn keep_history_of(&mut self, forecast: &HashMap<SeriesId, i64>) {
         for (id, remembered) in &mut self.series {
@@ -382,7 +441,8 @@ impl SampleMemory {
 
     /// Bytes held, the most that may be, and how many series found no room.
     pub fn fill(&self) -> (usize, usize, usize) {
-        (self.bytes, self.cap_bytes, self.left_out.len())
+        let left_out: HashSet<&SeriesId> = self.answers.iter().flat_map(|answers| &answers.left_out).collect();
+        (self.bytes, self.cap_bytes, left_out.len())
     }
 }
 

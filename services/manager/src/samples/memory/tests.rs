@@ -137,6 +137,56 @@ fn a_failure_keeps_the_samples_and_says_why() {
 }
 
 #[test]
+fn what_finds_no_room_is_told_of_its_query_until_it_does() {
+    let mut memory = SampleMemory::new(1);
+    let want = [wanted("up"), wanted("down")];
+    let due = memory.due(&want, 10 * H, H, 10);
+    let part = [
+        raw("down", "a", 1, &[&[(10 * H, 1.0)]]),
+        raw("up", "a", 0, &[&[(10 * H, 1.0)]]),
+        raw("up", "b", 0, &[&[(10 * H, 1.0)]]),
+    ];
+    absorb(&mut memory, &due[0], &part);
+    let left_out = |memory: &SampleMemory| want.each_ref().map(|want| memory.gap(&want.key).left_out);
+    assert_eq!(left_out(&memory), [2, 0], "the first found room");
+    assert_eq!(memory.fill().2, 2);
+    assert!(memory.gap(&want[0].key).hides_series(10 * H, H));
+    assert!(memory.gap(&want[0].key).words().contains("evaluation.memory_mib"));
+    // A tail brings only one of them; a read of the whole window says how many there are.
+    memory.forget(None, 10 * H, REACH_MS);
+    let tail = memory.due(&want, 10 * H + 15_000, H, 10);
+    assert!(!tail[0].full);
+    absorb(
+        &mut memory,
+        &tail[0],
+        &[raw("up", "b", 0, &[&[(10 * H + 15_000, 1.0)]])],
+    );
+    assert_eq!(left_out(&memory), [2, 0]);
+    memory.cap_bytes = usize::MAX;
+    absorb(&mut memory, &due[0], &part[1..]);
+    assert_eq!(left_out(&memory), [0, 0]);
+}
+
+#[test]
+fn a_query_hides_series_when_it_was_not_read_for_longer_than_samples_hold() {
+    let gap = |problem: &str, read_until_ms| Gap {
+        problem: problem.to_owned(),
+        read_until_ms,
+        left_out: 0,
+    };
+    assert!(
+        !gap("", None).hides_series(H, 30_000),
+        "nothing was asked yet, and nothing failed"
+    );
+    assert!(gap("503", None).hides_series(H, 30_000), "never read");
+    assert!(
+        !gap("503", Some(H - 30_000)).hides_series(H, 30_000),
+        "what was read holds still"
+    );
+    assert!(gap("503", Some(H - 30_001)).hides_series(H, 30_000));
+}
+
+#[test]
 fn what_no_window_reaches_is_forgotten_and_the_history_of_forecasts_kept() {
     let mut memory = memory();
     let want = [wanted("up")];
