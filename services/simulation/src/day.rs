@@ -71,7 +71,7 @@ impl Day {
 
     /// As many copies as days have begun, at most those that are kept, the newest not older than a day.
     pub(crate) fn check_copies(folder: &Path, lasted_ms: i64, now_ms: i64) -> Result<(), String> {
-        let copies = backup::list(folder);
+        let copies = backup::list(folder, now_ms);
         let days = (lasted_ms - COPIED_MS).div_euclid(24 * HOUR_MS) + 1;
         let wanted = usize::try_from(days).unwrap_or(0).min(backup::KEPT);
         let newest_ms = copies.first().map_or(i64::MIN, |copy| copy.made_ms);

@@ -8,7 +8,7 @@ use sla_domain::Clock;
 use sla_runtime::status::chain;
 use sla_runtime::{Parts, blocking};
 
-use crate::sqlite::backup;
+use crate::sqlite::backup::{self, BackupFile};
 
 /// Pause between two looks whether a copy is due; the first comes after one, so a start is never behind it.
 const LOOK_EVERY: Duration = Duration::from_mins(10);
@@ -32,8 +32,15 @@ async fn daily(data_dir: PathBuf, clock: Arc<dyn Clock>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let (folder, now_ms) = (data_dir.clone(), clock.now_ms());
-        if !is_due(backup::list(&folder).first().map(|newest| newest.made_ms), now_ms) {
+        let copies = backup::list(&folder, now_ms);
+        if !is_due(&copies, now_ms) {
             continue;
+        }
+        for copy in copies.iter().filter(|copy| copy.is_ahead) {
+            tracing::warn!(
+                file = %copy.path.display(),
+                "a copy of the database is dated in the future: it counts as the oldest"
+            );
         }
         match blocking::run(move || backup::take(&folder, now_ms)).await {
             Ok(Ok(made)) => tracing::info!(file = %made.path.display(), bytes = made.bytes, "the database was copied"),
@@ -44,8 +51,9 @@ async fn daily(data_dir: PathBuf, clock: Arc<dyn Clock>) {
 }
 
 /// A copy from the future, made while the clock was wrong, counts for nothing.
-fn is_due(newest_ms: Option<i64>, now_ms: i64) -> bool {
-    newest_ms.is_none_or(|made| now_ms - made >= EVERY_MS || made - now_ms > EVERY_MS)
+fn is_due(copies: &[BackupFile], now_ms: i64) -> bool {
+    let newest = copies.iter().find(|copy| !copy.is_ahead);
+    newest.is_none_or(|copy| now_ms - copy.made_ms >= EVERY_MS)
 }
 
 #[cfg(test)]
@@ -55,14 +63,23 @@ mod tests {
     #[test]
     fn a_copy_is_due_once_a_day() {
         let now = 100 * EVERY_MS;
-        for (newest, due) in [
-            (None, true),
-            (Some(now), false),
-            (Some(now - EVERY_MS + 1), false),
-            (Some(now - EVERY_MS), true),
-            (Some(now + 2 * EVERY_MS), true),
+        let copy = |(made_ms, is_ahead)| BackupFile {
+            path: PathBuf::new(),
+            made_ms,
+            bytes: 0,
+            is_ahead,
+        };
+        let ahead = (now + 2 * EVERY_MS, true);
+        for (made, due) in [
+            (vec![], true),
+            (vec![(now, false)], false),
+            (vec![(now - EVERY_MS + 1, false)], false),
+            (vec![(now - EVERY_MS, false)], true),
+            (vec![ahead], true),
+            (vec![(now - 1, false), ahead], false),
         ] {
-            assert_eq!(is_due(newest, now), due, "{newest:?}");
+            let copies: Vec<BackupFile> = made.iter().copied().map(copy).collect();
+            assert_eq!(is_due(&copies, now), due, "{made:?}");
         }
     }
 }

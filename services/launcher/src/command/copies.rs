@@ -49,7 +49,7 @@ fn check(session: &Session, file: Option<&Path>) -> Result<Exit, Report> {
     let copies: Vec<(BackupFile, bool)> = if file.is_some() {
         Vec::new()
     } else {
-        backup::list(data)
+        backup::list(data, SystemClock.now_ms())
             .into_iter()
             .map(|copy| {
                 let sound = backup::check(&copy.path).is_ok_and(|found| found.is_empty());
@@ -89,7 +89,7 @@ fn words(database: &Path, findings: &[String], copies: &[(BackupFile, bool)], on
             vec![
                 instant::format_ms(copy.made_ms),
                 size(copy.bytes),
-                if *sound { "sound" } else { "damaged" }.to_owned(),
+                state(copy, *sound).to_owned(),
                 copy.path.display().to_string(),
             ]
         })
@@ -99,6 +99,14 @@ fn words(database: &Path, findings: &[String], copies: &[(BackupFile, bool)], on
         text.push_str("`sla stop`, then `sla storage restore` puts the newest sound one in its place\n");
     }
     text
+}
+
+fn state(copy: &BackupFile, sound: bool) -> &'static str {
+    match (sound, copy.is_ahead) {
+        (true, false) => "sound",
+        (true, true) => "sound, dated in the future: counts as the oldest",
+        (false, _) => "damaged",
+    }
 }
 
 fn size(bytes: u64) -> String {
@@ -111,6 +119,7 @@ fn copy_json(copy: &BackupFile, sound: Option<bool>) -> Value {
         "made": instant::format_ms(copy.made_ms),
         "bytes": copy.bytes,
         "sound": sound,
+        "ahead": copy.is_ahead,
     })
 }
 
@@ -140,12 +149,16 @@ fn restore(session: &Session, from: Option<&Path>, yes: bool) -> Result<Exit, Re
     if session.global.json {
         output::print_json(&json!({
             "restored": done.from.display().to_string(),
+            "ahead": done.is_ahead,
             "kept": done.aside.as_ref().map(|path| path.display().to_string()),
         }));
     } else {
         output::print(&format!("the database is now {}", done.from.display()));
         if let Some(aside) = &done.aside {
             output::print(&format!("what was there is kept as {}", aside.display()));
+        }
+        if done.is_ahead {
+            output::remark("it is dated in the future, there was no other sound one: how old it is nobody knows");
         }
         output::print("results of runs are not in copies: the next runs make them anew");
     }

@@ -19,6 +19,8 @@ use crate::options::file_in;
 pub const KEPT: usize = 3;
 /// A copy is made only where this many times its size is free: the disk belongs to the watch first.
 const FREE_TIMES: u64 = 3;
+/// A copy dated further ahead than this was made while the clock was wrong, milliseconds; less is a clock set right by seconds.
+const AHEAD_MS: i64 = 5 * 60_000;
 /// How often a lock is tried for, and the pause between.
 const STEP_TRIES: u32 = 100;
 const STEP_PAUSE: Duration = Duration::from_millis(50);
@@ -39,6 +41,8 @@ pub struct BackupFile {
     pub made_ms: i64,
     /// Its size.
     pub bytes: u64,
+    /// Dated in the future: the clock was wrong when it was made, or is now. How old it is nobody knows.
+    pub is_ahead: bool,
 }
 
 /// What [`restore`] did.
@@ -46,26 +50,30 @@ pub struct BackupFile {
 pub struct Restored {
     /// The copy that is the database now.
     pub from: PathBuf,
+    /// It is dated in the future: no other one was sound.
+    pub is_ahead: bool,
     /// Where the database that was there lies now, if there was one.
     pub aside: Option<PathBuf>,
 }
 
-/// The copies in `data_dir`, the newest first.
-pub fn list(data_dir: &Path) -> Vec<BackupFile> {
+/// The copies in `data_dir` as of `now_ms`, the newest first; those dated in the future come last, as the oldest.
+pub fn list(data_dir: &Path, now_ms: i64) -> Vec<BackupFile> {
     let entries = fs::read_dir(copies(data_dir)).into_iter().flatten().flatten();
     let mut found: Vec<BackupFile> = entries
         .filter_map(|entry| {
             let name = entry.file_name();
             let made = name.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
             let meta = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+            let made_ms = made.parse().ok()?;
             Some(BackupFile {
                 path: entry.path(),
-                made_ms: made.parse().ok()?,
+                made_ms,
                 bytes: meta.len(),
+                is_ahead: made_ms > now_ms.saturating_add(AHEAD_MS),
             })
         })
         .collect();
-    found.sort_by_key(|file| std::cmp::Reverse(file.made_ms));
+    found.sort_by_key(|file| (file.is_ahead, std::cmp::Reverse(file.made_ms)));
     found
 }
 
@@ -79,6 +87,8 @@ pub fn take(data_dir: &Path, now_ms: i64) -> Result<BackupFile, StoreError> {
     let size = fs::metadata(&database)
         .map_err(|source| failed("read", &database, source))?
         .len();
+    // What was written last stands in the log beside it until it is folded in; the copy holds it.
+    let size = size + fs::metadata(with_ending(&database, "-wal")).map_or(0, |log| log.len());
     let free = free_bytes(data_dir);
     if free.is_some_and(|free| free < size.saturating_mul(FREE_TIMES)) {
         return Err(StoreError::NoRoom {
@@ -100,7 +110,7 @@ pub fn take(data_dir: &Path, now_ms: i64) -> Result<BackupFile, StoreError> {
         let _ = fs::remove_file(&part);
     }
     made?;
-    for old in list(data_dir).into_iter().skip(KEPT) {
+    for old in list(data_dir, now_ms).into_iter().skip(KEPT) {
         let _ = fs::remove_file(old.path);
     }
     let bytes = fs::metadata(&path)
@@ -110,6 +120,7 @@ pub fn take(data_dir: &Path, now_ms: i64) -> Result<BackupFile, StoreError> {
         path,
         made_ms: now_ms,
         bytes,
+        is_ahead: false,
     })
 }
 
@@ -206,25 +217,28 @@ fn findings(connection: &Connection) -> Result<Vec<String>, StoreError> {
 /// without one.
 pub fn restore(data_dir: &Path, from: Option<&Path>, now_ms: i64) -> Result<Restored, StoreError> {
     let _lock = take_place(data_dir)?;
-    let from = match from {
+    let (from, is_ahead) = match from {
         Some(file) => match check(file)?.into_iter().next() {
-            None => file.to_owned(),
+            None => (file.to_owned(), false),
             Some(finding) => {
                 let path = file.to_owned();
                 return Err(StoreError::Damaged { path, finding });
             }
         },
-        None => list(data_dir)
+        None => list(data_dir, now_ms)
             .into_iter()
-            .map(|file| file.path)
-            .find(|path| check(path).is_ok_and(|found| found.is_empty()))
+            .map(|copy| (copy.path, copy.is_ahead))
+            .find(|(path, _)| check(path).is_ok_and(|found| found.is_empty()))
             .ok_or_else(|| StoreError::NoBackup {
                 folder: copies(data_dir),
             })?,
     };
     let database = file_in(data_dir);
     let part = database.with_extension("part");
-    fs::copy(&from, &part).map_err(|source| failed("copy", &from, source))?;
+    fs::copy(&from, &part).map_err(|source| {
+        let _ = fs::remove_file(&part);
+        failed("copy", &from, source)
+    })?;
     fs::set_permissions(&part, Permissions::from_mode(FILE_MODE)).map_err(|source| failed("protect", &part, source))?;
     let mut aside = None;
     for ending in ["", "-wal", "-shm"] {
@@ -238,7 +252,7 @@ pub fn restore(data_dir: &Path, from: Option<&Path>, now_ms: i64) -> Result<Rest
         }
     }
     settle(&part, &database)?;
-    Ok(Restored { from, aside })
+    Ok(Restored { from, is_ahead, aside })
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {
@@ -303,7 +317,7 @@ mod tests {
         for day in 1..=5 {
             take(data, day * 86_400_000).unwrap();
         }
-        let kept = list(data);
+        let kept = list(data, 5 * 86_400_000);
         assert_eq!(kept.len(), KEPT);
         assert_eq!((mode(&kept[0].path), mode(&copies(data))), (0o600, 0o700));
         flip(&file_in(data));
@@ -322,6 +336,53 @@ mod tests {
         assert!(check(&file_in(data)).unwrap().is_empty());
         let refused = restore(data, Some(&kept[0].path), 8).unwrap_err();
         assert!(matches!(refused, StoreError::Damaged { .. }), "{refused}");
+    }
+
+    #[test]
+    fn copies_from_the_future_are_the_oldest_for_all_that_asks() {
+        let place = tempfile::tempdir().unwrap();
+        let data = place.path();
+        made(data);
+        let (now_ms, wrong_ms) = (1_000_000_000, 4_000_000_000_000);
+        for second in 0..3 {
+            take(data, wrong_ms + second * 1_000).unwrap();
+        }
+        let restored = restore(data, None, now_ms).unwrap();
+        assert!(restored.from.ends_with("sla-4000000002000.db"), "there is no other");
+        for day in 0..3 {
+            let copy = take(data, now_ms + day).unwrap();
+            let kept = list(data, now_ms + day);
+            assert_eq!((kept.len(), &kept[0]), (KEPT, &copy), "the new one stays");
+            assert_eq!(
+                kept.iter().filter(|copy| copy.is_ahead).count() as i64,
+                2 - day,
+                "one that is ahead goes for it"
+            );
+            assert_eq!(restore(data, None, now_ms + day).unwrap().from, copy.path);
+        }
+        assert!(
+            !list(data, now_ms - AHEAD_MS)[0].is_ahead,
+            "a clock set back by minutes"
+        );
+    }
+
+    #[test]
+    fn what_stands_in_the_log_counts_as_size() {
+        let place = tempfile::tempdir().unwrap();
+        let data = place.path();
+        let opened = open(data, 1).unwrap();
+        let free = free_bytes(data).unwrap();
+        let log = fs::OpenOptions::new()
+            .write(true)
+            .open(with_ending(&file_in(data), "-wal"));
+        let log = log.unwrap();
+        log.set_len(free / 2).unwrap();
+        let refused = take(data, 1).unwrap_err();
+        assert!(
+            matches!(refused, StoreError::NoRoom { wanted, .. } if wanted > free),
+            "{refused}"
+        );
+        drop(opened);
     }
 
     #[test]
