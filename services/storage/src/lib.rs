@@ -36,6 +36,7 @@ mod stored;
 pub mod timed;
 pub mod transaction;
 pub mod trouble;
+mod trusting;
 pub mod value;
 
 pub use backups::keep_copies;

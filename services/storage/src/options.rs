@@ -57,6 +57,8 @@ pub struct RetentionOptions {
     pub notice_ms: i64,
     /// The database is kept below this many bytes by deleting the oldest results.
     pub max_bytes: u64,
+    /// A clock that leapt ahead is believed after going on evenly for this long; nothing is deleted by age before.
+    pub proven_after: Duration,
     /// Pause between two passes.
     pub every: Duration,
 }
@@ -71,6 +73,7 @@ impl Default for RetentionOptions {
             forecast_ms: 90 * DAY_MS,
             notice_ms: 30 * DAY_MS,
             max_bytes: 2 << 30,
+            proven_after: Duration::from_hours(1),
             every: Duration::from_mins(10),
         }
     }

@@ -13,6 +13,7 @@ use crate::options::RetentionOptions;
 use crate::store::SqlStore;
 use crate::store::thinning::{Deletion, Kind};
 use crate::transaction::Database;
+use crate::trusting::Trusting;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -74,8 +75,9 @@ impl<D: Database> Retention<D> {
 
     /// A pass now and then, until `token` falls.
     pub(crate) async fn run(self, token: &CancellationToken) {
+        let mut trusting = Trusting::default();
         while !token.is_cancelled() {
-            match pass(&self.store, &self.options, self.clock.now_ms(), token).await {
+            match self.once(&mut trusting, token).await {
                 Ok(retired) => {
                     self.metrics
                         .retired_rows
@@ -97,6 +99,22 @@ impl<D: Database> Retention<D> {
                 () = tokio::time::sleep(self.options.every) => {}
             }
         }
+    }
+}
+
+impl<D: Database> Retention<D> {
+    /// By size in any case, by age as soon as the clock is believed.
+    async fn once(&self, trusting: &mut Trusting, token: &CancellationToken) -> Result<Retired, StoreError> {
+        let now_ms = self.clock.now_ms();
+        if trusting
+            .believes(&self.store, now_ms, self.options.proven_after)
+            .await?
+        {
+            return pass(&self.store, &self.options, now_ms, token).await;
+        }
+        let mut retired = Retired::default();
+        fit(&self.store, &self.options, &mut retired, token).await?;
+        Ok(retired)
     }
 }
 
@@ -128,6 +146,17 @@ pub async fn pass<D: Database>(
     if !token.is_cancelled() {
         retired.others += store.forget_strays(now_ms.saturating_sub(STRAY_MS)).await?;
     }
+    fit(store, options, &mut retired, token).await?;
+    Ok(retired)
+}
+
+/// The oldest results go until the database is below its limit.
+async fn fit<D: Database>(
+    store: &SqlStore<D>,
+    options: &RetentionOptions,
+    retired: &mut Retired,
+    token: &CancellationToken,
+) -> Result<(), StoreError> {
     while !token.is_cancelled() && store.database.space().await?.used_bytes > options.max_bytes {
         let rows = store.delete(Deletion::OldestResults).await?;
         retired.over_size += rows;
@@ -137,7 +166,7 @@ pub async fn pass<D: Database>(
         }
     }
     while !token.is_cancelled() && store.database.give_back(options.max_bytes).await? {}
-    Ok(retired)
+    Ok(())
 }
 
 /// Repeats a bounded deletion until it finds nothing.
@@ -166,7 +195,9 @@ async fn thin<D: Database>(
 ) -> Result<u64, StoreError> {
     let until_ms = until_ms.div_euclid(tier.span_ms) * tier.span_ms;
     let mut total = 0;
-    let mut mark_ms = store.retention_mark(tier.name).await?.unwrap_or(i64::MIN);
+    // A mark ahead of it was made by a wrong clock: what came since was never thinned.
+    let mark_ms = store.retention_mark(tier.name).await?;
+    let mut mark_ms = mark_ms.filter(|&mark_ms| mark_ms <= until_ms).unwrap_or(i64::MIN);
     while mark_ms < until_ms && !token.is_cancelled() {
         // Jump over spans without runs.
         let Some(first_ms) = store.first_run(mark_ms, until_ms).await? else {

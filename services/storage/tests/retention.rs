@@ -272,6 +272,81 @@ async fn the_file_stays_below_its_limit_by_dropping_the_oldest() {
     store.close().await;
 }
 
+/// A clock that stands decades ahead at a start is not believed, however often the instance starts; once it is right, or has gone on
+/// for long enough, retention goes on.
+#[tokio::test]
+async fn a_clock_that_leapt_deletes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let store = SqliteStore::open(directory.path(), 2, Arc::clone(&clock) as _).unwrap();
+    run_at(&store, START_MS, SERIES).await;
+    store.close().await;
+    let started = async |proven_after| {
+        let mut options = StorageOptions::in_dir(directory.path());
+        options.retention.every = Duration::from_millis(5);
+        options.retention.proven_after = proven_after;
+        let parts = Parts {
+            peer: Peer::late().0,
+            clock: clock.clone(),
+            pool: CpuPool::new(1),
+            shutdown: Shutdown::new(),
+            metrics: sla_runtime::Metrics::default(),
+        };
+        let shutdown = parts.shutdown.clone();
+        (StorageService::start(options, parts).await.unwrap(), shutdown)
+    };
+    let ended = async |(service, shutdown): (StorageService, Shutdown)| {
+        assert!(shutdown.drain(Duration::from_secs(5)).await);
+        service.close().await;
+    };
+    let leapt_ms = START_MS + 74 * 365 * DAY_MS;
+    let hour = Duration::from_hours(1);
+    for start in 0..2 {
+        clock.set(leapt_ms);
+        let (service, shutdown) = started(hour).await;
+        run_at(service.store(), leapt_ms + start, SERIES).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(kept(service.store(), &[START_MS]).await.len(), 1, "start {start}");
+        assert_eq!(service.metrics().retired_rows.get(), 0);
+        ended((service, shutdown)).await;
+    }
+    clock.set(START_MS + HOUR_MS);
+    let (service, shutdown) = started(hour).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(service.store().row_count("run").await.unwrap(), 3);
+    ended((service, shutdown)).await;
+    // Off for long: the clock goes on where it stands, and is believed in the end.
+    clock.set(START_MS + 500 * DAY_MS);
+    let (service, shutdown) = started(Duration::from_millis(300)).await;
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while !kept(service.store(), &[START_MS]).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .expect("what is too old goes in the end");
+    ended((service, shutdown)).await;
+}
+
+/// A mark that a wrong clock left in the future hides nothing.
+#[tokio::test]
+async fn a_mark_in_the_future_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path(), 2, Arc::new(ManualClock::at(START_MS))).unwrap();
+    let token = CancellationToken::new();
+    let options = RetentionOptions::default();
+    pass(&store, &options, START_MS + 74 * 365 * DAY_MS, &token)
+        .await
+        .unwrap();
+    let times: Vec<i64> = (0..6).map(|n| START_MS + n * 10 * MINUTE_MS).collect();
+    for &at_ms in &times {
+        run_at(&store, at_ms, SERIES).await;
+    }
+    pass(&store, &options, START_MS + 3 * DAY_MS, &token).await.unwrap();
+    assert_eq!(kept(&store, &times).await.len(), 1, "one an hour");
+    store.close().await;
+}
+
 #[tokio::test]
 async fn the_background_task_works_and_ends() {
     let directory = tempfile::tempdir().unwrap();
@@ -279,6 +354,7 @@ async fn the_background_task_works_and_ends() {
     let shutdown = Shutdown::new();
     let mut options = StorageOptions::in_dir(directory.path());
     options.retention.every = Duration::from_millis(20);
+    options.retention.proven_after = Duration::from_millis(200);
     let parts = Parts {
         peer: Peer::late().0,
         clock: clock.clone(),

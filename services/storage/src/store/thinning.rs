@@ -13,6 +13,7 @@ pub(crate) const ROWS_AT_ONCE: i64 = 2_000;
 
 const MARK: &str = "SELECT until_ms FROM retention_mark WHERE tier = ?";
 const FIRST_RUN: &str = "SELECT MIN(as_of_ms) FROM run_progress WHERE as_of_ms >= ? AND as_of_ms < ?";
+const NEWEST_RUN: &str = "SELECT MAX(as_of_ms) FROM run_progress";
 const PUT_MARK: Insert = Insert {
     table: "retention_mark",
     key: &["tier"],
@@ -128,6 +129,13 @@ impl<D: Database> SqlStore<D> {
                 tx.row(FIRST_RUN, &values![from_ms, to_ms])?
                     .map_or(Ok(None), |row| row.optional(0))
             })
+            .await
+    }
+
+    /// The newest instant that a run was about.
+    pub(crate) async fn newest_run(&self) -> Result<Option<i64>, StoreError> {
+        self.database
+            .read(|tx| tx.row(NEWEST_RUN, &[])?.map_or(Ok(None), |row| row.optional(0)))
             .await
     }
 
