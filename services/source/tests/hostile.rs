@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use sla_domain::{Labels, METRIC_NAME};
 use sla_source::{
-    Call, Fault, MetricSource, Prometheus, ReadRequest, Secret, SourceError, SourceOptions, Way, xor::XorEncoder,
+    Call, Credentials, Fault, MetricSource, Prometheus, ReadRequest, Secret, SourceError, SourceOptions, Way,
+    xor::XorEncoder,
 };
 use sla_testkit::{Reply, Request, Stub};
 
@@ -543,4 +544,44 @@ async fn secrets_are_sent_and_never_shown() {
     let error = Prometheus::new(options).unwrap().probe(&call()).await.unwrap_err();
     assert!(matches!(error, SourceError::Server { status: 500, .. }), "{error}");
     assert!(!format!("{error} {error:?}").contains("CANARY"));
+}
+
+#[tokio::test]
+async fn secrets_that_a_server_repeats_are_not_passed_on() {
+    for (status, in_api_words) in [
+        (400, true),
+        (400, false),
+        (422, true),
+        (422, false),
+        (500, true),
+        (500, false),
+        (502, false),
+        (200, false),
+    ] {
+        let stub = Stub::start(move |request| {
+            let head = request.head.replace("\r\n", " ");
+            let in_json = serde_json::json!({"status": "error", "errorType": "bad_data", "error": head});
+            let said = if in_api_words { in_json.to_string() } else { head };
+            Reply::text(status, &said)
+        })
+        .await;
+        for credentials in [
+            Credentials::Bearer(Secret::Text("bearer-CANARY".into())),
+            Credentials::Basic {
+                user: "ada".into(),
+                password: Secret::Text("bearer-CANARY".into()),
+            },
+        ] {
+            let mut options = options(&stub);
+            options.credentials = credentials;
+            options.headers = vec![("X-Key".into(), Secret::Text("header-CANARY".into()))];
+            let source = Prometheus::new(options).unwrap();
+            let error = source.read(&ask(1), &call()).await;
+            let told = format!("{error:?}");
+            assert!(told.contains("x-key: …"), "the rest is told: {told}");
+            for secret in ["CANARY", "YWRhOmJlYXJlci1DQU5BUlk"] {
+                assert!(!told.contains(secret), "{status}: {told}");
+            }
+        }
+    }
 }

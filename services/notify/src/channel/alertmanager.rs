@@ -7,7 +7,7 @@ use sla_proto::notify::v1::{Channel, Notice, NoticeKind};
 
 use super::alert::{Alert, alert};
 use super::outcome::{Outcome, Parcel};
-use super::post::{MAX_ANSWER_BYTES, base_url, post};
+use super::post::{MAX_ANSWER_BYTES, base_url, post, secrets};
 use crate::timing::repeat_ms;
 
 /// An alert lives for so many repetitions: two of them may be lost.
@@ -22,13 +22,14 @@ pub(super) async fn send(http: &Client, channel: &Channel, parcel: &Parcel<'_>) 
     let Some(mut url) = base_url(&channel.address) else {
         return Outcome::Refused("its address is not one of HTTP".to_owned());
     };
+    let secrets = secrets(&url);
     let path = format!("{}/api/v2/alerts", url.path().trim_end_matches('/'));
     url.set_path(&path);
     let body = match serde_json::to_vec(&alerts(channel, parcel)) {
         Ok(body) => body,
         Err(error) => return Outcome::Refused(error.to_string()),
     };
-    match post(http, url, body, None, MAX_ANSWER_BYTES).await {
+    match post(http, url, body, None, MAX_ANSWER_BYTES, secrets).await {
         Ok(answer) => answer.verdict(),
         Err(outcome) => outcome,
     }

@@ -4,6 +4,7 @@ use std::error::Error as _;
 
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url, redirect};
+use sla_domain::Secrets;
 
 use super::outcome::{Outcome, said};
 
@@ -29,6 +30,27 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// The connection ended before the answer did.
     pub(super) cut_off: bool,
+    /// What the other end may repeat and is not said again.
+    pub(super) secrets: Secrets,
+}
+
+/// What may be secret in an address: who may log in, its path, what is asked, and the parts of these.
+pub(super) fn secrets(url: &Url) -> Secrets {
+    let mut secrets = Secrets::default();
+    match url.password() {
+        Some(password) => secrets.add_login(url.username(), password),
+        None => secrets.add(url.username()),
+    }
+    let query = url.query().unwrap_or_default();
+    let values = query.split('&').filter_map(|pair| pair.split('=').nth(1));
+    for part in [url.path(), query]
+        .into_iter()
+        .chain(url.path().split('/'))
+        .chain(values)
+    {
+        secrets.add(part);
+    }
+    secrets
 }
 
 /// Posts JSON; of the answer `max_bytes` and a little are read.
@@ -38,12 +60,13 @@ pub(super) async fn post(
     body: Vec<u8>,
     header: Option<(HeaderName, &str)>,
     max_bytes: usize,
+    secrets: Secrets,
 ) -> Result<Answer, Outcome> {
     let mut request = http.post(url).header(CONTENT_TYPE, "application/json").body(body);
     if let Some((name, value)) = header {
         request = request.header(name, value);
     }
-    let mut response = request.send().await.map_err(failed)?;
+    let mut response = request.send().await.map_err(|error| failed(error, &secrets))?;
     let status = response.status();
     let retry_after_ms = retry_after_ms(response.headers());
     let (mut body, mut cut_off) = (Vec::new(), false);
@@ -62,10 +85,16 @@ pub(super) async fn post(
         retry_after_ms,
         body,
         cut_off,
+        secrets,
     })
 }
 
 impl Answer {
+    /// Words of the other end, without what it was told in confidence.
+    pub(super) fn said(&self, text: &str) -> String {
+        said(&self.secrets.take_out(text))
+    }
+
     /// `HTTP 503: words`.
     pub(super) fn words(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
@@ -73,7 +102,7 @@ impl Answer {
         if line.trim().is_empty() {
             format!("HTTP {}", self.status.as_u16())
         } else {
-            format!("HTTP {}: {}", self.status.as_u16(), said(line))
+            format!("HTTP {}: {}", self.status.as_u16(), self.said(line))
         }
     }
 
@@ -95,7 +124,7 @@ impl Answer {
 }
 
 /// Why there is no answer: causes only, since the error itself names the URL.
-fn failed(error: reqwest::Error) -> Outcome {
+fn failed(error: reqwest::Error, secrets: &Secrets) -> Outcome {
     let error = error.without_url();
     let mut words = error.to_string();
     let mut cause = error.source();
@@ -103,7 +132,7 @@ fn failed(error: reqwest::Error) -> Outcome {
         words = next.to_string();
         cause = next.source();
     }
-    Outcome::Again(None, said(&words))
+    Outcome::Again(None, said(&secrets.take_out(&words)))
 }
 
 /// What `Retry-After` asks for, milliseconds; an instant counts by the clock of who said it.
@@ -148,6 +177,7 @@ mod tests {
             retry_after_ms: Some(7_000),
             body: b"because\nmore".to_vec(),
             cut_off: false,
+            secrets: Secrets::default(),
         }
     }
 
@@ -168,6 +198,26 @@ mod tests {
         }
         for status in [301, 302, 400, 404, 405, 413, 422] {
             assert!(matches!(answer(status).verdict(), Outcome::Refused(_)), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_is_secret_in_an_address_is_not_said_again() {
+        let url = "http://ada:BASIC%21CANARY@h/services/T0/PATHCANARY?token=QUERYCANARY&x=1";
+        let url = base_url(url).unwrap();
+        for (echo, left) in [
+            ("no /services/T0/PATHCANARY?token=QUERYCANARY", "no …?token=…"),
+            (r#"{"path":"\/services\/T0\/PATHCANARY"}"#, r#"{"path":"\/…\/T0\/…"}"#),
+            ("token QUERYCANARY is none", "token … is none"),
+            ("BASIC%21CANARY or BASIC!CANARY", "… or …"),
+            ("Basic YWRhOkJBU0lDIUNBTkFSWQ==", "Basic …=="),
+        ] {
+            let answer = Answer {
+                body: echo.as_bytes().to_vec(),
+                secrets: secrets(&url),
+                ..answer(403)
+            };
+            assert_eq!(answer.verdict(), Outcome::Gone(format!("HTTP 403: {left}")));
         }
     }
 

@@ -3,10 +3,10 @@
 
 use reqwest::{Client, Url};
 use serde::{Deserialize, Serialize};
+use sla_domain::Secrets;
 use sla_proto::notify::v1::Channel;
-use zeroize::Zeroizing;
 
-use super::outcome::{Outcome, Parcel, said};
+use super::outcome::{Outcome, Parcel};
 use super::post::{Answer, MAX_ANSWER_BYTES, base_url, post};
 use crate::options::Telegram;
 use crate::{secret, wording};
@@ -54,30 +54,28 @@ pub(super) async fn send(
         link_preview_options: NoPreview { is_disabled: true },
     };
     match call(http, bot, "sendMessage", &request, MAX_ANSWER_BYTES).await {
-        // The other end may repeat what it was asked.
-        Ok((answer, token)) => without(&token, verdict(&answer)),
+        Ok(answer) => verdict(&answer),
         Err(outcome) => outcome,
     }
 }
 
-/// Calls a method. The token, which what is answered may repeat, is for taking it out again.
+/// Calls a method.
 pub(super) async fn call(
     http: &Client,
     bot: &Telegram,
     name: &str,
     request: &impl Serialize,
     max_bytes: usize,
-) -> Result<(Answer, Zeroizing<String>), Outcome> {
+) -> Result<Answer, Outcome> {
     let token = secret::read(&bot.token_file).map_err(|words| Outcome::Again(None, words))?;
     let url = method(&bot.url, &token, name).ok_or_else(|| {
         let words = "notify.telegram_url or the token is not what it should be";
         Outcome::Again(None, words.to_owned())
     })?;
     let body = serde_json::to_vec(request).map_err(|error| Outcome::Refused(error.to_string()))?;
-    match post(http, url, body, None, max_bytes).await {
-        Ok(answer) => Ok((answer, token)),
-        Err(outcome) => Err(without(&token, outcome)),
-    }
+    let mut secrets = Secrets::default();
+    secrets.add(&token);
+    post(http, url, body, None, max_bytes, secrets).await
 }
 
 /// The address of a method: a token has letters, digits, and `:_-` only.
@@ -89,16 +87,6 @@ fn method(base: &str, token: &str, name: &str) -> Option<Url> {
     let mut url = base_url(base)?;
     url.set_path(&format!("{}/bot{token}/{name}", url.path().trim_end_matches('/')));
     Some(url)
-}
-
-fn without(token: &str, outcome: Outcome) -> Outcome {
-    let clean = |words: String| words.replace(token, "…");
-    match outcome {
-        Outcome::Sent => Outcome::Sent,
-        Outcome::Again(wait, words) => Outcome::Again(wait, clean(words)),
-        Outcome::Refused(words) => Outcome::Refused(clean(words)),
-        Outcome::Gone(words) => Outcome::Gone(clean(words)),
-    }
 }
 
 /// What an answer means: `error_code` is the status of HTTP.
@@ -118,7 +106,11 @@ pub(super) fn verdict(answer: &Answer) -> Outcome {
     if told.ok {
         return Outcome::Sent;
     }
-    let words = format!("Telegram {}: {}", answer.status.as_u16(), said(&told.description));
+    let words = format!(
+        "Telegram {}: {}",
+        answer.status.as_u16(),
+        answer.said(&told.description)
+    );
     let asked_ms = told.parameters.retry_after.map(|seconds| i64::from(seconds) * 1_000);
     match answer.status.as_u16() {
         400 => match told.parameters.migrate_to_chat_id {
@@ -145,6 +137,7 @@ mod tests {
                 retry_after_ms: None,
                 body: body.as_bytes().to_vec(),
                 cut_off: false,
+                secrets: Secrets::default(),
             })
         };
         assert_eq!(of(200, r#"{"ok":true,"result":{"message_id":1}}"#), Outcome::Sent);

@@ -3,7 +3,7 @@
 use reqwest::Client;
 use serde::{Deserialize, Serialize};
 
-use super::outcome::{Outcome, said};
+use super::outcome::Outcome;
 use super::post::Answer;
 use super::telegram::{Said, call};
 use crate::options::Telegram;
@@ -89,34 +89,25 @@ pub(super) async fn messages(http: &Client, bot: &Telegram, offset: i64, waits: 
         timeout: if waits { WAIT_S } else { 0 },
         allowed_updates: ["message"],
     };
-    let (answer, token) = call(http, bot, "getUpdates", &request, MAX_ANSWER_BYTES)
-        .await
-        .map_err(|outcome| trouble(outcome, ""))?;
-    heard(&answer).map_err(|outcome| trouble(outcome, &token))
+    let answer = call(http, bot, "getUpdates", &request, MAX_ANSWER_BYTES).await;
+    answer.and_then(|answer| heard(&answer)).map_err(trouble)
 }
 
 /// Says something short.
 pub(super) async fn say(http: &Client, bot: &Telegram, chat: i64, text: &str) -> Result<(), String> {
     let request = Say { chat_id: chat, text };
-    let (answer, token) = call(http, bot, "sendMessage", &request, MAX_ANSWER_BYTES)
-        .await
-        .map_err(|outcome| trouble(outcome, "").words)?;
-    match super::telegram::verdict(&answer) {
+    let answer = call(http, bot, "sendMessage", &request, MAX_ANSWER_BYTES).await;
+    match answer.map_or_else(|outcome| outcome, |answer| super::telegram::verdict(&answer)) {
         Outcome::Sent => Ok(()),
-        outcome => Err(trouble(outcome, &token).words),
+        outcome => Err(trouble(outcome).words),
     }
 }
 
-fn trouble(outcome: Outcome, token: &str) -> Trouble {
+fn trouble(outcome: Outcome) -> Trouble {
     let (wait_ms, words) = match outcome {
         Outcome::Sent => (None, String::new()),
         Outcome::Again(wait_ms, words) => (wait_ms, words),
         Outcome::Refused(words) | Outcome::Gone(words) => (None, words),
-    };
-    let words = if token.is_empty() {
-        words
-    } else {
-        words.replace(token, "…")
     };
     Trouble { words, wait_ms }
 }
@@ -128,7 +119,7 @@ fn heard(answer: &Answer) -> Result<Messages, Outcome> {
         let updates: Updates = serde_json::from_slice(&answer.body).map_err(|error| {
             Outcome::Again(
                 None,
-                format!("Telegram answers in another form: {}", said(&error.to_string())),
+                format!("Telegram answers in another form: {}", answer.said(&error.to_string())),
             )
         })?;
         let next = updates.result.iter().map(|update| update.update_id).max();
@@ -163,7 +154,10 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str, cut_off: bool) -> Answer {
+        let mut secrets = sla_domain::Secrets::default();
+        secrets.add("SECRET");
         Answer {
+            secrets,
             status: reqwest::StatusCode::from_u16(status).unwrap(),
             retry_after_ms: None,
             body: body.as_bytes().to_vec(),
@@ -193,7 +187,7 @@ mod tests {
     fn what_went_wrong_is_said_in_words() {
         let words = |status: u16, body: &str, cut_off: bool| {
             let outcome = heard(&answer(status, body, cut_off)).unwrap_err();
-            trouble(outcome, "SECRET")
+            trouble(outcome)
         };
         let conflict =
             r#"{"ok":false,"error_code":409,"description":"Conflict: terminated by other getUpdates request"}"#;

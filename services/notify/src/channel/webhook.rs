@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::alert::{Alert, Pairs, alert};
 use super::outcome::{Outcome, Parcel};
-use super::post::{MAX_ANSWER_BYTES, base_url, post};
+use super::post::{MAX_ANSWER_BYTES, base_url, post, secrets};
 use crate::wording;
 
 /// The header that tells a second copy of a message.
@@ -55,7 +55,8 @@ pub(super) async fn send(http: &Client, channel: &Channel, parcel: &Parcel<'_>) 
         Ok(body) => body,
         Err(error) => return Outcome::Refused(error.to_string()),
     };
-    match post(http, url, body, Some((IDEMPOTENCY_KEY, parcel.id)), MAX_ANSWER_BYTES).await {
+    let (key, secrets) = ((IDEMPOTENCY_KEY, parcel.id), secrets(&url));
+    match post(http, url, body, Some(key), MAX_ANSWER_BYTES, secrets).await {
         Ok(answer) => answer.verdict(),
         Err(outcome) => outcome,
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
+use sla_domain::Secrets;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio::time::Instant;
 
@@ -36,6 +37,8 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 pub(crate) struct Stream {
     body: Body,
     route: Route,
+    /// What the server may repeat and is not said again.
+    pub(crate) secrets: Secrets,
     _permit: Option<OwnedSemaphorePermit>,
     /// What was asked, for errors.
     pub(crate) tried: String,
@@ -92,6 +95,7 @@ impl Stream {
         Ok(Answer {
             body,
             tried: self.tried.clone(),
+            secrets: std::mem::take(&mut self.secrets),
         })
     }
 }
@@ -197,26 +201,26 @@ impl Client {
         asked_wait: &mut Option<Duration>,
     ) -> Result<Stream, SourceError> {
         let by_get = self.refuses_post.load(Ordering::Relaxed);
-        let mut response = self.send_once(question, tried, by_get).await?;
+        let (mut response, mut secrets) = self.send_once(question, tried, by_get).await?;
         if refuses_post(response.status()) && !by_get && matches!(question, Question::Form { .. }) {
             // Read-only roles and the API server's service proxy let GET pass where they refuse POST.
-            let second = self.send_once(question, tried, true).await?;
+            let (second, told) = self.send_once(question, tried, true).await?;
             if second.status().is_success() || response.status() == StatusCode::METHOD_NOT_ALLOWED {
                 self.refuses_post.store(true, Ordering::Relaxed);
-                response = second;
+                (response, secrets) = (second, told);
             }
         }
         let status = response.status();
         let content_type = lower_case(response.headers(), CONTENT_TYPE);
         if !status.is_success() {
             *asked_wait = retry_after(response.headers());
-            return Err(refusal(response, question, tried, &content_type).await);
+            return Err(refusal(response, question, tried, &content_type, &secrets).await);
         }
         let body = Body::of(response).map_err(|packing| SourceError::NotPrometheus {
             tried: tried.to_owned(),
             saw: format!(
                 "a body in the encoding `{}`, which was not asked for; let the server or the proxy before it send it plain",
-                excerpt(&packing)
+                excerpt(&secrets.take_out(&packing))
             ),
         })?;
         if content_type.starts_with("text/html") {
@@ -228,6 +232,7 @@ impl Client {
         Ok(Stream {
             body,
             route: self.transport().await?.route.clone(),
+            secrets,
             _permit: permit,
             tried: tried.to_owned(),
             content_type,
@@ -242,7 +247,7 @@ impl Client {
         question: &Question,
         tried: &str,
         by_get: bool,
-    ) -> Result<reqwest::Response, SourceError> {
+    ) -> Result<(reqwest::Response, Secrets), SourceError> {
         let transport = self.transport().await?;
         let mut url = transport.target.clone();
         url.set_path(&format!("{}/{}", url.path().trim_end_matches('/'), question.path()));
@@ -274,13 +279,13 @@ impl Client {
                 .header("x-prometheus-remote-read-version", "0.1.0")
                 .body(body.clone()),
         };
-        let request = self.authorised(request, transport).await?;
+        let (request, secrets) = self.authorised(request, transport).await?;
         let started = Instant::now();
         let response = request.send().await;
         let response = response.map_err(|cause| transport_error(tried, &transport.route, cause))?;
         self.budget.observe(started.elapsed());
         self.server_times.note(response.headers(), started);
-        Ok(response)
+        Ok((response, secrets))
     }
 
     /// A connection that broke without a word is often one of TLS and clear text: looks whether it is.
@@ -319,27 +324,39 @@ impl Client {
         &self,
         mut request: reqwest::RequestBuilder,
         transport: &Transport,
-    ) -> Result<reqwest::RequestBuilder, SourceError> {
+    ) -> Result<(reqwest::RequestBuilder, Secrets), SourceError> {
+        let mut secrets = Secrets::default();
         if let Some(host) = &transport.host {
             request = request.header(HOST, host.clone());
         }
         request = match (&self.options.credentials, &self.user_info) {
             (Credentials::Basic { user, password }, _) => {
-                request.basic_auth(user, Some(password.read("basic_auth.password").await?))
+                let password = password.read("basic_auth.password").await?;
+                secrets.add_login(user, &password);
+                request.basic_auth(user, Some(password))
             }
             (Credentials::Bearer(token), _) => {
                 let token = token.read("bearer_token").await?;
+                secrets.add(&token);
                 let value = secret_value("bearer_token", &format!("Bearer {token}"))?;
                 request.header(AUTHORIZATION, value)
             }
-            (Credentials::None, Some((user, password))) => request.basic_auth(user, Some(password)),
+            (Credentials::None, Some((user, password))) => {
+                if password.is_empty() {
+                    // A token in the place of a user.
+                    secrets.add(user);
+                }
+                secrets.add_login(user, password);
+                request.basic_auth(user, Some(password))
+            }
             (Credentials::None, None) => request,
         };
         for (name, value) in &self.options.headers {
             let text: String = Secret::read(value, "headers").await?;
+            secrets.add(&text);
             request = request.header(header_name(name)?, secret_value("headers", &text)?);
         }
-        Ok(request)
+        Ok((request, secrets))
     }
 
     fn tried(&self, question: &Question) -> String {

@@ -79,6 +79,7 @@ pub fn selector(name: &str, values: &[&str]) -> usize {
 
 fn answer(body: &[u8]) -> Answer {
     Answer {
+        secrets: sla_domain::Secrets::default(),
         body: body.to_vec(),
         tried: "a test".to_owned(),
     }

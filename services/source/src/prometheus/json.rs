@@ -81,7 +81,8 @@ struct Envelope<'a, T> {
 pub(super) fn success<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<Success<T>, SourceError> {
     let start = answer.body.iter().find(|byte| !byte.is_ascii_whitespace());
     if start != Some(&b'{') {
-        let saw = excerpt(&String::from_utf8_lossy(&answer.body[..answer.body.len().min(600)]));
+        let start = String::from_utf8_lossy(&answer.body[..answer.body.len().min(600)]);
+        let saw = excerpt(&answer.secrets.take_out(&start));
         return Err(SourceError::NotPrometheus {
             tried: answer.tried.clone(),
             saw: if saw.is_empty() {
@@ -105,7 +106,7 @@ pub(super) fn success<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<Succ
     let mut warnings = wire.warnings.unwrap_or_default();
     warnings.extend(wire.infos.unwrap_or_default());
     for text in &mut warnings {
-        *text = excerpt(text);
+        *text = excerpt(&answer.secrets.take_out(text));
     }
     Ok(Success {
         data,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{StatusCode, Url};
+use sla_domain::Secrets;
 
 use super::json;
 use super::packing::Body;
@@ -26,6 +27,7 @@ pub(super) async fn refusal(
     question: &Question,
     tried: &str,
     content_type: &str,
+    secrets: &Secrets,
 ) -> SourceError {
     let tried = tried.to_owned();
     let status = response.status();
@@ -47,7 +49,9 @@ pub(super) async fn refusal(
         300..=399 => {
             let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
             return SourceError::Redirected {
-                to: location.and_then(|location| new_base(response.url(), location, question.path())),
+                to: location
+                    .and_then(|location| new_base(response.url(), location, question.path()))
+                    .map(|to| secrets.take_out(&to)),
                 tried,
             };
         }
@@ -62,9 +66,10 @@ pub(super) async fn refusal(
         }
     }
     if let Some(refused) = json::refused(&body) {
-        return told(&refused, question, tried, status);
+        return told(&refused, question, tried, status, secrets);
     }
-    let text = String::from_utf8_lossy(&body);
+    // Proxies and frameworks repeat the headers of a request in their errors.
+    let text = secrets.take_out(&String::from_utf8_lossy(&body));
     if status == StatusCode::BAD_REQUEST && TLS_EXPECTED.iter().any(|words| text.contains(words)) {
         return SourceError::Unreachable {
             fault: Fault::TlsMismatch,
@@ -91,7 +96,14 @@ pub(super) async fn refusal(
 }
 
 /// An error in the API's own words.
-fn told(refused: &json::Refused, question: &Question, tried: String, status: StatusCode) -> SourceError {
+fn told(
+    refused: &json::Refused,
+    question: &Question,
+    tried: String,
+    status: StatusCode,
+    secrets: &Secrets,
+) -> SourceError {
+    let excerpt = |text: &str| excerpt(&secrets.take_out(text));
     match (status.as_u16(), refused.kind.as_str()) {
         // A query that cannot be executed is as wrong as one that cannot be parsed, unless it only asks for too much.
         (400 | 422, kind) if kind == "bad_data" || (kind == "execution" && !asks_too_much(&refused.message)) => {

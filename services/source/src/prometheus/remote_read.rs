@@ -109,7 +109,10 @@ async fn consume(mut stream: Stream, wanted: Arc<Wanted>, cap: u64) -> Result<Ha
             .map_err(|error| broken(error.to_owned()))?;
     } else {
         return Err(SourceError::NotPrometheus {
-            saw: format!("content type `{}` to a remote read", crate::error::excerpt(&kind)),
+            saw: format!(
+                "content type `{}` to a remote read",
+                crate::error::excerpt(&stream.secrets.take_out(&kind))
+            ),
             tried,
         });
     }

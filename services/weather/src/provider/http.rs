@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{StatusCode, Url};
-use sla_domain::{Clock, SafeText};
+use sla_domain::{Clock, SafeText, Secrets};
 use sla_runtime::status::chain;
 use tokio::sync::OnceCell;
 
@@ -149,7 +149,9 @@ fn refusal(status: StatusCode, body: &[u8], wait_ms: Option<i64>, key: Option<&s
     let mut text = told.map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned);
     if let Some(key) = key {
         // A proxy's page may show the address.
-        text = text.replace(key, "…");
+        let mut secrets = Secrets::default();
+        secrets.add(key);
+        text = secrets.take_out(&text);
     }
     let words = SafeText::with_limit(text.trim(), MAX_EXCERPT);
     match status.as_u16() {

@@ -2,6 +2,7 @@ use super::*;
 
 fn answer(body: &str) -> Answer {
     Answer {
+        secrets: sla_domain::Secrets::default(),
         body: body.as_bytes().to_vec(),
         tried: "POST http://x/api/v1/query".into(),
     }
