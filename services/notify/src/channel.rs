@@ -8,6 +8,7 @@ mod post;
 mod telegram;
 mod updates;
 mod webhook;
+mod wire;
 
 use sla_proto::notify::v1::{Channel, ChannelKind};
 
