@@ -115,6 +115,14 @@ async fn deliver(core: &Core, message: &Message) -> Result<(), NotifyError> {
         DeliveryState::GivenUp => core.metrics.given_up.inc(),
         DeliveryState::Due | DeliveryState::Unspecified => core.metrics.retries.inc(),
     };
+    if !settled.problem.is_empty() {
+        let (channel, attempts, problem) = (&message.channel_id, message.attempts, &settled.problem);
+        if settled.state == DeliveryState::GivenUp {
+            tracing::warn!(id = message.id, channel, attempts, problem, "a message was given up");
+        } else {
+            tracing::info!(id = message.id, channel, attempts, problem, "a message is tried again");
+        }
+    }
     let request = SettleMessageRequest {
         id: message.id.clone(),
         attempts: message.attempts,

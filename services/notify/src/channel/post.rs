@@ -110,14 +110,18 @@ impl Answer {
     pub(super) fn verdict(&self) -> Outcome {
         match self.status.as_u16() {
             200..=299 => Outcome::Sent,
-            300..=399 => Outcome::Refused(format!(
-                "HTTP {}: it wants to be asked elsewhere, which is not followed; name that address",
-                self.status.as_u16()
-            )),
-            // Somebody may mend the credentials while the message is still of use.
-            401 | 407 | 408 | 425 | 429 => Outcome::Again(self.retry_after_ms, self.words()),
+            300..=399 => Outcome::Again(
+                self.retry_after_ms,
+                format!(
+                    "HTTP {}: it wants to be asked elsewhere, which is not followed; name that address",
+                    self.status.as_u16()
+                ),
+            ),
             403 | 410 => Outcome::Gone(self.words()),
-            400..=499 => Outcome::Refused(self.words()),
+            // About this very message: the same again is no better.
+            400 | 413 | 415 | 422 => Outcome::Refused(self.words()),
+            // A proxy before a receiver that is being rolled out says 404; credentials and addresses may be mended, too, while the
+            // message is still of use.
             _ => Outcome::Again(self.retry_after_ms, self.words()),
         }
     }
@@ -186,7 +190,7 @@ mod tests {
         for status in [200, 202, 204] {
             assert_eq!(answer(status).verdict(), Outcome::Sent);
         }
-        for status in [401, 408, 429, 500, 502, 503, 504] {
+        for status in [401, 404, 405, 408, 421, 429, 500, 502, 503, 504] {
             let words = format!("HTTP {status}: because");
             assert_eq!(answer(status).verdict(), Outcome::Again(Some(7_000), words));
         }
@@ -196,7 +200,14 @@ mod tests {
                 Outcome::Gone(format!("HTTP {status}: because"))
             );
         }
-        for status in [301, 302, 400, 404, 405, 413, 422] {
+        for status in [301, 302, 307] {
+            let outcome = answer(status).verdict();
+            assert!(
+                matches!(&outcome, Outcome::Again(Some(7_000), words) if words.contains("elsewhere")),
+                "{outcome:?}"
+            );
+        }
+        for status in [400, 413, 415, 422] {
             assert!(matches!(answer(status).verdict(), Outcome::Refused(_)), "{status}");
         }
     }
