@@ -12,6 +12,7 @@ mod output;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use color_eyre::eyre::Report;
 
 use crate::cli::Cli;
 use crate::exit::Exit;
@@ -29,17 +30,20 @@ pub fn run() -> ExitCode {
             if wants_json && error.use_stderr() {
                 output::misused_json(&error);
             } else {
-                let _ = error.print();
+                output::note(error.print());
             }
-            return if error.use_stderr() {
-                Exit::USAGE.into()
-            } else {
-                ExitCode::SUCCESS
-            };
+            if error.use_stderr() {
+                return Exit::USAGE.into();
+            }
+            return ended(Ok(Exit::OK), wants_json);
         }
     };
     let as_json = cli.global.json;
-    match command::run(cli) {
+    ended(command::run(cli), as_json)
+}
+
+fn ended(outcome: Result<Exit, Report>, as_json: bool) -> ExitCode {
+    match outcome.and_then(|exit| output::arrived().map(|()| exit)) {
         Ok(exit) => exit.into(),
         Err(report) => {
             let exit = Exit::of_report(&report);

@@ -1,8 +1,9 @@
 //! What commands write: answers to stdout, complaints to stderr. All outside text is made harmless first.
 
 use std::io::{self, Write as _};
+use std::sync::{Mutex, PoisonError};
 
-use color_eyre::eyre::Report;
+use color_eyre::eyre::{Report, WrapErr as _};
 use serde::Serialize;
 use sla_domain::{Invalid, SafeText};
 use sla_runtime::refusal::Refusal;
@@ -11,14 +12,31 @@ use tonic_types::StatusExt as _;
 
 use crate::exit::Exit;
 
-/// Writes an answer. A reader that has gone away (`| head`) is no error.
+/// Why an answer did not arrive. Kept beside the commands: none of them can forget to look, and `sla` ends with it ([`arrived`]).
+static LOST: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Writes an answer.
 pub(crate) fn print(text: &str) {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    if !text.ends_with('\n') {
-        let _ = out.write_all(b"\n");
+    let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(end));
+    note(written.and_then(|()| out.flush()));
+}
+
+/// Keeps what went wrong with an answer. A reader that has gone away (`| head`) is no error.
+pub(crate) fn note(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        LOST.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
-    let _ = out.flush();
+}
+
+/// Whether all answers are where they were sent: on a full disk they are cut, or not there at all.
+pub(crate) fn arrived() -> Result<(), Report> {
+    let lost = LOST.lock().unwrap_or_else(PoisonError::into_inner).take();
+    lost.map_or(Ok(()), Err)
+        .wrap_err("the answer could not be written to stdout: what stands there is not whole")
 }
 
 /// Writes a value as one line of JSON, or indented for people who look at it in a terminal.

@@ -376,3 +376,48 @@ fn each_misuse_of_the_command_line_has_a_reason_of_its_own() {
     let (ended, text) = said(&["sets", "--nonsense", "--", "--json"], &[], place.path());
     assert!(ended == Some(64) && text.contains("Usage:"), "people get words: {text}");
 }
+
+/// What was answered is not there: the disk is full. A reader that has gone away has had enough.
+#[test]
+fn an_answer_that_does_not_arrive() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("t.jsonl"), "{}\n").unwrap();
+    let ended = |arguments: &[&str], out: Stdio| {
+        let command = Command::new(env!("CARGO_BIN_EXE_sla"))
+            .args(arguments)
+            .env_clear()
+            .env("HOME", place.path())
+            .current_dir(place.path())
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(Stdio::piped())
+            .spawn();
+        let output = command.unwrap().wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for arguments in [
+        &["config", "show"][..],
+        &["--json", "config", "show"],
+        &["man"],
+        &["completions", "bash"],
+        &["--help"],
+        &["--version"],
+        &["forecast", "--tasks", "t.jsonl"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let (code, said) = ended(arguments, full.into());
+        assert!(
+            code == Some(65) && said.contains("is not whole") && said.contains("No space left"),
+            "{arguments:?} ended {code:?}: {said}"
+        );
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let (code, said) = ended(arguments, writer.into());
+        let tasks = arguments[0] == "forecast";
+        assert_eq!(
+            (code, said.as_str()),
+            (Some(if tasks { 65 } else { 0 }), ""),
+            "{arguments:?}"
+        );
+    }
+}

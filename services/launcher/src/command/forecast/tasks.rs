@@ -14,6 +14,7 @@ use sla_views::{Unread, read_json};
 
 use crate::command::{outlook, samples};
 use crate::exit::Exit;
+use crate::output;
 
 /// Longest line, in bytes: some hundred thousand values.
 const MAX_LINE_BYTES: usize = 16 << 20;
@@ -53,8 +54,8 @@ pub(crate) fn run(path: &Path) -> Result<Exit, Report> {
     Ok(if good { Exit::OK } else { Exit::DATA })
 }
 
-/// Whether every line was understood. An output that has gone away (`| head`) ends the work and is no error.
-fn answer_all(input: Box<dyn BufRead + Send>, mut output: impl io::Write, workers: usize) -> Result<bool, io::Error> {
+/// Whether every line was understood. An output that takes no more ends the work.
+fn answer_all(input: Box<dyn BufRead + Send>, mut out: impl io::Write, workers: usize) -> Result<bool, io::Error> {
     let ahead = workers * LINES_AHEAD;
     let (jobs, queue) = sync_channel::<Job>(ahead);
     let (promises, replies) = sync_channel::<Receiver<Answer>>(ahead);
@@ -64,13 +65,14 @@ fn answer_all(input: Box<dyn BufRead + Send>, mut output: impl io::Write, worker
         for _ in 0..workers {
             scope.spawn(|| work(&queue));
         }
-        let mut good = true;
+        let (mut good, mut written) = (true, Ok(()));
         loop {
             let reply = match replies.try_recv() {
                 Ok(reply) => reply,
                 // Nothing to write at once: a reader that waits for its answer gets it.
                 Err(TryRecvError::Empty) => {
-                    if output.flush().is_err() {
+                    written = out.flush();
+                    if written.is_err() {
                         break;
                     }
                     match replies.recv() {
@@ -81,17 +83,18 @@ fn answer_all(input: Box<dyn BufRead + Send>, mut output: impl io::Write, worker
                 Err(TryRecvError::Disconnected) => break,
             };
             let Ok(answer) = reply.try_recv().or_else(|_| {
-                let _ = output.flush();
+                let _ = out.flush();
                 reply.recv()
             }) else {
                 break;
             };
             good &= answer.good;
-            if writeln!(output, "{}", answer.text).is_err() {
+            written = writeln!(out, "{}", answer.text);
+            if written.is_err() {
                 break;
             }
         }
-        let _ = output.flush();
+        output::note(written.and_then(|()| out.flush()));
         // The reader stops at its next line when nobody takes its promises.
         drop(replies);
         match reader.join() {
