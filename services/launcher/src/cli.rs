@@ -443,8 +443,8 @@ pub(crate) struct RunsArgs {
 pub(crate) struct ReplayArgs {
     /// The recording.
     pub(crate) file: PathBuf,
-    /// How much faster than it was.
-    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = number::finite)]
+    /// How much faster than it was, 0.01 to 1000.
+    #[arg(long, value_name = "N", default_value_t = 1.0, allow_negative_numbers = true, value_parser = number::speed)]
     pub(crate) speed: f64,
 }
 

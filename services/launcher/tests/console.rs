@@ -258,3 +258,40 @@ fn an_instance_that_was_killed_is_started_again_and_the_screen_comes_back() {
     assert_eq!(code, 0);
     assert_restored(&bytes);
 }
+
+/// A recording of others: the clipboard, the mouse, and words; then, slowly, more.
+const FOREIGN: &str = "{\"version\":2}\n[0,\"o\",\"\\u001b]52;c;cm0=\\u0007\\u001b[?1000hseen\"]\n";
+
+#[test]
+fn a_replay_lets_nothing_foreign_through_and_gives_the_terminal_back() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("foreign.cast");
+    let name = file.display().to_string();
+    for (rest, signal, code, said) in [
+        ("[1,\"o\",\"late\"]\n", Some("-TERM"), 143, "2 sequences"),
+        ("[1,\"o\",\"late\"]\n", Some("-HUP"), 129, "2 sequences"),
+        ("[1,\"o\",\"late\"]\n", Some("-QUIT"), 131, "2 sequences"),
+        ("[1,\"o\",\"late\"]\n", Some("-INT"), 0, "2 sequences"),
+        ("[0,\"o\",\"cut\n[0,\"o\",\"on\"]\n", None, 65, "line 3"),
+    ] {
+        std::fs::write(&file, format!("{FOREIGN}{rest}")).unwrap();
+        let mut console = Console::open_in(home.path(), &["replay", &name, "--speed", "0.01"], (80, 24), &[]);
+        if let Some(signal) = signal {
+            console.see("seen");
+            let pid = console.child.process_id().unwrap().to_string();
+            let killed = std::process::Command::new("kill").args([signal, &pid]).status();
+            assert!(killed.unwrap().success());
+        }
+        let (ended, bytes) = console.ended();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(
+            ended == code && text.contains(said),
+            "{signal:?} ended {ended}: {text:?}"
+        );
+        assert!(
+            contains(&bytes, "\u{1b}[?1049l") && contains(&bytes, "\u{1b}[?25h"),
+            "{text:?}"
+        );
+        assert!(!text.contains("]52;") && !text.contains("?1000h"), "{text:?}");
+    }
+}

@@ -1,6 +1,10 @@
 //! Numbers of options: what is none is told by the rule and a fix, as everywhere.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
+
+/// How much slower and faster a recording is shown.
+const SPEEDS: RangeInclusive<f64> = 0.01..=1_000.0;
 
 /// A whole number, not below 0.
 pub(crate) fn whole<T: FromStr>(text: &str) -> Result<T, String> {
@@ -12,6 +16,18 @@ pub(crate) fn whole<T: FromStr>(text: &str) -> Result<T, String> {
 pub(crate) fn finite(text: &str) -> Result<f64, String> {
     let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
     number.ok_or_else(|| "must be a number; write for example 1.5".to_owned())
+}
+
+/// How many times as fast.
+pub(crate) fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.trim().parse::<f64>().ok().filter(|speed| SPEEDS.contains(speed));
+    speed.ok_or_else(|| {
+        format!(
+            "must be a number from {} to {}; write for example 2",
+            SPEEDS.start(),
+            SPEEDS.end()
+        )
+    })
 }
 
 #[cfg(test)]
@@ -30,6 +46,9 @@ mod tests {
             "audit --limit x",
             "replay a --speed fast",
             "replay a --speed nan",
+            "replay a --speed 0",
+            "replay a --speed -1",
+            "replay a --speed 1001",
             "weather subscribe Oslo --t-min cold",
             "storage rewind s 0 x",
             "storage rewind s -- -1 0",
