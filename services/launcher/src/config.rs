@@ -3,8 +3,10 @@
 
 mod bus;
 mod error;
+mod file;
 mod keys;
 mod layers;
+mod limits;
 mod notify;
 mod schema;
 mod source;
@@ -15,11 +17,13 @@ mod weather;
 
 pub(crate) use bus::BusConfig;
 pub(crate) use error::ConfigError;
+pub(crate) use file::user_config_file;
 #[cfg(test)]
 pub(crate) use layers::defaults_markdown;
-pub(crate) use layers::{Flags, Loaded, environment, user_config_file};
+pub(crate) use layers::{Flags, Loaded};
 pub use schema::Config;
 pub(crate) use schema::{ConsoleConfig, PeersConfig, TlsConfig};
 pub(crate) use source::SourceConfig;
 pub(crate) use span::Span;
+pub(crate) use variables::environment;
 pub(crate) use weather::WeatherConfig;

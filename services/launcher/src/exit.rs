@@ -75,7 +75,7 @@ impl Exit {
                 return Self::CONFIG;
             }
             match cause.downcast_ref::<ServerError>() {
-                Some(ServerError::Open { .. }) => return Self::CONFIG,
+                Some(ServerError::Open { .. } | ServerError::MetricsOpen { .. }) => return Self::CONFIG,
                 Some(_) => return Self::UNAVAILABLE,
                 None => {}
             }

@@ -315,12 +315,76 @@ fn variables_of_the_environment() {
             "nowhere.toml",
             "there is no configuration file nowhere.toml",
         ),
+        (
+            "SLA_SOURCE_URL",
+            "sesame",
+            "SLA_SOURCE_URL: is no key of the configuration",
+        ),
+        ("SLA_CONSOLE_READ_ONLY", "true", "the nearest is SLA_CONSOLE__READ_ONLY"),
+        ("SLA_SOURCE", "sesame", "the nearest is SLA_SOURCE__"),
+        (
+            "SLA_NOTIFY__COMING_FROM",
+            "nan",
+            "notify.coming_from is no finite number",
+        ),
+        (
+            "SLA_SOURCE__CONCURRENCY",
+            "9223372036854775807",
+            "source.concurrency is \"9223372036854775807\": lies between",
+        ),
+        (
+            "SLA_ETL__THREADS",
+            "9223372036854775807",
+            "etl.threads is \"9223372036854775807\": lies between",
+        ),
+        ("SLA_EVALUATION__MEMORY_MIB", "0", "evaluation.memory_mib is \"0\""),
+        ("SLA_EVALUATION__FLOOR", "1ms", "evaluation.floor is \"1ms\""),
+        (
+            "SLA_LOG__LEVEL",
+            "sla_etl=nonsense",
+            "log.level is \"sla_etl=nonsense\"",
+        ),
+        (
+            "SLA_METRICS__LISTEN",
+            "0.0.0.0:23111",
+            "metrics.listen is \"0.0.0.0:23111\": other hosts reach it",
+        ),
     ] {
         let (ended, text) = said(&["config", "show"], &[(name, value)], place.path());
         assert!(
             ended == Some(78) && text.contains(words) && !text.contains("sesame"),
             "{name}={value} ended {ended:?}:\n{text}"
         );
+    }
+}
+
+/// A file that is there is never passed over.
+#[test]
+fn configuration_files_that_cannot_be_read() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join(".config/sla");
+    let file = folder.join("config.toml");
+    std::fs::create_dir_all(&folder).unwrap();
+    let told = |words: &str, arguments: &[&str]| {
+        let (ended, text) = said(&[arguments, &["config", "show"]].concat(), &[], place.path());
+        assert!(
+            ended == Some(78) && text.contains(words),
+            "{words:?}, ended {ended:?}:\n{text}"
+        );
+    };
+    std::os::unix::fs::symlink("/nowhere/config.toml", &file).unwrap();
+    told("a link in its place", &[]);
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    told("Is a directory", &[]);
+    told("Is a directory", &["--config", "."]);
+    told("is larger than", &["--config", "/dev/zero"]);
+    for (content, words) in [
+        (&b"\xff\xfe[\0"[..], "it is UTF-16"),
+        (b"a = \"\xe9\"", "byte 6 is no UTF-8"),
+    ] {
+        std::fs::write(place.path().join("c.toml"), content).unwrap();
+        told(words, &["--config", "c.toml"]);
     }
 }
 

@@ -54,15 +54,24 @@ pub fn to_file(folder: &Path, name: &str, filter: &str) -> Result<WorkerGuard, T
     to_file_and(folder, name, filter, std::io::sink)
 }
 
+/// Refuses what is no filter, before anything is opened.
+pub fn check_filter(filter: &str) -> Result<(), TelemetryError> {
+    filter_of(filter).map(drop)
+}
+
+fn filter_of(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter {
+        filter: filter.to_owned(),
+        source,
+    })
+}
+
 /// The same, and each line also to `second`: the ring a console shows with `:log`.
 pub fn to_file_and<W>(folder: &Path, name: &str, filter: &str, second: W) -> Result<WorkerGuard, TelemetryError>
 where
     W: for<'a> tracing_subscriber::fmt::MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter {
-        filter: filter.to_owned(),
-        source,
-    })?;
+    let filter = filter_of(filter)?;
     // The appender complains on stderr about a folder that is not there; that would ruin a screen.
     std::fs::create_dir_all(folder).map_err(|source| TelemetryError::Make {
         folder: folder.display().to_string(),

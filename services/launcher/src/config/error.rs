@@ -14,6 +14,15 @@ pub(crate) enum ConfigError {
         #[source]
         source: std::io::Error,
     },
+    /// It is there and cannot be read.
+    #[error("the configuration file {path} cannot be read")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The file cannot be parsed; toml's message has line and column.
     #[error("{path}: {message}")]
     File {

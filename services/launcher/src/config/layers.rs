@@ -1,15 +1,13 @@
 //! The layers and where each value came from.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-#[cfg(test)]
-use super::keys::OPTIONAL_KEYS;
-use super::keys::shown_value;
-use super::variables;
+use super::keys::{OPTIONAL_KEYS, shown_value};
 use super::{Config, ConfigError};
+use super::{file, variables};
 
 /// Origin of what the command line sets.
 const FLAG: &str = "command line";
@@ -41,49 +39,11 @@ struct Layers {
     origins: BTreeMap<String, String>,
 }
 
-/// A variable of the environment.
-pub(crate) fn environment(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "the launcher's one reading of the environment")]
-    let value = std::env::var(name);
-    value.ok().filter(|value| !value.is_empty())
-}
-
-/// Where the configuration file is looked for: `--config`, SLA_CONFIG, the user's, the system's.
-pub(crate) fn config_file(flags: &Flags) -> Result<Option<PathBuf>, ConfigError> {
-    if let Some(path) = flags
-        .file
-        .clone()
-        .or_else(|| environment("SLA_CONFIG").map(PathBuf::from))
-    {
-        return match std::fs::metadata(&path) {
-            Ok(_) => Ok(Some(path)),
-            Err(source) => Err(ConfigError::Missing { path, source }),
-        };
-    }
-    let system = PathBuf::from("/etc/sla/config.toml");
-    Ok(user_config_file()
-        .into_iter()
-        .chain([system])
-        .find(|path| path.is_file()))
-}
-
-/// Where the user's own file is or would be.
-pub(crate) fn user_config_file() -> Option<PathBuf> {
-    let folder = environment("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .or_else(|| environment("HOME").map(|home| Path::new(&home).join(".config")))?;
-    Some(folder.join("sla").join("config.toml"))
-}
-
 impl Loaded {
     /// Reads all layers and checks the result.
     pub(crate) fn read(flags: &Flags) -> Result<Self, ConfigError> {
         let mut layers = Layers::of_defaults();
-        if let Some(path) = config_file(flags)? {
-            let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Missing {
-                path: path.clone(),
-                source,
-            })?;
+        if let Some((path, text)) = file::read(flags.file.clone())? {
             // Parsed by itself first: toml's errors carry line and column, a merged value's do not.
             if let Err(error) = toml::from_str::<Config>(&text) {
                 let message = told(&error, &text);
@@ -94,7 +54,7 @@ impl Loaded {
                 layers.lay(&[], values, &path.display().to_string());
             }
         }
-        for variable in variables::of_environment(&defaults()) {
+        for variable in variables::of_environment(&defaults(), &all_keys())? {
             layers.lay(&variable.path, variable.value, &variable.name);
         }
         for (section, key, value) in [
@@ -168,7 +128,11 @@ impl Layers {
         serde_path_to_error::deserialize(values).map_err(|error| {
             let key = error.path().to_string();
             let said_at = self.origins.get(&key).filter(|origin| *origin != FLAG);
-            let message = error.inner().to_string();
+            let mut message = error.inner().to_string();
+            // JSON has no NaN and no infinity.
+            if message == "invalid type: null, expected f64" {
+                message = format!("{key} is no finite number");
+            }
             let may_hold_secret = key.starts_with("source") || key.starts_with("peers");
             ConfigError::Value {
                 origin: said_at.cloned().unwrap_or(match key.split_once("headers.") {
@@ -193,6 +157,14 @@ fn defaults() -> Map<String, Value> {
         Ok(Value::Object(values)) => values,
         _ => Map::new(),
     }
+}
+
+/// Every key.
+fn all_keys() -> Vec<String> {
+    let mut rows = Vec::new();
+    flatten("", &defaults(), &mut rows);
+    let optional = OPTIONAL_KEYS.iter().map(|key| (*key).to_owned());
+    rows.into_iter().map(|(key, _)| key).chain(optional).collect()
 }
 
 /// What is wrong with the file, with line and column. The line itself is never shown: a misspelt key may be that of a secret.
@@ -345,6 +317,15 @@ mod tests {
         assert_eq!(origin("source.name"), Some("config.toml"));
         assert_eq!(origin("console.keys.app.quit"), Some("config.toml"));
         assert_eq!(origin("source.concurrency"), Some("default"));
+    }
+
+    #[test]
+    fn what_is_no_number_is_told_with_its_key() {
+        let mut layers = Layers::of_defaults();
+        let table = "[notify]\ncoming_from = nan\n".parse::<toml::Table>().unwrap();
+        layers.lay(&[], serde_json::to_value(table).unwrap(), "config.toml");
+        let error = layers.config().unwrap_err().to_string();
+        assert_eq!(error, "config.toml: notify.coming_from is no finite number");
     }
 
     #[test]

@@ -118,14 +118,6 @@ impl NotifyConfig {
                 fix,
             );
         }
-        if self.flap_count < 2 {
-            let fix = "leave it out for 3";
-            return rule("notify.flap_count", self.flap_count.to_string(), "at least 2", fix);
-        }
-        if self.flap_window.ms() < 60_000 {
-            let fix = "leave it out for 30m";
-            return rule("notify.flap_window", self.flap_window.to_string(), "at least 1m", fix);
-        }
         if !(self.coming_from > 0.0 && self.coming_from <= 1.0) {
             let fix = "leave it out for 0.5";
             return rule(
@@ -168,7 +160,6 @@ mod tests {
                 .unwrap()
                 .contains("smtp_user")
         );
-        assert!(refused(|c| c.flap_count = 1).unwrap().contains("flap_count"));
         assert!(refused(|c| c.coming_from = f64::NAN).unwrap().contains("coming_from"));
         let mut config = NotifyConfig::default();
         assert_eq!(config.port(), 587);

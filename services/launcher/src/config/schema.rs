@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sla_account::Registration;
+use sla_runtime::telemetry;
 use sla_source::{SourceError, SourceOptions, redact_url};
 
 use super::notify::NotifyConfig;
@@ -247,6 +248,19 @@ impl MetricsConfig {
             fix: "give 127.0.0.1:9464, or leave it out".to_owned(),
         })
     }
+
+    /// Refuses what is no address, and one that others reach without a word for it.
+    fn check(&self) -> Result<(), ConfigError> {
+        match self.address()? {
+            Some(address) if !self.open && !address.ip().is_loopback() => Err(ConfigError::Rule {
+                key: "metrics.listen",
+                value: self.listen.clone(),
+                rule: "other hosts reach it, and metrics name what is watched".to_owned(),
+                fix: "give 127.0.0.1 and the port, or set metrics.open = true".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// `[self]`: what the processes of this estate tell about themselves as a source called `self`, beside the others.
@@ -383,7 +397,6 @@ impl Config {
     }
 
     /// Refuses what parses but cannot work.
-    #[expect(clippy::too_many_lines, reason = "one rule after the other")]
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let rule = |key, value: String, rule: &str, fix: &str| {
             Err(ConfigError::Rule {
@@ -418,40 +431,13 @@ impl Config {
                 "correct --prometheus, or `url` below [source]",
             );
         }
-        self.metrics.address()?;
+        self.check_limits()?;
+        self.metrics.check()?;
         super::source::check_further(&self.sources)?;
         self.bus.check()?;
         self.storage.check()?;
         self.notify.check()?;
         self.weather.check()?;
-        if self.evaluation.windows.is_empty() {
-            return rule(
-                "evaluation.windows",
-                "[]".to_owned(),
-                "at least one window is needed",
-                "give [\"1h\", \"3h\"]",
-            );
-        }
-        if self
-            .evaluation
-            .windows
-            .windows(2)
-            .any(|pair| pair[0].ms() >= pair[1].ms())
-        {
-            let given = self
-                .evaluation
-                .windows
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", ");
-            return rule(
-                "evaluation.windows",
-                given,
-                "windows grow from left to right",
-                "sort them, shortest first",
-            );
-        }
         for (key, value, words) in [
             (
                 "console.colour",
@@ -494,17 +480,17 @@ impl Config {
                 "give one of off, error, warn, info, debug, trace, or target=level pairs",
             );
         }
+        if telemetry::check_filter(&self.log.level).is_err() {
+            return rule(
+                "log.level",
+                self.log.level.clone(),
+                "no filter of logs",
+                "give target=level pairs such as sla_etl=debug",
+            );
+        }
         self.source.check_credentials("source")?;
         for (section, source) in &self.sources {
             source.check_credentials(&format!("sources.{section}"))?;
-        }
-        if self.source.concurrency == 0 {
-            return rule(
-                "source.concurrency",
-                "0".to_owned(),
-                "at least one request must be possible",
-                "leave it out for 2",
-            );
         }
         Ok(())
     }

@@ -1,12 +1,18 @@
 //! `[source]` and `[sources.NAME]`: where samples come from.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sla_source::{SourceError, SourceOptions, redact_url};
 
 use super::{ConfigError, Span};
+
+/// Requests at once that a server is asked.
+pub(super) const CONCURRENCY: RangeInclusive<u64> = 1..=256;
+/// A server that needs longer is away, milliseconds.
+pub(super) const TIMEOUT_MS: RangeInclusive<i64> = 1..=600_000;
 
 /// `[source]`: a Prometheus-compatible server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,19 +81,36 @@ impl SourceConfig {
         let has_token = !self.bearer_token.is_empty() || self.bearer_token_file.is_some();
         let has_password = !self.password.is_empty() || self.password_file.is_some();
         let twice = |text: &str, file: &Option<PathBuf>| !text.is_empty() && file.is_some();
-        let (key, rule, fix) = if has_token && !self.username.is_empty() {
-            ("source.username", "a bearer token is given, too", "keep one of the two")
+        let shown = |file: &Option<PathBuf>| {
+            file.as_deref()
+                .map(|file| file.display().to_string())
+                .unwrap_or_default()
+        };
+        let (key, value, rule, fix) = if has_token && !self.username.is_empty() {
+            (
+                "source.username",
+                self.username.clone(),
+                "a bearer token is given, too",
+                "keep one of the two",
+            )
         } else if has_password && self.username.is_empty() {
-            ("source.username", "a password needs a user", "give `username`, too")
+            (
+                "source.username",
+                String::new(),
+                "a password needs a user",
+                "give `username`, too",
+            )
         } else if twice(&self.password, &self.password_file) {
             (
                 "source.password_file",
+                shown(&self.password_file),
                 "the password stands in `password`, too",
                 "keep the file",
             )
         } else if twice(&self.bearer_token, &self.bearer_token_file) {
             (
                 "source.bearer_token_file",
+                shown(&self.bearer_token_file),
                 "the token stands in `bearer_token`, too",
                 "keep the file",
             )
@@ -96,7 +119,7 @@ impl SourceConfig {
         };
         Err(ConfigError::Rule {
             key,
-            value: self.username.clone(),
+            value,
             rule: format!("{rule} (below [{section}])"),
             fix: fix.to_owned(),
         })
@@ -126,9 +149,22 @@ pub(super) fn check_further(sources: &BTreeMap<String, SourceConfig>) -> Result<
             let rule = format!("the url of [sources.{section}] {words}");
             return refused(redact_url(&source.url), rule, "correct its `url`");
         }
-        if source.concurrency == 0 {
-            let rule = format!("[sources.{section}] must allow at least one request");
-            return refused("concurrency = 0".to_owned(), rule, "leave it out for 2");
+        if !CONCURRENCY.contains(&(source.concurrency as u64)) {
+            let (least, most) = (*CONCURRENCY.start(), *CONCURRENCY.end());
+            let rule = format!("of [sources.{section}], lies between {least} and {most}");
+            return refused(
+                format!("concurrency = {}", source.concurrency),
+                rule,
+                "leave it out for 2",
+            );
+        }
+        let timeout = source.timeout;
+        if !TIMEOUT_MS.contains(&timeout.ms()) {
+            let rule = format!(
+                "of [sources.{section}], lies between 1ms and {}",
+                Span(*TIMEOUT_MS.end())
+            );
+            return refused(format!("timeout = {timeout}"), rule, "leave it out for 10s");
         }
     }
     Ok(())
@@ -145,7 +181,11 @@ mod tests {
             ("password = \"CANARY\"", "a password needs a user"),
             (
                 "username = \"u\"\npassword = \"CANARY\"\npassword_file = \"/f\"",
-                "the password stands in",
+                "password_file is \"/f\": the password stands in",
+            ),
+            (
+                "bearer_token = \"CANARY\"\nbearer_token_file = \"/f\"",
+                "bearer_token_file is \"/f\": the token stands in",
             ),
         ] {
             let source: SourceConfig = toml::from_str(text).unwrap();

@@ -2,10 +2,25 @@
 
 use serde_json::{Map, Value};
 
+use super::ConfigError;
 use super::keys::{OPTIONAL_KEYS, plain};
 
 /// Prefix of environment variables.
 const PREFIX: &str = "SLA_";
+/// Variables that are read elsewhere: by the command line, by the tests, and by `compose.yaml`.
+const OTHERS: &[&str] = &[
+    "brokers",
+    "config",
+    "database",
+    "image",
+    "port",
+    "secrets",
+    "token_file",
+    "update_docs",
+    "weather_provider",
+];
+/// Characters that may be wrong in a key that is still meant.
+const TYPOS_MAX: usize = 2;
 
 /// A value, and where it belongs.
 pub(super) struct Variable {
@@ -17,20 +32,78 @@ pub(super) struct Variable {
     pub(super) value: Value,
 }
 
-/// The variables that are keys of the configuration, by name.
-pub(super) fn of_environment(defaults: &Map<String, Value>) -> Vec<Variable> {
-    let mut found: Vec<Variable> = std::env::vars_os()
-        .filter_map(|(name, text)| variable(name.to_str()?, text.to_str()?, defaults))
-        .collect();
+/// A variable of the environment.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "the launcher's one reading of the environment")]
+    let value = std::env::var(name);
+    value.ok().filter(|value| !value.is_empty())
+}
+
+/// The variables that are keys of the configuration, by name. One that is none and is meant to be is refused: it would be left
+/// out without a word.
+pub(super) fn of_environment(defaults: &Map<String, Value>, keys: &[String]) -> Result<Vec<Variable>, ConfigError> {
+    let mut found = Vec::new();
+    for (name, text) in std::env::vars_os() {
+        let Some(name) = name.to_str() else { continue };
+        let refused = |message: String| {
+            let origin = name.to_uppercase();
+            Err(ConfigError::Value { origin, message })
+        };
+        if let Some(key) = meant(name, keys).filter(|_| !text.is_empty()) {
+            let right = key.replace('.', "__").to_uppercase();
+            return refused(format!(
+                "is no key of the configuration; two underscores stand between the parts of one, the nearest is {PREFIX}{right}"
+            ));
+        }
+        match text.to_str() {
+            Some(text) => found.extend(variable(name, text, defaults)),
+            None if key_of(name).is_some_and(|key| key.contains("__")) => {
+                return refused("is no UTF-8 text".to_owned());
+            }
+            None => {}
+        }
+    }
     found.sort_by(|a, b| a.name.cmp(&b.name));
-    found
+    Ok(found)
+}
+
+/// What follows the prefix.
+fn key_of(name: &str) -> Option<&str> {
+    let (prefix, key) = name.split_at_checked(PREFIX.len())?;
+    prefix.eq_ignore_ascii_case(PREFIX).then_some(key)
+}
+
+/// The key that is nearest to a variable that is none: a table, a key's last part, or nearly a key, with one underscore.
+fn meant<'a>(name: &str, keys: &'a [String]) -> Option<&'a str> {
+    let word = key_of(name)?.to_lowercase();
+    if word.contains("__") || OTHERS.contains(&word.as_str()) || word.starts_with("test_") {
+        return None;
+    }
+    let bare = |text: &str| text.replace(['.', '_'], "");
+    let given = bare(&word);
+    let far = |key: &String| strsim::osa_distance(&bare(key), &given);
+    let (distance, nearest) = keys.iter().map(|key| (far(key), key)).min()?;
+    if distance > 0 && is_service(&word) {
+        return None;
+    }
+    let table = word.split('_').next();
+    let of_table = keys.iter().any(|key| key.split('.').next() == table);
+    let last = keys.iter().find(|key| key.rsplit('.').next() == Some(word.as_str()));
+    last.or_else(|| (distance <= TYPOS_MAX || of_table).then_some(nearest))
+        .map(String::as_str)
+}
+
+/// Kubernetes tells each container where the services beside it are, a service `sla-etl` as `SLA_ETL_SERVICE_HOST` and
+/// `SLA_ETL_PORT_7443_TCP`.
+fn is_service(word: &str) -> bool {
+    word.ends_with("_port")
+        || ["_service_host", "_service_port", "_port_"]
+            .iter()
+            .any(|part| word.contains(part))
 }
 
 fn variable(name: &str, text: &str, defaults: &Map<String, Value>) -> Option<Variable> {
-    let (prefix, key) = name.split_at_checked(PREFIX.len())?;
-    if !prefix.eq_ignore_ascii_case(PREFIX) || !key.contains("__") {
-        return None;
-    }
+    let key = key_of(name).filter(|key| key.contains("__"))?;
     let path: Vec<String> = key.to_lowercase().split("__").map(str::to_owned).collect();
     let value = if is_text(&path, defaults) {
         Value::from(text)
@@ -105,6 +178,44 @@ mod tests {
             ("", json!("")),
         ] {
             assert_eq!(read(text), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_nearly_a_key_is_told_with_it_and_those_of_others_are_left_alone() {
+        let keys = [
+            "console.read_only",
+            "etl.threads",
+            "notify.smtp_port",
+            "source.name",
+            "source.url",
+        ];
+        let keys = keys.map(str::to_owned);
+        for (name, key) in [
+            ("SLA_SOURCE_URL", "source.url"),
+            ("sla_source_url", "source.url"),
+            ("SLA_CONSOLE_READ_ONLY", "console.read_only"),
+            ("SLA_SOURCE", "source.url"),
+            ("SLA_SORCE_URL", "source.url"),
+            ("SLA_READ_ONLY", "console.read_only"),
+            ("SLA_NOTIFY_SMTP_PORT", "notify.smtp_port"),
+            ("SLA_ETL_NUMBER_OF_THREADS", "etl.threads"),
+        ] {
+            assert_eq!(meant(name, &keys), Some(key), "{name}");
+        }
+        for name in [
+            "SLA_CONFIG",
+            "SLA_TEST_PROMETHEUS",
+            "SLA_PORT",
+            "SLA_ETL_SERVICE_HOST",
+            "SLA_ETL_PORT",
+            "SLA_ETL_PORT_7443_TCP_ADDR",
+            "SLA_HOLIDAYS",
+            "SLA_SOURCE__URL",
+            "SLA",
+            "OTHER_SOURCE_URL",
+        ] {
+            assert_eq!(meant(name, &keys), None, "{name}");
         }
     }
 

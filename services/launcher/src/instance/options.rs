@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use sla_account::AccountOptions;
-use sla_domain::duration::format_ms;
 use sla_etl::EtlOptions;
-use sla_etl::options::{MAX_EVERY_MS, MIN_METADATA_EVERY_MS, MIN_RESULTS_EVERY_MS};
 use sla_manager::SlaOptions;
 use sla_runtime::status::chain;
 use sla_source::{Call, MetricSource as _, Prometheus, SourceError};
@@ -20,10 +18,7 @@ use crate::config::{Config, ConfigError};
 pub(super) fn check(config: &Config, paths: &Paths, run: &Serve) -> Result<(), ConfigError> {
     let unusable = |error: &dyn std::error::Error| ConfigError::Unusable(chain(error));
     if run.has("etl") {
-        let options = etl_options(config, paths);
-        options.check().map_err(|error| unusable(&error))?;
-        timer("etl.results_every", options.results_every_ms, MIN_RESULTS_EVERY_MS)?;
-        timer("etl.metadata_every", options.metadata_every_ms, MIN_METADATA_EVERY_MS)?;
+        etl_options(config, paths).check().map_err(|error| unusable(&error))?;
     }
     if run.has("sla") {
         sla_options(config, run).check().map_err(|error| unusable(&error))?;
@@ -55,19 +50,6 @@ pub(crate) async fn probe(config: &Config, limit: Duration) -> Result<(), Source
     };
     let source = Prometheus::new(source_options(&source, config.etl.max_series))?;
     source.probe(&Call::within(limit)).await.map(drop)
-}
-
-/// The timer's limits are those of `sla schedule`.
-fn timer(key: &'static str, every_ms: i64, least_ms: i64) -> Result<(), ConfigError> {
-    if (least_ms..=MAX_EVERY_MS).contains(&every_ms) {
-        return Ok(());
-    }
-    Err(ConfigError::Rule {
-        key,
-        value: format_ms(every_ms),
-        rule: format!("lies between {} and {}", format_ms(least_ms), format_ms(MAX_EVERY_MS)),
-        fix: "choose a longer or shorter time".to_owned(),
-    })
 }
 
 pub(super) fn account_options(config: &Config) -> AccountOptions {
