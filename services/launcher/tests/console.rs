@@ -295,3 +295,20 @@ fn a_replay_lets_nothing_foreign_through_and_gives_the_terminal_back() {
         assert!(!text.contains("]52;") && !text.contains("?1000h"), "{text:?}");
     }
 }
+
+#[test]
+fn a_recording_that_exists_is_said_before_the_terminal_is_touched() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("a.cast");
+    std::fs::write(&file, "precious").unwrap();
+    let name = file.display().to_string();
+    let arguments = ["--connect", "127.0.0.1:1", "--record", &name];
+    let (code, bytes) = Console::open_in(home.path(), &arguments, (160, 24), &[]).ended();
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(
+        code == 65 && text.contains("the file exists already; give another name"),
+        "{code}: {text}"
+    );
+    assert!(!contains(&bytes, "\u{1b}[?1049h"), "{text:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+}

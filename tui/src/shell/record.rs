@@ -29,9 +29,7 @@ impl<S> Recorded<S> {
             None => None,
             Some(path) => {
                 let mut options = std::fs::OpenOptions::new();
-                let file = options.write(true).create_new(true).mode(0o600).open(path);
-                let file =
-                    file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+                let file = options.write(true).create_new(true).mode(0o600).open(path)?;
                 let mut file = BufWriter::new(file);
                 let head = serde_json::json!({"version": 2, "width": width, "height": height, "timestamp": time_s, "title": "sla"});
                 writeln!(file, "{head}")?;

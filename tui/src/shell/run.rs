@@ -110,9 +110,19 @@ pub enum TuiError {
     /// The line was cut, and what was not saved could not be written either.
     #[error("{}", say::shell::changes_are_lost(&.0.display()))]
     ChangesLost(PathBuf, #[source] std::io::Error),
+    /// What is shown cannot be recorded there.
+    #[error("nothing can be recorded in {}{}", .0.display(), recording_hint(.1))]
+    Recording(PathBuf, #[source] std::io::Error),
     /// The terminal or a thread could not be set up.
     #[error("the terminal could not be prepared")]
     Terminal(#[from] std::io::Error),
+}
+
+fn recording_hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AlreadyExists => ": the file exists already; give another name, or remove it",
+        _ => ": give a file in a folder that you may write in",
+    }
 }
 
 /// Runs the console on this process's terminal until the user leaves. Call it on the runtime's main thread (`block_on`).
@@ -138,7 +148,9 @@ pub(crate) async fn run_on(wire: impl Wire, options: TuiOptions) -> Result<Exit,
     let (gone, left) = (CancellationToken::new(), CancellationToken::new());
     let (tell_panics, panics) = mpsc::channel(PANICS_MAX);
     // A file that cannot be written is said before the screen is taken.
-    let sink = Recorded::start(StdoutSink, options.record.as_deref(), Term::size(), now.wall_ms / 1_000)?;
+    let record = options.record.as_deref();
+    let sink = Recorded::start(StdoutSink, record, Term::size(), now.wall_ms / 1_000)
+        .map_err(|error| TuiError::Recording(record.unwrap_or(Path::new("")).to_owned(), error))?;
     let signals = Signals::install()?;
     let term = Term::new(options.mouse);
     term.install_panic_hook(std::thread::current().id(), tell_panics);
