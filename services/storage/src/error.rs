@@ -165,6 +165,19 @@ pub enum StoreError {
         /// Wanted bytes.
         wanted: u64,
     },
+    /// The disk has too little room to put a copy back.
+    #[error(
+        "nothing was put back, and what is there is as it was: {} has {free} bytes free, {wanted} are wanted (the copy)",
+        path.display()
+    )]
+    NoRoomBack {
+        /// Where it would be.
+        path: PathBuf,
+        /// Free bytes.
+        free: u64,
+        /// Wanted bytes.
+        wanted: u64,
+    },
     /// A stored message cannot be decoded.
     #[error("a stored {what} cannot be decoded")]
     Undecodable {

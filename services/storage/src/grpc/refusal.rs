@@ -113,6 +113,7 @@ impl ToStatus for StoreError {
             | Self::Emptied { .. }
             | Self::NoBackup { .. }
             | Self::NoRoom { .. }
+            | Self::NoRoomBack { .. }
             | Self::Undecodable { .. }
             | Self::Disk(_)
             | Self::Database(_)

@@ -2,6 +2,7 @@
 //! remember and which runs there were. Results of runs are left out: they are most of the file, and the next runs make them anew.
 
 use std::fs::{self, File, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -167,7 +168,6 @@ fn wait_until(mut is_done: impl FnMut() -> Result<bool, StoreError>) -> Result<(
 
 /// Makes `part` durable under its name.
 fn settle(part: &Path, path: &Path) -> Result<(), StoreError> {
-    let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
     sync(part).map_err(|source| failed("write", part, source))?;
     fs::rename(part, path).map_err(|source| failed("write", path, source))?;
     if let Some(folder) = path.parent() {
@@ -214,7 +214,7 @@ fn findings(connection: &Connection) -> Result<Vec<String>, StoreError> {
 ///
 /// # Errors
 /// [`StoreError::InUse`] while an instance runs; [`StoreError::Damaged`] where the copy is not sound; [`StoreError::NoBackup`]
-/// without one.
+/// without one; [`StoreError::NoRoomBack`] on a full disk.
 pub fn restore(data_dir: &Path, from: Option<&Path>, now_ms: i64) -> Result<Restored, StoreError> {
     let _lock = take_place(data_dir)?;
     let (from, is_ahead) = match from {
@@ -235,11 +235,11 @@ pub fn restore(data_dir: &Path, from: Option<&Path>, now_ms: i64) -> Result<Rest
     };
     let database = file_in(data_dir);
     let part = database.with_extension("part");
-    fs::copy(&from, &part).map_err(|source| {
+    let there = put(&from, &part);
+    if there.is_err() {
         let _ = fs::remove_file(&part);
-        failed("copy", &from, source)
-    })?;
-    fs::set_permissions(&part, Permissions::from_mode(FILE_MODE)).map_err(|source| failed("protect", &part, source))?;
+    }
+    there?;
     let mut aside = None;
     for ending in ["", "-wal", "-shm"] {
         let there = with_ending(&database, ending);
@@ -253,6 +253,30 @@ pub fn restore(data_dir: &Path, from: Option<&Path>, now_ms: i64) -> Result<Rest
     }
     settle(&part, &database)?;
     Ok(Restored { from, is_ahead, aside })
+}
+
+/// Copies `from` to `part`. It is on the disk, whole, before anything that was there is moved.
+fn put(from: &Path, part: &Path) -> Result<(), StoreError> {
+    let wanted = fs::metadata(from).map_err(|source| failed("read", from, source))?.len();
+    let no_room = || {
+        let path = part.parent().unwrap_or(part).to_owned();
+        let free = free_bytes(&path).unwrap_or(0);
+        StoreError::NoRoomBack { path, free, wanted }
+    };
+    if part.parent().and_then(free_bytes).is_some_and(|free| free < wanted) {
+        return Err(no_room());
+    }
+    let failed = |action, path, source: std::io::Error| match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => no_room(),
+        _ => failed(action, path, source),
+    };
+    fs::copy(from, part).map_err(|source| failed("copy", from, source))?;
+    fs::set_permissions(part, Permissions::from_mode(FILE_MODE)).map_err(|source| failed("protect", part, source))?;
+    sync(part).map_err(|source| failed("write", part, source))
+}
+
+fn sync(path: &Path) -> std::io::Result<()> {
+    File::open(path).and_then(|file| file.sync_all())
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {
@@ -396,6 +420,21 @@ mod tests {
         fs::remove_file(file_in(data)).unwrap();
         assert!(matches!(open(data, 2).unwrap_err(), StoreError::Emptied { .. }));
         restore(data, None, 3).unwrap();
+        assert_eq!(marks(data), 2);
+    }
+
+    #[test]
+    fn a_full_disk_leaves_what_was_there_and_names_the_room() {
+        let place = tempfile::tempdir().unwrap();
+        let data = place.path();
+        made(data);
+        let copy = take(data, 1).unwrap();
+        let part = file_in(data).with_extension("part");
+        std::os::unix::fs::symlink("/dev/full", &part).unwrap();
+        let refused = restore(data, None, 2).unwrap_err();
+        let wanted = format!("{} are wanted", copy.bytes);
+        assert!(refused.to_string().contains(&wanted), "{refused}");
+        assert!(part.symlink_metadata().is_err(), "nothing is left of it");
         assert_eq!(marks(data), 2);
     }
 
