@@ -65,6 +65,14 @@ pub(crate) enum ConfigError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A folder of the instance belongs to somebody else.
+    #[error(
+        "{folder} belongs to another user, who could replace what is kept there; give it to this user (chown), or set instance.data_dir"
+    )]
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The file cannot be written.
     #[error("cannot write {path}")]
     Write {

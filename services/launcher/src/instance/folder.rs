@@ -82,6 +82,12 @@ pub(super) fn is_ours(folder: &Path) -> bool {
         .is_ok_and(|found| found.is_dir() && found.uid() == our_uid() && found.mode() & 0o022 == 0)
 }
 
+/// Whether another user owns `folder`: he could put other things in the place of ours. Root may, where nobody else writes in it.
+pub(super) fn is_foreign(folder: &Path) -> bool {
+    std::fs::metadata(folder)
+        .is_ok_and(|found| found.uid() != our_uid() && (found.uid() != 0 || found.mode() & 0o022 != 0))
+}
+
 /// The user this process works as.
 pub(super) fn our_uid() -> u32 {
     rustix::process::geteuid().as_raw()

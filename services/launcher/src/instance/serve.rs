@@ -16,7 +16,7 @@ use super::paths::Paths;
 use super::plan::Serve;
 use super::roles::{self, Roles, Wiring};
 use super::{agreements, cover, folder, lock, options, peers};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -165,6 +165,10 @@ fn prepare(paths: &Paths) -> Result<(), Report> {
         folder::make(folder).wrap_err_with(|| format!("cannot make {}", folder.display()))?;
     }
     for folder in paths.own_folders() {
+        if folder::is_foreign(folder) {
+            let folder = folder.to_owned();
+            return Err(ConfigError::Foreign { folder }.into());
+        }
         folder::mend(folder).wrap_err_with(|| format!("cannot close {} to others", folder.display()))?;
     }
     Ok(())
@@ -246,5 +250,30 @@ async fn end_when_idle(idle: Duration, connections: Connections, shutdown: Shutd
             shutdown.begin();
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
+    use super::*;
+
+    #[test]
+    fn a_data_folder_of_another_user_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let mut paths = Paths::inside(place.path());
+        prepare(&paths).unwrap();
+        // Only root gives a folder away; to others that of all is foreign.
+        if folder::our_uid() == 0 {
+            chown(&paths.data, Some(65_534), None).unwrap();
+            std::fs::set_permissions(&paths.data, Permissions::from_mode(0o777)).unwrap();
+        } else {
+            paths.data = "/tmp".into();
+        }
+        let refused = prepare(&paths).unwrap_err();
+        assert_eq!(Exit::of_report(&refused), Exit::CONFIG, "{refused:#}");
+        assert!(refused.to_string().contains("belongs to another user"), "{refused:#}");
     }
 }
