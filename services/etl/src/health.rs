@@ -8,6 +8,7 @@ use sla_domain::SafeText;
 use sla_proto::convert;
 use sla_proto::series::v1::SourceStatus;
 use sla_source::{SourceError, SourceInfo, Way};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::error::source_reason;
@@ -101,6 +102,8 @@ struct Outage {
 pub struct SourceHealth {
     source: Arc<str>,
     state: Arc<Mutex<Health>>,
+    /// It failed, or may be asked earlier than was said.
+    changed: Arc<Notify>,
     clock: Arc<SourceClock>,
 }
 
@@ -118,6 +121,7 @@ impl SourceHealth {
         Self {
             source: source.into(),
             state: Arc::default(),
+            changed: Arc::default(),
             clock,
         }
     }
@@ -198,6 +202,8 @@ impl SourceHealth {
             next_attempt_ms: now_ms + pause.as_millis() as i64,
             next_attempt: Instant::now() + pause,
         });
+        drop(state);
+        self.changed.notify_one();
     }
 
     /// Whether the source may be asked now; after an outage not before the next attempt.
@@ -227,6 +233,28 @@ impl SourceHealth {
         if let Some(outage) = self.state().outage.as_mut() {
             outage.next_attempt = Instant::now();
             outage.next_attempt_ms = now_ms;
+        }
+        self.changed.notify_one();
+    }
+
+    /// Waits until the source is to be asked what it is: nobody knows, or it was away and its pause is over. One waits at a time.
+    pub(crate) async fn is_to_be_identified(&self) {
+        loop {
+            let attempt = match &*self.state() {
+                Health {
+                    outage: Some(outage), ..
+                } => Some(outage.next_attempt),
+                Health { info: None, .. } => return,
+                Health { info: Some(_), .. } => None,
+            };
+            match attempt {
+                None => self.changed.notified().await,
+                Some(due) if due <= Instant::now() => return,
+                Some(due) => {
+                    // Whoever failed or succeeded meanwhile has moved it.
+                    let _ = tokio::time::timeout_at(due, self.changed.notified()).await;
+                }
+            }
         }
     }
 
@@ -304,6 +332,16 @@ mod tests {
         SourceHealth::new("prom", Arc::new(SourceClock::new(clock.clone(), Arc::new(replay))))
     }
 
+    fn info() -> SourceInfo {
+        SourceInfo {
+            version: String::new(),
+            ways: Vec::new(),
+            url: String::new(),
+            is_replay: false,
+            notices: Vec::new(),
+        }
+    }
+
     fn away() -> SourceError {
         SourceError::Timeout {
             tried: "POST http://h/api".into(),
@@ -334,6 +372,33 @@ mod tests {
         assert!(status.problem.is_empty() && status.failing_since.is_none());
         assert!(status.hides_stale_markers);
         assert_eq!(status.way, "instant");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_to_ask_what_it_is_is_woken_by_an_outage_alone() {
+        let health = health_at(&Arc::new(ManualClock::at(0)));
+        let waited = async |most_s: u64| {
+            let begun = Instant::now();
+            let most = Duration::from_secs(most_s);
+            let waiting = tokio::time::timeout(most, health.is_to_be_identified()).await;
+            waiting.is_ok().then(|| begun.elapsed())
+        };
+        assert_eq!(waited(1).await, Some(Duration::ZERO), "nobody knows what it is");
+        health.identified(info());
+        assert_eq!(waited(86_400).await, None, "it answers");
+        let fails = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            health.failed(&away());
+        };
+        let (woken, ()) = tokio::join!(waited(60), fails);
+        assert_eq!(woken, Some(Duration::from_secs(6)), "after the first pause");
+        health.failed(&away());
+        health.failed(&away());
+        let forgiven = async { health.forgive() };
+        let (woken, ()) = tokio::join!(waited(60), forgiven);
+        assert_eq!(woken, Some(Duration::ZERO), "somebody wants it asked at once");
+        health.succeeded(None);
+        assert_eq!(waited(86_400).await, None, "a read has ended the outage");
     }
 
     #[tokio::test(start_paused = true)]

@@ -203,23 +203,21 @@ impl Core {
     }
 
     async fn watch(&self, unit: &SourceUnit) {
-        /// How often the health is looked at.
-        const TICK: std::time::Duration = std::time::Duration::from_millis(500);
+        /// It is not asked more often.
+        const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
         let mut failing = false;
         loop {
-            let away = unit.health.next_attempt().is_some();
-            if (!unit.health.is_identified() || away) && unit.health.may_ask() {
-                let answer = unit.identify(&self.call()).await;
-                if answer.is_err() != failing {
-                    failing = answer.is_err();
-                    let line = match &answer {
-                        Ok(()) => "the metric source answers".to_owned(),
-                        Err(error) => format!("the metric source is away: {}", SafeText::new(&error.to_string())),
-                    };
-                    tracing::info!(source = unit.name(), "{line}");
-                }
+            unit.health.is_to_be_identified().await;
+            let answer = unit.identify(&self.call()).await;
+            if answer.is_err() != failing {
+                failing = answer.is_err();
+                let line = match &answer {
+                    Ok(()) => "the metric source answers".to_owned(),
+                    Err(error) => format!("the metric source is away: {}", SafeText::new(&error.to_string())),
+                };
+                tracing::info!(source = unit.name(), "{line}");
             }
-            tokio::time::sleep(TICK).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }

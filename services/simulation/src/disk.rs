@@ -13,7 +13,7 @@ use sla_domain::Clock;
 use sla_storage::StoreError;
 use sla_storage::options::DATABASE_FILE;
 use sla_storage::sqlite::Sqlite;
-use sla_storage::transaction::{Database, Space, Transaction};
+use sla_storage::transaction::{Database, Space, Subject, Transaction};
 use sla_storage::trouble::Trouble;
 use tokio::sync::Notify;
 
@@ -227,6 +227,10 @@ impl Database for OnDisk {
         F: Fn(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
     {
         self.inner.read(work).await
+    }
+
+    fn written(&self, subject: Subject) -> Option<u64> {
+        self.inner.written(subject)
     }
 
     async fn try_write(&self) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ mod place;
 #[cfg(feature = "test-support")]
 mod probe;
 mod statements;
+mod written;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use sla_domain::Clock;
 
 use crate::error::StoreError;
 use crate::store::SqlStore;
-use crate::transaction::{Database, Space, Transaction};
+use crate::transaction::{Database, Space, Subject, Transaction};
 use crate::trouble::Trouble;
 use connections::Connections;
 use statements::SqliteTransaction;
@@ -67,9 +68,9 @@ impl Database for Sqlite {
         T: Send + 'static,
         F: Fn(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
     {
-        let clock = Arc::clone(&self.clock);
+        let (clock, written) = (Arc::clone(&self.clock), self.connections.written().clone());
         self.connections
-            .write(move |tx| work(&mut SqliteTransaction(tx, &*clock)))
+            .write(move |tx| work(&mut SqliteTransaction(tx, &*clock, &written)))
             .await
     }
 
@@ -78,10 +79,14 @@ impl Database for Sqlite {
         T: Send + 'static,
         F: Fn(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
     {
-        let clock = Arc::clone(&self.clock);
+        let (clock, written) = (Arc::clone(&self.clock), self.connections.written().clone());
         self.connections
-            .read(move |tx| work(&mut SqliteTransaction(tx, &*clock)))
+            .read(move |tx| work(&mut SqliteTransaction(tx, &*clock, &written)))
             .await
+    }
+
+    fn written(&self, subject: Subject) -> Option<u64> {
+        Some(self.connections.written().times(subject))
     }
 
     async fn try_write(&self) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ mod history;
 mod leases;
 mod ledger;
 mod listing;
+mod looks;
 mod notices;
 mod outbox;
 mod placements;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 
 use sla_domain::Clock;
 
+use self::looks::Looks;
 use crate::timed::{Timed, Transactions};
 use crate::transaction::Database;
 
@@ -37,6 +39,7 @@ use crate::transaction::Database;
 pub struct SqlStore<D> {
     pub(crate) database: Timed<D>,
     pub(crate) clock: Arc<dyn Clock>,
+    looks: Arc<Looks>,
 }
 
 impl<D> std::fmt::Debug for SqlStore<D> {
@@ -51,6 +54,7 @@ impl<D: Database> SqlStore<D> {
         Self {
             database: Timed::new(database),
             clock,
+            looks: Arc::default(),
         }
     }
 

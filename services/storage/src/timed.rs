@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sla_runtime::metrics::{Counter, Durations, Family, Gauge, Metrics};
 
 use crate::error::StoreError;
-use crate::transaction::{Database, Space, Transaction};
+use crate::transaction::{Database, Space, Subject, Transaction};
 use crate::trouble::Trouble;
 
 type Kind = [(&'static str, &'static str); 1];
@@ -117,6 +117,10 @@ impl<D: Database> Database for Timed<D> {
         F: Fn(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
     {
         self.transactions.measured(READ, self.database.read(work)).await
+    }
+
+    fn written(&self, subject: Subject) -> Option<u64> {
+        self.database.written(subject)
     }
 
     async fn try_write(&self) -> Result<(), StoreError> {

@@ -46,6 +46,17 @@ impl Insert {
     }
 }
 
+/// What some wait for, and look at again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// Agreements.
+    Sets,
+    /// Violations.
+    Ledger,
+    /// Messages that are to be sent.
+    Outbox,
+}
+
 /// One transaction. What it wrote is undone when the work in it fails.
 pub trait Transaction {
     /// Runs a statement and gives the number of rows that it changed. A row that already was as the statement wants it may
@@ -64,6 +75,9 @@ pub trait Transaction {
     /// Inserts rows, whose values stand one row after the other. Gives the number of new rows with [`Met::Keep`]; with the
     /// others the number means nothing.
     fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<u64, StoreError>;
+
+    /// Says that this transaction writes something of `subject`.
+    fn touch(&mut self, _subject: Subject) {}
 
     /// The first row of a query.
     fn row(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Option<Row>, StoreError> {
@@ -131,6 +145,11 @@ pub trait Database: Clone + Send + Sync + 'static {
     where
         T: Send + 'static,
         F: Fn(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static;
+
+    /// How often something of `subject` was written; `None` where others may have done so, and this process would not know.
+    fn written(&self, _subject: Subject) -> Option<u64> {
+        None
+    }
 
     /// Writes nothing new, but writes: finds out whether it can.
     async fn try_write(&self) -> Result<(), StoreError>;

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex as Turn, Semaphore};
 
 use super::opening::{Opened, open_reader, open_to_write};
 use super::place::Place;
+use super::written::Written;
 use crate::error::StoreError;
 use crate::failpoint;
 use crate::trouble::Trouble;
@@ -28,6 +29,7 @@ pub(crate) struct Connections {
     writer: Arc<Turn<Option<Writer>>>,
     trouble: Trouble,
     place: Place,
+    written: Written,
 }
 
 /// The connection that writes, and what keeps other processes out for as long as it is there.
@@ -110,7 +112,13 @@ impl Connections {
             }),
             trouble,
             place,
+            written: Written::default(),
         }
+    }
+
+    /// What was written so far.
+    pub(super) fn written(&self) -> &Written {
+        &self.written
     }
 
     /// How writes have ended lately.
@@ -125,8 +133,9 @@ impl Connections {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        let (trouble, place) = (self.trouble.clone(), self.place.clone());
+        let (trouble, place, written) = (self.trouble.clone(), self.place.clone(), self.written.clone());
         self.on_writer(move |connection| {
+            let _counting = written.counting();
             // Committed is not enough: a file without a name keeps nothing beyond this process.
             let outcome = in_transaction(connection, work).and_then(|value| place.check().map(|()| value));
             trouble.note(&outcome);

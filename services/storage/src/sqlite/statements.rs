@@ -5,8 +5,9 @@ use rusqlite::{Statement, params_from_iter};
 
 use sla_domain::Clock;
 
+use super::written::Written;
 use crate::error::StoreError;
-use crate::transaction::{Insert, Met, Transaction, placeholders};
+use crate::transaction::{Insert, Met, Subject, Transaction, placeholders};
 use crate::value::{Row, Value};
 
 impl ToSql for Value<'_> {
@@ -22,7 +23,11 @@ impl ToSql for Value<'_> {
 
 /// A transaction on a connection of ours, and the clock: the file is on this host, and used by this process alone. Writers
 /// begin theirs IMMEDIATE and are one at a time: rows need no lock.
-pub(super) struct SqliteTransaction<'a>(pub(super) &'a rusqlite::Transaction<'a>, pub(super) &'a dyn Clock);
+pub(super) struct SqliteTransaction<'a>(
+    pub(super) &'a rusqlite::Transaction<'a>,
+    pub(super) &'a dyn Clock,
+    pub(super) &'a Written,
+);
 
 impl Transaction for SqliteTransaction<'_> {
     fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
@@ -41,6 +46,10 @@ impl Transaction for SqliteTransaction<'_> {
 
     fn now_ms(&mut self) -> Result<i64, StoreError> {
         Ok(self.1.now_ms())
+    }
+
+    fn touch(&mut self, subject: Subject) {
+        self.2.touch(subject);
     }
 
     fn insert(&mut self, insert: &Insert, values: &[Value<'_>]) -> Result<u64, StoreError> {
@@ -110,7 +119,25 @@ fn words(insert: &Insert) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::StatementStatus;
+
     use super::*;
+    use crate::sqlite::opening::{open, open_reader};
+
+    #[test]
+    fn a_statement_is_compiled_once_whatever_its_limit() {
+        let directory = tempfile::tempdir().unwrap();
+        let opened = open(directory.path(), 1).unwrap();
+        let reader = open_reader(&opened.path).unwrap();
+        for connection in [&opened.writer, &reader] {
+            for limit in 2_i64..5 {
+                let sql = "SELECT id FROM sla_set WHERE changed >= ? ORDER BY changed, id LIMIT ?";
+                let mut statement = connection.prepare_cached(sql).unwrap();
+                all(&mut statement, &[limit.into(), limit.into()], 1).unwrap();
+                assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+            }
+        }
+    }
 
     #[test]
     fn words_of_inserts() {

@@ -3,7 +3,7 @@
 
 use crate::error::StoreError;
 use crate::stored::signed;
-use crate::transaction::Transaction;
+use crate::transaction::{Subject, Transaction};
 use crate::value::values;
 
 const TAKE: &str = "UPDATE counter SET last = last + ? WHERE name = ?";
@@ -17,6 +17,7 @@ pub(super) const SETS: &str = "sets";
 pub(super) fn take(tx: &mut dyn Transaction, name: &str, count: u64) -> Result<i64, StoreError> {
     let count = signed("count", count)?;
     tx.execute(TAKE, &values![count, name])?;
+    tx.touch(if name == LEDGER { Subject::Ledger } else { Subject::Sets });
     Ok(newest(tx, name)? - count + 1)
 }
 

@@ -9,12 +9,13 @@ use sla_proto::storage::v1::{
     SettleMessageRequest, Story,
 };
 
+use super::looks::Still;
 use super::{SqlStore, audit, channels, outbox};
 use crate::error::StoreError;
 use crate::page;
 use crate::port::{MAX_LEDGER_ROWS, NotifyProgress, NotifyStore, Page, Paged};
 use crate::stored::{decoded, signed};
-use crate::transaction::{Database, Insert, Met, Transaction};
+use crate::transaction::{Database, Insert, Met, Subject, Transaction};
 use crate::value::{Row, values};
 
 /// Messages of one claim at most.
@@ -142,9 +143,23 @@ impl<D: Database> NotifyStore for SqlStore<D> {
         }
         let most = wanted.max_messages.clamp(1, MAX_CLAIMED) as usize;
         let now_ms = wanted.now.as_ref().map_or(0, convert::millis);
-        self.database
-            .write(move |tx| outbox::claim(tx, now_ms, now_ms + wanted.hold_ms, most))
-            .await
+        let written = self.database.written(Subject::Outbox);
+        let still = self.looks.outbox.known(written);
+        if still.is_some_and(|still| (still.from_ms..still.before_ms).contains(&now_ms)) {
+            return Ok(Vec::new());
+        }
+        let claim = self
+            .database
+            .write(move |tx| outbox::claim(tx, now_ms, now_ms + wanted.hold_ms, most));
+        let (messages, before_ms) = claim.await?;
+        self.looks.outbox.found(
+            written,
+            Still {
+                from_ms: now_ms,
+                before_ms,
+            },
+        );
+        Ok(messages)
     }
 
     async fn settle_message(&self, settled: SettleMessageRequest) -> Result<(), StoreError> {

@@ -12,7 +12,7 @@ use super::listing::Listing;
 use crate::error::StoreError;
 use crate::port::{Page, Paged};
 use crate::stored::decoded;
-use crate::transaction::{Insert, Met, Transaction};
+use crate::transaction::{Insert, Met, Subject, Transaction};
 use crate::value::{Row, values};
 
 /// Notices of one message at most: what is due beyond them goes into the next one.
@@ -44,6 +44,7 @@ const SENT_SINCE: &str =
 /// What a clock that was set back has left in the future keeps its distances.
 const REDATE: &str = "UPDATE outbox SET due_ms = due_ms - (made_ms - ?), made_ms = ? WHERE settled = 0 AND made_ms > ?";
 const RECALL: &str = "UPDATE outbox SET due_ms = ? WHERE settled = 0 AND due_ms > ? AND message <> ?";
+const NEXT: &str = "SELECT due_ms FROM outbox WHERE settled = 0 ORDER BY due_ms, id LIMIT 1";
 const BIND: &str = "UPDATE outbox SET message = ? WHERE notice = ? AND message = ?";
 const TAKE: &str =
     "UPDATE outbox SET due_ms = ?, attempts = attempts + 1, problem = ? WHERE message = ? AND settled = 0";
@@ -90,11 +91,13 @@ pub(super) fn append(tx: &mut dyn Transaction, notices: &[DueNotice]) -> Result<
             notice.encode_to_vec()
         ]);
     }
+    tx.touch(Subject::Outbox);
     tx.insert(&PUT, &rows).map(|_| ())
 }
 
 /// Forgets what waits for a channel that is no more.
 pub(super) fn drop_due(tx: &mut dyn Transaction, channel_id: &str) -> Result<(), StoreError> {
+    tx.touch(Subject::Outbox);
     tx.execute(DROP_DUE, &values![channel_id]).map(|_| ())
 }
 
@@ -108,15 +111,19 @@ struct Gathered {
 
 /// Takes up to `most` messages that are due at `now_ms`, until `until_ms`. Each channel has one under way, and they come in the order
 /// of their notices: while one failed a few times only, no new one is begun. One that failed more often is passed, and then tells
-/// no more about what a newer one has told: nobody hears that something began after he heard that it ended.
+/// no more about what a newer one has told: nobody hears that something began after he heard that it ended. Gives also when there may be
+/// something to take again, Unix milliseconds, while nothing else is written.
 pub(super) fn claim(
     tx: &mut dyn Transaction,
     now_ms: i64,
     until_ms: i64,
     most: usize,
-) -> Result<Vec<Message>, StoreError> {
-    tx.execute(REDATE, &values![now_ms, now_ms, now_ms])?;
-    tx.execute(RECALL, &values![now_ms, now_ms.saturating_add(FURTHEST_MS), ""])?;
+) -> Result<(Vec<Message>, i64), StoreError> {
+    let moved = tx.execute(REDATE, &values![now_ms, now_ms, now_ms])?
+        + tx.execute(RECALL, &values![now_ms, now_ms.saturating_add(FURTHEST_MS), ""])?;
+    if moved > 0 {
+        tx.touch(Subject::Outbox);
+    }
     let busy = channels(&tx.rows(UNDER_WAY, &values![now_ms, "", ""])?)?;
     let held = channels(&tx.rows(HELD_BACK, &values![now_ms, "", HOLDS_BACK_ATTEMPTS])?)?;
     let mut messages: Vec<Gathered> = Vec::new();
@@ -149,9 +156,11 @@ pub(super) fn claim(
     }
     let mut taken = Vec::new();
     for gathered in messages {
+        tx.touch(Subject::Outbox);
         taken.extend(take(tx, gathered, now_ms, until_ms)?);
     }
-    Ok(taken)
+    let next_ms = tx.row(NEXT, &[])?.map_or(Ok(i64::MAX), |row| row.number(0))?;
+    Ok((taken, next_ms))
 }
 
 fn channels(rows: &[Row]) -> Result<HashSet<String>, StoreError> {
@@ -210,6 +219,7 @@ fn told_since(tx: &mut dyn Transaction, channel_id: &str, number: i64) -> Result
 
 /// Writes what became of a message.
 pub(super) fn settle(tx: &mut dyn Transaction, settled: &SettleMessageRequest) -> Result<(), StoreError> {
+    tx.touch(Subject::Outbox);
     let time_ms = settled.time.as_ref().map_or(0, convert::millis);
     let state: i64 = match settled.state() {
         DeliveryState::Sent => 1,

@@ -10,9 +10,9 @@ use sla_proto::objective::v1::SlaSet;
 use super::{SqlStore, audit, counter, state, violations};
 use crate::error::StoreError;
 use crate::page;
-use crate::port::{ChangedSets, MAX_SETS, Page, SetDelete, SetPut, SetStore};
+use crate::port::{ChangedSets, MAX_SETS, Page, Paged, SetDelete, SetPut, SetStore};
 use crate::stored::{decoded, new_id, signed};
-use crate::transaction::{Database, Insert, Met, Transaction};
+use crate::transaction::{Database, Insert, Met, Subject, Transaction};
 use crate::value::{Row, values};
 
 /// The longest id or name, in bytes.
@@ -43,7 +43,23 @@ const CREATE: Insert = Insert {
 impl<D: Database> SetStore for SqlStore<D> {
     async fn changed_sets(&self, after: u64, page: Page) -> Result<ChangedSets, StoreError> {
         let from = signed("after", after)?.saturating_add(1);
-        self.database.read(move |tx| changed(tx, from, &page)).await
+        let written = self.database.written(Subject::Sets);
+        if let Some((revision, total)) = self.looks.sets.known(written)
+            && after >= revision
+            && page.after.is_none()
+        {
+            return Ok(ChangedSets {
+                sets: Paged {
+                    rows: Vec::new(),
+                    next: None,
+                },
+                revision,
+                total,
+            });
+        }
+        let sets = self.database.read(move |tx| changed(tx, from, &page)).await?;
+        self.looks.sets.found(written, (sets.revision, sets.total));
+        Ok(sets)
     }
 
     async fn set(&self, id: &str) -> Result<SlaSet, StoreError> {
