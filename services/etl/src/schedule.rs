@@ -10,6 +10,7 @@ use sla_proto::convert;
 use sla_proto::etl::v1::{RunScope, Schedule as ScheduleMessage, UpdateScheduleRequest};
 use sla_proto::storage::v1::{GetStoredScheduleRequest, PutStoredScheduleRequest};
 use sla_runtime::shutdown::Shutdown;
+use tokio::sync::Notify;
 
 use crate::error::EtlError;
 use crate::options::{EtlOptions, MAX_EVERY_MS, MIN_METADATA_EVERY_MS, MIN_RESULTS_EVERY_MS, QUIET_START};
@@ -17,8 +18,10 @@ use crate::placement::Placement;
 use crate::runs::Runs;
 use crate::steps::RunStep;
 
-/// How often the clock is looked at; it may be one that stands still or jumps.
+/// How often the clock is looked at while something is due that cannot begin yet …
 const TICK: Duration = Duration::from_secs(1);
+/// … and how often at least; it may be one that stands still or jumps.
+const LONGEST_TICK: Duration = Duration::from_secs(5);
 /// How often several workers look whether one of them was told of other times.
 const READ_AGAIN: Duration = Duration::from_secs(5);
 /// Who starts the first run after the start of the process.
@@ -113,6 +116,15 @@ impl Timetable {
             metadata: now_ms >= self.next_metadata_ms && !quiet,
         };
         (!self.paused && (due.results || due.metadata)).then_some(due)
+    }
+
+    /// How long the clock need not be looked at, at `now_ms`: until what is due next, if that is not long.
+    pub fn rest(&self, now_ms: i64) -> Duration {
+        let next_ms = self.next_results_ms.min(self.next_metadata_ms);
+        if self.paused {
+            return LONGEST_TICK;
+        }
+        Duration::from_millis(next_ms.saturating_sub(now_ms).max(0).unsigned_abs()).clamp(TICK, LONGEST_TICK)
     }
 
     /// It was started (or skipped) at `now_ms`: the next times keep their rhythm, missed ones are not made up for.
@@ -222,6 +234,8 @@ pub struct ScheduleParts {
 
 struct Timer {
     parts: ScheduleParts,
+    /// Somebody has changed the timetable.
+    changed: Notify,
     timetable: Mutex<Timetable>,
     enabled: bool,
 }
@@ -243,6 +257,7 @@ impl Schedule {
         }
         let schedule = Self(Arc::new(Timer {
             parts,
+            changed: Notify::new(),
             timetable: Mutex::new(timetable),
             enabled: options.scheduled,
         }));
@@ -288,6 +303,7 @@ impl Schedule {
         let mut timetable = self.timetable();
         // The timer may have moved the next times meanwhile: only what was asked for is changed.
         timetable.change(request, self.0.parts.clock.now_ms())?;
+        self.0.changed.notify_one();
         Ok(timetable.to_message())
     }
 
@@ -310,11 +326,8 @@ impl Schedule {
         if !self.0.enabled {
             return;
         }
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // Nothing starts before it is known whether somebody paused it.
         loop {
-            ticks.tick().await;
             match self
                 .0
                 .parts
@@ -331,13 +344,17 @@ impl Schedule {
                 }
                 Err(status) => tracing::debug!(code = ?status.code(), "the stored schedule cannot be read yet"),
             }
+            tokio::time::sleep(TICK).await;
         }
         let mut first = true;
         let mut read = tokio::time::Instant::now();
         // By the monotonic clock: ours may stand still.
         let begun = tokio::time::Instant::now();
+        let mut rest = TICK;
         loop {
-            ticks.tick().await;
+            // An error is a rest that is over.
+            let _ = tokio::time::timeout(rest, self.0.changed.notified()).await;
+            rest = TICK;
             if self.0.parts.is_shared && read.elapsed() >= READ_AGAIN {
                 read = tokio::time::Instant::now();
                 self.follow().await;
@@ -346,7 +363,11 @@ impl Schedule {
             let due = {
                 let mut timetable = self.timetable();
                 timetable.mend(now_ms);
-                timetable.due(now_ms, begun.elapsed() < QUIET_START)
+                let due = timetable.due(now_ms, begun.elapsed() < QUIET_START);
+                if due.is_none() {
+                    rest = timetable.rest(now_ms);
+                }
+                due
             };
             let Some(due) = due else { continue };
             // Whose it is to start runs is not known yet.
@@ -368,6 +389,7 @@ impl Schedule {
             }
             // Without agreements there is nothing to read: due stays due until there are some.
             if !self.0.parts.runs.sets().ask_for_something().await {
+                rest = LONGEST_TICK;
                 continue;
             }
             if self.launch(due, if first { BY_START } else { BY_TIMER }, now_ms).await {
@@ -469,6 +491,19 @@ mod tests {
             0,
         );
         assert_eq!(table.next_results_ms, 25 * MIN);
+    }
+
+    #[test]
+    fn the_clock_is_looked_at_often_only_when_something_is_near() {
+        let mut table = Timetable::new(5 * MIN, DAY, 0);
+        assert_eq!(table.rest(0), TICK, "due, and perhaps it cannot begin");
+        table.next_metadata_ms = DAY;
+        table.next_results_ms = 5 * MIN;
+        assert_eq!(table.rest(0), LONGEST_TICK);
+        assert_eq!(table.rest(5 * MIN - 2_500), Duration::from_millis(2_500));
+        assert_eq!(table.rest(5 * MIN - 1), TICK);
+        table.paused = true;
+        assert_eq!(table.rest(5 * MIN - 1), LONGEST_TICK);
     }
 
     #[test]

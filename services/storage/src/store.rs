@@ -18,6 +18,7 @@ mod placements;
 mod position;
 #[cfg(feature = "test-support")]
 mod probe;
+mod renewals;
 mod results;
 mod runs;
 mod sets;
@@ -31,8 +32,9 @@ use std::sync::Arc;
 use sla_domain::Clock;
 
 use self::looks::Looks;
+use self::renewals::Renewals;
 use crate::timed::{Timed, Transactions};
-use crate::transaction::Database;
+use crate::transaction::{Database, Subject};
 
 /// All stores in one database. Cheap to clone; the database is closed by [`SqlStore::close`] or with the last clone.
 #[derive(Clone)]
@@ -40,6 +42,7 @@ pub struct SqlStore<D> {
     pub(crate) database: Timed<D>,
     pub(crate) clock: Arc<dyn Clock>,
     looks: Arc<Looks>,
+    renewals: Arc<Renewals>,
 }
 
 impl<D> std::fmt::Debug for SqlStore<D> {
@@ -55,12 +58,18 @@ impl<D: Database> SqlStore<D> {
             database: Timed::new(database),
             clock,
             looks: Arc::default(),
+            renewals: Arc::default(),
         }
     }
 
     /// What its transactions took.
     pub fn transactions(&self) -> &Transactions {
         &self.database.transactions
+    }
+
+    /// Whether no other process writes to this database.
+    fn is_alone(&self) -> bool {
+        self.database.written(Subject::Sets).is_some()
     }
 
     /// Ends the database after the writes that wait. Later calls give [`crate::StoreError::Closed`].

@@ -1,5 +1,6 @@
 //! Where the role works: asks the provider, keeps what it says, and stores each city as the storage's state of roles.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -68,6 +69,8 @@ pub(crate) struct Desk {
     /// Read by what changes a city here and in the storage, written by what reads them anew: neither sees half of the other.
     changing: RwLock<()>,
     searches: Mutex<Vec<Searched>>,
+    /// Cities that have answered since they were stored.
+    unstored: Mutex<BTreeSet<u32>>,
 }
 
 /// A number in [0, 1); 0.5 where there is no randomness.
@@ -97,6 +100,7 @@ impl Desk {
             book: OnceCell::new(),
             changing: RwLock::default(),
             searches: Mutex::default(),
+            unstored: Mutex::default(),
         }
     }
 
@@ -293,7 +297,7 @@ impl Desk {
         }
     }
 
-    /// Asks for the city in a slot that [`Desk::next`] gave.
+    /// Asks for the city in a slot that [`Desk::next`] gave; [`Desk::store_polled`] stores what it says.
     pub(crate) async fn poll(&self, slot: u32) {
         let _change = self.changing.read().await;
         let wanted = self.known().and_then(|book| {
@@ -305,32 +309,58 @@ impl Desk {
         });
         let Some((place, forecast_wanted)) = wanted else { return };
         let outcome = self.ask(&place, forecast_wanted).await;
-        let Some(body) = self.take(slot, &place, outcome) else {
-            return self.store_used().await;
+        self.take(slot, &place, outcome);
+    }
+
+    fn unstored(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.unstored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many cities wait to be stored.
+    pub(crate) fn count_unstored(&self) -> usize {
+        self.unstored().len()
+    }
+
+    /// Stores what polls have brought, in one write, and how much of the quota is used.
+    pub(crate) async fn store_polled(&self) {
+        let _change = self.changing.read().await;
+        let slots = std::mem::take(&mut *self.unstored());
+        let mut entries: Vec<StateEntry> = {
+            let Some(book) = self.known() else { return };
+            // One that was removed meanwhile does not come back.
+            let cities = slots.iter().filter_map(|slot| Some((*slot, book.cities.get(slot)?)));
+            let bodies = cities.filter_map(|(slot, city)| Some((slot, serde_json::to_vec(city).ok()?)));
+            bodies
+                .map(|(slot, body)| self.entry(key(slot), body, KEEP_DAYS))
+                .collect()
         };
-        if let Err(error) = self.store(slot, body).await {
+        let used = self.parts.pace.unstored();
+        entries.extend(self.quota_entry(used));
+        if entries.is_empty() {
+            return;
+        }
+        let cities = slots.len();
+        if let Err(error) = self.put(entries, used).await {
             // The samples are kept in memory; the next poll stores them.
-            tracing::warn!(
-                city = place.full_name(),
-                error = sla_runtime::status::chain(&error),
-                "not stored"
-            );
+            tracing::warn!(cities, error = sla_runtime::status::chain(&error), "not stored");
         }
     }
 
-    /// Takes over what became of a poll; what is to be stored.
-    fn take(&self, slot: u32, place: &Place, outcome: Result<Report, ProviderError>) -> Option<Vec<u8>> {
+    /// Takes over what became of a poll.
+    fn take(&self, slot: u32, place: &Place, outcome: Result<Report, ProviderError>) {
         let now_ms = self.now_ms();
-        let mut book = self.known()?;
+        let Some(mut book) = self.known() else { return };
         let book = &mut *book;
         // Removed meanwhile, or another one is there.
-        let city = book.cities.get_mut(&slot).filter(|city| city.place == *place)?;
+        let Some(city) = book.cities.get_mut(&slot).filter(|city| city.place == *place) else {
+            return;
+        };
         match outcome {
             Ok(report) => {
                 self.keep(place, now_ms, &report.now);
                 city.take(report, now_ms);
                 book.rounds.answered(slot, now_ms, jitter());
-                serde_json::to_vec(city).ok()
+                self.unstored().insert(slot);
             }
             Err(error) => {
                 city.fail(&error);
@@ -340,7 +370,6 @@ impl Desk {
                     tracing::warn!(city = place.full_name(), %error, "a poll failed");
                     book.rounds.failed(slot, now_ms);
                 }
-                None
             }
         }
     }

@@ -11,6 +11,8 @@ pub(crate) const MAX_CITIES: usize = 1_000;
 pub(crate) const MIN_ROUND_MS: i64 = 900_000;
 /// Questions to the provider under way at once.
 pub(crate) const MAX_AT_ONCE: usize = 4;
+/// Cities that were asked for are stored together, at most so many.
+pub(crate) const MAX_UNSTORED: usize = 16;
 /// Largest answer that is read, bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 512 << 10;
 /// How long one question may take.

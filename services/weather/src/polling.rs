@@ -12,7 +12,7 @@ use sla_runtime::status::chain;
 use tokio::time::Instant;
 
 use crate::desk::Desk;
-use crate::options::MAX_AT_ONCE;
+use crate::options::{MAX_AT_ONCE, MAX_UNSTORED};
 use crate::rounds::Next;
 use crate::subscribing::Subscriptions;
 
@@ -112,7 +112,11 @@ async fn poll(desk: &Desk, subscriptions: &Subscriptions) {
             }
         };
         tokio::select! {
-            Some(()) = under_way.next() => {}
+            Some(()) = under_way.next() => {
+                if under_way.is_empty() || desk.count_unstored() >= MAX_UNSTORED {
+                    desk.store_polled().await;
+                }
+            }
             () = desk.changed.notified() => {}
             () = tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())) => {}
         }

@@ -9,6 +9,8 @@ const DAY_MS: i64 = 86_400_000;
 const FIRST_RETRY_MS: i64 = 60_000;
 /// A round of a city is longer by a part of it between 0 and this: places that were added together drift apart.
 const JITTER: f64 = 0.05;
+/// Turns are multiples of this, milliseconds: the cities of one are asked for together and stored at once.
+const TOGETHER_MS: i64 = 10_000;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Due {
@@ -102,9 +104,15 @@ impl Rounds {
 
     /// A city has answered; `jitter` lies in [0, 1).
     pub(crate) fn answered(&mut self, slot: u32, now_ms: i64, jitter: f64) {
-        let round_ms = self.longest_ms(jitter);
+        let least_ms = now_ms + self.round_ms();
+        let at_ms = now_ms + self.longest_ms(jitter);
+        let before_ms = at_ms - at_ms.rem_euclid(TOGETHER_MS);
         self.settle(slot, |_| Due {
-            at_ms: now_ms + round_ms,
+            at_ms: if before_ms < least_ms {
+                before_ms + TOGETHER_MS
+            } else {
+                before_ms
+            },
             failures: 0,
         });
     }
@@ -176,6 +184,21 @@ mod tests {
             assert!((9..=10).contains(&times.len()), "{slot}: {}", times.len());
             assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= MIN_ROUND_MS), "{slot}");
         }
+    }
+
+    #[test]
+    fn those_who_answered_one_by_one_are_asked_together_and_none_too_early_or_late() {
+        let mut rounds = rounds(500, 1_000_000);
+        let mut turns = BTreeSet::new();
+        for slot in 0..500 {
+            let now_ms = NOW + i64::from(slot) * 301;
+            rounds.answered(slot, now_ms, f64::from(slot * 7 % 500) / 500.0);
+            let due_ms = rounds.due_ms(slot, now_ms).unwrap();
+            let longest_ms = MIN_ROUND_MS + (MIN_ROUND_MS as f64 * JITTER) as i64;
+            assert!((MIN_ROUND_MS..=longest_ms).contains(&(due_ms - now_ms)), "{slot}");
+            turns.insert(due_ms);
+        }
+        assert!(turns.len() <= 21, "of 195 s: {}", turns.len());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use sla_proto::convert;
 use sla_proto::storage::v1::Lease;
 
 use super::SqlStore;
+use super::renewals::Held;
 use crate::error::StoreError;
 use crate::port::{Fence, LeaseStore, MANAGER_LEASE};
 use crate::stored::signed;
@@ -31,13 +32,6 @@ const BEGIN: Insert = Insert {
     met: Met::Keep,
 };
 
-/// A lease as it is stored.
-struct Held {
-    holder: String,
-    token: i64,
-    until_ms: i64,
-}
-
 impl Held {
     fn message(self, name: &str, now_ms: i64) -> Lease {
         Lease {
@@ -55,33 +49,51 @@ impl<D: Database> LeaseStore for SqlStore<D> {
         check("name", name, MAX_LEASE_BYTES)?;
         check("holder", holder, MAX_HOLDER_BYTES)?;
         check_time(keep_ms)?;
-        let (name, holder) = (name.to_owned(), holder.to_owned());
-        self.database
-            .write(move |tx| acquire(tx, &name, &holder, keep_ms))
-            .await
+        let now_ms = self.clock.now_ms();
+        if let Some(held) = self.renewals.asked(name, holder, now_ms) {
+            return Ok((held.message(name, now_ms), false));
+        }
+        let (asked, holder) = (name.to_owned(), holder.to_owned());
+        let asking = self.database.write(move |tx| acquire(tx, &asked, &holder, keep_ms));
+        let (held, now_ms, acquired) = asking.await?;
+        if self.is_alone() {
+            self.renewals.stored(name, &held);
+        }
+        Ok((held.message(name, now_ms), acquired))
     }
 
     async fn renew_lease(&self, name: &str, token: u64, keep_ms: i64) -> Result<(Lease, bool), StoreError> {
         check_time(keep_ms)?;
-        let (name, wanted) = (name.to_owned(), signed("token", token)?);
-        self.database
-            .write(move |tx| {
-                let Some(mut held) = locked(tx, &name)? else {
-                    return Ok((never(&name), false));
-                };
-                let now_ms = tx.now_ms()?;
-                let ours = held.token == wanted;
-                if ours {
-                    held.until_ms = now_ms.saturating_add(keep_ms);
-                    tx.execute(MOVE, &values![held.until_ms, &name, wanted])?;
-                }
-                Ok((held.message(&name, now_ms), ours))
-            })
-            .await
+        let wanted = signed("token", token)?;
+        let now_ms = self.clock.now_ms();
+        if let Some(held) = self.renewals.renew(name, wanted, keep_ms, now_ms) {
+            return Ok((held.message(name, now_ms), true));
+        }
+        let asked = name.to_owned();
+        let renewing = self.database.write(move |tx| {
+            let Some(mut held) = locked(tx, &asked)? else {
+                return Ok(None);
+            };
+            let now_ms = tx.now_ms()?;
+            let ours = held.token == wanted;
+            if ours {
+                held.until_ms = now_ms.saturating_add(keep_ms);
+                tx.execute(MOVE, &values![held.until_ms, &asked, wanted])?;
+            }
+            Ok(Some((held, now_ms, ours)))
+        });
+        let Some((held, now_ms, ours)) = renewing.await? else {
+            return Ok((never(name), false));
+        };
+        if self.is_alone() {
+            self.renewals.stored(name, &held);
+        }
+        Ok((held.message(name, now_ms), ours))
     }
 
     async fn release_lease(&self, name: &str, token: u64) -> Result<(), StoreError> {
         let (name, token) = (name.to_owned(), signed("token", token)?);
+        self.renewals.forget(&name, token);
         self.database
             .write(move |tx| tx.execute(MOVE, &values![0_i64, &name, token]).map(|_| ()))
             .await
@@ -99,7 +111,8 @@ impl<D: Database> LeaseStore for SqlStore<D> {
     }
 }
 
-fn acquire(tx: &mut dyn Transaction, name: &str, holder: &str, keep_ms: i64) -> Result<(Lease, bool), StoreError> {
+/// Who has the lease now, the time it is, and whether that is `holder`.
+fn acquire(tx: &mut dyn Transaction, name: &str, holder: &str, keep_ms: i64) -> Result<(Held, i64, bool), StoreError> {
     let there = locked(tx, name)?;
     // After the row is locked: time may have passed while another one had it.
     let now_ms = tx.now_ms()?;
@@ -114,12 +127,12 @@ fn acquire(tx: &mut dyn Transaction, name: &str, holder: &str, keep_ms: i64) -> 
             if tx.insert(&BEGIN, &values![name, holder, 1_i64, until_ms])? == 0 {
                 return Err(StoreError::Overtaken);
             }
-            Ok((taken(1).message(name, now_ms), true))
+            Ok((taken(1), now_ms, true))
         }
-        Some(held) if held.until_ms > now_ms && held.holder != holder => Ok((held.message(name, now_ms), false)),
+        Some(held) if held.until_ms > now_ms && held.holder != holder => Ok((held, now_ms, false)),
         Some(held) => {
             tx.execute(TAKE, &values![holder, until_ms, name, held.token])?;
-            Ok((taken(held.token + 1).message(name, now_ms), true))
+            Ok((taken(held.token + 1), now_ms, true))
         }
     }
 }
