@@ -70,7 +70,7 @@ async fn ten_thousand_subscriptions_are_five_hundred_polls_a_round() {
         asked.values().all(|count| *count == 1),
         "whoever subscribes, a place is asked for once"
     );
-    let before_s = cpu_s();
+    let (before_s, writes) = (cpu_s(), scene.others.state_writes());
     // A whole round with its jitter; a new city wakes the role, whose sleep this clock does not shorten.
     scene.clock.advance(ROUND_MS + ROUND_MS / 20);
     let wake = AddCityRequest {
@@ -91,6 +91,11 @@ async fn ten_thousand_subscriptions_are_five_hundred_polls_a_round() {
     let asked = std::mem::take(&mut *polls.lock().unwrap());
     let polled: usize = asked.values().sum();
     assert_eq!(polled, CITIES + 1, "and the new city");
+    let writes = scene.others.state_writes() - writes;
+    assert!(
+        writes <= CITIES / 10,
+        "those asked together are stored at once: {writes}"
+    );
     println!(
         "{} subscriptions, {CITIES} cities: {} polls a round, {cpu:.2} s of CPU, provider and store included",
         CITIES * USERS,

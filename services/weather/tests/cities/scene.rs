@@ -39,6 +39,8 @@ type Answer<T> = Result<Response<T>, Status>;
 #[derive(Default)]
 struct Memory {
     state: BTreeMap<String, StateEntry>,
+    /// How often something was written to it.
+    state_writes: usize,
     sets: BTreeMap<String, SlaSet>,
     /// The revision in which each set was written.
     written: BTreeMap<String, u64>,
@@ -90,6 +92,11 @@ impl Others {
         cities.filter(|entry| !entry.body.is_empty()).count()
     }
 
+    /// How often cities were stored, however many at once.
+    pub(crate) fn state_writes(&self) -> usize {
+        self.memory().state_writes
+    }
+
     /// On whose behalf sets were written.
     pub(crate) fn authors(&self) -> Vec<String> {
         self.memory().authors.clone()
@@ -108,6 +115,7 @@ impl Others {
 impl StateStoreService for Others {
     async fn put_state(&self, request: Request<PutStateRequest>) -> Answer<PutStateResponse> {
         let mut memory = self.write()?;
+        memory.state_writes += 1;
         for entry in request.into_inner().entries {
             assert!(entry.body.len() <= 64 << 10 && entry.keep_days > 0);
             memory.state.insert(entry.key.clone(), entry);
