@@ -1,6 +1,7 @@
 //! How the source is doing: what the banner says, and when it may be asked again.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,9 +24,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const MAX_WARNINGS: usize = 20;
 /// Questions whose warnings are remembered.
 const MAX_WARNED: usize = 256;
-/// A warning is remembered for so long unless the same question is answered without it: longer than any evaluation waits for
-/// its next round.
-const WARNED_FOR: Duration = Duration::from_mins(10);
+/// Questions of which it is remembered how often they are asked.
+const MAX_QUESTIONS: usize = 16_384;
+/// Unless the same question is answered without it, a warning stands for twice as long as that question waits to be asked again, at
+/// least for this long …
+const WARNED_AT_LEAST: Duration = Duration::from_mins(10);
+/// … and at most for this long, which is the time of a question that was asked once: above the longest window of 12 h, for no set
+/// is judged more rarely.
+const WARNED_AT_MOST: Duration = Duration::from_hours(13);
 
 /// What a source is asked for: an answer takes back the warnings of the same question only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,11 +50,85 @@ pub(crate) enum Asked {
     Days,
 }
 
-/// What was said beside the last answer to a question.
+/// What a question is known by: many are long, and most are answered without a warning.
+type QuestionKey = (Asked, u64);
+
+/// When a question is asked.
 #[derive(Debug)]
-struct Warned {
-    warnings: Vec<String>,
-    at: Instant,
+struct Rhythm {
+    asked: Instant,
+    /// The longest it waited of late to be asked again, and when that wait was over.
+    wait: Option<(Duration, Instant)>,
+}
+
+impl Rhythm {
+    fn new() -> Self {
+        Self {
+            asked: Instant::now(),
+            wait: None,
+        }
+    }
+
+    /// It is asked again. Who looks every few seconds for a while does not hide that a set asks once an hour: a wait counts
+    /// until it has been over for twice its length.
+    fn again(&mut self) {
+        let waited = self.asked.elapsed();
+        let is_longest = |(longest, over): (Duration, Instant)| waited >= longest || over.elapsed() > 2 * longest;
+        if waited > WARNED_AT_MOST {
+            *self = Self::new();
+        } else if self.wait.is_none_or(is_longest) {
+            self.wait = Some((waited, Instant::now()));
+        }
+        self.asked = Instant::now();
+    }
+
+    /// Whether what was said the last time still stands.
+    fn stands(&self) -> bool {
+        let wait = self.wait.map_or(WARNED_AT_MOST, |(longest, _)| 2 * longest);
+        self.asked.elapsed() < wait.clamp(WARNED_AT_LEAST, WARNED_AT_MOST)
+    }
+}
+
+/// The questions of a source.
+#[derive(Debug, Default)]
+struct Questions {
+    rhythms: HashMap<QuestionKey, Rhythm>,
+    /// What was said beside their last answers.
+    warned: HashMap<QuestionKey, Vec<String>>,
+    hasher: RandomState,
+}
+
+impl Questions {
+    fn answered(&mut self, asked: Asked, text: &str, warnings: &[String]) {
+        let key = (asked, self.hasher.hash_one(text));
+        if self.rhythms.len() >= MAX_QUESTIONS && !self.rhythms.contains_key(&key) {
+            // How often the others are asked is soon known again.
+            self.rhythms.retain(|key, _| self.warned.contains_key(key));
+        }
+        let rhythm = self.rhythms.entry(key);
+        rhythm.and_modify(Rhythm::again).or_insert_with(Rhythm::new);
+        if warnings.is_empty() {
+            self.warned.remove(&key);
+            return;
+        }
+        if self.warned.len() >= MAX_WARNED && !self.warned.contains_key(&key) {
+            let asked = |key: &&QuestionKey| self.rhythms.get(key).map(|rhythm| rhythm.asked);
+            if let Some(oldest) = self.warned.keys().min_by_key(asked).copied() {
+                self.warned.remove(&oldest);
+            }
+        }
+        let warnings = warnings.iter().take(MAX_WARNINGS);
+        let warnings = warnings.map(|warning| SafeText::new(warning).into_string());
+        self.warned.insert(key, warnings.collect());
+    }
+
+    /// What stands of what was said, each once, in the order of words: nothing flickers.
+    fn told(&mut self) -> BTreeSet<&String> {
+        let rhythms = &self.rhythms;
+        self.warned
+            .retain(|key, _| rhythms.get(key).is_some_and(Rhythm::stands));
+        self.warned.values().flatten().collect()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +136,7 @@ struct Health {
     info: Option<SourceInfo>,
     way: Option<Way>,
     hides_stale: bool,
-    warned: HashMap<(Asked, String), Warned>,
+    questions: Questions,
     last_success: Option<Stamp>,
     outage: Option<Outage>,
 }
@@ -159,26 +239,9 @@ impl SourceHealth {
     }
 
     /// What was said beside the answer to the question `text`: partial data are not all data. It is told until the same question
-    /// is answered without it, or for [`WARNED_FOR`] after it was asked last.
+    /// is answered without it, or is not asked any more.
     pub(crate) fn warned(&self, asked: Asked, text: &str, warnings: &[String]) {
-        let mut state = self.state();
-        let key = (asked, text.to_owned());
-        if warnings.is_empty() {
-            state.warned.remove(&key);
-            return;
-        }
-        if state.warned.len() >= MAX_WARNED && !state.warned.contains_key(&key) {
-            let oldest = state.warned.iter().min_by_key(|(_, warned)| warned.at);
-            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
-                state.warned.remove(&oldest);
-            }
-        }
-        let warnings = warnings.iter().take(MAX_WARNINGS);
-        let warned = Warned {
-            warnings: warnings.map(|warning| SafeText::new(warning).into_string()).collect(),
-            at: Instant::now(),
-        };
-        state.warned.insert(key, warned);
+        self.state().questions.answered(asked, text, warnings);
     }
 
     /// A read failed. Only an outage changes the health: a bad question is the asker's problem.
@@ -262,12 +325,13 @@ impl SourceHealth {
     pub fn status(&self) -> SourceStatus {
         let (now_ms, notice) = (self.clock.own_ms(), self.clock.notice());
         let mut state = self.state();
-        state.warned.retain(|_, warned| warned.at.elapsed() < WARNED_FOR);
+        let told = state.questions.told();
+        let mut warnings: Vec<String> = notice
+            .iter()
+            .chain(told.into_iter().take(MAX_WARNINGS))
+            .cloned()
+            .collect();
         let info = state.info.as_ref();
-        // In the order of words, each once: nothing flickers.
-        let told: BTreeSet<&String> = state.warned.values().flat_map(|warned| &warned.warnings).collect();
-        let told = told.into_iter().take(MAX_WARNINGS);
-        let mut warnings: Vec<String> = notice.iter().chain(told).cloned().collect();
         if let Some(info) = info {
             warnings.extend(info.notices.iter().map(|notice| SafeText::new(notice).into_string()));
             warnings.truncate(MAX_WARNINGS);
@@ -416,13 +480,50 @@ mod tests {
         assert_eq!(told().len(), 2, "the list of series was partial, too");
         health.warned(Asked::Series, "bad", &[]);
         assert_eq!(told(), ["b and a"]);
-        tokio::time::advance(WARNED_FOR).await;
+        tokio::time::advance(WARNED_AT_MOST).await;
         assert!(told().is_empty(), "nobody asks any more");
         for n in 0..=MAX_WARNED {
             health.warned(Asked::Values, &n.to_string(), &[format!("w{n}")]);
         }
         assert_eq!(told().len(), MAX_WARNINGS);
-        assert_eq!(health.state().warned.len(), MAX_WARNED);
+        let warned = || health.state().questions.warned.len();
+        assert_eq!(warned(), MAX_WARNED);
+        for n in 0..=MAX_QUESTIONS {
+            health.warned(Asked::Samples, &n.to_string(), &[]);
+        }
+        assert!(health.state().questions.rhythms.len() <= MAX_QUESTIONS);
+        assert_eq!(warned(), MAX_WARNED, "what warns stays");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_warning_stands_until_its_question_should_have_been_asked_again() {
+        let health = health_at(&Arc::new(ManualClock::at(0)));
+        let told = || health.status().warnings;
+        let asked = |warnings: &[String]| health.warned(Asked::Samples, "hourly", warnings);
+        let partial = ["store b is away".to_owned()];
+        let (hour, moment) = (Duration::from_hours(1), Duration::from_secs(15));
+        // A set that is judged once an hour, and a console that looks at it for a while.
+        asked(&partial);
+        tokio::time::advance(hour).await;
+        assert_eq!(told(), partial, "nobody asked since");
+        asked(&[]);
+        assert!(told().is_empty());
+        for _ in 0..100 {
+            tokio::time::advance(moment).await;
+            asked(&partial);
+        }
+        tokio::time::advance(hour + hour / 16).await;
+        assert_eq!(told(), partial);
+        tokio::time::advance(hour).await;
+        assert!(told().is_empty(), "the set is gone");
+        // What a console alone asks for.
+        for _ in 0..=3 * hour.as_secs() / moment.as_secs() {
+            health.warned(Asked::Samples, "watched", &partial);
+            tokio::time::advance(moment).await;
+        }
+        assert_eq!(told(), partial);
+        tokio::time::advance(WARNED_AT_LEAST).await;
+        assert!(told().is_empty(), "it is closed");
     }
 
     #[tokio::test(start_paused = true)]
