@@ -68,13 +68,16 @@ impl OutlookBoard {
         said_of(&self.read(), &objective.id, objective.generation).is_some()
     }
 
-    /// Replaces one.
+    /// Replaces one. What was expected for bounds that were changed meanwhile is late: it takes nothing of what is known.
     pub fn put(&self, key: OutlookKey, outlook: KnownOutlook) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let of_objective = known.entry(key.objective.clone()).or_default();
+        if of_objective.generation > key.generation {
+            return;
+        }
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        changed.insert(key.objective.clone());
-        let of_objective = known.entry(key.objective).or_default();
-        if of_objective.generation != key.generation {
+        changed.insert(key.objective);
+        if of_objective.generation < key.generation {
             *of_objective = OfObjective {
                 generation: key.generation,
                 ..OfObjective::default()
@@ -205,6 +208,10 @@ mod tests {
         board.put(key(2, 1), KnownOutlook::default());
         assert!(board.get(&key(2, 1)).is_some());
         assert!(board.get(&key(1, 2)).is_none(), "nothing is left of the one before");
+        board.take_changed();
+        board.put(key(1, 1), KnownOutlook::default());
+        assert!(board.get(&key(2, 1)).is_some(), "what comes late takes nothing");
+        assert!(board.take_changed().is_empty());
         board.retain(|_, generation| generation == 1);
         assert!(board.get(&key(2, 1)).is_none());
     }
