@@ -20,19 +20,20 @@ use sla_proto::storage::v1::ReadLatestResultsRequest;
 use sla_runtime::status::Problem;
 use tonic::{Request, Response, Status};
 
+use self::stored::sources_of;
 use crate::error::RetrievalError;
 use crate::samples::Reading;
 use crate::service::Core;
 
 impl Core {
-    /// The instant of a request; the source's present where none is given.
-    async fn instant_ms(&self, at: Option<&prost_types::Timestamp>) -> i64 {
+    /// The instant of a request; where none is given, the present of the first of the sources that these queries ask.
+    async fn instant_ms(&self, at: Option<&prost_types::Timestamp>, queries: &[Query]) -> i64 {
         if let Some(at) = at {
             return convert::millis(at);
         }
-        let source = self.source_now().await;
-        let noticed_ms = source.clock_offset_ms.filter(|_| !source.clock_notice.is_empty());
-        self.clock.now_ms() + noticed_ms.unwrap_or(0)
+        let sources = self.sources_now(&sources_of(queries)).await;
+        let noticed = sources.first().filter(|source| !source.clock_notice.is_empty());
+        self.clock.now_ms() + noticed.and_then(|source| source.clock_offset_ms).unwrap_or(0)
     }
 
     /// The samples of these queries in (`after_ms`, `until_ms`].

@@ -41,6 +41,7 @@ pub(crate) struct Kept {
 struct Entry {
     table: Table,
     kept: Kept,
+    begun: Instant,
     read: Instant,
     bytes: usize,
 }
@@ -62,11 +63,15 @@ impl KeptTables {
         })
     }
 
-    /// Keeps a long table that was read whole; whether it did.
-    pub(crate) fn keep(&self, table: Table, at_ms: i64, reading: Arc<Reading>) -> bool {
+    /// Keeps a long table that was read whole; whether it did. A read that `begun` before that of the kept one is late: who came
+    /// meanwhile was answered with newer figures.
+    pub(crate) fn keep(&self, table: Table, at_ms: i64, begun: Instant, reading: Arc<Reading>) -> bool {
         let whole = reading.source.problem.is_empty() && reading.failures.is_empty();
         let bytes = reading.series.iter().map(ReadSeries::bytes).sum();
         let mut entries = self.fresh();
+        if entries.iter().any(|entry| entry.table == table && entry.begun > begun) {
+            return false;
+        }
         entries.retain(|entry| entry.table != table);
         if !whole || reading.series.len() < LONG_SERIES || bytes > MAX_BYTES {
             return false;
@@ -83,6 +88,7 @@ impl KeptTables {
         entries.push(Entry {
             table,
             kept,
+            begun,
             read: Instant::now(),
             bytes,
         });
@@ -128,14 +134,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_table_is_kept_for_a_while_and_read_anew_by_one() {
         let tables = KeptTables::default();
-        assert!(tables.keep(table(1), 7, reading(LONG_SERIES)));
+        assert!(tables.keep(table(1), 7, Instant::now(), reading(LONG_SERIES)));
         assert!(tables.get(&table(2)).is_none());
         let kept = tables.get(&table(1)).unwrap();
         assert_eq!((kept.at_ms, kept.renew), (7, false));
         advance(OLD_AGE).await;
         assert!(tables.get(&table(1)).unwrap().renew);
         assert!(!tables.get(&table(1)).unwrap().renew, "one is enough");
-        tables.keep(table(1), 8, reading(LONG_SERIES));
+        tables.keep(table(1), 8, Instant::now(), reading(LONG_SERIES));
         let kept = tables.get(&table(1)).unwrap();
         assert_eq!((kept.at_ms, kept.renew), (8, false));
         advance(MAX_AGE).await;
@@ -146,18 +152,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_short_broken_or_too_much_is_not_kept() {
         let tables = KeptTables::default();
-        assert!(!tables.keep(table(1), 0, reading(LONG_SERIES - 1)));
+        assert!(!tables.keep(table(1), 0, Instant::now(), reading(LONG_SERIES - 1)));
         let mut broken = Reading::clone(&reading(LONG_SERIES));
         broken.source.problem = "away".to_owned();
-        assert!(!tables.keep(table(1), 0, Arc::new(broken)));
+        assert!(!tables.keep(table(1), 0, Instant::now(), Arc::new(broken)));
         let bytes = reading(1).series[0].bytes();
-        assert!(!tables.keep(table(1), 0, reading(MAX_BYTES / bytes + 1)));
+        assert!(!tables.keep(table(1), 0, Instant::now(), reading(MAX_BYTES / bytes + 1)));
         for window_ms in 1..=3 {
-            tables.keep(table(window_ms), 0, reading(LONG_SERIES));
+            tables.keep(table(window_ms), 0, Instant::now(), reading(LONG_SERIES));
         }
         let there = |window_ms| tables.get(&table(window_ms)).is_some();
         assert_eq!([1, 2, 3].map(there), [false, true, true], "the last two");
-        tables.keep(table(4), 0, reading(MAX_BYTES / bytes));
+        tables.keep(table(4), 0, Instant::now(), reading(MAX_BYTES / bytes));
         assert_eq!(
             [2, 3, 4].map(there),
             [false, false, true],
@@ -168,8 +174,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_table_that_breaks_takes_the_one_before_with_it() {
         let tables = KeptTables::default();
-        tables.keep(table(1), 0, reading(LONG_SERIES));
-        tables.keep(table(1), 0, reading(1));
+        tables.keep(table(1), 0, Instant::now(), reading(LONG_SERIES));
+        tables.keep(table(1), 0, Instant::now(), reading(1));
         assert!(tables.get(&table(1)).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_read_slowly_does_not_replace_what_was_read_since() {
+        let tables = KeptTables::default();
+        let slow = Instant::now();
+        advance(OLD_AGE).await;
+        tables.keep(table(1), 8, Instant::now(), reading(LONG_SERIES));
+        for late in [reading(LONG_SERIES), reading(1)] {
+            assert!(!tables.keep(table(1), 7, slow, late));
+            assert_eq!(tables.get(&table(1)).unwrap().at_ms, 8);
+        }
     }
 }

@@ -21,7 +21,8 @@ use crate::service::Core;
 
 impl Core {
     pub(super) async fn moved(&self, request: ListMovedRequest) -> Result<ListMovedResponse, RetrievalError> {
-        let around = Around::asked(&request, self.instant_ms(None).await)?;
+        let now_ms = self.instant_ms(None, request.query.as_slice()).await;
+        let around = Around::asked(&request, now_ms)?;
         let grid = Grid::new(around)?;
         let rows = match request.max_rows as usize {
             0 => DEFAULT_MOVED_ROWS,

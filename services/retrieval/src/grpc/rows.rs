@@ -11,9 +11,10 @@ use sla_proto::result::v1::{Metadata, SeriesResult};
 use sla_proto::retrieval::v1::{ListSeriesRowsRequest, ListSeriesRowsResponse, SeriesRow};
 use sla_proto::storage::v1::LatestResult;
 use sla_runtime::page::{self, Token};
+use tokio::time::Instant;
 
 use super::sifting::{Figures, Frame, Wish};
-use super::stored::{StoredPage, series_row};
+use super::stored::{StoredPage, face, series_row, sources_of};
 use super::{bad_page_token, samples_request};
 use crate::columns::columns;
 use crate::error::RetrievalError;
@@ -70,7 +71,7 @@ impl Core {
         reason = "one question after the other, each with what the one before found"
     )]
     pub(super) async fn rows(&self, request: ListSeriesRowsRequest) -> Result<ListSeriesRowsResponse, RetrievalError> {
-        let now_ms = self.instant_ms(request.at.as_ref()).await;
+        let now_ms = self.instant_ms(request.at.as_ref(), &request.queries).await;
         let frame = frame(&request, now_ms)?;
         let wish = Wish::parse(&request.filter, &request.sort)?;
         let (bound_to, start) = start(&request, frame)?;
@@ -166,12 +167,14 @@ impl Core {
     /// The series of a table and the instant they were read for: a `live` table, of the present, may have been read a moment ago.
     async fn table(&self, table: Table, now_ms: i64, live: bool) -> Result<(i64, Arc<Reading>), RetrievalError> {
         let kept = self.kept.get(&table).filter(|_| live);
+        let queries = table.queries.clone();
         let (peer, tables, shutdown) = (self.peer.clone(), self.kept.clone(), self.shutdown.clone());
         let (limit, after_ms) = (self.options.read_timeout, now_ms - table.window_ms - RATE_LOOK_BACK_MS);
         let read = async move {
+            let begun = Instant::now();
             let request = samples_request(table.queries.clone(), after_ms, now_ms, false);
             let reading = Arc::new(samples::read(&peer, request, limit).await?);
-            if live && tables.keep(table, now_ms, reading.clone()) {
+            if live && tables.keep(table, now_ms, begun, reading.clone()) {
                 let token = shutdown.token().clone();
                 shutdown.spawn("retrieval kept table", async move {
                     token.run_until_cancelled(tokio::time::sleep(kept::MAX_AGE)).await;
@@ -184,7 +187,8 @@ impl Core {
             return Ok((now_ms, read.await?));
         };
         // What a source that fails has is told with its failure.
-        if !self.source_now().await.problem.is_empty() {
+        let sources = self.sources_now(&sources_of(&queries)).await;
+        if !face(&sources).problem.is_empty() {
             return Ok((now_ms, read.await?));
         }
         if kept.renew {

@@ -10,6 +10,7 @@ use sla_proto::retrieval::v1::{
 };
 use sla_proto::series::v1::{Query, Series};
 
+use super::stored::face;
 use crate::columns::{columns, medians};
 use crate::error::RetrievalError;
 use crate::figures;
@@ -24,11 +25,12 @@ use crate::stored;
 /// The range of a screen, (after, until].
 async fn range(
     core: &Core,
+    queries: &[Query],
     after: Option<&prost_types::Timestamp>,
     until: Option<&prost_types::Timestamp>,
     longest_ms: i64,
 ) -> Result<(i64, i64), RetrievalError> {
-    let until_ms = core.instant_ms(until).await;
+    let until_ms = core.instant_ms(until, queries).await;
     let after_ms = after.map_or(until_ms.saturating_sub(DEFAULT_WINDOW_MS), convert::millis);
     check_range(after_ms, until_ms, longest_ms)
 }
@@ -88,10 +90,11 @@ impl Core {
         &self,
         request: GetSeriesDetailRequest,
     ) -> Result<GetSeriesDetailResponse, RetrievalError> {
+        let at_ms = self.instant_ms(request.at.as_ref(), request.query.as_slice()).await;
         let query = request.query.clone().unwrap_or_default();
         let analyse = AnalyzeSeriesRequest {
             query: request.query,
-            at: Some(convert::timestamp(self.instant_ms(request.at.as_ref()).await)),
+            at: Some(convert::timestamp(at_ms)),
             series_id: request.series_id.clone(),
             ..AnalyzeSeriesRequest::default()
         };
@@ -162,13 +165,13 @@ impl Core {
         Ok(GetSeriesDetailResponse {
             result: Some(result.clone()),
             stored: Some(result),
-            source: Some(self.source_now().await),
+            source: Some(face(&self.sources_now(&[query.source.as_str()]).await)),
         })
     }
 
     pub(super) async fn chart(&self, request: GetChartRequest) -> Result<GetChartResponse, RetrievalError> {
-        let (after_ms, until_ms) =
-            range(self, request.after.as_ref(), request.until.as_ref(), MAX_CHART_RANGE_MS).await?;
+        let (after, until) = (request.after.as_ref(), request.until.as_ref());
+        let (after_ms, until_ms) = range(self, request.query.as_slice(), after, until, MAX_CHART_RANGE_MS).await?;
         let count = match request.columns as usize {
             0 => DEFAULT_CHART_COLUMNS,
             asked => asked.min(MAX_CHART_COLUMNS),
@@ -206,8 +209,8 @@ impl Core {
     }
 
     pub(super) async fn export(&self, request: ExportSamplesRequest) -> Result<ExportSamplesResponse, RetrievalError> {
-        let (after_ms, until_ms) =
-            range(self, request.after.as_ref(), request.until.as_ref(), MAX_RAW_RANGE_MS).await?;
+        let (after, until) = (request.after.as_ref(), request.until.as_ref());
+        let (after_ms, until_ms) = range(self, request.query.as_slice(), after, until, MAX_RAW_RANGE_MS).await?;
         let query = request.query.unwrap_or_default();
         let mut reading = self.read(vec![query.clone()], after_ms, until_ms, false).await?;
         let one = pick(&mut reading, &request.series_id, &query)?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sla_domain::{Labels, SeriesId, instant};
 use sla_proto::convert;
-use sla_proto::etl::v1::GetSourceRequest;
+use sla_proto::etl::v1::{GetSourceRequest, GetSourceResponse};
 use sla_proto::result::v1::WindowStatistics;
 use sla_proto::retrieval::v1::{
     GetSeriesHistoryRequest, GetSeriesHistoryResponse, ListStoredRowsRequest, ListStoredRowsResponse, SeriesRow,
@@ -39,14 +39,15 @@ pub(super) struct StoredPage {
 }
 
 impl Core {
-    /// The source's state from memory; a role that does not answer is no reason to show nothing.
-    pub(super) async fn source_now(&self) -> SourceStatus {
+    /// How the sources of these names do, from memory; of none all are meant, and one at least is told of. A role that does not
+    /// answer is no reason to show nothing.
+    pub(super) async fn sources_now(&self, names: &[&str]) -> Vec<SourceStatus> {
         match self.peer.source().get_source(GetSourceRequest::default()).await {
-            Ok(answer) => answer.into_inner().status.unwrap_or_default(),
-            Err(status) => SourceStatus {
+            Ok(answer) => named(answer.into_inner(), names),
+            Err(status) => vec![SourceStatus {
                 problem: status.message().to_owned(),
                 ..SourceStatus::default()
-            },
+            }],
         }
     }
 
@@ -107,9 +108,13 @@ impl Core {
             None => Start::Skip(0),
         };
         let size = page::size(request.page_size);
-        let (page, source) = tokio::join!(
+        let names = match request.source.as_str() {
+            "" => sources_of(&request.queries),
+            name => vec![name],
+        };
+        let (page, sources) = tokio::join!(
             self.stored_page(&request.queries, &request.source, &start, size, None),
-            self.source_now()
+            self.sources_now(&names)
         );
         let page = page?;
         let rows: Vec<StoredRow> = page.rows.into_iter().map(|(_, latest)| stored::row(latest)).collect();
@@ -119,7 +124,7 @@ impl Core {
                 .next
                 .map_or_else(String::new, |key| Token::encode(&filter, &key.encode())),
             total: page.total as u32,
-            source: Some(source),
+            source: Some(face(&sources)),
             as_of: Some(convert::timestamp(self.clock.now_ms())),
         })
     }
@@ -152,6 +157,39 @@ impl Core {
             truncated,
         })
     }
+}
+
+/// Of all sources those of these names, in their order.
+fn named(told: GetSourceResponse, names: &[&str]) -> Vec<SourceStatus> {
+    // The default one, which has no name here, stands first.
+    let of = |name: &&str| told.sources.iter().find(|one| name.is_empty() || one.source == **name);
+    let found: Vec<SourceStatus> = match names {
+        [] => told.sources.clone(),
+        names => names.iter().filter_map(of).cloned().collect(),
+    };
+    // What is not configured is told where it is read.
+    if found.is_empty() {
+        vec![told.status.unwrap_or_default()]
+    } else {
+        found
+    }
+}
+
+/// The names of the sources that queries ask, each once.
+pub(super) fn sources_of(queries: &[Query]) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for query in queries {
+        if !names.contains(&query.source.as_str()) {
+            names.push(&query.source);
+        }
+    }
+    names
+}
+
+/// The one that is shown where there is room for one: the first with a problem, else the first.
+pub(super) fn face(sources: &[SourceStatus]) -> SourceStatus {
+    let troubled = sources.iter().find(|source| !source.problem.is_empty());
+    troubled.or_else(|| sources.first()).cloned().unwrap_or_default()
 }
 
 /// What orders stored series: their labels, or the expression that they are results of.
@@ -192,5 +230,40 @@ pub(super) fn series_row(one: KnownSeries, latest: &LatestResult, window_ms: i64
             .or(latest.metadata_as_of)
             .or(latest.forecast_as_of),
         ..SeriesRow::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, problem: &str) -> SourceStatus {
+        SourceStatus {
+            source: name.to_owned(),
+            problem: problem.to_owned(),
+            ..SourceStatus::default()
+        }
+    }
+
+    #[test]
+    fn of_several_sources_those_tell_that_are_asked() {
+        let told = GetSourceResponse {
+            status: Some(of("prom", "")),
+            sources: vec![of("prom", ""), of("eu", "no route"), of("us", "")],
+            ..GetSourceResponse::default()
+        };
+        let query = |source: &str| Query {
+            source: source.to_owned(),
+            ..Query::default()
+        };
+        let face_of = |sources: &[&str]| {
+            let queries: Vec<Query> = sources.iter().map(|source| query(source)).collect();
+            face(&named(told.clone(), &sources_of(&queries))).source
+        };
+        assert_eq!(face_of(&[""]), "prom");
+        assert_eq!(face_of(&["us", "us"]), "us");
+        assert_eq!(face_of(&["us", "eu"]), "eu", "what is away is told first");
+        assert_eq!(face_of(&["nobody"]), "prom");
+        assert_eq!(face_of(&[]), "eu", "all are meant");
     }
 }
