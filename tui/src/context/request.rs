@@ -46,6 +46,7 @@ pub(crate) enum Slot {
     NowUsual,
     Ledger,
     Gaps,
+    PausedLedger,
     Samples,
     PastChart,
     PastUsual,

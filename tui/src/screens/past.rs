@@ -2,6 +2,7 @@
 
 mod beside;
 mod columns;
+mod paused;
 mod rows;
 mod view;
 mod why;
@@ -28,6 +29,7 @@ use crate::screens::Screen;
 use crate::screens::instance::{self, InstanceChart, Slots};
 use crate::widget::canvas::Canvas;
 use crate::widget::columns::Columns;
+use paused::Paused;
 use rows::{ObjectiveRow, Resumed, SORTS, ViolationRow};
 
 /// Violations read of one objective.
@@ -72,6 +74,7 @@ pub(crate) struct PastScreen {
     /// Which intervals only go on after a gap.
     resumed: Resumed,
     samples_of: Option<ViolationRow>,
+    paused: Paused,
     chart: InstanceChart,
 }
 
@@ -131,7 +134,8 @@ impl PastScreen {
         let sets = cx.sets.rows().iter();
         for set in sets.filter(|set| !set.active) {
             for objective in set.objectives.iter().filter(|o| !o.id.is_empty()) {
-                let row = ObjectiveRow::not_watched(self.objectives.len(), set, objective);
+                let kept = self.paused.kept(cx, &set.id, &objective.id);
+                let row = ObjectiveRow::not_watched(self.objectives.len(), set, objective, kept);
                 let known = &self.objectives[..judged];
                 if !known
                     .iter()
@@ -272,6 +276,7 @@ impl PastScreen {
 impl Screen for PastScreen {
     fn refresh(&mut self, cx: &mut Context) {
         self.chart.rest(cx);
+        self.paused.refresh(cx);
         self.take_overview(cx);
         self.read_ledger(cx, true);
     }
@@ -281,6 +286,7 @@ impl Screen for PastScreen {
         self.take_overview(cx);
         if visible {
             self.chart.rest(cx);
+            self.paused.refresh(cx);
             // What is open grows; a reading each evaluation is one stored query.
             self.read_ledger(cx, true);
         }
@@ -408,6 +414,10 @@ impl Screen for PastScreen {
             }
             // Without them the intervals stand apart, as they are stored.
             (Slot::Gaps, _) => {}
+            (Slot::PausedLedger, result) => {
+                self.paused.answer(cx, id, result);
+                self.take_overview(cx);
+            }
             (_, result) => match result.and_then(Reply::take) {
                 Ok(response) => self.show_samples(cx, &response),
                 Err(problem) => cx.complain(problem.sentence()),
@@ -502,6 +512,7 @@ impl Screen for PastScreen {
         &[
             Slot::Ledger,
             Slot::Gaps,
+            Slot::PausedLedger,
             Slot::Samples,
             Slots::PAST.chart,
             Slots::PAST.usual,

@@ -63,6 +63,12 @@ fn stopping_to_watch_asks_says_so_and_keeps_the_history() {
     driver.keys("3");
     driver.says("⏸ node_load1");
     driver.says("14:21:05");
+    // Window after window by what the ledger has; nothing in it is no all-clear.
+    let row = |name: &str| driver.rows().into_iter().find(|line| line.contains(name)).unwrap();
+    let bad = row("⏸ node_load1");
+    assert_eq!(bad.matches(" 1    11m").count(), 4, "{bad}");
+    assert!(bad.trim_end().ends_with("6.02"), "{bad}");
+    assert_eq!(row("⏸ up").matches('–').count(), 5);
 }
 
 #[test]

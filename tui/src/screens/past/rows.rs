@@ -48,7 +48,18 @@ pub(crate) struct ObjectiveRow {
     pub(crate) mark: Mark,
     pub(crate) why: SafeText,
     pub(crate) windows: Vec<violation::WindowResult>,
+    /// Where nobody watches.
+    pub(crate) kept: Kept,
     pub(crate) seen: (u32, u32),
+}
+
+/// What the ledger has of an objective that nobody watches.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kept {
+    /// Those that have anything.
+    pub(crate) windows: Vec<violation::WindowResult>,
+    /// There may be more than is counted.
+    pub(crate) at_least: bool,
 }
 
 pub(crate) fn key_of(set_id: &str, objective_id: &str) -> Vec<u8> {
@@ -92,6 +103,7 @@ impl ObjectiveRow {
             mark: Mark::of_objective(status),
             why: SafeText::new(problem),
             windows: status.windows.clone(),
+            kept: Kept::default(),
             seen: (status.series_seen, status.series_known),
         };
         row.family.2 = row.worst();
@@ -99,7 +111,7 @@ impl ObjectiveRow {
     }
 
     /// Of an objective that nobody watches now: its ledger is still there.
-    pub(crate) fn not_watched(rank: usize, set: &SlaSet, objective: &Objective) -> Self {
+    pub(crate) fn not_watched(rank: usize, set: &SlaSet, objective: &Objective, kept: Kept) -> Self {
         let status = violation::ObjectiveStatus {
             set_id: set.id.clone(),
             set_name: set.name.clone(),
@@ -108,10 +120,13 @@ impl ObjectiveRow {
             why: say::past::not_watched_only_its().to_owned(),
             ..violation::ObjectiveStatus::default()
         };
-        Self {
+        let mut row = Self {
             mark: Mark::NotWatched,
+            kept,
             ..Self::new((rank, &status))
-        }
+        };
+        row.family.2 = row.worst();
+        row
     }
 
     /// The objective's row and, where it is unfolded, one of each of its series, worst first.
@@ -168,7 +183,14 @@ impl ObjectiveRow {
 
     /// The worst value of the longest window.
     pub(crate) fn worst(&self) -> Option<f64> {
-        self.windows.iter().max_by_key(|w| w.window_ms).and_then(|w| w.worst)
+        self.longest().and_then(|w| w.worst)
+    }
+
+    fn longest(&self) -> Option<&violation::WindowResult> {
+        self.windows
+            .iter()
+            .chain(&self.kept.windows)
+            .max_by_key(|w| w.window_ms)
     }
 }
 
@@ -184,11 +206,7 @@ impl Filterable for ObjectiveRow {
             "state" => Some(Value::Ranked(self.state.ranked().0, self.state.ranked().1)),
             "name" => Some(Value::Text(self.name.as_str())),
             "set" => Some(Value::Text(self.set_name.as_str())),
-            "violations" => self
-                .windows
-                .iter()
-                .max_by_key(|w| w.window_ms)
-                .map(|w| Value::count(w.violations)),
+            "violations" => self.longest().map(|w| Value::count(w.violations)),
             _ => None,
         }
     }

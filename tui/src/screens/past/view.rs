@@ -215,21 +215,31 @@ fn shown_windows(cx: &Context, width: u16, each: u16) -> Vec<i64> {
 }
 
 fn draw_window(body: &mut Canvas<'_>, (x, y, width): (u16, u16, u16), row: &ObjectiveRow, window_ms: i64) {
-    let Some(w) = row.windows.iter().find(|w| w.window_ms == window_ms) else {
+    let Some(w) = row
+        .windows
+        .iter()
+        .chain(&row.kept.windows)
+        .find(|w| w.window_ms == window_ms)
+    else {
         body.field(x, y, width, "–", Align::Right, Role::Dim);
         return;
     };
-    if w.covered_ms == 0 {
+    let kept = row.windows.is_empty();
+    if w.covered_ms == 0 && !kept {
         body.field(x, y, width, say::past::no_data(), Align::Right, Role::NoData);
         return;
     }
     let role = if w.violations > 0 { Role::Violated } else { Role::Dim };
-    let mut text = format!("{:>3} {:>6}", w.violations, duration(w.violated_ms));
+    let count = if row.kept.at_least {
+        format!("≥{}", w.violations)
+    } else {
+        w.violations.to_string()
+    };
+    let mut text = format!("{count:>3} {:>6}", duration(w.violated_ms));
     if width >= WINDOW_WIDE_WIDTH {
-        let good = good_share(w).map_or_else(
-            || say::past::no_data().to_owned(),
-            |share| percent(share).replace(' ', ""),
-        );
+        // Of what the ledger alone tells nobody knows how long it was watched.
+        let unknown = if kept { "–" } else { say::past::no_data() };
+        let good = good_share(w).map_or_else(|| unknown.to_owned(), |share| percent(share).replace(' ', ""));
         text = format!("{text} {good:>7}");
     }
     body.field(x, y, width, &text, Align::Right, role);
