@@ -6,7 +6,7 @@
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -115,19 +115,20 @@ impl Flight {
 struct Unsent {
     most: usize,
     bytes: AtomicUsize,
-    waiting: Mutex<Vec<Waker>>,
+    waiting: Mutex<Vec<Weak<Flight>>>,
 }
 
 impl Unsent {
-    fn poll_room(&self, context: &Context<'_>) -> Poll<()> {
+    /// Whether there is room; if not, `flight`, whose body is asked for now, is told when there is.
+    fn poll_room(&self, flight: &Arc<Flight>) -> Poll<()> {
         let mut waiting = locked(&self.waiting);
         // Under the lock: who frees bytes looks for those who wait afterwards.
         if self.bytes.load(Ordering::Acquire) < self.most {
             return Poll::Ready(());
         }
-        if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-            waiting.push(context.waker().clone());
-        }
+        // Streams that were cancelled meanwhile wait no longer: a client can cancel and open for as long as it reads nothing.
+        waiting.retain(|other| other.strong_count() > 0 && !std::ptr::eq(other.as_ptr(), Arc::as_ptr(flight)));
+        waiting.push(Arc::downgrade(flight));
         Poll::Pending
     }
 }
@@ -142,8 +143,9 @@ struct Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.unsent.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
-        for waker in std::mem::take(&mut *locked(&self.unsent.waiting)) {
-            waker.wake();
+        let waiting = std::mem::take(&mut *locked(&self.unsent.waiting));
+        for flight in waiting.iter().filter_map(Weak::upgrade) {
+            flight.body.wake();
         }
     }
 }
@@ -218,7 +220,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Paced<B> {
         }
         if self.is_stream {
             ready!(self.flight.poll_landed(context));
-            ready!(self.unsent.poll_room(context));
+            ready!(self.unsent.poll_room(&self.flight));
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         Poll::Ready(frame.map(|frame| {
@@ -355,5 +357,28 @@ mod tests {
         assert_eq!(pace.unsent.bytes.load(Ordering::Relaxed), 0);
         let mut answer = pace.watch(body(), false);
         assert!(next(&mut answer).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn streams_that_were_cancelled_wait_no_longer() {
+        let pace = Pace::default();
+        let mut full = pace.watch(messages(MAX_UNSENT).0, true);
+        let held = next(&mut full).await;
+        let mut waits = pace.watch(messages(1).0, true);
+        for _ in 0..100 {
+            let mut cancelled = pace.watch(messages(1).0, true);
+            // Each is polled by a task of its own.
+            let mut tasks = tokio::task::JoinSet::new();
+            tasks.spawn(async move { assert!(is_waiting(&mut cancelled)) });
+            tasks.join_next().await.unwrap().unwrap();
+            assert!(is_waiting(&mut waits));
+        }
+        assert!(locked(&pace.unsent.waiting).len() <= 2);
+        let taken = async {
+            tokio::task::yield_now().await;
+            drop((held, full));
+        };
+        let (piece, ()) = tokio::join!(next(&mut waits), taken);
+        assert!(piece.is_some());
     }
 }
