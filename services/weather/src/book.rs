@@ -1,6 +1,6 @@
 //! All cities that are polled, each in a slot of its own, and when each is due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::choice::Wanted;
 use crate::city::City;
@@ -12,6 +12,8 @@ use crate::rounds::Rounds;
 pub(crate) struct Book {
     pub(crate) cities: BTreeMap<u32, City>,
     pub(crate) rounds: Rounds,
+    /// Slots of cities that are stored in words that are not ours.
+    pub(crate) unread: BTreeSet<u32>,
 }
 
 impl Book {
@@ -19,6 +21,7 @@ impl Book {
         Self {
             cities: BTreeMap::new(),
             rounds,
+            unread: BTreeSet::new(),
         }
     }
 
@@ -30,7 +33,7 @@ impl Book {
 
     /// A slot that is free, below [`MAX_CITIES`].
     pub(crate) fn free_slot(&self) -> Option<u32> {
-        (0..MAX_CITIES as u32).find(|slot| !self.cities.contains_key(slot))
+        (0..MAX_CITIES as u32).find(|slot| !self.cities.contains_key(slot) && !self.unread.contains(slot))
     }
 
     pub(crate) fn put(&mut self, slot: u32, city: City, now_ms: i64) {

@@ -148,6 +148,7 @@ impl Desk {
         let new = self.load(free).await?;
         let now_ms = self.now_ms();
         let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
+        book.unread = new.unread;
         new.cities
             .into_iter()
             .for_each(|(slot, city)| book.put(slot, city, now_ms));
@@ -178,9 +179,16 @@ impl Desk {
                     continue;
                 };
                 // Empty: what was there is removed.
-                if !entry.body.is_empty() {
-                    let city: City = serde_json::from_slice(&entry.body).map_err(WeatherError::Stored)?;
-                    book.put(slot, self.restored(city), now_ms);
+                if entry.body.is_empty() {
+                    continue;
+                }
+                match serde_json::from_slice(&entry.body) {
+                    Ok(city) => book.put(slot, self.restored(city), now_ms),
+                    // The others do not suffer for it, and it stays stored: who wrote it may read it again.
+                    Err(error) => {
+                        tracing::warn!(slot, %error, "a city cannot be read and is left out");
+                        book.unread.insert(slot);
+                    }
                 }
             }
             keys.drain(..(answer.looked_up as usize).clamp(1, keys.len()));
@@ -197,8 +205,12 @@ impl Desk {
         let answer = self.parts.peer.state().get_state(request).await;
         let answer = answer.map_err(WeatherError::upstream("reading how much of the quota is used"))?;
         for entry in answer.into_inner().entries {
-            let used = serde_json::from_slice(&entry.body).map_err(WeatherError::Stored)?;
-            self.parts.pace.resume(used);
+            match serde_json::from_slice(&entry.body) {
+                Ok(used) => self.parts.pace.resume(used, self.now_ms()),
+                Err(error) => {
+                    tracing::warn!(%error, "how much of the quota is used cannot be read: it is counted anew");
+                }
+            }
         }
         Ok(())
     }

@@ -33,6 +33,19 @@ pub(crate) struct Used {
     requests: u32,
 }
 
+impl Used {
+    /// The count of this day. One of a day that has not come is of a clock that was ahead: its requests were made, and count today.
+    fn on(self, day: i64) -> Self {
+        let requests = if self.day < day { 0 } else { self.requests };
+        Self { day, requests }
+    }
+}
+
+/// Days since 1970, UTC.
+fn day_of(now_ms: i64) -> i64 {
+    now_ms.div_euclid(DAY_MS)
+}
+
 #[derive(Debug, Default)]
 struct Ledger {
     used: Used,
@@ -69,9 +82,7 @@ impl Pace {
 
     /// Requests of this day, and how many it has.
     pub(crate) fn used(&self, now_ms: i64) -> (u32, u32) {
-        let used = self.ledger().used;
-        let is_today = used.day == now_ms.div_euclid(DAY_MS);
-        (if is_today { used.requests } else { 0 }, self.quota)
+        (self.ledger().used.on(day_of(now_ms)).requests, self.quota)
     }
 
     /// What is to be stored of the count: nothing while it is what is stored.
@@ -86,17 +97,19 @@ impl Pace {
     }
 
     /// Goes on from what another process, or an earlier one, has stored.
-    pub(crate) fn resume(&self, stored: Used) {
+    pub(crate) fn resume(&self, stored: Used, now_ms: i64) {
         let mut ledger = self.ledger();
+        let day = day_of(now_ms);
+        let (ours, theirs) = (ledger.used.on(day), stored.on(day));
         ledger.stored = stored;
-        if (stored.day, stored.requests) > (ledger.used.day, ledger.used.requests) {
-            ledger.used = stored;
+        if theirs.requests > ours.requests {
+            ledger.used = theirs;
         }
     }
 
     /// Why nothing is asked now.
     pub(crate) fn pause(&self, now_ms: i64) -> Option<Pause> {
-        let midnight_ms = (now_ms.div_euclid(DAY_MS) + 1) * DAY_MS;
+        let midnight_ms = (day_of(now_ms) + 1) * DAY_MS;
         let (used, quota) = self.used(now_ms);
         if used >= quota {
             let why = ProviderError::Quota { quota }.to_string();
@@ -124,10 +137,7 @@ impl Pace {
             });
         }
         let mut ledger = self.ledger();
-        let day = now_ms.div_euclid(DAY_MS);
-        if ledger.used.day != day {
-            ledger.used = Used { day, requests: 0 };
-        }
+        ledger.used = ledger.used.on(day_of(now_ms));
         ledger.used.requests += 1;
         let now = Instant::now();
         let at = ledger.next.map_or(now, |next| next.max(now));
@@ -201,13 +211,28 @@ mod tests {
         let used = before.unstored().unwrap();
         before.stored(used);
         assert_eq!(before.unstored(), None, "once is enough");
-        after.resume(used);
+        after.resume(used, NOW);
         assert_eq!((after.used(NOW), after.unstored()), ((3, 3), None));
         assert!(matches!(after.book(NOW), Err(ProviderError::Quota { quota: 3 })));
         after.book(NOW + DAY_MS).unwrap();
-        after.resume(used);
+        after.resume(used, NOW + DAY_MS);
         assert_eq!(after.used(NOW + DAY_MS), (1, 3), "another day's count is no news");
         assert!(after.unstored().is_some());
+    }
+
+    #[test]
+    fn a_count_of_a_clock_that_was_ahead_is_over_at_midnight() {
+        let (before, after) = (Pace::new(3, Duration::ZERO), Pace::new(3, Duration::ZERO));
+        before.book(NOW + DAY_MS).unwrap();
+        before.book(NOW + DAY_MS).unwrap();
+        let ahead = before.unstored().unwrap();
+        after.resume(ahead, NOW);
+        for pace in [&before, &after] {
+            assert_eq!(pace.used(NOW), (2, 3), "they were made");
+            pace.book(NOW).unwrap();
+            assert!(pace.unstored().is_some_and(|used| used.day == day_of(NOW)));
+            assert_eq!(pace.used(NOW + DAY_MS), (0, 3), "that day has a count of its own");
+        }
     }
 
     #[test]

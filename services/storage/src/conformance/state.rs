@@ -48,6 +48,14 @@ async fn later_counts(store: &dyn Store) {
         read(store, "s-two", &["spacing/1/aa"]).await.is_empty(),
         "of another objective"
     );
+    // A clock that was ahead does not silence those who are right.
+    let ahead = entry("s-one", "spacing/1/aa", 4_102_444_800_000, b"ahead", 0);
+    store.put_state(vec![ahead.clone()]).await.unwrap();
+    assert_eq!(read(store, "s-one", &["spacing/1/aa"]).await, [ahead]);
+    let right = entry("s-one", "spacing/1/aa", 300, b"right", 0);
+    store.put_state(vec![late, right.clone()]).await.unwrap();
+    let found = read(store, "s-one", &["spacing/1/bb", "spacing/1/aa"]).await;
+    assert_eq!(found, [two, right]);
     let free = entry("", "long-look/aa", 100, &[0, 255], 1);
     store.put_state(vec![free.clone()]).await.unwrap();
     assert_eq!(read(store, "", &["long-look/aa"]).await, [free]);

@@ -1,6 +1,6 @@
 //! `StateStore`: what roles remember. It goes with its objective, or when its days are over.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use async_trait::async_trait;
 use sla_proto::convert;
@@ -17,9 +17,13 @@ const MAX_KEY_BYTES: usize = 256;
 /// Days that something may be kept at most.
 const MAX_DAYS: u32 = 3_650;
 const DAY_MS: i64 = 86_400_000;
+/// What was written so much later than now was written by a clock that was ahead, milliseconds: clocks of hosts differ by less.
+const AHEAD_MS: i64 = 60_000;
 
 /// `keep_days` come back from the difference of two columns: 0 where nothing ends it.
 const READ: &str = "SELECT item, body, written_ms, until_ms FROM state WHERE owner = ? AND item IN (*)";
+const AHEAD: &str = "SELECT item FROM state WHERE owner = ? AND written_ms > ? AND item IN (*)";
+const SET_BACK: &str = "UPDATE state SET written_ms = 0 WHERE owner = ? AND item = ?";
 const FORGET: &str = "DELETE FROM state WHERE owner = ?";
 const OWNERS: &str = "SELECT owner, MAX(written_ms) FROM state WHERE owner <> ? GROUP BY owner";
 /// Of equal times the greater body counts, so that the order of arrival does not matter.
@@ -36,6 +40,7 @@ impl<D: Database> StateStore for SqlStore<D> {
         check_all(&entries)?;
         self.database
             .write(move |tx| {
+                set_back(tx, &entries)?;
                 let rows: Vec<Value<'_>> = entries.iter().flat_map(columns).collect();
                 tx.insert(&PUT, &rows)?;
                 Ok(())
@@ -55,6 +60,23 @@ impl<D: Database> StateStore for SqlStore<D> {
         let (owner, keys) = (objective_id.to_owned(), keys.to_vec());
         self.database.read(move |tx| read(tx, &owner, &keys)).await
     }
+}
+
+/// What a clock that was ahead has written gives way to the next word, whenever that is written: else nothing would be remembered
+/// under its key until that time comes.
+fn set_back(tx: &mut dyn Transaction, entries: &[StateEntry]) -> Result<(), StoreError> {
+    let ahead_ms = tx.now_ms()?.saturating_add(AHEAD_MS);
+    let mut by_owner: BTreeMap<&str, Vec<Value<'_>>> = BTreeMap::new();
+    for entry in entries {
+        let items = by_owner.entry(&entry.objective_id).or_default();
+        items.push(Value::from(&entry.key));
+    }
+    for (owner, items) in by_owner {
+        for row in rows_in(tx, AHEAD, &values![owner, ahead_ms], &items)? {
+            tx.execute(SET_BACK, &values![owner, row.text(0)?])?;
+        }
+    }
+    Ok(())
 }
 
 fn columns(entry: &StateEntry) -> [Value<'_>; 5] {

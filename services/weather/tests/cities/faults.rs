@@ -8,7 +8,7 @@ use sla_testkit::stub::{Reply, Stub};
 use sla_weather::{ProviderKind, WeatherOptions};
 use tonic::Code;
 
-use crate::people::{geocoding, open_meteo, options};
+use crate::people::{geocoding, open_meteo, options, stub};
 use crate::scene::{Others, Scene};
 
 /// A stub whose places are fine and whose weather is `fault`.
@@ -160,4 +160,24 @@ async fn a_key_is_never_told() {
     ] {
         assert!(!text.contains(KEY), "{text}");
     }
+}
+
+#[tokio::test]
+async fn what_is_stored_and_cannot_be_read_is_left_out_alone() {
+    let stub = stub(0.0).await;
+    let scene = Scene::start(options(&stub), Others::default());
+    scene.peer.weather().add_city(catania()).await.unwrap();
+    let others = scene.others.clone();
+    scene.end().await;
+    others.garble();
+    let scene = Scene::start(options(&stub), others);
+    let salem = AddCityRequest {
+        city: "Salem".to_owned(),
+    };
+    scene.peer.weather().add_city(salem).await.unwrap();
+    let told = scene.peer.weather().list_cities(ListCitiesRequest::default()).await;
+    let told = told.unwrap().into_inner();
+    assert_eq!(told.cities.len(), 1);
+    assert_eq!(told.provider.unwrap().calls_today, 2, "counted anew");
+    assert_eq!(scene.others.stored(), 2, "nothing is written over the other one");
 }

@@ -81,6 +81,12 @@ impl Others {
         self.memory().refuses = refuses;
     }
 
+    /// What is stored as state cannot be read any more.
+    pub(crate) fn garble(&self) {
+        let mut memory = self.memory();
+        memory.state.values_mut().for_each(|entry| entry.body = b"?".to_vec());
+    }
+
     pub(crate) fn sets(&self) -> Vec<SlaSet> {
         self.memory().sets.values().cloned().collect()
     }
