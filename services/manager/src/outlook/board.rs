@@ -63,11 +63,6 @@ impl OutlookBoard {
             .cloned()
     }
 
-    /// Whether something is said of an objective.
-    pub fn knows(&self, objective: &Objective) -> bool {
-        said_of(&self.read(), &objective.id, objective.generation).is_some()
-    }
-
     /// Replaces one. What was expected for bounds that were changed meanwhile is late: it takes nothing of what is known.
     pub fn put(&self, key: OutlookKey, outlook: KnownOutlook) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

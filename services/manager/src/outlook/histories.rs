@@ -9,6 +9,7 @@ use sla_domain::query::Query;
 use sla_domain::{Selector, SeriesId};
 use sla_proto::convert;
 use sla_proto::series::v1::Query as QueryMessage;
+use sla_proto::violation::v1::NoOutlook;
 
 use crate::core::ManagerCore;
 use crate::error::SlaError;
@@ -18,6 +19,7 @@ use crate::outlook::board::OutlookKey;
 use crate::outlook::case::Case;
 use crate::outlook::message;
 use crate::outlook::predicted::Predicted;
+use crate::samples::memory::SharedMemory;
 use crate::samples::reader::{ReadParts, ReadPlan, decode};
 use crate::samples::series::{SeriesHead, SeriesMemory};
 use crate::sets::catalog::KnownObjective;
@@ -32,12 +34,14 @@ const SLACK_MS: i64 = 3_600_000;
 /// An objective, and those of its series that are forecast.
 type Chosen = (Arc<KnownObjective>, Vec<Arc<SeriesMemory>>);
 
+type Active = Arc<Vec<Arc<KnownObjective>>>;
+
 /// When older history was asked for, by series.
 #[derive(Debug, Default)]
 pub(crate) struct Histories {
     asked_ms: HashMap<SeriesId, i64>,
-    /// Of these objectives all that found no room were told so.
-    told_beyond: Option<Arc<Vec<Arc<KnownObjective>>>>,
+    /// Of these objectives all that found no room were told so, while queries had grown so much.
+    told_beyond: Option<(Active, u64)>,
 }
 
 impl Histories {
@@ -45,10 +49,17 @@ impl Histories {
     pub(crate) async fn read(
         &mut self,
         core: &ManagerCore,
-        active: &Arc<Vec<Arc<KnownObjective>>>,
+        active: &Active,
         now_ms: i64,
     ) -> Result<Vec<Case>, SlaError> {
-        let forecast = self.chosen(core, active);
+        let mut refused = false;
+        let forecast = self.chosen(&core.memory, core.options.max_outlooks, active, |known, series| {
+            refused |= refuse(core, known, series);
+        });
+        if refused {
+            // The screens are told before anything is read.
+            core.expected.notify_one();
+        }
         let mut lengths_ms: HashMap<SeriesId, i64> = HashMap::new();
         for (known, series) in &forecast {
             for series in series {
@@ -146,43 +157,50 @@ impl Histories {
         asked_ms.is_none_or(|asked| !(0..ASK_AGAIN_MS).contains(&(now_ms - asked)))
     }
 
-    /// The first series of the objectives, in their order; those beyond the limit are told so.
-    fn chosen(&mut self, core: &ManagerCore, active: &Arc<Vec<Arc<KnownObjective>>>) -> Vec<Chosen> {
-        let mut room = core.options.max_outlooks;
+    /// The first series of the objectives, in their order; those beyond the limit are refused, each time that there are others.
+    fn chosen(
+        &mut self,
+        memory: &SharedMemory,
+        most: usize,
+        active: &Active,
+        mut refuse: impl FnMut(&KnownObjective, SeriesId),
+    ) -> Vec<Chosen> {
+        let mut room = most;
         let mut chosen = Vec::new();
-        let is_told = self.told_beyond.as_ref().is_some_and(|told| Arc::ptr_eq(told, active));
-        let mut all_told = true;
+        let grown = memory.lock().grown();
+        let is_told = |(told, of): &(Active, u64)| Arc::ptr_eq(told, active) && *of == grown;
+        let is_told = self.told_beyond.as_ref().is_some_and(is_told);
         for known in active.iter() {
             if room == 0 && is_told {
                 break;
             }
-            if room == 0 && core.outlooks.knows(&known.objective) {
-                continue;
-            }
-            all_told &= room > 0;
-            let mut series = core.memory.lock().series(&known.wanted.key);
+            let mut series = memory.lock().series(&known.wanted.key);
             let beyond = series.split_off(series.len().min(room));
             room -= series.len();
             for series in beyond {
-                let key = OutlookKey::new(&known.objective, series.head.id);
-                if core.outlooks.get(&key).is_none() {
-                    let beyond = Absence::too_many(core.options.max_outlooks);
-                    let (now_ms, horizon_ms) = (core.clock.now_ms(), core.horizon_ms(&known.objective));
-                    let none = message::unknown(
-                        beyond,
-                        &TrackRecord::default(),
-                        Predicted::default(),
-                        now_ms,
-                        horizon_ms,
-                    );
-                    core.outlooks.put(key, none);
-                }
+                refuse(known, series.head.id);
             }
-            chosen.push((known.clone(), series));
+            if !series.is_empty() {
+                chosen.push((known.clone(), series));
+            }
         }
-        self.told_beyond = all_told.then(|| active.clone());
+        self.told_beyond = Some((active.clone(), grown));
         chosen
     }
+}
+
+/// Tells that a series is none of those that are forecast, also where it was one; says whether that is new.
+fn refuse(core: &ManagerCore, known: &KnownObjective, series: SeriesId) -> bool {
+    let key = OutlookKey::new(&known.objective, series);
+    let before = core.outlooks.get(&key);
+    if before.is_some_and(|before| before.message.no_outlook() == NoOutlook::TooManySeries) {
+        return false;
+    }
+    let (now_ms, horizon_ms) = (core.clock.now_ms(), core.horizon_ms(&known.objective));
+    let (beyond, record) = (Absence::too_many(core.options.max_outlooks), TrackRecord::default());
+    let none = message::unknown(beyond, &record, Predicted::default(), now_ms, horizon_ms);
+    core.outlooks.put(key, none);
+    true
 }
 
 /// Puts what a plan brings in front of what is known of the wanted series; returns how many samples came.
@@ -213,4 +231,42 @@ fn query_of(head: &SeriesHead) -> Option<QueryMessage> {
         &Query::Selector(selector),
         Objective::DEFAULT_STEP_MS,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use sla_domain::range::AllowedRange;
+
+    use super::*;
+    use crate::evaluation::judge::tests::known;
+    use crate::samples::reader::tests::raw;
+
+    #[test]
+    fn who_finds_no_room_later_is_told_so_once() {
+        let memory = SharedMemory::new(1 << 20);
+        let range = AllowedRange::at_most(1.0).unwrap();
+        let active: Active = Arc::new(vec![known("up", range), known("load", range)]);
+        let mut histories = Histories::default();
+        let mut chosen = |memory: &SharedMemory| {
+            let mut told = 0;
+            let chosen = histories.chosen(memory, 1, &active, |_, _| told += 1);
+            (chosen.iter().map(|(_, series)| series.len()).sum::<usize>(), told)
+        };
+        // The source was away when the first round came.
+        assert_eq!(chosen(&memory), (0, 0));
+        let read = |name: &str, host: &str| {
+            let wanted = [known(name, range).wanted.clone()];
+            let mut memory = memory.lock();
+            let due = memory.due(&wanted, 3_600_000, 3_600_000, 10);
+            memory
+                .absorb(&due[0], &[raw(name, host, 0, &[&[(3_600_000, 1.0)]])])
+                .unwrap();
+        };
+        read("up", "a");
+        read("load", "a");
+        assert_eq!(chosen(&memory), (1, 1));
+        assert_eq!(chosen(&memory), (1, 0), "nothing is new");
+        read("load", "b");
+        assert_eq!(chosen(&memory), (1, 2), "two are beyond now");
+    }
 }

@@ -139,6 +139,8 @@ pub struct SampleMemory {
     cap_bytes: usize,
     /// Series came since what nobody wants was forgotten.
     has_new: bool,
+    /// Counts series that became the answer of a query.
+    grown: u64,
 }
 
 impl SampleMemory {
@@ -152,6 +154,7 @@ impl SampleMemory {
             bytes: 0,
             cap_bytes,
             has_new: false,
+            grown: 0,
         }
     }
 
@@ -335,11 +338,11 @@ impl SampleMemory {
             let found = due.wanted.get(raw.query_index);
             let others = self.answers.iter_mut();
             for answers in others.filter(|one| found.is_some_and(|found| one.wanted.is_answered_by(&head, found))) {
-                answers.note(id, due.full);
+                self.grown += u64::from(answers.note(id, due.full));
             }
         }
         if let Some(place) = place {
-            self.answers[place].note(id, due.full);
+            self.grown += u64::from(self.answers[place].note(id, due.full));
         }
         Ok(())
     }
@@ -388,6 +391,11 @@ impl SampleMemory {
             .flatten()
             .filter_map(|id| Some(self.series.get(id)?.series.clone()))
             .collect()
+    }
+
+    /// Another number than before, where a query has a series that it did not have.
+    pub fn grown(&self) -> u64 {
+        self.grown
     }
 
     /// The series that answer a query: when the newest sample of each was, Unix milliseconds, and how many there are.
@@ -447,10 +455,11 @@ impl SampleMemory {
 }
 
 impl Answers {
-    fn note(&mut self, id: SeriesId, full: bool) {
-        if self.series.insert(id) {
-            self.incomplete |= !full;
-        }
+    /// Takes a series in; says whether it is new here.
+    fn note(&mut self, id: SeriesId, full: bool) -> bool {
+        let is_new = self.series.insert(id);
+        self.incomplete |= is_new && !full;
+        is_new
     }
 }
 
