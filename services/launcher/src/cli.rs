@@ -220,6 +220,9 @@ pub(crate) struct ServeArgs {
     /// End after this long without a console.
     #[arg(long, value_name = "DURATION")]
     pub(crate) idle_exit: Option<Span>,
+    /// Started for one command: ends behind it where no source could be reached.
+    #[arg(long, hide = true)]
+    pub(crate) errand: bool,
     /// Run only these roles here: storage, account, etl, sla (the SLA manager), retrieval, notify, weather, gateway; `[peers]` in the
     /// configuration
     /// says where the others are.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sla_domain::Clock as _;
+use sla_proto::violation::v1::WatchViolationsRequest;
 use sla_testkit::{Instance, Reply, Stub};
 
 /// Answers every request with the same words.
@@ -60,6 +61,43 @@ fn a_wrong_path_and_a_web_page_are_told_apart() {
 #[test]
 fn a_server_that_is_down_is_told() {
     refuses(&dead(), "cannot reach the source");
+}
+
+/// Whether the instance is gone within `limit`. Who asked it would hold it.
+fn is_gone(instance: &Instance, limit: Duration) -> bool {
+    let begun = Instant::now();
+    while instance.socket().exists() && begun.elapsed() < limit {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    !instance.socket().exists()
+}
+
+#[test]
+fn what_a_command_has_started_in_vain_ends_behind_it_and_behind_whoever_came_meanwhile() {
+    // Longer than it stays for nobody.
+    const WHILE: Duration = Duration::from_secs(5);
+    let server = young();
+    let (vain, reached) = (Instance::on(&dead()), Instance::on(&server.url()));
+    assert_eq!(reached.sla(&["metrics", "young"]).status.code(), Some(0));
+    assert_eq!(vain.sla(&["check"]).status.code(), Some(69));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let peer = sla_proto::Peer::connect_unix(&vain.socket()).await.unwrap();
+        let mut client = peer.violations();
+        let watched = client
+            .watch_violations(WatchViolationsRequest::default())
+            .await
+            .unwrap();
+        tokio::time::sleep(WHILE).await;
+        assert!(vain.socket().exists(), "somebody looks");
+        drop((watched, client, peer));
+    });
+    assert!(is_gone(&vain, WHILE + WHILE));
+    assert!(reached.socket().exists(), "the watch goes on");
 }
 
 /// A Prometheus in which one series has its first samples.

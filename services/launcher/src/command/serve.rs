@@ -38,6 +38,7 @@ pub(crate) async fn serve(session: Session, arguments: &ServeArgs) -> Result<Exi
     let is_gateway = arguments.roles.iter().any(|role| role == "gateway");
     let run = Serve {
         idle_exit: arguments.idle_exit.map(Span::duration),
+        errand: arguments.errand,
         demo,
         roles: arguments.roles.clone(),
         listen: arguments.listen.or(config.gateway.listen.filter(|_| is_gateway)),

@@ -49,7 +49,7 @@ impl Session {
             return Ok(peer);
         }
         self.need_source()?;
-        instance::attach(&self.paths, &self.wanted(ONE_SHOT_IDLE)?).await
+        instance::attach(&self.paths, &self.errand()?).await
     }
 
     /// The same, before the instance knows who calls: for logging in.
@@ -58,7 +58,7 @@ impl Session {
             return Ok(Peer::connect_tcp(&address, &trust).await?.bearing(self.bearer()?));
         }
         self.need_source()?;
-        instance::connect(&self.paths, &self.wanted(ONE_SHOT_IDLE)?).await
+        instance::connect(&self.paths, &self.errand()?).await
     }
 
     /// The token of this user, if there is one.
@@ -88,6 +88,13 @@ impl Session {
             return Err(Failure::new(Exit::USAGE, words).into());
         }
         Ok(())
+    }
+
+    /// The same for one command: what is started for it ends behind it where no source could be reached.
+    fn errand(&self) -> Result<Wanted, Report> {
+        let mut wanted = self.wanted(ONE_SHOT_IDLE)?;
+        wanted.serve.push("--errand".to_owned());
+        Ok(wanted)
     }
 
     /// What is expected of the instance, and how one is started.

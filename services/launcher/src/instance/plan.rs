@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Serve {
     /// Ends itself after this long without a console; `None` = stays.
     pub idle_exit: Option<Duration>,
+    /// It was started for one command: where no source could be reached, it ends behind it.
+    pub errand: bool,
     /// The labelled demo instead of a Prometheus.
     pub demo: Option<Demo>,
     /// The roles that run here, by their words; empty = all.

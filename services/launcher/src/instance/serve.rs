@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Report, WrapErr as _};
 use sla_domain::{Clock, ManualClock, SystemClock};
+use sla_proto::Peer;
+use sla_proto::etl::v1::GetSourceRequest;
+use sla_proto::series::v1::SourceStatus;
 use sla_runtime::metrics::door::MetricsDoor;
 use sla_runtime::metrics::{Metrics, single};
 use sla_runtime::server::{Connections, Cover, TcpDoor, UnixDoor};
@@ -24,6 +27,10 @@ use crate::output;
 const FIRST_CONSOLE: Duration = Duration::from_secs(30);
 /// How often the number of consoles is looked at.
 const IDLE_POLL: Duration = Duration::from_millis(250);
+/// How long a process that was started for one command stays behind it where no source could be reached.
+const FRUITLESS_IDLE: Duration = Duration::from_secs(3);
+/// Who is connected for so long wants it to stay, whatever it was started for.
+const STAYS: Duration = Duration::from_mins(1);
 /// Signals so close together are one.
 const SAME_WISH: Duration = Duration::from_millis(500);
 /// How long closing the database may take: its write-ahead log is folded into the file.
@@ -88,7 +95,7 @@ pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Repor
         metrics,
     } = roles::start(wiring).await?;
     if run.demo.is_some() {
-        shutdown.spawn("demo agreements", agreements::make(local, shutdown.clone()));
+        shutdown.spawn("demo agreements", agreements::make(local.clone(), shutdown.clone()));
     }
     let connections = if run.has("gateway") {
         Connections::of_gateway(allow_files())
@@ -101,7 +108,9 @@ pub async fn serve(config: Config, paths: Paths, run: Serve) -> Result<(), Repor
     }
     tell_connections(&metrics, &connections);
     if let Some(idle) = run.idle_exit {
-        shutdown.spawn("idle exit", end_when_idle(idle, connections.clone(), shutdown.clone()));
+        let errand = run.errand.then(|| local.clone());
+        let idle = end_when_idle(idle, errand, connections.clone(), shutdown.clone());
+        shutdown.spawn("idle exit", idle);
     }
     if let Some(port) = port {
         tracing::info!(address = %port.address, "listening");
@@ -226,31 +235,50 @@ fn end_on_signals(socket: &Path, shutdown: &Shutdown) -> Result<(), Report> {
     Ok(())
 }
 
-/// Ends the instance once nobody has been connected for `idle`.
-async fn end_when_idle(idle: Duration, connections: Connections, shutdown: Shutdown) {
+/// Ends the instance once nobody has been connected for `idle`; on an `errand` much sooner, where no source could be reached: nobody
+/// would look for what is left of a mistyped address.
+async fn end_when_idle(idle: Duration, mut errand: Option<Peer>, connections: Connections, shutdown: Shutdown) {
     let started = tokio::time::Instant::now();
-    let mut alone_since = Some(started);
+    // Since when somebody is connected, or nobody.
+    let (mut alone, mut since) = (true, started);
     loop {
         tokio::select! {
             () = tokio::time::sleep(IDLE_POLL) => {}
             () = shutdown.token().cancelled() => return,
         }
-        if connections.open() > 0 {
-            alone_since = None;
+        let is_alone = connections.open() == 0;
+        if alone != is_alone {
+            (alone, since) = (is_alone, tokio::time::Instant::now());
+        }
+        if !alone {
+            errand = errand.filter(|_| since.elapsed() < STAYS);
             continue;
         }
-        let since = *alone_since.get_or_insert_with(tokio::time::Instant::now);
-        let limit = if connections.ever() == 0 {
-            idle.max(FIRST_CONSOLE)
-        } else {
-            idle
-        };
+        let was_used = connections.ever() > 0;
+        if was_used
+            && since.elapsed() >= FRUITLESS_IDLE
+            && let Some(peer) = errand.take()
+            && has_reached_nothing(&peer).await
+        {
+            tracing::info!("no source could be reached, and the command that it was started for has ended");
+            shutdown.begin();
+            return;
+        }
+        let limit = if was_used { idle } else { idle.max(FIRST_CONSOLE) };
         if since.elapsed() >= limit {
             tracing::info!("no console is left");
             shutdown.begin();
             return;
         }
     }
+}
+
+/// Whether there are sources and none of them ever answered.
+async fn has_reached_nothing(peer: &Peer) -> bool {
+    let told = peer.source().get_source(GetSourceRequest::default()).await;
+    let sources = told.map(|told| told.into_inner().sources).unwrap_or_default();
+    let is_away = |source: &SourceStatus| source.last_success.is_none() && !source.problem.is_empty();
+    !sources.is_empty() && sources.iter().all(is_away)
 }
 
 #[cfg(test)]
