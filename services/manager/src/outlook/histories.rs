@@ -131,7 +131,9 @@ impl Histories {
         let queries = if whole {
             vec![known.wanted.message.clone()]
         } else {
-            short.iter().filter_map(|series| query_of(&series.head)).collect()
+            let source = known.wanted.key.source();
+            let queries = short.iter().filter_map(|series| query_of(&series.head, source));
+            queries.collect()
         };
         let wanted: HashSet<SeriesId> = short.iter().map(|series| series.head.id).collect();
         while until_ms > from_ms {
@@ -224,13 +226,13 @@ async fn absorb(core: &ManagerCore, plan: ReadPlan, wanted: &HashSet<SeriesId>) 
     Ok(came)
 }
 
-/// The query of one plain series; the series of an expression cannot be asked for one by one.
-fn query_of(head: &SeriesHead) -> Option<QueryMessage> {
+/// The query of one plain series of a source; the series of an expression cannot be asked for one by one.
+fn query_of(head: &SeriesHead, source: &str) -> Option<QueryMessage> {
     let selector = Selector::of_labels(&head.labels).filter(|_| head.expression.is_empty())?;
-    Some(convert::query_message(
-        &Query::Selector(selector),
-        Objective::DEFAULT_STEP_MS,
-    ))
+    Some(QueryMessage {
+        source: source.to_owned(),
+        ..convert::query_message(&Query::Selector(selector), Objective::DEFAULT_STEP_MS)
+    })
 }
 
 #[cfg(test)]
@@ -240,6 +242,17 @@ mod tests {
     use super::*;
     use crate::evaluation::judge::tests::known;
     use crate::samples::reader::tests::raw;
+    use crate::samples::series::tests::head;
+    use sla_proto::series::v1::SeriesKind;
+
+    #[test]
+    fn older_history_is_asked_of_the_source_of_the_objective() {
+        let asked = query_of(&head("up", "a", SeriesKind::Gauge), "eu").unwrap();
+        assert_eq!(
+            (asked.source.as_str(), convert::query_text(&asked)),
+            ("eu", "up{instance=\"a\"}")
+        );
+    }
 
     #[test]
     fn who_finds_no_room_later_is_told_so_once() {

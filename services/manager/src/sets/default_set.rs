@@ -310,7 +310,8 @@ fn query(metric: &str) -> Result<Query, SlaError> {
 async fn objective(core: &ManagerCore, candidate: &Candidate) -> Result<(pb::Objective, i64), SlaError> {
     let what = "the metric cannot be suggested";
     let query = query(&candidate.metric)?;
-    let found = suggestion::propose(core, &query, Objective::DEFAULT_STEP_MS, CounterMode::Auto).await?;
+    let message = convert::query_message(&query, Objective::DEFAULT_STEP_MS);
+    let found = suggestion::propose(core, &query, message, CounterMode::Auto).await?;
     let range = if candidate.metric == "up" {
         // A target is up or it is not; an outage in the history must not make outages normal.
         AllowedRange::at_least(1.0).unwrap_or(found.range)

@@ -12,7 +12,7 @@ use sla_domain::suggestion::{MIN_VALUES, suggest as suggest_range, unit_limits, 
 use sla_domain::{Samples, Window};
 use sla_proto::convert;
 use sla_proto::objective::v1 as objective_pb;
-use sla_proto::series::v1::CounterMode;
+use sla_proto::series::v1::{CounterMode, Query as QueryMessage};
 use sla_proto::set::v1::{SuggestRangeRequest, SuggestRangeResponse};
 
 use crate::core::ManagerCore;
@@ -37,16 +37,16 @@ pub struct Suggestion {
     pub spanned_ms: i64,
 }
 
-/// Reads the query's last 12 h and proposes.
+/// Reads the last 12 h of a query at the source that it names, by that source's clock, and proposes.
 pub(crate) async fn propose(
     core: &ManagerCore,
     query: &Query,
-    step_ms: i64,
+    message: QueryMessage,
     mode: CounterMode,
 ) -> Result<Suggestion, SlaError> {
-    let at_ms = core.present_ms();
+    let at_ms = core.present_of(&message.source);
     let plan = ReadPlan {
-        queries: vec![convert::query_message(query, step_ms)],
+        queries: vec![message],
         after_ms: at_ms - HISTORY_MS,
         until_ms: at_ms,
         max_series: core.options.max_series,
@@ -140,6 +140,15 @@ fn violations(judged: &[(HeldSeries, Arc<Samples>)], range: &AllowedRange) -> us
     judged.iter().map(of_series).sum()
 }
 
+/// A query in its normal form, of the source and with the step that were asked for.
+fn question(query: &Query, asked: &QueryMessage) -> QueryMessage {
+    let step_ms = Some(asked.step_ms).filter(|&step_ms| step_ms > 0);
+    QueryMessage {
+        source: asked.source.clone(),
+        ..convert::query_message(query, step_ms.unwrap_or(Objective::DEFAULT_STEP_MS))
+    }
+}
+
 /// For the rpc.
 pub(crate) async fn suggest(
     core: &ManagerCore,
@@ -147,12 +156,8 @@ pub(crate) async fn suggest(
 ) -> Result<SuggestRangeResponse, SlaError> {
     let query = convert::query(request.query.as_ref()).map_err(|invalid| SlaError::invalid(CANNOT_SUGGEST, invalid))?;
     let mode = request.counter_mode();
-    let step_ms = request
-        .query
-        .map(|query| query.step_ms)
-        .filter(|&step| step > 0)
-        .unwrap_or(Objective::DEFAULT_STEP_MS);
-    let found = propose(core, &query, step_ms, mode).await?;
+    let message = question(&query, &request.query.unwrap_or_default());
+    let found = propose(core, &query, message, mode).await?;
     Ok(SuggestRangeResponse {
         range: Some(convert::range_message(&found.range)),
         samples: found.samples,
@@ -182,6 +187,20 @@ mod tests {
 
     fn known(query: &str) -> KnownObjective {
         probe(&Query::parse(query).unwrap(), CounterMode::Auto).unwrap()
+    }
+
+    #[test]
+    fn the_source_that_is_named_is_asked() {
+        let asked = QueryMessage {
+            source: "eu".to_owned(),
+            ..QueryMessage::default()
+        };
+        let query = Query::parse("sum(up)").unwrap();
+        let question = question(&query, &asked);
+        assert_eq!(
+            (question.source.as_str(), question.step_ms),
+            ("eu", Objective::DEFAULT_STEP_MS)
+        );
     }
 
     #[test]
