@@ -64,6 +64,7 @@ sets-next = , { $sets } sets ( ] next )
 version = version { $version }{ $others }
 new-objective = new objective
 range-suggested-not-agreed = { $name } (range suggested, not agreed by a person)
+one-range-for = one range for { $series } series, { $least } to { $greatest } (space, a on tab 1: one for each)
 no-range-yet-e = no range yet: e sets one, ctrl-g suggests one
 what-this-range-would = what this range would have meant is being judged ...
 the-last-12-h = the last 12 h

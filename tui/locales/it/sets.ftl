@@ -62,6 +62,7 @@ sets-next = , { $sets } insiemi ( ] dopo )
 version = versione { $version }{ $others }
 new-objective = nuovo obiettivo
 range-suggested-not-agreed = { $name } (intervallo suggerito, non concordato da una persona)
+one-range-for = un intervallo per { $series } serie, { $least }–{ $greatest } (spazio, a nella 1: uno a serie)
 no-range-yet-e = ancora nessun intervallo: e ne imposta uno, ctrl-g ne suggerisce uno
 what-this-range-would = si valuta che cosa avrebbe significato questo intervallo ...
 the-last-12-h = le ultime 12 h

@@ -136,6 +136,19 @@ fn series_become_objectives_with_a_suggested_range_and_are_saved() {
 }
 
 #[test]
+fn one_range_suggested_for_series_of_many_scales_says_so() {
+    const WORDS: &str = "one range for 3 series, 0.02 to 6.02";
+    for (value, suggested, said) in [(0.02, true, true), (0.02, false, false), (2.0, true, false)] {
+        let mut driver = Driver::offline(80, 24, Caps::default());
+        driver.script.series[0].1 = value;
+        driver.script.sets[0].objectives[0].suggested = suggested;
+        driver.connect();
+        driver.keys("2");
+        assert_eq!(driver.screen().contains(WORDS), said, "{}", driver.screen());
+    }
+}
+
+#[test]
 fn an_edit_shows_what_it_would_have_meant_before_it_is_saved() {
     let mut driver = Driver::new(80, 24);
     driver.keys("2");

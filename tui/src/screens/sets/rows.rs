@@ -16,6 +16,9 @@ use crate::screens::table_file::TableFile;
 /// The window that a what-if is about, milliseconds.
 pub(super) const WHAT_IF_WINDOW_MS: i64 = 43_200_000;
 
+/// Series whose values differ by this factor share no scale.
+const SCALES_APART: f64 = 10.0;
+
 /// Sort columns, in the order of [`Row::compare`]: as in the set, by name, worst first.
 pub(crate) const SORTS: [&str; 3] = ["SET", "NAME", "STATE"];
 
@@ -73,6 +76,19 @@ impl ObjectiveRow {
             (&self.now, &self.what_if)
         };
         first.as_ref().or(second.as_ref())
+    }
+
+    /// The series that one suggested range is for, with the least and the greatest newest value, where these lie so far apart that it
+    /// says little of each.
+    pub(crate) fn apart(&self) -> Option<(u32, f64, f64)> {
+        let status = self.judged().filter(|_| self.objective.suggested)?;
+        let values = || {
+            let last = status.series.iter().filter_map(|series| series.last.as_ref());
+            // What stands still, and a difference around zero, have no scale.
+            last.map(|point| point.value).filter(|value| *value > 0.0)
+        };
+        let (least, greatest) = (values().reduce(f64::min)?, values().reduce(f64::max)?);
+        (greatest >= SCALES_APART * least).then_some((status.series_known, least, greatest))
     }
 
     /// The state of the instant.

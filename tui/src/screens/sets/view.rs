@@ -207,6 +207,10 @@ impl SetsScreen {
             (None, None) => (say::sets::what_this_range_would().to_owned(), Role::Dim),
         };
         let mut lines = vec![what_if];
+        if let Some((series, least, greatest)) = row.apart() {
+            let (least, greatest) = (number(least, row.unit), number(greatest, row.unit));
+            lines.push((say::sets::one_range_for(&series, &least, &greatest), Role::AtRisk));
+        }
         let Some(status) = row.now.as_ref().filter(|_| self.form.is_none()) else {
             return lines;
         };
