@@ -20,10 +20,10 @@ use sla_proto::storage::v1::ReadLatestResultsRequest;
 use sla_runtime::status::Problem;
 use tonic::{Request, Response, Status};
 
-use self::stored::sources_of;
 use crate::error::RetrievalError;
 use crate::samples::Reading;
 use crate::service::Core;
+use crate::sources::sources_of;
 
 impl Core {
     /// The instant of a request; where none is given, the present of the first of the sources that these queries ask.

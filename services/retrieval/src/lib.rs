@@ -14,6 +14,7 @@ pub mod options;
 pub mod order;
 pub mod samples;
 pub mod service;
+mod sources;
 pub mod stored;
 
 pub use error::RetrievalError;

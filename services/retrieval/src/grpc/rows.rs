@@ -14,7 +14,7 @@ use sla_runtime::page::{self, Token};
 use tokio::time::Instant;
 
 use super::sifting::{Figures, Frame, Wish};
-use super::stored::{StoredPage, face, series_row, sources_of};
+use super::stored::{StoredPage, series_row};
 use super::{bad_page_token, samples_request};
 use crate::columns::columns;
 use crate::error::RetrievalError;
@@ -27,6 +27,7 @@ use crate::options::{
 use crate::order::{Key, Start, page as page_of};
 use crate::samples::{self, ReadSeries, Reading, each, sentences};
 use crate::service::Core;
+use crate::sources::{face, sources_of};
 
 fn row(one: &ReadSeries, frame: Frame) -> SeriesRow {
     let figures = Figures::of(one, frame);

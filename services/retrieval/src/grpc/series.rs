@@ -10,7 +10,6 @@ use sla_proto::retrieval::v1::{
 };
 use sla_proto::series::v1::{Query, Series};
 
-use super::stored::face;
 use crate::columns::{columns, medians};
 use crate::error::RetrievalError;
 use crate::figures;
@@ -20,6 +19,7 @@ use crate::options::{
 };
 use crate::samples::{ReadSeries, Reading, each};
 use crate::service::Core;
+use crate::sources::face;
 use crate::stored;
 
 /// The range of a screen, (after, until].
