@@ -166,8 +166,7 @@ impl WorldSky {
         let newest = read
             .series
             .iter()
-            .filter_map(|series| series.samples(i64::MIN, i64::MAX).ok()?.values.last().copied())
-            .next();
+            .find_map(|series| series.samples(i64::MIN, i64::MAX).ok()?.values.last().copied());
         if newest == told.map(|(_, value)| value) {
             return Ok(());
         }

@@ -157,7 +157,7 @@ mod tests {
         let violation = Violation {
             objective_id: "o".to_owned(),
             series: Some(Series {
-                id: vec![1; 16].into(),
+                id: vec![1; 16],
                 ..Series::default()
             }),
             start: Some(timestamp(1_000)),

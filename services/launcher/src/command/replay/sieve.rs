@@ -82,7 +82,7 @@ impl Sieve {
                     return State::Control(parameters);
                 }
                 '@'..='~' if is_ours(&parameters, c) => {
-                    out.extend(["\u{1b}[", &parameters, c.encode_utf8(&mut [0; 4])])
+                    out.extend(["\u{1b}[", &parameters, c.encode_utf8(&mut [0; 4])]);
                 }
                 _ => return self.broken(c),
             },
