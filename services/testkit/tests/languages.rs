@@ -86,6 +86,21 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "the terminal could not",
         "said before the console starts, by the program",
     ),
+    (
+        "shell/run.rs",
+        "nothing can be recorded",
+        "said before the console starts, by the program",
+    ),
+    (
+        "shell/run.rs",
+        ": the file exists already",
+        "said before the console starts, by the program",
+    ),
+    (
+        "shell/run.rs",
+        ": give a file in a folder",
+        "said before the console starts, by the program",
+    ),
     ("shell/term.rs", "a panic without words", "a line of the log"),
     (
         "theme/own.rs",

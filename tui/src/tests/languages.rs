@@ -210,8 +210,8 @@ fn why_a_state_is_what_it_is_is_said_in_the_language_of_the_console() {
         ),
         (
             ReasonKind::NotRead,
-            "not all of it was read yet",
-            "non è stato ancora letto tutto",
+            "not all of it could be read since 14:30",
+            "dalle 14:30 non si è potuto leggere tutto",
         ),
         (
             ReasonKind::NotYet,
@@ -233,6 +233,14 @@ fn why_a_state_is_what_it_is_is_said_in_the_language_of_the_console() {
             format!("db-1: {italian}; in violazione all'ultima lettura, dalle 11-19 14:32")
         );
     }
+    let never = || Reason {
+        newest: None,
+        ..reason(ReasonKind::NotRead)
+    };
+    speak(Language::English);
+    assert_eq!(why(never()), "not all of it was read yet");
+    speak(Language::Italian);
+    assert_eq!(why(never()), "non è stato ancora letto tutto");
     speak(Language::English);
 }
 

@@ -196,7 +196,7 @@ mod tests {
             ("sla_source_url", "source.url"),
             ("SLA_CONSOLE_READ_ONLY", "console.read_only"),
             ("SLA_SOURCE", "source.url"),
-            ("SLA_SORCE_URL", "source.url"),
+            ("SLA_SOURCES_URL", "source.url"),
             ("SLA_READ_ONLY", "console.read_only"),
             ("SLA_NOTIFY_SMTP_PORT", "notify.smtp_port"),
             ("SLA_ETL_NUMBER_OF_THREADS", "etl.threads"),
