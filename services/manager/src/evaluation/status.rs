@@ -364,12 +364,11 @@ pub fn as_unread<'a>(
             ..pb::SeriesStatus::default()
         };
         as_stored(&mut series, stored, at_ms);
-        if status.series.len() < MAX_SERIES_PER_STATUS {
-            status.series.push(series);
-        }
+        status.series.push(series);
         reason.violated_since = reason.violated_since.or(stored.start);
     }
     status.series.sort_by_key(|series| severity(series.state()));
+    status.series.truncate(MAX_SERIES_PER_STATUS);
     if severity(status.state()) > severity(pb::State::NoData) && status.state() != pb::State::Excluded {
         status.state = pb::State::NoData.into();
         status.why = wording::why(&reason, at_ms);
