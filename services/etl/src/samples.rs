@@ -18,5 +18,5 @@ mod tail;
 pub use cost::Cost;
 pub use long_look::{LOOK_LIMIT, LongLooks, LookedAt, MOST_AT_ONCE};
 pub use reader::SampleReader;
-pub use reading::{QueryProblem, ReadPlan, SampleReading, SeriesReading};
+pub use reading::{FailedSeries, QueryProblem, ReadPlan, SampleReading, SeriesReading};
 pub use roster::{Enlisted, Roster};

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sla_domain::SourceId;
+use sla_domain::{Labels, SourceId};
 use sla_source::{
     Call, ExpressionRead, ExpressionRequest, LongView, LongViewRequest, MetricNames, MetricSource, RawRead,
-    ReadRequest, Replay, SeriesListing, ServerTime, SourceError, SourceInfo,
+    ReadRequest, Replay, SeriesFailure, SeriesListing, ServerTime, SourceError, SourceInfo,
 };
 use tokio::time::Instant;
 
@@ -21,6 +21,7 @@ pub struct Switched {
     is_away: AtomicBool,
     is_slow: AtomicBool,
     is_empty: AtomicBool,
+    dense: Mutex<Option<Labels>>,
     reads: Mutex<Vec<ReadRequest>>,
     long_looks: AtomicUsize,
     present_ms: AtomicI64,
@@ -36,6 +37,7 @@ impl Switched {
             is_away: AtomicBool::new(false),
             is_slow: AtomicBool::new(false),
             is_empty: AtomicBool::new(false),
+            dense: Mutex::default(),
             reads: Mutex::default(),
             long_looks: AtomicUsize::new(0),
             present_ms: AtomicI64::new(i64::MAX),
@@ -52,6 +54,11 @@ impl Switched {
     /// From now on it answers that there is nothing at all, or what there is.
     pub fn set_empty(&self, is_empty: bool) {
         self.is_empty.store(is_empty, Ordering::SeqCst);
+    }
+
+    /// From now on this series has more samples than are read.
+    pub fn be_dense(&self, labels: Labels) {
+        *self.dense.lock().unwrap() = Some(labels);
     }
 
     fn is_empty(&self) -> bool {
@@ -150,6 +157,19 @@ impl MetricSource for Switched {
         if self.is_empty() {
             read.series.clear();
             read.samples = 0;
+        }
+        if let Some(dense) = self.dense.lock().unwrap().clone()
+            && read.series.iter().any(|one| one.labels == dense)
+        {
+            read.series.retain(|one| one.labels != dense);
+            read.failures.push(SeriesFailure {
+                labels: dense,
+                error: SourceError::TooManySamples {
+                    tried: "the recording".into(),
+                    found: 2,
+                    limit: 1,
+                },
+            });
         }
         Ok(read)
     }

@@ -108,20 +108,11 @@ async fn send(reading: SampleReading, out: &Outlet<ReadSamplesResponse>) -> Resu
             message: SafeText::new(&problem.error.to_string()).into_string(),
         })
         .collect();
-    // A query whose series failed one by one is told with the first of them.
-    for one in &reading.series {
-        if let Some(error) = &one.failure
-            && !failures
-                .iter()
-                .any(|failure| failure.query_index as usize == one.query_index)
-        {
-            failures.push(QueryFailure {
-                query_index: one.query_index as u32,
-                reason: source_reason(error).to_owned(),
-                message: SafeText::new(&format!("{}: {error}", one.labels())).into_string(),
-            });
-        }
-    }
+    failures.extend(reading.failed.iter().map(|failed| QueryFailure {
+        query_index: failed.query_index as u32,
+        reason: source_reason(&failed.error).to_owned(),
+        message: SafeText::new(&format!("{}: {}", failed.labels, failed.error)).into_string(),
+    }));
     let summary = ReadSummary {
         status: Some(reading.status),
         series: reading.series.len() as u32,

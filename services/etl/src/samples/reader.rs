@@ -73,10 +73,16 @@ impl SampleReader {
             series
         };
         within(series.len(), plan.max_series)?;
-        let mut seen = HashSet::new();
         series.sort_by_key(|one| one.query_index);
+        let mut seen = HashSet::new();
         series.retain(|one| seen.insert(one.id));
+        for one in &series {
+            if let Some(error) = &one.failure {
+                tally.failed(one.query_index, &one.labels(), error);
+            }
+        }
         let problems = tally.problems_of_all(plan.queries.len());
+        let failed = tally.failed_alone(&problems);
         // One query, refused as a whole: that is the answer.
         if let ([problem], true, 1) = (problems.as_slice(), series.is_empty(), plan.queries.len())
             && !problem.error.is_outage()
@@ -87,6 +93,7 @@ impl SampleReader {
         Ok(SampleReading {
             series,
             problems,
+            failed,
             status: self.status(),
             statuses: Vec::new(),
             bytes_read: tally.bytes,
@@ -196,12 +203,18 @@ async fn raw(
                 }));
                 continue;
             };
-            for labels in members.series.iter().filter(|labels| seen.insert((*labels).clone())) {
-                wanted.push(Wanted {
-                    query_index,
-                    labels: labels.clone(),
-                    failure: members.failures.get(&memory.cache.id_of(labels)).cloned(),
-                });
+            for labels in members.series.iter() {
+                let failure = members.failures.get(&memory.cache.id_of(labels)).cloned();
+                if let Some(error) = &failure {
+                    tally.failed(query_index, labels, error);
+                }
+                if seen.insert(labels.clone()) {
+                    wanted.push(Wanted {
+                        query_index,
+                        labels: labels.clone(),
+                        failure,
+                    });
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What is asked of a read, what it costs, and what it gave.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use sla_domain::{Labels, Samples, Selector, SeriesId, spacing};
@@ -98,12 +98,25 @@ pub struct QueryProblem {
     pub error: SourceError,
 }
 
+/// A series that was not read, or not as far as was asked for.
+#[derive(Debug, Clone)]
+pub struct FailedSeries {
+    /// The query that it answers.
+    pub query_index: usize,
+    /// Its labels.
+    pub labels: Labels,
+    /// Why.
+    pub error: SourceError,
+}
+
 /// What the reads of one answer cost and where they failed.
 #[derive(Default)]
 pub(super) struct ReadTally {
     pub(super) bytes: u64,
     pub(super) source_time: Duration,
     problems: Vec<QueryProblem>,
+    /// The first series of each query that failed.
+    failed: BTreeMap<usize, FailedSeries>,
     /// The source as a whole is away: every query is answered from memory.
     pub(super) outage: Option<SourceError>,
     /// Samples older than the cache keeps, read for this answer only.
@@ -118,6 +131,22 @@ impl ReadTally {
         } else {
             self.problems.push(QueryProblem { query_index, error });
         }
+    }
+
+    /// Notes why a series of a query could not be read.
+    pub(super) fn failed(&mut self, query_index: usize, labels: &Labels, error: &SourceError) {
+        self.failed.entry(query_index).or_insert_with(|| FailedSeries {
+            query_index,
+            labels: labels.clone(),
+            error: error.clone(),
+        });
+    }
+
+    /// The first failed series of each query that did not fail as a whole.
+    pub(super) fn failed_alone(&mut self, problems: &[QueryProblem]) -> Vec<FailedSeries> {
+        let failed = std::mem::take(&mut self.failed).into_values();
+        let is_alone = |one: &FailedSeries| problems.iter().all(|problem| problem.query_index != one.query_index);
+        failed.filter(is_alone).collect()
     }
 
     /// Notes why these selectors could not be answered.
@@ -148,6 +177,8 @@ pub struct SampleReading {
     pub series: Vec<SeriesReading>,
     /// Queries with a problem; their series, where there are any, are the last known ones.
     pub problems: Vec<QueryProblem>,
+    /// Queries of which only some series failed: the first such series of each, also where that series came for another query.
+    pub failed: Vec<FailedSeries>,
     /// How the source did; of several the first with a problem.
     pub status: SourceStatus,
     /// How each source did, where several were asked.
@@ -169,6 +200,10 @@ impl SampleReading {
         self.problems.extend(other.problems.into_iter().map(|mut problem| {
             problem.query_index = place(problem.query_index);
             problem
+        }));
+        self.failed.extend(other.failed.into_iter().map(|mut failed| {
+            failed.query_index = place(failed.query_index);
+            failed
         }));
         // The banner has one line: a source with a problem comes before one without.
         if self.statuses.is_empty() || (self.status.problem.is_empty() && !other.status.problem.is_empty()) {

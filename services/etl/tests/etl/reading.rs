@@ -238,6 +238,22 @@ async fn an_outage_gives_the_last_known_samples_with_the_problem() {
 }
 
 #[tokio::test]
+async fn a_series_that_fails_is_told_with_each_query_that_it_answers() {
+    let scene = Scene::new();
+    let dense = Labels::from_pairs([("__name__", "load"), ("host", "b")]);
+    scene.source.be_dense(dense.clone());
+    let selectors = ["load", "load{host=\"a\"}", "load{host=\"b\"}"];
+    let reading = scene
+        .reader
+        .read(&scene.plan(&selectors), &Scene::call())
+        .await
+        .unwrap();
+    assert!(reading.problems.is_empty(), "{:?}", reading.problems);
+    let told = reading.failed.iter().map(|one| (one.query_index, one.labels.clone()));
+    assert_eq!(told.collect::<Vec<_>>(), [(0, dense.clone()), (2, dense)]);
+}
+
+#[tokio::test]
 async fn too_many_series_are_refused_with_their_count() {
     let scene = Scene::new();
     let plan = ReadPlan {
