@@ -79,15 +79,8 @@ fn both(a: Option<f64>, b: Option<f64>) -> Option<f64> {
 
 fn report(answer: &Value) -> Result<Report, ProviderError> {
     let current = field(answer, "", "current")?;
-    if let Some(units) = answer.get("current_units") {
-        for (name, unit) in UNITS {
-            if units.get(name).and_then(Value::as_str).is_some_and(|told| told != unit) {
-                return Err(ProviderError::schema(
-                    format!("current_units.{name}"),
-                    "is another unit than was asked for",
-                ));
-            }
-        }
+    for units in ["current_units", "hourly_units"] {
+        in_our_units(answer, units)?;
     }
     let of = |name: &str, bounds| number(current, "current", name, bounds);
     let snowfall = of("snowfall", CENTIMETRES)?;
@@ -104,6 +97,21 @@ fn report(answer: &Value) -> Result<Report, ProviderError> {
         },
         forecast: Some(hours(field(answer, "", "hourly")?)?),
     })
+}
+
+/// Whether all units that the answer names are those that were asked for; a name that it leaves out is believed to be.
+fn in_our_units(answer: &Value, units: &str) -> Result<(), ProviderError> {
+    let of = |name: &str| answer.get(units).and_then(|units| units.get(name));
+    match UNITS
+        .iter()
+        .find(|(name, unit)| of(name).is_some_and(|told| told != unit))
+    {
+        Some((name, _)) => Err(ProviderError::schema(
+            format!("{units}.{name}"),
+            "is another unit than was asked for",
+        )),
+        None => Ok(()),
+    }
 }
 
 fn hours(hourly: &Value) -> Result<Vec<Expected>, ProviderError> {
@@ -234,6 +242,14 @@ mod tests {
             (
                 |a| a["current_units"]["snowfall"] = json!("inch"),
                 "`current_units.snowfall` is another unit",
+            ),
+            (
+                |a| a["hourly_units"]["temperature_2m"] = json!("°F"),
+                "`hourly_units.temperature_2m` is another unit",
+            ),
+            (
+                |a| a["hourly_units"]["rain"] = json!(1),
+                "`hourly_units.rain` is another unit",
             ),
             (|a| a["hourly"]["rain"] = json!([0.0]), "`hourly.rain` is not as long"),
             (|a| a["hourly"]["rain"] = json!({}), "`hourly.rain` is no list"),
