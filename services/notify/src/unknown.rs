@@ -184,13 +184,17 @@ fn look_at(found: &mut Found, status: &ObjectiveStatus, now_ms: i64) {
         };
         found.lacking.insert(handle, notice);
     };
-    if status.series.is_empty() {
+    let is_unread = status.state() == State::NoData && !status.problem.is_empty();
+    if status.series.is_empty() || is_unread {
         let why = if status.problem.is_empty() {
             &status.why
         } else {
             &status.problem
         };
         note(None, status.state(), why);
+        // One notice for what was not read; what was read of it before is neither known nor lacking on its own.
+        let series = status.series.iter().map(|series| handle_of(status, Some(series)));
+        found.open_question.extend(series);
         return;
     }
     // Whatever it lacked as a whole, there are series now.
@@ -326,6 +330,19 @@ mod tests {
             found.known.contains(&handle::handle("w", 0, &[0])),
             "another source is not touched"
         );
+    }
+
+    #[test]
+    fn what_was_read_in_part_is_one_notice_of_the_whole() {
+        let mut part = status("a", "", &[State::Ok, State::NoData], "y{b}: more than 500,000 samples");
+        part.state = State::NoData.into();
+        let found = find(&overview(vec![part, status("b", "", &[State::Ok], "")], ""), 10).unwrap();
+        let told: Vec<_> = found.lacking.iter().collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].0, &handle::handle("a", 0, &[]));
+        assert!(told[0].1.text.contains("500,000"));
+        let of_series = handle::handle("a", 0, &[0]);
+        assert!(found.open_question.contains(&of_series) && !found.known.contains(&of_series));
     }
 
     #[test]
